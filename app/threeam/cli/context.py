@@ -1,0 +1,61 @@
+"""What a command works with: the journal, the settings, the author and the clock, decided once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from threeam.core.clock import Clock, system_clock
+from threeam.core.entry import By
+from threeam.core.fold import State
+from threeam.core.journal import Journal
+from threeam.core.settings import Flags, Settings, Setup, author, setup
+from threeam.core.writer import Writer, Writing
+from threeam.rooms import FOLD
+
+
+class Context(NamedTuple):
+    """A `Setup` with the author and the clock."""
+
+    setup: Setup
+    by: By
+    clock: Clock
+
+    @property
+    def journal(self) -> Journal:
+        """The journal."""
+        return self.setup.journal
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.setup.settings
+
+    def writing(self) -> Writing:
+        """How this process writes."""
+        settings = self.settings
+        return Writing(
+            self.by.user,
+            str(self.by),
+            settings.ceremony,
+            settings.night_gap_ns,
+            settings.lock_timeout,
+            settings.sync == "always",
+        )
+
+    def writer(self) -> Writer:
+        """The door into the log, for this process's author."""
+        return Writer(self.journal, FOLD, self.clock, self.writing())
+
+    def state(self) -> State:
+        """The state as of the last whole line; empty where there is no log yet."""
+        segment = self.journal.live()
+        return FOLD.empty if segment is None else FOLD.of(segment, segment.size())
+
+
+def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Context:
+    """The context of a command. Raises `BadSetting` or `Unusable`."""
+    uid = os.geteuid()
+    return Context(setup(Flags(args.log, args.lock, args.journal), environ, uid), author(environ, uid), system_clock)

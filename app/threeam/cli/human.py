@@ -1,0 +1,46 @@
+"""``3am coffee``, ``3am water``, ``3am sleep``: the human state, through the same writer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from threeam.cli.console import put
+from threeam.cli.context import context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser
+from threeam.human import drafts
+
+_MOST = 20  # cups in one go: more is a slip of the finger
+
+_ABOUT = {
+    "coffee": ("One coffee, or N. Over toxic_cups the script's warning goes into the log too.", "3am coffee 2"),
+    "water": ("One glass of water.", "3am water"),
+    "sleep": ("Says what the night came to, and starts the count anew.", "3am sleep"),
+}
+
+
+def run(command: str, argv: Sequence[str]) -> int:
+    """Runs one of the three."""
+    description, example = _ABOUT[command]
+    parser = Parser(f"3am {command}", description, f"example:\n  {example}")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+    if command == "coffee":
+        parser.add_argument("cups", nargs="?", type=int, default=1, metavar="N", help=f"cups, 1 to {_MOST} (1)")
+        parser.add_argument("--undo", action="store_true", help="take the last cup back, by a new line")
+    args = parser.parse_args(argv)
+    if command == "coffee" and not 1 <= args.cups <= _MOST:
+        parser.error(f"{args.cups} cups: write a number from 1 to {_MOST}; --undo takes one back")
+    at = context(args)
+    settings = at.settings
+    if command == "water":
+        draft = drafts.water()
+    elif command == "sleep":
+        draft = drafts.sleep(settings.half_life_h)
+    elif args.undo:
+        draft = drafts.undo_coffee()
+    else:
+        draft = drafts.coffee(args.cups, settings.cup_mg, settings.toxic_cups)
+    block = at.writer().write(draft)
+    if not args.quiet:
+        put(block.raw)
+    return Exit.DONE

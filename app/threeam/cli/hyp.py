@@ -1,0 +1,111 @@
+"""``3am hyp``: hypotheses from the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from threeam.cli.console import out, out_json, put, stamp_json, talk
+from threeam.cli.context import Context, context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser, nearest
+from threeam.cli.words import split_command
+from threeam.core.draft import Declined
+from threeam.core.entry import visible
+from threeam.core.fold import OPEN, Hypothesis
+from threeam.core.journal import JournalError
+from threeam.core.reader import lines_forward
+from threeam.core.writer import Unsure
+from threeam.method.drafts import VERDICTS, claim, reopen, verdict
+
+_ABOUT = {
+    "new": ("Opens a hypothesis under the next number.", "3am hyp new 'the TTL sweeper races the writer'"),
+    "list": ("Lists the hypotheses, the open ones first.", "3am hyp list --json"),
+    "show": ("Prints the lines of one hypothesis, in order.", "3am hyp show H7"),
+    "confirm": ("Confirms a hypothesis, and says why.", "3am hyp confirm H7 'row lock fixes it, 300 clean runs'"),
+    "refute": ("Refutes a hypothesis, and says why.", "3am hyp refute H7 'the sweeper was off and it still happened'"),
+    "park": ("Parks a hypothesis, and says why.", "3am hyp park H7 'needs the staging replica'"),
+    "reopen": ("Opens a hypothesis again, and says why.", "3am hyp reopen H7 'seen again at 03:14'"),
+}
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am hyp …``."""
+    verb, rest = split_command(argv)
+    if verb not in _ABOUT:
+        every = "\n".join(f"  {example}" for _, example in _ABOUT.values())
+        parser = Parser("3am hyp", f"Hypotheses: {', '.join(_ABOUT)}.", f"examples:\n{every}")
+        parser.add_argument("verb", metavar="VERB", help="one of those; 3am hyp VERB --help says more")
+        args = parser.parse_args(argv)
+        parser.error(f"there is no 3am hyp {args.verb}{nearest(args.verb, list(_ABOUT))}")
+    description, example = _ABOUT[verb]
+    parser = Parser(f"3am hyp {verb}", description, f"example:\n  {example}")
+    if verb == "list":
+        parser.add_argument("--json", action="store_true", help="one object a line")
+        args = parser.parse_args(rest)
+        return _list(context(args), args.json)
+    if verb in ("show", *VERDICTS, "reopen"):
+        parser.add_argument("name", metavar="H7", help="its number, or the @stamp of one that the script wrote")
+    if verb == "show":
+        args = parser.parse_args(rest)
+        return _show(context(args), args.name)
+    parser.add_argument("text", nargs="+", metavar="TEXT", help="the claim" if verb == "new" else "why")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+    args = parser.parse_args(rest)
+    text = " ".join(args.text)
+    if not text.strip():
+        parser.error("an empty text says nothing")
+    at = context(args)
+    if verb == "new":
+        draft = claim(text, at.settings.toxic_cups)
+    elif verb == "reopen":
+        draft = reopen(args.name, text)
+    else:
+        draft = verdict(args.name, VERDICTS[verb], text)
+    try:
+        block = at.writer().write(draft)
+    except Unsure:
+        raise
+    except JournalError:
+        talk(f"not written: {visible(text)}")
+        raise
+    if not args.quiet:
+        put(block.raw)
+    return Exit.DONE
+
+
+def _list(at: Context, as_json: bool) -> int:
+    hypotheses = sorted(at.state().hypotheses.values(), key=lambda one: one.state != OPEN)
+    if not hypotheses:
+        talk("no hypotheses yet: 3am hyp new TEXT opens one")
+    for one in hypotheses:
+        if as_json:
+            out_json(_json(one))
+        else:
+            why = f" ({visible(one.why)})" if one.why else ""
+            out(f"{one.name:<4} {visible(one.state):<9} {visible(one.claim)}{why}")
+    return Exit.DONE
+
+
+def _show(at: Context, name: str) -> int:
+    one = at.state().named(name)
+    segment = at.journal.live()
+    if one is None or segment is None:
+        raise Declined(f"there is no hypothesis {name}: 3am hyp list shows those there are")
+    for line in lines_forward(segment):
+        entry = line.entry
+        if entry and (entry.stamp.ns == one.opened.ns or (entry.hypothesis and entry.hypothesis[0] == one.number)):
+            out(line.shown)
+    return Exit.DONE
+
+
+def _json(one: Hypothesis) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "state": visible(one.state),
+        "claim": visible(one.claim),
+        "why": visible(one.why) or None,
+        "by": str(one.by) if one.by else None,
+        "at": str(one.opened),
+        **stamp_json(one.opened),
+    }

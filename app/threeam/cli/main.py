@@ -1,0 +1,98 @@
+"""``3am``: finds the command, runs it, and turns whatever happens into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from threeam.cli.exits import Exit
+from threeam.cli.words import split_command
+
+# Each command: its module, and what it does in a line. Nothing is imported before it is called.
+COMMANDS = {
+    "log": ("log", "append a note, or every line of stdin"),
+    "sanity": ("sanity", "the Bash script of the essay, argument for argument"),
+    "tail": ("tail", "the log as plain text, and follow it"),
+    "coffee": ("human", "one coffee, or N, or one taken back"),
+    "water": ("human", "one glass of water"),
+    "sleep": ("human", "the end of the night"),
+    "hyp": ("hyp", "hypotheses: new, list, show, confirm, refute, park, reopen"),
+    "status": ("status", "one line: cups, milligrams, open hypotheses, lock"),
+    "doctor": ("doctor", "what is wrong with the log"),
+    "path": ("path", "which files, and why those"),
+    "demo": ("demo", "a two-minute tour on a throwaway journal"),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command line and gives its exit code. The only place where an exit code is decided."""
+    command, rest = split_command(argv)
+    if command is None:
+        from threeam.cli import screen
+
+        return _run(lambda: screen.run(rest))
+    if command not in COMMANDS:
+        from threeam.cli.parser import nearest
+
+        print(
+            f"3am: there is no command {command!r}{nearest(command, list(COMMANDS))}; see 3am --help", file=sys.stderr
+        )
+        return Exit.USAGE
+    module = import_module(f"threeam.cli.{COMMANDS[command][0]}")
+    return _run(lambda: module.run(command, rest))
+
+
+def run() -> NoReturn:
+    """The console script: `main`, and then straight out.
+
+    A one-shot lives for a few milliseconds: collecting cycles and tearing the interpreter down took
+    a sixth of its time. Every write has been made with os.write by then.
+    """
+    gc.disable()
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # a closed pipe: nobody is there to be told
+        pass
+    os._exit(code)
+
+
+def _run(command: Callable[[], int]) -> int:
+    from threeam.cli.console import talk
+    from threeam.core.draft import Declined
+    from threeam.core.journal import JournalError
+
+    try:
+        return command()
+    except Declined as no:
+        talk(str(no))
+        return Exit.NO
+    except JournalError as error:
+        talk(str(error))
+        return _code(error)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:  # `3am tail | head`: they have seen enough
+        _silence_stdout()
+        return Exit.DONE
+    except SystemExit as end:  # argparse has said its sentence
+        return end.code if isinstance(end.code, int) else Exit.DONE
+
+
+def _code(error: Exception) -> Exit:
+    from threeam.core.lock import LockTimeout
+    from threeam.core.settings import BadSetting
+    from threeam.core.when import BadTime
+
+    if isinstance(error, LockTimeout):
+        return Exit.LOCK
+    return Exit.USAGE if isinstance(error, (BadSetting, BadTime)) else Exit.IO
+
+
+def _silence_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

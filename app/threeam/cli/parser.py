@@ -1,0 +1,52 @@
+"""Parsers whose errors name the nearest right word, and whose help shows an example."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from threeam.cli.exits import Exit
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser with the options that every command has, and an example in its help."""
+
+    def __init__(self, prog: str, description: str, example: str, **kwargs: Any) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=example,
+            formatter_class=_formatter,
+            allow_abbrev=False,
+            **kwargs,
+        )
+        files = self.add_argument_group("which journal")
+        files.add_argument("-j", "--journal", metavar="NAME", help="the journal NAME.log in the state folder")
+        files.add_argument("--log", metavar="FILE", help="the log file (SANITY_LOG)")
+        files.add_argument("--lock", metavar="FILE", help="the lock file, to join a foreign script (SANITY_LOCK)")
+
+    def error(self, message: str) -> NoReturn:
+        """One sentence on stderr with the nearest right word, and exit 2."""
+        found = re.match(r"unrecognized arguments: (\S+)", message)
+        if found:
+            message = f"there is no option {found[1]}{nearest(found[1], list(self._option_string_actions))}"
+        self.exit(Exit.USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """``; did you mean X?`` for the nearest of ``words``, or nothing."""
+    near = get_close_matches(word, words, 1, 0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    if sys.stdout.isatty():
+        from rich_argparse import RawDescriptionRichHelpFormatter  # on a terminal, and only for help
+
+        formatter: argparse.HelpFormatter = RawDescriptionRichHelpFormatter(prog)
+        return formatter
+    return argparse.RawDescriptionHelpFormatter(prog)

@@ -1,0 +1,57 @@
+"""``3am sanity``: a drop-in for the Bash script of the essay, line by line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from threeam.cli.console import put
+from threeam.cli.context import context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser
+from threeam.core.draft import TOXIC
+from threeam.core.entry import ACQUIRED, RELEASING
+
+VOID = "Staring into the void. The void is returning a 502 Bad Gateway."
+_SCRIPT_LIMIT = 4  # the script's own, whatever toxic_cups says: it is a drop-in
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am sanity``."""
+    parser = Parser(
+        "3am sanity",
+        "Does what 3am-sanity-lock.sh does: takes the lock, writes the script's lines to the log and to stdout, and "
+        "pauses inside the lock as the script does.",
+        "example:\n  3am sanity 5 'the cron job and the API share a row'",
+    )
+    parser.add_argument("cups", nargs="?", type=_cups, default=0, metavar="CUPS", help="cups so far (0)")
+    parser.add_argument("message", nargs="?", default=VOID, metavar="MESSAGE", help="the hypothesis (the void)")
+    parser.add_argument("--delay", type=_seconds, default=1.0, metavar="S", help="seconds inside the lock (1)")
+    args = parser.parse_args(argv)
+    message = args.message or VOID  # ${2:-…} in the script: empty counts as absent
+    with context(args).writer().hold(whole=False) as hold:
+        put(hold.append_plain(ACQUIRED, args.cups))
+        time.sleep(args.delay)
+        put(hold.append_plain(f"Hypothesis: {message}", args.cups))
+        if args.cups > _SCRIPT_LIMIT:
+            put(hold.append_plain(TOXIC, args.cups))
+        put(hold.append_plain(RELEASING, args.cups))
+    return Exit.DONE
+
+
+def _cups(text: str) -> int:
+    if text == "":  # ${1:-0}
+        return 0
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise ValueError(text)
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= 3600:
+        raise ValueError(text)
+    return seconds
+
+
+_cups.__name__, _seconds.__name__ = "number of cups", "number of seconds"

@@ -1,0 +1,42 @@
+"""``3am`` by itself: the full screen, or `3am tail` where there is no terminal to draw on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from threeam import __version__
+from threeam.cli.console import talk
+from threeam.cli.context import context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Opens the screen."""
+    from threeam.cli.main import COMMANDS
+
+    every = "\n".join(f"  {name:<8} {about}" for name, (_, about) in COMMANDS.items())
+    parser = Parser(
+        "3am",
+        "The debugging journal. Without a command: the journal, full screen.",
+        f"commands (3am COMMAND --help says more):\n{every}\n\nexamples:\n  3am\n  3am log it happened again",
+    )
+    parser.add_argument("-R", "--read-only", action="store_true", help="the same screen without a writer")
+    parser.add_argument("--version", action="version", version=f"3am {__version__}")
+    args = parser.parse_args(argv)
+    if not sys.stdout.isatty():
+        from threeam.cli import tail
+
+        talk("stdout is no terminal, so this is 3am tail")
+        return tail.run("tail", [word for word in argv if word not in ("-R", "--read-only")])
+    if not sys.stdin.isatty():
+        talk("the full screen reads keys, not text: to append what comes through a pipe, use 3am log -")
+        return Exit.USAGE
+    if not sys.stderr.isatty():  # Textual draws there
+        talk("the full screen draws on stderr, and that is no terminal")
+        return Exit.USAGE
+    at = context(args)
+    from threeam.tui.app import open_screen  # the one way from the command line to the screen
+
+    return open_screen(at.setup, at.by, at.clock, at.writing(), read_only=args.read_only)

@@ -1,0 +1,57 @@
+"""``3am status``: one line for a person, a status bar or a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from threeam.cli.console import out, out_json
+from threeam.cli.context import Context, context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser
+from threeam.core.lock import holder
+from threeam.human.caffeine import milligrams
+from threeam.human.drafts import glasses_tonight
+from threeam.human.room import human
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am status``."""
+    parser = Parser(
+        "3am status",
+        "One line: your cups, the milligrams left, water, open hypotheses, and the lock.",
+        "example, for ~/.tmux.conf:\n  set -g status-right '#(3am status --tmux)'",
+    )
+    parser.add_argument("--json", action="store_true", help="one object")
+    parser.add_argument("--tmux", action="store_true", help="with tmux's colours")
+    args = parser.parse_args(argv)
+    at = context(args)
+    facts = _facts(at)
+    if args.json:
+        out_json(facts)
+        return Exit.DONE
+    toxic = " TOXIC" if facts["toxic"] else ""
+    cups = f"☕ {facts['cups']}{toxic} {facts['mg']:.0f} mg"
+    if args.tmux and toxic:
+        cups = f"#[fg=red]{cups}#[default]"
+    lock = facts["lock"]
+    if held := facts["holder"]:  # a process may be called anything, and tmux would run a #() in it
+        lock = f"held by {held['name'].replace('#', '')} {held['pid']}"
+    out(f"{cups} · 💧 {facts['water']} · {facts['open']} open · lock {lock}")
+    return Exit.DONE
+
+
+def _facts(at: Context) -> dict[str, Any]:
+    state, settings, now = at.state(), at.settings, at.clock()
+    cups = state.cups(at.by.user, now.ns, settings.night_gap_ns)
+    held = holder(at.journal.lock)
+    return {
+        "cups": cups,
+        "toxic": cups > settings.toxic_cups,
+        "mg": round(milligrams(human(state, at.by.user).doses, now.ns, settings.half_life_h), 1),
+        "water": glasses_tonight(state, at.by.user, now.ns, settings.night_gap_ns),
+        "open": len(state.open_hypotheses()),
+        "lock": "held" if held else "free",
+        "holder": {"pid": held.pid, "name": held.name} if held and held.pid else None,
+        "log": at.journal.log,
+    }

@@ -1,0 +1,130 @@
+"""``3am tail``: the log as plain text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from threeam.cli.console import line_json, put, talk
+from threeam.cli.context import Context, context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser
+from threeam.core.follow import Follower
+from threeam.core.journal import Anchor
+from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
+from threeam.core.when import parse_when
+
+_LINES = 10  # as tail(1)
+_TOGETHER = 500  # lines in one write to stdout
+
+Wanted = Callable[[Line], bool]
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am tail``."""
+    parser = Parser(
+        "3am tail",
+        "Prints the last lines of the log. -f follows it by name, through rotation and truncation.",
+        "examples:\n  3am tail -f\n  3am tail --since -15m --grep 'H7|deadlock'\n  3am tail -n 100 --json | jq .text",
+    )
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what is appended")
+    parser.add_argument(
+        "-n",
+        "--lines",
+        type=_count,
+        metavar="N",
+        help=f"the last N lines ({_LINES}; all of a search)",
+    )
+    parser.add_argument("--since", metavar="T", help="from T on: 03:14, -15m, yesterday, @stamp")
+    parser.add_argument("--until", metavar="T", help="up to T")
+    parser.add_argument("--grep", metavar="RE", help="only lines that the regular expression finds")
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    args = parser.parse_args(argv)
+    at = context(args)
+    now = at.clock()
+    try:
+        pattern = re.compile(args.grep) if args.grep is not None else None
+    except re.error as error:
+        parser.error(f"--grep: {error}")
+    since = parse_when(args.since, now) if args.since is not None else None
+    until = parse_when(args.until, now) if args.until is not None else None
+    filtered = pattern is not None or since is not None or until is not None
+    count = args.lines if args.lines is not None else None if filtered else _LINES
+    shown = _as_json if args.json else _as_text
+    return _tail(at, _wanted(pattern, since, until) if filtered else _any, count, shown, args.follow)
+
+
+def _tail(at: Context, wanted: Wanted, count: int | None, shown: Callable[[Line], str], follow: bool) -> int:
+    segment = at.journal.live()
+    if segment is None and not follow:
+        talk(f"there is no log yet at {at.journal.log}: 3am log TEXT begins one")
+        return Exit.DONE
+    start: Anchor | None = None
+    if segment is not None:
+        size = segment.size()
+        end = end_of_lines(segment, size) if follow else size  # a follower holds an unfinished line back
+        start = Anchor.at(segment, end)
+        if count is None:
+            _print(filter(wanted, lines_forward(segment, 0, end)), shown)
+        else:
+            _print(_last(lines_back(segment, end), wanted, count), shown)
+    if not follow:
+        return Exit.DONE
+    follower = Follower(at.journal, start)
+    while True:
+        while lines_now := follower.read():
+            _print(filter(wanted, lines_now), shown)
+        follower.wait(3600)
+
+
+def _last(back: Iterator[Line], wanted: Wanted, count: int) -> Sequence[Line]:
+    found: deque[Line] = deque()
+    for line in islice(filter(wanted, back), count):
+        found.appendleft(line)
+    return found
+
+
+def _wanted(pattern: re.Pattern[str] | None, since: int | None, until: int | None) -> Wanted:
+    def wanted(line: Line) -> bool:
+        if pattern is not None and not pattern.search(line.shown):
+            return False
+        if since is None and until is None:
+            return True
+        entry = line.entry  # a line without a stamp has no place in time
+        return (
+            entry is not None
+            and (since is None or entry.stamp.ns >= since)
+            and (until is None or entry.stamp.ns <= until)
+        )
+
+    return wanted
+
+
+def _any(_line: Line) -> bool:
+    return True
+
+
+def _print(lines: Iterable[Line], shown: Callable[[Line], str]) -> None:
+    lines = iter(lines)
+    while some := list(islice(lines, _TOGETHER)):
+        put("".join([shown(line) + "\n" for line in some]).encode("utf-8", "backslashreplace"))
+
+
+def _as_text(line: Line) -> str:
+    return line.shown
+
+
+def _as_json(line: Line) -> str:
+    return json.dumps(line_json(line), ensure_ascii=False)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(text)
+    return int(text)
+
+
+_count.__name__ = "number of lines"

@@ -1,0 +1,95 @@
+"""What is wrong with a log: every finding with the offset of its line. Reads, and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from threeam.core.entry import ACQUIRED, RELEASING, Entry, Stamp
+from threeam.core.journal import Segment
+from threeam.core.reader import Line, lines_forward
+from threeam.core.writer import TIE_NS
+
+_STEPPED = "WARNING: Clock stepped back "
+_QUOTED = 60  # characters of a bad line that are shown
+
+
+class Finding(NamedTuple):
+    """One finding: where (byte offset and line number, from 1), what kind of damage, and a sentence."""
+
+    offset: int
+    line: int
+    what: str
+    sentence: str
+
+
+@dataclass
+class _Section:
+    """A critical section that has begun: whose (None: the script's), where, and who broke into it."""
+
+    by: str | None
+    offset: int
+    line: int
+    intruder: int | None = None  # the offset of the first line inside that is not its author's
+
+
+def examine(segment: Segment, end: int, *, lock_held: bool) -> Iterator[Finding]:
+    """The findings in the first ``end`` bytes, in the order of the file.
+
+    A torn last line counts only while nobody holds the lock: otherwise it may be being written.
+    """
+    last: Stamp | None = None
+    sections: list[_Section] = []
+    for number, line in enumerate(lines_forward(segment, 0, end), 1):
+        if b"\0" in line.raw:
+            yield _found(line, number, "nul", "NUL bytes, as a truncation under a writer leaves them")
+            continue
+        if not line.finished and lock_held:
+            return
+        entry = line.entry
+        if not line.finished:
+            yield _found(line, number, "torn", "torn: the last line has no newline")
+        elif entry is None:
+            yield _found(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
+        if entry is None:
+            continue
+        if last is not None and entry.stamp.ns < last.ns and not _allowed(entry, last):
+            back = last.ns - entry.stamp.ns
+            yield _found(line, number, "backwards", f"its stamp runs backwards by {back} ns, undeclared")
+        last = entry.stamp
+        yield from _overlap(sections, line, number, entry)
+
+
+def _allowed(entry: Entry, last: Stamp) -> bool:
+    # Only 3am breaks ties, so a line of the script may carry a reading a little behind the last stamp.
+    declared = entry.kind == "WARNING" and entry.text.startswith(_STEPPED)
+    return declared or (entry.by is None and last.ns - entry.stamp.ns <= TIE_NS)
+
+
+def _overlap(sections: list[_Section], line: Line, number: int, entry: Entry) -> Iterator[Finding]:
+    """Follows ``sections``, those begun and not ended; finds the ones that somebody broke into.
+
+    Mutual exclusion puts the lines of a section next to each other. One that never ends is no
+    damage: its process was killed, and the kernel gave the lock to the next.
+    """
+    by = entry.tag("BY")
+    for section in sections:
+        if section.intruder is None and (section.by != by or entry.text == ACQUIRED):
+            section.intruder = line.offset
+    if entry.text == ACQUIRED:
+        sections.append(_Section(by, line.offset, number))
+    elif entry.text == RELEASING:
+        mine = next((section for section in reversed(sections) if section.by == by), None)
+        if mine is None:
+            return
+        sections.remove(mine)
+        if mine.intruder is not None:
+            sentence = f"a critical section that another line, at offset {mine.intruder}, broke into"
+            yield Finding(mine.offset, mine.line, "overlap", sentence)
+
+
+def _found(line: Line, number: int, what: str, sentence: str) -> Finding:
+    shown = line.shown
+    quoted = shown if len(shown) <= _QUOTED else shown[:_QUOTED] + "…"
+    return Finding(line.offset, number, what, f"{sentence}: {quoted}")

@@ -1,0 +1,64 @@
+"""Drafts: what is going to be written, as a function of the state at the moment of writing.
+
+Numbers, cups and stamps are only true while the lock is held, so nobody hands the writer finished
+lines: they hand it a `Draft`, and the writer calls it under the lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from threeam.core.entry import Stamp, lines_of
+from threeam.core.fold import State
+
+TOXIC = "WARNING: Caffeine toxicity imminent. Logic may be compromised."
+
+
+class Declined(Exception):
+    """The state under the lock does not allow this draft; nothing was written. The message says why."""
+
+
+class Author(NamedTuple):
+    """Whoever writes: the user, the value of their ``BY`` tag, and how long a night's gap is (ns)."""
+
+    user: str
+    tag: str
+    gap_ns: int
+
+    def cups(self, state: State, stamp: Stamp) -> int:
+        """The author's cups this night, at ``stamp``."""
+        return state.cups(self.user, stamp.ns, self.gap_ns)
+
+
+class Said(NamedTuple):
+    """One line to be: text, tags of its own, and the author's cups after it (None: as before)."""
+
+    text: str
+    tags: tuple[tuple[str, str], ...] = ()
+    cups: int | None = None
+
+
+class Draft(NamedTuple):
+    """Lines to be written in one block.
+
+    ``lines``: (state, author, stamp) to the lines; pure; may raise `Declined`. ``solemn``: written
+    with the ceremony of the lock around it by default. ``whole``: needs the whole state, and not
+    just the author's cups, which are found much faster. ``typed``: by a person, not by a pipe.
+    """
+
+    lines: Callable[[State, Author, Stamp], Sequence[Said]]
+    solemn: bool = False
+    whole: bool = True
+    typed: bool = True
+
+
+def note(text: str) -> Draft:
+    """A note; the lines of a text with several become one block."""
+    said = [Said(line) for line in lines_of(text)]
+    return Draft(lambda state, author, stamp: said, whole=False)
+
+
+def toxic(cups: int, limit: int) -> list[Said]:
+    """The script's warning where ``cups`` are over ``limit``; nothing below."""
+    return [Said(TOXIC)] if cups > limit else []

@@ -1,0 +1,210 @@
+"""The journal: a chain of log files under one name, the lock that guards them, the folder beside them.
+
+Today the chain is the live log alone; readers take a `Journal` all the same and name positions as
+(segment, offset), so that rotated predecessors can join without changing one of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import weakref
+from typing import NamedTuple
+
+OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
+_FINGERPRINT = 64  # bytes; a line's stamp and author fit in, so two of the same are the same line
+
+
+class JournalError(Exception):
+    """Something about the journal's files that its user must mend. The message is the whole sentence."""
+
+
+class Unusable(JournalError):
+    """The log cannot be read or written as it is; the sentence names the path and the remedy."""
+
+
+class Segment:
+    """One file of the journal, held open for reading; bytes are read on demand and never mapped.
+
+    Equal when it is the same file, whatever its name is by now. The descriptor is closed with the
+    last reference, so rows on the screen can keep reading a file that has been renamed or removed.
+    """
+
+    __slots__ = ("__weakref__", "fd", "identity", "path")
+
+    def __init__(self, fd: int, path: str) -> None:
+        about = os.fstat(fd)
+        self.fd = fd
+        self.path = path
+        self.identity = (about.st_dev, about.st_ino)
+        weakref.finalize(self, os.close, fd)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Segment) and other.identity == self.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    def size(self) -> int:
+        """Bytes in the file now."""
+        return os.fstat(self.fd).st_size
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset``; fewer at the end of the file."""
+        return os.pread(self.fd, size, offset)
+
+
+class Position(NamedTuple):
+    """A place in the journal: a byte ``offset`` in a ``segment``."""
+
+    segment: Segment
+    offset: int
+
+
+class Anchor(NamedTuple):
+    """A position, with the bytes that stood before it when it was taken."""
+
+    segment: Segment
+    offset: int
+    before: bytes
+
+    @classmethod
+    def at(cls, segment: Segment, offset: int) -> Anchor:
+        """An anchor at ``offset``."""
+        start = max(0, offset - _FINGERPRINT)
+        return cls(segment, offset, segment.read(start, offset - start))
+
+    def holds_in(self, segment: Segment) -> bool:
+        """Whether ``segment`` is the same file, and was not truncated and written anew since."""
+        start = self.offset - len(self.before)
+        return self.segment == segment and segment.read(start, len(self.before)) == self.before
+
+
+class Journal(NamedTuple):
+    """The resolved paths of one journal. Make it with `journal_at`.
+
+    ``home``: the state folder that a writer may create, or None where the log lies elsewhere.
+    """
+
+    log: str
+    lock: str
+    home: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The file name of the log, safe to show."""
+        return os.path.basename(self.log)
+
+    @property
+    def folder(self) -> str:
+        """Where the files that go with the journal lie."""
+        return self.log + ".d"
+
+    def live(self) -> Segment | None:
+        """The live log opened for reading, or None where there is none yet.
+
+        Raises `Unusable` for what is no regular file or cannot be read.
+        """
+        try:
+            fd = os.open(self.log, os.O_RDONLY | OPEN_SAFELY)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unusable(unusable(self.log, error)) from None
+        try:
+            check_regular(fd, self.log)
+        except Unusable:
+            os.close(fd)
+            raise
+        return Segment(fd, self.log)
+
+    def why_not_writable(self) -> str | None:
+        """The sentence that says why nothing can be appended here, or None. Creates nothing."""
+        if os.path.lexists(self.log):
+            return None if os.access(self.log, os.W_OK) else unusable(self.log, _denied("write"))
+        folder = os.path.dirname(self.log)
+        while not os.path.exists(folder):  # our own state folder may still have to be made
+            folder = os.path.dirname(folder)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return None
+        return f"{self.log} cannot be created: {folder} is not yours to write; choose another with --log"
+
+
+def journal_at(
+    log: str, lock: str | None = None, *, script_locks: dict[str, str] | None = None, home: str | None = None
+) -> Journal:
+    """The journal whose log is at ``log``.
+
+    A log that is a symlink of our own (or root's) is resolved once, so that its lock lies beside
+    its target; anybody else's is refused with `Unusable`. Without ``lock`` it is the log's path +
+    ``.lock``, or what ``script_locks`` says for this log (the Bash script has its lock elsewhere).
+    """
+    log = os.path.abspath(log)
+    try:
+        link = os.lstat(log)
+    except OSError:  # not there yet, or not to be seen: opening it says so better
+        link = None
+    if link is not None and stat.S_ISLNK(link.st_mode) and link.st_uid not in (0, os.geteuid()):
+        raise Unusable(f"{log} is a symlink of {owner_name(link.st_uid)}: name the file that it points to with --log")
+    resolved = os.path.realpath(log)
+    if lock is None:
+        lock = (script_locks or {}).get(resolved, resolved + ".lock")
+    return Journal(resolved, os.path.abspath(lock), home)
+
+
+def check_regular(fd: int, path: str) -> os.stat_result:
+    """The status of ``fd`` if it is a regular file, else `Unusable`."""
+    about = os.fstat(fd)
+    if not stat.S_ISREG(about.st_mode):
+        raise Unusable(f"{path} is {_what(about.st_mode)}, not a file: name another with --log")
+    return about
+
+
+def unusable(path: str, error: OSError) -> str:
+    """One sentence for a failed open: the path, what is wrong, and what to do."""
+    match error.errno:
+        case errno.EISDIR:
+            return f"{path} is a folder, not a file: name another with --log"
+        case errno.ENXIO:
+            return f"{path} is a FIFO or a device, not a file: name another with --log"
+        case errno.ELOOP:
+            return f"{path} is a symlink: name the file that it points to with --log"
+        case errno.EACCES | errno.EPERM:
+            verb = "written" if error.strerror == "write" else "opened"
+            return f"{path} cannot be {verb}: permission denied; ask {_owner(path)}, or name another with --log"
+        case errno.ENOTDIR | errno.ENOENT:
+            return f"{path} cannot be opened: its folder does not exist; make it, or name another with --log"
+        case _:
+            return f"{path} cannot be opened: {os.strerror(error.errno or 0)}"
+
+
+def owner_name(uid: int) -> str:
+    """The name of a user, or ``uid N`` for one without a name."""
+    import pwd  # needed for a refusal only
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _owner(path: str) -> str:
+    try:
+        return f"its owner ({owner_name(os.lstat(path).st_uid)})"
+    except OSError:
+        return "the owner of its folder"
+
+
+def _denied(verb: str) -> OSError:
+    return OSError(errno.EACCES, verb)
+
+
+def _what(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if stat.S_ISFIFO(mode):
+        return "a FIFO"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device"

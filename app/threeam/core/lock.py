@@ -1,0 +1,241 @@
+"""The sanity lock: flock(2) through filelock, then the kernel's queue with a deadline.
+
+Polling would starve beside kernel-blocked ``flock`` processes (12 s were measured), so a waiter
+that does not get the lock at once blocks in the kernel, on a daemon thread that can be abandoned.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from filelock import lock_descriptor
+
+from threeam.core.journal import OPEN_SAFELY, JournalError, check_regular, owner_name, unusable
+
+_TICK = 0.1  # seconds between two looks at the holder while waiting; never between two tries
+_MAX_NAME = 64
+
+
+class Holder(NamedTuple):
+    """Who holds the lock: ``pid`` 0 when it cannot be seen from here (another pid namespace)."""
+
+    pid: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} (pid {self.pid})" if self.pid else "a process that cannot be seen from here"
+
+
+class LockTimeout(JournalError):
+    """The lock was not had in time; nothing was written."""
+
+    def __init__(self, path: str, waited: float, holder: Holder | None) -> None:
+        held = f"it is held by {holder}" if holder else "nobody is seen to hold it now; try again"
+        look = f"; look at it with: ps -fp {holder.pid}" if holder and holder.pid else ""
+        super().__init__(f"no lock on {path} within {waited:g} s: {held}{look}")
+        self.holder = holder
+
+
+class LockUnusable(JournalError):
+    """The lock file must not be used as it is; nothing was written."""
+
+
+class Abandoned(Exception):
+    """The wait was given up from outside; nothing was written."""
+
+
+class SanityLock:
+    """One hold of the lock at ``path``; a context manager. Not reentrant, not to be shared.
+
+    ``mode``: the permission bits of a lock file that has to be created.
+    """
+
+    def __init__(self, path: str, mode: int) -> None:
+        self.path = path
+        self.mode = mode
+        self._fd = -1
+
+    def acquire(
+        self,
+        timeout: float | None,
+        *,
+        abandoned: threading.Event | None = None,
+        on_wait: Callable[[Holder | None, float], None] | None = None,
+    ) -> None:
+        """Takes the lock, waiting up to ``timeout`` seconds (None: until it comes).
+
+        ``abandoned`` ends the wait from another thread (`Abandoned`). ``on_wait`` is told the
+        holder and the seconds waited, at first and every 0.1 s. Raises `LockTimeout`,
+        `LockUnusable`, or `Unusable`.
+        """
+        began = time.monotonic()
+        while True:
+            fd = _open(self.path, self.mode)
+            try:
+                if not lock_descriptor(fd, blocking=False):
+                    left = None if timeout is None else timeout - (time.monotonic() - began)
+                    _queue(fd, self.path, began, left, timeout, abandoned, on_wait)
+                if _is_still(fd, self.path):
+                    self._fd = fd
+                    return
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)  # the file was replaced while we waited: that was the wrong lock
+
+    def release(self) -> None:
+        """Gives the lock back; the file stays, since others may be queued on it."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def holder(path: str) -> Holder | None:
+    """Who holds the lock now, from ``/proc/locks``; None when it is free or there is no telling.
+
+    About 50 µs. A child that inherited the lock stands there under its dead parent; then the
+    processes that have the file open are asked.
+    """
+    try:
+        about = os.stat(path)
+        with open("/proc/locks", "rb") as table:
+            rows = table.read().decode("ascii", "replace").splitlines()
+    except OSError:
+        return None
+    device = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
+    for row in rows:
+        fields = row.split()
+        if "->" in fields or len(fields) < 6 or fields[1] != "FLOCK" or fields[5] != device:
+            continue
+        pid = int(fields[4])
+        if pid > 0 and (name := _process_name(pid)):
+            return Holder(pid, name)
+        return _inheritor(about) or Holder(0, "")
+    return None
+
+
+def _open(path: str, mode: int) -> int:
+    try:
+        try:
+            fd = os.open(path, os.O_RDWR | OPEN_SAFELY)
+        except FileNotFoundError:
+            fd = _create(path, mode)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise LockUnusable(f"the lock {path} is a symlink: remove it, or name another with --lock") from None
+        raise LockUnusable("the lock " + unusable(path, error).replace("--log", "--lock")) from None
+    try:
+        about = check_regular(fd, path)
+        _refuse_foreign(path, about)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _create(path: str, mode: int) -> int:
+    """The new lock file; its mode is set before anybody else can have it open for long."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600)
+    except FileExistsError:  # somebody was faster
+        return os.open(path, os.O_RDWR | OPEN_SAFELY)
+    os.fchmod(fd, mode)  # whatever the umask
+    return fd
+
+
+def _refuse_foreign(path: str, about: os.stat_result) -> None:
+    """In a sticky folder such as /tmp a stranger could plant the lock and hold it for ever."""
+    folder = os.stat(os.path.dirname(path))
+    if folder.st_mode & stat.S_ISVTX and about.st_uid not in (os.geteuid(), folder.st_uid):
+        raise LockUnusable(
+            f"the lock {path} belongs to {owner_name(about.st_uid)}, in a folder where anybody may put one: "
+            f"have them remove it, or name another with --lock"
+        )
+
+
+def _is_still(fd: int, path: str) -> bool:
+    about = os.fstat(fd)
+    try:
+        named = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return (about.st_dev, about.st_ino) == (named.st_dev, named.st_ino)
+
+
+def _queue(
+    fd: int,
+    path: str,
+    began: float,
+    left: float | None,
+    timeout: float | None,
+    abandoned: threading.Event | None,
+    on_wait: Callable[[Holder | None, float], None] | None,
+) -> None:
+    """Waits in the kernel's queue until the lock on ``fd`` is ours, or raises and leaves the queue."""
+    place = _Place(fd)  # left by closing fd, which whoever opened it does on any error
+    deadline = None if left is None else time.monotonic() + left
+    while True:
+        tick = _TICK if deadline is None else max(0.0, min(_TICK, deadline - time.monotonic()))
+        if place.granted.wait(tick):
+            break
+        if abandoned is not None and abandoned.is_set():
+            raise Abandoned
+        if deadline is not None and time.monotonic() >= deadline:
+            raise LockTimeout(path, timeout or 0.0, holder(path))
+        if on_wait is not None:
+            on_wait(holder(path), time.monotonic() - began)
+    if place.error is not None:
+        raise LockUnusable(f"the lock {path} cannot be taken: {place.error.strerror}")
+
+
+class _Place:
+    """A place in the kernel's queue for the lock, which can be left.
+
+    The thread blocks on a duplicate of the waiter's descriptor: flock(2) belongs to the open file,
+    so what the duplicate is granted the waiter has too. Then the duplicate is closed. If the
+    waiter has closed its own by then, that was the last one, and the kernel lets the lock go.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.granted = threading.Event()
+        self.error: OSError | None = None
+        self._fd = os.dup(fd)
+        threading.Thread(target=self._block, name="sanity-lock", daemon=True).start()
+
+    def _block(self) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        except OSError as error:
+            self.error = error
+        os.close(self._fd)
+        self.granted.set()
+
+
+def _process_name(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            return file.read(_MAX_NAME).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _inheritor(about: os.stat_result) -> Holder | None:
+    """A living process with a lock on this inode among its descriptors."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                opened = os.stat(f"/proc/{pid}/fd/{fd}")
+                if (opened.st_dev, opened.st_ino) == (about.st_dev, about.st_ino):
+                    with open(f"/proc/{pid}/fdinfo/{fd}") as info:
+                        if "lock:" in info.read():
+                            return Holder(int(pid), _process_name(int(pid)))
+        except OSError:  # it ended, or is not ours to look at
+            continue
+    return None

@@ -1,0 +1,205 @@
+"""Which files, which settings, and where each comes from: a flag beats the environment, which beats
+the settings file, which beats the default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from threeam.core.entry import NS, By, tag_value
+from threeam.core.journal import Journal, JournalError, journal_at
+
+SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
+SCRIPT_LOCK = "/tmp/sanity.lock"
+
+
+class BadSetting(JournalError):
+    """A setting, flag or settings file that cannot be used; the sentence names where it stands."""
+
+
+class Settings(NamedTuple):
+    """The settings in force. Units: hours (``_h``), milligrams, seconds, as in the settings file."""
+
+    ceremony: str = "hypotheses"
+    toxic_cups: int = 4
+    cup_mg: int = 95
+    half_life_h: float = 5.0
+    night_gap_h: float = 8.0
+    lock_timeout: float = 10.0
+    sync: str = "always"
+    theme: str = "3am"
+    emoji: bool = True
+    keys: Mapping[str, str] = {}
+
+    @property
+    def night_gap_ns(self) -> int:
+        """``night_gap_h`` in nanoseconds."""
+        return round(self.night_gap_h * 3600) * NS
+
+
+class Flags(NamedTuple):
+    """What the command line says about files."""
+
+    log: str | None = None
+    lock: str | None = None
+    name: str | None = None
+
+
+class Setup(NamedTuple):
+    """Everything that was decided: the journal, the settings, and for each of them why."""
+
+    journal: Journal
+    settings: Settings
+    config: str
+    why: Mapping[str, str]
+
+
+def setup(flags: Flags, environ: Mapping[str, str], uid: int) -> Setup:
+    """Decides. Raises `BadSetting`, or `Unusable` for a log that must not be used."""
+    config_folder = environ.get("XDG_CONFIG_HOME") or os.path.join(_home(environ), ".config")
+    config = environ.get("SANITY_CONFIG") or os.path.join(config_folder, "3am", "config.toml")
+    table = _read(config)
+    why = {"settings": "SANITY_CONFIG" if environ.get("SANITY_CONFIG") else "default"}
+    settings = _settings(table, environ, config, why)
+    journal = _journal(flags, environ, table, config, uid, why)
+    return Setup(journal, settings, config, why)
+
+
+def author(environ: Mapping[str, str], uid: int) -> By:
+    """Who writes from this process; under sudo, the person behind it."""
+    user = environ.get("SUDO_USER") if uid == 0 else None
+    if not user:
+        from getpass import getuser
+
+        try:
+            user = getuser()
+        except (KeyError, OSError):  # a uid without a name, as containers have
+            user = f"uid{uid}"
+    pane = environ.get("TMUX_PANE", "") if environ.get("TMUX") else ""
+    return By(
+        re.sub(r"[\s@:\]\[]", "_", tag_value(user)),
+        re.sub(r"[\s@:\]\[]", "_", tag_value(os.uname().nodename)),
+        os.getpid(),
+        pane if re.fullmatch(r"%\d{1,9}", pane) else "",
+    )
+
+
+def _home(environ: Mapping[str, str]) -> str:
+    return environ.get("HOME") or os.path.expanduser("~")
+
+
+def _journal(
+    flags: Flags, environ: Mapping[str, str], table: Mapping[str, Any], config: str, uid: int, why: dict[str, str]
+) -> Journal:
+    state = os.path.join(environ.get("XDG_STATE_HOME") or os.path.join(_home(environ), ".local", "state"), "3am")
+    home: str | None = None
+    if flags.log:
+        log, why["log"] = flags.log, "--log"
+    elif flags.name is not None:
+        log, why["log"], home = os.path.join(state, _name(flags.name) + ".log"), f"-j {flags.name}", state
+    elif environ.get("SANITY_LOG"):
+        log, why["log"] = environ["SANITY_LOG"], "SANITY_LOG"
+    elif "log" in table:
+        if not isinstance(table["log"], str) or not table["log"]:
+            raise BadSetting(f"{config}: log must be the path of a file, in quotes")
+        log, why["log"] = os.path.expanduser(table["log"]), config
+    elif uid == 0:
+        log, why["log"] = SCRIPT_LOG, "default for root, the log of the Bash script"
+    else:
+        log, why["log"], home = os.path.join(state, "sanity.log"), "default", state
+    if "\0" in log:
+        raise BadSetting(f"{why['log']} holds a NUL, and no path can")
+    lock = flags.lock or environ.get("SANITY_LOCK") or None
+    why["lock"] = "--lock" if flags.lock else "SANITY_LOCK" if lock else "beside the log"
+    journal = journal_at(log, lock, script_locks={SCRIPT_LOG: SCRIPT_LOCK}, home=home)
+    if lock is None and journal.lock == SCRIPT_LOCK:
+        why["lock"] = "the lock of the Bash script, for its log"
+    return journal
+
+
+def _name(name: str) -> str:
+    if not name.strip(".") or "/" in name or ".." in name or tag_value(name) != name or len(name.encode()) > 200:
+        raise BadSetting(f"-j {tag_value(name)!r}: the name of a journal is one plain word, such as -j checkout")
+    return name
+
+
+def _read(path: str) -> Mapping[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read: {error.strerror}; mend it, or set SANITY_CONFIG") from None
+    import tomllib  # only where there is a settings file: it is on the path of every `3am log`
+
+    try:
+        return tomllib.loads(data.decode())
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadSetting(f"{path}, line {line}: bytes that are not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at (?:line (\d+), column \d+|end of document)\)", str(error))
+        line = int(found[1]) if found and found[1] else data.count(b"\n") + 1
+        what = re.sub(r" \(at .*", "", str(error))
+        raise BadSetting(f"{path}, line {line}: {what}") from None
+
+
+def _settings(table: Mapping[str, Any], environ: Mapping[str, str], config: str, why: dict[str, str]) -> Settings:
+    default = Settings()
+    for key in table:
+        if key not in default._fields and key != "log":
+            near = _nearest(key, (*default._fields, "log"))
+            raise BadSetting(f"{config}: there is no setting {tag_value(key)!r}{near}")
+    values: dict[str, Any] = {}
+    for name in default._fields:
+        variable = f"SANITY_{name.upper()}"
+        if name != "keys" and environ.get(variable):
+            values[name] = _checked(name, environ[variable], variable)
+            why[name] = variable
+        elif name in table:
+            values[name] = _checked(name, table[name], f"{config}: {name}")
+            why[name] = config
+        else:
+            why[name] = "default"
+    return default._replace(**values)
+
+
+def _checked(name: str, value: object, where: str) -> object:
+    """``value`` as the setting has it, or `BadSetting` with what it should have been."""
+    choices = {"ceremony": ("hypotheses", "always", "never"), "sync": ("always", "never")}
+    if name in choices:
+        if value in choices[name]:
+            return value
+        raise BadSetting(f"{where} must be one of {', '.join(choices[name])}")
+    if name == "theme":
+        if isinstance(value, str) and value:
+            return value
+        raise BadSetting(f"{where} must be the name of a theme, in quotes")
+    if name == "emoji":
+        if str(value).lower() in ("true", "1", "yes", "false", "0", "no"):
+            return str(value).lower() in ("true", "1", "yes")
+        raise BadSetting(f"{where} must be true or false")
+    if name == "keys":
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value.values()):
+            return value
+        raise BadSetting(f'{where} must be a table such as coffee = "f2"')
+    whole = name in ("toxic_cups", "cup_mg")
+    try:
+        number = float(str(value)) if not isinstance(value, bool) else -1.0
+    except ValueError:
+        number = -1.0
+    low = 0.0 if name in ("toxic_cups", "lock_timeout") else 1e-3
+    if not low <= number <= 1e6 or (whole and number != int(number)):
+        raise BadSetting(f"{where} must be a {'whole ' if whole else ''}number{'' if low == 0.0 else ' above 0'}")
+    return int(number) if whole else number
+
+
+def _nearest(word: str, words: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, words, 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(words)}"

@@ -1,0 +1,56 @@
+"""A time as people write it: ``03:14``, ``-15m``, ``yesterday``, RFC 3339, ``@stamp``."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+from threeam.core.entry import NS, Stamp
+from threeam.core.journal import JournalError
+
+_UNITS = {"ns": 1, "us": 1000, "ms": 10**6, "s": NS, "m": 60 * NS, "min": 60 * NS, "h": 3600 * NS, "d": 86400 * NS}
+_AGO = re.compile(r"-(\d{1,12})(ns|us|ms|s|min|m|h|d)", re.ASCII)
+_CLOCK = re.compile(
+    r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|$))?(?:(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class BadTime(JournalError):
+    """A time that cannot be understood."""
+
+
+def parse_when(text: str, now: Stamp) -> int:
+    """The instant that ``text`` names, in ns since the epoch; local times are in the zone of ``now``.
+
+    A clock time alone is the last such time: ``23:50`` asked at 03:14 is yesterday's. Raises `BadTime`.
+    """
+    text = text.strip()
+    if text == "now":
+        return now.ns
+    if ago := _AGO.fullmatch(text):
+        return now.ns - int(ago[1]) * _UNITS[ago[2]]
+    if stamp := Stamp.parse(text.removeprefix("@")):
+        return stamp.ns
+    here = timezone(timedelta(seconds=now.offset))
+    midnight = datetime.fromtimestamp(now.ns // NS, here).replace(hour=0, minute=0, second=0)
+    if text in ("today", "yesterday"):
+        return _ns(midnight - timedelta(days=text == "yesterday"))
+    found = _CLOCK.fullmatch(text)
+    if not text or not found or not (found[1] or found[4]):
+        raise BadTime(f"{text!r} is no time: write 03:14, -15m, yesterday, 2026-11-24T03:14:07.5Z or @stamp")
+    year, month, day, hour, minute, second, fraction, zone = found.groups()
+    try:
+        date = midnight.replace(year=int(year), month=int(month), day=int(day)) if year else midnight
+        moment = date.replace(hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0))
+        if zone:
+            moment = moment.replace(tzinfo=datetime.strptime(zone, "%z").tzinfo)
+    except ValueError as error:
+        raise BadTime(f"{text!r} is no time: {error}") from None
+    ns = _ns(moment) + int((fraction or "0").ljust(9, "0"))
+    return ns if year or ns <= now.ns else ns - 86400 * NS
+
+
+def _ns(moment: datetime) -> int:
+    between = moment - _EPOCH  # integers all the way: no float near a stamp
+    return (between.days * 86400 + between.seconds) * NS

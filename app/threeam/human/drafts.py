@@ -1,0 +1,76 @@
+"""What the human state writes: cups, water, sleep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from threeam.core.draft import Author, Declined, Draft, Said, toxic
+from threeam.core.entry import Stamp
+from threeam.core.fold import State
+from threeam.human.caffeine import milligrams
+from threeam.human.room import human
+
+
+def coffee(cups: int, mg: int, toxic_cups: int) -> Draft:
+    """``cups`` cups of ``mg`` milligrams each, a line a cup, and the warning when that is too many."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:
+        before = author.cups(state, stamp)
+        said = [
+            Said(f"Coffee: cup {n} of the night.", (("MG", str(mg)),), n) for n in range(before + 1, before + cups + 1)
+        ]
+        return said + [one._replace(cups=before + cups) for one in toxic(before + cups, toxic_cups)]
+
+    return Draft(lines)
+
+
+def undo_coffee() -> Draft:
+    """Takes the author's last cup of this night back: a new line, since nothing is rewritten."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:
+        cups = author.cups(state, stamp)
+        doses = human(state, author.user).doses
+        if cups == 0:
+            raise Declined("no cup to take back: you have had none this night")
+        tags = (("MG", str(-doses[-1][1])),) if doses else ()
+        return [Said(f"Coffee: cup {cups} taken back.", tags, cups - 1)]
+
+    return Draft(lines)
+
+
+def water() -> Draft:
+    """One glass of water."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:
+        glasses = glasses_tonight(state, author.user, stamp.ns, author.gap_ns) + 1
+        return [Said(f"Water: glass {glasses} of the night.", (("WATER", str(glasses)),))]
+
+    return Draft(lines)
+
+
+def sleep(half_life_h: float) -> Draft:
+    """The end of the night: says what it came to, and starts the count anew."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:
+        cups = author.cups(state, stamp)
+        glasses = glasses_tonight(state, author.user, stamp.ns, author.gap_ns)
+        left = milligrams(human(state, author.user).doses, stamp.ns, half_life_h)
+        text = (
+            f"Sleep: {_count(cups, 'cup')}, {_count(glasses, 'glass', 'es')} of water, "
+            f"{left:.0f} mg of caffeine left. The ghost will still be there tomorrow."
+        )
+        return [Said(text, (("NIGHT", "over"),), 0)]
+
+    return Draft(lines)
+
+
+def glasses_tonight(state: State, user: str, now_ns: int, gap_ns: int) -> int:
+    """Glasses of water of ``user`` this night, as of ``now_ns``."""
+    person = state.people.get(user)
+    if person is None or now_ns - person.typed_ns > gap_ns:
+        return 0
+    return human(state, user).water
+
+
+def _count(n: int, word: str, plural: str = "s") -> str:
+    return f"{n} {word}{'' if n == 1 else plural}"

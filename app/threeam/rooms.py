@@ -1,0 +1,6 @@
+"""The one list of rooms: what each capability brings to the fold."""
+
+from threeam.core.fold import Fold
+from threeam.human.room import ROOM as HUMAN
+
+FOLD = Fold((HUMAN,))

@@ -1,0 +1,102 @@
+"""What every test stands on: a journal of its own, a home of its own, and real `3am` processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from threeam.core.entry import Stamp
+from threeam.core.journal import Journal, journal_at
+from threeam.core.writer import Writer, Writing
+from threeam.rooms import FOLD
+
+NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture(autouse=True)
+def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the journal, the settings or the tmux of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith(("SANITY_", "XDG_", "TMUX", "SUDO_")) or name in ("NO_COLOR", "COLORTERM"):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("LOGNAME", "alice")
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setenv("SANITY_LOG", str(tmp_path / "sanity.log"))
+    monkeypatch.setenv("SANITY_LOCK", str(tmp_path / "sanity.log.lock"))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Where this test's log is (or will be)."""
+    return tmp_path / "sanity.log"
+
+
+@pytest.fixture
+def journal(log: Path) -> Journal:
+    """This test's journal."""
+    return journal_at(str(log))
+
+
+class FakeClock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self, now: Stamp = NIGHT) -> None:
+        self.now = now
+
+    def __call__(self) -> Stamp:
+        return self.now
+
+    def forward(self, ns: int) -> None:
+        self.now = Stamp(self.now.ns + ns, self.now.offset)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """03:14:07.123456789, until the test moves it."""
+    return FakeClock()
+
+
+@pytest.fixture
+def writer(journal: Journal, clock: FakeClock) -> Writer:
+    """A writer of alice's with a fake clock, that does not wait for the disk."""
+    return writer_of("alice", journal, clock)
+
+
+def writer_of(user: str, journal: Journal, clock: Callable[[], Stamp]) -> Writer:
+    """A writer of somebody's, in this process."""
+    return Writer(journal, FOLD, clock, Writing(user, f"{user}@db1:4121%3", sync=False))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Runs `3am` with arguments as a real process, and gives what it did: ``run("log", "hello")``."""
+
+    def run_3am(
+        *args: str | bytes, stdin: bytes = b"", timeout: float = 60, **env: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [command(), *args],
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            env={**os.environ, **env},
+            cwd=tmp_path,
+        )
+
+    yield run_3am
+
+
+def command() -> str:
+    """The installed `3am` of the interpreter that runs the tests."""
+    return str(Path(sys.executable).parent / "3am")
