@@ -39,4 +39,4 @@ def run(argv: Sequence[str]) -> int:
     at = context(args)
     from threeam.tui.app import open_screen  # the one way from the command line to the screen
 
-    return open_screen(at.setup, at.by, at.clock, at.writing(), read_only=args.read_only)
+    return open_screen(at.journal, at.settings, at.by, at.clock, at.writing(), read_only=args.read_only)

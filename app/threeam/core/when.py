@@ -54,3 +54,18 @@ def parse_when(text: str, now: Stamp) -> int:
 def _ns(moment: datetime) -> int:
     between = moment - _EPOCH  # integers all the way: no float near a stamp
     return (between.days * 86400 + between.seconds) * NS
+
+
+def duration(ns: int) -> str:
+    """A length of time with the unit that fits: ``12 ns``, ``0.8 ms``, ``1.003 s``, ``5 min``, ``3 h``."""
+    sign, ns = ("-", -ns) if ns < 0 else ("", ns)
+    if ns < 1000:
+        return f"{sign}{ns} ns"
+    if ns < 100_000:
+        return f"{sign}{ns // 100 / 10:g} µs"
+    if ns < NS:
+        return f"{sign}{ns // 100_000 / 10:g} ms"
+    if ns < 60 * NS:
+        return f"{sign}{ns // 1_000_000 / 1000:g} s"
+    minutes = ns // (60 * NS)
+    return f"{sign}{minutes} min" if minutes < 120 else f"{sign}{minutes // 60} h"

@@ -1,0 +1,107 @@
+"""The one table of actions: it feeds the keys, the palette, the `:` line, the help and the README.
+
+A key is listed here when its capability exists, and not before.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Action(NamedTuple):
+    """One thing that a person can do on the screen.
+
+    ``id``: the binding id, for remapping in the settings; with ``_`` for ``-`` it is the name of the
+    method. ``keys``: comma-separated, as Textual names them. ``place``: where the keys act: ``log``
+    (while the log has the focus), ``box`` (the input box), ``anywhere``. ``owner``: whose method it
+    is: ``log`` or ``screen``. ``writes``: absent from a read-only screen. ``words``: how the `:` line
+    calls it, and ``argument`` what follows there. ``call``: the method with its argument, where the id does not say it.
+    """
+
+    id: str
+    keys: str
+    label: str
+    about: str
+    group: str
+    place: str = "log"
+    owner: str = "screen"
+    writes: bool = False
+    footer: bool = False
+    words: str = ""
+    argument: str = ""
+    call: str = ""
+
+    @property
+    def method(self) -> str:
+        """What to run on the owner."""
+        return self.call or self.id.replace("-", "_")
+
+
+GROUPS = ("write", "hypotheses", "move", "look", "leave")
+
+ACTIONS = (
+    Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, words="coffee"),
+    Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, footer=True, words="note", argument="TEXT"),
+    Action("hypothesis", "H", "hypothesis", "Write down what you believe right now; it gets a number under the lock", "write", writes=True, footer=True, words="hyp", argument="TEXT"),
+    Action("water", "", "water", "One glass of water", "write", writes=True, words="water"),
+    Action("coffee-panel", "C", "coffee panel", "Tonight's cups, and take the last one back", "write", words="cups"),
+    Action("undo-coffee", "", "take a cup back", "Take the last cup back, by a new line", "write", writes=True, words="uncoffee"),
+    Action("sleep", "", "sleep", "Say what the night came to, and start the count anew", "write", writes=True, words="sleep"),
+    Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", place="box", writes=True),
+    Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", place="box", writes=True),
+    Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", place="box", writes=True),
+    Action("board", "h", "hypotheses", "Go to the hypotheses panel; again: back to the log", "hypotheses", words="board"),
+    *(
+        Action(f"pick-{n}", str(n), f"pick H{n}", f"Pick hypothesis {n}", "hypotheses", call=f"pick('H{n}')")
+        for n in range(1, 10)
+    ),
+    Action("confirm", "v", "confirm", "Confirm the picked hypothesis, with a line of why", "hypotheses", writes=True, words="confirm", argument="H7 WHY"),
+    Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, words="refute", argument="H7 WHY"),
+    Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, words="park", argument="H7 WHY"),
+    Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, words="reopen", argument="H7 WHY"),
+    Action("down", "j,down", "down", "One line down", "move", owner="log"),
+    Action("up", "k,up", "up", "One line up; the tail pauses, and never yanks you back", "move", owner="log"),
+    Action("half-down", "d", "half a page down", "Half a page down", "move", owner="log"),
+    Action("half-up", "u", "half a page up", "Half a page up", "move", owner="log"),
+    Action("page-down", "space,pagedown", "page down", "A page down", "move", owner="log"),
+    Action("page-up", "b,pageup", "page up", "A page up", "move", owner="log"),
+    Action("top", "g,home", "first line", "The first line", "move", owner="log"),
+    Action("bottom", "G,end", "last line", "The last line, and follow", "move", owner="log"),
+    Action("follow", "F", "follow", "Follow again after a pause", "move", owner="log", words="follow"),
+    Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", owner="log", words="wrap"),
+    Action("raw", "z", "raw ceremony", "Show the lock's own lines as they are in the file, or fold them", "look", owner="log", words="raw"),
+    Action("command", "colon", "command", "The command line: the words of the shell", "look"),
+    Action("theme", "", "theme", "Change the theme", "look", words="theme", argument="NAME"),
+    Action("help", "question_mark,f1", "help", "All the keys and signs", "look", footer=True, words="help"),
+    Action("leave", "escape", "leave", "Take back what waits for the lock, or leave the box; the draft stays", "leave", place="anywhere"),
+    Action("quit", "q", "quit", "Quit", "leave", footer=True, words="q"),
+)  # fmt: skip
+
+BY_ID = {action.id: action for action in ACTIONS}
+BY_WORD = {action.words: action for action in ACTIONS if action.words}
+
+_SHOWN = {
+    "question_mark": "?", "tilde": "~", "colon": ":", "space": "space", "escape": "esc",
+    "pagedown": "pgdn", "pageup": "pgup", "down": "↓", "up": "↑",
+}  # fmt: skip
+
+
+def shown_keys(keys: str) -> str:
+    """``keys`` as a person reads them: ``? f1``."""
+    return " ".join(_SHOWN.get(key, key) for key in keys.split(",") if key)
+
+
+def key_table() -> str:
+    """The keys as a Markdown table, for the README."""
+    rows = ["| key | does |", "|---|---|"]
+    for group in GROUPS:
+        picks = [action for action in ACTIONS if action.group == group and action.id.startswith("pick-")]
+        for action in ACTIONS:
+            if action.group != group or not action.keys or action in picks[1:]:
+                continue
+            if action in picks:
+                rows.append("| `1`–`9` | Pick a hypothesis by its number |")
+            else:
+                keys = " ".join(f"`{key}`" for key in shown_keys(action.keys).split(" "))
+                rows.append(f"| {keys} | {action.about} |")
+    return "\n".join(rows)

@@ -1,0 +1,132 @@
+"""The full-screen program: its theme, its way in and its way out."""
+
+from __future__ import annotations
+
+import gc
+import locale
+import os
+import signal
+import time
+from pathlib import Path, PurePath
+from typing import ClassVar
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding
+
+from threeam.core.clock import Clock
+from threeam.core.entry import By
+from threeam.core.journal import Journal
+from threeam.core.settings import Settings
+from threeam.core.writer import Writer, Writing
+from threeam.rooms import FOLD
+from threeam.tui.commands import Actions
+from threeam.tui.desk import Desk
+from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.themes import NIGHT, OWN_VARIABLES
+from threeam.tui.window import Window
+
+_TWICE = 2.0  # s: a second ctrl+c within them quits
+_INTERRUPTED = 130
+
+
+def styles() -> list[str | PurePath]:
+    """The style sheets: in the wheel beside the package, in a checkout at its top."""
+    package = Path(__file__).resolve().parent.parent
+    folder = package / "styles"
+    if not folder.is_dir():
+        folder = package.parent.parent / "styles"
+    return sorted(folder.glob("*.tcss"))
+
+
+class JournalApp(App[None], inherit_bindings=False):
+    """One screen on a journal."""
+
+    TITLE = "3am"
+    CSS_PATH = styles()
+    COMMANDS = App.COMMANDS | {Actions}
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]
+    # Textual's own ctrl+q is flow control to some terminals and a tmux prefix to some people.
+    BINDINGS: ClassVar[list[Binding]] = [Binding("ctrl+c", "help_quit", show=False, system=True)]  # type: ignore[assignment]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        self.register_theme(NIGHT)
+        self._asked = float("-inf")
+        self._window = Window(desk.journal)  # read before the first frame, so that it is full
+        theme = desk.settings.theme
+        self.theme = theme if theme in self.available_themes else NIGHT.name
+        if desk.settings.keys:
+            self.set_keymap(dict(desk.settings.keys))
+
+    def get_default_screen(self) -> JournalScreen:
+        """The journal."""
+        desk = self.desk
+        if desk.settings.theme not in self.available_themes:
+            desk = desk._replace(notice=f"there is no theme {desk.settings.theme}: ctrl+p shows those there are")
+        return JournalScreen(desk, self._window)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own words, for themes that do not know them."""
+        return dict(OWN_VARIABLES)
+
+    def on_mount(self) -> None:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):  # else they would leave the terminal as it is
+            loop.add_signal_handler(number, self._leave, 128 + number)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Takes a paste to the input box before the next key is looked at, since that may be its Enter."""
+        screen = self.screen if self._screen_stack else None
+        if (
+            isinstance(event, events.Paste)
+            and not event.is_forwarded
+            and isinstance(screen, JournalScreen)
+            and screen.log_view.has_focus
+        ):
+            screen.paste(event.text)
+            return
+        await super().on_event(event)
+
+    def action_help_quit(self) -> None:
+        now = time.monotonic()
+        if now - self._asked <= _TWICE:
+            self._leave(_INTERRUPTED)
+        else:
+            self._asked = now
+            self.notify(
+                "q quits, from the log; ctrl+c again quits from anywhere", title="ctrl+c", markup=False, timeout=_TWICE
+            )
+
+    def _leave(self, code: int) -> None:
+        for screen in self._screen_stack:
+            if isinstance(screen, JournalScreen):
+                screen.leave(code)
+                return
+        self.exit(return_code=code)
+
+
+def open_screen(
+    journal: Journal, settings: Settings, by: By, clock: Clock, writing: Writing, *, read_only: bool
+) -> int:
+    """Opens the screen and gives the exit code. Raises `Unusable` before it draws anything."""
+    gc.enable()  # the one-shots live too briefly for it; this does not
+    journal.live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
+    notice = ""
+    if not read_only and (why := journal.why_not_writable()) is not None:
+        read_only, notice = True, f"opened read-only: {why}"
+    # The screen waits in plain sight until the lock comes or esc is pressed.
+    writer = None if read_only else Writer(journal, FOLD, clock, writing._replace(lock_timeout=None))
+    desk = Desk(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
+    app = JournalApp(desk)
+    app.run()
+    return app.return_code if app.return_code is not None else _INTERRUPTED
+
+
+def _can_draw() -> bool:
+    """Whether the locale is UTF-8: then signs are drawn as they are."""
+    name = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
+    return "utf" in name.lower() or (not name and "utf" in locale.getpreferredencoding(False).lower())

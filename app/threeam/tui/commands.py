@@ -1,0 +1,83 @@
+"""The `:` line and the palette: the same actions by their words."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from threeam.actions import ACTIONS, BY_WORD, Action
+from threeam.core.draft import Draft, note
+from threeam.core.settings import Settings
+from threeam.method.drafts import VERDICTS, claim, reopen, verdict
+
+ALIASES = {"hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
+
+
+VERBS = (*VERDICTS, "reopen")
+
+
+def draft_of(kind: str, text: str, settings: Settings) -> Draft:
+    """The draft that ``text`` is in a box of this kind: ``note``, ``hypothesis``, ``refute H7`` and the like."""
+    verb, _, name = kind.partition(" ")
+    if verb == "reopen":
+        return reopen(name, text)
+    if verb in VERDICTS:
+        return verdict(name, VERDICTS[verb], text)
+    return claim(text, settings.toxic_cups) if kind == "hypothesis" else note(text)
+
+
+class UnknownCommand(Exception):
+    """There is no such word on the `:` line; the message names the nearest."""
+
+
+def parse_command(text: str) -> tuple[Action, str]:
+    """The action that a `:` line calls, and what follows. Raises `UnknownCommand`.
+
+    The words are the shell's: ``hyp refute H7 why`` and ``refute H7 why`` are the same.
+    """
+    text = text.strip().removeprefix(":").removeprefix("3am ").strip()
+    for long, short in ALIASES.items():
+        if text == long or text.startswith(long + " "):
+            text = short + text[len(long) :]
+    word, _, rest = text.partition(" ")
+    if word == "hyp" and rest.partition(" ")[0] in VERBS:
+        word, _, rest = rest.partition(" ")
+    if word == "log":
+        word = "note"
+    if word not in BY_WORD:
+        near = get_close_matches(word, list(BY_WORD), 1)
+        raise UnknownCommand(f"there is no :{word}" + (f"; did you mean :{near[0]}?" if near else "; ? lists them"))
+    return BY_WORD[word], rest.strip()
+
+
+class Actions(Provider):
+    """Every action that makes sense without the log under the cursor, in the palette."""
+
+    async def discover(self) -> Hits:
+        """All of them, before anything is typed."""
+        for action in self._actions():
+            yield DiscoveryHit(action.label, partial(self._run, action), help=action.about)
+
+    async def search(self, query: str) -> Hits:
+        """Those that match."""
+        matcher = self.matcher(query)
+        for action in self._actions():
+            score = matcher.match(f"{action.label} {action.about}")
+            if score > 0:
+                yield Hit(score, matcher.highlight(action.label), partial(self._run, action), help=action.about)
+
+    def _actions(self) -> list[Action]:
+        from threeam.tui.screens.journal import JournalScreen
+
+        screen = self.screen
+        if not isinstance(screen, JournalScreen):
+            return []
+        return [a for a in ACTIONS if a.place == "log" and (screen.writes or not a.writes)]
+
+    async def _run(self, action: Action) -> None:
+        from threeam.tui.screens.journal import JournalScreen
+
+        if isinstance(self.screen, JournalScreen):
+            await self.screen.run(action)

@@ -1,0 +1,29 @@
+"""What the screen works with, handed in."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from threeam.core.clock import Clock
+from threeam.core.entry import By
+from threeam.core.fold import Fold
+from threeam.core.journal import Journal
+from threeam.core.settings import Settings
+from threeam.core.writer import Writer
+
+
+class Desk(NamedTuple):
+    """A journal and all that is needed to show it and write to it.
+
+    ``writer`` None: read-only by construction. ``emoji``: whether signs are drawn as they are, and not in
+    ASCII. ``notice``: a sentence to begin with.
+    """
+
+    journal: Journal
+    settings: Settings
+    fold: Fold
+    by: By
+    clock: Clock
+    writer: Writer | None
+    emoji: bool
+    notice: str = ""

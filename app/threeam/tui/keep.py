@@ -1,0 +1,158 @@
+"""What the input box must not lose: the draft, through SIGKILL, and the history.
+
+Both lie in the journal's folder, or in the user's own state folder where that one belongs to
+somebody else. They are written by a thread of their own, so a hung disk never hangs a key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from threeam.core.journal import Journal
+
+_HISTORY = 500  # texts kept
+_DRAFT_NAME = re.compile(r"draft-(\d+)-(\d+)\.json")
+
+
+class Kept(NamedTuple):
+    """What stands in the box: its kind, the text, and the ``BY`` of the screen that it stands in."""
+
+    kind: str
+    text: str
+    by: str
+
+
+class Keep:
+    """The draft and the history of one screen."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.problem: str | None = None
+        self._folder = _folder(journal)
+        self._draft = os.path.join(self._folder, f"draft-{os.getpid()}-{_started(os.getpid())}.json")
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._run, name="keep", daemon=True).start()
+
+    def restore(self) -> Kept | None:
+        """The newest draft that a screen which is no more has left, taken over."""
+        found = None
+        for name in sorted(self._left_behind(), key=self._changed):
+            path = os.path.join(self._folder, name)
+            try:
+                with open(path, encoding="utf-8") as file:
+                    kind, text, by = map(str, json.load(file))
+                os.unlink(path)
+            except (OSError, ValueError):  # another screen was faster, or it was cut off while being written
+                continue
+            if found is not None and found.text.strip():
+                self.remember(found.text)  # an older draft is one key (up) away
+            found = Kept(kind, text, by)
+        return found
+
+    def history(self) -> list[str]:
+        """The texts that were sent, the oldest first."""
+        try:
+            with open(self._history_path, encoding="utf-8", errors="replace") as file:
+                lines = file.readlines()[-_HISTORY:]
+        except OSError:
+            return []
+        texts = []
+        for line in lines:
+            try:
+                texts.append(str(json.loads(line)))
+            except ValueError:  # cut off by a full disk
+                continue
+        return texts
+
+    def save(self, kept: Kept) -> None:
+        """Keeps the draft as it is now; an empty one is nothing to keep."""
+        self._work.put(lambda: self._write_draft(kept))
+
+    def remember(self, text: str) -> None:
+        """Adds a text to the history."""
+        self._work.put(lambda: self._append_history(text))
+
+    def settle(self, timeout: float) -> None:
+        """Waits until everything asked for so far is done, at most ``timeout`` seconds."""
+        done = threading.Event()
+        self._work.put(done.set)
+        done.wait(timeout)
+
+    @property
+    def _history_path(self) -> str:
+        return os.path.join(self._folder, "history")
+
+    def _run(self) -> None:
+        while True:
+            work = self._work.get()
+            try:
+                work()
+                self.problem = None
+            except OSError as error:  # the box still has the text; the screen says that it is not kept
+                self.problem = f"drafts cannot be kept in {self._folder}: {error.strerror}"
+
+    def _write_draft(self, kept: Kept) -> None:
+        if not kept.text.strip():
+            try:
+                os.unlink(self._draft)
+            except FileNotFoundError:
+                pass
+            return
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        new = self._draft + ".new"
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with open(fd, "w", encoding="utf-8") as file:
+            json.dump(list(kept), file)
+        os.replace(new, self._draft)
+
+    def _append_history(self, text: str) -> None:
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        fd = os.open(self._history_path, flags, 0o600)
+        try:
+            os.write(fd, (json.dumps(text) + "\n").encode())
+        finally:
+            os.close(fd)
+
+    def _left_behind(self) -> list[str]:
+        try:
+            names = os.listdir(self._folder)
+        except OSError:
+            return []
+        drafts = ((name, _DRAFT_NAME.fullmatch(name)) for name in names)
+        return [name for name, found in drafts if found and _started(int(found[1])) != int(found[2])]
+
+    def _changed(self, name: str) -> int:
+        try:
+            return os.stat(os.path.join(self._folder, name)).st_mtime_ns
+        except OSError:
+            return 0
+
+
+def _folder(journal: Journal) -> str:
+    """The journal's folder if it is ours or can be made, else one of our own for this journal."""
+    folder = journal.folder
+    try:
+        if os.stat(folder).st_uid == os.geteuid():
+            return folder
+    except FileNotFoundError:
+        if os.access(os.path.dirname(folder), os.W_OK | os.X_OK):
+            return folder
+    except OSError:
+        pass
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(state, "3am", journal.log.strip("/").replace("/", "%") + ".d")
+
+
+def _started(pid: int) -> int:
+    """When a process began, in clock ticks since boot: with the pid it names a process for good. 0: none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except OSError:
+        return 0

@@ -1,0 +1,75 @@
+"""What has happened, told by the threads of the bridge to the screen; each is a fact in the past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from threeam.core.fold import State
+from threeam.core.lock import Holder
+from threeam.core.reader import Line
+from threeam.core.writer import Block
+from threeam.tui.outbox import Ticket
+
+
+@dataclass
+class LinesArrived(Message):
+    """Lines came back from the file, and this is what all lines so far add up to.
+
+    ``unfinished`` is a last line that has had no newline for a quiet second. ``restarted``: the
+    file was truncated, and ``lines`` are from its new beginning.
+    """
+
+    lines: list[Line]
+    state: State
+    unfinished: Line | None
+    restarted: bool
+
+
+@dataclass
+class LockSeen(Message):
+    """Somebody has taken the lock, or it is free (None). ``since_ns``: monotonic, our own first sight."""
+
+    holder: Holder | None
+    since_ns: int
+
+
+@dataclass
+class WriteWaits(Message):
+    """A write has been waiting for the lock for ``seconds`` so far."""
+
+    ticket: Ticket
+    holder: Holder | None
+    seconds: float
+
+
+@dataclass
+class BlockWritten(Message):
+    """A write is in the log, whole and synced."""
+
+    ticket: Ticket
+    block: Block
+
+
+@dataclass
+class WriteRefused(Message):
+    """A write did not happen; the log is as it was. ``sentence`` is empty when it was taken back."""
+
+    ticket: Ticket
+    sentence: str
+
+
+@dataclass
+class WriteUnsure(Message):
+    """A write is in the log and may not last; it must not be sent again."""
+
+    ticket: Ticket
+    sentence: str
+
+
+@dataclass
+class FollowFailed(Message):
+    """The log cannot be read any more."""
+
+    sentence: str

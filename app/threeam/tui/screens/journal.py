@@ -1,0 +1,398 @@
+"""The journal, full screen: what is asked for goes to the bridge, what has happened comes from it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from threeam.actions import BY_ID, Action
+from threeam.core.draft import Draft
+from threeam.core.entry import lines_of, visible
+from threeam.core.fold import State
+from threeam.human import drafts as human_drafts
+from threeam.human.caffeine import milligrams
+from threeam.human.drafts import glasses_tonight
+from threeam.human.room import human
+from threeam.tui import messages
+from threeam.tui.bridge import Bridge
+from threeam.tui.commands import VERBS, UnknownCommand, draft_of, parse_command
+from threeam.tui.desk import Desk
+from threeam.tui.keep import Keep, Kept
+from threeam.tui.outbox import Outbox, Ticket
+from threeam.tui.screens.cups import CupsScreen
+from threeam.tui.screens.help import HelpScreen
+from threeam.tui.widgets.board import Board, Hypotheses
+from threeam.tui.widgets.composer import Composer
+from threeam.tui.widgets.entry_bar import EntryBar
+from threeam.tui.widgets.header import Header
+from threeam.tui.widgets.log_view import LogView
+from threeam.tui.window import Window
+
+_MINUTE = 30.0  # s between two looks at the clock: milligrams and ages change slowly
+
+
+class JournalScreen(Screen[None]):
+    """The log, the panel, the box; the state that it shows is the last one that came from the file."""
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("escape", "leave", "leave", show=False, id="leave"),
+    ]
+
+    def __init__(self, desk: Desk, window: Window) -> None:
+        super().__init__()
+        self.desk = desk
+        self.state: State = desk.fold.empty
+        self.picked: str | None = None
+        self._cups: int | None = None
+        self._leaving = False
+        read_only = desk.writer is None
+        self.header = Header(
+            visible(desk.journal.name), toxic_cups=desk.settings.toxic_cups, read_only=read_only, emoji=desk.emoji
+        )
+        self.log_view = LogView(window, emoji=desk.emoji, read_only=read_only)
+        self.board = Board(emoji=desk.emoji)
+        self.entry_bar = EntryBar()
+        self.composer = None if read_only else Composer()
+        self.keep = None if read_only else Keep(desk.journal)
+        self.bridge = Bridge(desk.journal, window.anchor, desk.fold, desk.writer, self.post_message)
+        self.outbox = Outbox(self.bridge.submit)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this screen has a writer."""
+        return self.desk.writer is not None
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom."""
+        yield self.header
+        with Horizontal(id="body"):
+            with Vertical(id="log"):
+                yield self.log_view
+                yield self.entry_bar
+            yield self.board
+        if self.composer is not None:
+            yield self.composer
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        self.set_focus(self.log_view)
+        self.entry_bar.show(self.log_view.selected)
+        if self.composer is not None and self.keep is not None:
+            self.composer.box.remember(self.keep.history())
+            if (kept := self.keep.restore()) is not None:
+                self._restore(self.composer, kept)
+        if self.desk.notice:
+            self._say(self.desk.notice, severity="warning")
+        self.set_interval(_MINUTE, self._show_state)
+        self.bridge.start()
+
+    def _restore(self, composer: Composer, kept: Kept) -> None:
+        """Puts back what a screen that was killed has left, unless it had written it by then."""
+        first = visible(lines_of(kept.text)[0])
+        for row in self.log_view.window.rows:
+            if row.entry is not None and row.entry.tag("BY") == kept.by and first in (row.entry.text, row.entry.body):
+                composer.box.remember([kept.text])
+                self._say(f"what was left in the box stands in the log already, as @{row.entry.stamp}")
+                return
+        composer.become(kept.kind)
+        composer.box.replace_all(kept.text)
+        self._say(f"a draft was left here: {_short(kept.text)}", title="i goes to the draft")
+
+    def on_unmount(self) -> None:
+        self.bridge.stop()
+
+    # What came from the file.
+
+    def on_lines_arrived(self, message: messages.LinesArrived) -> None:
+        self.state = message.state
+        self.log_view.arrive(message.lines, message.unfinished, restarted=message.restarted)
+        if message.restarted:
+            self._say("the log was truncated; what is shown above is no longer in the file", severity="warning")
+        self._show_state()
+        self.bridge.taken()
+
+    def on_lock_seen(self, message: messages.LockSeen) -> None:
+        self.header.held_since(message.holder, message.since_ns)
+
+    def on_follow_failed(self, message: messages.FollowFailed) -> None:
+        self._say(message.sentence, title="the log cannot be read", severity="error", timeout=3600)
+
+    def on_log_view_selected(self, message: LogView.Selected) -> None:
+        self.entry_bar.show(message.row)
+
+    def on_log_view_moved(self) -> None:
+        self.header.following = self.log_view.following
+        self.header.unread = self.log_view.unread
+
+    def _show_state(self) -> None:
+        desk, now, user = self.desk, self.desk.clock(), self.desk.by.user
+        cups = self.state.cups(user, now.ns, desk.settings.night_gap_ns)
+        self.header.cups = cups
+        self.header.mg = milligrams(human(self.state, user).doses, now.ns, desk.settings.half_life_h)
+        self.header.water = glasses_tonight(self.state, user, now.ns, desk.settings.night_gap_ns)
+        self.header.set_class(self.header.toxic, "-toxic")
+        self.header.refresh()
+        self.board.show(self.state, self.picked, user, now, desk.settings.half_life_h)
+        if self._cups is not None and cups > self._cups and self.header.toxic:
+            self._say(
+                "Caffeine toxicity imminent. Logic may be compromised.", title=f"{cups} cups: TOXIC", severity="error"
+            )
+        self._cups = cups
+
+    # What became of what was written.
+
+    def on_write_waits(self, message: messages.WriteWaits) -> None:
+        held = f"held by {message.holder}" if message.holder else "busy"
+        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s · esc takes it back"
+        if message.ticket.from_box and self.composer is not None:
+            self.composer.tell(sentence)
+        elif message.seconds < 0.2:
+            self._say(sentence, title=message.ticket.what)
+
+    def on_block_written(self, message: messages.BlockWritten) -> None:
+        self._settle(message.ticket, clear=True)
+
+    def on_write_refused(self, message: messages.WriteRefused) -> None:
+        self._settle(message.ticket, clear=False)
+        kept = "; your text is still in the box" if message.ticket.from_box else ""
+        if message.sentence:
+            self._say(message.sentence + kept, title=f"{message.ticket.what}: not written", severity="error")
+        else:
+            self._say(f"taken back{kept}", title=f"{message.ticket.what}: not written")
+
+    def on_write_unsure(self, message: messages.WriteUnsure) -> None:
+        self._settle(message.ticket, clear=True)
+        self._say(message.sentence, title=message.ticket.what, severity="error", timeout=60)
+
+    def _settle(self, ticket: Ticket, *, clear: bool) -> None:
+        self.outbox.answered(ticket)
+        if ticket.from_box and self.composer is not None and self.keep is not None:
+            if clear:
+                self.composer.box.remember([self.composer.text])
+                self.keep.remember(self.composer.text)
+            self.composer.settle(clear=clear)
+        if self._leaving and not len(self.outbox):
+            self.leave(0)
+
+    def _submit(self, draft: Draft, what: str, *, from_box: bool = False) -> None:
+        if not self.writes:
+            self._read_only()
+        elif not self.outbox.submit(Ticket(draft, what, from_box)):
+            self._say(f"{what}: one is on its way already, and waits for the lock")
+        elif from_box and self.composer is not None:
+            self.composer.wait()
+
+    # The box.
+
+    def on_composer_changed(self, message: Composer.Changed) -> None:
+        if self.keep is not None:
+            self.keep.save(Kept(message.kind, message.text, str(self.desk.by)))
+            if self.keep.problem:
+                self._say(self.keep.problem, severity="warning")
+
+    async def on_composer_submitted(self, message: Composer.Submitted) -> None:
+        kind, text = message.kind, message.text
+        if kind == "command":
+            await self._command(text)
+            return
+        if not text.strip():
+            self._say("nothing to write yet: type it first")
+            return
+        self._submit(draft_of(kind, text, self.desk.settings), kind, from_box=True)
+
+    def compose_with(self, kind: str, text: str | None = None) -> None:
+        """Goes to the box, as a box for ``kind``; ``text`` is added to what stands there."""
+        if self.composer is None:
+            self._read_only()
+            return
+        self.composer.become(kind)
+        self.set_focus(self.composer.box)
+        if text is not None and not self.composer.waiting:
+            self.composer.box.insert(text)
+
+    async def _command(self, text: str) -> None:
+        assert self.composer is not None
+        if not text.strip():
+            self.action_leave()
+            return
+        try:
+            action, argument = parse_command(text)
+        except UnknownCommand as unknown:
+            self._say(str(unknown), severity="warning")
+            return
+        self.composer.box.remember([text])
+        self.composer.settle(clear=True)
+        self.set_focus(self.log_view)
+        await self.run(action, argument)
+
+    async def run(self, action: Action, argument: str = "") -> None:
+        """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
+        kind, text = action.id, argument
+        if action.id in VERBS and argument:
+            name, _, text = argument.partition(" ")
+            known = self.state.named(name)
+            if known is None:
+                self._say(f"there is no hypothesis {name}: h shows those there are", severity="warning")
+                return
+            kind = f"{action.id} {known.name}"
+        if action.id in ("note", "hypothesis", *VERBS) and (text.strip() or kind != action.id):
+            if text.strip():
+                self._submit(draft_of(kind, text.strip(), self.desk.settings), f"{kind}: {_short(text)}")
+            else:
+                self.compose_with(kind)
+        elif action.id == "theme":
+            self.action_theme(argument)
+        else:
+            owner = self.log_view if action.owner == "log" else self
+            await owner.run_action(action.method)
+
+    def paste(self, text: str) -> None:
+        """A paste while the log is focused is a note, never keys."""
+        self.compose_with("note", text)
+
+    # What the keys do; each is an action of the table.
+
+    def action_note(self) -> None:
+        self.compose_with("note")
+
+    def action_hypothesis(self) -> None:
+        self.compose_with("hypothesis")
+
+    def action_command(self) -> None:
+        self.compose_with("command")
+
+    def action_kind_note(self) -> None:
+        self.compose_with("note")
+
+    def action_kind_hypothesis(self) -> None:
+        self.compose_with("hypothesis")
+
+    def action_box_coffee(self) -> None:
+        self.action_coffee()
+
+    def action_coffee(self) -> None:
+        settings = self.desk.settings
+        self._submit(human_drafts.coffee(1, settings.cup_mg, settings.toxic_cups), "coffee")
+
+    def action_undo_coffee(self) -> None:
+        self._submit(human_drafts.undo_coffee(), "taking a cup back")
+
+    def action_water(self) -> None:
+        self._submit(human_drafts.water(), "water")
+
+    def action_sleep(self) -> None:
+        self._submit(human_drafts.sleep(self.desk.settings.half_life_h), "sleep")
+
+    def action_coffee_panel(self) -> None:
+        user, now = self.desk.by.user, self.desk.clock()
+        person = self.state.people.get(user)
+        cups = self.header.cups
+        one = human(self.state, user)
+        tonight = one.tonight(person.night_ns)[-cups:] if person is not None and cups else ()
+
+        def closed(undo: bool | None) -> None:
+            if undo:
+                self.action_undo_coffee()
+
+        self.app.push_screen(CupsScreen(tonight, self.header.mg, now, writes=self.writes), closed)
+
+    def action_board(self) -> None:
+        if self.board.hypotheses.has_focus or (self.board.has_class("-open") and not self.state.hypotheses):
+            self.action_leave()
+            return
+        self.board.add_class("-open")
+        if self.state.hypotheses:
+            self.set_focus(self.board.hypotheses)
+
+    def action_confirm(self) -> None:
+        self._judge("confirm")
+
+    def action_refute(self) -> None:
+        self._judge("refute")
+
+    def action_park(self) -> None:
+        self._judge("park")
+
+    def action_reopen(self) -> None:
+        self._judge("reopen")
+
+    def action_theme(self, name: str = "") -> None:
+        if not name:
+            self.app.search_themes()
+        elif name in self.app.available_themes:
+            self.app.theme = name
+        else:
+            self._say(f"there is no theme {name}; there are {', '.join(sorted(self.app.available_themes))}")
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.desk.emoji))
+
+    def action_leave(self) -> None:
+        if self.outbox.take_back():
+            return
+        if self.composer is not None and self.composer.kind == "command":
+            self.composer.become("note")
+        self.board.remove_class("-open")
+        self.set_focus(self.log_view)
+
+    def action_quit(self) -> None:
+        if not len(self.outbox) or self._leaving:
+            self.leave(0)
+            return
+        self._leaving = True
+        self._say("quits as soon as the lock is had; q again quits now, and your text is kept")
+
+    def leave(self, code: int) -> None:
+        """Ends the program: what still waits is taken back, and stays as the draft."""
+        landed = self.outbox.close(0.3)
+        if self.keep is not None:
+            if any(ticket.from_box for ticket in landed):
+                self.keep.save(Kept("note", "", str(self.desk.by)))
+            self.keep.settle(1.0)
+        self.app.exit(return_code=code)
+
+    def action_pick(self, name: str) -> None:
+        """Makes ``name`` the hypothesis that verdicts are about."""
+        if self.state.named(name) is None:
+            self._say(f"there is no {name}: h shows those there are")
+            return
+        self.picked = name
+        self._show_state()
+
+    def on_hypotheses_picked(self, message: Hypotheses.Picked) -> None:
+        self.action_pick(message.name)
+        self.set_focus(self.log_view)
+
+    def _judge(self, verb: str) -> None:
+        known = self.state.named(self.picked) if self.picked else None
+        if known is None:
+            self._say("pick a hypothesis first: 1 to 9, or h")
+        else:
+            self.compose_with(f"{verb} {known.name}")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        known = BY_ID.get(action.replace("_", "-"))
+        return None if known is not None and known.writes and not self.writes else True
+
+    def on_key(self, event: events.Key) -> None:
+        if not self.writes and any(
+            event.key in a.keys.split(",") for a in BY_ID.values() if a.writes and a.place == "log"
+        ):
+            self._read_only()
+
+    def _read_only(self) -> None:
+        self._say("read-only: this screen was opened without a writer")
+
+    def _say(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
+        self.notify(visible(sentence), title=visible(title), severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
+
+
+def _short(text: str) -> str:
+    first = text.strip().partition("\n")[0]
+    return first if len(first) <= 40 else first[:39] + "…"

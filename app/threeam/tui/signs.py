@@ -1,0 +1,45 @@
+"""The sign of each kind of line, and its plain twin for terminals that cannot draw it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from threeam.core.entry import Entry
+
+
+class Sign(NamedTuple):
+    """A sign one cell wide, the same in ASCII, the style class that it has, and what it stands for."""
+
+    sign: str
+    plain: str
+    style: str
+    about: str
+
+
+SIGNS = {
+    "note": Sign("·", ".", "note", "a note"),
+    "Hypothesis": Sign("◇", "?", "hypothesis", "a hypothesis"),
+    "confirmed": Sign("✓", "v", "hypothesis", "a hypothesis confirmed"),
+    "refuted": Sign("✗", "x", "refuted", "a hypothesis refuted"),
+    "parked": Sign("~", "~", "parked", "a hypothesis parked"),
+    "Reopened": Sign("↺", "o", "hypothesis", "a hypothesis opened again"),
+    "Coffee": Sign("∪", "u", "coffee", "a coffee"),
+    "Water": Sign("≈", "=", "water", "a glass of water"),
+    "Sleep": Sign("☾", "z", "water", "the end of a night"),
+    "WARNING": Sign("▲", "!", "toxic", "a warning"),
+    "ceremony": Sign("┆", "|", "dim", "the lock taken or released (shown by z)"),
+    "foreign": Sign("¿", "?", "foreign", "not a line of the log: torn, or from another tool"),
+    "unfinished": Sign("…", ">", "foreign", "a last line that has no newline yet"),
+}
+
+
+def sign_of(entry: Entry | None, *, finished: bool = True) -> Sign:
+    """The sign of a line."""
+    if not finished:
+        return SIGNS["unfinished"]
+    if entry is None:
+        return SIGNS["foreign"]
+    kind = entry.kind
+    if kind == "Conclusion" and (hypothesis := entry.hypothesis):
+        return SIGNS.get(hypothesis[1], SIGNS["Hypothesis"])
+    return SIGNS.get(kind, SIGNS["Hypothesis"])

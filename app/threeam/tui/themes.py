@@ -1,0 +1,50 @@
+"""Our own theme: ink, soft grey, one amber for coffee, one pale cyan for what is alive, red for what is toxic."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+# The look's own words, each with what it falls back to in a theme of Textual's (also the ANSI ones).
+OWN_VARIABLES = {
+    "coffee": "$warning",
+    "hypothesis": "$accent",
+    "who-0": "$primary",
+    "who-1": "$secondary",
+    "who-2": "$success",
+    "who-3": "$accent",
+    "who-4": "$warning",
+    "who-5": "$foreground",
+}
+
+NIGHT = Theme(
+    name="3am",
+    dark=True,
+    primary="#8fb8de",
+    secondary="#b5a7d6",
+    accent="#9be3e3",
+    warning="#e0a458",
+    error="#f0605d",
+    success="#9bc7a0",
+    foreground="#c3c7cf",
+    background="#0d1017",
+    surface="#11151d",
+    panel="#171c26",
+    boost="#1c2230",
+    variables={
+        "coffee": "#e0a458",
+        "hypothesis": "#9be3e3",
+        "foreground-muted": "#7c8494",
+        "who-0": "#8fb8de",
+        "who-1": "#b5a7d6",
+        "who-2": "#9bc7a0",
+        "who-3": "#d9a5b3",
+        "who-4": "#c9c28a",
+        "who-5": "#8ccbbd",
+        "footer-key-foreground": "#9be3e3",
+        "footer-background": "#11151d",
+        "input-selection-background": "#9be3e3 25%",
+        "block-cursor-background": "#9be3e3",
+        "block-cursor-foreground": "#0d1017",
+        "border": "#2a3242",
+    },
+)

@@ -1,0 +1,142 @@
+"""The side panel: hypotheses, tonight's caffeine, and who is here."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from threeam.core.entry import NS, Stamp, visible
+from threeam.core.fold import OPEN, Hypothesis, State
+from threeam.core.when import duration
+from threeam.human.caffeine import HOUR_NS, milligrams
+from threeam.human.room import human
+from threeam.tui.signs import SIGNS
+from threeam.tui.widgets.row_view import who_style
+
+_SHOWN = 200  # options at the most: a script in a loop opens thousands of hypotheses
+_HERE_NS = 15 * 60 * NS
+_BARS = "▁▂▃▄▅▆▇█"
+_CURVE_H = 8
+
+
+class Hypotheses(OptionList):
+    """The list, the open ones first; the picked one has a mark."""
+
+    class Picked(Message):
+        """A hypothesis was picked."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, *, emoji: bool) -> None:
+        super().__init__(markup=False)
+        self._emoji = emoji
+        self._shown: tuple[object, ...] = ()
+
+    def show(self, state: State, picked: str | None, now: Stamp) -> None:
+        """Shows what the log says; the highlight stays on the same hypothesis."""
+        ordered = sorted(state.hypotheses.values(), key=lambda one: (one.state != OPEN, -one.changed.ns))
+        minutes = now.ns // (60 * NS)
+        shown = (tuple(ordered[:_SHOWN]), picked, minutes, self.size.width)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        at = self.highlighted_option.id if self.highlighted_option else picked
+        self.clear_options()
+        self.add_options([Option(self._prompt(one, one.name == picked, now), id=one.name) for one in ordered[:_SHOWN]])
+        if len(ordered) > _SHOWN:
+            self.add_option(Option(Content(f"and {len(ordered) - _SHOWN} more: 3am hyp list"), disabled=True))
+        names = [one.name for one in ordered[:_SHOWN]]
+        if at in names:
+            self.highlighted = names.index(at)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if event.option.id is not None:
+            self.post_message(self.Picked(event.option.id))
+
+    def _prompt(self, one: Hypothesis, picked: bool, now: Stamp) -> Content:
+        sign = SIGNS.get(one.state, SIGNS["Hypothesis"])
+        live = one.state == OPEN
+        name = f"H{one.number}" if one.number is not None else "script"
+        mark = ("▸" if self._emoji else ">") if picked else " "
+        who = visible(one.by.user) if one.by else ""
+        age = duration(max(0, now.ns - one.changed.ns))
+        head = Content.assemble(
+            (
+                f"{mark}{sign.sign if self._emoji else sign.plain} {name} ",
+                "bold $hypothesis" if live else "$foreground-muted",
+            ),
+            (visible(one.state), "$hypothesis" if live else "$foreground-muted"),
+            (f" · {who + ' · ' if who else ''}{age}", "$foreground-muted"),
+        )
+        style = "$foreground" if live else "$foreground-muted strike" if one.state == "refuted" else "$foreground-muted"
+        claim = visible(one.claim) or "(its first line is not in this log)"
+        room = max(12, self.size.width - 4)
+        if cell_len(claim) > room:
+            claim = set_cell_size(claim, room - 1) + ("…" if self._emoji else "~")
+        return Content.assemble(head, "\n   ", (claim, style))
+
+
+class Board(Vertical):
+    """The panel with its three parts."""
+
+    def __init__(self, *, emoji: bool) -> None:
+        super().__init__()
+        self._emoji = emoji
+        self.hypotheses = Hypotheses(emoji=emoji)
+        self._none = Static(Content("none yet: H opens one"), classes="board--none")
+        self._coffee = Static(classes="board--coffee")
+        self._here = Static(classes="board--here")
+
+    def compose(self) -> ComposeResult:
+        """The parts, from top to bottom."""
+        yield Static(Content("HYPOTHESES"), classes="board--title")
+        yield self._none
+        yield self.hypotheses
+        yield Static(Content("COFFEE"), classes="board--title")
+        yield self._coffee
+        yield Static(Content("HERE"), classes="board--title")
+        yield self._here
+
+    def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
+        """Shows what the log says, as of ``now``."""
+        self._none.display = not state.hypotheses
+        self.hypotheses.display = bool(state.hypotheses)
+        self.hypotheses.show(state, picked, now)
+        doses = human(state, user).doses
+        self._coffee.update(self._curve(doses, now, half_life_h))
+        self._here.update(self._people(state, now))
+
+    def _curve(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
+        left = milligrams(doses, now.ns, half_life_h)
+        if left < 1:
+            return Content.assemble(("none: c counts one", "$foreground-muted"))
+        points = 16
+        step = _CURVE_H * HOUR_NS // points
+        values = [milligrams(doses, now.ns - (points - 1 - i) * step, half_life_h) for i in range(points)]
+        top = max(*values, 1.0)
+        bars = "".join(_BARS[min(7, int(value / top * 7.99))] for value in values) if self._emoji else ""
+        return Content.assemble(
+            (bars, "$coffee"), (f" {left:.0f} mg", "$coffee"), (f" in {_CURVE_H} h", "$foreground-muted")
+        )
+
+    def _people(self, state: State, now: Stamp) -> Content:
+        here = sorted(
+            (p for p in state.people.values() if 0 <= now.ns - p.typed_ns <= _HERE_NS), key=lambda p: -p.typed_ns
+        )
+        if not here:
+            return Content.assemble(("nobody has written for 15 min", "$foreground-muted"))
+        lines = []
+        for person in here:
+            ago = now.ns - person.typed_ns
+            when = "now" if ago < 60 * NS else duration(ago // (60 * NS) * 60 * NS)
+            style = f"${who_style(person.by.user)}"
+            lines.append(Content.assemble((visible(person.by.short), style), (f" {when}", "$foreground-muted")))
+        return Content("\n").join(lines)

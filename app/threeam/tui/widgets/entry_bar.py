@@ -1,0 +1,35 @@
+"""The line under the log: the selected entry's whole stamp and author, since columns may be cut."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.content import Content
+from textual.widgets import Static
+
+from threeam.core.entry import visible
+from threeam.core.when import duration
+from threeam.tui.window import Row
+
+
+class EntryBar(Static):
+    """Shows one row's facts."""
+
+    DEFAULT_CSS: ClassVar[str] = "EntryBar { height: 1; }"
+
+    def show(self, row: Row | None) -> None:
+        """Shows ``row``, or nothing."""
+        if row is None:
+            self.update(Content(""))
+            return
+        entry = row.entry
+        if entry is None:
+            self.update(Content(f" byte {row.line.offset} · not a line of the log, shown as it is"))
+            return
+        stamp = str(entry.stamp)
+        parts = [f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", str(entry.by) if entry.by else "script"]
+        if hypothesis := entry.hypothesis:
+            parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
+        if row.held_ns is not None:
+            parts.append(f"held {duration(row.held_ns)}")
+        self.update(Content(visible(" · ".join(parts))))

@@ -1,0 +1,103 @@
+"""The one line at the top: which journal, how the person is doing, the lock, and whether the tail is live."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from threeam.core.lock import Holder
+
+
+class Header(Widget):
+    """Facts as reactives; what does not fit is left out, the least important first."""
+
+    DEFAULT_CSS: ClassVar[str] = "Header { height: 1; }"
+
+    cups: reactive[int] = reactive(0)
+    mg: reactive[float] = reactive(0.0)
+    water: reactive[int] = reactive(0)
+    holder: reactive[Holder | None] = reactive[Holder | None](None)
+    following: reactive[bool] = reactive(True)
+    unread: reactive[int] = reactive(0)
+    waiting: reactive[int] = reactive(0)
+
+    def __init__(self, name: str, *, toxic_cups: int, read_only: bool, emoji: bool) -> None:
+        super().__init__()
+        self._journal_name = name
+        self._toxic_cups = toxic_cups
+        self._read_only = read_only
+        self._emoji = emoji
+        self._held_since = time.monotonic_ns()
+
+    @property
+    def toxic(self) -> bool:
+        """Whether this person has had too many."""
+        return self.cups > self._toxic_cups
+
+    def held_since(self, holder: Holder | None, since_ns: int) -> None:
+        """Somebody took the lock at ``since_ns`` (monotonic), or it is free."""
+        self._held_since = since_ns
+        self.holder = holder
+
+    def render(self) -> Content:
+        width = self.size.width
+        left = self._left(width)
+        for dropped in range(6):
+            right = self._right(dropped)
+            gap = width - cell_len(left.plain) - cell_len(right.plain)
+            if gap >= 1:
+                break
+            if dropped == 5 or cell_len(right.plain) + 1 >= width:
+                left = Content("")
+                gap = max(0, width - cell_len(right.plain))
+        return Content.assemble(left, " " * max(0, gap), right)
+
+    def _left(self, width: int) -> Content:
+        if width < 60:
+            return Content.assemble((" 3am ", "$foreground-muted"))
+        return Content.assemble(
+            (" 3am ", "bold $foreground"), ("· ", "$foreground-muted"), (self._journal_name, "$foreground-muted")
+        )
+
+    def _right(self, dropped: int) -> Content:
+        """The facts; ``dropped``: how many kinds of detail to leave out."""
+        parts: list[Content] = []
+        cup = "☕ " if self._emoji else "c "
+        mg = f" {self.mg:.0f} mg" if dropped < 3 and (self.cups or self.mg >= 1) else ""
+        if self.toxic:
+            parts.append(Content.assemble((f"{cup}{self.cups} TOXIC{mg}", "bold $error")))
+        else:
+            parts.append(Content.assemble((f"{cup}{self.cups}{mg}", "$coffee" if self.cups else "$foreground-muted")))
+        if dropped < 2:
+            parts.append(Content.assemble((f"{'💧' if self._emoji else 'w'} {self.water}", "$foreground-muted")))
+        parts += self._lock(dropped)
+        if self._read_only:
+            parts.append(Content.assemble(("read-only", "$hypothesis")))
+        parts.append(self._tail(dropped))
+        return Content.assemble(*_between(parts, Content.assemble((" · ", "$foreground-muted"))), " ")
+
+    def _lock(self, dropped: int) -> list[Content]:
+        if self.holder is None:
+            return [Content.assemble(("lock free", "$foreground-muted"))] if dropped < 1 else []
+        seconds = (time.monotonic_ns() - self._held_since) // 1_000_000_000
+        name = f"{self.holder.name} {self.holder.pid}" if self.holder.pid else "somebody"
+        long = f"lock held by {name}" + (f" for {seconds} s" if seconds else "")
+        return [Content.assemble((long if dropped < 4 else "LOCK HELD", "bold $warning"))]
+
+    def _tail(self, dropped: int) -> Content:
+        if self.following:
+            return Content.assemble((f"{'●' if self._emoji else '*'} LIVE", "$hypothesis"))
+        unread = f" {self.unread} unread" if self.unread else ""
+        return Content.assemble((f"{'‖' if self._emoji else '='} PAUSED{unread}", "bold $warning"))
+
+
+def _between(parts: list[Content], separator: Content) -> list[Content]:
+    joined: list[Content] = []
+    for part in parts:
+        joined += [separator, part] if joined else [part]
+    return joined

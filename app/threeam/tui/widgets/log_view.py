@@ -1,0 +1,353 @@
+"""The live tail: rows of the journal with a cursor; follows at the end, and never yanks you back."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from threeam.actions import ACTIONS
+from threeam.core.reader import Line
+from threeam.tui.widgets.row_view import PEOPLE_STYLES, draw
+from threeam.tui.window import Row, Window
+
+_STYLES = (
+    *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "water", "note"),
+    *("refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(PEOPLE_STYLES))),
+)
+_WHEEL = 3  # rows a notch
+
+EMPTY = (
+    "Nothing here yet.",
+    "i  write a note    H  open a hypothesis    c  count a coffee",
+    "?  all the keys, and in any shell: 3am log TEXT",
+)
+EMPTY_READ_ONLY = (
+    "Nothing here yet.",
+    "This is a read-only tail: it shows what others write.",
+    "?  all the keys    q  quit",
+)
+
+
+class LogView(Widget, can_focus=True):
+    """The rows of a `Window`, drawn with the line API: what is not on the screen costs nothing."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"log--{name}" for name in _STYLES}
+    # Priority makes the app run these itself, key by key: then the `i` and the words of one
+    # `send-keys 'i' 'words' Enter` arrive where they belong, although they come in one read. They
+    # are in the chain only while the log has the focus, so they take nothing from an input box.
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding(
+            action.keys,
+            f"{'' if action.owner == 'log' else 'screen.'}{action.method}",
+            action.label,
+            show=action.footer,
+            tooltip=action.about,
+            id=action.id,
+            priority=True,
+        )
+        for action in ACTIONS
+        if action.place == "log" and action.keys
+    ]
+
+    following: reactive[bool] = reactive(True)
+    unread: reactive[int] = reactive(0)
+    wrap: reactive[bool] = reactive(False)
+
+    class Selected(Message):
+        """Another row has the cursor."""
+
+        def __init__(self, row: Row | None) -> None:
+            super().__init__()
+            self.row = row
+
+    class Moved(Message):
+        """The tail follows, or pauses, or more is unread."""
+
+    def __init__(self, window: Window, *, emoji: bool, read_only: bool) -> None:
+        super().__init__()
+        self.window = window
+        self._emoji = emoji
+        self._empty = EMPTY_READ_ONLY if read_only else EMPTY
+        self._cursor = len(window.rows) - 1
+        self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
+        self._unfinished: Line | None = None
+        self._strips: dict[tuple[object, ...], list[Strip]] = {}
+        self._layout: list[tuple[int, int]] | None = None
+        self._looks: dict[str, Style] = {}
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
+        rows = self.window.rows
+        return rows[self._cursor] if 0 <= self._cursor < len(rows) else None
+
+    def arrive(self, lines: list[Line], unfinished: Line | None, *, restarted: bool) -> None:
+        """Takes lines that came back from the file."""
+        new = self.window.append(lines, restarted=restarted)
+        self._unfinished = unfinished
+        if self.following:
+            if not self.window.at_end:
+                self.window.to_end()
+                self._strips.clear()
+            else:
+                self.window.forget_before(len(self.window.rows) - 1)
+            self._cursor = len(self.window.rows) - 1
+        else:
+            self.unread += new
+        if new and self.following:
+            self.post_message(self.Selected(self.selected))
+        self._redraw()
+
+    # What the keys do; each is an action of the table.
+
+    def action_down(self) -> None:
+        if self._cursor >= len(self.window.rows) - 1 and not self.window.forward() and self.window.at_end:
+            self.action_follow()
+        else:
+            self._go(self._cursor + 1)
+
+    def action_up(self) -> None:
+        self._go(self._cursor - 1)
+
+    def action_half_down(self) -> None:
+        self._go(self._cursor + max(1, self.size.height // 2))
+
+    def action_half_up(self) -> None:
+        self._go(self._cursor - max(1, self.size.height // 2))
+
+    def action_page_down(self) -> None:
+        self._go(self._cursor + max(1, self.size.height - 1))
+
+    def action_page_up(self) -> None:
+        self._go(self._cursor - max(1, self.size.height - 1))
+
+    def action_top(self) -> None:
+        if not self.window.at_start:
+            self.window.to_start()
+            self._strips.clear()
+        self._pause()
+        self._top = (0, 0)
+        self._go(0)
+
+    def action_bottom(self) -> None:
+        self.action_follow()
+
+    def action_follow(self) -> None:
+        if not self.window.at_end:
+            self.window.to_end()
+            self._strips.clear()
+        self.following, self.unread = True, 0
+        self._cursor = len(self.window.rows) - 1
+        self.post_message(self.Selected(self.selected))
+        self._redraw()
+
+    def action_wrap(self) -> None:
+        self.wrap = not self.wrap
+        self._redraw()
+
+    def action_raw(self) -> None:
+        place = self.selected.place if self.selected else None
+        self.window.show_raw(not self.window.raw)
+        self._strips.clear()
+        places = [row.place for row in self.window.rows]
+        at = places.index(place) if place in places else len(places) - 1
+        self._top = (at, 0)
+        if self.following:
+            at = len(places) - 1
+        self._cursor = at
+        self._redraw()
+
+    def watch_following(self) -> None:
+        self.post_message(self.Moved())
+
+    def watch_unread(self) -> None:
+        self.post_message(self.Moved())
+
+    def _go(self, to: int) -> None:
+        """Moves the cursor, reads what is missing there, and pauses."""
+        self._pause()
+        while to < 0 and (came := self.window.back()):
+            to += came
+            self._top = (self._top[0] + came, self._top[1])
+        while to >= len(self.window.rows) and self.window.forward():
+            pass
+        self._cursor = max(0, min(to, len(self.window.rows) - 1))
+        dropped = self.window.forget_before(self._cursor)
+        if dropped:
+            self._cursor -= dropped
+            self._top = (max(0, self._top[0] - dropped), self._top[1])
+        self.window.forget_after(self._cursor)
+        self._show_cursor()
+        self.post_message(self.Selected(self.selected))
+        self._redraw()
+
+    def _pause(self) -> None:
+        if self.following:
+            layout = self._lines()
+            self._top = layout[0] if layout else (0, 0)
+            self.following = False
+
+    def _show_cursor(self) -> None:
+        """Scrolls as little as shows the whole row under the cursor."""
+        if self._cursor <= self._top[0]:
+            self._top = (self._cursor, 0)
+            return
+        height = self.size.height
+        above: list[tuple[int, int]] = []
+        at = self._cursor
+        while at >= 0 and len(above) < height:
+            above[:0] = [(at, n) for n in range(len(self._drawn(at)))]
+            at -= 1
+        first = above[-height:][0] if above else (0, 0)
+        self._top = max(self._top, first)
+
+    # Drawing.
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        rows = self.window.rows
+        if not rows and self._unfinished is None:
+            return self._empty_line(y, width)
+        lines = self._lines()
+        bar = self._bar(y)
+        if y >= len(lines):
+            return Strip([Segment(" " * (width - 1), self._look("row")), bar], width)
+        index, n = lines[y]
+        strips = self._drawn(index)
+        strip = strips[n] if n < len(strips) else Strip.blank(width - 1, self._look("row"))
+        return Strip.join([strip, Strip([bar], 1)]).apply_offsets(0, y)
+
+    def notify_style_update(self) -> None:
+        self._looks.clear()
+        self._strips.clear()
+        super().notify_style_update()
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return container.width
+
+    def _lines(self) -> list[tuple[int, int]]:
+        """What is on each line of the screen: (row, strip within it)."""
+        if self._layout is not None:
+            return self._layout
+        height, rows = self.size.height, self._rows()
+        lines: list[tuple[int, int]] = []
+        if self.following:
+            at = len(rows) - 1
+            while at >= 0 and len(lines) < height:
+                lines[:0] = [(at, n) for n in range(len(self._drawn(at)))]
+                at -= 1
+                if at < 0 and self.window.back():
+                    self._cursor = len(self.window.rows) - 1
+                    return self._lines()
+            lines = lines[-height:]
+        else:
+            at, skip = self._top
+            while len(lines) < height:
+                if at >= len(rows):
+                    if not self.window.forward():
+                        break
+                    rows = self._rows()
+                lines += [(at, n) for n in range(skip, len(self._drawn(at)))]
+                at, skip = at + 1, 0
+            lines = lines[:height]
+        self._layout = lines
+        return lines
+
+    def _rows(self) -> list[Row]:
+        rows = self.window.rows
+        if self._unfinished is None or not self.window.at_end:
+            return rows
+        return [*rows, Row(self._unfinished, None)]
+
+    def _drawn(self, index: int) -> list[Strip]:
+        rows = self.window.rows
+        if index >= len(rows):  # the unfinished line: it changes, so it is never cached
+            line = self._unfinished
+            return [] if line is None else self._draw(Row(line, None), None, selected=False)
+        row, before = rows[index], rows[index - 1] if index else None
+        selected = index == self._cursor and (self.has_focus or not self.following)
+        key = (row, before.place if before else None, selected)
+        strips = self._strips.get(key)
+        if strips is None:
+            if len(self._strips) > 1000:
+                self._strips.clear()
+            strips = self._strips[key] = self._draw(row, before, selected=selected)
+        return strips
+
+    def _draw(self, row: Row, before: Row | None, *, selected: bool) -> list[Strip]:
+        width = max(2, self.size.width - 1)
+        return draw(row, before, width, wrap=self.wrap, emoji=self._emoji, selected=selected, styles=self._look)
+
+    def _look(self, name: str) -> Style:
+        style = self._looks.get(name)
+        if style is None:
+            style = self._looks[name] = self.get_component_rich_style(
+                f"log--{name}", partial=name not in ("row", "selected")
+            )
+        return style
+
+    def _bar(self, y: int) -> Segment:
+        """The scrollbar, from the place in the file: the number of lines need not be known."""
+        row = self.window.rows[self._cursor] if self.selected else None
+        size = row.line.segment.size() if row else 0
+        height = self.size.height
+        if (
+            row is None
+            or size == 0
+            or (self.window.at_start and self.window.at_end and len(self.window.rows) <= height)
+        ):
+            return Segment(" ", self._look("row"))
+        at = height - 1 if self.following else round(row.line.offset / size * (height - 1))
+        sign = ("┃" if y == at else "│") if self._emoji else ("#" if y == at else "|")
+        return Segment(sign, self._look("bar"))
+
+    def _empty_line(self, y: int, width: int) -> Strip:
+        at = y - max(0, (self.size.height - len(self._empty)) // 2)
+        text = self._empty[at] if 0 <= at < len(self._empty) else ""
+        style = self._look("text" if at == 0 else "dim")
+        left = max(0, (width - len(text)) // 2)
+        return Strip([Segment(" " * left + text, style)]).adjust_cell_length(width, self._look("row"))
+
+    def _redraw(self) -> None:
+        self._layout = None
+        self.refresh()
+
+    # The mouse, the focus, the size.
+
+    def on_resize(self) -> None:
+        self._strips.clear()
+        self._layout = None
+        if not self.following:
+            self._show_cursor()
+
+    def on_focus(self) -> None:
+        self._redraw()
+
+    def on_blur(self) -> None:
+        self._redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        lines = self._lines()
+        if event.y < len(lines) and lines[event.y][0] < len(self.window.rows):
+            self._go(lines[event.y][0])
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._go(self._lines()[0][0] - _WHEEL if self._lines() else 0)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        last = self._lines()[-1][0] if self._lines() else 0
+        if last >= len(self.window.rows) - 1 and self.window.at_end:
+            self.action_follow()
+        else:
+            self._go(last + _WHEEL)

@@ -1,0 +1,205 @@
+"""The part of the journal that is on the screen, and some around it, as rows.
+
+Anchored in bytes: the window knows where in the file it begins and ends, reads backwards or forwards
+from there on demand, and forgets what is far away, so its size does not depend on the log's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry
+from threeam.core.journal import Anchor, Journal, Position, Segment
+from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
+
+KEPT = 3000  # rows in memory
+STEP = 300  # rows read at a time
+_LONGEST_SECTION = 64  # lines: a longer one that is cut by an edge loses its hold time
+_CEREMONY_BYTES = (ACQUIRED.encode(), RELEASING.encode())
+
+
+class Row(NamedTuple):
+    """One row: a line, its entry if it is one, and how long the lock was held around it (ns)."""
+
+    line: Line
+    entry: Entry | None
+    held_ns: int | None = None
+
+    @property
+    def place(self) -> Position:
+        """Where the line is: the identity of the row."""
+        return Position(self.line.segment, self.line.offset)
+
+
+class _Section(NamedTuple):
+    """A critical section that has begun: its first line, and the index of the first row after it."""
+
+    acquired: Entry
+    first: int
+
+
+class Window:
+    """Rows of ``journal``, opened at its end.
+
+    ``raw``: whether the lock's own lines are rows too; otherwise a critical section is folded, and
+    its first row has the time that the lock was held. ``at_end``: whether the last row is the last of the
+    journal, so that new lines can be appended.
+    """
+
+    def __init__(self, journal: Journal, *, raw: bool = False) -> None:
+        self._journal = journal
+        self.raw = raw
+        self.rows: list[Row] = []
+        self.at_end = True
+        self.at_start = True
+        self._start: Position | None = None
+        self._end: Position | None = None
+        self._section: _Section | None = None
+        self.to_end()
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """Where the rows end: a follower goes on from here."""
+        return None if self._end is None else Anchor.at(*self._end)
+
+    def to_end(self) -> None:
+        """The last rows of the journal."""
+        segment = self._journal.live()
+        if segment is None:
+            self.rows, self._start, self._end, self._section = [], None, None, None
+            self.at_start = self.at_end = True
+            return
+        end = end_of_lines(segment, segment.size())
+        self._begin_at(segment, end)
+        self.back()
+
+    def to_start(self) -> None:
+        """The first rows of the file that the rows are in now."""
+        segment = self._start.segment if self._start is not None else self._journal.live()
+        if segment is None:
+            return
+        self._begin_at(segment, 0)
+        self.at_start, self.at_end = True, False
+        self.forward()
+
+    def back(self) -> int:
+        """Reads rows before the first; gives how many came."""
+        if self._start is None or self.at_start:
+            return 0
+        segment, offset = self._start
+        lines = list(islice(lines_back(segment, offset), STEP))
+        # a section that is cut by the edge would lose its hold time: take it whole
+        lines += list(islice(lines_back(segment, lines[-1].offset), _rest_of_section(lines))) if lines else []
+        lines.reverse()
+        self.at_start = not lines or lines[0].offset == 0
+        if not lines:
+            return 0
+        self._start = Position(segment, lines[0].offset)
+        rows: list[Row] = []
+        section = self._fold(lines, rows, None)
+        if not self.rows:  # the first ones: what they leave open is open at the end
+            self._section = section
+        elif self._section is not None:
+            self._section = self._section._replace(first=self._section.first + len(rows))
+        self.rows[:0] = rows
+        return len(rows)
+
+    def forward(self) -> int:
+        """Reads rows after the last; gives how many came."""
+        if self._end is None or self.at_end:
+            return 0
+        segment, offset = self._end
+        lines = [line for line in islice(lines_forward(segment, offset), STEP) if line.finished]
+        if not lines:
+            live = self._journal.live()
+            self.at_end = live is None or live == segment
+            return 0
+        self._end = Position(segment, lines[-1].end)
+        return self._take(lines)
+
+    def append(self, lines: Iterable[Line], *, restarted: bool = False) -> int:
+        """Adds lines that have just come; gives how many rows they are, shown or not.
+
+        Lines that the window has read by itself already are left out. While the last row is not the
+        journal's last, or there would be too many, they are only counted.
+        """
+        end = None if restarted else self._end
+        lines = [line for line in lines if end is None or line.segment != end.segment or line.offset >= end.offset]
+        if not lines:
+            return 0
+        if not self.at_end or len(self.rows) + len(lines) > 2 * KEPT:
+            self.at_end = False
+            return sum(1 for line in lines if self._shows(line))
+        self._end = Position(lines[-1].segment, lines[-1].end)
+        if self._start is None:
+            self._start = Position(lines[0].segment, lines[0].offset)
+        return self._take(lines)
+
+    def forget_before(self, index: int) -> int:
+        """Drops rows far before ``index``; gives how many."""
+        excess = min(len(self.rows) - KEPT, index - KEPT // 2)
+        if excess < STEP:
+            return 0
+        del self.rows[:excess]
+        if self._section is not None:
+            self._section = self._section._replace(first=self._section.first - excess)
+        self._start, self.at_start = self.rows[0].place, False
+        return excess
+
+    def forget_after(self, index: int) -> None:
+        """Drops rows far after ``index``."""
+        if len(self.rows) - KEPT >= STEP and index < KEPT // 2:
+            self._end, self._section, self.at_end = self.rows[KEPT].place, None, False
+            del self.rows[KEPT:]
+
+    def show_raw(self, raw: bool) -> None:
+        """Folds or unfolds the sections of the rows that are here."""
+        self.raw = raw
+        if self._start is None or self._end is None:
+            return
+        if self._start.segment != self._end.segment:
+            self.to_end()
+            return
+        lines = lines_forward(self._start.segment, self._start.offset, self._end.offset)
+        self.rows = []
+        self._section = self._fold([line for line in lines if line.finished], self.rows, None)
+
+    def _begin_at(self, segment: Segment, offset: int) -> None:
+        self.rows, self._section = [], None
+        self._start = self._end = Position(segment, offset)
+        self.at_start, self.at_end = offset == 0, True
+
+    def _take(self, lines: Sequence[Line]) -> int:
+        before = len(self.rows)
+        self._section = self._fold(lines, self.rows, self._section)
+        return len(self.rows) - before
+
+    def _fold(self, lines: Iterable[Line], rows: list[Row], section: _Section | None) -> _Section | None:
+        """Adds the rows of ``lines`` to ``rows``; gives the section that is still open after them."""
+        for line in lines:
+            entry = line.entry
+            if self.raw or entry is None or entry.text not in CEREMONY:
+                rows.append(Row(line, entry))
+            elif entry.text == ACQUIRED:
+                section = _Section(entry, len(rows))
+            elif section is not None:
+                if section.acquired.tag("BY") == entry.tag("BY") and 0 <= section.first < len(rows):
+                    held = entry.stamp.ns - section.acquired.stamp.ns
+                    rows[section.first] = rows[section.first]._replace(held_ns=held)
+                section = None
+        return section
+
+    def _shows(self, line: Line) -> bool:
+        return self.raw or not line.raw.endswith(_CEREMONY_BYTES)
+
+
+def _rest_of_section(lines: Sequence[Line]) -> int:
+    """How many lines more to read backwards, if the first of ``lines`` (the last first) may cut a section."""
+    for line in reversed(lines[-_LONGEST_SECTION:]):
+        if line.raw.endswith(RELEASING.encode()):
+            return _LONGEST_SECTION
+        if line.raw.endswith(ACQUIRED.encode()):
+            return 0
+    return 0

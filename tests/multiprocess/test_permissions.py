@@ -1,0 +1,379 @@
+"""Modes, owners and other users: whoever may write may lock, and nobody else gets in the way.
+
+These tests become other users, so they are run by root, as in a container.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from processes import entries, eventually, held, is_free, texts
+
+from conftest import command
+
+# The console script of `3am` under another uid. The interpreter may lie where only root can go (as /root/.pyenv
+# does), so everything is imported before the change of user, and nothing but that is different.
+AS_USER = """
+import importlib, os, pkgutil, sys
+import difflib, getpass, json, pwd, tomllib
+import threeam
+for found in pkgutil.walk_packages(threeam.__path__, "threeam."):
+    if not found.name.startswith("threeam.tui"):
+        importlib.import_module(found.name)
+if sys.platform == "linux":
+    import inotify_simple
+uid, gids, umask = int(sys.argv[1]), [int(gid) for gid in sys.argv[2].split(",")], int(sys.argv[3], 8)
+os.setgroups(gids[1:])
+os.setgid(gids[0])
+os.setuid(uid)
+os.umask(umask)
+sys.argv[1:] = sys.argv[4:]
+from threeam.cli.main import run
+run()
+"""
+
+TEAM, ELSEWHERE = 64001, 64002
+
+
+class Person(NamedTuple):
+    """An ordinary user: the first group is the primary one."""
+
+    name: str
+    uid: int
+    gids: tuple[int, ...]
+    umask: str = "077"
+
+    def argv(self, *args: str) -> list[str]:
+        """The command line of this person's `3am`."""
+        gids = ",".join(map(str, self.gids))
+        return [sys.executable, "-c", AS_USER, str(self.uid), gids, self.umask, *args]
+
+
+# All have the same primary group, as on hosts with a group `users`; alice and bob are in the team, mallory is not.
+ALICE = Person("alice", 64011, (ELSEWHERE, TEAM))
+BOB = Person("bob", 64012, (ELSEWHERE, TEAM))
+MALLORY = Person("mallory", 64013, (ELSEWHERE,))
+
+Does = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that every user can get to, which pytest's own folders are not."""
+    assert os.geteuid() == 0, "these tests become other users: run them as root"
+    folder = Path(tempfile.mkdtemp(prefix="3am-permissions-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def does(place: Path, monkeypatch: pytest.MonkeyPatch) -> Does:
+    """Runs `3am` as a person: ``does(ALICE, "log", "words")``."""
+    monkeypatch.delenv("SANITY_LOG")
+    monkeypatch.delenv("SANITY_LOCK")
+
+    def run(who: Person, *args: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            who.argv(*args),
+            input=b"",
+            capture_output=True,
+            timeout=60,
+            env={**os.environ, "HOME": str(place), "LOGNAME": who.name, "SANITY_LOG": str(place / "sanity.log"), **env},
+        )
+
+    return run
+
+
+def mode(path: Path) -> str:
+    """The permission bits, as in chmod."""
+    return f"{stat.S_IMODE(path.stat().st_mode):04o}"
+
+
+def give(path: Path, who: Person, group: int | None = None, bits: int | None = None) -> Path:
+    """Makes a file or folder somebody's."""
+    os.chown(path, who.uid, who.gids[0] if group is None else group)
+    if bits is not None:
+        path.chmod(bits)
+    return path
+
+
+def a_log(place: Path, who: Person, bits: int, group: int | None = None) -> Path:
+    """An existing log with a line in it."""
+    log = place / "sanity.log"
+    log.write_text("[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n")
+    return give(log, who, group, bits)
+
+
+@pytest.mark.parametrize("umask", ["000", "022", "077", "777"])
+def test_new_files_are_their_owners_alone_whatever_the_umask(does: Does, place: Path, umask: str) -> None:
+    give(place, ALICE)
+    home = place / "state" / "3am"
+    give_me = {"SANITY_LOG": "", "XDG_STATE_HOME": str(place / "state")}
+    if umask == "777":  # under which nobody could make a folder and go into it
+        home.mkdir(parents=True, mode=0o700)
+        give(home, ALICE)
+        give(home.parent, ALICE)
+    done = does(ALICE._replace(umask=umask), "log", "words", **give_me)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert mode(home) == "0700"
+    assert mode(home / "sanity.log") == "0600"
+    assert mode(home / "sanity.log.lock") == "0600"
+
+
+@pytest.mark.parametrize("umask", ["000", "077"])
+@pytest.mark.parametrize(
+    ("bits", "lock_bits"),
+    [(0o600, "0600"), (0o640, "0600"), (0o644, "0600"), (0o660, "0660"), (0o664, "0660"), (0o666, "0666")],
+    ids=lambda value: value if isinstance(value, str) else f"{value:04o}",
+)
+def test_the_lock_lets_in_each_class_that_may_write_the_log(
+    does: Does, place: Path, bits: int, lock_bits: str, umask: str
+) -> None:
+    log = a_log(give(place, ALICE), ALICE, bits)
+    assert does(ALICE._replace(umask=umask), "log", "words").returncode == 0
+    assert mode(Path(f"{log}.lock")) == lock_bits
+    assert mode(log) == f"{bits:04o}", "an existing log keeps its mode"
+    assert texts(log) == ["before", "words"]
+
+
+@pytest.mark.parametrize("first", [ALICE, BOB], ids=["alice-first", "bob-first"])
+def test_a_team_shares_a_log_in_a_setgid_folder(does: Does, place: Path, first: Person) -> None:
+    folder = place / "team"
+    folder.mkdir()
+    give(folder, ALICE, TEAM, 0o2770)
+    log = a_log(folder, ALICE, 0o660, TEAM)
+    env = {"SANITY_LOG": str(log)}
+    second = BOB if first is ALICE else ALICE
+    for who, words in ((first, "one"), (second, "two"), (first, "three")):
+        done = does(who, "log", words, **env)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert [(e.by.user if e.by else None, e.text) for e in entries(log)] == [
+        (None, "before"),
+        (first.name, "one"),
+        (second.name, "two"),
+        (first.name, "three"),
+    ]
+    lock = Path(f"{log}.lock")
+    assert (mode(lock), lock.stat().st_gid) == ("0660", TEAM)
+
+
+def test_two_of_a_team_write_at_once(does: Does, place: Path) -> None:
+    """The lock does not exist yet, and both come at the same instant; many times."""
+    folder = place / "team"
+    folder.mkdir()
+    give(folder, ALICE, TEAM, 0o2770)
+    log = a_log(folder, ALICE, 0o660, TEAM)
+    env = {**os.environ, "HOME": str(place), "SANITY_LOG": str(log)}
+    crowd = [
+        subprocess.Popen(
+            who.argv("hyp", "new", f"{who.name} {n}"),
+            env={**env, "LOGNAME": who.name},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for n in range(3)
+        for who in (ALICE, BOB)
+    ]
+    refused = [err for one in crowd if (err := one.communicate(timeout=60)[1])]
+    assert refused == []
+    found = [e for e in entries(log) if e.kind == "Hypothesis"]
+    assert [e.hypothesis for e in found] == [(n, "open") for n in range(1, 7)]
+    assert Counter(e.by.user for e in found if e.by) == {"alice": 3, "bob": 3}
+
+
+def test_the_lock_is_open_to_the_group_of_the_log_and_not_to_its_makers(does: Does, place: Path) -> None:
+    """The folder is not setgid, and everybody's primary group is the same: bob may write, so he may lock, and
+    mallory may not write, so she must not be able to hold everybody up.
+    """
+    folder = place / "team"
+    folder.mkdir()
+    give(folder, ALICE, TEAM, 0o775)
+    log = a_log(folder, ALICE, 0o660, TEAM)
+    assert does(ALICE, "log", "one", SANITY_LOG=str(log)).returncode == 0
+    lock = Path(f"{log}.lock")
+    done = does(BOB, "log", "two", SANITY_LOG=str(log))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert lock.stat().st_gid == TEAM
+    for who, may in ((BOB, True), (MALLORY, False)):
+        held_up = subprocess.run(
+            ["flock", "-n", str(lock), "true"], user=who.uid, group=who.gids[0], extra_groups=who.gids[1:]
+        )
+        assert (held_up.returncode == 0) is may, who.name
+
+
+def test_root_who_writes_first_does_not_lock_the_owner_out(does: Does, place: Path) -> None:
+    """`sudo 3am --log ~alice/sanity.log log …` makes the lock; alice may write her log, so she may lock it."""
+    log = a_log(give(place, ALICE), ALICE, 0o600)
+    by_root = subprocess.run(
+        [command(), "log", "from root"], capture_output=True, timeout=60, env={**os.environ, "SANITY_LOG": str(log)}
+    )
+    assert by_root.returncode == 0
+    done = does(ALICE, "log", "from alice")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert texts(log) == ["before", "from root", "from alice"]
+    assert (log.stat().st_uid, mode(log)) == (ALICE.uid, "0600")
+
+
+@pytest.mark.parametrize("lock", ["no lock yet", "the owner's lock"])
+@pytest.mark.parametrize("folder", ["somebody else's folder", "one's own folder"])
+def test_a_log_that_may_only_be_read_is_refused_with_its_path_and_what_to_do(
+    does: Does, place: Path, lock: str, folder: str
+) -> None:
+    give(place, BOB if folder == "one's own folder" else ALICE)
+    log = a_log(place, ALICE, 0o644)
+    if lock == "the owner's lock":
+        assert does(ALICE, "log", "by alice").returncode == 0
+    before = log.read_bytes()
+    done = does(BOB, "log", "the words")
+    said = done.stderr.decode()
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert "Traceback" not in said
+    assert "the words" in said
+    assert f"{log} " in said, "it is the log that may not be written"
+    assert "--log" in said, "and another log that helps"
+    assert log.read_bytes() == before
+
+
+def test_a_log_that_may_only_be_read_leaves_no_lock_behind(does: Does, place: Path) -> None:
+    """A lock of bob's, 0600, beside alice's log would lock alice out of it."""
+    give(place, ALICE, TEAM, 0o775)
+    log = a_log(place, ALICE, 0o644)
+    assert does(BOB, "log", "the words").returncode == 3
+    assert [path.name for path in place.iterdir()] == ["sanity.log"]
+    assert does(ALICE, "log", "words").returncode == 0
+    assert texts(log) == ["before", "words"]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["tail"], ["-R"], ["status"], ["doctor"], ["hyp", "list"], ["path"]],
+    ids=lambda argv: " ".join(argv),
+)
+def test_reading_needs_no_more_than_read_permission_and_creates_nothing(
+    does: Does, place: Path, argv: list[str]
+) -> None:
+    a_log(give(place, ALICE), ALICE, 0o644)
+    done = does(BOB, *argv)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr.decode()
+    if argv in (["tail"], ["-R"]):
+        assert done.stdout == b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n"
+    assert [path.name for path in place.iterdir()] == ["sanity.log"]
+
+
+@pytest.mark.parametrize("argv", [["tail"], ["-R"], ["status"], ["doctor"], ["hyp", "list"]], ids=" ".join)
+def test_reading_where_there_is_nothing_yet_creates_nothing(does: Does, place: Path, argv: list[str]) -> None:
+    give(place, ALICE)
+    done = does(ALICE, *argv, SANITY_LOG="", XDG_STATE_HOME=str(place / "state"))
+    assert done.returncode == 0
+    assert list(place.iterdir()) == []
+
+
+def test_reading_goes_on_while_somebody_holds_the_lock(does: Does, place: Path) -> None:
+    log = a_log(give(place, ALICE), ALICE, 0o644)
+    with held(Path(f"{log}.lock")):
+        assert does(BOB, "tail").stdout == log.read_bytes()
+
+
+def test_tail_f_follows_a_log_that_may_only_be_read(place: Path, does: Does) -> None:
+    log = a_log(give(place, ALICE), ALICE, 0o644)
+    follow = subprocess.Popen(
+        BOB.argv("tail", "-f"),
+        env={**os.environ, "SANITY_LOG": str(log)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert follow.stdout is not None
+        assert follow.stdout.readline().endswith(b"] before\n")
+        written = does(ALICE, "log", "live")
+        assert follow.stdout.readline() == written.stdout
+        log.rename(f"{log}.1")
+        give(log, ALICE, bits=0o644) if log.exists() else log.touch(0o644)
+        give(log, ALICE)
+        written = does(ALICE, "log", "after rotation")
+        assert follow.stdout.readline() == written.stdout
+    finally:
+        follow.kill()
+        follow.communicate()
+
+
+def test_a_log_that_may_not_be_read_is_a_sentence(does: Does, place: Path) -> None:
+    log = a_log(give(place, ALICE), ALICE, 0o600)
+    for argv in (["tail"], ["log", "the words"], ["status"], ["doctor"]):
+        done = does(BOB, *argv)
+        said = done.stderr.decode()
+        assert (done.returncode, done.stdout) == (3, b"")
+        assert f"{log} " in said
+        assert "--log" in said
+        assert "Traceback" not in said
+
+
+def test_a_folder_that_may_not_be_written_is_a_sentence(does: Does, place: Path) -> None:
+    done = does(ALICE, "log", "the words")  # the folder is root's, and there is no log in it
+    said = done.stderr.decode()
+    assert done.returncode == 3
+    assert "the words" in said
+    assert str(place / "sanity.log") in said
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("umask", ["000", "077"])
+def test_a_log_of_root_keeps_its_mode_and_owner(does: Does, place: Path, umask: str) -> None:
+    log = a_log(place, ALICE, 0o640, TEAM)
+    done = subprocess.run(
+        ["bash", "-c", f"umask {umask}; {command()} log words"],
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "SANITY_LOG": str(log)},
+    )
+    assert done.returncode == 0
+    about = log.stat()
+    assert (about.st_uid, about.st_gid, mode(log)) == (ALICE.uid, TEAM, "0640")
+
+
+def test_a_symlink_of_somebody_elses_is_refused_and_ones_own_is_followed(does: Does, place: Path) -> None:
+    target = a_log(give(place, ALICE, TEAM, 0o777), ALICE, 0o666)
+    link = place / "link.log"
+    link.symlink_to(target)
+    os.chown(link, BOB.uid, BOB.gids[0], follow_symlinks=False)
+    done = does(ALICE, "log", "the words", SANITY_LOG=str(link))
+    assert done.returncode == 3
+    assert str(link) in done.stderr.decode()
+    assert "the words" in done.stderr.decode()
+    done = does(BOB, "log", "the words", SANITY_LOG=str(link))
+    assert done.returncode == 0
+    assert texts(target) == ["before", "the words"]
+    assert Path(f"{target}.lock").exists(), "the lock lies beside the target"
+    assert not Path(f"{link}.lock").exists()
+
+
+def test_a_lock_in_a_sticky_folder_that_is_somebody_elses_is_refused(does: Does, place: Path) -> None:
+    log = a_log(give(place, ALICE), ALICE, 0o600)
+    sticky = place / "tmp"
+    sticky.mkdir()
+    sticky.chmod(0o1777)
+    lock = sticky / "sanity.lock"
+    lock.touch()
+    give(lock, MALLORY, bits=0o666)
+    done = does(ALICE, "log", "the words", SANITY_LOCK=str(lock))
+    said = done.stderr.decode()
+    assert done.returncode == 3
+    assert str(lock) in said
+    assert str(MALLORY.uid) in said
+    assert "--lock" in said
+    assert texts(log) == ["before"]
+    eventually(lambda: is_free(lock), "the planted lock is not held by us")

@@ -1,0 +1,136 @@
+"""Drafts: what is going to be written, as pure functions of the state and the stamp."""
+
+from __future__ import annotations
+
+import pytest
+
+from threeam.core.draft import TOXIC, Author, Declined, Said, note, toxic
+from threeam.core.entry import NS, Entry, Stamp
+from threeam.core.fold import State
+from threeam.human import drafts as human_drafts
+from threeam.method.drafts import claim, reopen, verdict
+from threeam.rooms import FOLD
+
+NIGHT = Stamp(1_795_490_047_123_456_789, 0)
+HOUR = 3600 * NS
+BY = ("BY", "alice@db1:4121%3")
+ALICE = Author("alice", BY[1], 8 * HOUR)
+NOW = Stamp(NIGHT.ns + 60 * NS)
+
+
+def after(*lines: tuple[int, tuple[tuple[str, str], ...], str]) -> State:
+    return FOLD(
+        FOLD.empty, [Entry(Stamp(NIGHT.ns + i), cups, tags, text) for i, (cups, tags, text) in enumerate(lines)]
+    )
+
+
+NOTHING = FOLD.empty
+OPENED = after((0, (BY, ("H7", "open")), "Hypothesis: the sweeper"))
+WITH_FOUR = after((4, (BY, ("MG", "95")), "Coffee: cup 4 of the night."))
+
+
+def texts(said: object) -> list[str]:
+    assert isinstance(said, list)
+    return [one.text for one in said]
+
+
+def test_a_note_is_its_lines_and_reads_no_state() -> None:
+    draft = note("one\ntwo")
+    assert draft.lines(NOTHING, ALICE, NOW) == [Said("one"), Said("| two")]
+    assert (draft.solemn, draft.whole) == (False, False)
+
+
+def test_a_claim_takes_the_next_number_and_is_solemn() -> None:
+    draft = claim("the sweeper\nTraceback", 4)
+    assert draft.solemn
+    assert draft.lines(OPENED, ALICE, NOW) == [
+        Said("Hypothesis: the sweeper", (("H8", "open"),)),
+        Said("| Traceback", (("H8", "open"),)),
+    ]
+
+
+@pytest.mark.parametrize(("cups", "warned"), [(0, False), (4, False), (5, True)])
+def test_the_warning_comes_over_the_limit_and_not_at_it(cups: int, warned: bool) -> None:
+    assert toxic(cups, 4) == ([Said(TOXIC)] if warned else [])
+    state = after((cups, (BY,), "x"))
+    assert (TOXIC in texts(claim("a", 4).lines(state, ALICE, NOW))) is warned
+
+
+def test_a_note_is_never_warned() -> None:
+    state = after((9, (BY,), "x"))
+    assert texts(note("a").lines(state, ALICE, NOW)) == ["a"]
+
+
+def test_each_cup_is_a_line_with_its_dose_and_its_count() -> None:
+    said = human_drafts.coffee(2, 95, 4).lines(after((1, (BY,), "x")), ALICE, NOW)
+    assert [(one.cups, one.tags) for one in said] == [(2, (("MG", "95"),)), (3, (("MG", "95"),))]
+
+
+def test_the_cup_over_the_limit_brings_the_warning() -> None:
+    said = human_drafts.coffee(1, 95, 4).lines(WITH_FOUR, ALICE, NOW)
+    assert [(one.text, one.cups) for one in said] == [("Coffee: cup 5 of the night.", 5), (TOXIC, 5)]
+
+
+def test_the_first_cup_after_a_night_is_the_first() -> None:
+    said = human_drafts.coffee(1, 95, 4).lines(WITH_FOUR, ALICE, Stamp(NIGHT.ns + 9 * HOUR))
+    assert [one.cups for one in said] == [1]
+
+
+def test_taking_a_cup_back_takes_its_own_dose_back() -> None:
+    state = after((1, (BY, ("MG", "95")), "Coffee: ."), (2, (BY, ("MG", "40")), "Coffee: ."))
+    (said,) = human_drafts.undo_coffee().lines(state, ALICE, NOW)
+    assert (said.cups, said.tags) == (1, (("MG", "-40"),))
+
+
+@pytest.mark.parametrize(
+    "state", [NOTHING, after((2, (BY, ("MG", "95")), "Coffee: ."), (0, (BY, ("NIGHT", "over")), "Sleep: "))]
+)
+def test_no_cup_can_be_taken_back_before_the_first(state: State) -> None:
+    with pytest.raises(Declined, match="none this night"):
+        human_drafts.undo_coffee().lines(state, ALICE, NOW)
+
+
+def test_water_counts_the_glasses_of_this_night() -> None:
+    state = after((0, (BY, ("WATER", "2")), "Water: ."))
+    assert human_drafts.water().lines(state, ALICE, NOW)[0].tags == (("WATER", "3"),)
+    assert human_drafts.water().lines(state, ALICE, Stamp(NIGHT.ns + 9 * HOUR))[0].tags == (("WATER", "1"),)
+
+
+def test_sleep_says_what_the_night_came_to_and_starts_anew() -> None:
+    state = after((1, (BY, ("MG", "95")), "Coffee: ."), (1, (BY, ("WATER", "1")), "Water: ."))
+    (said,) = human_drafts.sleep(5.0).lines(state, ALICE, Stamp(NIGHT.ns + 5 * HOUR))
+    assert said.text.startswith("Sleep: 1 cup, 1 glass of water, 48 mg of caffeine left.")
+    assert (said.tags, said.cups) == ((("NIGHT", "over"),), 0)
+
+
+def test_a_verdict_carries_the_new_state_and_the_reason() -> None:
+    said = verdict("h7", "refuted", "the sweeper\nwas off").lines(OPENED, ALICE, NOW)
+    tag = (("H7", "refuted"),)
+    assert said == [Said("Conclusion: the sweeper", tag), Said("| was off", tag)]
+
+
+def test_a_verdict_on_nothing_is_declined() -> None:
+    with pytest.raises(Declined, match="no hypothesis H8"):
+        verdict("H8", "refuted", "x").lines(OPENED, ALICE, NOW)
+
+
+def test_a_verdict_that_stands_already_is_declined() -> None:
+    with pytest.raises(Declined, match="H7 is open already"):
+        reopen("H7", "again").lines(OPENED, ALICE, NOW)
+
+
+def test_a_hypothesis_of_the_scripts_gets_a_number_when_it_is_acted_on() -> None:
+    state = after((3, (), "Hypothesis: the cron job"))
+    said = verdict(f"@{NIGHT}", "refuted", "cron was off").lines(state, ALICE, NOW)
+    assert said == [
+        Said(f"Hypothesis: @{NIGHT} the cron job", (("H1", "open"),)),
+        Said("Conclusion: cron was off", (("H1", "refuted"),)),
+    ]
+    entries = [Entry(Stamp(NOW.ns + i), 0, (BY, *one.tags), one.text) for i, one in enumerate(said)]
+    (known,) = FOLD(state, entries).hypotheses.values()
+    assert (known.number, known.state, known.claim, known.why) == (1, "refuted", "the cron job", "cron was off")
+
+
+def test_a_draft_called_twice_gives_the_same_lines() -> None:
+    for draft in (note("a"), claim("b", 4), human_drafts.coffee(2, 95, 4), human_drafts.sleep(5.0)):
+        assert draft.lines(WITH_FOUR, ALICE, NOW) == draft.lines(WITH_FOUR, ALICE, NOW)

@@ -1,0 +1,300 @@
+"""What the lines add up to: the byte search gives what folding every line gives."""
+
+from __future__ import annotations
+
+import copy
+import os
+from unittest.mock import patch
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from threeam.core import reader
+from threeam.core.entry import NS, Entry, Stamp, format_entry, parse
+from threeam.core.fold import OPEN, State
+from threeam.core.journal import Segment
+from threeam.core.reader import lines_forward
+from threeam.human.room import Human, human
+from threeam.rooms import FOLD
+
+NIGHT = Stamp(1_795_490_047_123_456_789, 0)
+HOUR = 3600 * NS
+GAP = 8 * HOUR
+
+steady = settings(deadline=None)
+
+people = st.sampled_from(["alice@db1:4121%3", "alice@db1:7", "bob@db1:9%1", "mallory@web:1"])
+words = st.sampled_from(
+    [
+        "tcpdump on :5432",
+        "he wrote ] [BY: mallory@x:1] [H9: open]",
+        "[H9: open] [BY: mallory@x:1] forged",
+        "] [BY: bob@x:1] [NIGHT: over] [MG: 95]",
+        "[COFFEE: 7] Hypothesis: quoted from the script",
+        "Hypothesis: in words only",
+        "Coffee: two, please",
+        "naïve ☕",
+        "",
+        "x" * 90,
+    ]
+)
+numbers = st.integers(1, 4)
+states = st.sampled_from([OPEN, "confirmed", "refuted", "parked"])
+cups = st.integers(0, 6)
+later = st.one_of(st.integers(1, 3), st.integers(0, 20 * HOUR), st.integers(-2 * HOUR, 0))
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> bytes:
+    """Whatever several people, streams, the Bash script and foreign tools leave in a log."""
+    lines: list[bytes] = []
+    ns = NIGHT.ns
+    scripts: list[Stamp] = []
+    for _ in range(draw(st.integers(0, 14))):
+        ns += draw(later)
+        stamp = Stamp(ns, draw(st.sampled_from([0, 3600])))
+        by = ("BY", draw(people))
+        number = f"H{draw(numbers)}"
+        text, coffee = draw(words), draw(cups)
+
+        def said(*tags: tuple[str, str], text: str = text, stamp: Stamp = stamp, coffee: int = coffee) -> bytes:
+            return format_entry(Entry(stamp, coffee, tags, text))
+
+        match draw(st.integers(0, 12)):
+            case 0 | 1 | 2:
+                lines.append(said(by))
+            case 3:
+                lines.append(said(by, ("VIA", "stdin")))
+            case 4:
+                lines.append(said(by, ("MG", str(draw(st.sampled_from([95, 40, -95])))), text="Coffee: cup."))
+            case 5:
+                lines.append(said(by, ("WATER", str(coffee)), text="Water: glass."))
+            case 6:
+                lines.append(said(by, ("NIGHT", draw(st.sampled_from(["over", "new"]))), text="Sleep: at last."))
+            case 7:
+                lines.append(said(by, (number, OPEN), text=f"Hypothesis: {text}"))
+            case 8:
+                lines.append(said(by, (number, draw(states)), text=f"Conclusion: {text}"))
+            case 9:
+                lines.append(said(by, (number, OPEN), text=f"Prediction: {text}"))
+            case 10:
+                scripts.append(stamp)
+                lines.append(said(text="Acquired sanity lock."))
+                lines.append(said(text=f"Hypothesis: {text}"))
+            case 11 if scripts:
+                cited = draw(st.sampled_from(scripts))
+                lines.append(said(by, (number, OPEN), text=f"Hypothesis: @{cited} {text}"))
+            case _:
+                foreign = [b"kernel: oops [H2: open]\n", b"\n", b"\xff\x00 [BY: bob@x:1]\n", said(by)[:60] + b"\n"]
+                lines.append(draw(st.sampled_from(foreign)))
+    if draw(st.booleans()):  # a last line that is not finished is not there yet
+        lines.append(format_entry(Entry(Stamp(ns + 1), 9, (("BY", "alice@db1:1"), ("H4", "refuted")), "torn"))[:-1])
+    return b"".join(lines)
+
+
+def segment_of(data: bytes) -> Segment:
+    fd = os.memfd_create("log")
+    os.write(fd, data)
+    return Segment(fd, "sanity.log")
+
+
+def every(data: bytes) -> list[Entry]:
+    return [entry for line in lines_forward(segment_of(data)) if line.finished and (entry := line.entry)]
+
+
+def searched(data: bytes, block: int = reader.BLOCK) -> State:
+    with patch.object(reader, "BLOCK", block):
+        return FOLD.of(segment_of(data), len(data))
+
+
+def besides_the_night(state: State) -> State:
+    """Without the instant at which each night began, which has a test of its own."""
+    return state._replace(people={user: one._replace(night_ns=0) for user, one in state.people.items()})
+
+
+def line(ns: int, coffee: int, *tags: tuple[str, str], text: str = "x") -> Entry:
+    return Entry(Stamp(NIGHT.ns + ns), coffee, tags, text)
+
+
+ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
+
+
+@settings(deadline=None, max_examples=300)
+@given(logs(), st.sampled_from([64, 100, 200, 700, reader.BLOCK]))
+def test_the_byte_search_finds_what_folding_every_line_gives(data: bytes, block: int) -> None:
+    assert besides_the_night(searched(data, block)) == besides_the_night(FOLD(FOLD.empty, every(data)))
+
+
+@steady
+@given(logs(), st.sampled_from([64, 200, reader.BLOCK]))
+@example(
+    format_entry(line(0, 0, ALICE, text="the first note of the night"))
+    + format_entry(line(1, 0, ALICE, text="the second")),
+    reader.BLOCK,
+)
+def test_the_byte_search_knows_when_each_night_began(data: bytes, block: int) -> None:
+    begun = {user: one.night_ns for user, one in FOLD(FOLD.empty, every(data)).people.items()}
+    assert {user: one.night_ns for user, one in searched(data, block).people.items()} == begun
+
+
+@steady
+@given(logs(), st.integers(0, 20))
+def test_folding_in_two_goes_is_folding_in_one(data: bytes, at: int) -> None:
+    entries = every(data)
+    assert FOLD(FOLD(FOLD.empty, entries[:at]), entries[at:]) == FOLD(FOLD.empty, entries)
+
+
+@steady
+@given(logs(), logs())
+def test_folding_leaves_the_state_that_it_began_with_alone(before: bytes, after: bytes) -> None:
+    state = FOLD(FOLD.empty, every(before))
+    kept = copy.deepcopy(state)
+    once, twice = FOLD(state, every(after)), FOLD(state, every(after))
+    assert once == twice
+    assert state == kept
+    assert FOLD(FOLD.empty, []) == FOLD.empty
+
+
+@steady
+@given(logs())
+def test_an_unfinished_last_line_changes_nothing(data: bytes) -> None:
+    whole = data[: data.rfind(b"\n") + 1]
+    torn = format_entry(line(99 * HOUR, 9, ALICE, ("H4", "refuted"), ("MG", "95")))[:-1]
+    assert searched(whole + torn) == searched(whole)
+
+
+@pytest.mark.parametrize("text", ["Hypothesis:no space after the colon", "Hypothesis:", "Hypothesis:\ttab"])
+def test_a_hypothesis_that_a_hand_wrote_without_a_space_counts_the_same_either_way(text: str) -> None:
+    data = f"[{NIGHT}] [COFFEE: 1] {text}\n".encode() + format_entry(line(1, 0, BOB))
+    assert searched(data).hypotheses == FOLD(FOLD.empty, every(data)).hypotheses
+
+
+def test_only_an_untagged_hypothesis_of_nobodys_opens_one() -> None:
+    data = format_entry(line(0, 1, ("RUN", "3"), text="Hypothesis: from a capability still to come"))
+    data += format_entry(line(1, 0, BOB))
+    assert searched(data).hypotheses == FOLD(FOLD.empty, every(data)).hypotheses
+    assert FOLD(FOLD.empty, every(data)).hypotheses == {}
+
+
+@pytest.mark.parametrize("user", ["a" * 65, "ü" * 40, "a" * 255], ids=["65 bytes", "80 bytes", "255 bytes"])
+def test_a_person_with_a_long_name_is_found_by_bytes(user: str) -> None:
+    data = format_entry(line(0, 3, ("BY", f"{user}@db1:1"))) + format_entry(line(1, 0, BOB))
+    assert searched(data).people == FOLD(FOLD.empty, every(data)).people
+
+
+def test_a_by_in_undecodable_bytes_counts_the_same_either_way() -> None:
+    data = f"[{NIGHT}] [COFFEE: 3] [BY: ".encode() + b"\xff\xfe@db1:1] x\n" + format_entry(line(1, 0, BOB))
+    assert searched(data).people == FOLD(FOLD.empty, every(data)).people
+
+
+def test_cups_belong_to_a_person_and_a_night() -> None:
+    state = FOLD(FOLD.empty, [line(0, 3, ALICE), line(1, 5, BOB), line(2, 4, ("BY", "alice@web:7"))])
+    now = NIGHT.ns + 3
+    assert (state.cups("alice", now, GAP), state.cups("bob", now, GAP), state.cups("carol", now, GAP)) == (4, 5, 0)
+
+
+def test_cups_of_the_script_are_nobodys() -> None:
+    state = FOLD(FOLD.empty, [line(0, 7, text="Acquired sanity lock.")])
+    assert state.people == {}
+
+
+def test_a_night_ends_only_after_the_whole_gap() -> None:
+    state = FOLD(FOLD.empty, [line(0, 3, ALICE)])
+    assert state.cups("alice", NIGHT.ns + GAP, GAP) == 3
+    assert state.cups("alice", NIGHT.ns + GAP + 1, GAP) == 0
+
+
+def test_a_stream_keeps_no_night_going() -> None:
+    state = FOLD(FOLD.empty, [line(0, 3, ALICE), line(7 * HOUR, 3, ALICE, ("VIA", "stdin"))])
+    assert state.cups("alice", NIGHT.ns + 9 * HOUR, GAP) == 0
+
+
+def test_a_typed_note_keeps_a_night_going() -> None:
+    state = FOLD(FOLD.empty, [line(0, 3, ALICE), line(7 * HOUR, 3, ALICE)])
+    assert state.cups("alice", NIGHT.ns + 9 * HOUR, GAP) == 3
+
+
+def test_sleep_starts_cups_and_water_anew() -> None:
+    state = FOLD(
+        FOLD.empty,
+        [line(0, 2, ALICE, ("MG", "95")), line(1, 2, ALICE, ("WATER", "1")), line(2, 0, ALICE, ("NIGHT", "over"))],
+    )
+    assert state.cups("alice", NIGHT.ns + 3, GAP) == 0
+    assert human(state, "alice") == Human(0, ((NIGHT.ns, 95),))  # what was drunk is still in the blood
+
+
+def test_a_dose_taken_back_is_the_last_one() -> None:
+    doses = [line(0, 1, ALICE, ("MG", "95")), line(1, 2, ALICE, ("MG", "40")), line(2, 1, ALICE, ("MG", "-40"))]
+    assert human(FOLD(FOLD.empty, doses), "alice").doses == ((NIGHT.ns, 95),)
+
+
+def test_doses_of_one_person_are_not_anothers() -> None:
+    state = FOLD(FOLD.empty, [line(0, 1, ALICE, ("MG", "95")), line(1, 1, BOB, ("MG", "-95"))])
+    assert human(state, "alice").doses == ((NIGHT.ns, 95),)
+    assert human(state, "bob").doses == ()
+
+
+def test_hypotheses_are_numbered_after_the_highest() -> None:
+    state = FOLD(FOLD.empty, [line(0, 0, ALICE, ("H7", OPEN), text="Hypothesis: a"), line(1, 0, ALICE, ("H3", OPEN))])
+    assert state.next_number() == 8
+    assert FOLD.empty.next_number() == 1
+
+
+def test_a_number_too_long_for_a_tag_never_follows_the_highest() -> None:
+    state = FOLD(FOLD.empty, [line(0, 0, ALICE, ("H999999999", OPEN), text="Hypothesis: written by hand")])
+    number = state.next_number()
+    after = FOLD(state, [line(1, 0, ALICE, (f"H{number}", OPEN), text="Hypothesis: the next one")])
+    assert number in after.hypotheses
+
+
+def test_a_hypothesis_of_the_scripts_is_open_under_its_stamp() -> None:
+    state = FOLD(FOLD.empty, [line(0, 3, text="Hypothesis: the cron job")])
+    (one,) = state.open_hypotheses()
+    assert (one.number, one.claim, one.by, one.name) == (None, "the cron job", None, f"@{NIGHT}")
+    assert state.named(f"@{NIGHT}") == one
+
+
+def test_citing_a_hypothesis_of_the_scripts_gives_it_a_number_and_keeps_its_claim() -> None:
+    state = FOLD(
+        FOLD.empty,
+        [
+            line(0, 3, text="Hypothesis: the cron job"),
+            line(5, 0, ALICE, ("H1", OPEN), text=f"Hypothesis: @{Stamp(NIGHT.ns, 7200)} the cron job"),
+        ],
+    )
+    (one,) = state.hypotheses.values()
+    assert (one.number, one.claim, one.opened, one.by) == (1, "the cron job", NIGHT, None)
+
+
+def test_a_verdict_changes_the_state_and_words_do_not() -> None:
+    opened = line(0, 0, ALICE, ("H1", OPEN), text="Hypothesis: a")
+    words_only = FOLD(FOLD.empty, [opened, line(1, 0, BOB, text="Conclusion: H1 is refuted")])
+    assert words_only.hypotheses[1].state == OPEN
+    told = FOLD(FOLD.empty, [opened, line(1, 0, BOB, ("H1", "refuted"), text="Conclusion: no")])
+    assert (told.hypotheses[1].state, told.hypotheses[1].why, told.hypotheses[1].claim) == ("refuted", "no", "a")
+    assert told.open_hypotheses() == []
+
+
+@pytest.mark.parametrize("name", ["H7", "h7", "7", "007"])
+def test_a_hypothesis_is_named_as_people_name_it(name: str) -> None:
+    state = FOLD(FOLD.empty, [line(0, 0, ALICE, ("H7", OPEN), text="Hypothesis: a")])
+    found = state.named(name)
+    assert found is not None
+    assert found.number == 7
+
+
+NAMES_OF_NONE = ["", "H", "H8", "x7", "@", "@nonsense", "H-7", "٧", "9" * 5000]
+
+
+@pytest.mark.parametrize("name", NAMES_OF_NONE, ids=lambda name: name[:12] or "nothing")
+def test_a_name_of_no_hypothesis_names_none(name: str) -> None:
+    state = FOLD(FOLD.empty, [line(0, 0, ALICE, ("H7", OPEN), text="Hypothesis: a")])
+    assert state.named(name) is None
+
+
+@pytest.mark.parametrize("value", ["lots", "", "9" * 5000, "1e3", "-"], ids=lambda value: value[:12] or "nothing")
+def test_a_dose_that_a_hand_wrote_as_nonsense_stops_nothing(value: str) -> None:
+    entry = parse(format_entry(line(0, 1, ALICE, ("MG", value), ("WATER", value))))
+    assert entry is not None
+    assert human(FOLD(FOLD.empty, [entry]), "alice") == Human()

@@ -1,0 +1,150 @@
+"""Reading lines by offset: the same lines forwards and backwards, wherever a block ends."""
+
+from __future__ import annotations
+
+import os
+from unittest.mock import patch
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from threeam.core import reader
+from threeam.core.entry import parse
+from threeam.core.journal import Segment
+from threeam.core.reader import end_of_lines, last_entry, last_typed, lines_back, lines_forward
+
+Draw = st.DataObject
+
+steady = settings(deadline=None)
+
+contents = st.one_of(
+    st.binary(max_size=60),
+    st.lists(st.sampled_from([b"\n", b"a", b"bc", b"\r\n", b"\n\n", b"x" * 40, b"\0", b"\xff"]), max_size=20).map(
+        b"".join
+    ),
+)
+blocks = st.one_of(st.integers(1, 70), st.just(reader.BLOCK))
+pieces = st.sampled_from(
+    [
+        b"[2026-11-24T03:14:07.000000001+0000] [COFFEE: 1] [BY: alice@h:1] a note\n",
+        b"[2026-11-24T03:14:07.000000002+0000] [COFFEE: 2] [BY: bob@h:2%4] a note\n",
+        b"[2026-11-24T03:14:07.000000003+0000] [COFFEE: 3] [BY: alice@h:1] [VIA: stdin] piped\n",
+        b"[2026-11-24T03:14:07.000000004+0000] [COFFEE: 4] Hypothesis: the script's\n",
+        b"[2026-11-24T03:14:07.000000005+0000] [COFFEE: 5] [BY: bob@h:2] he said ] [BY: alice@h:1] x\n",
+        b"[2026-11-24T03:14:07.000000006+0000] [COFFEE: 6] [BY: alice2@h:1] another\n",
+        b"[BY: alice@h:1] foreign\n",
+        b"[2026-11-24T03:14:07.000000007+0000] [COFFEE: 7] [BY: alice@h:1",
+        b"\n",
+    ]
+)
+logs = st.lists(pieces, max_size=12).map(b"".join)
+
+
+def segment_of(data: bytes) -> Segment:
+    fd = os.memfd_create("log")
+    os.write(fd, data)
+    return Segment(fd, "sanity.log")
+
+
+def expected(data: bytes) -> list[tuple[int, bytes, bool]]:
+    *whole, last = data.split(b"\n")
+    lines, at = [], 0
+    for raw in whole:
+        lines.append((at, raw, True))
+        at += len(raw) + 1
+    return [*lines, (at, last, False)] if last else lines
+
+
+@steady
+@given(contents, blocks)
+@example(b"", 1)
+@example(b"\n", 1)
+@example(b"a", 1)
+@example(b"a\nb", 1)
+@example(b"a\n\n", 2)
+def test_every_line_is_read_whatever_the_block(data: bytes, block: int) -> None:
+    segment = segment_of(data)
+    with patch.object(reader, "BLOCK", block):
+        read = [(line.offset, line.raw, line.finished) for line in lines_forward(segment)]
+    assert read == expected(data)
+
+
+@steady
+@given(contents, blocks, st.data())
+@example(b"\n\n", 1, None)
+@example(b"a\nb", 1, None)
+@example(b"a", 1, None)
+def test_backwards_gives_the_same_lines_the_other_way_round(data: bytes, block: int, draw: Draw | None) -> None:
+    segment = segment_of(data)
+    end = len(data) if draw is None else draw.draw(st.integers(0, len(data)))
+    with patch.object(reader, "BLOCK", block):
+        forward = list(lines_forward(segment, 0, end))
+        assert list(lines_back(segment, end)) == forward[::-1]
+        assert [line.end for line in forward[:-1]] == [line.offset for line in forward[1:]]
+
+
+@steady
+@given(contents, blocks, st.data())
+def test_reading_on_from_the_beginning_of_a_line_leaves_nothing_out(data: bytes, block: int, draw: Draw) -> None:
+    segment = segment_of(data)
+    with patch.object(reader, "BLOCK", block):
+        lines = list(lines_forward(segment))
+        start = draw.draw(st.integers(0, len(lines)))
+        if start < len(lines):
+            assert list(lines_forward(segment, lines[start].offset)) == lines[start:]
+
+
+@steady
+@given(contents, blocks, st.data())
+def test_whole_lines_end_after_the_last_newline(data: bytes, block: int, draw: Draw) -> None:
+    end = draw.draw(st.integers(0, len(data)))
+    with patch.object(reader, "BLOCK", block):
+        assert end_of_lines(segment_of(data), end) == data.rfind(b"\n", 0, end) + 1
+
+
+def test_a_last_line_without_its_newline_is_unfinished() -> None:
+    *_, whole, last = lines_forward(segment_of(b"one\ntwo\nthr"))
+    assert (whole.raw, whole.finished, whole.end) == (b"two", True, 8)
+    assert (last.raw, last.finished, last.end) == (b"thr", False, 11)
+
+
+@steady
+@given(logs, blocks)
+def test_the_last_entry_is_the_last_whole_line_that_parses(data: bytes, block: int) -> None:
+    segment = segment_of(data)
+    whole = [line for line in lines_forward(segment) if line.finished and parse(line.raw)]
+    with patch.object(reader, "BLOCK", block):
+        found = last_entry(segment, len(data))
+    assert found == ((whole[-1], whole[-1].entry) if whole else None)
+
+
+@steady
+@given(
+    logs, st.one_of(st.integers(1, 300), st.just(reader.BLOCK)), st.sampled_from(["alice", "bob", "a.ice", "nobody"])
+)
+def test_the_last_typed_line_of_a_person_is_found_by_bytes(data: bytes, block: int, user: str) -> None:
+    segment = segment_of(data)
+    typed = [
+        line
+        for line in lines_forward(segment)
+        if line.finished and (entry := line.entry) and entry.typed and entry.by and entry.by.user == user
+    ]
+    with patch.object(reader, "BLOCK", block):
+        found = last_typed(segment, len(data), user)
+    assert found == ((typed[-1], typed[-1].entry) if typed else None)
+
+
+@pytest.mark.parametrize("block", [64, reader.BLOCK])
+def test_a_line_longer_than_any_block_is_one_line(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "BLOCK", block)
+    long = b"x" * 300_000
+    segment = segment_of(b"a\n" + long + b"\nb\n")
+    assert [line.raw for line in lines_forward(segment)] == [b"a", long, b"b"]
+    assert [line.raw for line in lines_back(segment, segment.size())] == [b"b", long, b"a"]
+
+
+def test_a_foreign_line_is_shown_as_it_is_and_made_safe() -> None:
+    (line,) = lines_forward(segment_of(b"\x1b[2J \xff kernel: oops\n"))
+    assert line.entry is None
+    assert line.shown == "\\x1b[2J \\xff kernel: oops"

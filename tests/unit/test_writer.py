@@ -1,0 +1,604 @@
+"""The one door in: what is in the file after a write, after a refusal, and when nobody can be sure."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import NIGHT, FakeClock, writer_of
+
+from threeam.core import writer as writer_module
+from threeam.core.draft import TOXIC, Declined, Draft, Said, note
+from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
+from threeam.core.journal import Journal, Unusable, journal_at
+from threeam.core.lock import LockTimeout, LockUnusable
+from threeam.core.writer import TIE_NS, Refused, Unsure, Writer, Writing
+from threeam.human.drafts import coffee, sleep, undo_coffee, water
+from threeam.method.drafts import claim, verdict
+from threeam.rooms import FOLD
+
+HOUR = 3600 * NS
+BY = ("BY", "alice@db1:4121%3")
+STEPPED = "WARNING: Clock stepped back 1.203 s; the order of the file is the true order."
+
+
+def entries(log: Path) -> list[Entry]:
+    *lines, last = log.read_bytes().split(b"\n")
+    assert last == b""
+    read = [parse(line) for line in lines]
+    assert None not in read
+    return [entry for entry in read if entry is not None]
+
+
+def texts(log: Path) -> list[str]:
+    return [entry.text for entry in entries(log)]
+
+
+def stamps(log: Path) -> list[int]:
+    return [entry.stamp.ns for entry in entries(log)]
+
+
+def with_ceremony(journal: Journal, clock: FakeClock, ceremony: str) -> Writer:
+    return Writer(journal, FOLD, clock, Writing("alice", BY[1], ceremony, sync=False))
+
+
+@pytest.fixture
+def synced(journal: Journal, clock: FakeClock) -> Writer:
+    """A writer of alice's that waits for the disk."""
+    return Writer(journal, FOLD, clock, Writing("alice", BY[1]))
+
+
+# --- what a submission becomes
+
+
+def test_a_note_is_one_line_with_its_author_and_cups(writer: Writer, log: Path) -> None:
+    block = writer.write(note("tcpdump on :5432"))
+    assert log.read_bytes() == (
+        b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: alice@db1:4121%3] tcpdump on :5432\n"
+    )
+    assert block.raw == log.read_bytes()
+    assert list(block.entries) == entries(log)
+
+
+def test_several_lines_become_one_block(writer: Writer, log: Path) -> None:
+    writer.write(note("Traceback\n  File x\r\n    raise"))
+    assert texts(log) == ["Traceback", "|   File x", "|     raise"]
+    assert stamps(log) == [NIGHT.ns, NIGHT.ns + 1, NIGHT.ns + 2]
+
+
+def test_what_is_returned_is_what_the_file_says(writer: Writer, log: Path) -> None:
+    block = writer.write(note("\x1b[2J [H9: open] \udcff\u202e"))
+    assert list(block.entries) == entries(log)
+    assert texts(log) == ["\\x1b[2J [H9: open] \\xff\\u202e"]
+
+
+def test_a_hypothesis_is_written_with_the_ceremony_of_the_lock(writer: Writer, log: Path) -> None:
+    writer.write(claim("the sweeper", 4))
+    assert texts(log) == [ACQUIRED, "Hypothesis: the sweeper", RELEASING]
+    assert [entry.hypothesis for entry in entries(log)] == [None, (1, "open"), None]
+    assert {entry.tag("BY") for entry in entries(log)} == {BY[1]}
+
+
+@pytest.mark.parametrize(
+    ("ceremony", "note_is_solemn", "claim_is_solemn"),
+    [("hypotheses", False, True), ("always", True, True), ("never", False, False)],
+)
+def test_the_ceremony_is_held_as_the_setting_says(
+    journal: Journal, clock: FakeClock, ceremony: str, note_is_solemn: bool, claim_is_solemn: bool
+) -> None:
+    writer = with_ceremony(journal, clock, ceremony)
+    for draft, solemn in ((note("a"), note_is_solemn), (claim("b", 4), claim_is_solemn)):
+        said = [entry.text for entry in writer.write(draft).entries]
+        assert (said[0] == ACQUIRED, said[-1] == RELEASING) == (solemn, solemn)
+
+
+def test_the_two_stamps_of_a_ceremony_are_a_lower_bound_of_the_hold(journal: Journal, log: Path) -> None:
+    readings = iter([NIGHT, Stamp(NIGHT.ns + 800_000)])
+    writer_of("alice", journal, lambda: next(readings)).write(claim("a", 4))
+    acquired, _, releasing = stamps(log)
+    assert (acquired, releasing) == (NIGHT.ns, NIGHT.ns + 800_000)
+
+
+def test_a_toxic_author_is_warned_with_each_hypothesis_and_each_cup(
+    writer: Writer, clock: FakeClock, log: Path
+) -> None:
+    writer.write(coffee(4, 95, 4))
+    assert TOXIC not in texts(log)
+    for draft in (coffee(1, 95, 4), claim("a", 4)):
+        clock.forward(NS)
+        assert TOXIC in [entry.text for entry in writer.write(draft).entries]
+
+
+def test_a_toxic_author_is_never_warned_with_a_note(writer: Writer, clock: FakeClock, log: Path) -> None:
+    writer.write(coffee(9, 95, 4))
+    clock.forward(NS)
+    assert [entry.text for entry in writer.write(note("a")).entries] == ["a"]
+
+
+def test_the_warning_stands_inside_the_ceremony(writer: Writer, clock: FakeClock) -> None:
+    writer.write(coffee(5, 95, 4))
+    clock.forward(NS)
+    said = [entry.text for entry in writer.write(claim("a", 4)).entries]
+    assert said == [ACQUIRED, "Hypothesis: a", TOXIC, RELEASING]
+
+
+# --- the state under the lock
+
+
+def test_two_panes_that_take_a_cup_make_two_cups(journal: Journal, clock: FakeClock, log: Path) -> None:
+    one, other = writer_of("alice", journal, clock), writer_of("alice", journal, clock)
+    for writer in (one, other, one, other):
+        writer.write(coffee(1, 95, 9))
+    assert [entry.coffee for entry in entries(log)] == [1, 2, 3, 4]
+
+
+def test_two_people_never_get_the_same_number(journal: Journal, clock: FakeClock, log: Path) -> None:
+    alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
+    for writer in (alice, bob, bob, alice):
+        writer.write(claim("a", 4))
+    assert [entry.hypothesis for entry in entries(log) if entry.hypothesis] == [
+        (1, "open"), (2, "open"), (3, "open"), (4, "open")
+    ]  # fmt: skip
+
+
+def test_a_draft_sees_what_came_while_the_writer_waited(journal: Journal, clock: FakeClock) -> None:
+    other = writer_of("alice", journal, clock)
+    writer = writer_of("alice", journal, clock)
+    writer.write(note("the writer has read the log by now"))
+    other.write(coffee(2, 95, 4))
+    assert writer.write(note("and says so")).entries[0].coffee == 2
+
+
+def test_cups_of_one_person_are_not_anothers(journal: Journal, clock: FakeClock) -> None:
+    writer_of("alice", journal, clock).write(coffee(3, 95, 4))
+    assert writer_of("bob", journal, clock).write(note("x")).entries[0].coffee == 0
+
+
+def test_a_stream_carries_the_cups_and_says_how_it_came(writer: Writer, log: Path) -> None:
+    writer.write(coffee(2, 95, 4))
+    raw = writer.write_stream(["one", "[H9: open] two"])
+    assert log.read_bytes().endswith(raw)
+    one, two = entries(log)[-2:]
+    assert (one.coffee, one.tag("VIA"), two.hypothesis, two.text) == (2, "stdin", None, "[H9: open] two")
+
+
+def test_a_new_night_is_marked_and_its_cups_start_anew(writer: Writer, clock: FakeClock) -> None:
+    writer.write(coffee(3, 95, 4))
+    clock.forward(8 * HOUR + NS)
+    first, second = writer.write(note("a\nb")).entries
+    assert (first.coffee, first.tag("NIGHT"), second.tag("NIGHT")) == (0, "new", None)
+    clock.forward(NS)
+    assert writer.write(note("c")).entries[0].tag("NIGHT") is None
+
+
+def test_a_night_goes_on_for_as_long_as_its_gap(writer: Writer, clock: FakeClock) -> None:
+    writer.write(coffee(3, 95, 4))
+    clock.forward(8 * HOUR - NS)
+    (entry,) = writer.write(note("a")).entries
+    assert (entry.coffee, entry.tag("NIGHT")) == (3, None)
+
+
+def test_the_first_line_of_all_marks_no_new_night(writer: Writer) -> None:
+    assert writer.write(note("a")).entries[0].tag("NIGHT") is None
+
+
+def test_sleep_ends_the_night_once(writer: Writer, clock: FakeClock) -> None:
+    writer.write(coffee(3, 95, 4))
+    clock.forward(9 * HOUR)
+    (entry,) = writer.write(sleep(5.0)).entries
+    assert [value for key, value in entry.tags if key == "NIGHT"] == ["over"]
+    assert entry.coffee == 0
+    clock.forward(NS)
+    assert writer.write(water()).entries[0].tag("WATER") == "1"
+
+
+def test_a_stream_keeps_no_night_going(writer: Writer, clock: FakeClock) -> None:
+    writer.write(coffee(3, 95, 4))
+    clock.forward(7 * HOUR)
+    writer.write_stream(["from a pipe"])
+    clock.forward(2 * HOUR)
+    assert writer.write(note("a")).entries[0].tag("NIGHT") == "new"
+
+
+# --- stamps
+
+
+def test_the_clock_is_believed_while_it_runs(writer: Writer, clock: FakeClock, log: Path) -> None:
+    for _ in range(3):
+        writer.write(note("a"))
+        clock.forward(5)
+    assert stamps(log) == [NIGHT.ns, NIGHT.ns + 5, NIGHT.ns + 10]
+
+
+def test_a_tie_is_broken_by_one_nanosecond(writer: Writer, log: Path) -> None:
+    for _ in range(3):
+        writer.write(note("a"))
+    assert stamps(log) == [NIGHT.ns, NIGHT.ns + 1, NIGHT.ns + 2]
+
+
+@pytest.mark.parametrize("behind", [1, TIE_NS])
+def test_a_reading_a_little_behind_is_a_tie(writer: Writer, clock: FakeClock, log: Path, behind: int) -> None:
+    writer.write(note("a"))
+    clock.forward(-behind)
+    writer.write(note("b"))
+    assert stamps(log) == [NIGHT.ns, NIGHT.ns + 1]
+    assert texts(log) == ["a", "b"]
+
+
+def test_a_step_back_is_declared_by_the_first_line_of_the_block(writer: Writer, clock: FakeClock, log: Path) -> None:
+    writer.write(note("a"))
+    clock.forward(-1_203_000_000)
+    writer.write(note("b\nc"))
+    assert texts(log) == ["a", STEPPED, "b", "| c"]
+    true = NIGHT.ns - 1_203_000_000
+    assert stamps(log) == [NIGHT.ns, true, true + 1, true + 2]
+
+
+def test_a_step_back_just_over_a_tie_is_declared(writer: Writer, clock: FakeClock, log: Path) -> None:
+    writer.write(note("a"))
+    clock.forward(-TIE_NS - 1)
+    writer.write(note("b"))
+    assert texts(log)[1] == "WARNING: Clock stepped back 0.001 s; the order of the file is the true order."
+
+
+def test_a_step_back_is_declared_before_the_ceremony(writer: Writer, clock: FakeClock, log: Path) -> None:
+    writer.write(note("a"))
+    clock.forward(-1_203_000_000)
+    assert [entry.text for entry in writer.write(claim("b", 4)).entries] == [
+        STEPPED, ACQUIRED, "Hypothesis: b", RELEASING
+    ]  # fmt: skip
+
+
+def test_a_step_back_is_declared_once(writer: Writer, clock: FakeClock, log: Path) -> None:
+    writer.write(note("a"))
+    clock.forward(-2 * NS)
+    writer.write(note("b"))
+    clock.forward(NS)
+    writer.write(note("c"))
+    assert [text.partition(":")[0] for text in texts(log)] == ["a", "WARNING", "b", "c"]
+
+
+def test_a_stream_declares_a_step_back_too(writer: Writer, clock: FakeClock, log: Path) -> None:
+    writer.write(note("a"))
+    clock.forward(-1_203_000_000)
+    writer.write_stream(["b"])
+    assert texts(log) == ["a", STEPPED, "b"]
+
+
+def test_the_clock_of_another_zone_is_no_step(journal: Journal, clock: FakeClock, log: Path) -> None:
+    writer = writer_of("alice", journal, clock)
+    writer.write(note("a"))
+    clock.now = Stamp(NIGHT.ns + 1, -5 * 3600)
+    writer.write(note("b"))
+    assert texts(log) == ["a", "b"]
+    assert str(entries(log)[1].stamp).endswith("-0500")
+
+
+def test_a_stamp_is_after_that_of_a_line_of_the_scripts(writer: Writer, log: Path) -> None:
+    log.write_bytes(format_entry(Entry(Stamp(NIGHT.ns + 10), 3, (), "Hypothesis: x")))
+    writer.write(note("a"))
+    assert stamps(log)[-1] == NIGHT.ns + 11
+
+
+# --- whatever is in the file already
+
+
+def test_a_torn_last_line_is_ended_first_in_the_same_write(
+    writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torn = format_entry(Entry(NIGHT, 0, (BY,), "torn"))[:-5]
+    log.write_bytes(torn)
+    written: list[bytes] = []
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(writer_module.os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
+        block = writer.write(note("a"))
+    assert written == [b"\n" + block.raw]
+    assert log.read_bytes() == torn + b"\n" + block.raw
+
+
+def test_a_block_is_one_write(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(writer_module.os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
+        block = writer.write(claim("a\nb\nc", 4))
+    assert written == [block.raw]
+
+
+def test_foreign_bytes_are_left_as_they_are(writer: Writer, log: Path) -> None:
+    log.write_bytes(b"\xff\x00 kernel: oops\n\n")
+    block = writer.write(note("a"))
+    assert log.read_bytes() == b"\xff\x00 kernel: oops\n\n" + block.raw
+
+
+def test_a_rotated_log_leaves_nothing_stale(writer: Writer, clock: FakeClock, log: Path) -> None:
+    writer.write(coffee(3, 95, 4))
+    log.rename(log.with_suffix(".1"))
+    assert writer.write(note("a")).entries[0].coffee == 0
+    assert writer.write(claim("b", 4)).entries[1].hypothesis == (1, "open")
+    assert len(log.with_suffix(".1").read_bytes().splitlines()) == 3
+
+
+def test_a_replaced_log_is_read_anew(writer: Writer, log: Path) -> None:
+    writer.write(coffee(3, 95, 4))
+    other = log.with_suffix(".new")
+    other.write_bytes(format_entry(Entry(Stamp(NIGHT.ns - NS), 7, (BY, ("H4", "open")), "Hypothesis: a")))
+    other.rename(log)
+    block = writer.write(claim("b", 9))
+    assert (block.entries[0].coffee, block.entries[1].hypothesis) == (7, (5, "open"))
+
+
+@pytest.mark.parametrize("lines", [1, 9])
+def test_a_log_that_was_truncated_and_grew_again_is_read_anew(writer: Writer, log: Path, lines: int) -> None:
+    for _ in range(4):
+        writer.write(coffee(1, 95, 9))
+    log.write_bytes(  # the same file, shorter or longer than it was
+        b"".join(format_entry(Entry(Stamp(NIGHT.ns - 99 + i), 6, (BY, ("H2", "open")), "x")) for i in range(lines))
+    )
+    assert writer.write(note("a")).entries[0].coffee == 6
+    assert writer.write(claim("b", 9)).entries[1].hypothesis == (3, "open")
+
+
+def test_a_cautious_reader_of_cups_learns_hypotheses_when_it_needs_them(writer: Writer, clock: FakeClock) -> None:
+    writer_of("bob", writer.journal, clock).write(claim("a", 4))
+    writer.write(note("this reads no hypotheses"))
+    assert writer.write(verdict("H1", "refuted", "no")).entries[0].hypothesis == (1, "refuted")
+
+
+# --- declined, refused, unsure
+
+
+def test_what_is_declined_writes_nothing(writer: Writer, log: Path) -> None:
+    writer.write(note("a"))
+    before = log.read_bytes()
+    for draft in (undo_coffee(), verdict("H9", "refuted", "no")):
+        with pytest.raises(Declined):
+            writer.write(draft)
+    assert log.read_bytes() == before
+
+
+def test_what_is_declined_on_no_log_creates_none(writer: Writer, log: Path) -> None:
+    with pytest.raises(Declined):
+        writer.write(undo_coffee())
+    assert not log.exists()
+
+
+def test_a_writer_goes_on_after_a_refusal(writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(Refused):
+        patch.setattr(writer_module.os, "write", full_disk)
+        writer.write(coffee(1, 95, 4))
+    writer.write(coffee(1, 95, 4))
+    assert [entry.coffee for entry in entries(log)] == [1]
+
+
+real_write = os.write
+
+
+def short_write(fd: int, data: bytes) -> int:
+    return real_write(fd, data[: len(data) // 2])
+
+
+def full_disk(fd: int, data: bytes) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def full_after_some(fd: int, data: bytes) -> int:
+    real_write(fd, data[:20])
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def over_quota(fd: int, data: bytes) -> int:
+    raise OSError(errno.EDQUOT, "Quota exceeded")
+
+
+def broken_disk(fd: int, data: bytes) -> int:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("fault", [short_write, full_disk, full_after_some, over_quota, broken_disk])
+@pytest.mark.parametrize("before", [b"", format_entry(Entry(NIGHT, 2, (BY,), "before")), b"a torn last li"])
+def test_a_refused_write_leaves_the_log_byte_for_byte(
+    writer: Writer, log: Path, fault: object, before: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(before)
+    with monkeypatch.context() as patch, pytest.raises(Refused, match="nothing was written"):
+        patch.setattr(writer_module.os, "write", fault)
+        writer.write(claim("a", 4))
+    assert log.read_bytes() == before
+
+
+def test_a_refused_stream_leaves_the_log_byte_for_byte(
+    writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write(note("a"))
+    before = log.read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(Refused):
+        patch.setattr(writer_module.os, "write", full_after_some)
+        writer.write_stream(["b"] * 100)
+    assert log.read_bytes() == before
+
+
+def test_a_part_that_cannot_be_cut_back_is_unsure(writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stuck(fd: int, size: int) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patch, pytest.raises(Unsure, match=rf"@{str(NIGHT).replace('+', '.')}"):
+        patch.setattr(writer_module.os, "write", short_write)
+        patch.setattr(writer_module.os, "ftruncate", stuck)
+        writer.write(note("a"))
+
+
+def test_a_failing_sync_is_unsure_and_names_the_stamp(
+    synced: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def failing(fd: int) -> None:
+        tried.append(fd)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch, pytest.raises(Unsure) as caught:
+        patch.setattr(writer_module.os, "fdatasync", failing)
+        synced.write(note("a\nb"))
+    assert caught.value.stamp == NIGHT
+    assert f"@{NIGHT}" in str(caught.value)
+    assert texts(log) == ["a", "| b"]  # it is there, once, and was not tried again
+    assert len(tried) == 1
+
+
+def test_the_lock_is_free_while_the_disk_is_waited_for(
+    synced: Writer, journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+
+    def looking(fd: int) -> None:
+        with open(journal.lock, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        seen.append(log.read_bytes())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer_module.os, "fdatasync", looking)
+        block = synced.write(note("a"))
+    assert seen == [block.raw]
+
+
+def test_a_new_log_is_synced_with_its_name(synced: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(writer_module, "sync_folder", folders.append)
+        synced.write(note("a"))
+        synced.write(note("b"))
+    assert folders == [str(log.parent)]
+
+
+def test_without_sync_the_disk_is_not_waited_for(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(writer_module.os, "fdatasync", synced.append)
+        writer.write(note("a"))
+    assert synced == []
+
+
+def test_a_lock_that_does_not_come_in_time_leaves_the_log_alone(journal: Journal, clock: FakeClock, log: Path) -> None:
+    impatient = Writer(journal, FOLD, clock, Writing("alice", BY[1], lock_timeout=0.05, sync=False))
+    impatient.write(note("a"))
+    before = log.read_bytes()
+    with open(journal.lock, "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(LockTimeout):
+            impatient.write(note("b"))
+    assert log.read_bytes() == before
+    impatient.write(note("c"))
+    assert texts(log) == ["a", "c"]
+
+
+def test_a_draft_that_fails_gives_the_lock_back(writer: Writer, journal: Journal) -> None:
+    def broken(*_: object) -> list[Said]:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        writer.write(Draft(broken))
+    with open(journal.lock, "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+# --- files
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077, 0o777], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def mode(path: str | Path) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+@pytest.mark.usefixtures("umask")
+def test_new_files_are_private_whatever_the_umask(writer: Writer, journal: Journal, log: Path) -> None:
+    writer.write(note("a"))
+    assert (mode(log), mode(journal.lock)) == (0o600, 0o600)
+
+
+def test_our_state_folder_is_private(tmp_path: Path, clock: FakeClock) -> None:
+    state = tmp_path / "state" / "3am"
+    state.parent.mkdir()
+    before = os.umask(0)
+    try:
+        writer_of("alice", journal_at(str(state / "sanity.log"), home=str(state)), clock).write(note("a"))
+    finally:
+        os.umask(before)
+    assert mode(state) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("log_mode", "lock_mode"), [(0o600, 0o600), (0o640, 0o600), (0o644, 0o600), (0o660, 0o660), (0o666, 0o666)]
+)
+def test_whoever_may_write_the_log_may_lock_it_and_nobody_else(
+    writer: Writer, journal: Journal, log: Path, log_mode: int, lock_mode: int
+) -> None:
+    log.touch()
+    log.chmod(log_mode)
+    writer.write(note("a"))
+    assert (mode(log), mode(journal.lock)) == (log_mode, lock_mode)
+
+
+def test_a_log_with_a_second_name_is_refused(writer: Writer, log: Path) -> None:
+    writer.write(note("a"))
+    before = log.read_bytes()
+    os.link(log, log.with_suffix(".link"))
+    with pytest.raises(Unusable, match="hard link"):
+        writer.write(note("b"))
+    assert log.read_bytes() == before
+
+
+def test_a_log_that_became_a_symlink_is_refused(writer: Writer, log: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(b"")
+    log.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Unusable, match="symlink"):
+        writer.write(note("a"))
+    assert (tmp_path / "elsewhere").read_bytes() == b""
+
+
+def test_a_lock_that_is_a_symlink_is_refused(writer: Writer, journal: Journal, log: Path, tmp_path: Path) -> None:
+    os.symlink(tmp_path / "elsewhere", journal.lock)
+    with pytest.raises(LockUnusable, match=r"symlink.*--lock"):
+        writer.write(note("a"))
+    assert not log.exists()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_lock_that_is_a_fifo_is_refused_with_the_right_remedy(writer: Writer, journal: Journal) -> None:
+    os.mkfifo(journal.lock)
+    with pytest.raises((LockUnusable, Unusable), match="--lock"):
+        writer.write(note("a"))
+
+
+def test_a_log_in_no_folder_is_refused(tmp_path: Path, clock: FakeClock) -> None:
+    with pytest.raises((Unusable, LockUnusable), match="folder does not exist"):
+        writer_of("alice", journal_at(str(tmp_path / "no" / "sanity.log")), clock).write(note("a"))
+
+
+def test_a_state_folder_that_cannot_be_made_is_refused(tmp_path: Path, clock: FakeClock) -> None:
+    (tmp_path / "file").touch()
+    home = str(tmp_path / "file" / "3am")
+    with pytest.raises((Unusable, LockUnusable)):
+        writer_of("alice", journal_at(home + "/sanity.log", home=home), clock).write(note("a"))
+
+
+def test_a_symlink_of_our_own_is_resolved_and_locked_beside_its_target(tmp_path: Path, clock: FakeClock) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.log").symlink_to(tmp_path / "real" / "sanity.log")
+    journal = journal_at(str(tmp_path / "link.log"))
+    writer_of("alice", journal, clock).write(note("a"))
+    assert (tmp_path / "real" / "sanity.log").exists()
+    assert (tmp_path / "real" / "sanity.log.lock").exists()
+    assert not (tmp_path / "link.log.lock").exists()
