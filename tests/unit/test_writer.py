@@ -370,9 +370,10 @@ def test_what_is_declined_on_no_log_creates_none(writer: Writer, log: Path) -> N
 
 
 def test_a_writer_goes_on_after_a_refusal(writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch, pytest.raises(Refused):
+    with monkeypatch.context() as patch:
         patch.setattr(writer_module.os, "write", full_disk)
-        writer.write(coffee(1, 95, 4))
+        with pytest.raises(Refused):
+            writer.write(coffee(1, 95, 4))
     writer.write(coffee(1, 95, 4))
     assert [entry.coffee for entry in entries(log)] == [1]
 
@@ -407,9 +408,10 @@ def test_a_refused_write_leaves_the_log_byte_for_byte(
     writer: Writer, log: Path, fault: object, before: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.write_bytes(before)
-    with monkeypatch.context() as patch, pytest.raises(Refused, match="nothing was written"):
+    with monkeypatch.context() as patch:
         patch.setattr(writer_module.os, "write", fault)
-        writer.write(claim("a", 4))
+        with pytest.raises(Refused, match="nothing was written"):
+            writer.write(claim("a", 4))
     assert log.read_bytes() == before
 
 
@@ -418,9 +420,10 @@ def test_a_refused_stream_leaves_the_log_byte_for_byte(
 ) -> None:
     writer.write(note("a"))
     before = log.read_bytes()
-    with monkeypatch.context() as patch, pytest.raises(Refused):
+    with monkeypatch.context() as patch:
         patch.setattr(writer_module.os, "write", full_after_some)
-        writer.write_stream(["b"] * 100)
+        with pytest.raises(Refused):
+            writer.write_stream(["b"] * 100)
     assert log.read_bytes() == before
 
 
@@ -428,10 +431,11 @@ def test_a_part_that_cannot_be_cut_back_is_unsure(writer: Writer, log: Path, mon
     def stuck(fd: int, size: int) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
-    with monkeypatch.context() as patch, pytest.raises(Unsure, match=rf"@{str(NIGHT).replace('+', '.')}"):
+    with monkeypatch.context() as patch:
         patch.setattr(writer_module.os, "write", short_write)
         patch.setattr(writer_module.os, "ftruncate", stuck)
-        writer.write(note("a"))
+        with pytest.raises(Unsure, match=rf"@{str(NIGHT).replace('+', '.')}"):
+            writer.write(note("a"))
 
 
 def test_a_failing_sync_is_unsure_and_names_the_stamp(
@@ -443,9 +447,10 @@ def test_a_failing_sync_is_unsure_and_names_the_stamp(
         tried.append(fd)
         raise OSError(errno.EIO, "Input/output error")
 
-    with monkeypatch.context() as patch, pytest.raises(Unsure) as caught:
+    with monkeypatch.context() as patch:
         patch.setattr(writer_module.os, "fdatasync", failing)
-        synced.write(note("a\nb"))
+        with pytest.raises(Unsure) as caught:
+            synced.write(note("a\nb"))
     assert caught.value.stamp == NIGHT
     assert f"@{NIGHT}" in str(caught.value)
     assert texts(log) == ["a", "| b"]  # it is there, once, and was not tried again

@@ -69,3 +69,8 @@ def duration(ns: int) -> str:
         return f"{sign}{ns // 1_000_000 / 1000:g} s"
     minutes = ns // (60 * NS)
     return f"{sign}{minutes} min" if minutes < 120 else f"{sign}{minutes // 60} h"
+
+
+def ago(ns: int) -> str:
+    """How long ago, as a person says it: ``now``, ``5 min``, ``3 h``. Seconds would only flicker."""
+    return "now" if ns < 60 * NS else duration(ns)

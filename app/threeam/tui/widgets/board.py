@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 
 from threeam.core.entry import NS, Stamp, visible
 from threeam.core.fold import OPEN, Hypothesis, State
-from threeam.core.when import duration
+from threeam.core.when import ago
 from threeam.human.caffeine import HOUR_NS, milligrams
 from threeam.human.room import human
 from threeam.tui.signs import SIGNS
@@ -67,7 +67,7 @@ class Hypotheses(OptionList):
         name = f"H{one.number}" if one.number is not None else "script"
         mark = ("▸" if self._emoji else ">") if picked else " "
         who = visible(one.by.user) if one.by else ""
-        age = duration(max(0, now.ns - one.changed.ns))
+        age = ago(now.ns - one.changed.ns)
         head = Content.assemble(
             (
                 f"{mark}{sign.sign if self._emoji else sign.plain} {name} ",
@@ -135,8 +135,10 @@ class Board(Vertical):
             return Content.assemble(("nobody has written for 15 min", "$foreground-muted"))
         lines = []
         for person in here:
-            ago = now.ns - person.typed_ns
-            when = "now" if ago < 60 * NS else duration(ago // (60 * NS) * 60 * NS)
             style = f"${who_style(person.by.user)}"
-            lines.append(Content.assemble((visible(person.by.short), style), (f" {when}", "$foreground-muted")))
+            lines.append(
+                Content.assemble(
+                    (visible(person.by.short), style), (f" {ago(now.ns - person.typed_ns)}", "$foreground-muted")
+                )
+            )
         return Content("\n").join(lines)
