@@ -42,7 +42,7 @@ GROUPS = ("write", "hypotheses", "move", "look", "leave")
 ACTIONS = (
     Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, words="coffee"),
     Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, footer=True, words="note", argument="TEXT"),
-    Action("hypothesis", "H", "hypothesis", "Write down what you believe right now; it gets a number under the lock", "write", writes=True, footer=True, words="hyp", argument="TEXT"),
+    Action("hypothesis", "H", "hypothesis", "Write down what you believe; its number is given under the lock", "write", writes=True, footer=True, words="hyp", argument="TEXT"),
     Action("water", "", "water", "One glass of water", "write", writes=True, words="water"),
     Action("coffee-panel", "C", "coffee panel", "Tonight's cups, and take the last one back", "write", words="cups"),
     Action("undo-coffee", "", "take a cup back", "Take the last cup back, by a new line", "write", writes=True, words="uncoffee"),
@@ -69,11 +69,11 @@ ACTIONS = (
     Action("bottom", "G,end", "last line", "The last line, and follow", "move", owner="log"),
     Action("follow", "F", "follow", "Follow again after a pause", "move", owner="log", words="follow"),
     Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", owner="log", words="wrap"),
-    Action("raw", "z", "raw ceremony", "Show the lock's own lines as they are in the file, or fold them", "look", owner="log", words="raw"),
+    Action("raw", "z", "raw ceremony", "Show the lines of the lock itself, or fold them", "look", owner="log", words="raw"),
     Action("command", "colon", "command", "The command line: the words of the shell", "look"),
     Action("theme", "", "theme", "Change the theme", "look", words="theme", argument="NAME"),
     Action("help", "question_mark,f1", "help", "All the keys and signs", "look", footer=True, words="help"),
-    Action("leave", "escape", "leave", "Take back what waits for the lock, or leave the box; the draft stays", "leave", place="anywhere"),
+    Action("leave", "escape", "leave", "Take back what waits, or leave the box; the draft stays", "leave", place="anywhere"),
     Action("quit", "q", "quit", "Quit", "leave", footer=True, words="q"),
 )  # fmt: skip
 

@@ -38,8 +38,28 @@ os.setgid(gids[0])
 os.setuid(uid)
 os.umask(umask)
 sys.argv[1:] = sys.argv[4:]
-from threeam.cli.main import run
-run()
+"""
+THREE_AM = "from threeam.cli.main import run; run()"
+
+# Writes one line into each of many logs, every time at the same instant as the other one does: each says with a
+# file that it is there, and waits for the other's.
+IN_STEP = """
+import os, sys
+from threeam.core.clock import system_clock
+from threeam.core.draft import note
+from threeam.core.journal import journal_at
+from threeam.core.writer import Writer, Writing
+from threeam.rooms import FOLD
+folder, me, other, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+for n in range(rounds):
+    writer = Writer(journal_at(f"{folder}/{n}.log"), FOLD, system_clock, Writing(me, f"{me}@db1:1", sync=False))
+    os.close(os.open(f"{folder}/{n}.{me}", os.O_CREAT))
+    while not os.path.exists(f"{folder}/{n}.{other}"):
+        pass
+    try:
+        writer.write(note(me))
+    except Exception as error:
+        print(n, error, flush=True)
 """
 
 TEAM, ELSEWHERE = 64001, 64002
@@ -53,10 +73,10 @@ class Person(NamedTuple):
     gids: tuple[int, ...]
     umask: str = "077"
 
-    def argv(self, *args: str) -> list[str]:
-        """The command line of this person's `3am`."""
+    def argv(self, *args: str, program: str = THREE_AM) -> list[str]:
+        """The command line of this person's `3am`, or of another program of theirs."""
         gids = ",".join(map(str, self.gids))
-        return [sys.executable, "-c", AS_USER, str(self.uid), gids, self.umask, *args]
+        return [sys.executable, "-c", AS_USER + program, str(self.uid), gids, self.umask, *args]
 
 
 # All have the same primary group, as on hosts with a group `users`; alice and bob are in the team, mallory is not.
@@ -191,6 +211,29 @@ def test_two_of_a_team_write_at_once(does: Does, place: Path) -> None:
     found = [e for e in entries(log) if e.kind == "Hypothesis"]
     assert [e.hypothesis for e in found] == [(n, "open") for n in range(1, 7)]
     assert Counter(e.by.user for e in found if e.by) == {"alice": 3, "bob": 3}
+
+
+def test_a_lock_that_two_people_make_at_the_same_instant_lets_both_in(place: Path) -> None:
+    """There is no moment at which the new lock exists and has not been given its mode."""
+    folder, rounds = place / "team", 300
+    folder.mkdir()
+    give(folder, ALICE, TEAM, 0o2770)
+    for n in range(rounds):
+        log = folder / f"{n}.log"
+        log.touch()
+        give(log, ALICE, TEAM, 0o660)
+    both = [
+        subprocess.Popen(
+            who.argv(str(folder), who.name, other.name, str(rounds), program=IN_STEP),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for who, other in ((ALICE, BOB), (BOB, ALICE))
+    ]
+    refused = [line for one in both for line in one.communicate(timeout=60)[0].decode().splitlines()]
+    assert refused == []
+    for n in range(rounds):
+        assert sorted(texts(folder / f"{n}.log")) == ["alice", "bob"]
 
 
 def test_the_lock_is_open_to_the_group_of_the_log_and_not_to_its_makers(does: Does, place: Path) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import NIGHT, FakeClock, writer_of
 
+from conftest import NIGHT, FakeClock, writer_of
 from threeam.core import writer as writer_module
 from threeam.core.draft import TOXIC, Declined, Draft, Said, note
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from threeam import __version__
 from threeam.cli.console import talk
-from threeam.cli.context import context
+from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 
@@ -36,7 +36,11 @@ def run(argv: Sequence[str]) -> int:
     if not sys.stderr.isatty():  # Textual draws there
         talk("the full screen draws on stderr, and that is no terminal")
         return Exit.USAGE
-    at = context(args)
-    from threeam.tui.app import open_screen  # the one way from the command line to the screen
+    return show(context(args), read_only=args.read_only)
 
-    return open_screen(at.journal, at.settings, at.by, at.clock, at.writing(), read_only=args.read_only)
+
+def show(at: Context, *, read_only: bool = False) -> int:
+    """Opens the screen, and gives its exit code. The one way from the command line to the screen."""
+    from threeam.tui.app import open_screen
+
+    return open_screen(at.journal, at.settings, at.by, at.clock, at.writing(), read_only=read_only)

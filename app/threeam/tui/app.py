@@ -23,7 +23,7 @@ from threeam.rooms import FOLD
 from threeam.tui.commands import Actions
 from threeam.tui.desk import Desk
 from threeam.tui.screens.journal import JournalScreen
-from threeam.tui.themes import NIGHT, OWN_VARIABLES
+from threeam.tui.themes import NIGHT, STAND_INS
 from threeam.tui.window import Window
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
@@ -67,9 +67,12 @@ class JournalApp(App[None], inherit_bindings=False):
             desk = desk._replace(notice=f"there is no theme {desk.settings.theme}: ctrl+p shows those there are")
         return JournalScreen(desk, self._window)
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our own words, for themes that do not know them."""
-        return dict(OWN_VARIABLES)
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's variables, with our own words in every theme."""
+        variables = super().get_css_variables()
+        for name, like in STAND_INS.items():
+            variables.setdefault(name, variables[like])
+        return variables
 
     def on_mount(self) -> None:
         import asyncio

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-# The look's own words, each with what it falls back to in a theme of Textual's (also the ANSI ones).
-OWN_VARIABLES = {
-    "coffee": "$warning",
-    "hypothesis": "$accent",
-    "who-0": "$primary",
-    "who-1": "$secondary",
-    "who-2": "$success",
-    "who-3": "$accent",
-    "who-4": "$warning",
-    "who-5": "$foreground",
+# The look's own words, each with the variable that stands in for it in a theme of Textual's.
+STAND_INS = {
+    "coffee": "text-warning",
+    "hypothesis": "text-accent",
+    "row-cursor": "panel",
+    "who-0": "text-primary",
+    "who-1": "text-secondary",
+    "who-2": "text-success",
+    "who-3": "text-accent",
+    "who-4": "text-warning",
+    "who-5": "foreground",
 }
 
 NIGHT = Theme(
@@ -29,10 +30,10 @@ NIGHT = Theme(
     background="#0d1017",
     surface="#11151d",
     panel="#171c26",
-    boost="#1c2230",
     variables={
         "coffee": "#e0a458",
         "hypothesis": "#9be3e3",
+        "row-cursor": "#1f2735",
         "foreground-muted": "#7c8494",
         "who-0": "#8fb8de",
         "who-1": "#b5a7d6",

@@ -76,7 +76,7 @@ class Hypotheses(OptionList):
             (visible(one.state), "$hypothesis" if live else "$foreground-muted"),
             (f" · {who + ' · ' if who else ''}{age}", "$foreground-muted"),
         )
-        style = "$foreground" if live else "$foreground-muted strike" if one.state == "refuted" else "$foreground-muted"
+        style = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}.get(one.state, "$foreground")
         claim = visible(one.claim) or "(its first line is not in this log)"
         room = max(12, self.size.width - 4)
         if cell_len(claim) > room:
@@ -123,9 +123,7 @@ class Board(Vertical):
         values = [milligrams(doses, now.ns - (points - 1 - i) * step, half_life_h) for i in range(points)]
         top = max(*values, 1.0)
         bars = "".join(_BARS[min(7, int(value / top * 7.99))] for value in values) if self._emoji else ""
-        return Content.assemble(
-            (bars, "$coffee"), (f" {left:.0f} mg", "$coffee"), (f" in {_CURVE_H} h", "$foreground-muted")
-        )
+        return Content.assemble((bars, "$coffee"), (f" {left:.0f} mg now", "$coffee"))
 
     def _people(self, state: State, now: Stamp) -> Content:
         here = sorted(

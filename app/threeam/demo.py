@@ -1,0 +1,197 @@
+"""The story that `3am demo` tells: one night, two people, a Bash script, one log.
+
+Told live it is written by real writers, the script's part by a real ``bash`` with a real flock(1).
+Told at once, for a pipe or a picture, it is written by the same writers with a clock of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from threeam.core.clock import Clock, system_clock
+from threeam.core.draft import TOXIC, Draft, note
+from threeam.core.entry import ACQUIRED, NS, RELEASING, By, Stamp
+from threeam.core.fold import Fold
+from threeam.core.journal import Journal
+from threeam.core.settings import Settings
+from threeam.core.writer import Writer, Writing
+from threeam.human.drafts import coffee, water
+from threeam.method.drafts import claim, reopen, verdict
+
+ALICE = By("alice", "db1", 4121, "%3")
+BOB = By("bob", "db1", 2290, "%1")
+TOUR = By("tour", "3am", 1)
+BEGIN = Stamp(1_795_487_469_418_273_645)  # 2026-11-24T02:31:09.418273645+0000
+PACE = 3.6  # s between two beats when it is told live: about two minutes in all
+
+_DEFAULT = Settings()
+
+
+class Beat(NamedTuple):
+    """One thing that happens: how long after the last (ns of story time), who, and what they write.
+
+    ``draft`` None: the Bash script speaks, and ``said`` is (cups, message).
+    """
+
+    after_ns: int
+    by: By
+    draft: Draft | None
+    said: tuple[int, str] = (0, "")
+
+
+def _cup() -> Draft:
+    return coffee(1, _DEFAULT.cup_mg, _DEFAULT.toxic_cups)
+
+
+def _claim(text: str) -> Draft:
+    return claim(text, _DEFAULT.toxic_cups)
+
+
+def _at(seconds: float, by: By, draft: Draft) -> Beat:
+    return Beat(_ns(seconds), by, draft)
+
+
+def _script(seconds: float, cups: int, message: str) -> Beat:
+    return Beat(_ns(seconds), TOUR, None, (cups, message))
+
+
+def _ns(seconds: float) -> int:
+    """About so many seconds: nothing at night happens on the second."""
+    return round(seconds * NS) + round(seconds * 7_919_331_017) % NS
+
+
+STORY = (
+    _at(0, ALICE, note("paged: GET /cart/8812 answered with somebody else's cart. Once. 02:30:54, never in staging")),
+    _at(41, ALICE, _cup()),
+    _at(210, ALICE, note("row 8812: DELETE at .335, UPDATE at .337: it was updated 2 ms after it was gone")),
+    _at(95, ALICE, _claim("the TTL sweeper races the cart writer: it deletes what is being renewed")),
+    _at(30, BOB, note("awake. I take the replica, you take the sweeper")),
+    _at(12, BOB, _cup()),
+    _at(388, BOB, _claim("reads go to the replica, and the replica lags")),
+    _script(64, 3, "cron: session-sweep started while session-sweep was running"),
+    _at(171, BOB, note("replication lag at 02:30:54 was 0.4 ms. It would have to be 2 s")),
+    _at(9, BOB, verdict("H2", "refuted", "lag was 0.4 ms at the time; a stale read needs 2 s")),
+    _at(260, ALICE, _cup()),
+    _at(48, ALICE, note("strace -f -p 30977 on the sweeper: ten minutes, and not one. Of course")),
+    _at(130, BOB, _cup()),
+    _at(22, BOB, note(
+        "it happens without strace, and the log says so:\n"
+        "ERROR: could not serialize access due to concurrent delete\n"
+        "  at CartStore.renew (cart_store.py:214)\n"
+        "  at Sweeper.tick (sweeper.py:88)"
+    )),
+    _at(77, ALICE, _cup()),
+    _at(36, ALICE, water()),
+    _script(118, 5, "two sweepers: the lock file is in /tmp, and /tmp is per container"),
+    _at(205, BOB, _claim("two sweepers run at once: their lock is in /tmp, and each container has its own")),
+    _at(14, ALICE, _cup()),
+    _at(66, ALICE, _cup()),
+    _at(92, ALICE, _claim("the pool hands out a connection with an open transaction")),
+    _at(143, BOB, note("docker exec: lsof shows /tmp/sweep.lock held in both. Two locks, one table")),
+    _at(31, ALICE, verdict("H4", "parked", "true or not, it is not this: the pool resets on return (pool.py:61)")),
+    _at(188, BOB, note("lock moved to the shared volume on canary. 1,200 sweeps, none overlap")),
+    _at(27, BOB, verdict("H3", "confirmed", "one lock for both: 1,200 sweeps and no overlap; before it was 1 in 90")),
+    _at(8, ALICE, verdict("H1", "refuted", "the sweeper was innocent alone; it took two of them (H3)")),
+    _at(45, BOB, reopen("H1", "with one sweeper the window is 2 ms wide still. Not tonight")),
+    _at(60, ALICE, note("left as it is: the window of H1. To be undone: canary runs with SWEEP_LOCK=/shared")),
+)  # fmt: skip
+
+# What the tour suggests, and before which beat of the story; each key once.
+HINTS = {
+    1: "Welcome. This is a throwaway journal: press anything. c counts a coffee",
+    3: "i writes a note: type it, Enter sends it, esc comes back here",
+    5: "H writes down what you believe. It gets its number under the lock",
+    7: "k goes up and pauses the tail; F follows again",
+    9: "the row before last was a Bash script, under the same lock. z shows the lock's own lines",
+    11: "h goes to the hypotheses; 1 to 9 pick one, x refutes it, v confirms it",
+    13: "C shows tonight's cups, and takes the last one back",
+    15: "w wraps long lines",
+    18: "more than 4 cups are toxic: the header says so, and so does the log",
+    21: ": is the command line, with the words of the shell; ctrl+p finds everything",
+    24: "? lists all the keys",
+    27: "q quits. 3am log TEXT writes to your own journal from any shell",
+}
+
+
+class StoryClock:
+    """A clock that says what time it is in the story; every look at it takes a moment."""
+
+    def __init__(self) -> None:
+        self.now = BEGIN
+
+    def __call__(self) -> Stamp:
+        self.forward(412_703)
+        return self.now
+
+    def forward(self, ns: int) -> None:
+        """Lets ``ns`` pass."""
+        self.now = Stamp(self.now.ns + ns, self.now.offset)
+
+
+def tell(journal: Journal, fold: Fold, beats: int | None = None) -> StoryClock:
+    """Writes the story (its first ``beats``) into ``journal`` at once; gives the clock as it is then."""
+    clock = StoryClock()
+    writers = _writers(journal, fold, clock, sync=False)
+    for beat in STORY[:beats]:
+        clock.forward(beat.after_ns)
+        if beat.draft is not None:
+            writers[beat.by].write(beat.draft)
+            continue
+        cups, message = beat.said
+        with writers[TOUR].hold(whole=False) as hold:
+            for text in _script_lines(cups, message):
+                hold.append_plain(text, cups)
+                clock.forward(round(0.31 * NS))
+    return clock
+
+
+def tell_live(journal: Journal, fold: Fold, stopped: threading.Event) -> None:
+    """Writes the story into ``journal`` as it happens, with the hints, until it ends or ``stopped`` is set."""
+    writers = _writers(journal, fold, system_clock, sync=True)
+    for number, beat in enumerate(STORY, 1):
+        if hint := HINTS.get(number):
+            writers[TOUR].write(note(hint))
+            if stopped.wait(PACE / 2):
+                return
+        if beat.draft is not None:
+            writers[beat.by].write(beat.draft)
+        else:
+            _run_script(journal, *beat.said)
+        if stopped.wait(PACE):
+            return
+    writers[TOUR].write(note("that was the night. Look around; q quits, and this journal is gone"))
+
+
+def _writers(journal: Journal, fold: Fold, clock: Clock, *, sync: bool) -> dict[By, Writer]:
+    return {by: Writer(journal, fold, clock, Writing(by.user, str(by), sync=sync)) for by in (ALICE, BOB, TOUR)}
+
+
+def _script_lines(cups: int, message: str) -> Iterator[str]:
+    yield ACQUIRED
+    yield f"Hypothesis: {message}"
+    if cups > _DEFAULT.toxic_cups:
+        yield TOXIC
+    yield RELEASING
+
+
+_SCRIPT = r"""
+log_debug() { echo "[$(date +'%Y-%m-%dT%H:%M:%S.%N%z')] [COFFEE: $3] $4" | tee -a "$1" >/dev/null; }
+( flock -e 200
+  log_debug "$1" "$2" "$3" "Acquired sanity lock."
+  sleep 1
+  log_debug "$1" "$2" "$3" "Hypothesis: $4"
+  [ "$3" -gt 4 ] && log_debug "$1" "$2" "$3" "WARNING: Caffeine toxicity imminent. Logic may be compromised."
+  log_debug "$1" "$2" "$3" "Releasing sanity lock."
+) 200>>"$2"
+"""
+
+
+def _run_script(journal: Journal, cups: int, message: str) -> None:
+    """The essay's critical section, by bash itself; where there is no flock(1) the script stays silent."""
+    if shutil.which("bash") and shutil.which("flock"):
+        command = ["bash", "-c", _SCRIPT, "3am-sanity-lock.sh", journal.log, journal.lock, str(cups), message]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=30)

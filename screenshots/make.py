@@ -1,0 +1,59 @@
+"""Makes the pictures in this folder from the running program, with the story of `3am demo`.
+
+python screenshots/make.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from pathlib import Path
+
+from threeam.core.journal import journal_at
+from threeam.core.settings import Settings
+from threeam.core.writer import Writer, Writing
+from threeam.demo import ALICE, BOB, tell
+from threeam.rooms import FOLD
+from threeam.tui.app import JournalApp
+from threeam.tui.desk import Desk
+
+HERE = Path(__file__).parent
+
+# name: columns, rows, beats of the story, whose screen (None: read-only), keys pressed first
+PICTURES = {
+    "journal": (120, 36, 17, ALICE, ("1",)),
+    "toxic": (120, 36, 21, ALICE, ("1",)),
+    "verdict": (120, 36, None, BOB, ("3", "v", *"one lock for both")),
+    "read-only": (80, 24, None, None, ("k", "k", "k")),
+    "help": (120, 36, None, ALICE, ("question_mark",)),
+    "narrow": (40, 10, 22, ALICE, ()),
+    "empty": (80, 24, 0, ALICE, ()),
+}
+
+
+async def picture(name: str) -> str:
+    """The SVG of one picture."""
+    columns, rows, beats, person, keys = PICTURES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        journal = journal_at(f"{folder}/sanity.log")
+        clock = tell(journal, FOLD, beats)
+        by = person or ALICE
+        writer = None if person is None else Writer(journal, FOLD, clock, Writing(by.user, str(by), sync=False))
+        app = JournalApp(Desk(journal, Settings(), FOLD, by, clock, writer, emoji=True))
+        async with app.run_test(size=(columns, rows), notifications=False) as pilot:
+            await pilot.pause(0.5)  # a picture, not a test: the fold has arrived by then
+            await pilot.press(*keys)
+            await pilot.pause(0.5)
+            svg = app.export_screenshot(title=f"3am · {name}")
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # it would be fetched from elsewhere
+
+
+def main() -> None:
+    """Makes them all."""
+    for name in PICTURES:
+        (HERE / f"{name}.svg").write_text(asyncio.run(picture(name)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

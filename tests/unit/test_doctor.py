@@ -1,0 +1,232 @@
+"""The doctor: every kind of damage with its place, and nothing sound called damage."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import NIGHT, FakeClock, writer_of
+from threeam.core.doctor import Finding, examine
+from threeam.core.draft import note
+from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry
+from threeam.core.journal import Journal, Segment
+from threeam.human.drafts import coffee
+from threeam.method.drafts import claim
+
+ALICE, BOB = "alice@db1:4121%3", "bob@db1:9%1"
+
+
+class Log:
+    """A log in the making; each line a nanosecond after the one before."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.ns = NIGHT.ns
+
+    def line(self, text: str, by: str | None = ALICE, forward: int = 1) -> int:
+        self.ns += forward
+        return self.add(format_entry(Entry(Stamp(self.ns), 0, (("BY", by),) if by else (), text)))
+
+    def add(self, raw: bytes) -> int:
+        offset = len(self.data)
+        self.data += raw
+        return offset
+
+    def findings(self, *, lock_held: bool = False) -> list[Finding]:
+        fd = os.memfd_create("log")
+        os.write(fd, self.data)
+        return list(examine(Segment(fd, "sanity.log"), len(self.data), lock_held=lock_held))
+
+    def whats(self, *, lock_held: bool = False) -> list[tuple[str, int]]:
+        return [(finding.what, finding.offset) for finding in self.findings(lock_held=lock_held)]
+
+
+@pytest.fixture
+def log_() -> Log:
+    return Log()
+
+
+def test_a_sound_log_has_no_findings(log_: Log) -> None:
+    for by in (ALICE, BOB, None):
+        for text in ("a note", ACQUIRED, "Hypothesis: x", RELEASING):
+            log_.line(text, by)
+    assert log_.findings() == []
+
+
+def test_an_empty_log_has_no_findings(log_: Log) -> None:
+    assert log_.findings() == []
+
+
+def test_whatever_our_own_writers_write_is_sound(journal: Journal, clock: FakeClock) -> None:
+    alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
+    for forward in (0, 5, -2 * NS, NS, -500_000, 9 * 3600 * NS):
+        clock.forward(forward)
+        alice.write(claim("a\n[H9: open]", 4))
+        bob.write(coffee(6, 95, 4))
+        bob.write(claim("b", 4))
+        alice.write_stream(["piped", ""])
+        alice.write(note("\x00 " + str(NIGHT)))
+    segment = journal.live()
+    assert segment is not None
+    assert list(examine(segment, segment.size(), lock_held=False)) == []
+
+
+def test_a_foreign_line_is_found_at_its_offset(log_: Log) -> None:
+    log_.line("a")
+    at = log_.add(b"kernel: oops\n")
+    log_.line("b")
+    (finding,) = log_.findings()
+    assert (finding.what, finding.offset, finding.line) == ("foreign", at, 2)
+    assert "kernel: oops" in finding.sentence
+
+
+def test_an_empty_line_is_foreign(log_: Log) -> None:
+    assert log_.whats() == []
+    at = log_.add(b"\n")
+    assert log_.whats() == [("foreign", at)]
+
+
+def test_a_torn_line_that_was_ended_is_found(log_: Log) -> None:
+    log_.line("a")
+    at = log_.add(b"[2026-11-24T03:14:07.1234\n")
+    log_.line("b")
+    assert log_.whats() == [("foreign", at)]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 60])
+def test_a_torn_last_line_is_found_unless_it_may_be_being_written(log_: Log, cut: int) -> None:
+    log_.line("a")
+    at = log_.add(format_entry(Entry(Stamp(log_.ns + 1), 0, (("BY", ALICE),), "torn"))[:-cut])
+    assert log_.whats() == [("torn", at)]
+    assert log_.whats(lock_held=True) == []
+
+
+def test_nul_bytes_are_found(log_: Log) -> None:
+    log_.line("a")
+    at = log_.add(b"\0" * 100 + format_entry(Entry(Stamp(log_.ns + 1), 0, (), "b")))
+    assert log_.whats() == [("nul", at)]
+
+
+def test_an_undeclared_step_back_is_found(log_: Log) -> None:
+    log_.line("a")
+    at = log_.line("b", forward=-5)
+    (finding,) = log_.findings()
+    assert (finding.what, finding.offset) == ("backwards", at)
+    assert "5 ns" in finding.sentence
+
+
+def test_a_declared_step_back_is_no_damage(log_: Log) -> None:
+    log_.line("a")
+    log_.line("WARNING: Clock stepped back 1.203 s; the order of the file is the true order.", forward=-1_203_000_000)
+    log_.line("b")
+    assert log_.findings() == []
+
+
+def test_a_step_back_is_declared_for_its_own_line_alone(log_: Log) -> None:
+    log_.line("a")
+    log_.line("WARNING: Clock stepped back 1.203 s; the order of the file is the true order.", forward=-1_203_000_000)
+    at = log_.line("b", forward=-7)
+    assert log_.whats() == [("backwards", at)]
+
+
+def test_a_script_a_little_behind_is_a_tie_and_no_damage(log_: Log) -> None:
+    log_.line("a")
+    log_.line("Hypothesis: x", None, forward=-1_000_000)
+    assert log_.findings() == []
+
+
+def test_a_script_that_runs_back_further_is_found(log_: Log) -> None:
+    log_.line("a")
+    at = log_.line("Hypothesis: x", None, forward=-1_000_001)
+    assert log_.whats() == [("backwards", at)]
+
+
+def test_a_stamp_quoted_in_a_note_is_no_damage(log_: Log) -> None:
+    log_.line("a")
+    log_.line(f"see @{Stamp(NIGHT.ns - NS)} and [{Stamp(0)}] [COFFEE: 1] quoted")
+    assert log_.findings() == []
+
+
+def test_two_equal_stamps_of_the_scripts_are_no_damage(log_: Log) -> None:
+    log_.line("a", None)
+    log_.line("b", None, forward=0)
+    assert log_.findings() == []
+
+
+def test_interleaved_sections_are_both_found(log_: Log) -> None:
+    first = log_.line(ACQUIRED, ALICE)
+    second = log_.line(ACQUIRED, BOB)
+    log_.line(RELEASING, ALICE)
+    log_.line(RELEASING, BOB)
+    assert sorted(log_.whats()) == [("overlap", first), ("overlap", second)]
+
+
+def test_a_section_inside_another_is_found(log_: Log) -> None:
+    outer = log_.line(ACQUIRED, ALICE)
+    intruder = log_.line(ACQUIRED, BOB)
+    log_.line("Hypothesis: b", BOB)
+    log_.line(RELEASING, BOB)
+    log_.line(RELEASING, ALICE)
+    (finding,) = log_.findings()
+    assert (finding.what, finding.offset) == ("overlap", outer)
+    assert str(intruder) in finding.sentence
+
+
+@pytest.mark.parametrize("by", [ALICE, None])
+def test_a_section_inside_another_of_the_same_author_is_found(log_: Log, by: str | None) -> None:
+    outer = log_.line(ACQUIRED, by)
+    log_.line(ACQUIRED, by)
+    log_.line(RELEASING, by)
+    log_.line(RELEASING, by)
+    assert log_.whats() == [("overlap", outer)]
+
+
+def test_a_note_that_broke_into_a_section_is_found(log_: Log) -> None:
+    section = log_.line(ACQUIRED, None)
+    log_.line("a note without the lock", BOB)
+    log_.line(RELEASING, None)
+    assert log_.whats() == [("overlap", section)]
+
+
+@pytest.mark.parametrize("killed", [ALICE, None])
+@pytest.mark.parametrize("after", [ALICE, BOB, None])
+def test_a_section_that_never_ended_is_no_damage(log_: Log, killed: str | None, after: str | None) -> None:
+    log_.line(ACQUIRED, killed)
+    log_.line("Hypothesis: killed here", killed)
+    for by in (after, BOB, after):
+        for text in (ACQUIRED, "Hypothesis: x", RELEASING):
+            log_.line(text, by)
+    assert log_.findings() == []
+
+
+def test_a_log_that_begins_inside_a_section_is_no_damage(log_: Log) -> None:
+    log_.line(RELEASING, ALICE)
+    log_.line("a", BOB)
+    assert log_.findings() == []
+
+
+def test_a_note_that_quotes_the_ceremony_is_no_section(log_: Log) -> None:
+    log_.line("he said: Acquired sanity lock.", ALICE)
+    log_.line("a", BOB)
+    log_.line("Releasing sanity lock.?", ALICE)
+    assert log_.findings() == []
+
+
+def test_a_bad_line_is_quoted_in_short_and_made_safe(log_: Log) -> None:
+    log_.add(b"\x1b[2J" + b"x" * 5000 + b"\n")
+    (finding,) = log_.findings()
+    assert "\\x1b[2J" in finding.sentence
+    assert len(finding.sentence) < 200
+
+
+@settings(deadline=None)
+@given(st.binary())
+def test_the_doctor_is_total_on_any_bytes(data: bytes) -> None:
+    log = Log()
+    log.add(data)
+    for finding in log.findings():
+        assert 0 <= finding.offset < len(data)
+        assert finding.line >= 1

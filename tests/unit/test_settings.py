@@ -1,0 +1,306 @@
+"""Which files and settings: a flag beats the environment, which beats the file, which beats the default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from threeam.core.entry import NS
+from threeam.core.settings import SCRIPT_LOCK, SCRIPT_LOG, BadSetting, Flags, Setup, author, setup
+
+USER = 1000
+NONE = Flags()
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"HOME": str(tmp_path / "home")}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    folder = tmp_path / "home" / ".config" / "3am"
+    folder.mkdir(parents=True)
+    return folder / "config.toml"
+
+
+def refused(flags: Flags, environ: dict[str, str], uid: int = USER) -> str:
+    with pytest.raises(BadSetting) as caught:
+        setup(flags, environ, uid)
+    return str(caught.value)
+
+
+def log_of(flags: Flags, environ: dict[str, str], uid: int = USER) -> tuple[str, str]:
+    made = setup(flags, environ, uid)
+    return made.journal.log, made.why["log"]
+
+
+# --- which log
+
+
+def test_the_log_is_in_the_state_folder_by_default(environ: dict[str, str], tmp_path: Path) -> None:
+    made = setup(NONE, environ, USER)
+    state = tmp_path / "home" / ".local" / "state" / "3am"
+    assert made.journal.log == str(state / "sanity.log")
+    assert made.journal.lock == str(state / "sanity.log.lock")
+    assert made.journal.home == str(state)
+    assert (made.why["log"], made.why["lock"]) == ("default", "beside the log")
+
+
+def test_deciding_creates_nothing(environ: dict[str, str], tmp_path: Path) -> None:
+    setup(NONE, environ, USER)
+    assert not (tmp_path / "home" / ".local").exists()
+
+
+def test_each_source_of_the_log_beats_the_next(environ: dict[str, str], config: Path, tmp_path: Path) -> None:
+    flag, variable, file = (str(tmp_path / name) for name in ("flag.log", "env.log", "file.log"))
+    config.write_text(f'log = "{file}"\n')
+    assert log_of(NONE, environ) == (file, str(config))
+    environ["SANITY_LOG"] = variable
+    assert log_of(NONE, environ) == (variable, "SANITY_LOG")
+    named = str(tmp_path / "home" / ".local" / "state" / "3am" / "checkout.log")
+    assert log_of(Flags(name="checkout"), environ) == (named, "-j checkout")
+    assert log_of(Flags(log=flag), environ) == (flag, "--log")
+
+
+def test_each_source_of_the_lock_beats_the_next(environ: dict[str, str], tmp_path: Path) -> None:
+    flag, variable = str(tmp_path / "flag.lock"), str(tmp_path / "env.lock")
+    environ["SANITY_LOCK"] = variable
+    made = setup(NONE, environ, USER)
+    assert (made.journal.lock, made.why["lock"]) == (variable, "SANITY_LOCK")
+    made = setup(Flags(lock=flag), environ, USER)
+    assert (made.journal.lock, made.why["lock"]) == (flag, "--lock")
+
+
+def test_a_log_in_the_settings_may_begin_at_home(
+    environ: dict[str, str], config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", environ["HOME"])
+    config.write_text('log = "~/night.log"\n')
+    assert log_of(NONE, environ)[0] == environ["HOME"] + "/night.log"
+
+
+def test_xdg_folders_are_used(environ: dict[str, str], tmp_path: Path) -> None:
+    environ |= {"XDG_STATE_HOME": str(tmp_path / "s"), "XDG_CONFIG_HOME": str(tmp_path / "c")}
+    made = setup(NONE, environ, USER)
+    assert made.journal.log == str(tmp_path / "s" / "3am" / "sanity.log")
+    assert made.config == str(tmp_path / "c" / "3am" / "config.toml")
+
+
+def test_sanity_config_names_another_settings_file(environ: dict[str, str], config: Path, tmp_path: Path) -> None:
+    config.write_text("toxic_cups = 1\n")
+    other = tmp_path / "other.toml"
+    other.write_text("toxic_cups = 2\n")
+    environ["SANITY_CONFIG"] = str(other)
+    made = setup(NONE, environ, USER)
+    assert (made.settings.toxic_cups, made.why["settings"]) == (2, "SANITY_CONFIG")
+
+
+def test_root_shares_the_log_and_the_lock_of_the_script(environ: dict[str, str]) -> None:
+    made = setup(NONE, environ, 0)
+    assert (made.journal.log, made.journal.lock) == (SCRIPT_LOG, SCRIPT_LOCK)
+    assert (SCRIPT_LOG, SCRIPT_LOCK) == ("/var/log/sysadmin_sanity.log", "/tmp/sanity.lock")
+    assert made.journal.home is None
+
+
+@pytest.mark.parametrize("uid", [0, USER])
+def test_one_log_has_one_lock_whoever_asks(environ: dict[str, str], uid: int) -> None:
+    for log in (SCRIPT_LOG, "/var/log/../log/sysadmin_sanity.log"):
+        assert setup(Flags(log=log), environ, uid).journal.lock == SCRIPT_LOCK
+
+
+def test_a_lock_lies_beside_what_a_symlink_of_ours_points_to(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "link.log").symlink_to(tmp_path / "real.log")
+    made = setup(Flags(log=str(tmp_path / "link.log")), environ, os.geteuid())
+    assert (made.journal.log, made.journal.lock) == (str(tmp_path / "real.log"), str(tmp_path / "real.log.lock"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "...", "a/b", "/a", "../a", "a..b", "a\nb", "a\x1b[2Jb", "a\x7fb", "a\x85b", "a\u202eb", "a\udcff"],
+)
+def test_a_name_that_is_no_plain_word_is_refused(environ: dict[str, str], name: str) -> None:
+    sentence = refused(Flags(name=name), environ)
+    assert "-j" in sentence
+    assert sentence.isprintable()
+
+
+@pytest.mark.parametrize("name", ["checkout", "a.b", "käse", "-", "a b", "2026-11-24"])
+def test_a_plain_name_picks_its_log(environ: dict[str, str], name: str) -> None:
+    assert log_of(Flags(name=name), environ)[0].endswith(f"/3am/{name}.log")
+
+
+# --- the settings file
+
+
+def test_the_defaults_are_those_of_the_contract(environ: dict[str, str]) -> None:
+    settings = setup(NONE, environ, USER).settings
+    assert (settings.ceremony, settings.toxic_cups, settings.cup_mg, settings.sync) == ("hypotheses", 4, 95, "always")
+    assert (settings.half_life_h, settings.night_gap_h, settings.lock_timeout) == (5, 8, 10)
+    assert settings.night_gap_ns == 8 * 3600 * NS
+
+
+def test_an_empty_settings_file_is_the_defaults(environ: dict[str, str], config: Path) -> None:
+    config.write_text("\n# nothing yet\n")
+    assert setup(NONE, environ, USER).settings == setup(NONE, {"HOME": "/nowhere"}, USER).settings
+
+
+VALUES = [
+    ("ceremony", "always", "never"),
+    ("toxic_cups", 6, 7),
+    ("cup_mg", 80, 120),
+    ("half_life_h", 3.5, 9.0),
+    ("night_gap_h", 6.0, 4.0),
+    ("lock_timeout", 2.0, 0.5),
+    ("sync", "never", "always"),
+    ("theme", "textual-dark", "nord"),
+]
+
+
+@pytest.mark.parametrize(("name", "in_file", "in_environment"), VALUES)
+def test_the_environment_beats_the_file_for_every_setting(
+    environ: dict[str, str], config: Path, name: str, in_file: object, in_environment: object
+) -> None:
+    def now() -> tuple[object, str]:
+        made: Setup = setup(NONE, environ, USER)
+        return getattr(made.settings, name), made.why[name]
+
+    assert now()[1] == "default"
+    config.write_text(f"{name} = {in_file!r}\n")
+    assert now() == (in_file, str(config))
+    environ[f"SANITY_{name.upper()}"] = str(in_environment)
+    assert now() == (in_environment, f"SANITY_{name.upper()}")
+
+
+@pytest.mark.parametrize(("value", "expected"), [("false", False), ("0", False), ("true", True), ("yes", True)])
+def test_emoji_may_be_switched_off(environ: dict[str, str], value: str, expected: bool) -> None:
+    assert setup(NONE, environ | {"SANITY_EMOJI": value}, USER).settings.emoji is expected
+
+
+def test_keys_are_a_table(environ: dict[str, str], config: Path) -> None:
+    config.write_text('[keys]\ncoffee = "f2"\n')
+    assert setup(NONE, environ, USER).settings.keys == {"coffee": "f2"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'ceremony = "sometimes"',
+        "ceremony = []",
+        "toxic_cups = 4.5",
+        "toxic_cups = -1",
+        'toxic_cups = "many"',
+        "toxic_cups = true",
+        "toxic_cups = nan",
+        "cup_mg = 0",
+        "half_life_h = 0",
+        "night_gap_h = 0",
+        "lock_timeout = -1",
+        "lock_timeout = inf",
+        "lock_timeout = 1979-05-27",
+        'sync = "perhaps"',
+        "sync = true",
+        "theme = 3",
+        'theme = ""',
+        'emoji = "perhaps"',
+        "keys = 3",
+        "keys = {coffee = 2}",
+        "log = 3",
+        'log = ""',
+        'log = "a\\u0000b"',
+    ],
+)
+def test_a_bad_value_is_refused_by_the_name_of_its_setting(environ: dict[str, str], config: Path, line: str) -> None:
+    config.write_text(line + "\n")
+    sentence = refused(NONE, environ)
+    assert str(config) in sentence
+    assert line.partition(" ")[0] in sentence.removeprefix(str(config)) or "log" in line
+
+
+@pytest.mark.parametrize(("name", "value"), [("TOXIC_CUPS", "many"), ("CEREMONY", "x"), ("LOCK_TIMEOUT", "soon")])
+def test_a_bad_value_in_the_environment_names_the_variable(environ: dict[str, str], name: str, value: str) -> None:
+    assert f"SANITY_{name}" in refused(NONE, environ | {f"SANITY_{name}": value})
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest(environ: dict[str, str], config: Path) -> None:
+    config.write_text("toxic_cup = 3\n")
+    assert "did you mean 'toxic_cups'?" in refused(NONE, environ)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("toxic_cups = \n", 1),
+        ("toxic_cups = 4\n\nceremony = always\n", 3),
+        ("toxic_cups = 4\ntoxic_cups = 5\n", 2),
+        ('theme = "x\n', 1),
+        ("toxic_cups = 4\nkeys = {", 2),
+    ],
+)
+def test_a_broken_settings_file_names_its_line(environ: dict[str, str], config: Path, text: str, line: int) -> None:
+    config.write_text(text)
+    assert f"{config}, line {line}: " in refused(NONE, environ)
+
+
+def test_an_undecodable_settings_file_names_its_line(environ: dict[str, str], config: Path) -> None:
+    config.write_bytes(b'toxic_cups = 4\ntheme = "\xff"\n')
+    assert f"{config}, line 2: bytes that are not UTF-8" in refused(NONE, environ)
+
+
+@pytest.mark.parametrize("value", ["[" * 5000, "1" * 5000], ids=["nested too deep", "a number too long"])
+def test_a_settings_file_that_the_parser_cannot_bear_is_refused(
+    environ: dict[str, str], config: Path, value: str
+) -> None:
+    config.write_text(f"toxic_cups = {value}\n")
+    assert str(config) in refused(NONE, environ)
+
+
+def test_a_settings_file_that_is_a_folder_is_refused(environ: dict[str, str], config: Path) -> None:
+    config.mkdir()
+    assert f"{config} cannot be read" in refused(NONE, environ)
+
+
+# --- who writes
+
+
+@pytest.fixture
+def logname(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setenv("LOGNAME", "alice")
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("logname")
+def test_the_author_is_the_user_on_this_host_in_this_process() -> None:
+    by = author({}, USER)
+    assert (by.user, by.pid, by.pane) == ("alice", os.getpid(), "")
+
+
+@pytest.mark.usefixtures("logname")
+def test_under_sudo_the_author_is_the_person_behind_it() -> None:
+    assert author({"SUDO_USER": "carol"}, 0).user == "carol"
+    assert author({"SUDO_USER": "carol"}, USER).user == "alice"  # no sudo: anybody can set a variable
+
+
+@pytest.mark.usefixtures("logname")
+@pytest.mark.parametrize(
+    ("environ", "pane"),
+    [
+        ({"TMUX": "/tmp/x,1,0", "TMUX_PANE": "%3"}, "%3"),
+        ({"TMUX_PANE": "%3"}, ""),
+        ({"TMUX": "/tmp/x,1,0"}, ""),
+        ({"TMUX": "/tmp/x,1,0", "TMUX_PANE": "%3] [H9: open"}, ""),
+    ],
+)
+def test_the_pane_is_named_inside_tmux(environ: dict[str, str], pane: str) -> None:
+    assert author(environ, USER).pane == pane
+
+
+@pytest.mark.parametrize("name", ["a b", "a@b", "a:b", "a]b", "a[b", "a\nb", "a\x1bb", "a\udcffb"])
+def test_a_user_name_cannot_break_the_tag(logname: pytest.MonkeyPatch, name: str) -> None:
+    logname.setenv("LOGNAME", name)
+    user = author({}, USER).user
+    assert user.isascii()
+    assert user.isprintable()
+    assert not set(user) & set(" @:[]")
