@@ -12,7 +12,7 @@ from threeam.cli.console import line_json, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.follow import Follower
+from threeam.core.follow import LOOK_ANYWAY, Follower
 from threeam.core.journal import Anchor
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
 from threeam.core.when import parse_when
@@ -75,9 +75,8 @@ def _tail(at: Context, wanted: Wanted, count: int | None, shown: Callable[[Line]
         return Exit.DONE
     follower = Follower(at.journal, start)
     while True:
-        while lines_now := follower.read():
-            _print(filter(wanted, lines_now), shown)
-        follower.wait(3600)
+        _print(filter(wanted, follower.read()), shown)
+        follower.wait(LOOK_ANYWAY)
 
 
 def _last(back: Iterator[Line], wanted: Wanted, count: int) -> Sequence[Line]:

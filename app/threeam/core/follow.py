@@ -9,12 +9,19 @@ from __future__ import annotations
 import os
 import select
 import time
+from typing import TYPE_CHECKING
 
-from threeam.core.journal import Anchor, Journal, Segment
+from threeam.core.journal import Anchor, Journal, Segment, Unusable
 from threeam.core.reader import Line, lines_forward
 
+if TYPE_CHECKING:
+    from inotify_simple import INotify
+
 _CHUNK = 4 * 1024 * 1024  # bytes read in one go at most, so that a burst costs bounded memory
-_LOOK_ANYWAY = 2.0  # seconds: network file systems tell inotify nothing of what others write
+LOOK_ANYWAY = 2.0  # s: who waits should look so often, since network file systems tell inotify nothing
+
+_FILE_EVENTS = 0x2 | 0x4 | 0x800  # IN_MODIFY, IN_ATTRIB, IN_MOVE_SELF
+_FOLDER_EVENTS = 0x100 | 0x80  # IN_CREATE, IN_MOVED_TO
 
 
 class Follower:
@@ -28,38 +35,58 @@ class Follower:
         self.journal = journal
         self.unfinished: Line | None = None
         self.restarts = 0
+        self._more = False  # whether the last read left something that no event will tell of
         self._at = start
         self._watch = _Watch(journal.log, poll_interval)
         if start is not None:
             self._watch.follow(start.segment)
 
     def read(self) -> list[Line]:
-        """The lines that were finished since the last call; a bounded number, so call until empty."""
-        named = self.journal.live()  # before the drain: what is renamed later is drained next time
+        """The lines that were finished since the last call: a bounded number, and none is a fine answer."""
         at = self._at
+        self._watch.looked()
+        named = self._named(at)  # before the drain: what is renamed after this look is drained next time
+        self._more = named is not None
         if at is None:
-            if named is None:
-                return []
-            at = self._move(named)
-        elif not at.holds_in(at.segment):  # truncated, and perhaps written anew
+            return [] if named is None else self._read_from(self._move(named))
+        if not at.holds_in(at.segment):  # truncated, and perhaps written anew
             self.restarts += 1
             at = self._move(at.segment)
+        lines = self._read_from(at)
+        if lines or named is None:
+            return lines
+        left = [self.unfinished] if self.unfinished is not None else []  # nobody will finish it any more
+        return left + self._read_from(self._move(named))
+
+    def _read_from(self, at: Anchor) -> list[Line]:
         lines = list(lines_forward(at.segment, at.offset, at.offset + _CHUNK))
-        if not lines and named is not None and named != at.segment:
-            return self._leave(named)
+        end = lines[-1].end if lines else at.offset
+        if lines and not lines[-1].finished and len(lines) == 1 and end - at.offset >= _CHUNK:
+            lines = list(lines_forward(at.segment, at.offset))  # one line longer than a chunk: take it whole
+        self._more = self._more or end - at.offset >= _CHUNK
         self.unfinished = lines.pop() if lines and not lines[-1].finished else None
-        while self.unfinished is not None and not lines and len(self.unfinished.raw) >= _CHUNK:
-            self.unfinished = None  # one line longer than a chunk: take it whole
-            lines = self._longer(at)
         if lines:
             self._at = Anchor.at(at.segment, lines[-1].end)
-        elif named is not None and named != at.segment:
-            return self._leave(named)
         return lines
+
+    def _named(self, at: Anchor | None) -> Segment | None:
+        """The file that has the log's name now, if it is another one than that of ``at``."""
+        try:
+            about = os.stat(self.journal.log)
+        except OSError:
+            return None
+        if at is not None and (about.st_dev, about.st_ino) == at.segment.identity:
+            return None
+        try:
+            return self.journal.live()
+        except Unusable:  # just made, and not readable yet: the old one is followed meanwhile
+            if at is None:
+                raise
+            return None
 
     def wait(self, timeout: float) -> bool:
         """Waits until there may be something to read (True), `wake`, or ``timeout`` seconds (False)."""
-        return self._watch.wait(timeout)
+        return self._more or self._watch.wait(timeout)
 
     def wake(self) -> None:
         """Ends a wait, from any thread."""
@@ -75,18 +102,6 @@ class Follower:
         self._watch.follow(segment)
         return at
 
-    def _leave(self, named: Segment) -> list[Line]:
-        """Goes on in the file that has the name now; what the old one left unfinished is shown."""
-        last = [self.unfinished] if self.unfinished is not None else []
-        self._move(named)
-        return last or self.read()
-
-    def _longer(self, at: Anchor) -> list[Line]:
-        lines = list(lines_forward(at.segment, at.offset))
-        if lines and not lines[-1].finished:
-            self.unfinished = lines.pop()
-        return lines
-
 
 class _Watch:
     """Tells when a file, or the folder where its name is, may have changed."""
@@ -97,80 +112,91 @@ class _Watch:
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._poll = select.poll()
         self._poll.register(self._wake_read, select.POLLIN)
-        self._segment: Segment | None = None
-        self._seen: tuple[int, ...] | None = None
-        try:
-            from inotify_simple import INotify, flags  # Linux only
-
-            self._inotify: INotify | None = INotify()
-            self._folder_mask = flags.CREATE | flags.MOVED_TO
-            self._file_mask = flags.MODIFY | flags.ATTRIB | flags.MOVE_SELF
-        except (ImportError, OSError):  # no inotify here, or no instance of it left
-            self._inotify = None
-        else:
+        self._inotify = _inotify()
+        if self._inotify is not None:
             self._poll.register(self._inotify.fileno(), select.POLLIN)
-        self._folder_watched = False
+        self._folder_watch: int | None = None
         self._file_watch: int | None = None
+        self._segment: Segment | None = None
+        self._news = False  # whether a watch was set that cannot have told what came before it
+        self._looked_at: tuple[int, ...] = ()
 
     def follow(self, segment: Segment) -> None:
-        self._segment = segment
-        if self._inotify is None:
-            return
-        if self._file_watch is not None:
+        """Watches another file, through its descriptor: the name may mean yet another by now."""
+        if self._file_watch is not None and self._inotify is not None:
             try:
                 self._inotify.rm_watch(self._file_watch)
             except OSError:  # the kernel took it back with the file
                 pass
-        # through the descriptor: the name may mean another file by now
-        self._file_watch = self._add(f"/proc/self/fd/{segment.fd}", self._file_mask)
+        self._segment = segment
+        self._file_watch = self._add(f"/proc/self/fd/{segment.fd}", _FILE_EVENTS)
+
+    def looked(self) -> None:
+        """The caller is about to look: what changes after this is news."""
+        self._news = False
+        if self._folder_watch is None:
+            self._folder_watch = self._add(os.path.dirname(self._path), _FOLDER_EVENTS)
+            self._news = False  # it is looked at after this
+        if not self._tells():
+            self._looked_at = self._look()
 
     def wait(self, timeout: float) -> bool:
+        """True when there may be news; False on `wake` or after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
-        if not self._folder_watched:
-            self._folder_watched = self._add(os.path.dirname(self._path), self._folder_mask) is not None
-        told = self._folder_watched and (self._segment is None or self._file_watch is not None)
-        step = _LOOK_ANYWAY if told else self._poll_interval
-        while (left := deadline - time.monotonic()) > 0:
-            ready = self._poll.poll(max(1, round(min(left, step) * 1000)))
-            for fd, _ in ready:
-                if fd == self._wake_read:
-                    os.read(fd, 4096)
-                    return False
-            if ready and self._inotify is not None:
-                self._inotify.read(timeout=0)
+        while not self._news and (left := deadline - time.monotonic()) > 0:
+            step = left if self._tells() else min(left, self._poll_interval)
+            ready = {fd for fd, _ in self._poll.poll(max(1, round(step * 1000)))}
+            for fd in ready:
+                os.read(fd, 65536)  # what the events say does not matter: the file decides
+            if ready:
+                return self._wake_read not in ready
+            if not self._tells() and self._look() != self._looked_at:
                 return True
-            if self._changed():
-                return True
-        return False
+        return self._news
 
     def wake(self) -> None:
+        """Ends a wait, from any thread."""
         try:
             os.write(self._wake_write, b"w")
         except BlockingIOError:  # full of wake-ups already
             pass
 
     def close(self) -> None:
+        """Gives everything back."""
         if self._inotify is not None:
             self._inotify.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def _add(self, path: str, mask: int) -> int | None:
+    def _tells(self) -> bool:
+        """Whether inotify would tell of every change."""
+        return self._folder_watch is not None and (self._segment is None or self._file_watch is not None)
+
+    def _add(self, path: str, events: int) -> int | None:
         if self._inotify is None:
             return None
         try:
-            return int(self._inotify.add_watch(path, mask))
+            watch = int(self._inotify.add_watch(path, events))
         except OSError:  # not there, or no watch left: then polling has to do
             return None
+        self._news = True
+        return watch
 
-    def _changed(self) -> bool:
-        """Whether the name, or the file that is followed, looks otherwise than it did last time."""
-        seen = []
-        for path in (self._path, f"/proc/self/fd/{self._segment.fd}" if self._segment else None):
+    def _look(self) -> tuple[int, ...]:
+        seen: list[int] = []
+        for path in (self._path, f"/proc/self/fd/{self._segment.fd}" if self._segment is not None else None):
             try:
-                about = os.stat(path) if path else None
+                about = os.stat(path) if path is not None else None
             except OSError:
                 about = None
-            seen += [about.st_dev, about.st_ino, about.st_size] if about else [0, 0, 0]
-        before, self._seen = self._seen, tuple(seen)
-        return before != self._seen
+            seen += [about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns] if about is not None else [0]
+        return tuple(seen)
+
+
+def _inotify() -> INotify | None:
+    try:
+        from inotify_simple import INotify  # Linux only
+
+        return INotify()
+    except (ImportError, OSError):  # no inotify here, or no instance of it left
+        return None

@@ -1,0 +1,16 @@
+"""One row of the speed table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Measured(NamedTuple):
+    """A row: the work, what we took, what the peer took in the same run, and the goal as a ratio."""
+
+    work: str
+    ours: float
+    peer: float
+    peer_name: str
+    goal: float
+    unit: str = "ms"

@@ -1,0 +1,261 @@
+"""A screen on a test's journal, driven by a pilot: what it shows, as text, and facts to wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from threeam.actions import BY_ID
+from threeam.core.clock import Clock, system_clock
+from threeam.core.entry import ACQUIRED, RELEASING, By, Entry, Stamp, format_entry, parse
+from threeam.core.journal import Journal
+from threeam.core.settings import Settings
+from threeam.core.writer import Writer, Writing
+from threeam.rooms import FOLD
+from threeam.tui.app import JournalApp
+from threeam.tui.desk import Desk
+from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.widgets.composer import Composer
+from threeam.tui.widgets.log_view import LogView
+
+T = TypeVar("T")
+
+NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # as in tests/conftest.py
+BY = By("alice", "db1", 4121, "%3")
+WIDE, SMALL, TINY = (120, 36), (80, 24), (40, 10)
+
+_NAMES = {
+    " ": "space", "\n": "enter", ":": "colon", "~": "tilde", "?": "question_mark", "[": "left_square_bracket",
+    "]": "right_square_bracket", "/": "slash", ",": "comma", ".": "full_stop", "-": "minus", "'": "apostrophe",
+    "%": "percent_sign", "{": "left_curly_bracket", "}": "right_curly_bracket", "|": "vertical_line", "@": "at",
+    "(": "left_parenthesis", ")": "right_parenthesis", "!": "exclamation_mark", "$": "dollar_sign",
+    "\\": "backslash", "#": "number_sign", "=": "equals_sign", "_": "underscore", "+": "plus", "*": "asterisk",
+}  # fmt: skip
+
+
+class Night:
+    """One screen, as the person in front of it has it."""
+
+    def __init__(self, app: JournalApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def journal_screen(self) -> JournalScreen:
+        """The journal, also while something lies over it."""
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, JournalScreen))
+
+    @property
+    def view(self) -> LogView:
+        """The log."""
+        return self.journal_screen.log_view
+
+    @property
+    def composer(self) -> Composer:
+        """The input box with its kind."""
+        composer = self.journal_screen.composer
+        assert composer is not None, "this screen has no input box"
+        return composer
+
+    @property
+    def in_the_box(self) -> bool:
+        """Whether keys go into the input box."""
+        return self.app.focused is self.composer.box
+
+    @property
+    def in_the_log(self) -> bool:
+        """Whether the log has the focus."""
+        return self.app.focused is self.view
+
+    async def press(self, *keys: str) -> None:
+        """Presses keys one after the other, each done before the next."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        """Types a text as it comes from a fast paste or `send-keys`: all of it in one read."""
+        self.at_once(*text)
+        await self.pilot.pause()
+
+    def at_once(self, *keys: str) -> None:
+        """Sends keys without giving the program a moment in between."""
+        driver = self.app._driver
+        assert driver is not None
+        for key in keys:
+            name, char = _NAMES.get(key, key), key if len(key) == 1 else None
+            event = events.Key(name, "\r" if name == "enter" else char)
+            event.set_sender(self.app)
+            driver.send_message(event)
+
+    async def paste(self, text: str) -> None:
+        """Pastes a text, as the terminal hands it over."""
+        driver = self.app._driver
+        assert driver is not None
+        driver.send_message(events.Paste(text))
+        await self.pilot.pause()
+
+    async def command(self, text: str) -> None:
+        """Types a `:` line, with its Enter."""
+        await self.press("colon")
+        await self.type(text + "\n")
+
+    async def eventually(self, fact: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+        """Waits for what a thread does; fails loudly, with the screen, when it does not come."""
+        deadline = time.monotonic() + seconds
+        while not (value := fact()):
+            assert time.monotonic() < deadline, (
+                f"after {seconds:g} s still not: {what}\nnotices: {self.notices}\n{self.shown}"
+            )
+            await asyncio.sleep(0.005)
+        await self.pilot.pause()
+        return value
+
+    async def shows(self, text: str) -> None:
+        """Waits until a text stands on the screen."""
+        await self.eventually(lambda: text in self.shown, f"{text!r} is on the screen")
+
+    async def says(self, words: str) -> None:
+        """Waits for a notice with these words."""
+        await self.eventually(lambda: any(words in notice for notice in self.notices), f"a notice says {words!r}")
+
+    @property
+    def shown(self) -> str:
+        """All that is on the screen, as text."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips)
+
+    @property
+    def header(self) -> str:
+        """The line at the top."""
+        screen = self.journal_screen
+        return screen._compositor.render_strips()[0].text
+
+    @property
+    def rows(self) -> list[str]:
+        """What the log shows, from top to bottom, without the scrollbar at the right."""
+        view = self.view
+        return [view.render_line(y).text[:-1].rstrip() for y in range(view.size.height)]
+
+    @property
+    def notices(self) -> list[str]:
+        """Every notice that is up, with its title."""
+        return [f"{notice.title} {notice.message}".strip() for notice in self.app._notifications]
+
+
+@asynccontextmanager
+async def night(
+    journal: Journal,
+    *,
+    clock: Clock = system_clock,
+    by: By = BY,
+    read_only: bool = False,
+    size: tuple[int, int] = WIDE,
+    settings: Settings | None = None,
+    emoji: bool = True,
+    notice: str = "",
+    sync: bool = False,
+) -> AsyncIterator[Night]:
+    """Opens the screen on ``journal``."""
+    settings = settings or Settings()
+    writing = Writing(by.user, str(by), settings.ceremony, settings.night_gap_ns, None, sync)
+    writer = None if read_only else Writer(journal, FOLD, clock, writing)
+    app = JournalApp(Desk(journal, settings, FOLD, by, clock, writer, emoji, notice))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await pilot.pause()
+        yield Night(app, pilot)
+
+
+def method_of(action_id: str) -> str:
+    """The method that an action runs on its owner, without its argument."""
+    return "action_" + BY_ID[action_id].method.partition("(")[0]
+
+
+def line(text: str, ns: int = 0, *, user: str = "bob", cups: int = 0, tags: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """A line of somebody's, ``ns`` after 03:14:07.123456789."""
+    by = (("BY", f"{user}@db1:77%1"),) if user else ()
+    return format_entry(Entry(Stamp(NIGHT.ns + ns), cups, (*by, *tags), text))
+
+
+def notes(count: int, start: int = 0) -> bytes:
+    """Lines ``note 0``, ``note 1``, …, a millisecond apart."""
+    return b"".join(line(f"note {n}", n * 1_000_000) for n in range(start, start + count))
+
+
+def section(number: int, text: str, ns: int, held_ns: int, *, user: str = "bob") -> bytes:
+    """A hypothesis with the ceremony around it, held for ``held_ns``."""
+    return (
+        line(ACQUIRED, ns, user=user)
+        + line(f"Hypothesis: {text}", ns + 1, user=user, tags=((f"H{number}", "open"),))
+        + line(RELEASING, ns + held_ns, user=user)
+    )
+
+
+def append(log: Path, raw: bytes) -> None:
+    """Appends bytes, as any other program does."""
+    with log.open("ab") as file:
+        file.write(raw)
+
+
+def entries(log: Path) -> list[Entry]:
+    """The entries of a log in which every line is whole."""
+    if not log.exists():
+        return []
+    raw = log.read_bytes()
+    assert raw == b"" or raw.endswith(b"\n"), f"the last line is torn: {raw[-80:]!r}"
+    found = [parse(one) for one in raw.splitlines()]
+    return [entry for entry in found if entry is not None]
+
+
+def texts(log: Path) -> list[str]:
+    """What the lines of a log say, in order, without the ceremony."""
+    return [entry.text for entry in entries(log) if entry.kind != "ceremony"]
+
+
+@contextmanager
+def held(lock: str) -> Iterator[None]:
+    """Holds the lock as another program would: by another open file."""
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def full_disk(monkeypatch: pytest.MonkeyPatch, log: Path) -> Iterator[None]:
+    """Every write to the log fails as on a full disk."""
+    log.touch()
+    really_write = os.write
+
+    def write(fd: int, data: bytes) -> int:
+        if os.path.samestat(os.fstat(fd), os.stat(log)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return really_write(fd, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        yield
+
+
+@contextmanager
+def failing_sync(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The disk takes the bytes, and does not confirm them."""
+
+    def fdatasync(fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", fdatasync)
+        yield

@@ -1,0 +1,254 @@
+"""The live tail: it opens at the end, follows, pauses when scrolled up, and never yanks anybody back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pilots import SMALL, TINY, WIDE, append, held, line, night, notes
+
+from threeam.core.journal import Journal
+
+
+async def test_it_opens_at_the_end_and_follows(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(200))
+    async with night(journal) as it:
+        assert it.in_the_log
+        assert "note 199" in it.rows[-1]
+        assert "LIVE" in it.header
+        append(log, line("written by another program"))
+        await it.shows("written by another program")
+        assert "written by another program" in it.rows[-1]
+        assert it.view.unread == 0
+
+
+async def test_an_empty_journal_says_in_three_lines_what_to_press_first(journal: Journal) -> None:
+    async with night(journal) as it:
+        said = [row for row in it.rows if row.strip()]
+        assert len(said) == 3
+        assert "note" in said[1]
+        assert "?" in said[2]
+
+
+async def test_the_first_line_of_a_journal_that_was_not_there_appears(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        append(log, line("the first of all"))
+        await it.shows("the first of all")
+
+
+@pytest.mark.parametrize("key", ["k", "up", "u", "b", "pageup"])
+async def test_scrolling_up_pauses_and_new_lines_count_as_unread(journal: Journal, log: Path, key: str) -> None:
+    log.write_bytes(notes(200))
+    async with night(journal) as it:
+        await it.press(key)
+        assert not it.view.following
+        assert "PAUSED" in it.header
+        before, selected = it.rows, it.view.selected
+        append(log, notes(7, 200))
+        await it.eventually(lambda: it.view.unread == 7, "seven lines are unread")
+        await it.pilot.pause()
+        assert "PAUSED" in it.header
+        assert "7 unread" in it.header
+        assert it.rows == before, "the view moved under the reader"
+        assert it.view.selected == selected
+
+
+@pytest.mark.parametrize("key", ["F", "end", "G"])
+async def test_f_end_and_capital_g_follow_again(journal: Journal, log: Path, key: str) -> None:
+    log.write_bytes(notes(200))
+    async with night(journal) as it:
+        await it.press("b", "b")
+        append(log, notes(3, 200))
+        await it.eventually(lambda: it.view.unread == 3, "three lines are unread")
+        await it.press(key)
+        assert it.view.following
+        assert it.view.unread == 0
+        assert "note 202" in it.rows[-1]
+        assert "LIVE" in it.header
+        append(log, line("and on"))
+        await it.eventually(lambda: "and on" in it.rows[-1], "it follows again")
+
+
+async def test_j_past_the_end_follows_again(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(50))
+    async with night(journal) as it:
+        await it.press("k", "k", "j", "j")
+        assert not it.view.following, "the last line is not yet past it"
+        await it.press("j")
+        assert it.view.following
+
+
+async def test_j_past_the_end_goes_through_what_came_meanwhile_first(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(50))
+    async with night(journal) as it:
+        await it.press("k")
+        append(log, notes(2, 50))
+        await it.eventually(lambda: it.view.unread == 2, "two lines are unread")
+        for expected in ("note 49", "note 50", "note 51"):
+            await it.press("j")
+            row = it.view.selected
+            assert row is not None
+            assert row.entry is not None
+            assert row.entry.text == expected
+            assert not it.view.following
+        await it.press("j")
+        assert it.view.following
+
+
+async def test_the_first_line_is_one_key_away_however_long_the_log(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(notes(20_000))
+    async with night(journal) as it:
+        await it.press("g")
+        assert it.rows[0].endswith("note 0")
+        assert "PAUSED" in it.header
+        await it.press("j", "j")
+        row = it.view.selected
+        assert row is not None
+        assert row.entry is not None
+        assert row.entry.text == "note 2"
+        await it.press("G")
+        assert it.rows[-1].endswith("note 19999")
+
+
+async def test_paging_back_shows_every_line_once(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threeam.tui.window.STEP", 20)
+    monkeypatch.setattr("threeam.tui.window.KEPT", 100)
+    log.write_bytes(notes(400))
+    async with night(journal, size=SMALL) as it:
+        for expected in range(398, -1, -1):
+            await it.press("k") if expected > 390 else it.view.action_up()
+            row = it.view.selected
+            assert row is not None
+            assert row.entry is not None
+            assert row.entry.text == f"note {expected}"
+            assert any(shown.endswith(f"note {expected}") for shown in it.rows), "the cursor is on the screen"
+        for expected in range(1, 400):
+            it.view.action_down()
+            row = it.view.selected
+            assert row is not None
+            assert row.entry is not None
+            assert row.entry.text == f"note {expected}"
+        it.view.action_down()
+        assert it.view.following
+
+
+async def test_a_flood_while_paused_is_counted_and_is_there_when_asked_for(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threeam.tui.window.STEP", 20)
+    monkeypatch.setattr("threeam.tui.window.KEPT", 100)
+    log.write_bytes(notes(50))
+    async with night(journal) as it:
+        await it.press("k")
+        before = it.rows
+        for n in range(10):
+            append(log, notes(100, 50 + 100 * n))
+            await it.eventually(lambda n=n: it.view.unread == 100 * (n + 1), f"{100 * (n + 1)} lines are unread")
+        assert it.rows[:40] == before[:40], "the view moved under the reader"
+        for expected in range(49, 1050):
+            it.view.action_down()
+            row = it.view.selected
+            assert row is not None
+            assert row.entry is not None
+            assert row.entry.text == f"note {expected}"
+        await it.press("F")
+        assert "note 1049" in it.rows[-1]
+
+
+async def test_a_last_line_without_its_newline_is_unfinished_after_a_quiet_second(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(3))
+    async with night(journal) as it:
+        append(log, line("half a line").rstrip(b"\n"))
+        await it.shows("unfinished")
+        assert it.view.selected is not None
+        append(log, b" and the rest\n")
+        await it.shows("half a line and the rest")
+        assert "unfinished" not in it.shown
+
+
+async def test_foreign_and_binary_lines_are_shown_made_safe_and_stop_nothing(journal: Journal, log: Path) -> None:
+    log.write_bytes(b"not ours\n\x00\xff\x1b[31mred\n" + line("ours"))
+    async with night(journal) as it:
+        assert "not ours" in it.shown
+        assert r"\x00\xff\x1b[31mred" in it.shown
+        assert "\x1b" not in it.shown
+        assert "ours" in it.rows[-1]
+        await it.press("k")
+        assert "not a line of the log" in it.shown
+
+
+async def test_a_log_that_is_truncated_says_so_and_goes_on(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(30))
+    async with night(journal) as it:
+        with log.open("r+b") as file:
+            file.truncate(0)
+        append(log, line("written anew"))
+        await it.says("truncated")
+        await it.shows("written anew")
+
+
+async def test_a_log_that_is_renamed_away_is_followed_by_its_name(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(3))
+    async with night(journal) as it:
+        log.rename(log.with_suffix(".1"))
+        append(log, line("in the new file"))
+        await it.shows("in the new file")
+        assert "note 2" in it.shown
+
+
+async def test_the_header_names_who_holds_the_lock(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(3))
+    async with night(journal) as it:
+        assert "lock free" in it.header
+        with held(journal.lock):
+            await it.eventually(lambda: "held by" in it.header, "the header names the holder")
+            assert str(os.getpid()) in it.header
+        await it.eventually(lambda: "lock free" in it.header, "the lock is free again")
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["following", "paused"])
+async def test_resizing_keeps_the_place(journal: Journal, log: Path, paused: bool) -> None:
+    log.write_bytes(notes(200))
+    async with night(journal) as it:
+        if paused:
+            await it.press("b", "k")
+        selected = it.view.selected
+        assert selected is not None
+        assert selected.entry is not None
+        for size in (SMALL, TINY, WIDE, (60, 20), (20, 5), WIDE):
+            await it.pilot.resize_terminal(*size)
+            await it.pilot.pause()
+            assert it.view.following is not paused
+            assert it.view.selected == selected
+            if size[1] > 5:
+                where = it.rows if paused else it.rows[-1:]
+                assert any(selected.entry.text in row for row in where), f"the place is lost at {size}"
+        if not paused:
+            append(log, line("still following"))
+            await it.eventually(lambda: "still following" in it.rows[-1], "it still follows")
+
+
+async def test_wrapping_shows_the_whole_of_a_long_line(journal: Journal, log: Path) -> None:
+    words = " ".join(f"word{n}" for n in range(60))
+    log.write_bytes(line(words))
+    async with night(journal) as it:
+        assert "word59" not in it.shown
+        await it.press("w")
+        for n in range(60):
+            assert f"word{n}" in it.shown
+        await it.press("w")
+        assert "word59" not in it.shown
+
+
+async def test_the_entry_under_the_cursor_stands_below_with_its_whole_stamp_and_author(
+    journal: Journal, log: Path
+) -> None:
+    log.write_bytes(notes(5))
+    async with night(journal, size=TINY) as it:
+        await it.press("k")
+        assert "03:14:07.126456789" in it.shown
