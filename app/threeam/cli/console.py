@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from threeam.core.entry import Stamp, visible
+from threeam.core.journal import JournalError
 from threeam.core.reader import Line
 
 
@@ -18,15 +18,39 @@ def out(text: str) -> None:
 
 
 def put(data: bytes) -> None:
-    """Data as it is. Raises BrokenPipeError when nobody reads any more."""
+    """Data as it is. Raises BrokenPipeError when nobody reads any more, and `Untold` for a full disk."""
     view = memoryview(data)
-    while view:
-        view = view[os.write(1, view) :]
+    try:
+        while view:
+            view = view[os.write(1, view) :]
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Untold(f"stdout cannot be written: {error.strerror}") from None
+
+
+class Untold(JournalError):
+    """What was done could not be said on stdout."""
+
+
+class Echo:
+    """Repeats on stdout what is written to the log, for as long as anybody reads it: the log comes first."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+
+    def __call__(self, data: bytes) -> None:
+        """Repeats ``data``."""
+        if not self._quiet:
+            try:
+                put(data)
+            except BrokenPipeError:
+                self._quiet = True
 
 
 def talk(text: str) -> None:
     """One line of talk, made safe, so that a path or a message cannot drive the terminal."""
-    print(f"3am: {visible(text)}", file=sys.stderr, flush=True)
+    os.write(2, f"3am: {visible(text)}\n".encode("utf-8", "backslashreplace"))
 
 
 def out_json(value: Mapping[str, Any]) -> None:
@@ -49,7 +73,7 @@ def line_json(line: Line) -> dict[str, Any]:
         **stamp_json(entry.stamp),
         "offset": line.offset,
         "coffee": entry.coffee,
-        "by": str(by) if by else None,
+        "by": visible(str(by)) if by else None,
         "kind": entry.kind,
         "text": visible(entry.text),
     }

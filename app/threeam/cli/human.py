@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 
-from threeam.cli.console import put
 from threeam.cli.context import context
-from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.cli.submit import submit
+from threeam.core.draft import Draft
+from threeam.core.settings import Settings
 from threeam.human import drafts
 
 _MOST = 20  # cups in one go: more is a slip of the finger
@@ -30,17 +32,14 @@ def run(command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     if command == "coffee" and not 1 <= args.cups <= _MOST:
         parser.error(f"{args.cups} cups: write a number from 1 to {_MOST}; --undo takes one back")
-    at = context(args)
-    settings = at.settings
+    return submit(lambda: context(args), lambda at: _draft(command, args, at.settings), "", quiet=args.quiet)
+
+
+def _draft(command: str, args: Namespace, settings: Settings) -> Draft:
     if command == "water":
-        draft = drafts.water()
-    elif command == "sleep":
-        draft = drafts.sleep(settings.half_life_h)
-    elif args.undo:
-        draft = drafts.undo_coffee()
-    else:
-        draft = drafts.coffee(args.cups, settings.cup_mg, settings.toxic_cups)
-    block = at.writer().write(draft)
-    if not args.quiet:
-        put(block.raw)
-    return Exit.DONE
+        return drafts.water()
+    if command == "sleep":
+        return drafts.sleep(settings.half_life_h)
+    if args.undo:
+        return drafts.undo_coffee()
+    return drafts.coffee(args.cups, settings.cup_mg, settings.toxic_cups)

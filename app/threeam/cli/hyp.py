@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
-from threeam.cli.console import out, out_json, put, stamp_json, talk
+from threeam.cli.console import out, out_json, stamp_json, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, nearest
+from threeam.cli.submit import submit
 from threeam.cli.words import split_command
-from threeam.core.draft import Declined
+from threeam.core.draft import Declined, Draft
 from threeam.core.entry import visible
 from threeam.core.fold import OPEN, Hypothesis
-from threeam.core.journal import JournalError
 from threeam.core.reader import lines_forward
-from threeam.core.writer import Unsure
+from threeam.core.settings import Settings
 from threeam.method.drafts import VERDICTS, claim, reopen, verdict
 
 _ABOUT = {
@@ -32,12 +33,14 @@ _ABOUT = {
 def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am hyp …``."""
     verb, rest = split_command(argv)
-    if verb not in _ABOUT:
+    if verb is not None and verb not in _ABOUT:
+        Parser("3am hyp", "", "").error(f"there is no 3am hyp {verb}{nearest(verb, list(_ABOUT))}")
+    if verb is None:
         every = "\n".join(f"  {example}" for _, example in _ABOUT.values())
         parser = Parser("3am hyp", f"Hypotheses: {', '.join(_ABOUT)}.", f"examples:\n{every}")
         parser.add_argument("verb", metavar="VERB", help="one of those; 3am hyp VERB --help says more")
-        args = parser.parse_args(argv)
-        parser.error(f"there is no 3am hyp {args.verb}{nearest(args.verb, list(_ABOUT))}")
+        parser.parse_args(argv)
+        return Exit.USAGE
     description, example = _ABOUT[verb]
     parser = Parser(f"3am hyp {verb}", description, f"example:\n  {example}")
     if verb == "list":
@@ -55,23 +58,13 @@ def run(_command: str, argv: Sequence[str]) -> int:
     text = " ".join(args.text)
     if not text.strip():
         parser.error("an empty text says nothing")
-    at = context(args)
+    return submit(lambda: context(args), lambda at: _draft(verb, args, text, at.settings), text, quiet=args.quiet)
+
+
+def _draft(verb: str, args: Namespace, text: str, settings: Settings) -> Draft:
     if verb == "new":
-        draft = claim(text, at.settings.toxic_cups)
-    elif verb == "reopen":
-        draft = reopen(args.name, text)
-    else:
-        draft = verdict(args.name, VERDICTS[verb], text)
-    try:
-        block = at.writer().write(draft)
-    except Unsure:
-        raise
-    except JournalError:
-        talk(f"not written: {visible(text)}")
-        raise
-    if not args.quiet:
-        put(block.raw)
-    return Exit.DONE
+        return claim(text, settings.toxic_cups)
+    return reopen(args.name, text) if verb == "reopen" else verdict(args.name, VERDICTS[verb], text)
 
 
 def _list(at: Context, as_json: bool) -> int:
@@ -105,7 +98,7 @@ def _json(one: Hypothesis) -> dict[str, Any]:
         "state": visible(one.state),
         "claim": visible(one.claim),
         "why": visible(one.why) or None,
-        "by": str(one.by) if one.by else None,
+        "by": visible(str(one.by)) if one.by else None,
         "at": str(one.opened),
         **stamp_json(one.opened),
     }

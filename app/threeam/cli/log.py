@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from argparse import Namespace
+from collections.abc import Sequence
 
-from threeam.cli.console import put, talk
-from threeam.cli.context import Context, context
+from threeam.cli.console import Echo
+from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.cli.submit import hand_back, submit
 from threeam.core.draft import note
-from threeam.core.entry import decode, visible
+from threeam.core.entry import decode
 from threeam.core.journal import JournalError
-from threeam.core.writer import Unsure
+from threeam.core.writer import Refused, Unsure
 
 _READ = 64 * 1024  # bytes of stdin in one hold: large enough for one sync to carry many lines
 _SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
@@ -37,57 +39,56 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if args.text == ["-"]:
         if args.hypothesis:
             parser.error("-H takes one hypothesis, not a stream")
-        return _stream(context(args), args.quiet)
+        return _stream(args)
     text = " ".join(args.text)
     if not text.strip():
         parser.error("an empty message says nothing")
-    at = context(args)
-    if args.hypothesis:
-        from threeam.method.drafts import claim
+    if not args.hypothesis:
+        return submit(lambda: context(args), lambda at: note(text), text, quiet=args.quiet)
+    from threeam.method.drafts import claim
 
-        draft = claim(text, at.settings.toxic_cups)
-    else:
-        draft = note(text)
+    return submit(lambda: context(args), lambda at: claim(text, at.settings.toxic_cups), text, quiet=args.quiet)
+
+
+def _stream(args: Namespace) -> int:
+    writer = context(args).writer()
+    echo = Echo(quiet=args.quiet)
+    stdin = _Stdin()
+    texts = stdin.read()
     try:
-        block = at.writer().write(draft)
+        while texts is not None:
+            echo(writer.write_stream(texts))
+            time.sleep(_SPACING)
+            texts = stdin.read()
     except Unsure:
         raise
     except JournalError:
-        _hand_back([text])
+        hand_back([*(texts or []), *stdin.rest()])
         raise
-    if not args.quiet:
-        put(block.raw)
     return Exit.DONE
 
 
-def _stream(at: Context, quiet: bool) -> int:
-    writer = at.writer()
-    for texts in _batches():
-        try:
-            raw = writer.write_stream(texts)
-        except Unsure:
-            raise
-        except JournalError:
-            _hand_back(texts)
-            raise
-        if not quiet:
-            put(raw)
-        time.sleep(_SPACING)
-    return Exit.DONE
-
-
-def _batches() -> Iterator[list[str]]:
+class _Stdin:
     """The lines of stdin, as many at a time as have arrived."""
-    held = b""
-    while data := os.read(0, _READ):
-        *whole, held = (held + data).split(b"\n")
-        if whole:
-            yield [decode(line.removesuffix(b"\r")) for line in whole]
-    if held:
-        yield [decode(held)]
 
+    def __init__(self) -> None:
+        self._held: bytes | None = b""
 
-def _hand_back(texts: list[str]) -> None:
-    """What was refused is still the caller's."""
-    for text in texts:
-        talk(f"not written: {visible(text)}")
+    def read(self) -> list[str] | None:
+        """The lines that are there, at least one, or None at the end."""
+        while self._held is not None:
+            try:
+                data = os.read(0, _READ)
+            except OSError as error:
+                raise Refused(f"stdin cannot be read: {error.strerror}") from None
+            *whole, held = (self._held + data).split(b"\n")
+            self._held = held if data else None
+            if not data and held:
+                whole.append(held)
+            if whole:
+                return [decode(line.removesuffix(b"\r")) for line in whole]
+        return None
+
+    def rest(self) -> list[str]:
+        """A line that has been read only in part."""
+        return [decode(self._held)] if self._held else []

@@ -53,6 +53,7 @@ def run() -> NoReturn:
     a sixth of its time. Every write has been made with os.write by then.
     """
     gc.disable()
+    _open_standard()
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -77,6 +78,11 @@ def _run(command: Callable[[], int]) -> int:
         return _code(error)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    except FileNotFoundError as error:
+        if error.filename is None:  # os.getcwd
+            talk("the folder that this was called from is gone: cd to another")
+            return Exit.IO
+        raise
     except BrokenPipeError:  # `3am tail | head`: they have seen enough
         _silence_stdout()
         return Exit.DONE
@@ -92,6 +98,17 @@ def _code(error: Exception) -> Exit:
     if isinstance(error, LockTimeout):
         return Exit.LOCK
     return Exit.USAGE if isinstance(error, (BadSetting, BadTime)) else Exit.IO
+
+
+def _open_standard() -> None:
+    """Makes sure that 0, 1 and 2 are taken: else the log itself would be opened as one of them."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
 
 
 def _silence_stdout() -> None:

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from threeam.cli.exits import Exit
+from threeam.core.entry import visible
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,10 +32,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One sentence on stderr with the nearest right word, and exit 2."""
-        found = re.match(r"unrecognized arguments: (\S+)", message)
-        if found:
-            message = f"there is no option {found[1]}{nearest(found[1], list(self._option_string_actions))}"
-        self.exit(Exit.USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        if found := re.match(r"unrecognized arguments: (\S+)", message):
+            word = found[1]
+            if word.startswith("-"):
+                message = f"there is no option {word}{nearest(word, list(self._option_string_actions))}"
+            else:
+                message = f"{word} is one word too many"
+        self.exit(Exit.USAGE, visible(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
 
 
 def nearest(word: str, words: Sequence[str]) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from threeam.cli.console import put
+from threeam.cli.console import Echo
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.cli.submit import hand_back
 from threeam.core.draft import TOXIC
 from threeam.core.entry import ACQUIRED, RELEASING
+from threeam.core.journal import JournalError
+from threeam.core.writer import Unsure
 
 VOID = "Staring into the void. The void is returning a 502 Bad Gateway."
 _SCRIPT_LIMIT = 4  # the script's own, whatever toxic_cups says: it is a drop-in
@@ -29,13 +32,20 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("--delay", type=_seconds, default=1.0, metavar="S", help="seconds inside the lock (1)")
     args = parser.parse_args(argv)
     message = args.message or VOID  # ${2:-…} in the script: empty counts as absent
-    with context(args).writer().hold(whole=False) as hold:
-        put(hold.append_plain(ACQUIRED, args.cups))
-        time.sleep(args.delay)
-        put(hold.append_plain(f"Hypothesis: {message}", args.cups))
-        if args.cups > _SCRIPT_LIMIT:
-            put(hold.append_plain(TOXIC, args.cups))
-        put(hold.append_plain(RELEASING, args.cups))
+    echo = Echo(quiet=False)
+    try:
+        with context(args).writer().hold(whole=False) as hold:
+            echo(hold.append_plain(ACQUIRED, args.cups))
+            time.sleep(args.delay)
+            echo(hold.append_plain(f"Hypothesis: {message}", args.cups))
+            if args.cups > _SCRIPT_LIMIT:
+                echo(hold.append_plain(TOXIC, args.cups))
+            echo(hold.append_plain(RELEASING, args.cups))
+    except Unsure:
+        raise
+    except JournalError:
+        hand_back([message])
+        raise
     return Exit.DONE
 
 

@@ -42,7 +42,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("--until", metavar="T", help="up to T")
     parser.add_argument("--grep", metavar="RE", help="only lines that the regular expression finds")
     parser.add_argument("--json", action="store_true", help="one object a line")
-    args = parser.parse_args(argv)
+    args = parser.parse_args(_times_joined(argv))
     at = context(args)
     now = at.clock()
     try:
@@ -77,6 +77,17 @@ def _tail(at: Context, wanted: Wanted, count: int | None, shown: Callable[[Line]
     while True:
         _print(filter(wanted, follower.read()), shown)
         follower.wait(LOOK_ANYWAY)
+
+
+def _times_joined(argv: Sequence[str]) -> list[str]:
+    """``--since -15m`` as ``--since=-15m``: to argparse the time would look like an option."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] in ("--since", "--until") and word[:1] == "-" and word[1:2].isdigit():
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _last(back: Iterator[Line], wanted: Wanted, count: int) -> Sequence[Line]:
@@ -121,7 +132,7 @@ def _as_json(line: Line) -> str:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise ValueError(text)
     return int(text)
 

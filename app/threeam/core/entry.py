@@ -156,7 +156,7 @@ class Entry(NamedTuple):
         if not colon or word not in KINDS:
             return "note"
         needed = KINDS[word]
-        if needed is None or (word == "Hypothesis" and self.tag("BY") is None):
+        if needed is None or (word == "Hypothesis" and not self.tags):
             return word
         has = self.hypothesis is not None if needed == "H" else self.tag(needed) is not None
         return word if has else "note"

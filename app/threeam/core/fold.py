@@ -16,14 +16,14 @@ from threeam.core.journal import Segment
 from threeam.core.reader import significant
 
 OPEN = "open"
+_LAST_NUMBER = 999_999_999  # of a hypothesis, as the format has it; written by hand it must not end the counting
 
 
 class Person(NamedTuple):
-    """What the log says of one user: cups this night, and when they last typed (ns)."""
+    """What the log says of one user: cups this night, when they last typed (ns), and from where."""
 
     cups: int
     typed_ns: int
-    night_ns: int
     by: By
 
 
@@ -65,7 +65,8 @@ class State(NamedTuple):
 
     def next_number(self) -> int:
         """The number that the next hypothesis gets."""
-        return max((h.number for h in self.hypotheses.values() if h.number is not None), default=0) + 1
+        numbers = (h.number for h in self.hypotheses.values() if h.number is not None and h.number < _LAST_NUMBER)
+        return max(numbers, default=0) + 1
 
     def named(self, name: str) -> Hypothesis | None:
         """The hypothesis that ``H7``, ``h7``, ``7`` or ``@stamp`` names, or None."""
@@ -75,7 +76,7 @@ class State(NamedTuple):
                 return None
             return next((h for h in self.hypotheses.values() if h.opened.ns == stamp.ns), None)
         digits = name[1:] if name[:1] in "hH" else name
-        return self.hypotheses.get(int(digits)) if digits.isascii() and digits.isdigit() else None
+        return self.hypotheses.get(int(digits)) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
 
 
 class Room(NamedTuple):
@@ -100,7 +101,7 @@ class Fold:
         keys = "|".join(["NIGHT", *(tag for room in self.rooms for tag in room.tags)])
         # One literal first byte and then the alternatives: 27 ms for 64 MiB, where a search for
         # each tag by itself took as long for every one of them.
-        self.tags = re.compile(rf"\[(?:H\d+: |(?:{keys}): |COFFEE: \d+\] Hypothesis: )".encode())
+        self.tags = re.compile(rf"\[(?:H\d+: |(?:{keys}): |COFFEE: \d+\] Hypothesis:)".encode())
 
     def of(self, segment: Segment, end: int) -> State:
         """The state as of the last whole line of ``segment`` before ``end``: a byte search, no parse of every line."""
@@ -116,18 +117,11 @@ class Fold:
             last = entry.stamp
             by = entry.by
             if by is not None and entry.tag("VIA") is None:
-                _fold_person(people, by, entry)
+                people[by.user] = Person(entry.coffee, entry.stamp.ns, by)
             _fold_hypothesis(hypotheses, by, entry)
             for room in self.rooms:
                 rooms[room.name] = room.fold(rooms[room.name], entry)
         return State(people, hypotheses, last, rooms)
-
-
-def _fold_person(people: dict[str, Person], by: By, entry: Entry) -> None:
-    before = people.get(by.user)
-    starts = before is None or entry.tag("NIGHT") is not None
-    night = entry.stamp.ns if before is None or starts else before.night_ns
-    people[by.user] = Person(entry.coffee, entry.stamp.ns, night, by)
 
 
 def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, entry: Entry) -> None:

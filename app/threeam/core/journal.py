@@ -119,6 +119,15 @@ class Journal(NamedTuple):
             raise
         return Segment(fd, self.log)
 
+    def make_home(self) -> None:
+        """Makes the state folder where it is ours to make. Raises `Unusable`."""
+        if self.home is None:
+            return
+        try:
+            os.makedirs(self.home, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Unusable(f"{self.home} cannot be made ({error.strerror}): name a log elsewhere with --log") from None
+
     def why_not_writable(self) -> str | None:
         """The sentence that says why nothing can be appended here, or None. Creates nothing."""
         if os.path.lexists(self.log):

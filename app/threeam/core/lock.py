@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from filelock import lock_descriptor
 
-from threeam.core.journal import OPEN_SAFELY, JournalError, check_regular, owner_name, unusable
+from threeam.core.entry import visible
+from threeam.core.journal import OPEN_SAFELY, JournalError, Unusable, check_regular, owner_name, unusable
 
 _TICK = 0.1  # seconds between two looks at the holder while waiting; never between two tries
 _MAX_NAME = 64
@@ -51,15 +52,37 @@ class Abandoned(Exception):
     """The wait was given up from outside; nothing was written."""
 
 
-class SanityLock:
-    """One hold of the lock at ``path``; a context manager. Not reentrant, not to be shared.
+class LockFile(NamedTuple):
+    """What a lock file that has to be created is like: its permission bits, and whose it is."""
 
-    ``mode``: the permission bits of a lock file that has to be created.
+    mode: int
+    uid: int
+    gid: int
+
+    @classmethod
+    def for_log(cls, path: str, new_mode: int) -> LockFile:
+        """As the log at ``path`` (or one that is to be created there with ``new_mode``) needs it.
+
+        Readable and writable for each class that may write the log, and nothing for the others:
+        whoever may write may lock, and nobody else can hold the lock.
+        """
+        try:
+            about = os.stat(path)
+            mode, uid, gid = about.st_mode, about.st_uid, about.st_gid
+        except OSError:
+            mode, uid, gid = new_mode, os.geteuid(), os.getegid()
+        return cls(0o600 | sum(6 << shift for shift in (3, 0) if mode >> shift & 2), uid, gid)
+
+
+class SanityLock:
+    """One hold of the lock at ``path``. Not reentrant, not to be shared.
+
+    ``like``: what to create where there is no lock file yet.
     """
 
-    def __init__(self, path: str, mode: int) -> None:
+    def __init__(self, path: str, like: LockFile) -> None:
         self.path = path
-        self.mode = mode
+        self.like = like
         self._fd = -1
 
     def acquire(
@@ -77,7 +100,7 @@ class SanityLock:
         """
         began = time.monotonic()
         while True:
-            fd = _open(self.path, self.mode)
+            fd = _open(self.path, self.like)
             try:
                 if not lock_descriptor(fd, blocking=False):
                     left = None if timeout is None else timeout - (time.monotonic() - began)
@@ -100,8 +123,8 @@ class SanityLock:
 def holder(path: str) -> Holder | None:
     """Who holds the lock now, from ``/proc/locks``; None when it is free or there is no telling.
 
-    About 50 µs. A child that inherited the lock stands there under its dead parent; then the
-    processes that have the file open are asked.
+    About 50 µs. A process that inherited the lock stands there under the one that took it; where that
+    one has gone, or has let go of the file, the processes that have it open are asked.
     """
     try:
         about = os.stat(path)
@@ -115,38 +138,53 @@ def holder(path: str) -> Holder | None:
         if "->" in fields or len(fields) < 6 or fields[1] != "FLOCK" or fields[5] != device:
             continue
         pid = int(fields[4])
-        if pid > 0 and (name := _process_name(pid)):
+        if pid > 0 and (name := _process_name(pid)) and _has_lock(pid, about) is not False:
             return Holder(pid, name)
         return _inheritor(about) or Holder(0, "")
     return None
 
 
-def _open(path: str, mode: int) -> int:
+def _open(path: str, like: LockFile) -> int:
     try:
         try:
             fd = os.open(path, os.O_RDWR | OPEN_SAFELY)
         except FileNotFoundError:
-            fd = _create(path, mode)
+            fd = _create(path, like)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise LockUnusable(f"the lock {path} is a symlink: remove it, or name another with --lock") from None
         raise LockUnusable("the lock " + unusable(path, error).replace("--log", "--lock")) from None
     try:
-        about = check_regular(fd, path)
-        _refuse_foreign(path, about)
+        _refuse_foreign(path, check_regular(fd, path))
+    except Unusable as error:
+        os.close(fd)
+        raise LockUnusable("the lock " + str(error).replace("--log", "--lock")) from None
     except BaseException:
         os.close(fd)
         raise
     return fd
 
 
-def _create(path: str, mode: int) -> int:
-    """The new lock file; its mode is set before anybody else can have it open for long."""
+def _create(path: str, like: LockFile) -> int:
+    """The new lock file, with its mode and owner from its first moment: it is made aside and linked."""
+    aside = f"{path}.{os.getpid()}.{threading.get_ident()}"
+    fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600)
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600)
+        if (like.uid, like.gid) != (os.geteuid(), os.getegid()):
+            try:
+                os.fchown(fd, like.uid if os.geteuid() == 0 else -1, like.gid)
+            except PermissionError:  # not of that group: then nobody gets in by it who could not before
+                pass
+        os.fchmod(fd, like.mode)  # whatever the umask; after fchown, which may take bits away
+        os.link(aside, path)
     except FileExistsError:  # somebody was faster
+        os.close(fd)
         return os.open(path, os.O_RDWR | OPEN_SAFELY)
-    os.fchmod(fd, mode)  # whatever the umask
+    except BaseException:
+        os.close(fd)
+        raise
+    finally:
+        os.unlink(aside)
     return fd
 
 
@@ -181,6 +219,8 @@ def _queue(
     """Waits in the kernel's queue until the lock on ``fd`` is ours, or raises and leaves the queue."""
     place = _Place(fd)  # left by closing fd, which whoever opened it does on any error
     deadline = None if left is None else time.monotonic() + left
+    if on_wait is not None:
+        on_wait(holder(path), time.monotonic() - began)
     while True:
         tick = _TICK if deadline is None else max(0.0, min(_TICK, deadline - time.monotonic()))
         if place.granted.wait(tick):
@@ -221,21 +261,31 @@ class _Place:
 def _process_name(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/comm", "rb") as file:
-            return file.read(_MAX_NAME).decode("utf-8", "replace").strip()
+            return visible(file.read(_MAX_NAME).decode("utf-8", "replace").strip())
     except OSError:
         return ""
 
 
-def _inheritor(about: os.stat_result) -> Holder | None:
-    """A living process with a lock on this inode among its descriptors."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            for fd in os.listdir(f"/proc/{pid}/fd"):
+def _has_lock(pid: int, about: os.stat_result) -> bool | None:
+    """Whether a process has a lock on this inode among its descriptors; None where we may not look."""
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
                 opened = os.stat(f"/proc/{pid}/fd/{fd}")
                 if (opened.st_dev, opened.st_ino) == (about.st_dev, about.st_ino):
                     with open(f"/proc/{pid}/fdinfo/{fd}") as info:
                         if "lock:" in info.read():
-                            return Holder(int(pid), _process_name(int(pid)))
-        except OSError:  # it ended, or is not ours to look at
-            continue
+                            return True
+            except FileNotFoundError:  # closed meanwhile
+                continue
+    except OSError:
+        return None
+    return False
+
+
+def _inheritor(about: os.stat_result) -> Holder | None:
+    """A living process with a lock on this inode."""
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        if _has_lock(pid, about):
+            return Holder(pid, _process_name(pid))
     return None

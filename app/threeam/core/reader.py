@@ -15,7 +15,7 @@ from threeam.core.journal import Segment
 
 BLOCK = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
 
-_AUTHOR = re.compile(rb"\] \[BY: ([^@\]]{1,64})@[^\]]*\](?! \[VIA: )")
+_AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
 
 
 class Line(NamedTuple):
@@ -141,7 +141,7 @@ def significant_in(
         while (at := data.rfind(needle, 0, at)) >= 0:
             line = _line_at(segment, start, data, at)
             entry = line.entry
-            if entry and entry.typed and entry.by and entry.by.user.encode() == user:
+            if entry and entry.typed and entry.by and entry.by.user == decode(user):
                 seen.add(user)
                 yield line
                 break

@@ -141,7 +141,9 @@ def _read(path: str) -> Mapping[str, Any]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise BadSetting(f"{path}, line {line}: bytes that are not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise BadSetting(f"{path}: nested too deep to be settings") from None
+    except ValueError as error:  # tomllib.TOMLDecodeError, and what int() says of 5,000 digits
         found = re.search(r"\(at (?:line (\d+), column \d+|end of document)\)", str(error))
         line = int(found[1]) if found and found[1] else data.count(b"\n") + 1
         what = re.sub(r" \(at .*", "", str(error))

@@ -32,23 +32,34 @@ def parse_when(text: str, now: Stamp) -> int:
         return now.ns - int(ago[1]) * _UNITS[ago[2]]
     if stamp := Stamp.parse(text.removeprefix("@")):
         return stamp.ns
-    here = timezone(timedelta(seconds=now.offset))
-    midnight = datetime.fromtimestamp(now.ns // NS, here).replace(hour=0, minute=0, second=0)
     if text in ("today", "yesterday"):
-        return _ns(midnight - timedelta(days=text == "yesterday"))
+        return _ns(_midnight(now, now.offset) - timedelta(days=text == "yesterday"))
     found = _CLOCK.fullmatch(text)
     if not text or not found or not (found[1] or found[4]):
         raise BadTime(f"{text!r} is no time: write 03:14, -15m, yesterday, 2026-11-24T03:14:07.5Z or @stamp")
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     try:
+        offset = now.offset if zone is None else _offset(zone)
+        midnight = _midnight(now, offset)
         date = midnight.replace(year=int(year), month=int(month), day=int(day)) if year else midnight
         moment = date.replace(hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0))
-        if zone:
-            moment = moment.replace(tzinfo=datetime.strptime(zone, "%z").tzinfo)
     except ValueError as error:
         raise BadTime(f"{text!r} is no time: {error}") from None
     ns = _ns(moment) + int((fraction or "0").ljust(9, "0"))
     return ns if year or ns <= now.ns else ns - 86400 * NS
+
+
+def _midnight(now: Stamp, offset: int) -> datetime:
+    zone = timezone(timedelta(seconds=offset))
+    return datetime.fromtimestamp(now.ns // NS, zone).replace(hour=0, minute=0, second=0)
+
+
+def _offset(zone: str) -> int:
+    if zone == "Z":
+        return 0
+    digits = zone[1:].replace(":", "")
+    offset = int(digits[:2]) * 3600 + int(digits[2:]) * 60
+    return -offset if zone[0] == "-" else offset
 
 
 def _ns(moment: datetime) -> int:

@@ -29,7 +29,7 @@ from threeam.core.journal import (
     check_regular,
     unusable,
 )
-from threeam.core.lock import Holder, SanityLock
+from threeam.core.lock import Holder, LockFile, SanityLock
 from threeam.core.reader import end_of_lines, last_entry, last_typed, lines_forward
 
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
@@ -82,6 +82,7 @@ class Writer:
         self.writing = writing
         self._clock = clock
         self._known = _Known(journal, fold, writing.user)
+        self.landed: Stamp | None = None  # the first stamp of what was last put into the file
 
     def write(self, draft: Draft, *, abandoned: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
         """Writes what ``draft`` gives as one block, and returns it once it is synced.
@@ -119,16 +120,21 @@ class Writer:
         that comes after the lock was granted waits until everything is done, and then becomes
         `Unsure` if there is something in the log that was not acknowledged.
         """
+        journal, self.landed = self.journal, None
+        journal.make_home()
+        if (why := journal.why_not_writable()) is not None:  # before a lock is left beside it
+            raise Unusable(why)
         self._known.catch_up(whole)
-        log_mode = 0o640 if self.journal.log.startswith("/var/log/") else 0o600
-        if self.journal.home is not None:
-            os.makedirs(self.journal.home, mode=0o700, exist_ok=True)
-        lock = SanityLock(self.journal.lock, _lock_mode(self.journal.log, log_mode))
+        log_mode = 0o640 if journal.log.startswith("/var/log/") else 0o600
+        lock = SanityLock(journal.lock, LockFile.for_log(journal.log, log_mode))
         lock.acquire(self.writing.lock_timeout, abandoned=abandoned, on_wait=on_wait)
         with _interrupts_deferred(atomic) as interrupted:
             try:
-                hold = Hold(self.journal.log, log_mode, self._known, whole, self._clock, self.writing)
-                yield hold
+                hold = Hold(journal.log, log_mode, self._known, whole, self._clock, self.writing)
+                try:
+                    yield hold
+                finally:
+                    self.landed = hold.first
             finally:
                 lock.release()
             if hold.first is not None:
@@ -142,12 +148,16 @@ class Hold:
 
     def __init__(self, path: str, mode: int, known: _Known, whole: bool, clock: Clock, writing: Writing) -> None:
         self._path = path
+        self._mode = mode
         self._clock = clock
         self._writing = writing
-        self._segment, self._created = _open_log(path, mode)
-        self._size = self._segment.size()
-        self._torn = self._size > 0 and self._segment.read(self._size - 1, 1) != b"\n"
-        self.state = known.at(self._segment, self._size, whole)
+        self._segment = _open_log(path)
+        self._created = False
+        self._size, self._torn, self.state = 0, False, known.nothing
+        if self._segment is not None:
+            self._size = self._segment.size()
+            self._torn = self._size > 0 and self._segment.read(self._size - 1, 1) != b"\n"
+            self.state = known.at(self._segment, self._size, whole)
         self._last = self.state.last
         self.first: Stamp | None = None  # of what this hold has written
         self.stepped_ns = 0
@@ -206,7 +216,7 @@ class Hold:
         """Waits until what was written is on the disk. Raises `Unsure`; a failed sync is never retried,
         since after it the kernel takes the pages for clean, and the second try would lie.
         """
-        if not self._writing.sync or self.first is None:
+        if not self._writing.sync or self.first is None or self._segment is None:
             return
         try:
             os.fdatasync(self._segment.fd)
@@ -224,25 +234,29 @@ class Hold:
 
     def _put(self, raw: bytes, first: Stamp, last: Stamp) -> None:
         """One write(2) of whole lines, which ends a torn last line first."""
+        if self._segment is None:
+            self._segment, self._created = _create_log(self._path, self._mode), True
         data = b"\n" + raw if self._torn else raw
         try:
             done = os.write(self._segment.fd, data)
+            why = None if done == len(data) else errno.ENOSPC
         except OSError as error:
-            self._cut_back(first)
-            raise Refused(_refusal(self._path, error.errno or 0)) from None
-        if done != len(data):
-            self._cut_back(first)
-            raise Refused(_refusal(self._path, errno.ENOSPC))
-        self._size += done
+            why = error.errno or errno.EIO
+        if why is not None:
+            self._cut_back(self._segment, first)
+            if self.first is not None:
+                raise Unsure(self.first, f"only its first lines: {_refusal(self._path, why)}")
+            raise Refused(f"nothing was written: {_refusal(self._path, why)}")
+        self._size += len(data)
         self._torn = False
         self._last = last
         self.first = self.first or first
 
-    def _cut_back(self, stamp: Stamp) -> None:
-        if self._segment.size() == self._size:
+    def _cut_back(self, segment: Segment, stamp: Stamp) -> None:
+        if segment.size() == self._size:
             return
         try:
-            os.ftruncate(self._segment.fd, self._size)
+            os.ftruncate(segment.fd, self._size)
         except OSError as error:
             raise Unsure(stamp, f"only in part, and it cannot be cut back ({error.strerror})") from None
 
@@ -256,7 +270,7 @@ class _Known:
         self._user = user
         self._anchor: Anchor | None = None
         self._whole = False
-        self._state = fold.empty
+        self._state = self.nothing = fold.empty
 
     def catch_up(self, whole: bool) -> None:
         """Reads what there is, without the lock: it may take as long as it likes."""
@@ -303,40 +317,39 @@ def _step(stepped_ns: int) -> list[Said]:
     return [Said(f"WARNING: Clock stepped back {seconds} s; the order of the file is the true order.")]
 
 
-def _open_log(path: str, mode: int) -> tuple[Segment, bool]:
-    """The log open for appending, and whether it had to be created. Raises `Unusable`."""
-    flags, created = os.O_RDWR | os.O_APPEND | OPEN_SAFELY, False
+_APPEND = os.O_RDWR | os.O_APPEND | OPEN_SAFELY
+
+
+def _open_log(path: str) -> Segment | None:
+    """The log open for appending, or None where there is none. Raises `Unusable`."""
     try:
-        try:
-            fd = os.open(path, flags)
-        except FileNotFoundError:
-            fd, created = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600), True
+        fd = os.open(path, _APPEND)
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise Unusable(unusable(path, error)) from None
     segment = Segment(fd, path)
-    about = check_regular(fd, path)
-    if about.st_nlink > 1:
+    if check_regular(fd, path).st_nlink > 1:
         raise Unusable(f"{path} has a second name (a hard link): remove that, or name another log with --log")
-    if created:
-        os.fchmod(fd, mode)  # whatever the umask
-    return segment, created
+    return segment
 
 
-def _lock_mode(path: str, new_mode: int) -> int:
-    """Readable and writable for each class that may write the log, and nothing for the others."""
+def _create_log(path: str, mode: int) -> Segment:
+    """A new log, open for appending. Raises `Unusable`."""
     try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        mode = new_mode
-    return 0o600 | sum(6 << shift for shift in (3, 0) if mode >> shift & 2)
+        fd = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Unusable(unusable(path, error)) from None
+    os.fchmod(fd, mode)  # whatever the umask
+    return Segment(fd, path)
 
 
 def _refusal(path: str, number: int) -> str:
     if number in (errno.ENOSPC, errno.EDQUOT):
-        return f"nothing was written: the disk of {path} is full; make room and try again"
+        return f"the disk of {path} is full; make room and try again"
     if number == errno.EFBIG:
-        return f"nothing was written: {path} has reached the file size limit of this process (ulimit -f)"
-    return f"nothing was written: {path}: {os.strerror(number)}"
+        return f"{path} has reached the file size limit of this process (ulimit -f)"
+    return f"{path}: {os.strerror(number)}"
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from threeam.core.entry import Entry
 from threeam.core.fold import Room, State
 
+_NUMBER = re.compile(r"-?\d{1,6}", re.ASCII)
 _KEPT = 64  # doses a person: more than a week of excess, and after two days none of them counts
 
 
@@ -16,10 +18,6 @@ class Human(NamedTuple):
 
     water: int = 0
     doses: tuple[tuple[int, int], ...] = ()
-
-    def tonight(self, night_ns: int) -> tuple[tuple[int, int], ...]:
-        """The doses since ``night_ns``."""
-        return tuple(dose for dose in self.doses if dose[0] >= night_ns)
 
 
 def human(state: State, user: str) -> Human:
@@ -46,10 +44,9 @@ def _fold(people: Mapping[str, Human], entry: Entry) -> Mapping[str, Human]:
 
 
 def _number(value: str | None) -> int | None:
-    try:
-        return int(value) if value is not None else None
-    except ValueError:  # [MG: lots], written by hand
+    if value is None or not _NUMBER.fullmatch(value):  # [MG: lots], written by hand
         return None
+    return int(value)
 
 
 ROOM = Room("human", ("MG", "WATER"), {}, _fold)

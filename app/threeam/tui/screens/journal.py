@@ -291,10 +291,8 @@ class JournalScreen(Screen[None]):
 
     def action_coffee_panel(self) -> None:
         user, now = self.desk.by.user, self.desk.clock()
-        person = self.state.people.get(user)
         cups = self.header.cups
-        one = human(self.state, user)
-        tonight = one.tonight(person.night_ns)[-cups:] if person is not None and cups else ()
+        tonight = human(self.state, user).doses[-cups:] if cups else ()
 
         def closed(undo: bool | None) -> None:
             if undo:

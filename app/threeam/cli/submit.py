@@ -1,0 +1,52 @@
+"""One submission from the shell: written and printed; refused, and handed back; or unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from threeam.cli.console import Untold, put, talk
+from threeam.cli.context import Context
+from threeam.cli.exits import Exit
+from threeam.core.draft import Draft
+from threeam.core.journal import JournalError
+from threeam.core.settings import BadSetting
+from threeam.core.writer import Unsure
+
+
+def submit(context: Callable[[], Context], draft_in: Callable[[Context], Draft], text: str, *, quiet: bool) -> int:
+    """Writes what ``draft_in`` makes of the context, prints it as it was written, and gives the exit code.
+
+    ``context`` is called here, so that whatever is wrong with the journal, ``text`` is handed back.
+    """
+    try:
+        at = context()
+        writer = at.writer()
+    except BadSetting:  # usage: the command line is still there to be mended
+        raise
+    except JournalError:
+        hand_back([text])
+        raise
+    try:
+        block = writer.write(draft_in(at))
+        if not quiet:
+            put(block.raw)
+    except Unsure:
+        raise
+    except Untold as untold:
+        talk(f"written as @{writer.landed}, but {untold}")
+        return Exit.IO
+    except JournalError:
+        hand_back([text])
+        raise
+    except KeyboardInterrupt:
+        if writer.landed is not None:  # 130 would say that nothing was written
+            raise Unsure(writer.landed, "the program was interrupted before it could say so") from None
+        raise
+    return Exit.DONE
+
+
+def hand_back(texts: Iterable[str]) -> None:
+    """What was refused is still the caller's: it goes to stderr."""
+    for text in texts:
+        if text:
+            talk(f"not written: {text}")
