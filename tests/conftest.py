@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,7 +79,7 @@ def writer_of(user: str, journal: Journal, clock: Callable[[], Stamp]) -> Writer
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
+def run(tmp_path: Path) -> Run:
     """Runs `3am` with arguments as a real process, and gives what it did: ``run("log", "hello")``."""
 
     def run_3am(
@@ -94,7 +94,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
             cwd=tmp_path,
         )
 
-    yield run_3am
+    return run_3am
 
 
 def command() -> str:

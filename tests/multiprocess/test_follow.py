@@ -283,10 +283,12 @@ def test_a_wake_ends_a_wait_from_another_thread(follower: Follower, log: Path) -
     assert hear(follower, 1) == [b"1"]
     waker = threading.Timer(0.05, follower.wake)
     waker.start()
-    told = True
-    while told:  # what still tells of the first line is over soon
-        told = follower.wait(60)
-    waker.join()
+    try:
+        told = True
+        while told:  # what still tells of the first line is over soon
+            told = follower.wait(60)
+    finally:
+        waker.join()
 
 
 def test_a_new_file_that_may_not_be_read_for_a_moment_is_no_end(journal: Journal, how: str) -> None:

@@ -35,7 +35,7 @@ from conftest import Run, command, writer_of
 from threeam.core.clock import system_clock
 from threeam.core.draft import note
 from threeam.core.journal import Journal
-from threeam.core.lock import Abandoned, Holder, LockTimeout, SanityLock, holder
+from threeam.core.lock import Abandoned, Holder, LockTimeout, holder
 from threeam.core.writer import Writer, Writing
 from threeam.rooms import FOLD
 
@@ -362,13 +362,13 @@ def test_no_waiting_at_all_is_possible(journal: Journal, log: Path, lock: Path) 
     assert texts(log) == ["now"]
 
 
-def test_one_hold_is_not_passed_on_to_children(lock: Path) -> None:
+def test_a_hold_is_not_passed_on_to_children(journal: Journal, lock: Path) -> None:
     """A program started while the lock is held must not keep it."""
-    mine = SanityLock(str(lock), 0o600)
-    mine.acquire(1)
-    with process("cat"):
-        assert not is_free(lock)
-        mine.release()
+    with ExitStack() as stack:
+        with patient(journal, 1).hold(whole=False):
+            child = stack.enter_context(process("cat"))
+            eventually(lambda: Path(f"/proc/{child.pid}/comm").read_text() == "cat\n", "the child runs")
+            assert not is_free(lock)
         assert is_free(lock)
 
 

@@ -269,6 +269,36 @@ def test_root_who_writes_first_does_not_lock_the_owner_out(does: Does, place: Pa
     assert (log.stat().st_uid, mode(log)) == (ALICE.uid, "0600")
 
 
+def test_a_lock_whose_maker_is_not_of_the_logs_group_is_not_opened_to_another_group(does: Does, place: Path) -> None:
+    """Alice owns the log and is not in its group, so she cannot give the lock to that group. Mallory shares alice's
+    own group and may not write the log: she must not be able to hold it up.
+    """
+    alone = ALICE._replace(gids=(ELSEWHERE,))
+    log = a_log(give(place, ALICE, bits=0o755), ALICE, 0o660, TEAM)
+    assert does(alone, "log", "words").returncode == 0
+    tried = subprocess.run(
+        ["flock", "-n", f"{log}.lock", "true"],
+        user=MALLORY.uid,
+        group=MALLORY.gids[0],
+        extra_groups=[],
+        capture_output=True,
+    )
+    assert tried.returncode != 0
+
+
+def test_root_can_use_the_lock_that_root_made_again(place: Path) -> None:
+    """The defaults of root, when logrotate has given the log to somebody: it is syslog's, and the lock is in /tmp."""
+    log = a_log(place, ALICE, 0o640)
+    sticky = place / "tmp"
+    sticky.mkdir()
+    sticky.chmod(0o1777)
+    env = {**os.environ, "SANITY_LOG": str(log), "SANITY_LOCK": str(sticky / "sanity.lock")}
+    for words in ("one", "two"):
+        done = subprocess.run([command(), "log", words], capture_output=True, timeout=60, env=env)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert texts(log) == ["before", "one", "two"]
+
+
 @pytest.mark.parametrize("lock", ["no lock yet", "the owner's lock"])
 @pytest.mark.parametrize("folder", ["somebody else's folder", "one's own folder"])
 def test_a_log_that_may_only_be_read_is_refused_with_its_path_and_what_to_do(

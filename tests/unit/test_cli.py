@@ -70,8 +70,8 @@ def good(done: Done) -> str:
 
 
 def refused(done: Done, code: int) -> str:
-    """The one sentence of a command that did not do it."""
-    lines = talk(done)
+    """The one sentence of a command that did not do it, after the words that it gives back."""
+    lines = [one for one in talk(done) if not one.startswith("3am: not written: ")]
     assert done.returncode == code, lines
     assert done.stdout == b""
     assert len(lines) == 1, lines

@@ -7,7 +7,7 @@ import os
 from unittest.mock import patch
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from threeam.core import reader
@@ -108,11 +108,6 @@ def searched(data: bytes, block: int = reader.BLOCK) -> State:
         return FOLD.of(segment_of(data), len(data))
 
 
-def besides_the_night(state: State) -> State:
-    """Without the instant at which each night began, which has a test of its own."""
-    return state._replace(people={user: one._replace(night_ns=0) for user, one in state.people.items()})
-
-
 def line(ns: int, coffee: int, *tags: tuple[str, str], text: str = "x") -> Entry:
     return Entry(Stamp(NIGHT.ns + ns), coffee, tags, text)
 
@@ -123,19 +118,7 @@ ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
 @settings(deadline=None, max_examples=300)
 @given(logs(), st.sampled_from([64, 100, 200, 700, reader.BLOCK]))
 def test_the_byte_search_finds_what_folding_every_line_gives(data: bytes, block: int) -> None:
-    assert besides_the_night(searched(data, block)) == besides_the_night(FOLD(FOLD.empty, every(data)))
-
-
-@steady
-@given(logs(), st.sampled_from([64, 200, reader.BLOCK]))
-@example(
-    format_entry(line(0, 0, ALICE, text="the first note of the night"))
-    + format_entry(line(1, 0, ALICE, text="the second")),
-    reader.BLOCK,
-)
-def test_the_byte_search_knows_when_each_night_began(data: bytes, block: int) -> None:
-    begun = {user: one.night_ns for user, one in FOLD(FOLD.empty, every(data)).people.items()}
-    assert {user: one.night_ns for user, one in searched(data, block).people.items()} == begun
+    assert searched(data, block) == FOLD(FOLD.empty, every(data))
 
 
 @steady

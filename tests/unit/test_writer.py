@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from threeam.core import writer as writer_module
 from threeam.core.draft import TOXIC, Declined, Draft, Said, note
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal, Unusable, journal_at
-from threeam.core.lock import LockTimeout, LockUnusable
+from threeam.core.lock import LockTimeout, LockUnusable, SanityLock
 from threeam.core.writer import TIE_NS, Refused, Unsure, Writer, Writing
 from threeam.human.drafts import coffee, sleep, undo_coffee, water
 from threeam.method.drafts import claim, verdict
@@ -152,6 +153,33 @@ def test_a_draft_sees_what_came_while_the_writer_waited(journal: Journal, clock:
     writer.write(note("the writer has read the log by now"))
     other.write(coffee(2, 95, 4))
     assert writer.write(note("and says so")).entries[0].coffee == 2
+
+
+@pytest.mark.parametrize(
+    ("draft", "cups", "number"), [(note("a"), 2, None), (coffee(1, 95, 9), 3, None), (claim("b", 9), 2, 2)]
+)
+def test_what_came_between_the_first_look_and_the_lock_counts(
+    journal: Journal,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    draft: Draft,
+    cups: int,
+    number: int | None,
+) -> None:
+    acquire = SanityLock.acquire
+    late: list[Draft] = [coffee(2, 95, 9), claim("another pane was faster", 9)]
+
+    def acquire_late(lock: SanityLock, timeout: float | None, **how: Any) -> None:
+        while late:
+            writer_of("alice", journal, clock).write(late.pop(0))
+        acquire(lock, timeout, **how)
+
+    writer = writer_of("alice", journal, clock)
+    writer.write(note("the state was known before"))
+    monkeypatch.setattr(SanityLock, "acquire", acquire_late)
+    entries = writer.write(draft).entries
+    assert entries[-1].coffee == cups
+    assert [entry.hypothesis for entry in entries if entry.hypothesis] == ([(number, "open")] if number else [])
 
 
 def test_cups_of_one_person_are_not_anothers(journal: Journal, clock: FakeClock) -> None:

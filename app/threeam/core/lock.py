@@ -167,25 +167,39 @@ def _open(path: str, like: LockFile) -> int:
 
 def _create(path: str, like: LockFile) -> int:
     """The new lock file, with its mode and owner from its first moment: it is made aside and linked."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | OPEN_SAFELY
     aside = f"{path}.{os.getpid()}.{threading.get_ident()}"
-    fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600)
+    fd = os.open(aside, flags, 0o600)
     try:
-        if (like.uid, like.gid) != (os.geteuid(), os.getegid()):
-            try:
-                os.fchown(fd, like.uid if os.geteuid() == 0 else -1, like.gid)
-            except PermissionError:  # not of that group: then nobody gets in by it who could not before
-                pass
-        os.fchmod(fd, like.mode)  # whatever the umask; after fchown, which may take bits away
+        _fit(fd, os.path.dirname(path), like)
         os.link(aside, path)
+        return fd
     except FileExistsError:  # somebody was faster
         os.close(fd)
         return os.open(path, os.O_RDWR | OPEN_SAFELY)
-    except BaseException:
+    except OSError as error:
         os.close(fd)
-        raise
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        fd = os.open(path, flags, 0o600)  # a file system without hard links: it is its own for a moment
+        _fit(fd, os.path.dirname(path), like)
+        return fd
     finally:
         os.unlink(aside)
-    return fd
+
+
+def _fit(fd: int, folder: str, like: LockFile) -> None:
+    """Gives a new lock file the owner and the mode that ``like`` says, whatever the umask."""
+    mode = like.mode
+    # In a sticky folder a lock that is not its maker's is refused, by filelock too: there it stays ours.
+    give_away = os.geteuid() == 0 and not os.stat(folder).st_mode & stat.S_ISVTX
+    uid = like.uid if give_away else os.geteuid()
+    if (uid, like.gid) != (os.geteuid(), os.fstat(fd).st_gid):
+        try:
+            os.fchown(fd, uid, like.gid)
+        except PermissionError:  # not of the log's group: then it must not be opened to another one
+            mode &= ~0o070
+    os.fchmod(fd, mode)  # after fchown, which may take bits away
 
 
 def _refuse_foreign(path: str, about: os.stat_result) -> None:

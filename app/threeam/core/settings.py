@@ -59,7 +59,7 @@ class Setup(NamedTuple):
 
 def setup(flags: Flags, environ: Mapping[str, str], uid: int) -> Setup:
     """Decides. Raises `BadSetting`, or `Unusable` for a log that must not be used."""
-    config_folder = environ.get("XDG_CONFIG_HOME") or os.path.join(_home(environ), ".config")
+    config_folder = _xdg(environ, "XDG_CONFIG_HOME", ".config")
     config = environ.get("SANITY_CONFIG") or os.path.join(config_folder, "3am", "config.toml")
     table = _read(config)
     why = {"settings": "SANITY_CONFIG" if environ.get("SANITY_CONFIG") else "default"}
@@ -87,16 +87,25 @@ def author(environ: Mapping[str, str], uid: int) -> By:
     )
 
 
-def _home(environ: Mapping[str, str]) -> str:
-    return environ.get("HOME") or os.path.expanduser("~")
+def state_folder(environ: Mapping[str, str]) -> str:
+    """The folder of one's own journals."""
+    return os.path.join(_xdg(environ, "XDG_STATE_HOME", ".local/state"), "3am")
+
+
+def _xdg(environ: Mapping[str, str], name: str, under_home: str) -> str:
+    """A base folder; as the XDG specification has it, one that is not absolute is ignored."""
+    folder = environ.get(name, "")
+    if os.path.isabs(folder):
+        return folder
+    return os.path.join(environ.get("HOME") or os.path.expanduser("~"), under_home)
 
 
 def _journal(
     flags: Flags, environ: Mapping[str, str], table: Mapping[str, Any], config: str, uid: int, why: dict[str, str]
 ) -> Journal:
-    state = os.path.join(environ.get("XDG_STATE_HOME") or os.path.join(_home(environ), ".local", "state"), "3am")
+    state = state_folder(environ)
     home: str | None = None
-    if flags.log:
+    if flags.log is not None:
         log, why["log"] = flags.log, "--log"
     elif flags.name is not None:
         log, why["log"], home = os.path.join(state, _name(flags.name) + ".log"), f"-j {flags.name}", state
@@ -110,10 +119,11 @@ def _journal(
         log, why["log"] = SCRIPT_LOG, "default for root, the log of the Bash script"
     else:
         log, why["log"], home = os.path.join(state, "sanity.log"), "default", state
-    if "\0" in log:
-        raise BadSetting(f"{why['log']} holds a NUL, and no path can")
-    lock = flags.lock or environ.get("SANITY_LOCK") or None
-    why["lock"] = "--lock" if flags.lock else "SANITY_LOCK" if lock else "beside the log"
+    lock = flags.lock if flags.lock is not None else environ.get("SANITY_LOCK") or None
+    why["lock"] = "--lock" if flags.lock is not None else "SANITY_LOCK" if lock else "beside the log"
+    for path, of in ((log, why["log"]), (lock, why["lock"])):
+        if path is not None and (not path or "\0" in path):
+            raise BadSetting(f"{of} must be the path of a file, and {tag_value(path)!r} is none")
     journal = journal_at(log, lock, script_locks={SCRIPT_LOG: SCRIPT_LOCK}, home=home)
     if lock is None and journal.lock == SCRIPT_LOCK:
         why["lock"] = "the lock of the Bash script, for its log"
@@ -121,7 +131,7 @@ def _journal(
 
 
 def _name(name: str) -> str:
-    if not name.strip(".") or "/" in name or ".." in name or tag_value(name) != name or len(name.encode()) > 200:
+    if not name.strip(". ") or "/" in name or ".." in name or tag_value(name) != name or len(name.encode()) > 200:
         raise BadSetting(f"-j {tag_value(name)!r}: the name of a journal is one plain word, such as -j checkout")
     return name
 

@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 from threeam.core.journal import Journal
+from threeam.core.settings import state_folder
 
 _HISTORY = 500  # texts kept
 _DRAFT_NAME = re.compile(r"draft-(\d+)-(\d+)\.json")
@@ -145,8 +146,7 @@ def _folder(journal: Journal) -> str:
             return folder
     except OSError:
         pass
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(state, "3am", journal.log.strip("/").replace("/", "%") + ".d")
+    return os.path.join(state_folder(os.environ), journal.log.strip("/").replace("/", "%") + ".d")
 
 
 def _started(pid: int) -> int:

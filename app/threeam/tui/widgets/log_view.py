@@ -152,7 +152,12 @@ class LogView(Widget, can_focus=True):
 
     def action_wrap(self) -> None:
         self.wrap = not self.wrap
+        self._strips.clear()
+        self._top = (self._top[0], 0)
         self._redraw()
+        if not self.following:
+            self._show_cursor()
+            self._redraw()
 
     def action_raw(self) -> None:
         place = self.selected.place if self.selected else None

@@ -1,0 +1,277 @@
+"""The one table of actions, and that everything which is fed from it agrees with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pilots import append, line, method_of, night, texts
+from textual.binding import Binding
+from textual.command import CommandPalette
+from textual.widget import Widget
+
+from threeam.actions import ACTIONS, BY_ID, BY_WORD, GROUPS, key_table, shown_keys
+from threeam.core.journal import Journal
+from threeam.core.settings import Settings
+from threeam.tui.app import JournalApp
+from threeam.tui.commands import UnknownCommand, parse_command
+from threeam.tui.screens.cups import CupsScreen
+from threeam.tui.screens.help import HelpScreen
+from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.widgets.composer import Box
+from threeam.tui.widgets.log_view import LogView
+
+NEVER = {f"ctrl+{key}" for key in ("a", "b", "s", "q", "z", "h", "j", "k", "l", "backslash", "space", "@")}
+MARKED = [action for action in ACTIONS if not action.id.startswith("pick-")]
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+def test_every_action_says_what_it_is_and_its_method_exists(action: object) -> None:
+    assert action in ACTIONS
+    one = BY_ID[action.id]  # type: ignore[attr-defined]
+    assert one.id
+    assert one.label
+    assert one.about
+    assert one.group in GROUPS
+    owner = LogView if one.owner == "log" else JournalScreen
+    assert callable(getattr(owner, method_of(one.id), None)), f"{owner.__name__} has no {method_of(one.id)}"
+
+
+def test_no_two_actions_share_an_id_a_word_or_a_key_in_one_place() -> None:
+    assert len(BY_ID) == len(ACTIONS)
+    words = [action.words for action in ACTIONS if action.words]
+    assert len(set(words)) == len(words)
+    for place in ("log", "box", "anywhere"):
+        keys = [key for action in ACTIONS if action.place == place for key in action.keys.split(",") if key]
+        assert len(set(keys)) == len(keys)
+
+
+def test_an_action_without_a_key_can_be_called_by_its_word() -> None:
+    assert [action.id for action in ACTIONS if not action.keys and not action.words] == []
+
+
+async def test_every_action_with_keys_is_bound_with_its_id_a_description_and_a_tooltip(journal: Journal) -> None:
+    async with night(journal) as it:
+        places = {"log": [it.view], "box": [it.composer.box], "anywhere": [it.journal_screen, it.composer.box]}
+        for action in ACTIONS:
+            for key in filter(None, action.keys.split(",")):
+                for owner in places[action.place]:
+                    bound = [
+                        b for b in owner._bindings.key_to_bindings.get(key, []) if "leave" in b.id or b.id == action.id
+                    ]  # type: ignore[operator]
+                    assert bound, f"{key} ({action.id}) is not bound on {owner}"
+                    assert bound[0].description, f"{key} ({action.id}) has no description"
+                    assert bound[0].tooltip, f"{key} ({action.id}) has no tooltip"
+
+
+def keys_of(bindings: object) -> set[str]:
+    return set(bindings.key_to_bindings)  # type: ignore[attr-defined]
+
+
+async def test_keys_of_tmux_flow_control_and_vim_are_never_bound(journal: Journal, log: Path) -> None:
+    append(log, line("Hypothesis: a claim", tags=(("H1", "open"),)))
+    async with night(journal) as it:
+        found: set[tuple[str, str]] = set()
+        for opens in ((), ("question_mark",), ("escape", "C")):
+            await it.press(*opens)
+            nodes: list[Widget | JournalApp] = [it.app, *it.app.screen_stack]
+            for screen in it.app.screen_stack:
+                nodes += list(screen.walk_children(Widget))
+            found |= {(type(node).__name__, key) for node in nodes for key in keys_of(node._bindings) & NEVER}
+        assert sorted(found) == []
+
+
+@pytest.mark.parametrize("key", ["ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q", "ctrl+z", "ctrl+k", "ctrl+l"])
+async def test_such_a_key_does_nothing_in_the_log_and_in_the_box(journal: Journal, log: Path, key: str) -> None:
+    async with night(journal) as it:
+        await it.press(key)
+        assert it.app.is_running
+        assert it.in_the_log
+        await it.type("ione two")
+        await it.press("left", "left")
+        at = it.composer.box.cursor_location
+        await it.press(key)
+        assert (it.composer.text, it.composer.box.cursor_location) == ("one two", at)
+        assert it.app.is_running
+
+
+@pytest.mark.parametrize("screen", [JournalScreen, HelpScreen, CupsScreen, LogView, Box])
+def test_every_binding_of_ours_has_a_description(screen: type[Widget]) -> None:
+    for binding in screen.BINDINGS:
+        assert isinstance(binding, Binding)
+        assert binding.description
+
+
+@pytest.mark.parametrize(
+    ("typed", "action", "argument"),
+    [
+        ("note x y", "note", "x y"),
+        ("log x", "note", "x"),
+        (":note x", "note", "x"),
+        ("3am log x", "note", "x"),
+        ("hyp the pool", "hypothesis", "the pool"),
+        ("hypothesis the pool", "hypothesis", "the pool"),
+        ("hyp new the pool", "hypothesis", "the pool"),
+        ("refute H1 why", "refute", "H1 why"),
+        ("hyp refute H1 why", "refute", "H1 why"),
+        ("coffee", "coffee", ""),
+        ("coffee --undo", "undo-coffee", ""),
+        ("theme nord", "theme", "nord"),
+        ("q", "quit", ""),
+        ("quit", "quit", ""),
+    ],
+)
+def test_the_words_of_the_command_line_are_the_words_of_the_shell(typed: str, action: str, argument: str) -> None:
+    found, rest = parse_command(typed)
+    assert (found.id, rest) == (action, argument)
+
+
+@pytest.mark.parametrize(("typed", "near"), [("cofee", ":coffee"), ("refut H1 x", ":refute"), ("them nord", ":theme")])
+def test_an_unknown_word_names_the_nearest(typed: str, near: str) -> None:
+    with pytest.raises(UnknownCommand, match=near):
+        parse_command(typed)
+
+
+async def test_an_unknown_word_is_said_and_its_text_stays(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.command("cofee [/foo]")
+        await it.says("did you mean :coffee")
+        assert it.composer.text == "cofee [/foo]"
+        assert texts(log) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [("note x [red]", "x [red]"), ("hyp x", "Hypothesis: x"), ("refute H1 not so", "Conclusion: not so"),
+     ("park 1 later", "Conclusion: later"), ("coffee", "Coffee: cup 1 of the night."),
+     ("water", "Water: glass 1 of the night.")],
+)  # fmt: skip
+async def test_a_command_writes_what_the_shell_would(journal: Journal, log: Path, typed: str, written: str) -> None:
+    append(log, line("Hypothesis: a claim", tags=(("H1", "open"),)))
+    async with night(journal) as it:
+        await it.command(typed)
+        await it.eventually(lambda: texts(log)[1:] == [written], f"{written!r} is written")
+        assert it.in_the_log
+
+
+async def test_the_theme_can_be_changed_by_name_and_an_unknown_one_lists_them(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.command("theme nord")
+        assert it.app.theme == "nord"
+        await it.command("theme nrod")
+        await it.says("there is no theme nrod")
+        assert it.app.theme == "nord"
+
+
+async def test_colon_q_quits_with_0(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.command("q")
+        await it.eventually(lambda: not it.app.is_running, "it has ended")
+    assert it.app.return_code == 0
+
+
+async def test_a_verdict_by_command_on_no_hypothesis_says_so(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.command("refute H7 why")
+        await it.says("there is no hypothesis H7")
+        assert texts(log) == []
+
+
+@pytest.mark.parametrize("word", sorted(BY_WORD))
+async def test_every_word_of_the_command_line_can_be_said_alone(journal: Journal, log: Path, word: str) -> None:
+    async with night(journal, size=(80, 24)) as it:
+        await it.command(word)
+        assert not [notice for notice in it.notices if "there is no :" in notice]
+        assert it.app._exception is None
+
+
+async def test_the_palette_lists_every_action_of_the_log(journal: Journal) -> None:
+    async with night(journal, size=(100, 120)) as it:
+        await it.press("ctrl+p")
+        assert isinstance(it.app.screen, CommandPalette)
+        for action in ACTIONS:
+            if action.place == "log" and not action.id.startswith("pick-"):
+                await it.shows(action.about[:60])
+
+
+async def test_the_palette_runs_what_is_chosen(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.press("ctrl+p")
+        await it.type("water")
+        await it.shows("One glass of water")
+        await it.press("down", "enter")
+        await it.eventually(lambda: texts(log) == ["Water: glass 1 of the night."], "one glass")
+
+
+async def test_the_palette_of_a_read_only_screen_offers_no_writing(journal: Journal) -> None:
+    async with night(journal, read_only=True, size=(100, 120)) as it:
+        await it.press("ctrl+p")
+        await it.shows(BY_ID["wrap"].about)
+        for action in ACTIONS:
+            if action.writes:
+                assert action.about not in it.shown
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f1"])
+async def test_the_help_lists_every_key(journal: Journal, key: str) -> None:
+    async with night(journal, size=(120, 150)) as it:
+        await it.press(key)
+        assert isinstance(it.app.screen, HelpScreen)
+        for action in MARKED:
+            assert action.about in it.shown
+            assert shown_keys(action.keys) in it.shown
+        await it.press("escape")
+        assert it.in_the_log
+
+
+async def test_the_help_scrolls_on_a_small_screen_and_q_only_closes_it(journal: Journal) -> None:
+    async with night(journal, size=(40, 10)) as it:
+        await it.press("question_mark")
+        before = it.shown
+        await it.press("j", "j", "j")
+        assert it.shown != before
+        await it.press("q")
+        assert it.app.is_running
+        assert it.in_the_log
+
+
+def test_the_table_of_the_readme_has_every_key() -> None:
+    table = key_table()
+    for action in MARKED:
+        if action.keys:
+            assert action.about in table
+
+
+async def test_keys_are_remapped_by_their_id(journal: Journal, log: Path) -> None:
+    async with night(journal, settings=Settings(keys={"coffee": "f2", "quit": "Q,f10", "leave-box": "f9"})) as it:
+        await it.press("c", "q")
+        await it.pilot.pause(0.1)
+        assert texts(log) == []
+        assert it.app.is_running
+        await it.press("f2")
+        await it.eventually(lambda: texts(log) == ["Coffee: cup 1 of the night."], "one cup")
+        await it.press("Q")
+        await it.eventually(lambda: not it.app.is_running, "it has ended")
+
+
+async def test_a_remapped_key_takes_the_key_of_another_without_an_error(journal: Journal, log: Path) -> None:
+    async with night(journal, settings=Settings(keys={"coffee": "i", "no-such-action": "f3", "wrap": ""})) as it:
+        await it.press("i")
+        await it.eventually(lambda: texts(log) == ["Coffee: cup 1 of the night."], "one cup")
+
+
+async def test_the_help_shows_the_keys_in_force(journal: Journal) -> None:
+    async with night(journal, size=(120, 150), settings=Settings(keys={"coffee": "f2"})) as it:
+        await it.press("question_mark")
+        row = next(row for row in it.shown.splitlines() if BY_ID["coffee"].about in row)
+        assert "f2" in row
+
+
+async def test_the_first_ctrl_c_says_how_to_quit_and_the_second_quits_with_130(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.press("ctrl+c")
+        await it.says("q quits")
+        assert it.app.is_running
+        await it.press("ctrl+c")
+        await it.eventually(lambda: not it.app.is_running, "it has ended")
+    assert it.app.return_code == 130

@@ -1,0 +1,176 @@
+"""The draft survives the end of its screen, whatever ended it, and comes back once."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from pilots import BY, append, held, line, night, texts
+
+from threeam.core.journal import Journal
+from threeam.tui import keep
+
+
+def leave_behind(journal: Journal, text: str, kind: str = "note", *, pid: int = 4_000_001) -> None:
+    """A draft, as a screen leaves it that was killed and is no more."""
+    folder = Path(journal.folder)
+    folder.mkdir(exist_ok=True)
+    (folder / f"draft-{pid}-77.json").write_text(json.dumps([kind, text, str(BY)]))
+
+
+def kept(journal: Journal) -> str:
+    """All that lies beside the log."""
+    folder = Path(journal.folder)
+    return "\n".join(path.read_text() for path in folder.iterdir()) if folder.is_dir() else ""
+
+
+async def test_a_draft_lies_beside_the_log_while_it_is_typed(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.type("ihalf a thought")
+        await it.eventually(lambda: "half a thought" in kept(journal), "the draft is kept")
+        folder = Path(journal.folder)
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
+        assert not log.exists(), "a draft is not a line"
+
+
+async def test_a_draft_of_a_screen_that_was_killed_is_restored(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keep, "_started", lambda pid: 1)  # this process, in its first life
+    async with night(journal) as it:
+        await it.type("Hthe [/foo] sweeper\\x1b[2J")
+        await it.eventually(lambda: "sweeper" in kept(journal), "the draft is kept")
+        # and no more: the screen is thrown away without leave()
+    monkeypatch.setattr(keep, "_started", lambda pid: 2)
+    async with night(journal) as it:
+        assert it.composer.text == "the [/foo] sweeper\\x1b[2J"
+        assert it.composer.kind == "hypothesis"
+        assert it.in_the_log, "the log has the focus at the start"
+        await it.says("draft")
+        await it.press("i", "alt+h", "enter")
+        await it.eventually(lambda: texts(log) == ["Hypothesis: the [/foo] sweeper\\x1b[2J"], "it can be sent")
+
+
+async def test_a_draft_of_several_lines_is_restored_whole(journal: Journal) -> None:
+    leave_behind(journal, "Traceback\n  File\nKeyError", "hypothesis")
+    async with night(journal) as it:
+        assert it.composer.text == "Traceback\n  File\nKeyError"
+        assert it.composer.kind == "hypothesis"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "written"),
+    [
+        ("note", "half [/foo]", "half [/foo]"),
+        ("note", "one\ntwo", "one"),
+        ("hypothesis", "the sweeper", "Hypothesis: the sweeper"),
+        ("refute H1", "it was not", "Conclusion: it was not"),
+    ],
+)
+async def test_a_draft_that_stands_in_the_log_already_is_not_restored(
+    journal: Journal, log: Path, kind: str, text: str, written: str
+) -> None:
+    tags = () if kind == "note" else (("H1", "open"),)
+    append(log, line(written, tags=tags).replace(b"bob@db1:77%1", str(BY).encode()))
+    append(log, line("| two").replace(b"bob@db1:77%1", str(BY).encode()) if "\n" in text else b"")
+    leave_behind(journal, text, kind)
+    async with night(journal) as it:
+        assert it.composer.text == ""
+        await it.says("stands in the log already")
+        await it.press("i", "up")
+        assert it.composer.text == text, "it is one key away all the same"
+
+
+async def test_a_draft_whose_first_line_alone_stands_in_the_log_is_restored(journal: Journal, log: Path) -> None:
+    append(log, line("Traceback:").replace(b"bob@db1:77%1", str(BY).encode()))
+    leave_behind(journal, "Traceback:\n  an hour of typing below it")
+    async with night(journal) as it:
+        assert it.composer.text == "Traceback:\n  an hour of typing below it"
+
+
+async def test_the_same_words_of_somebody_else_do_not_take_a_draft_away(journal: Journal, log: Path) -> None:
+    append(log, line("the same words"))
+    leave_behind(journal, "the same words")
+    async with night(journal) as it:
+        assert it.composer.text == "the same words"
+
+
+async def test_a_draft_comes_back_once(journal: Journal) -> None:
+    leave_behind(journal, "half a thought")
+    async with night(journal) as it:
+        assert it.composer.text == "half a thought"
+        async with night(journal) as other:
+            assert other.composer.text == ""
+
+
+async def test_of_several_drafts_the_newest_is_in_the_box_and_the_others_one_key_away(journal: Journal) -> None:
+    leave_behind(journal, "older", pid=4_000_001)
+    leave_behind(journal, "newer", pid=4_000_002)
+    for pid, at in ((4_000_001, 100), (4_000_002, 200)):
+        os.utime(Path(journal.folder) / f"draft-{pid}-77.json", (at, at))
+    async with night(journal) as it:
+        assert it.composer.text == "newer"
+        await it.eventually(lambda: "older" in kept(journal), "the older one is in the history")
+    async with night(journal) as it:
+        await it.press("i", "up")
+        assert it.composer.text == "older"
+
+
+@pytest.mark.parametrize("broken", [b"", b"{", b"[1]", b"\xff\xfe", b'["note"]', b'["note", "x", "y", "z"]'])
+async def test_a_draft_that_was_cut_off_stops_nothing(journal: Journal, broken: bytes) -> None:
+    folder = Path(journal.folder)
+    folder.mkdir()
+    (folder / "draft-4000001-77.json").write_bytes(broken)
+    (folder / "history").write_bytes(broken)
+    async with night(journal) as it:
+        assert it.composer.text == ""
+
+
+async def test_a_written_text_leaves_no_draft(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.type("iwritten\n")
+        await it.eventually(lambda: texts(log) == ["written"], "it is written")
+        await it.eventually(lambda: not list(Path(journal.folder).glob("draft-*")), "no draft is left")
+
+
+async def test_quitting_while_the_lock_is_held_keeps_the_draft(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.type("imy words\n")
+            await it.shows("waits for the lock")
+            await it.press("tab")
+            assert it.in_the_log
+            await it.press("q")
+            await it.says("q again")
+            assert it.app.is_running
+            await it.press("q")
+            await it.eventually(lambda: not it.app.is_running, "it has ended")
+            assert "my words" in kept(journal)
+    assert texts(log) == []
+    assert it.app.return_code == 0
+
+
+async def test_quitting_once_while_the_lock_is_held_writes_first(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.type("imy words\n")
+            await it.shows("waits for the lock")
+            await it.press("tab", "q")
+            await it.says("q again")
+        await it.eventually(lambda: not it.app.is_running, "it has ended")
+    assert texts(log) == ["my words"]
+    assert not list(Path(journal.folder).glob("draft-*"))
+
+
+async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(journal: Journal, log: Path) -> None:
+    Path(journal.folder).write_text("a file, not a folder")
+    async with night(journal) as it:
+        await it.type("isome")
+        await it.eventually(lambda: it.journal_screen.keep and it.journal_screen.keep.problem, "it was noticed")
+        await it.type(" words")
+        await it.says("drafts cannot be kept")
+        await it.press("enter")
+        await it.eventually(lambda: texts(log) == ["some words"], "it is written")

@@ -1,0 +1,270 @@
+"""Hypotheses, verdicts and coffee by their keys; what is shown is what came back from the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pilots import SMALL, WIDE, append, entries, full_disk, held, line, night, texts
+
+from conftest import FakeClock
+from threeam.core.draft import TOXIC
+from threeam.core.entry import NS
+from threeam.core.journal import Journal
+from threeam.core.settings import Settings
+
+CUP = "Coffee: cup {} of the night."
+
+
+def opened(log: Path, *numbers: int) -> None:
+    """Hypotheses of bob's, open, with these numbers."""
+    for number in numbers:
+        append(log, line(f"Hypothesis: claim {number}", number, tags=((f"H{number}", "open"),)))
+
+
+async def test_capital_h_opens_hypotheses_that_are_numbered_under_the_lock(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.type("Hthe sweeper\n")
+        await it.eventually(lambda: texts(log) == ["Hypothesis: the sweeper"], "it is written")
+        await it.press("escape")
+        opened(log, 7)
+        await it.type("Hthe pool\n")
+        await it.eventually(lambda: len(texts(log)) == 3, "the second is written")
+        tags = [entry.hypothesis for entry in entries(log) if entry.hypothesis]
+        assert tags == [(1, "open"), (7, "open"), (8, "open")]
+        ceremony = [entry.text for entry in entries(log)]
+        assert ceremony[:3] == ["Acquired sanity lock.", "Hypothesis: the sweeper", "Releasing sanity lock."]
+        await it.shows("H8 open")
+
+
+@pytest.mark.parametrize(("key", "state"), [("v", "confirmed"), ("x", "refuted"), ("tilde", "parked")])
+async def test_a_verdict_asks_for_a_line_of_why_and_is_written(
+    journal: Journal, log: Path, key: str, state: str
+) -> None:
+    opened(log, 1, 2, 3)
+    async with night(journal) as it:
+        await it.press("2", key)
+        assert it.in_the_box
+        assert "H2" in it.composer.kind
+        await it.type("because [/foo] of the trace\n")
+        await it.eventually(lambda: "Conclusion: because [/foo] of the trace" in texts(log), "the verdict is written")
+        assert entries(log)[-1].hypothesis == (2, state)
+        await it.shows(f"H2 {state}")
+
+
+@pytest.mark.parametrize("key", ["v", "x", "tilde"])
+async def test_a_verdict_on_nothing_says_so(journal: Journal, log: Path, key: str) -> None:
+    opened(log, 1)
+    async with night(journal) as it:
+        await it.press(key)
+        await it.says("pick a hypothesis first")
+        assert it.in_the_log
+        assert len(texts(log)) == 1
+
+
+@pytest.mark.parametrize("number", range(1, 10))
+async def test_the_digits_pick_a_hypothesis(journal: Journal, log: Path, number: int) -> None:
+    opened(log, *range(1, 10))
+    async with night(journal, size=WIDE) as it:
+        await it.press(str(number))
+        assert it.journal_screen.picked == f"H{number}"
+        assert [row for row in it.shown.splitlines() if "▸" in row and f"H{number}" in row], "the picked one has a mark"
+
+
+async def test_a_digit_of_no_hypothesis_says_so_and_keeps_the_pick(journal: Journal, log: Path) -> None:
+    opened(log, 1)
+    async with night(journal) as it:
+        await it.press("1", "9")
+        await it.says("there is no H9")
+        assert it.journal_screen.picked == "H1"
+
+
+async def test_a_verdict_that_was_given_already_is_declined_and_its_text_stays(journal: Journal, log: Path) -> None:
+    opened(log, 1)
+    append(log, line("Conclusion: long ago", 9, tags=(("H1", "refuted"),)))
+    async with night(journal) as it:
+        await it.press("1", "x")
+        await it.type("once more\n")
+        await it.says("refuted already")
+        assert it.composer.text == "once more"
+        assert len(texts(log)) == 2
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL, (40, 10)])
+async def test_h_goes_to_the_panel_and_back(journal: Journal, log: Path, size: tuple[int, int]) -> None:
+    opened(log, 1, 2)
+    async with night(journal, size=size) as it:
+        await it.press("h")
+        assert it.app.focused is it.journal_screen.board.hypotheses
+        assert "HYPOTHESES" in it.shown
+        await it.press("h")
+        assert it.in_the_log, "h again: back to the log"
+
+
+async def test_enter_in_the_panel_picks_and_goes_back_to_the_log(journal: Journal, log: Path) -> None:
+    opened(log, 1, 2)
+    async with night(journal, size=SMALL) as it:
+        await it.press("h", "down", "enter")
+        picked = it.journal_screen.picked
+        assert picked in ("H1", "H2")
+        assert it.in_the_log
+        await it.press("x")
+        assert it.composer.kind == f"refute {picked}"
+
+
+async def test_esc_leaves_the_panel(journal: Journal, log: Path) -> None:
+    opened(log, 1)
+    async with night(journal, size=SMALL) as it:
+        assert "HYPOTHESES" not in it.shown
+        await it.press("h", "escape")
+        assert it.in_the_log
+        assert "HYPOTHESES" not in it.shown
+
+
+async def test_h_with_no_hypothesis_yet_opens_the_panel_and_closes_it(journal: Journal) -> None:
+    async with night(journal, size=SMALL) as it:
+        await it.press("h")
+        assert "none yet" in it.shown
+        await it.press("h")
+        assert "none yet" not in it.shown
+
+
+async def test_a_hypothesis_of_the_bash_script_can_be_judged(journal: Journal, log: Path) -> None:
+    append(log, line("Hypothesis: of the script", user=""))
+    async with night(journal) as it:
+        await it.press("h", "down", "enter", "v")
+        await it.type("it was\n")
+        await it.eventually(lambda: entries(log)[-1].text == "Conclusion: it was", "the verdict is written")
+        assert entries(log)[-1].hypothesis == (1, "confirmed")
+
+
+async def test_h_reopened_by_its_command(journal: Journal, log: Path) -> None:
+    opened(log, 1)
+    append(log, line("Conclusion: long ago", 9, tags=(("H1", "refuted"),)))
+    async with night(journal) as it:
+        await it.command("reopen H1 the ghost is back")
+        await it.eventually(lambda: entries(log)[-1].text == "Reopened: the ghost is back", "it is written")
+        assert entries(log)[-1].hypothesis == (1, "open")
+
+
+async def test_who_is_here_are_those_who_wrote_in_the_last_quarter_of_an_hour(
+    journal: Journal, log: Path, clock: FakeClock
+) -> None:
+    append(log, line("long ago", 0, user="carol") + line("just now", 20 * 60 * NS, user="bob"))
+    clock.forward(21 * 60 * NS)
+    async with night(journal, clock=clock) as it:
+        here = it.shown.partition("HERE")[2]
+        assert "bob%1" in here
+        assert "carol" not in here
+
+
+async def test_c_counts_a_cup_in_the_log_and_then_in_the_header(journal: Journal, log: Path, clock: FakeClock) -> None:
+    async with night(journal, clock=clock) as it:
+        assert "☕ 0" in it.header
+        await it.press("c")
+        await it.eventually(lambda: texts(log) == [CUP.format(1)], "one cup is in the log")
+        await it.eventually(lambda: "☕ 1 95 mg" in it.header, "and in the header")
+        assert entries(log)[0].coffee == 1
+        assert entries(log)[0].tag("MG") == "95"
+
+
+async def test_over_four_cups_the_header_the_log_and_a_notice_say_so(
+    journal: Journal, log: Path, clock: FakeClock
+) -> None:
+    async with night(journal, clock=clock) as it:
+        for cup in range(1, 6):
+            assert "TOXIC" not in it.header
+            assert TOXIC not in texts(log)
+            await it.press("c")
+            await it.eventually(lambda cup=cup: f"☕ {cup}" in it.header, f"{cup} cups in the header")
+        assert "☕ 5 TOXIC" in it.header
+        await it.says("TOXIC")
+        assert texts(log)[-2:] == [CUP.format(5), TOXIC]
+        await it.type("Hthe coffee did it\n")
+        await it.eventually(lambda: len(texts(log)) == 8, "the hypothesis is written")
+        assert texts(log)[-2:] == ["Hypothesis: the coffee did it", TOXIC]
+        await it.press("escape")
+        await it.type("ia note\n")
+        await it.eventually(lambda: texts(log)[-1] == "a note", "a note is never warned")
+
+
+async def test_the_limit_is_a_setting(journal: Journal, log: Path, clock: FakeClock) -> None:
+    async with night(journal, clock=clock, settings=Settings(toxic_cups=0, cup_mg=40)) as it:
+        await it.press("c")
+        await it.eventually(lambda: "☕ 1 TOXIC 40 mg" in it.header, "one is too many")
+        assert texts(log) == [CUP.format(1), TOXIC]
+
+
+async def test_the_cups_of_others_are_not_mine(journal: Journal, log: Path, clock: FakeClock) -> None:
+    append(log, line(CUP.format(6), cups=6, tags=(("MG", "95"),)))
+    async with night(journal, clock=clock) as it:
+        assert "☕ 0" in it.header
+        assert "TOXIC" not in it.header
+
+
+async def test_capital_c_shows_tonights_cups_and_backspace_takes_one_back(
+    journal: Journal, log: Path, clock: FakeClock
+) -> None:
+    async with night(journal, clock=clock) as it:
+        for cup in (1, 2):
+            await it.press("c")
+            await it.eventually(lambda cup=cup: f"☕ {cup}" in it.header, f"{cup} cups")
+        await it.press("C")
+        assert it.shown.count("03:14:07   95 mg") == 2
+        await it.press("backspace")
+        await it.eventually(lambda: "☕ 1 95 mg" in it.header, "one was taken back")
+        assert texts(log)[-1] == "Coffee: cup 2 taken back."
+        assert entries(log)[-1].coffee == 1
+        await it.press("C", "escape")
+        assert it.in_the_log
+        assert len(texts(log)) == 3
+
+
+async def test_the_coffee_panel_without_a_cup_takes_nothing_back(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.press("C")
+        assert "No cup yet" in it.shown
+        await it.press("backspace", "C")
+        assert it.in_the_log
+        assert texts(log) == []
+
+
+async def test_water_and_sleep_by_their_words(journal: Journal, log: Path, clock: FakeClock) -> None:
+    async with night(journal, clock=clock) as it:
+        await it.press("c")
+        await it.eventually(lambda: "☕ 1" in it.header, "one cup")
+        await it.command("water")
+        await it.eventually(lambda: "💧 1" in it.header, "one glass")
+        await it.command("sleep")
+        await it.eventually(lambda: "☕ 0" in it.header and "💧 0" in it.header, "a new night")
+        assert entries(log)[-1].tag("NIGHT") == "over"
+
+
+async def test_a_coffee_that_waits_for_the_lock_is_taken_back_by_esc(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.press("c")
+            await it.says("waits for the lock")
+            await it.press("escape")
+            await it.says("taken back")
+        await it.pilot.pause(0.2)
+        assert texts(log) == []
+
+
+async def test_a_refused_coffee_says_so_and_is_not_counted(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with night(journal) as it:
+        with full_disk(monkeypatch, log):
+            await it.press("c")
+            await it.says("full")
+        assert "☕ 0" in it.header
+
+
+async def test_without_emoji_every_sign_is_ascii(journal: Journal, log: Path, clock: FakeClock) -> None:
+    opened(log, 1)
+    append(log, b"foreign\n" + line("Conclusion: so", 9, tags=(("H1", "refuted"),)))
+    async with night(journal, clock=clock, emoji=False) as it:
+        await it.press("c")
+        await it.eventually(lambda: "c 1" in it.header, "one cup")
+        assert it.shown.replace("·", "").replace("▏", "").isascii(), "a terminal without UTF-8 shows all of it"

@@ -1,0 +1,154 @@
+"""Sizes, themes and hostile text: whatever is in the log or the box, it is drawn, and nothing else happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pilots import NIGHT, append, entries, full_disk, line, night, notes, section, texts
+from rich.cells import cell_len
+from rich.style import Style
+from textual.app import App
+
+from threeam.core.entry import Entry, Stamp
+from threeam.core.journal import Journal, journal_at
+from threeam.core.reader import Line
+from threeam.core.settings import Settings
+from threeam.tui.widgets.row_view import draw
+from threeam.tui.window import Row
+
+THEMES = sorted(App().available_themes)
+HOSTILE = [
+    "[/foo]",
+    "[red]",
+    "[bold",
+    "[@click=app.quit]x[/]",
+    "\x1b[2J\x1b[31m",
+    "\x9b31m",
+    "\u202egnp",
+    "\x00",
+    "$coffee",
+]
+EVERYTHING = b"".join(line(f"a {text} b", n) for n, text in enumerate(HOSTILE)) + b"".join(
+    [
+        b"\xff\xfe\x00\n\n",
+        section(1, "[/foo] claim", 100, 800_000),
+        section(2, "[red]claim", 1_000_000, 800_000, user="[red]"),
+        line("Conclusion: [/foo]", 2_000_000, tags=(("H2", "[bold"),)),
+        line("Hypothesis: of the script [/foo]", 2_000_001, user=""),
+        line("Coffee: cup 9", 2_000_002, user="alice", cups=9, tags=(("MG", "95"), ("FUTURE", "[/foo]"))),
+        line("WARNING: \x1b]0;title\x07", 2_000_003),
+        line("☕🫠👩‍🔬❤️é" * 30, 2_000_004),
+    ]
+)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (40, 10), (20, 5), (10, 3), (300, 80)], ids=str)
+async def test_it_stands_at_every_size(journal: Journal, log: Path, size: tuple[int, int]) -> None:
+    log.write_bytes(EVERYTHING)
+    async with night(journal, size=size, notice="a notice [/foo]") as it:
+        for keys in ("k", "w", "z", "1", "h", "escape", "F", "C", "escape", "question_mark", "escape", "w", "z"):
+            await it.press(keys)
+        await it.type("ihello\n")
+        await it.eventually(lambda: texts(log)[-1] == "hello", "a note can be written")
+        assert "\x1b" not in it.shown
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10)], ids=str)
+async def test_toxic_paused_and_live_are_words_at_every_useful_size(
+    journal: Journal, log: Path, size: tuple[int, int]
+) -> None:
+    log.write_bytes(notes(100) + line("Coffee: cup 5", 200_000_000, user="alice", cups=5, tags=(("MG", "95"),)))
+    from conftest import FakeClock
+
+    async with night(journal, size=size, clock=FakeClock(Stamp(NIGHT.ns + 300_000_000))) as it:
+        await it.eventually(lambda: "5 TOXIC" in it.header, "the header says TOXIC")
+        assert "LIVE" in it.header
+        await it.press("k")
+        assert "PAUSED" in it.header
+        assert "5 TOXIC" in it.header
+
+
+@pytest.mark.parametrize("theme", THEMES)
+async def test_it_starts_in_every_theme(journal: Journal, log: Path, theme: str) -> None:
+    log.write_bytes(EVERYTHING)
+    async with night(journal, size=(100, 30), settings=Settings(theme=theme)) as it:
+        assert it.app.theme == theme
+        assert "hypotheses" in it.shown.lower()
+        await it.press("i", "escape", "C", "escape")
+        assert it.app._exception is None
+
+
+async def test_a_theme_that_is_not_there_is_said_and_ours_is_taken(journal: Journal) -> None:
+    async with night(journal, settings=Settings(theme="[/foo]")) as it:
+        await it.says("there is no theme [/foo]")
+        assert it.app.theme == "3am"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_text_is_shown_as_it_is_and_never_obeyed(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    append(log, line("Hypothesis: " + text, tags=(("H1", "open"),)))
+    append(log, text.encode("utf-8", "surrogateescape") + b" foreign\n")
+    safe = entries(log)[0].body
+    async with night(journal) as it:
+        assert f"Hypothesis: {safe}" in it.shown
+        await it.paste(text)
+        await it.press("enter")
+        await it.eventually(lambda: len(entries(log)) == 2, "it is written")
+        with full_disk(monkeypatch, log):
+            await it.press("escape")
+            await it.command(f"note {text}")  # its notice has the text in its title
+            await it.says("full")
+            await it.press("i")
+            await it.paste(text)
+            await it.press("enter")
+        await it.press("escape", "h", "escape", "k", "w", "F")
+        assert "\x1b" not in it.shown
+        assert it.app.is_running
+
+
+@pytest.mark.parametrize("name", ["[/foo].log", "[red].log", "a\x1b[2J.log", "ünï.log", "x" * 200 + ".log"])
+async def test_a_hostile_name_of_the_log_is_shown_and_never_obeyed(tmp_path: Path, name: str) -> None:
+    async with night(journal_at(str(tmp_path / name))) as it:
+        await it.type("inote\n")
+        await it.eventually(lambda: texts(tmp_path / name) == ["note"], "it is written")
+        assert "\x1b" not in it.shown
+
+
+async def test_a_very_long_line_is_no_trouble(journal: Journal, log: Path) -> None:
+    log.write_bytes(line("x" * 300_000) + b"y" * 300_000 + b"\n" + line("z"))
+    async with night(journal, size=(80, 24)) as it:
+        assert "note: z" in it.shown
+        await it.press("k")
+        assert "PAUSED" in it.header
+
+
+TEXTS = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("☕❤️👩‍🔬e\u0301漢\u202e\x1b\t[]")), max_size=60)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    text=TEXTS,
+    user=st.sampled_from(["bob", "漢字漢字漢字", "a" * 30, "☕"]),
+    width=st.integers(2, 130),
+    wrap=st.booleans(),
+    selected=st.booleans(),
+    emoji=st.booleans(),
+    held=st.sampled_from([None, 800_000]),
+    cups=st.sampled_from([0, 3, 999_999]),
+)
+def test_every_strip_of_a_row_is_as_wide_as_the_view(
+    text: str, user: str, width: int, wrap: bool, selected: bool, emoji: bool, held: int | None, cups: int
+) -> None:
+    by = ("BY", f"{user}@db1:77%1")
+    entry = Entry(Stamp(NIGHT.ns), cups, (by,), text)
+    row = Row(Line(None, 0, b""), entry, held)  # type: ignore[arg-type]
+    strips = draw(row, None, width, wrap=wrap, emoji=emoji, selected=selected, styles=lambda name: Style())
+    assert strips
+    assert wrap or len(strips) == 1
+    for strip in strips:
+        assert sum(cell_len(segment.text) for segment in strip) == width

@@ -1,0 +1,93 @@
+"""The read-only screen: the same log, no writer, and not one file is made."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from pilots import append, line, night, notes
+
+from threeam.actions import ACTIONS
+from threeam.core.journal import Journal
+from threeam.core.settings import Settings
+from threeam.tui.widgets.composer import Composer
+
+WRITING_KEYS = [key for action in ACTIONS if action.writes and action.place == "log" for key in action.keys.split(",")]
+
+
+def below(folder: Path) -> list[tuple[str, int, int]]:
+    """Everything under a folder: name, size, and when it last changed."""
+    return sorted((str(path), path.lstat().st_size, path.lstat().st_mtime_ns) for path in folder.rglob("*"))
+
+
+async def test_it_follows_and_has_neither_a_box_nor_a_writer(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(50))
+    before = {thread.ident for thread in threading.enumerate()}
+    async with night(journal, read_only=True) as it:
+        assert not it.app.query(Composer)
+        assert "read-only" in it.header
+        mine = {thread.name for thread in threading.enumerate() if thread.ident not in before}
+        assert "write" not in mine
+        assert "keep" not in mine
+        append(log, line("written by somebody else"))
+        await it.shows("written by somebody else")
+        await it.press("k")
+        assert "PAUSED" in it.header
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a-log", "no-log"])
+async def test_it_creates_and_changes_no_file_at_all(journal: Journal, log: Path, tmp_path: Path, there: bool) -> None:
+    if there:
+        log.write_bytes(notes(50))
+    before = below(tmp_path)
+    async with night(journal, read_only=True) as it:
+        await it.press(*"kjgGFwzch", "C", "escape", "question_mark", "escape", "1", "h", "escape")
+        await it.press(*WRITING_KEYS, "colon")
+        await it.paste("pasted")
+        await it.press("enter", "q")
+    assert below(tmp_path) == before
+    assert it.app.return_code == 0
+
+
+@pytest.mark.parametrize("key", WRITING_KEYS)
+async def test_the_writing_keys_say_read_only(journal: Journal, log: Path, key: str) -> None:
+    log.write_bytes(line("Hypothesis: a claim", tags=(("H1", "open"),)))
+    async with night(journal, read_only=True) as it:
+        await it.press("1", key)
+        await it.says("read-only")
+        assert it.in_the_log
+
+
+async def test_a_writing_key_that_was_moved_says_read_only_too(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(3))
+    async with night(journal, read_only=True, settings=Settings(keys={"coffee": "f2"})) as it:
+        await it.press("f2")
+        await it.says("read-only")
+
+
+async def test_a_paste_says_read_only(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(3))
+    async with night(journal, read_only=True) as it:
+        await it.paste("words\nand more")
+        await it.says("read-only")
+
+
+async def test_its_help_marks_what_cannot_be_done_here(journal: Journal) -> None:
+    async with night(journal, read_only=True, size=(120, 60)) as it:
+        await it.press("question_mark")
+        marked = [row for row in it.shown.splitlines() if "(read-only)" in row]
+        assert len(marked) >= len([action for action in ACTIONS if action.writes and action.keys])
+
+
+async def test_its_empty_journal_does_not_tell_anybody_to_write(journal: Journal) -> None:
+    async with night(journal, read_only=True) as it:
+        said = "\n".join(it.rows)
+        assert "write a note" not in said
+        assert "q" in said
+
+
+async def test_a_notice_to_begin_with_is_said(journal: Journal) -> None:
+    async with night(journal, read_only=True, notice="opened read-only: [/foo] is not yours") as it:
+        await it.says("opened read-only: [/foo] is not yours")
+        await it.shows("opened read-only")

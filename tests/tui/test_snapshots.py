@@ -1,0 +1,110 @@
+"""The screen as pictures: the demo's story at the sizes that people have. Look before you update one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from threeam.core.journal import Journal
+from threeam.core.settings import Settings
+from threeam.core.writer import Writer, Writing
+from threeam.demo import ALICE, BOB, tell
+from threeam.rooms import FOLD
+from threeam.tui.app import JournalApp
+from threeam.tui.desk import Desk
+from threeam.tui.screens.journal import JournalScreen
+
+Snap = Callable[..., bool]
+
+WIDE, USUAL, NARROW = (120, 36), (80, 24), (40, 10)
+
+
+@pytest.fixture(autouse=True)
+def _still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing moves in a picture."""
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+
+
+def story(
+    journal: Journal, beats: int | None, *, write: bool = True, bob: bool = False, **settings: object
+) -> JournalApp:
+    """The screen of alice (or bob) after so much of the story."""
+    clock = tell(journal, FOLD, beats)
+    by = BOB if bob else ALICE
+    writer = Writer(journal, FOLD, clock, Writing(by.user, str(by), sync=False)) if write else None
+    emoji = bool(settings.pop("emoji", True))
+    return JournalApp(Desk(journal, Settings(**settings), FOLD, by, clock, writer, emoji))  # type: ignore[arg-type]
+
+
+def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """Presses ``keys`` once the fold of the log has arrived."""
+
+    async def run(pilot: Pilot[None]) -> None:
+        screen = pilot.app.screen
+        assert isinstance(screen, JournalScreen)
+        while screen.state.last is None and screen.log_view.window.rows:
+            await pilot.pause(0.01)
+        await pilot.press(*keys)
+        box = pilot.app.query("Box")
+        if box:
+            box.first().cursor_blink = False  # type: ignore[attr-defined]
+        await pilot.pause()
+
+    return run
+
+
+@pytest.mark.parametrize("size", [WIDE, USUAL, NARROW])
+def test_the_journal(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    assert snap_compare(story(journal, 17), terminal_size=size, run_before=after("1"))
+
+
+@pytest.mark.parametrize("size", [WIDE, USUAL, NARROW])
+def test_too_much_coffee(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    assert snap_compare(story(journal, 21), terminal_size=size, run_before=after())
+
+
+@pytest.mark.parametrize("size", [USUAL, NARROW])
+def test_read_only_and_paused(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    assert snap_compare(story(journal, None, write=False), terminal_size=size, run_before=after("k", "k", "k"))
+
+
+@pytest.mark.parametrize("size", [WIDE, USUAL, NARROW])
+def test_an_empty_journal_says_what_to_press(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    assert snap_compare(story(journal, 0), terminal_size=size, run_before=after())
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_help(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    assert snap_compare(story(journal, 17), terminal_size=size, run_before=after("question_mark"))
+
+
+@pytest.mark.parametrize("size", [USUAL, NARROW])
+def test_the_board_opened_over_the_log(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    assert snap_compare(story(journal, None), terminal_size=size, run_before=after("h"))
+
+
+def test_a_verdict_being_written(snap_compare: Snap, journal: Journal) -> None:
+    keys = ("3", "v", *"one lock for both")
+    assert snap_compare(story(journal, 24, bob=True), terminal_size=WIDE, run_before=after(*keys))
+
+
+def test_the_coffee_panel(snap_compare: Snap, journal: Journal) -> None:
+    assert snap_compare(story(journal, 21), terminal_size=USUAL, run_before=after("C"))
+
+
+def test_wrapped(snap_compare: Snap, journal: Journal) -> None:
+    assert snap_compare(story(journal, 17), terminal_size=USUAL, run_before=after("w"))
+
+
+def test_the_lines_of_the_lock_itself(snap_compare: Snap, journal: Journal) -> None:
+    assert snap_compare(story(journal, 17), terminal_size=USUAL, run_before=after("z"))
+
+
+def test_plain_signs(snap_compare: Snap, journal: Journal) -> None:
+    assert snap_compare(story(journal, 21, emoji=False), terminal_size=USUAL, run_before=after("k"))
+
+
+def test_the_colours_of_the_terminal(snap_compare: Snap, journal: Journal) -> None:
+    assert snap_compare(story(journal, 21, theme="ansi-dark"), terminal_size=WIDE, run_before=after())

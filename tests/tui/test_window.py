@@ -1,0 +1,296 @@
+"""The window: the rows around the screen are a slice of what all lines of the log come to, whatever was paged."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pilots import append, line, night, notes, section
+
+from threeam.core.entry import ACQUIRED, RELEASING
+from threeam.core.follow import Follower
+from threeam.core.journal import Journal, journal_at
+from threeam.core.reader import Line
+from threeam.tui import window as window_module
+from threeam.tui.window import Window
+
+HELD_NS = 800_000
+
+
+class Shown(NamedTuple):
+    """A row as a reader knows it: where it is, what it says, and the hold time."""
+
+    offset: int
+    text: str
+    held_ns: int | None
+
+
+def rows_of(window: Window) -> list[Shown]:
+    return [Shown(row.line.offset, row.entry.text if row.entry else row.line.shown, row.held_ns) for row in window.rows]
+
+
+def plain_fold(log: Path) -> list[Shown]:
+    """What all lines come to: the ceremony is left out, and its hold time stands at the first line within."""
+    rows: list[Shown] = []
+    offset, acquired, first = 0, None, 0
+    for raw in log.read_bytes().splitlines(keepends=True):
+        entry = Line(None, offset, raw[:-1]).entry  # type: ignore[arg-type]
+        if entry is not None and entry.text == ACQUIRED:
+            acquired, first = entry, len(rows)
+        elif entry is not None and entry.text == RELEASING:
+            if acquired is not None and first < len(rows):
+                rows[first] = rows[first]._replace(held_ns=entry.stamp.ns - acquired.stamp.ns)
+            acquired = None
+        else:
+            rows.append(Shown(offset, entry.text if entry else raw[:-1].decode(), None))
+        offset += len(raw)
+    return rows
+
+
+def write_log(log: Path, shape: Iterable[int]) -> None:
+    """A log of blocks: 0 is a note, -1 a foreign line, n a hypothesis of n lines with the ceremony around it."""
+    with log.open("ab") as file:
+        for i, inside in enumerate(shape):
+            ns = (log.stat().st_size + i) * 1_000_000
+            if inside == 0:
+                file.write(line(f"note {ns}", ns))
+            elif inside < 0:
+                file.write(f"foreign {ns}\n".encode())
+            else:
+                said = [f"Hypothesis: {ns}", *(f"| line {n}" for n in range(1, inside))]
+                held = 700_000 + i
+                lines = [line(text, ns + 1 + n, tags=((f"H{i + 1}", "open"),)) for n, text in enumerate(said)]
+                file.write(line(ACQUIRED, ns) + b"".join(lines) + line(RELEASING, ns + held))
+            file.flush()
+
+
+class Small:
+    """A window that holds little, so that its edges are everywhere."""
+
+    def __init__(self, step: int, kept: int) -> None:
+        # the sections of these tests are of six lines at the most
+        self.patch = mock.patch.multiple(window_module, STEP=step, KEPT=kept, _LONGEST_SECTION=8)
+
+    def __enter__(self) -> None:
+        self.patch.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.patch.stop()
+
+
+SHAPES = st.lists(st.sampled_from([0, 0, -1, 1, 1, 2, 4]), min_size=1, max_size=60)
+STEPS = st.integers(5, 12)
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["back", "forward", "start", "end", "before", "after", "raw"]), st.integers(0, 40)),
+    max_size=25,
+)
+
+
+def move(window: Window, what: str, index: int) -> None:
+    at = min(index, max(0, len(window.rows) - 1))
+    match what:
+        case "back":
+            window.back()
+        case "forward":
+            window.forward()
+        case "start":
+            window.to_start()
+        case "end":
+            window.to_end()
+        case "before":
+            window.forget_before(at)
+        case "after":
+            window.forget_after(at)
+        case _:
+            window.show_raw(True)
+            window.show_raw(False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(shape=SHAPES, step=STEPS)
+def test_paging_back_from_the_end_comes_to_what_all_lines_come_to(shape: list[int], step: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, Small(step, 1000):
+        log = Path(folder, "sanity.log")
+        write_log(log, shape)
+        window = Window(journal_at(str(log)))
+        while not window.at_start:
+            window.back()
+        assert rows_of(window) == plain_fold(log)
+
+
+@settings(max_examples=60, deadline=None)
+@given(shape=SHAPES, step=STEPS)
+def test_paging_forward_from_the_start_comes_to_what_all_lines_come_to(shape: list[int], step: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, Small(step, 1000):
+        log = Path(folder, "sanity.log")
+        write_log(log, shape)
+        window = Window(journal_at(str(log)))
+        window.to_start()
+        while not window.at_end:
+            window.forward()
+        assert rows_of(window) == plain_fold(log)
+
+
+@settings(max_examples=150, deadline=None)
+@given(shape=SHAPES, step=STEPS, moves=MOVES)
+def test_wherever_it_was_paged_and_whatever_it_forgot_the_rows_are_a_slice_of_all(
+    shape: list[int], step: int, moves: list[tuple[str, int]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, Small(step, 2 * step):
+        log = Path(folder, "sanity.log")
+        write_log(log, shape)
+        every = plain_fold(log)
+        window = Window(journal_at(str(log)))
+        for what, index in moves:
+            move(window, what, index)
+            rows = rows_of(window)
+            if not rows:
+                continue
+            first = [row.offset for row in every].index(rows[0].offset)
+            expected = every[first : first + len(rows)]
+            if not window.at_end:  # of a section that goes on after the last row, the hold is not known yet
+                expected[-4:] = [
+                    want._replace(held_ns=None) if have.held_ns is None else want
+                    for have, want in zip(rows[-4:], expected[-4:], strict=True)
+                ]
+            assert rows == expected, f"after {what}"
+
+
+@settings(max_examples=60, deadline=None)
+@given(shape=SHAPES, later=SHAPES, step=STEPS, batch=st.integers(1, 9), paged=st.booleans())
+def test_lines_that_come_in_batches_are_folded_as_if_they_had_been_there(
+    shape: list[int], later: list[int], step: int, batch: int, paged: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, Small(step, 1000):
+        log = Path(folder, "sanity.log")
+        write_log(log, shape)
+        journal = journal_at(str(log))
+        window = Window(journal)
+        follower = Follower(journal, window.anchor)
+        write_log(log, later)
+        arrived = follower.read()
+        follower.close()
+        told = 0
+        for at in range(0, len(arrived), batch):
+            told += window.append(arrived[at : at + batch])
+            if paged:
+                window.back()
+        while not window.at_start:
+            window.back()
+        every = plain_fold(log)
+        assert rows_of(window) == every
+        assert told == len([row for row in every if row.offset >= arrived[0].offset])
+
+
+@pytest.mark.parametrize("notes_after", range(5))
+def test_no_hypothesis_of_a_long_night_loses_its_hold_time_at_the_edge_of_a_step(
+    journal: Journal, log: Path, notes_after: int
+) -> None:
+    write_log(log, [1] * 500 + [0] * notes_after)
+    window = Window(journal)
+    while not window.at_start:
+        window.back()
+    assert [row.text for row in rows_of(window)[:500] if row.held_ns is None] == []
+
+
+@pytest.mark.parametrize("inside", [1, 2])
+def test_what_was_forgotten_comes_back_with_its_hold_time(journal: Journal, log: Path, inside: int) -> None:
+    write_log(log, [inside] * 200)
+    with Small(60, 101):
+        window = Window(journal)
+        while not window.at_start:
+            window.back()
+            window.forget_after(0)
+        while not window.at_end:
+            window.forward()
+        assert rows_of(window) == plain_fold(log), "forgotten at the end"
+        window.forget_before(len(window.rows) - 1)
+        while not window.at_start:
+            window.back()
+        assert rows_of(window) == plain_fold(log), "forgotten at the start"
+
+
+def test_what_has_been_read_already_is_not_taken_twice(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(10))
+    start = Window(journal).anchor
+    follower = Follower(journal, start)
+    append(log, notes(5, 10))
+    window = Window(journal)  # opened later: it has the five
+    assert window.append(follower.read()) == 0
+    follower.close()
+    assert rows_of(window) == plain_fold(log)
+
+
+def test_a_window_keeps_little_however_long_the_log(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(5000))
+    with Small(50, 200):
+        window = Window(journal)
+        while not window.at_start:
+            window.back()
+            window.forget_after(0)
+        assert len(window.rows) < 400
+        while not window.at_end:
+            window.forward()
+            window.forget_before(len(window.rows) - 1)
+        assert len(window.rows) < 400
+        assert rows_of(window)[-1].text == "note 4999"
+
+
+async def test_the_ceremony_is_one_row_with_the_hold_time_and_z_shows_it_raw(journal: Journal, log: Path) -> None:
+    log.write_bytes(line("before") + section(1, "the sweeper", 1_000_000, HELD_NS))
+    async with night(journal) as it:
+        assert "the sweeper" in it.shown
+        assert "held 0.8 ms" in it.rows[1]
+        assert ACQUIRED not in it.shown
+        await it.press("z")
+        assert [ACQUIRED in it.rows[1], "the sweeper" in it.rows[2], RELEASING in it.rows[3]] == [True] * 3
+        await it.press("z")
+        assert ACQUIRED not in it.shown
+        assert "held 0.8 ms" in it.rows[1]
+
+
+async def test_a_section_that_arrives_line_by_line_ends_as_one_row_with_its_hold_time(
+    journal: Journal, log: Path
+) -> None:
+    log.write_bytes(notes(3))
+    async with night(journal) as it:
+        acquired, hypothesis, releasing = section(1, "the sweeper", 9_000_000, HELD_NS).splitlines(keepends=True)
+        append(log, acquired)
+        await it.pilot.pause(0.1)
+        append(log, hypothesis)
+        await it.shows("the sweeper")
+        assert "held" not in it.rows[3]
+        append(log, releasing)
+        await it.shows("held 0.8 ms")
+        assert ACQUIRED not in it.shown
+        assert RELEASING not in it.shown
+
+
+async def test_the_cursor_stays_on_its_entry_when_the_ceremony_is_shown_and_folded(journal: Journal, log: Path) -> None:
+    log.write_bytes(b"".join(section(n, f"claim {n}", n * 1_000_000, HELD_NS) for n in range(1, 60)))
+    async with night(journal) as it:
+        await it.press("k", "k", "k")
+        before = it.view.selected
+        assert before is not None
+        for _ in range(2):
+            await it.press("z")
+            after = it.view.selected
+            assert after is not None
+            assert after.line == before.line
+            assert not it.view.following
+
+
+@pytest.mark.parametrize("key", ["c", "H"], ids=["a-line", "a-section"])
+async def test_unread_lines_are_rows_that_can_be_seen_not_the_ceremony(journal: Journal, log: Path, key: str) -> None:
+    log.write_bytes(notes(10))
+    async with night(journal) as it:
+        await it.press("k")
+        append(log, section(1, "a claim", 20_000_000, HELD_NS) if key == "H" else line("Coffee: one", 20_000_000))
+        await it.eventually(lambda: it.view.unread, "something is unread")
+        assert it.view.unread == 1
