@@ -168,6 +168,16 @@ def test_a_stopped_holder_is_named_and_the_lock_is_had_once_it_goes_on(run: Run,
     assert texts(log) == ["words"]
 
 
+def wait_asked(lock: Path, asking: threading.Thread) -> None:
+    """Until this process stands in the kernel's queue for the lock, or has had it already."""
+
+    def asked() -> bool:
+        rows = [row.split() for row in Path("/proc/locks").read_text().splitlines()]
+        return not asking.is_alive() or any("->" in row and str(os.getpid()) in row for row in rows)
+
+    eventually(asked, f"asked for {lock}")
+
+
 def test_a_waiter_has_its_turn_in_order(journal: Journal, log: Path, lock: Path, tmp_path: Path) -> None:
     """Four Bash loops hold the lock for 20 ms each, back to back. Between asking and getting stand those who
     asked before, and no more than another round of them: never the hundreds that a poller lets past.
@@ -183,9 +193,12 @@ def test_a_waiter_has_its_turn_in_order(journal: Journal, log: Path, lock: Path,
         eventually(lambda: log.exists() and len(lines(log)) > 2 * loops, "the loops turn")
         for i in range(8):
             wait_queued(lock, loops - 2)
+            asking = threading.Thread(target=writer.write, args=(note(f"granted {i}"),))
+            asking.start()
+            wait_asked(lock, asking)  # before that it is the scheduler that lets others pass, and not the queue
             with log.open("ab", buffering=0) as marks:
                 marks.write(b"asked %d\n" % i)
-            writer.write(note(f"granted {i}"))
+            asking.join()
         stop.touch()
     found = log.read_bytes().splitlines()
     for i in range(8):

@@ -174,7 +174,7 @@ async def night(
     clock: Clock = system_clock,
     by: By = BY,
     read_only: bool = False,
-    size: tuple[int, int] = WIDE,
+    size: tuple[int, int] = (110, 24),
     settings: Settings | None = None,
     emoji: bool = True,
     notice: str = "",

@@ -50,20 +50,6 @@ def test_an_action_without_a_key_can_be_called_by_its_word() -> None:
     assert [action.id for action in ACTIONS if not action.keys and not action.words] == []
 
 
-async def test_every_action_with_keys_is_bound_with_its_id_a_description_and_a_tooltip(journal: Journal) -> None:
-    async with night(journal) as it:
-        places = {"log": [it.view], "box": [it.composer.box], "anywhere": [it.journal_screen, it.composer.box]}
-        for action in ACTIONS:
-            for key in filter(None, action.keys.split(",")):
-                for owner in places[action.place]:
-                    bound = [
-                        b for b in owner._bindings.key_to_bindings.get(key, []) if "leave" in b.id or b.id == action.id
-                    ]  # type: ignore[operator]
-                    assert bound, f"{key} ({action.id}) is not bound on {owner}"
-                    assert bound[0].description, f"{key} ({action.id}) has no description"
-                    assert bound[0].tooltip, f"{key} ({action.id}) has no tooltip"
-
-
 def keys_of(bindings: object) -> set[str]:
     return set(bindings.key_to_bindings)  # type: ignore[attr-defined]
 
@@ -81,17 +67,22 @@ async def test_keys_of_tmux_flow_control_and_vim_are_never_bound(journal: Journa
         assert sorted(found) == []
 
 
-@pytest.mark.parametrize("key", ["ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q", "ctrl+z", "ctrl+k", "ctrl+l"])
-async def test_such_a_key_does_nothing_in_the_log_and_in_the_box(journal: Journal, log: Path, key: str) -> None:
+async def test_such_a_key_does_nothing_in_the_log_nor_in_the_box(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        await it.press(key)
+        await it.press(*sorted(NEVER))
         assert it.app.is_running
         assert it.in_the_log
         await it.type("ione two")
         await it.press("left", "left")
-        at = it.composer.box.cursor_location
-        await it.press(key)
-        assert (it.composer.text, it.composer.box.cursor_location) == ("one two", at)
+        before = (it.composer.text, it.composer.box.cursor_location)
+        changed = []
+        for key in sorted(NEVER - {"ctrl+h", "ctrl+j"}):  # which a terminal sends for backspace and for enter
+            await it.press(key)
+            if (it.composer.text, it.composer.box.cursor_location) != before:
+                changed.append(key)
+                it.composer.box.text = "one two"
+                it.composer.box.move_cursor((0, 5))
+        assert changed == []
         assert it.app.is_running
 
 
@@ -177,12 +168,17 @@ async def test_a_verdict_by_command_on_no_hypothesis_says_so(journal: Journal, l
         assert texts(log) == []
 
 
-@pytest.mark.parametrize("word", sorted(BY_WORD))
-async def test_every_word_of_the_command_line_can_be_said_alone(journal: Journal, log: Path, word: str) -> None:
+async def test_every_word_of_the_command_line_can_be_said_alone(journal: Journal, log: Path) -> None:
     async with night(journal, size=(80, 24)) as it:
-        await it.command(word)
-        assert not [notice for notice in it.notices if "there is no :" in notice]
-        assert it.app._exception is None
+        for word in sorted(set(BY_WORD) - {"q"}):
+            await it.command(word)
+            await it.eventually(lambda: not it.journal_screen.outbox, f":{word} has been answered")
+            assert not [notice for notice in it.notices if "there is no :" in notice]
+            assert it.app.is_running
+            while not isinstance(it.app.screen, JournalScreen):
+                await it.press("escape")
+            await it.press("escape")
+            assert it.in_the_log, f"esc leads back to the log after :{word}"
 
 
 async def test_the_palette_lists_every_action_of_the_log(journal: Journal) -> None:
@@ -197,9 +193,9 @@ async def test_the_palette_lists_every_action_of_the_log(journal: Journal) -> No
 async def test_the_palette_runs_what_is_chosen(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.press("ctrl+p")
-        await it.type("water")
-        await it.shows("One glass of water")
-        await it.press("down", "enter")
+        await it.type("glass of water")
+        await it.eventually(lambda: "One coffee" not in it.shown and "One glass" in it.shown, "only water is left")
+        await it.press("enter", "enter")
         await it.eventually(lambda: texts(log) == ["Water: glass 1 of the night."], "one glass")
 
 
@@ -258,13 +254,6 @@ async def test_a_remapped_key_takes_the_key_of_another_without_an_error(journal:
     async with night(journal, settings=Settings(keys={"coffee": "i", "no-such-action": "f3", "wrap": ""})) as it:
         await it.press("i")
         await it.eventually(lambda: texts(log) == ["Coffee: cup 1 of the night."], "one cup")
-
-
-async def test_the_help_shows_the_keys_in_force(journal: Journal) -> None:
-    async with night(journal, size=(120, 150), settings=Settings(keys={"coffee": "f2"})) as it:
-        await it.press("question_mark")
-        row = next(row for row in it.shown.splitlines() if BY_ID["coffee"].about in row)
-        assert "f2" in row
 
 
 async def test_the_first_ctrl_c_says_how_to_quit_and_the_second_quits_with_130(journal: Journal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.app import App
 
+from conftest import FakeClock
 from threeam.core.entry import Entry, Stamp
 from threeam.core.journal import Journal, journal_at
 from threeam.core.reader import Line
@@ -19,18 +21,19 @@ from threeam.core.settings import Settings
 from threeam.tui.widgets.row_view import draw
 from threeam.tui.window import Row
 
-THEMES = sorted(App().available_themes)
+THEMES = sorted(App().available_themes)  # Textual's own
 HOSTILE = [
     "[/foo]",
     "[red]",
     "[bold",
     "[@click=app.quit]x[/]",
-    "\x1b[2J\x1b[31m",
-    "\x9b31m",
-    "\u202egnp",
-    "\x00",
+    b"\x1b[2J\x1b[31m".decode("unicode_escape"),
+    "\x9b31m".encode().decode("unicode_escape"),
+    "\u202egnp".encode().decode("unicode_escape"),
+    b"\0".decode("unicode_escape"),
     "$coffee",
 ]
+UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 EVERYTHING = b"".join(line(f"a {text} b", n) for n, text in enumerate(HOSTILE)) + b"".join(
     [
         b"\xff\xfe\x00\n\n",
@@ -61,8 +64,6 @@ async def test_toxic_paused_and_live_are_words_at_every_useful_size(
     journal: Journal, log: Path, size: tuple[int, int]
 ) -> None:
     log.write_bytes(notes(100) + line("Coffee: cup 5", 200_000_000, user="alice", cups=5, tags=(("MG", "95"),)))
-    from conftest import FakeClock
-
     async with night(journal, size=size, clock=FakeClock(Stamp(NIGHT.ns + 300_000_000))) as it:
         await it.eventually(lambda: "5 TOXIC" in it.header, "the header says TOXIC")
         assert "LIVE" in it.header
@@ -71,13 +72,23 @@ async def test_toxic_paused_and_live_are_words_at_every_useful_size(
         assert "5 TOXIC" in it.header
 
 
-@pytest.mark.parametrize("theme", THEMES)
-async def test_it_starts_in_every_theme(journal: Journal, log: Path, theme: str) -> None:
+@pytest.mark.parametrize("theme", ["3am", "ansi-dark", "ansi-light", "nord", "textual-light"])
+async def test_it_starts_in_a_theme(journal: Journal, log: Path, theme: str) -> None:
     log.write_bytes(EVERYTHING)
     async with night(journal, size=(100, 30), settings=Settings(theme=theme)) as it:
         assert it.app.theme == theme
-        assert "hypotheses" in it.shown.lower()
-        await it.press("i", "escape", "C", "escape")
+        assert "HYPOTHESES" in it.shown
+
+
+async def test_every_theme_of_textual_can_be_taken_and_draws_all_of_it(journal: Journal, log: Path) -> None:
+    log.write_bytes(EVERYTHING)
+    async with night(journal, size=(100, 30)) as it:
+        for theme in THEMES:
+            it.journal_screen.action_theme(theme)
+            await it.settled()
+            assert it.app.theme == theme
+            assert "HYPOTHESES" in it.shown
+            await it.press("C", "escape")
         assert it.app._exception is None
 
 
@@ -87,31 +98,44 @@ async def test_a_theme_that_is_not_there_is_said_and_ours_is_taken(journal: Jour
         assert it.app.theme == "3am"
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 async def test_hostile_text_is_shown_as_it_is_and_never_obeyed(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     append(log, line("Hypothesis: " + text, tags=(("H1", "open"),)))
-    append(log, text.encode("utf-8", "surrogateescape") + b" foreign\n")
+    append(log, text.encode() + b" foreign\n")
     safe = entries(log)[0].body
     async with night(journal) as it:
         assert f"Hypothesis: {safe}" in it.shown
         await it.paste(text)
         await it.press("enter")
         await it.eventually(lambda: len(entries(log)) == 2, "it is written")
+        await it.eventually(lambda: it.composer.text == "", "the box is empty again")
         with full_disk(monkeypatch, log):
-            await it.press("escape")
-            await it.command(f"note {text}")  # its notice has the text in its title
-            await it.says("full")
-            await it.press("i")
-            await it.paste(text)
+            await it.press("escape", "colon")
+            await it.type("note x")
+            await it.paste(text)  # the notice has the text in its title
             await it.press("enter")
+            await it.says("full")
         await it.press("escape", "h", "escape", "k", "w", "F")
-        assert "\x1b" not in it.shown
+        assert not UNSAFE.search(it.shown)
         assert it.app.is_running
 
 
-@pytest.mark.parametrize("name", ["[/foo].log", "[red].log", "a\x1b[2J.log", "ünï.log", "x" * 200 + ".log"])
+@pytest.mark.parametrize("text", ["\x1b[2J\x1b]0;title\x07", "\x9b31m", "\u202egnp"], ids=ascii)
+async def test_hostile_text_in_the_box_is_not_sent_to_the_terminal(journal: Journal, log: Path, text: str) -> None:
+    async with night(journal) as it:
+        await it.press("i")
+        await it.paste(f"before {text} after")
+        await it.shows("before")
+        assert not UNSAFE.search(it.shown), "the draft is drawn with its controls"
+        await it.press("enter")
+        await it.shows("note: before")
+        await it.press("up")
+        assert not UNSAFE.search(it.shown), "the history is drawn with its controls"
+
+
+@pytest.mark.parametrize("name", ["[red]x[bold.log", "a\x1b[2J.log", "x" * 200 + ".log"], ids=ascii)
 async def test_a_hostile_name_of_the_log_is_shown_and_never_obeyed(tmp_path: Path, name: str) -> None:
     async with night(journal_at(str(tmp_path / name))) as it:
         await it.type("inote\n")
@@ -134,7 +158,7 @@ TEXTS = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("☕❤�
 @given(
     text=TEXTS,
     user=st.sampled_from(["bob", "漢字漢字漢字", "a" * 30, "☕"]),
-    width=st.integers(2, 130),
+    width=st.integers(20, 130),
     wrap=st.booleans(),
     selected=st.booleans(),
     emoji=st.booleans(),

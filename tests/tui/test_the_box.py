@@ -145,27 +145,6 @@ async def test_a_refused_text_stays_in_the_box_and_the_reason_is_said(
         await it.eventually(lambda: it.composer.text == "", "the box is empty")
 
 
-@pytest.mark.parametrize("word", ["note", "hyp"])
-async def test_a_refused_text_of_the_command_line_stays_in_the_box(
-    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch, word: str
-) -> None:
-    async with night(journal) as it:
-        with full_disk(monkeypatch, log):
-            await it.command(f"{word} [/foo] an hour of thought")
-            await it.says("full")
-        assert "an hour of thought" in it.composer.text, "the text of a refused write stays in the box"
-
-
-async def test_a_text_of_the_command_line_stays_in_the_box_while_it_waits(journal: Journal, log: Path) -> None:
-    async with night(journal) as it:
-        with held(journal.lock):
-            await it.command("note an hour of thought")
-            await it.eventually(lambda: it.journal_screen.outbox, "it is on its way")
-            await it.pilot.pause(0.2)
-            assert "an hour of thought" in it.composer.text, "the text of a write that waits stays in the box"
-        await it.eventually(lambda: texts(log) == ["an hour of thought"], "it is written")
-
-
 async def test_an_unsure_text_leaves_the_box_says_so_and_is_not_sent_again(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,17 +157,6 @@ async def test_an_unsure_text_leaves_the_box_says_so_and_is_not_sent_again(
         await it.press("enter")
         await it.says("nothing to write")
         assert texts(log) == ["my words"]
-
-
-async def test_an_unsure_row_is_marked(journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with night(journal, sync=True) as it:
-        with failing_sync(monkeypatch):
-            await it.type("imy words\n")
-            await it.says("unsure")
-        await it.shows("note: my words")
-        it.app.clear_notifications()
-        await it.settled()
-        assert any("my words" in row and "unsure" in row for row in it.rows), "the row of an unsure write has a mark"
 
 
 async def test_a_paste_of_several_lines_is_one_block(journal: Journal, log: Path) -> None:

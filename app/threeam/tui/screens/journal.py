@@ -28,7 +28,7 @@ from threeam.tui.outbox import Outbox, Ticket
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.widgets.board import Board, Hypotheses
-from threeam.tui.widgets.composer import Composer
+from threeam.tui.widgets.composer import Composer, cleaned
 from threeam.tui.widgets.entry_bar import EntryBar
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
@@ -41,7 +41,7 @@ class JournalScreen(Screen[None]):
     """The log, the panel, the box; the state that it shows is the last one that came from the file."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape", "leave", "leave", show=False, id="leave"),
+        Binding("escape", "leave", "leave", show=False, tooltip=BY_ID["leave"].about, id="leave"),
     ]
 
     def __init__(self, desk: Desk, window: Window) -> None:
@@ -94,12 +94,12 @@ class JournalScreen(Screen[None]):
 
     def _restore(self, composer: Composer, kept: Kept) -> None:
         """Puts back what a screen that was killed has left, unless it had written it by then."""
-        first = visible(lines_of(kept.text)[0])
-        for row in self.log_view.window.rows:
-            if row.entry is not None and row.entry.tag("BY") == kept.by and first in (row.entry.text, row.entry.body):
-                composer.box.remember([kept.text])
-                self._say(f"what was left in the box stands in the log already, as @{row.entry.stamp}")
-                return
+        theirs = [row.entry for row in self.log_view.window.rows if row.entry and row.entry.tag("BY") == kept.by]
+        written = {text for entry in theirs for text in (entry.text, entry.body)}
+        if all(visible(line) in written for line in lines_of(kept.text)):
+            composer.box.remember([kept.text])
+            self._say("what was left in the box stands in the log already: up brings it back")
+            return
         composer.become(kept.kind)
         composer.box.replace_all(kept.text)
         self._say(f"a draft was left here: {_short(kept.text)}", title="i goes to the draft")
@@ -176,6 +176,7 @@ class JournalScreen(Screen[None]):
             if clear:
                 self.composer.box.remember([self.composer.text])
                 self.keep.remember(self.composer.text)
+                self.keep.save(Kept("note", "", str(self.desk.by)))
             self.composer.settle(clear=clear)
         if self._leaving and not len(self.outbox):
             self.leave(0)
@@ -191,7 +192,7 @@ class JournalScreen(Screen[None]):
     # The box.
 
     def on_composer_changed(self, message: Composer.Changed) -> None:
-        if self.keep is not None:
+        if self.keep is not None and message.kind != "command":
             self.keep.save(Kept(message.kind, message.text, str(self.desk.by)))
             if self.keep.problem:
                 self._say(self.keep.problem, severity="warning")
@@ -214,7 +215,7 @@ class JournalScreen(Screen[None]):
         self.composer.become(kind)
         self.set_focus(self.composer.box)
         if text is not None and not self.composer.waiting:
-            self.composer.box.insert(text)
+            self.composer.box.insert(cleaned(text))
 
     async def _command(self, text: str) -> None:
         assert self.composer is not None

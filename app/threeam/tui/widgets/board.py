@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -26,6 +29,12 @@ _CURVE_H = 8
 
 class Hypotheses(OptionList):
     """The list, the open ones first; the picked one has a mark."""
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("j", "cursor_down", "down", show=False),
+        Binding("k", "cursor_up", "up", show=False),
+        Binding("h", "screen.leave", "back to the log"),
+    ]
 
     class Picked(Message):
         """A hypothesis was picked."""

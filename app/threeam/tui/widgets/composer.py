@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -13,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from threeam.actions import ACTIONS
+from threeam.core.entry import visible
 
 PLACEHOLDERS = {
     "note": "what did you see?",
@@ -21,7 +23,27 @@ PLACEHOLDERS = {
 }
 
 
-class Box(TextArea):
+# tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: whoever lives in tmux has them elsewhere.
+_TAKEN = frozenset(f"ctrl+{key}" for key in ("a", "b", "space", "s", "q", "h", "j", "k", "l", "backslash", "z"))
+
+
+def _untaken() -> list[Binding]:
+    """The editing keys of a text area, without those."""
+    kept = []
+    for one in TextArea.BINDINGS:
+        if isinstance(one, Binding):
+            keys = [key for key in one.key.split(",") if key not in _TAKEN]
+            if keys:
+                kept.append(replace(one, key=",".join(keys)))
+    return kept
+
+
+def cleaned(text: str) -> str:
+    """``text`` as it may stand in the box: its lines, with every control made visible."""
+    return "\n".join(map(visible, text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))
+
+
+class Box(TextArea, inherit_bindings=False):
     """The text itself. Enter sends, also when it comes in one read with the text; alt+enter breaks the line."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -33,6 +55,7 @@ class Box(TextArea):
             for a in ACTIONS
             if a.place == "box"
         ),
+        *_untaken(),
     ]
 
     class Sent(Message):
@@ -77,6 +100,12 @@ class Box(TextArea):
         else:
             await super()._on_key(event)
 
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        if not self.read_only:
+            self.insert(cleaned(event.text))
+
     def _walk(self, step: int) -> None:
         if self._at == len(self._history):
             self._unsent = self.text
@@ -106,6 +135,7 @@ class Composer(Horizontal):
     def __init__(self) -> None:
         super().__init__()
         self.kind = "note"
+        self._aside = ("note", "")
         self._label = Static(classes="composer--kind")
         self.box = Box()
         self._status = Static(classes="composer--status")
@@ -133,6 +163,13 @@ class Composer(Horizontal):
         """Makes it a box for ``kind``; a text that is there stays."""
         if self.waiting:
             return
+        if kind == "command" and self.kind != "command":  # the draft is not a command: it is put aside
+            self._aside = (self.kind, self.box.text)
+            self.box.replace_all("")
+        elif self.kind == "command" and kind != "command":
+            aside, text = self._aside
+            kind = aside if kind == "note" else kind
+            self.box.replace_all(text)
         self.kind = kind
         self._label.update(Content(f" {kind} ▏"))
         self._label.set_class(kind == "hypothesis", "-hypothesis")
