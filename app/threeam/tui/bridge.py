@@ -56,11 +56,12 @@ class Bridge:
         self._taken = threading.Event()
         self._stopped = threading.Event()
         self._follower = Follower(journal, start)
+        self._thread = threading.Thread(target=self._follow, name="follow", daemon=True)
         self._held: tuple[Holder | None, int] = (None, 0)
 
     def start(self) -> None:
         """Begins to follow and to write."""
-        threading.Thread(target=self._follow, name="follow", daemon=True).start()
+        self._thread.start()
         if self._writer is not None:
             threading.Thread(target=self._write, args=(self._writer,), name="write", daemon=True).start()
 
@@ -77,6 +78,12 @@ class Bridge:
         self._stopped.set()
         self._taken.set()
         self._follower.wake()
+        if self._thread.ident is not None:
+            self._thread.join(1.0)
+        if (
+            not self._thread.is_alive()
+        ):  # only then: a wake-up must not reach a descriptor that means another file by now
+            self._follower.close()
 
     def _write(self, writer: Writer) -> None:
         while True:
@@ -109,8 +116,6 @@ class Bridge:
             self._follow_from(state)
         except (JournalError, OSError) as error:
             self._post(FollowFailed(str(error)))
-        finally:
-            self._follower.close()
 
     def _follow_from(self, state: State) -> None:
         follower = self._follower

@@ -105,7 +105,7 @@ class Keep:
                 pass
             return
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        new = self._draft + ".new"
+        new = f"{self._draft}.{threading.get_ident()}.new"
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with open(fd, "w", encoding="utf-8") as file:
             json.dump(list(kept), file)
