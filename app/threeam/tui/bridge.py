@@ -80,9 +80,7 @@ class Bridge:
         self._follower.wake()
         if self._thread.ident is not None:
             self._thread.join(1.0)
-        if (
-            not self._thread.is_alive()
-        ):  # only then: a wake-up must not reach a descriptor that means another file by now
+        if not self._thread.is_alive():  # else a wake-up could reach another file's descriptor
             self._follower.close()
 
     def _write(self, writer: Writer) -> None:
