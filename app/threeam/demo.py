@@ -102,18 +102,18 @@ STORY = (
 
 # What the tour suggests, and before which beat of the story; each key once.
 HINTS = {
-    1: "Welcome. This is a throwaway journal: press anything. c counts a coffee",
-    3: "i writes a note: type it, Enter sends it, esc comes back here",
-    5: "H writes down what you believe. It gets its number under the lock",
-    7: "k goes up and pauses the tail; F follows again",
-    9: "the row before last was a Bash script, under the same lock. z shows the lock's own lines",
-    11: "h goes to the hypotheses; 1 to 9 pick one, x refutes it, v confirms it",
-    13: "C shows tonight's cups, and takes the last one back",
-    15: "w wraps long lines",
-    18: "more than 4 cups are toxic: the header says so, and so does the log",
-    21: ": is the command line, with the words of the shell; ctrl+p finds everything",
-    24: "? lists all the keys",
-    27: "q quits. 3am log TEXT writes to your own journal from any shell",
+    1: "a throwaway journal: press anything\nc  counts a coffee",
+    3: "i  writes a note\nEnter sends it, esc comes back here",
+    5: "H  writes what you believe\nits number is given under the lock",
+    7: "k  goes up and pauses the tail\nF  follows again",
+    9: "a Bash script wrote above, under the lock\nz  shows the lines of the lock itself",
+    11: "h  goes to the hypotheses, 1 to 9 pick one\nx  refutes it, v confirms it",
+    13: "C  shows tonight's cups\nand takes the last one back",
+    15: "w  wraps long lines",
+    18: "more than 4 cups are toxic\nthe header says so, and the log does too",
+    21: ":  is the command line\nctrl+p finds everything",
+    24: "?  lists all the keys",
+    27: "q  quits\n3am log TEXT writes from any shell",
 }
 
 
@@ -163,7 +163,7 @@ def tell_live(journal: Journal, fold: Fold, stopped: threading.Event) -> None:
             _run_script(journal, *beat.said)
         if stopped.wait(PACE):
             return
-    writers[TOUR].write(note("that was the night. Look around; q quits, and this journal is gone"))
+    writers[TOUR].write(note("that was the night; look around\nq  quits, and this journal is gone"))
 
 
 def _writers(journal: Journal, fold: Fold, clock: Clock, *, sync: bool) -> dict[By, Writer]:

@@ -108,6 +108,8 @@ class Night:
         assert driver is not None
         for key in keys:
             name, char = _NAMES.get(key, key), key if len(key) == 1 else None
+            if name[:4] == "alt+" and len(name) == 5:  # a terminal sends the letter with it
+                char = name[-1]
             event = events.Key(name, "\r" if name == "enter" else char)
             event.set_sender(self.app)
             driver.send_message(event)

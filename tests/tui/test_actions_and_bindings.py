@@ -131,18 +131,24 @@ async def test_an_unknown_word_is_said_and_its_text_stays(journal: Journal, log:
         assert texts(log) == []
 
 
-@pytest.mark.parametrize(
-    ("typed", "written"),
-    [("note x [red]", "x [red]"), ("hyp x", "Hypothesis: x"), ("refute H1 not so", "Conclusion: not so"),
-     ("park 1 later", "Conclusion: later"), ("coffee", "Coffee: cup 1 of the night."),
-     ("water", "Water: glass 1 of the night.")],
-)  # fmt: skip
-async def test_a_command_writes_what_the_shell_would(journal: Journal, log: Path, typed: str, written: str) -> None:
+async def test_a_command_writes_what_the_shell_would(journal: Journal, log: Path) -> None:
     append(log, line("Hypothesis: a claim", tags=(("H1", "open"),)))
+    said = {
+        "note x [red]": "x [red]",
+        "hyp x": "Hypothesis: x",
+        "refute H1 not so": "Conclusion: not so",
+        "park 2 later": "Conclusion: later",
+        "coffee": "Coffee: cup 1 of the night.",
+        "water": "Water: glass 1 of the night.",
+    }
     async with night(journal) as it:
-        await it.command(typed)
-        await it.eventually(lambda: texts(log)[1:] == [written], f"{written!r} is written")
-        assert it.in_the_log
+        for n, (typed, written) in enumerate(said.items()):
+            await it.command(typed)
+            await it.eventually(
+                lambda n=n, written=written: texts(log)[1 + n :] == [written], f"{written!r} is written"
+            )
+            await it.eventually(lambda: not it.journal_screen.outbox, "the screen has been told")
+            assert it.in_the_log
 
 
 async def test_the_theme_can_be_changed_by_name_and_an_unknown_one_lists_them(journal: Journal) -> None:

@@ -29,10 +29,11 @@ async def test_the_key_the_text_and_enter_in_one_read_are_one_note(journal: Jour
         await it.eventually(lambda: texts(log) == ["word after word"], "it is written whole, once")
 
 
-async def test_two_notes_in_one_read_are_two_notes(journal: Journal, log: Path) -> None:
+async def test_after_a_note_the_box_is_there_for_the_next(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.type("ifirst\n")
         await it.eventually(lambda: texts(log) == ["first"], "the first is written")
+        await it.eventually(lambda: not it.composer.waiting, "the box is free")
         await it.type("second\n")
         await it.eventually(lambda: texts(log) == ["first", "second"], "the box is still there for the second")
 
@@ -191,10 +192,10 @@ async def test_a_paste_into_a_box_that_has_a_draft_is_added_to_it(journal: Journ
         assert it.composer.text == "before pasted"
 
 
-async def test_alt_enter_breaks_the_line(journal: Journal, log: Path) -> None:
+async def test_ctrl_o_breaks_the_line(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.type("ione")
-        await it.press("alt+enter")
+        await it.press("ctrl+o")
         await it.type("two\n")
         await it.eventually(lambda: texts(log) == ["one", "| two"], "two lines, one block")
 

@@ -14,7 +14,7 @@ from threeam.rooms import FOLD
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 HOUR = 3600 * NS
 BY = ("BY", "alice@db1:4121%3")
-ALICE = Author("alice", BY[1], 8 * HOUR)
+ALICE = Author("alice", 8 * HOUR)
 NOW = Stamp(NIGHT.ns + 60 * NS)
 
 

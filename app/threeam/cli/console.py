@@ -38,6 +38,7 @@ class Echo:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
+        self._untold: Untold | None = None
 
     def __call__(self, data: bytes) -> None:
         """Repeats ``data``."""
@@ -46,11 +47,21 @@ class Echo:
                 put(data)
             except BrokenPipeError:
                 self._quiet = True
+            except Untold as untold:
+                self._quiet, self._untold = True, untold
+
+    def close(self) -> None:
+        """Raises the `Untold` that came up, if any: by now everything is in the log."""
+        if self._untold is not None:
+            raise Untold(f"everything is written, but {self._untold}")
 
 
 def talk(text: str) -> None:
     """One line of talk, made safe, so that a path or a message cannot drive the terminal."""
-    os.write(2, f"3am: {visible(text)}\n".encode("utf-8", "backslashreplace"))
+    try:
+        os.write(2, f"3am: {visible(text)}\n".encode("utf-8", "backslashreplace"))
+    except OSError:  # stderr is closed or full: there is nobody left to tell, and the exit code still says it
+        pass
 
 
 def out_json(value: Mapping[str, Any]) -> None:

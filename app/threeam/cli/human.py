@@ -32,6 +32,8 @@ def run(command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     if command == "coffee" and not 1 <= args.cups <= _MOST:
         parser.error(f"{args.cups} cups: write a number from 1 to {_MOST}; --undo takes one back")
+    if command == "coffee" and args.undo and args.cups != 1:
+        parser.error("--undo takes one cup back at a time")
     return submit(lambda: context(args), lambda at: _draft(command, args, at.settings), "", quiet=args.quiet)
 
 

@@ -6,6 +6,7 @@ import os
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from select import select
 
 from threeam.cli.console import Echo
 from threeam.cli.context import context
@@ -54,17 +55,19 @@ def _stream(args: Namespace) -> int:
     writer = context(args).writer()
     echo = Echo(quiet=args.quiet)
     stdin = _Stdin()
-    texts = stdin.read()
+    texts: list[str] = []  # read, and not written
     try:
-        while texts is not None:
-            echo(writer.write_stream(texts))
+        while texts := stdin.read():
+            raw, texts = writer.write_stream(texts), []
+            echo(raw)
             time.sleep(_SPACING)
-            texts = stdin.read()
     except Unsure:
+        hand_back(stdin.rest())
         raise
-    except JournalError:
-        hand_back([*(texts or []), *stdin.rest()])
+    except (JournalError, KeyboardInterrupt):
+        hand_back([*texts, *stdin.rest()])
         raise
+    echo.close()
     return Exit.DONE
 
 
@@ -74,11 +77,14 @@ class _Stdin:
     def __init__(self) -> None:
         self._held: bytes | None = b""
 
-    def read(self) -> list[str] | None:
-        """The lines that are there, at least one, or None at the end."""
+    def read(self) -> list[str]:
+        """The lines that are there, at least one, or none at the end."""
         while self._held is not None:
             try:
                 data = os.read(0, _READ)
+            except BlockingIOError:  # whoever started us has made it so
+                select([0], [], [])
+                continue
             except OSError as error:
                 raise Refused(f"stdin cannot be read: {error.strerror}") from None
             *whole, held = (self._held + data).split(b"\n")
@@ -87,7 +93,7 @@ class _Stdin:
                 whole.append(held)
             if whole:
                 return [decode(line.removesuffix(b"\r")) for line in whole]
-        return None
+        return []
 
     def rest(self) -> list[str]:
         """A line that has been read only in part."""

@@ -81,11 +81,15 @@ def _run(command: Callable[[], int]) -> int:
     except FileNotFoundError as error:
         if error.filename is None:  # os.getcwd
             talk("the folder that this was called from is gone: cd to another")
-            return Exit.IO
-        raise
+        else:
+            talk(f"{error.filename}: {error.strerror}")
+        return Exit.IO
     except BrokenPipeError:  # `3am tail | head`: they have seen enough
         _silence_stdout()
         return Exit.DONE
+    except OSError as error:
+        talk(f"{error.filename or 'the system'}: {error.strerror}")
+        return Exit.IO
     except SystemExit as end:  # argparse has said its sentence
         return end.code if isinstance(end.code, int) else Exit.DONE
 

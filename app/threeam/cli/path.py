@@ -21,7 +21,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     at = context(args)
     why = at.setup.why
     if args.settings:
-        rows = [(f"{name} = {value}", why[name]) for name, value in at.settings._asdict().items()]
+        rows = [(f"log = {at.journal.log}", why["log"])]
+        rows += [(f"{name} = {value}", why[name]) for name, value in at.settings._asdict().items()]
     else:
         files = (("log", at.journal.log), ("lock", at.journal.lock), ("settings", at.setup.config))
         rows = [(f"{name:<9} {path}", why[name]) for name, path in files]

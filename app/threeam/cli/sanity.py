@@ -33,8 +33,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     message = args.message or VOID  # ${2:-…} in the script: empty counts as absent
     echo = Echo(quiet=False)
+    writer = None
     try:
-        with context(args).writer().hold(whole=False) as hold:
+        writer = context(args).writer()
+        with writer.hold(whole=False) as hold:
             echo(hold.append_plain(ACQUIRED, args.cups))
             time.sleep(args.delay)
             echo(hold.append_plain(f"Hypothesis: {message}", args.cups))
@@ -43,9 +45,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
             echo(hold.append_plain(RELEASING, args.cups))
     except Unsure:
         raise
-    except JournalError:
+    except (JournalError, KeyboardInterrupt) as error:
         hand_back([message])
+        if isinstance(error, KeyboardInterrupt) and writer is not None and writer.landed is not None:
+            raise Unsure(writer.landed, "the rest was interrupted") from None
         raise
+    echo.close()
     return Exit.DONE
 
 

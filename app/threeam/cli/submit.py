@@ -9,7 +9,6 @@ from threeam.cli.context import Context
 from threeam.cli.exits import Exit
 from threeam.core.draft import Draft
 from threeam.core.journal import JournalError
-from threeam.core.settings import BadSetting
 from threeam.core.writer import Unsure
 
 
@@ -21,8 +20,6 @@ def submit(context: Callable[[], Context], draft_in: Callable[[Context], Draft],
     try:
         at = context()
         writer = at.writer()
-    except BadSetting:  # usage: the command line is still there to be mended
-        raise
     except JournalError:
         hand_back([text])
         raise
@@ -41,6 +38,7 @@ def submit(context: Callable[[], Context], draft_in: Callable[[Context], Draft],
     except KeyboardInterrupt:
         if writer.landed is not None:  # 130 would say that nothing was written
             raise Unsure(writer.landed, "the program was interrupted before it could say so") from None
+        hand_back([text])
         raise
     return Exit.DONE
 

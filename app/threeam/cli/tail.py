@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from select import poll
 
 from threeam.cli.console import line_json, put, talk
 from threeam.cli.context import Context, context
@@ -74,9 +75,12 @@ def _tail(at: Context, wanted: Wanted, count: int | None, shown: Callable[[Line]
     if not follow:
         return Exit.DONE
     follower = Follower(at.journal, start)
+    reader_gone = poll()  # `tail -f | head -1`: on a quiet log no write would tell
+    reader_gone.register(1, 0)  # POLLERR and POLLHUP are always told
     while True:
         _print(filter(wanted, follower.read()), shown)
-        follower.wait(LOOK_ANYWAY)
+        if not follower.wait(LOOK_ANYWAY) and reader_gone.poll(0):
+            return Exit.DONE
 
 
 def _times_joined(argv: Sequence[str]) -> list[str]:

@@ -20,10 +20,9 @@ class Declined(Exception):
 
 
 class Author(NamedTuple):
-    """Whoever writes: the user, the value of their ``BY`` tag, and how long a night's gap is (ns)."""
+    """Whoever writes: the user, and how long a night's gap is (ns)."""
 
     user: str
-    tag: str
     gap_ns: int
 
     def cups(self, state: State, stamp: Stamp) -> int:
@@ -44,13 +43,12 @@ class Draft(NamedTuple):
 
     ``lines``: (state, author, stamp) to the lines; pure; may raise `Declined`. ``solemn``: written
     with the ceremony of the lock around it by default. ``whole``: needs the whole state, and not
-    just the author's cups, which are found much faster. ``typed``: by a person, not by a pipe.
+    just the author's cups, which are found much faster.
     """
 
     lines: Callable[[State, Author, Stamp], Sequence[Said]]
     solemn: bool = False
     whole: bool = True
-    typed: bool = True
 
 
 def note(text: str) -> Draft:

@@ -1,4 +1,4 @@
-"""The sanity lock: flock(2) through filelock, then the kernel's queue with a deadline.
+"""The sanity lock: flock(2), first tried through filelock, then waited for in the kernel's queue.
 
 Polling would starve beside kernel-blocked ``flock`` processes (12 s were measured), so a waiter
 that does not get the lock at once blocks in the kernel, on a daemon thread that can be abandoned.
@@ -41,7 +41,6 @@ class LockTimeout(JournalError):
         held = f"it is held by {holder}" if holder else "nobody is seen to hold it now; try again"
         look = f"; look at it with: ps -fp {holder.pid}" if holder and holder.pid else ""
         super().__init__(f"no lock on {path} within {waited:g} s: {held}{look}")
-        self.holder = holder
 
 
 class LockUnusable(JournalError):
@@ -100,6 +99,8 @@ class SanityLock:
         """
         began = time.monotonic()
         while True:
+            if abandoned is not None and abandoned.is_set():  # taken back while something else was being written
+                raise Abandoned
             fd = _open(self.path, self.like)
             try:
                 if not lock_descriptor(fd, blocking=False):

@@ -91,7 +91,7 @@ class Writer:
         `Abandoned`, or the draft's own `Declined`. `Unsure`: it was written, and may not last.
         """
         with self.hold(whole=draft.whole, atomic=True, abandoned=abandoned, on_wait=on_wait) as hold:
-            author = Author(self.writing.user, self.writing.by, self.writing.night_gap_ns)
+            author = Author(self.writing.user, self.writing.night_gap_ns)
             said = draft.lines(hold.state, author, hold.granted)
             ceremony = self.writing.ceremony
             return hold.append(said, solemn=ceremony == "always" or (draft.solemn and ceremony == "hypotheses"))

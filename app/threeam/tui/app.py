@@ -6,6 +6,7 @@ import gc
 import locale
 import os
 import signal
+import threading
 import time
 from pathlib import Path, PurePath
 from typing import ClassVar
@@ -14,8 +15,9 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding
 
+from threeam.actions import BY_ID
 from threeam.core.clock import Clock
-from threeam.core.entry import By
+from threeam.core.entry import By, visible
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
 from threeam.core.writer import Writer, Writing
@@ -27,6 +29,7 @@ from threeam.tui.themes import NIGHT, STAND_INS
 from threeam.tui.window import Window
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
+_LATE = 3.0  # s after a signal: by then the program has left by itself, or never will
 _INTERRUPTED = 130
 
 
@@ -79,7 +82,18 @@ class JournalApp(App[None], inherit_bindings=False):
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):  # else they would leave the terminal as it is
-            loop.add_signal_handler(number, self._leave, 128 + number)
+            loop.add_signal_handler(number, self._signalled, 128 + number)
+        if unknown := [name for name in self.desk.settings.keys if name not in BY_ID]:
+            sentence = f"no action is called {', '.join(unknown)}; the ids are {', '.join(BY_ID)}"
+            self.notify(visible(sentence), title="keys in the settings", severity="warning", markup=False)
+
+    def _signalled(self, code: int) -> None:
+        # Where the terminal is gone, Textual's output thread has died of EIO, and its shutdown waits for ever for
+        # room in that thread's queue. The draft is settled long before this.
+        late = threading.Timer(_LATE, os._exit, (code,))
+        late.daemon = True
+        late.start()
+        self._leave(code)
 
     async def on_event(self, event: events.Event) -> None:
         """Takes a paste to the input box before the next key is looked at, since that may be its Enter."""
@@ -90,7 +104,7 @@ class JournalApp(App[None], inherit_bindings=False):
             and isinstance(screen, JournalScreen)
             and screen.log_view.has_focus
         ):
-            screen.paste(event.text)
+            screen.action_write("note", event.text)  # a paste is a note, and never keys
             return
         await super().on_event(event)
 

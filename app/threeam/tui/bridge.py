@@ -57,6 +57,10 @@ class Bridge:
         self._stopped = threading.Event()
         self._follower = Follower(journal, start)
         self._thread = threading.Thread(target=self._follow, name="follow", daemon=True)
+        self._state: State = fold.empty
+        self._segment = start.segment if start is not None else None
+        self._restarts = 0
+        self._told: Line | None = None
         self._held: tuple[Holder | None, int] = (None, 0)
 
     def start(self) -> None:
@@ -91,55 +95,70 @@ class Bridge:
                 self._post(WriteWaits(ticket, held_by, seconds))
 
             try:
-                block = writer.write(ticket.draft, abandoned=ticket.abandoned, on_wait=on_wait)
+                writer.write(ticket.draft, abandoned=ticket.abandoned, on_wait=on_wait)
+                answer: Message = BlockWritten(ticket)
             except Abandoned:
-                answer: Message = WriteRefused(ticket, "")
+                answer = WriteRefused(ticket, "")
             except Unsure as unsure:
-                ticket.landed = True
-                answer = WriteUnsure(ticket, str(unsure))
-            except (JournalError, Declined, OSError) as refused:
+                answer = WriteUnsure(ticket, str(unsure), unsure.stamp)
+            except (JournalError, Declined) as refused:
                 answer = WriteRefused(ticket, str(refused))
-            else:
-                ticket.landed = True
-                answer = BlockWritten(ticket, block)
+            except Exception as error:  # a ticket without an answer would hold the box for ever
+                sentence = f"{type(error).__name__}: {error}"
+                if writer.landed is not None:
+                    answer = WriteUnsure(ticket, sentence, writer.landed)
+                else:
+                    answer = WriteRefused(ticket, sentence)
+            ticket.landed = not isinstance(answer, WriteRefused)
             ticket.answered.set()
             self._post(answer)
 
     def _follow(self) -> None:
+        failed = False
         try:
-            state = self._fold.empty
             if self._start is not None:
-                state = self._fold.of(self._start.segment, self._start.offset)
-            self._hand_over([], state, None, False)
-            self._follow_from(state)
-        except (JournalError, OSError) as error:
+                self._state = self._fold.of(self._start.segment, self._start.offset)
+        except OSError as error:
             self._post(FollowFailed(str(error)))
-
-    def _follow_from(self, state: State) -> None:
-        follower = self._follower
-        segment = self._start.segment if self._start is not None else None
-        restarts, told = 0, None
+        self._hand_over([], None, False)
         while not self._stopped.is_set():
-            lines = follower.read()
-            if lines:
-                restarted, restarts = follower.restarts != restarts, follower.restarts
-                if restarted or lines[0].segment != segment:  # another file: its lines are the truth now
-                    segment, state = lines[-1].segment, self._fold.empty
-                state = self._fold(state, self._worth_folding(lines))
-                told = None
-                self._look_at_lock()
-                self._hand_over(lines, state, None, restarted)
-            elif not follower.wait(_QUIET):
-                self._look_at_lock()
-                if follower.unfinished != told:
-                    told = follower.unfinished
-                    self._hand_over([], state, told, False)
+            try:
+                self._follow_once()
+            except (JournalError, OSError) as error:  # a folder in its place, a file made unreadable: it may pass
+                if not failed:
+                    self._post(FollowFailed(str(error)))
+                failed = True
+                self._stopped.wait(_QUIET)
+            else:
+                if failed:
+                    self._post(FollowFailed(""))
+                failed = False
 
-    def _hand_over(self, lines: list[Line], state: State, unfinished: Line | None, restarted: bool) -> None:
+    def _follow_once(self) -> None:
+        follower = self._follower
+        lines = follower.read()
+        if lines:
+            restarted, self._restarts = follower.restarts != self._restarts, follower.restarts
+            segment = lines[-1].segment
+            if restarted or segment != self._segment:  # another file: its lines are the truth now
+                self._segment, self._state = segment, self._fold.empty
+            self._state = self._fold(self._state, self._worth_folding([one for one in lines if one.segment == segment]))
+            self._told = None
+            self._look_at_lock()
+            self._hand_over(lines, None, restarted)
+        elif not follower.wait(_QUIET):
+            self._look_at_lock()
+            if follower.unfinished != self._told:
+                self._told = follower.unfinished
+                self._hand_over([], self._told, False)
+
+    def _hand_over(self, lines: list[Line], unfinished: Line | None, restarted: bool) -> None:
         """Posts, and waits for the screen to be done and for the frame to be over."""
         began = time.monotonic()
         self._taken.clear()
-        self._post(LinesArrived(lines, state, unfinished, restarted))
+        if self._stopped.is_set():  # `stop` sets both; after the clear nobody would set the other again
+            return
+        self._post(LinesArrived(lines, self._state, unfinished, restarted))
         self._taken.wait()
         self._stopped.wait(max(0.0, _FRAME - (time.monotonic() - began)))
 

@@ -18,7 +18,7 @@ from threeam.core.journal import Journal
 from threeam.core.settings import state_folder
 
 _HISTORY = 500  # texts kept
-_DRAFT_NAME = re.compile(r"draft-(\d+)-(\d+)\.json")
+_DRAFT_NAME = re.compile(r"draft-(\d+)-(\d+)\.json(?:\.\d+\.new)?")
 
 
 class Kept(NamedTuple):
@@ -41,19 +41,24 @@ class Keep:
 
     def restore(self) -> Kept | None:
         """The newest draft that a screen which is no more has left, taken over."""
-        found = None
-        for name in sorted(self._left_behind(), key=self._changed):
+        newest = None
+        for name in sorted(self._left_behind(), key=self._changed, reverse=True):
             path = os.path.join(self._folder, name)
             try:
+                if name.endswith(".new"):  # it was killed while it wrote this; the draft before it stands
+                    os.unlink(path)
+                    continue
                 with open(path, encoding="utf-8") as file:
                     kind, text, by = map(str, json.load(file))
-                os.unlink(path)
-            except (OSError, ValueError):  # another screen was faster, or it was cut off while being written
+                if newest is None:
+                    os.replace(path, self._draft)  # at no moment is it nowhere
+                    newest = Kept(kind, text, by)
+                else:
+                    self._append_history(text)  # an older draft is one key (up) away
+                    os.unlink(path)
+            except (OSError, ValueError):  # another screen was faster, or it cannot be read
                 continue
-            if found is not None and found.text.strip():
-                self.remember(found.text)  # an older draft is one key (up) away
-            found = Kept(kind, text, by)
-        return found
+        return newest
 
     def history(self) -> list[str]:
         """The texts that were sent, the oldest first."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from threeam.core.entry import Stamp
 from threeam.core.fold import State
 from threeam.core.lock import Holder
 from threeam.core.reader import Line
-from threeam.core.writer import Block
 from threeam.tui.outbox import Ticket
 
 
@@ -49,7 +49,6 @@ class BlockWritten(Message):
     """A write is in the log, whole and synced."""
 
     ticket: Ticket
-    block: Block
 
 
 @dataclass
@@ -66,10 +65,11 @@ class WriteUnsure(Message):
 
     ticket: Ticket
     sentence: str
+    stamp: Stamp
 
 
 @dataclass
 class FollowFailed(Message):
-    """The log cannot be read any more."""
+    """The log cannot be read; or it can again, and ``sentence`` is empty."""
 
     sentence: str

@@ -15,7 +15,8 @@ class Ticket:
 
     ``what`` names it in a notice; ``from_box``: its text stands in the input box until it is answered.
     Setting ``abandoned`` takes it back for as long as it waits for the lock. ``answered`` is set by
-    the writer's thread, and ``landed`` before it, if the text is in the log (or may be).
+    the writer's thread, and ``landed`` before it, if the text is in the log (or may be). ``told``: its
+    person knows that it waits.
     """
 
     draft: Draft
@@ -24,6 +25,7 @@ class Ticket:
     abandoned: threading.Event = field(default_factory=threading.Event)
     answered: threading.Event = field(default_factory=threading.Event)
     landed: bool = False
+    told: bool = False
 
 
 class Outbox:

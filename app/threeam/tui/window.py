@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry
-from threeam.core.journal import Anchor, Journal, Position, Segment
+from threeam.core.journal import Anchor, Journal, Position, Segment, Unusable
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
 
 KEPT = 3000  # rows in memory
@@ -26,6 +26,7 @@ class Row(NamedTuple):
     line: Line
     entry: Entry | None
     held_ns: int | None = None
+    begin: int | None = None  # where to read from to have this row and its section whole; None: inside one
 
     @property
     def place(self) -> Position:
@@ -38,6 +39,7 @@ class _Section(NamedTuple):
 
     acquired: Entry
     first: int
+    begin: int
 
 
 class Window:
@@ -66,10 +68,8 @@ class Window:
 
     def to_end(self) -> None:
         """The last rows of the journal."""
-        segment = self._journal.live()
+        segment = self._live()
         if segment is None:
-            self.rows, self._start, self._end, self._section = [], None, None, None
-            self.at_start = self.at_end = True
             return
         end = end_of_lines(segment, segment.size())
         self._begin_at(segment, end)
@@ -77,7 +77,7 @@ class Window:
 
     def to_start(self) -> None:
         """The first rows of the file that the rows are in now."""
-        segment = self._start.segment if self._start is not None else self._journal.live()
+        segment = self._start.segment if self._start is not None else self._live()
         if segment is None:
             return
         self._begin_at(segment, 0)
@@ -89,9 +89,13 @@ class Window:
         if self._start is None or self.at_start:
             return 0
         segment, offset = self._start
-        lines = list(islice(lines_back(segment, offset), STEP))
-        # a section that is cut by the edge would lose its hold time: take it whole
-        lines += list(islice(lines_back(segment, lines[-1].offset), _rest_of_section(lines))) if lines else []
+        earlier = lines_back(segment, offset)
+        lines = list(islice(earlier, STEP))
+        if _cuts_a_section(lines):  # it would lose its hold time: take it whole
+            for line in islice(earlier, _LONGEST_SECTION):
+                lines.append(line)
+                if line.raw.endswith(_CEREMONY_BYTES[0]):
+                    break
         lines.reverse()
         self.at_start = not lines or lines[0].offset == 0
         if not lines:
@@ -113,8 +117,11 @@ class Window:
         segment, offset = self._end
         lines = [line for line in islice(lines_forward(segment, offset), STEP) if line.finished]
         if not lines:
-            live = self._journal.live()
-            self.at_end = live is None or live == segment
+            live = self._live()
+            if live is not None and live != segment:  # rotated since: what follows stands in the new file
+                self._end, self._section = Position(live, 0), None
+                return self.forward()
+            self.at_end = True
             return 0
         self._end = Position(segment, lines[-1].end)
         return self._take(lines)
@@ -133,26 +140,38 @@ class Window:
             self.at_end = False
             return sum(1 for line in lines if self._shows(line))
         self._end = Position(lines[-1].segment, lines[-1].end)
-        if self._start is None:
+        if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
+            self.rows = [row._replace(begin=None) for row in self.rows]
+            self._section, self.at_start = None, True
+        if restarted or self._start is None:
             self._start = Position(lines[0].segment, lines[0].offset)
         return self._take(lines)
 
     def forget_before(self, index: int) -> int:
         """Drops rows far before ``index``; gives how many."""
         excess = min(len(self.rows) - KEPT, index - KEPT // 2)
+        while excess > 0 and self.rows[excess].begin is None:
+            excess -= 1
         if excess < STEP:
             return 0
+        segment, begin = self.rows[excess].line.segment, self.rows[excess].begin
+        assert begin is not None
         del self.rows[:excess]
         if self._section is not None:
             self._section = self._section._replace(first=self._section.first - excess)
-        self._start, self.at_start = self.rows[0].place, False
+        self._start, self.at_start = Position(segment, begin), False
         return excess
 
     def forget_after(self, index: int) -> None:
         """Drops rows far after ``index``."""
-        if len(self.rows) - KEPT >= STEP and index < KEPT // 2:
-            self._end, self._section, self.at_end = self.rows[KEPT].place, None, False
-            del self.rows[KEPT:]
+        keep = KEPT
+        while keep < len(self.rows) and self.rows[keep].begin is None:
+            keep += 1
+        if len(self.rows) - keep >= STEP and index < KEPT // 2:
+            segment, begin = self.rows[keep].line.segment, self.rows[keep].begin
+            assert begin is not None
+            self._end, self._section, self.at_end = Position(segment, begin), None, False
+            del self.rows[keep:]
 
     def show_raw(self, raw: bool) -> None:
         """Folds or unfolds the sections of the rows that are here."""
@@ -165,6 +184,14 @@ class Window:
         lines = lines_forward(self._start.segment, self._start.offset, self._end.offset)
         self.rows = []
         self._section = self._fold([line for line in lines if line.finished], self.rows, None)
+
+    def _live(self) -> Segment | None:
+        """The live log; the file that the rows are in while the name means nothing that can be read."""
+        try:
+            live = self._journal.live()
+        except Unusable:
+            live = None
+        return self._end.segment if live is None and self._end is not None else live
 
     def _begin_at(self, segment: Segment, offset: int) -> None:
         self.rows, self._section = [], None
@@ -180,26 +207,32 @@ class Window:
         """Adds the rows of ``lines`` to ``rows``; gives the section that is still open after them."""
         for line in lines:
             entry = line.entry
+            begin: int | None = line.offset
+            if section is not None:
+                begin = section.begin if section.first == len(rows) else None
             if self.raw or entry is None or entry.text not in CEREMONY:
-                rows.append(Row(line, entry))
-            elif entry.text == ACQUIRED:
-                section = _Section(entry, len(rows))
+                rows.append(Row(line, entry, None, begin))
+            if entry is None or entry.text not in CEREMONY:
+                continue
+            if entry.text == ACQUIRED:
+                section = _Section(entry, len(rows), line.offset)
             elif section is not None:
-                if section.acquired.tag("BY") == entry.tag("BY") and 0 <= section.first < len(rows):
+                if not self.raw and section.acquired.tag("BY") == entry.tag("BY") and 0 <= section.first < len(rows):
                     held = entry.stamp.ns - section.acquired.stamp.ns
                     rows[section.first] = rows[section.first]._replace(held_ns=held)
                 section = None
         return section
 
     def _shows(self, line: Line) -> bool:
-        return self.raw or not line.raw.endswith(_CEREMONY_BYTES)
+        entry = line.entry if line.raw.endswith(_CEREMONY_BYTES) else None
+        return self.raw or entry is None or entry.text not in CEREMONY
 
 
-def _rest_of_section(lines: Sequence[Line]) -> int:
-    """How many lines more to read backwards, if the first of ``lines`` (the last first) may cut a section."""
-    for line in reversed(lines[-_LONGEST_SECTION:]):
-        if line.raw.endswith(RELEASING.encode()):
-            return _LONGEST_SECTION
-        if line.raw.endswith(ACQUIRED.encode()):
-            return 0
-    return 0
+def _cuts_a_section(lines: Sequence[Line]) -> bool:
+    """Whether the earliest of ``lines`` (the last first) is inside a section."""
+    for line in reversed(lines):
+        if line.raw.endswith(_CEREMONY_BYTES[1]):
+            return True
+        if line.raw.endswith(_CEREMONY_BYTES[0]):
+            return False
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -24,10 +25,11 @@ class HelpScreen(ModalScreen[None]):
         Binding("k", "scroll(-1)", "up", show=False),
     ]
 
-    def __init__(self, *, read_only: bool, emoji: bool) -> None:
+    def __init__(self, *, read_only: bool, emoji: bool, keys: Mapping[str, str]) -> None:
         super().__init__()
         self._read_only = read_only
         self._emoji = emoji
+        self._keys = keys
 
     def compose(self) -> ComposeResult:
         """The page."""
@@ -46,9 +48,9 @@ class HelpScreen(ModalScreen[None]):
             for action in ACTIONS:
                 if action.group != group or (action.id.startswith("pick-") and action.id != "pick-1"):
                     continue
-                keys, about = shown_keys(action.keys), action.about
+                keys, about = shown_keys(self._keys.get(action.id, action.keys)), action.about
                 if action.id == "pick-1":
-                    keys, about = "1 … 9", "Pick a hypothesis by its number"
+                    keys, about = "1 to 9", "Pick a hypothesis by its number"
                 if not keys:
                     keys = f":{action.words}"
                 dim = self._read_only and action.writes

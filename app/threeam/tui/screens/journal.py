@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from threeam.actions import BY_ID, Action
+from threeam.actions import ACTIONS, BY_ID, Action
 from threeam.core.draft import Draft
 from threeam.core.entry import lines_of, visible
 from threeam.core.fold import State
@@ -28,13 +28,15 @@ from threeam.tui.outbox import Outbox, Ticket
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.widgets.board import Board, Hypotheses
-from threeam.tui.widgets.composer import Composer, cleaned
+from threeam.tui.widgets.composer import DRAFTS, Composer
 from threeam.tui.widgets.entry_bar import EntryBar
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.window import Window
 
-_MINUTE = 30.0  # s between two looks at the clock: milligrams and ages change slowly
+_WRITING = {action.method.partition("(")[0] for action in ACTIONS if action.writes}
+_LOOK_AT_CLOCK = 30.0  # s between two looks: milligrams and ages change slowly
+_MOMENT = 0.05  # s: a shorter wait for the lock is nobody's business
 
 
 class JournalScreen(Screen[None]):
@@ -57,8 +59,8 @@ class JournalScreen(Screen[None]):
         )
         self.log_view = LogView(window, emoji=desk.emoji, read_only=read_only)
         self.board = Board(emoji=desk.emoji)
-        self.entry_bar = EntryBar()
-        self.composer = None if read_only else Composer()
+        self.entry_bar = EntryBar(emoji=desk.emoji)
+        self.composer = None if read_only else Composer(emoji=desk.emoji)
         self.keep = None if read_only else Keep(desk.journal)
         self.bridge = Bridge(desk.journal, window.anchor, desk.fold, desk.writer, self.post_message)
         self.outbox = Outbox(self.bridge.submit)
@@ -84,12 +86,13 @@ class JournalScreen(Screen[None]):
         self.set_focus(self.log_view)
         self.entry_bar.show(self.log_view.selected)
         if self.composer is not None and self.keep is not None:
+            kept = self.keep.restore()  # older drafts go into the history
             self.composer.box.remember(self.keep.history())
-            if (kept := self.keep.restore()) is not None:
+            if kept is not None:
                 self._restore(self.composer, kept)
         if self.desk.notice:
             self._say(self.desk.notice, severity="warning")
-        self.set_interval(_MINUTE, self._show_state)
+        self.set_interval(_LOOK_AT_CLOCK, self._show_state)
         self.bridge.start()
 
     def _restore(self, composer: Composer, kept: Kept) -> None:
@@ -97,11 +100,15 @@ class JournalScreen(Screen[None]):
         theirs = [row.entry for row in self.log_view.window.rows if row.entry and row.entry.tag("BY") == kept.by]
         written = {text for entry in theirs for text in (entry.text, entry.body)}
         if all(visible(line) in written for line in lines_of(kept.text)):
-            composer.box.remember([kept.text])
+            self._keep_words(kept.text)
+            self._keep_draft()
             self._say("what was left in the box stands in the log already: up brings it back")
             return
-        composer.become(kept.kind)
-        composer.box.replace_all(kept.text)
+        if kept.kind in DRAFTS:
+            composer.become(kept.kind)
+            composer.box.replace_all(kept.text)
+        else:
+            composer.begin_errand(kept.kind, kept.text)
         self._say(f"a draft was left here: {_short(kept.text)}", title="i goes to the draft")
 
     def on_unmount(self) -> None:
@@ -121,7 +128,9 @@ class JournalScreen(Screen[None]):
         self.header.held_since(message.holder, message.since_ns)
 
     def on_follow_failed(self, message: messages.FollowFailed) -> None:
-        self._say(message.sentence, title="the log cannot be read", severity="error", timeout=3600)
+        self.header.stale = bool(message.sentence)
+        if message.sentence:
+            self._say(message.sentence, title="the log cannot be read", severity="error", timeout=10)
 
     def on_log_view_selected(self, message: LogView.Selected) -> None:
         self.entry_bar.show(message.row)
@@ -150,9 +159,12 @@ class JournalScreen(Screen[None]):
     def on_write_waits(self, message: messages.WriteWaits) -> None:
         held = f"held by {message.holder}" if message.holder else "busy"
         sentence = f"waits for the lock, {held}, {message.seconds:.0f} s · esc takes it back"
+        if message.seconds < _MOMENT:
+            return
         if message.ticket.from_box and self.composer is not None:
             self.composer.tell(sentence)
-        elif message.seconds < 0.2:
+        elif not message.ticket.told:
+            message.ticket.told = True
             self._say(sentence, title=message.ticket.what)
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
@@ -167,6 +179,7 @@ class JournalScreen(Screen[None]):
             self._say(f"taken back{kept}", title=f"{message.ticket.what}: not written")
 
     def on_write_unsure(self, message: messages.WriteUnsure) -> None:
+        self.log_view.mark_unsure(message.stamp)
         self._settle(message.ticket, clear=True)
         self._say(message.sentence, title=message.ticket.what, severity="error", timeout=60)
 
@@ -176,26 +189,40 @@ class JournalScreen(Screen[None]):
             if clear:
                 self.composer.box.remember([self.composer.text])
                 self.keep.remember(self.composer.text)
-                self.keep.save(Kept("note", "", str(self.desk.by)))
             self.composer.settle(clear=clear)
+            self._keep_draft()
         if self._leaving and not len(self.outbox):
             self.leave(0)
+
+    def _free_box(self) -> None:
+        """Nothing was sent: the box is the person's again, as it stands."""
+        if self.composer is not None:
+            self.composer.settle(clear=False)
 
     def _submit(self, draft: Draft, what: str, *, from_box: bool = False) -> None:
         if not self.writes:
             self._read_only()
         elif not self.outbox.submit(Ticket(draft, what, from_box)):
-            self._say(f"{what}: one is on its way already, and waits for the lock")
+            self._say(f"{what}: one is on its way already")
         elif from_box and self.composer is not None:
             self.composer.wait()
 
     # The box.
 
-    def on_composer_changed(self, message: Composer.Changed) -> None:
-        if self.keep is not None and message.kind != "command":
-            self.keep.save(Kept(message.kind, message.text, str(self.desk.by)))
+    def on_composer_changed(self) -> None:
+        self._keep_draft()
+
+    def _keep_draft(self) -> None:
+        if self.keep is not None and self.composer is not None:
+            self.keep.save(Kept(*self.composer.draft, str(self.desk.by)))
             if self.keep.problem:
                 self._say(self.keep.problem, severity="warning")
+
+    def _keep_words(self, words: str) -> None:
+        """Words that had to leave the box unsent are one key (up) away."""
+        if words.strip() and self.composer is not None and self.keep is not None:
+            self.composer.box.remember([words])
+            self.keep.remember(words)
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         kind, text = message.kind, message.text
@@ -204,28 +231,31 @@ class JournalScreen(Screen[None]):
             return
         if not text.strip():
             self._say("nothing to write yet: type it first")
+            self._free_box()
             return
         self._submit(draft_of(kind, text, self.desk.settings), kind, from_box=True)
 
-    def compose_with(self, kind: str, text: str | None = None) -> None:
+    def action_write(self, kind: str, text: str | None = None) -> None:
         """Goes to the box, as a box for ``kind``; ``text`` is added to what stands there."""
         if self.composer is None:
             self._read_only()
             return
-        self.composer.become(kind)
+        self._keep_words(self.composer.become(kind))
         self.set_focus(self.composer.box)
-        if text is not None and not self.composer.waiting:
-            self.composer.box.insert(cleaned(text))
+        if text is not None:
+            self.composer.box.paste(text)
 
     async def _command(self, text: str) -> None:
         assert self.composer is not None
         if not text.strip():
+            self._free_box()
             self.action_leave()
             return
         try:
             action, argument = parse_command(text)
         except UnknownCommand as unknown:
             self._say(str(unknown), severity="warning")
+            self._free_box()
             return
         self.composer.box.remember([text])
         self.composer.settle(clear=True)
@@ -243,39 +273,18 @@ class JournalScreen(Screen[None]):
                 return
             kind = f"{action.id} {known.name}"
         if action.id in ("note", "hypothesis", *VERBS) and (text.strip() or kind != action.id):
-            if text.strip():
-                self._submit(draft_of(kind, text.strip(), self.desk.settings), f"{kind}: {_short(text)}")
+            if text.strip() and self.composer is not None:
+                self._keep_words(self.composer.begin_errand(kind, text.strip()))
+                self._submit(draft_of(kind, text.strip(), self.desk.settings), kind, from_box=True)
             else:
-                self.compose_with(kind)
+                self.action_write(kind)
         elif action.id == "theme":
             self.action_theme(argument)
         else:
             owner = self.log_view if action.owner == "log" else self
             await owner.run_action(action.method)
 
-    def paste(self, text: str) -> None:
-        """A paste while the log is focused is a note, never keys."""
-        self.compose_with("note", text)
-
     # What the keys do; each is an action of the table.
-
-    def action_note(self) -> None:
-        self.compose_with("note")
-
-    def action_hypothesis(self) -> None:
-        self.compose_with("hypothesis")
-
-    def action_command(self) -> None:
-        self.compose_with("command")
-
-    def action_kind_note(self) -> None:
-        self.compose_with("note")
-
-    def action_kind_hypothesis(self) -> None:
-        self.compose_with("hypothesis")
-
-    def action_box_coffee(self) -> None:
-        self.action_coffee()
 
     def action_coffee(self) -> None:
         settings = self.desk.settings
@@ -309,18 +318,6 @@ class JournalScreen(Screen[None]):
         if self.state.hypotheses:
             self.set_focus(self.board.hypotheses)
 
-    def action_confirm(self) -> None:
-        self._judge("confirm")
-
-    def action_refute(self) -> None:
-        self._judge("refute")
-
-    def action_park(self) -> None:
-        self._judge("park")
-
-    def action_reopen(self) -> None:
-        self._judge("reopen")
-
     def action_theme(self, name: str = "") -> None:
         if not name:
             self.app.search_themes()
@@ -330,13 +327,19 @@ class JournalScreen(Screen[None]):
             self._say(f"there is no theme {name}; there are {', '.join(sorted(self.app.available_themes))}")
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.desk.emoji))
+        keys = self.desk.settings.keys
+        self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.desk.emoji, keys=keys))
 
     def action_leave(self) -> None:
         if self.outbox.take_back():
             return
-        if self.composer is not None and self.composer.kind == "command":
-            self.composer.become("note")
+        composer = self.composer
+        if (
+            composer is not None
+            and composer.kind not in DRAFTS
+            and (composer.kind == "command" or not composer.text.strip())
+        ):
+            self._keep_words(composer.become("note"))
         self.board.remove_class("-open")
         self.set_focus(self.log_view)
 
@@ -351,8 +354,9 @@ class JournalScreen(Screen[None]):
         """Ends the program: what still waits is taken back, and stays as the draft."""
         landed = self.outbox.close(0.3)
         if self.keep is not None:
-            if any(ticket.from_box for ticket in landed):
-                self.keep.save(Kept("note", "", str(self.desk.by)))
+            if any(ticket.from_box for ticket in landed) and self.composer is not None:
+                self.composer.settle(clear=True)
+                self._keep_draft()
             self.keep.settle(1.0)
         self.app.exit(return_code=code)
 
@@ -368,21 +372,20 @@ class JournalScreen(Screen[None]):
         self.action_pick(message.name)
         self.set_focus(self.log_view)
 
-    def _judge(self, verb: str) -> None:
+    def action_judge(self, verb: str) -> None:
         known = self.state.named(self.picked) if self.picked else None
         if known is None:
             self._say("pick a hypothesis first: 1 to 9, or h")
         else:
-            self.compose_with(f"{verb} {known.name}")
+            self.action_write(f"{verb} {known.name}")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        known = BY_ID.get(action.replace("_", "-"))
-        return None if known is not None and known.writes and not self.writes else True
+        return None if not self.writes and action in _WRITING else True
 
     def on_key(self, event: events.Key) -> None:
-        if not self.writes and any(
-            event.key in a.keys.split(",") for a in BY_ID.values() if a.writes and a.place == "log"
-        ):
+        moved = self.desk.settings.keys
+        writing = (action for action in ACTIONS if action.writes and action.place == "log")
+        if not self.writes and any(event.key in moved.get(one.id, one.keys).split(",") for one in writing):
             self._read_only()
 
     def _read_only(self) -> None:

@@ -46,6 +46,7 @@ class Hypotheses(OptionList):
     def __init__(self, *, emoji: bool) -> None:
         super().__init__(markup=False)
         self._emoji = emoji
+        self._between = " · " if emoji else " | "
         self._shown: tuple[object, ...] = ()
 
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
@@ -83,7 +84,7 @@ class Hypotheses(OptionList):
                 "bold $hypothesis" if live else "$foreground-muted",
             ),
             (visible(one.state), "$hypothesis" if live else "$foreground-muted"),
-            (f" · {who + ' · ' if who else ''}{age}", "$foreground-muted"),
+            (self._between + (who + self._between if who else "") + age, "$foreground-muted"),
         )
         style = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}.get(one.state, "$foreground")
         claim = visible(one.claim) or "(its first line is not in this log)"

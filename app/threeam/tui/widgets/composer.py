@@ -13,15 +13,15 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
-from threeam.actions import ACTIONS
+from threeam.actions import ACTIONS, BY_ID
 from threeam.core.entry import visible
 
+DRAFTS = ("note", "hypothesis")  # the kinds that a draft can be, and be changed between
 PLACEHOLDERS = {
     "note": "what did you see?",
     "hypothesis": "what do you believe right now?",
     "command": "note, hyp, coffee, water, sleep, refute H7 why, theme NAME, q",
 }
-
 
 # tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: whoever lives in tmux has them elsewhere.
 _TAKEN = frozenset(f"ctrl+{key}" for key in ("a", "b", "space", "s", "q", "h", "j", "k", "l", "backslash", "z"))
@@ -44,12 +44,17 @@ def cleaned(text: str) -> str:
 
 
 class Box(TextArea, inherit_bindings=False):
-    """The text itself. Enter sends, also when it comes in one read with the text; alt+enter breaks the line."""
+    """The text itself. Enter sends what stands there at that moment, also when it comes in one read with it.
+
+    From then on until `release` the text is held. What is typed meanwhile is not lost: it is kept, and
+    typed in as soon as the box is free.
+    """
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("enter", "send", "send"),
-        Binding("escape", "screen.leave", "back to the log", id="leave-box"),
-        Binding("alt+enter", "break_line", "new line"),
+        Binding("enter", "send", "send", key_display="enter"),
+        Binding("escape", "screen.leave", "back to the log", tooltip=BY_ID["leave"].about, id="leave-box"),
+        # Not alt+enter: without the kitty protocol a terminal sends that as enter.
+        Binding("ctrl+o", "break_line", "new line"),
         *(
             Binding(a.keys, f"screen.{a.method}", a.label, show=False, tooltip=a.about, id=a.id)
             for a in ACTIONS
@@ -59,52 +64,103 @@ class Box(TextArea, inherit_bindings=False):
     ]
 
     class Sent(Message):
-        """Enter was pressed. The text is read when this is handled, so nothing typed before is missed."""
+        """Enter was pressed, and the text is held."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
 
     def __init__(self) -> None:
         super().__init__(compact=True, highlight_cursor_line=False, show_line_numbers=False, soft_wrap=True)
         self._history: list[str] = []
         self._at = 0
         self._unsent = ""
+        self._ahead: list[str | None] = []  # typed while the text is held; None: Enter
 
     def remember(self, texts: list[str]) -> None:
         """Adds ``texts`` to what up and down walk through."""
-        self._history += texts
+        self._history += map(cleaned, texts)
         self._at = len(self._history)
 
     def replace_all(self, text: str) -> None:
         """Makes ``text`` the whole text, with the cursor at its end."""
-        self.text = text
+        self.text = cleaned(text)
         self.move_cursor(self.document.end)
 
+    def paste(self, text: str) -> None:
+        """Adds ``text`` where the cursor is, as a paste."""
+        self._type(cleaned(text))
+
+    def hold(self) -> None:
+        """Holds the text as it is."""
+        self.read_only = True
+
+    def release(self) -> None:
+        """Lets the text be changed again, and types in what was typed meanwhile."""
+        self.read_only = False
+        ahead, self._ahead = self._ahead, []
+        if not ahead:
+            return
+        if self.text:  # it was not taken: what comes after it stands below it, and nothing is sent
+            self.move_cursor(self.document.end)
+            self.insert("\n" + "".join("\n" if one is None else one for one in ahead))
+            return
+        while ahead and not self.read_only:
+            one = ahead.pop(0)
+            if one is None:
+                self.action_send()
+            else:
+                self.insert(one)
+        self._ahead = ahead
+
     def action_send(self) -> None:
-        self.post_message(self.Sent())
+        if self.read_only:
+            self._ahead.append(None)
+            return
+        self.hold()
+        self.post_message(self.Sent(self.text))
 
     def action_break_line(self) -> None:
-        if not self.read_only:
-            self.insert("\n")
+        self._type("\n")
+
+    def _type(self, text: str) -> None:
+        if self.read_only:
+            self._ahead.append(text)
+        else:
+            self.insert(text)
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.key == "enter":
+        walk = {"up": -1, "down": 1}.get(event.key, 0)
+        if event.key.startswith("alt+"):  # a terminal sends the letter with it, and that is not typed
+            event.prevent_default()
+        elif event.key == "enter":
             event.stop()
             event.prevent_default()
             self.action_send()
-        elif event.key == "up" and self.cursor_location[0] == 0 and self._at > 0 and not self.read_only:
+        elif event.key == "ctrl+o":  # here: the bindings would come after the next letters
             event.stop()
             event.prevent_default()
-            self._walk(-1)
-        elif event.key == "down" and self.cursor_at_last_line and self._at < len(self._history) and not self.read_only:
+            self.action_break_line()
+        elif self.read_only and event.is_printable and event.character is not None:
             event.stop()
             event.prevent_default()
-            self._walk(1)
+            self._ahead.append(event.character)
+        elif walk and not self.read_only and self._can_walk(walk):
+            event.stop()
+            event.prevent_default()
+            self._walk(walk)
         else:
             await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()
-        if not self.read_only:
-            self.insert(cleaned(event.text))
+        self.paste(event.text)
+
+    def _can_walk(self, step: int) -> bool:
+        if step < 0:
+            return self._at > 0 and self.cursor_location[0] == 0
+        return self._at < len(self._history) and self.cursor_at_last_line
 
     def _walk(self, step: int) -> None:
         if self._at == len(self._history):
@@ -114,10 +170,14 @@ class Box(TextArea, inherit_bindings=False):
 
 
 class Composer(Horizontal):
-    """The box with its kind in front, and behind it whatever holds it up."""
+    """The box with its kind in front, and behind it whatever holds it up.
+
+    A draft (a note or a hypothesis) never mixes with an errand (a command, a verdict): while there is
+    one, the draft is put aside.
+    """
 
     class Submitted(Message):
-        """The person wants this written: a kind and a text."""
+        """The person wants this written: a kind and a text. The box is held until `settle`."""
 
         def __init__(self, kind: str, text: str) -> None:
             super().__init__()
@@ -127,17 +187,13 @@ class Composer(Horizontal):
     class Changed(Message):
         """The draft is another one now."""
 
-        def __init__(self, kind: str, text: str) -> None:
-            super().__init__()
-            self.kind = kind
-            self.text = text
-
-    def __init__(self) -> None:
+    def __init__(self, *, emoji: bool) -> None:
         super().__init__()
         self.kind = "note"
-        self._aside = ("note", "")
-        self._label = Static(classes="composer--kind")
         self.box = Box()
+        self._aside: tuple[str, str] | None = None  # the draft, during an errand
+        self._bar = "▏" if emoji else "|"
+        self._label = Static(classes="composer--kind")
         self._status = Static(classes="composer--status")
 
     def compose(self) -> ComposeResult:
@@ -147,7 +203,7 @@ class Composer(Horizontal):
         yield self._status
 
     def on_mount(self) -> None:
-        self.become(self.kind)
+        self._call_it(self.kind)
 
     @property
     def text(self) -> str:
@@ -155,29 +211,46 @@ class Composer(Horizontal):
         return self.box.text
 
     @property
+    def draft(self) -> tuple[str, str]:
+        """The kind and the text that must not be lost: the errand's, once it has words, else the draft."""
+        if self._aside is not None and (self.kind == "command" or not self.text.strip()):
+            return self._aside
+        return self.kind, self.text
+
+    @property
     def waiting(self) -> bool:
         """Whether the text is on its way into the log."""
         return self.box.read_only
 
-    def become(self, kind: str) -> None:
-        """Makes it a box for ``kind``; a text that is there stays."""
-        if self.waiting:
-            return
-        if kind == "command" and self.kind != "command":  # the draft is not a command: it is put aside
-            self._aside = (self.kind, self.box.text)
-            self.box.replace_all("")
-        elif self.kind == "command" and kind != "command":
-            aside, text = self._aside
-            kind = aside if kind == "note" else kind
-            self.box.replace_all(text)
-        self.kind = kind
-        self._label.update(Content(f" {kind} ▏"))
-        self._label.set_class(kind == "hypothesis", "-hypothesis")
-        self.box.placeholder = PLACEHOLDERS.get(kind, "why? one line")
+    def become(self, kind: str) -> str:
+        """Makes it a box for ``kind``, and gives the words of an errand that had to go for it."""
+        if self.waiting or (self._aside is not None and kind == self.kind):
+            return ""
+        if kind not in DRAFTS:
+            return self.begin_errand(kind, "")
+        if self._aside is not None:
+            left = self._end_errand()
+            if self.text:  # the draft is what it was: only an empty box takes the kind that was asked for
+                return left
+            self._call_it(kind)
+            return left
+        self._call_it(kind)
+        return ""
+
+    def begin_errand(self, kind: str, text: str) -> str:
+        """Puts the draft aside for ``text`` in a box for ``kind``; gives the words of an errand before it."""
+        left = ""
+        if self._aside is None:
+            self._aside = (self.kind, self.text)
+        else:
+            left = self.text
+        self.box.replace_all(text)
+        self._call_it(kind)
+        return left
 
     def wait(self) -> None:
         """The text is with the writer: it stays, and cannot be changed or sent a second time."""
-        self.box.read_only = True
+        self.box.hold()
         self.add_class("-waiting")
 
     def tell(self, sentence: str) -> None:
@@ -187,19 +260,36 @@ class Composer(Horizontal):
 
     def settle(self, *, clear: bool) -> None:
         """The writer has answered: the text goes if it is in the log, and otherwise stays."""
-        self.box.read_only = False
         self.remove_class("-waiting")
         self.tell("")
         if clear:
             self.box.replace_all("")
-            self.become("note")
-        self.post_message(self.Changed(self.kind, self.text))
+            if self._aside is not None:
+                self._end_errand()
+            else:
+                self._call_it("note")
+        self.box.release()
+        self.post_message(self.Changed())
 
     def on_box_sent(self, event: Box.Sent) -> None:
         event.stop()
-        if not self.waiting:
-            self.post_message(self.Submitted(self.kind, self.box.text))
+        self.post_message(self.Submitted(self.kind, event.text))
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
-        self.post_message(self.Changed(self.kind, self.box.text))
+        self.post_message(self.Changed())
+
+    def _end_errand(self) -> str:
+        """Brings the draft back, and gives the words that stood in its place."""
+        assert self._aside is not None
+        left = self.text
+        (kind, text), self._aside = self._aside, None
+        self.box.replace_all(text)
+        self._call_it(kind)
+        return left
+
+    def _call_it(self, kind: str) -> None:
+        self.kind = kind
+        self._label.update(Content(f" {kind} {self._bar}"))
+        self._label.set_class(kind == "hypothesis", "-hypothesis")
+        self.box.placeholder = PLACEHOLDERS.get(kind, "why? one line")

@@ -17,6 +17,10 @@ class EntryBar(Static):
 
     DEFAULT_CSS: ClassVar[str] = "EntryBar { height: 1; }"
 
+    def __init__(self, *, emoji: bool) -> None:
+        super().__init__()
+        self._between = " · " if emoji else " | "
+
     def show(self, row: Row | None) -> None:
         """Shows ``row``, or nothing."""
         if row is None:
@@ -24,7 +28,7 @@ class EntryBar(Static):
             return
         entry = row.entry
         if entry is None:
-            self.update(Content(f" byte {row.line.offset} · not a line of the log, shown as it is"))
+            self.update(Content(f" byte {row.line.offset}{self._between}not a line of the log, shown as it is"))
             return
         stamp = str(entry.stamp)
         parts = [f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", str(entry.by) if entry.by else "script"]
@@ -32,4 +36,4 @@ class EntryBar(Static):
             parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
         if row.held_ns is not None:
             parts.append(f"held {duration(row.held_ns)}")
-        self.update(Content(visible(" · ".join(parts))))
+        self.update(Content(visible(self._between.join(parts))))

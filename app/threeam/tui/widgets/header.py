@@ -24,7 +24,7 @@ class Header(Widget):
     holder: reactive[Holder | None] = reactive[Holder | None](None)
     following: reactive[bool] = reactive(True)
     unread: reactive[int] = reactive(0)
-    waiting: reactive[int] = reactive(0)
+    stale: reactive[bool] = reactive(False)
 
     def __init__(self, name: str, *, toxic_cups: int, read_only: bool, emoji: bool) -> None:
         super().__init__()
@@ -32,6 +32,7 @@ class Header(Widget):
         self._toxic_cups = toxic_cups
         self._read_only = read_only
         self._emoji = emoji
+        self._dot = "·" if emoji else "|"
         self._held_since = time.monotonic_ns()
 
     @property
@@ -61,7 +62,9 @@ class Header(Widget):
         if width < 60:
             return Content.assemble((" 3am ", "$foreground-muted"))
         return Content.assemble(
-            (" 3am ", "bold $foreground"), ("· ", "$foreground-muted"), (self._journal_name, "$foreground-muted")
+            (" 3am ", "bold $foreground"),
+            (f"{self._dot} ", "$foreground-muted"),
+            (self._journal_name, "$foreground-muted"),
         )
 
     def _right(self, dropped: int) -> Content:
@@ -79,7 +82,9 @@ class Header(Widget):
         if self._read_only:
             parts.append(Content.assemble(("read-only", "$hypothesis")))
         parts.append(self._tail(dropped))
-        return Content.assemble(*_between(parts, Content.assemble((" · ", "$foreground-muted"))), " ")
+        return Content.assemble(
+            *_between(parts, Content.assemble((" · " if self._emoji else " | ", "$foreground-muted"))), " "
+        )
 
     def _lock(self, dropped: int) -> list[Content]:
         if self.holder is None:
@@ -90,6 +95,8 @@ class Header(Widget):
         return [Content.assemble((long if dropped < 4 else "LOCK HELD", "bold $warning"))]
 
     def _tail(self, dropped: int) -> Content:
+        if self.stale:  # what is shown may not be what the file has by now
+            return Content.assemble((f"{'×' if self._emoji else 'x'} STALE", "bold $error"))
         if self.following:
             return Content.assemble((f"{'●' if self._emoji else '*'} LIVE", "$hypothesis"))
         unread = f" {self.unread} unread" if self.unread else ""

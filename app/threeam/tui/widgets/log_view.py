@@ -15,8 +15,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from threeam.actions import ACTIONS
+from threeam.core.entry import Stamp
 from threeam.core.reader import Line
-from threeam.tui.widgets.row_view import PEOPLE_STYLES, draw
+from threeam.tui.widgets.row_view import BLOCK_NS, PEOPLE_STYLES, draw
 from threeam.tui.window import Row, Window
 
 _STYLES = (
@@ -80,6 +81,7 @@ class LogView(Widget, can_focus=True):
         self._cursor = len(window.rows) - 1
         self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
         self._unfinished: Line | None = None
+        self._unsure: list[int] = []  # the first stamps (ns) of blocks that may not last
         self._strips: dict[tuple[object, ...], list[Strip]] = {}
         self._layout: list[tuple[int, int]] | None = None
         self._looks: dict[str, Style] = {}
@@ -105,6 +107,12 @@ class LogView(Widget, can_focus=True):
             self.unread += new
         if new and self.following:
             self.post_message(self.Selected(self.selected))
+        self._redraw()
+
+    def mark_unsure(self, stamp: Stamp) -> None:
+        """Marks the rows of a block that may not last."""
+        self._unsure.append(stamp.ns)
+        self._strips.clear()
         self._redraw()
 
     # What the keys do; each is an action of the table.
@@ -290,7 +298,12 @@ class LogView(Widget, can_focus=True):
 
     def _draw(self, row: Row, before: Row | None, *, selected: bool) -> list[Strip]:
         width = max(2, self.size.width - 1)
-        return draw(row, before, width, wrap=self.wrap, emoji=self._emoji, selected=selected, styles=self._look)
+        entry = row.entry
+        unsure = entry is not None and any(0 <= entry.stamp.ns - ns < BLOCK_NS for ns in self._unsure)
+        look = self._look
+        return draw(
+            row, before, width, wrap=self.wrap, emoji=self._emoji, selected=selected, unsure=unsure, styles=look
+        )
 
     def _look(self, name: str) -> Style:
         style = self._looks.get(name)

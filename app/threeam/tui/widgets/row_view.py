@@ -17,7 +17,7 @@ from threeam.tui.signs import sign_of
 from threeam.tui.window import Row
 
 PEOPLE_STYLES = 6  # log--who-0 … log--who-5
-_BLOCK_NS = 1_000  # two lines of one author closer than this are of one block, which is stamped + 1 ns a line
+BLOCK_NS = 1_000  # two lines of one author closer than this are of one block, which is stamped + 1 ns a line
 
 Styles = Callable[[str], Style]
 
@@ -48,14 +48,15 @@ def who_style(user: str) -> str:
 
 
 def draw(
-    row: Row, before: Row | None, width: int, *, wrap: bool, emoji: bool, selected: bool, styles: Styles
+    row: Row, before: Row | None, width: int, *, wrap: bool, emoji: bool, selected: bool, unsure: bool, styles: Styles
 ) -> list[Strip]:
     """The strips of ``row``, each ``width`` cells; one, unless ``wrap``."""
     columns = Columns.at(width)
     base = styles("selected") if selected else styles("row")
     head = [Segment("▌" if emoji and selected else ">" if selected else " ", styles("cursor") if selected else base)]
     head += _head(row.entry, before, columns, base, styles, emoji)
-    text = _text(row, base, styles, emoji)
+    text = [Segment("unsure: ", base + styles("toxic"))] if unsure else []
+    text += _text(row, base, styles, emoji)
     tail: list[Segment] = []
     if columns.held and row.held_ns is not None:
         tail = [Segment(f"  held {duration(row.held_ns)} ", base + styles("dim"))]
@@ -96,7 +97,7 @@ def _time(entry: Entry, before: Row | None, width: int) -> str:
     """The clock time, or for a later line of a block how long after the one before it."""
     if before is not None and before.entry is not None and width >= 12:
         after = entry.stamp.ns - before.entry.stamp.ns
-        if 0 < after < _BLOCK_NS and entry.tag("BY") == before.entry.tag("BY"):
+        if 0 < after < BLOCK_NS and entry.tag("BY") == before.entry.tag("BY"):
             return f"+{duration(after)}"
     return entry.stamp.clock[:width]
 
@@ -107,31 +108,27 @@ def _text(row: Row, base: Style, styles: Styles, emoji: bool) -> list[Segment]:
     segments = [Segment((sign.sign if emoji else sign.plain) + " ", base + styles(sign.style))]
     if entry is None or not line.finished:
         word = "unfinished" if not line.finished else "foreign"
-        return [*segments, Segment(f"{word}: {_plain(line.shown)}", base + styles("foreign"))]
+        return [*segments, Segment(f"{word}: {visible(line.shown)}", base + styles("foreign"))]
     if hypothesis := entry.hypothesis:
         segments.append(Segment(f"H{hypothesis[0]} ", base + styles("hypothesis")))
     others = [f"[{key}: {value}] " for key, value in entry.tags if key not in _KNOWN_TAGS and not key[1:].isdigit()]
     if others:  # tags of a later version, or of another tool: shown as they are
-        segments.append(Segment(_plain("".join(others)), base + styles("dim")))
+        segments.append(Segment(visible("".join(others)), base + styles("dim")))
     kind = entry.kind
     if kind == "note":
         segments.append(Segment("note: ", base + styles("dim")))
-        segments.append(Segment(_plain(entry.text), base + styles("text")))
+        segments.append(Segment(visible(entry.text), base + styles("text")))
     elif kind == "ceremony":
-        segments.append(Segment(_plain(entry.text), base + styles("dim")))
+        segments.append(Segment(visible(entry.text), base + styles("dim")))
     else:
         word = hypothesis[1] if kind == "Conclusion" and hypothesis else kind
-        segments.append(Segment(_plain(f"{word}: "), base + styles(sign.style)))
+        segments.append(Segment(visible(f"{word}: "), base + styles(sign.style)))
         style = sign.style if kind == "WARNING" else "text"
-        segments.append(Segment(_plain(entry.body), base + styles(style)))
+        segments.append(Segment(visible(entry.body), base + styles(style)))
     return segments
 
 
 _KNOWN_TAGS = frozenset({"BY", "VIA", "MG", "WATER", "NIGHT"})
-
-
-def _plain(text: str) -> str:
-    return visible(text)
 
 
 def _fit(text: str, width: int, emoji: bool) -> str:

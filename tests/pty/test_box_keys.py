@@ -1,0 +1,63 @@
+"""The keys of the input box as a real terminal sends them: escape and a letter, not a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from terminals import entries, terminal, texts
+
+
+def test_alt_h_and_alt_n_switch_the_kind_and_type_nothing(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("ithe sweeper")
+        on.shows("note ▏the sweeper")
+        on.send("\x1bh")
+        on.shows("hypothesis ▏the sweeper")
+        on.send("\x1bn")
+        on.shows("note ▏the sweeper")
+        on.send("\r")
+        on.eventually(lambda: texts(log) == ["the sweeper"], "not one letter more was typed")
+
+
+def test_alt_c_takes_a_coffee_and_types_nothing(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("ihalf")
+        on.shows("note ▏half")
+        on.send("\x1bc")
+        on.eventually(lambda: [entry.coffee for entry in entries(log)] == [1], "one cup")
+        on.send(" a thought\r")
+        on.eventually(lambda: texts(log)[1:] == ["half a thought"], "not one letter more was typed")
+
+
+def test_ctrl_o_breaks_the_line(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("ione")
+        on.shows("note ▏one")
+        on.send("\x0f")
+        on.send("two")
+        on.shows("two")
+        assert texts(log) == []
+        on.send("\r")
+        on.eventually(lambda: texts(log) == ["one", "| two"], "two lines, one block")
+
+
+def test_a_bracketed_paste_and_its_enter_in_one_read_are_one_block(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("\x1b[200~Traceback\r  qcG\rKeyError\x1b[201~\r")
+        on.eventually(lambda: texts(log) == ["Traceback", "|   qcG", "| KeyError"], "it is one block")
+
+
+def test_esc_leaves_the_box_and_keeps_the_draft(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("ihalf a thought")
+        on.shows("half a thought")
+        on.send("\x1b")
+        on.shows("c coffee")
+        assert "half a thought" in on.shown
+        on.send("i!\r")
+        on.eventually(lambda: texts(log) == ["half a thought!"], "it goes on where it was")

@@ -1,0 +1,162 @@
+"""Every way out: the exit code, the terminal as it was, and the draft kept."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from terminals import held, kept, terminal, texts
+
+
+def lock_of(log: Path) -> Path:
+    return Path(f"{log}.lock")
+
+
+def test_q_leaves_with_0_and_the_terminal_as_it_was(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("q")
+        on.ends_with(0)
+        on.is_as_it_was()
+
+
+def test_ctrl_c_once_says_how_to_quit_and_twice_quits_with_130(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("\x03")
+        on.shows("ctrl+c again")
+        on.send("\x03")
+        on.ends_with(130)
+        on.is_as_it_was()
+
+
+def test_ctrl_c_twice_in_one_read_quits_from_the_box_too_and_keeps_the_draft(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("ihalf a thought")
+        on.shows("half a thought")
+        on.send("\x03\x03")
+        on.ends_with(130)
+        on.is_as_it_was()
+    assert "half a thought" in kept(log)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)], ids=lambda it: str(it)
+)
+def test_a_signal_leaves_with_its_code_and_the_terminal_as_it_was(log: Path, number: int, code: int) -> None:
+    with terminal() as on:
+        on.opened()
+        on.signal(number)
+        on.ends_with(code)
+        on.is_as_it_was()
+
+
+def test_sigterm_while_the_help_is_open_and_a_draft_is_in_the_box_keeps_the_draft(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("ihalf a thought")
+        on.shows("half a thought")
+        on.send("\x1b")
+        on.shows("c coffee")
+        on.send("?")
+        on.shows("HYPOTHESES")
+        on.signal(signal.SIGTERM)
+        on.ends_with(143)
+        on.is_as_it_was()
+    assert "half a thought" in kept(log)
+    assert texts(log) == []
+
+
+def test_sigterm_while_a_text_waits_for_the_lock_does_not_hang_and_keeps_it(log: Path) -> None:
+    with held(lock_of(log)), terminal() as on:
+        on.opened()
+        on.send("imy words\r")
+        on.shows("waits for the lock")
+        on.signal(signal.SIGTERM)
+        on.ends_with(143, seconds=3)
+        on.is_as_it_was()
+    assert texts(log) == []
+    assert "my words" in kept(log)
+
+
+def test_q_q_while_somebody_holds_the_lock_does_not_hang_and_keeps_the_draft(log: Path) -> None:
+    with held(lock_of(log)), terminal() as on:
+        on.opened()
+        on.send("imy words\r")
+        on.shows("waits for the lock")
+        on.send("\t")
+        on.shows("c coffee")
+        on.send("q")
+        on.shows("q again")
+        on.send("q")
+        on.ends_with(0, seconds=3)
+        on.is_as_it_was()
+    assert texts(log) == []
+    assert "my words" in kept(log)
+    with terminal() as on:
+        on.shows("my words")
+        on.shows("draft")
+        on.send("i\r")
+        on.eventually(lambda: texts(log) == ["my words"], "it can be sent now")
+
+
+@pytest.mark.parametrize("time", range(3))
+def test_a_closed_window_ends_the_program_and_keeps_the_draft(log: Path, time: int) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("ihalf a thought")
+        on.shows("half a thought")
+        on.hang_up()
+        on.eventually(lambda: on.process.poll() is not None, "the program has ended")
+    assert "half a thought" in kept(log)
+
+
+def test_sigkill_while_typing_keeps_the_draft_for_the_next_start(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("Hthe [/foo] sweeper races")
+        on.eventually(lambda: "the [/foo] sweeper races" in kept(log), "the draft is kept")
+        on.signal(signal.SIGKILL)
+        on.ends_with(-signal.SIGKILL)
+    with terminal() as on:
+        on.shows("the [/foo] sweeper races")
+        on.opened()
+        assert texts(log) == []
+        on.send("i")
+        on.shows("note ▏the")
+        on.send("\x1bh")
+        on.shows("hypothesis ▏the")
+        on.send("\r")
+        on.eventually(lambda: texts(log) == ["Hypothesis: the [/foo] sweeper races"], "it can be sent")
+        on.eventually(lambda: "sweeper" in on.shown and "hypothesis ▏" not in on.shown, "the box is empty again")
+        on.send("\x1b")
+        on.shows("c coffee")
+        on.send("q")
+        on.ends_with(0)
+    with terminal() as on:
+        on.shows("note ▏what did you see")  # the box is empty: what was sent does not come back
+
+
+def test_sigkill_while_the_text_waits_for_the_lock_keeps_it_for_the_next_start(log: Path) -> None:
+    with held(lock_of(log)), terminal() as on:
+        on.opened()
+        on.send("imy words\r")
+        on.shows("waits for the lock")
+        on.signal(signal.SIGKILL)
+        on.ends_with(-signal.SIGKILL)
+        with terminal() as again:
+            again.shows("my words")
+    assert texts(log) == []
+
+
+def test_a_draft_with_controls_in_it_does_not_drive_the_terminal(log: Path) -> None:
+    folder = Path(f"{log}.d")
+    folder.mkdir()
+    (folder / "draft-4000001-77.json").write_text('["note", "before \\u001b]0;owned\\u0007 \\u001b[8m after", "x"]')
+    with terminal() as on:
+        on.opened()
+        on.shows("before")
+        assert b"\x1b]0;owned" not in on.raw
+        assert b"\x1b[8m" not in on.raw
