@@ -15,8 +15,8 @@ class Ticket:
 
     ``what`` names it in a notice; ``from_box``: its text stands in the input box until it is answered.
     Setting ``abandoned`` takes it back for as long as it waits for the lock. ``answered`` is set by
-    the writer's thread, and ``landed`` before it, if the text is in the log (or may be). ``told``: its
-    person knows that it waits.
+    the writer's thread, and ``landed`` before it, if the text is in the log (or may be). ``waits``: it was seen
+    to wait for the lock, and its person was told so.
     """
 
     draft: Draft
@@ -25,7 +25,7 @@ class Ticket:
     abandoned: threading.Event = field(default_factory=threading.Event)
     answered: threading.Event = field(default_factory=threading.Event)
     landed: bool = False
-    told: bool = False
+    waits: bool = False
 
 
 class Outbox:
@@ -39,8 +39,8 @@ class Outbox:
         return len(self._tickets)
 
     def submit(self, ticket: Ticket) -> bool:
-        """Sends ``ticket``, unless its like is waiting already: a key hit twice is not two wishes."""
-        if any(one.what == ticket.what for one in self._tickets):
+        """Sends ``ticket``, unless its like waits: a key hit again meanwhile is no second wish."""
+        if any(one.what == ticket.what and one.waits for one in self._tickets):
             return False
         self._tickets.append(ticket)
         self._send(ticket)

@@ -163,9 +163,9 @@ class JournalScreen(Screen[None]):
             return
         if message.ticket.from_box and self.composer is not None:
             self.composer.tell(sentence)
-        elif not message.ticket.told:
-            message.ticket.told = True
+        elif not message.ticket.waits:
             self._say(sentence, title=message.ticket.what)
+        message.ticket.waits = True
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
         self._settle(message.ticket, clear=True)
@@ -203,7 +203,7 @@ class JournalScreen(Screen[None]):
         if not self.writes:
             self._read_only()
         elif not self.outbox.submit(Ticket(draft, what, from_box)):
-            self._say(f"{what}: one is on its way already")
+            self._say(f"{what}: one waits for the lock already")
         elif from_box and self.composer is not None:
             self.composer.wait()
 
