@@ -160,3 +160,33 @@ def test_a_draft_with_controls_in_it_does_not_drive_the_terminal(log: Path) -> N
         on.shows("before")
         assert b"\x1b]0;owned" not in on.raw
         assert b"\x1b[8m" not in on.raw
+
+
+@pytest.mark.parametrize("stop", [signal.SIGSTOP, signal.SIGTSTP], ids=lambda it: str(it))
+def test_stopped_and_continued_it_reads_its_keys_once_and_in_order(log: Path, stop: int) -> None:
+    words = "".join(f"{n:04d} " for n in range(600)).strip()
+    with terminal() as on:
+        on.opened()
+        threads = threads_of(on.process.pid)
+        for _ in range(3):
+            on.signal(stop)
+            on.eventually(lambda: state_of(on.process.pid) == "T", "it has stopped")
+            on.signal(signal.SIGCONT)
+            on.eventually(lambda: state_of(on.process.pid) != "T", "it goes on")
+            on.raw = b""
+            on.eventually(lambda: b"\x1b[?2004h" in on.raw, "it has entered the terminal again")
+        on.eventually(lambda: threads_of(on.process.pid) == threads, "it has as many threads as before")
+        on.send(f"i\x1b[200~{words}\x1b[201~\r")
+        on.eventually(lambda: texts(log), "it is written")
+        assert texts(log) == [words]
+        on.send("\x03\x03")
+        on.ends_with(130)
+        on.is_as_it_was()
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def threads_of(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))

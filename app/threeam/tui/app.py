@@ -83,6 +83,7 @@ class JournalApp(App[None], inherit_bindings=False):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):  # else they would leave the terminal as it is
             loop.add_signal_handler(number, self._signalled, 128 + number)
+        loop.add_signal_handler(signal.SIGCONT, self._continued)
         if unknown := [name for name in self.desk.settings.keys if name not in BY_ID]:
             sentence = f"no action is called {', '.join(unknown)}; the ids are {', '.join(BY_ID)}"
             self.notify(visible(sentence), title="keys in the settings", severity="warning", markup=False)
@@ -94,6 +95,17 @@ class JournalApp(App[None], inherit_bindings=False):
         late.daemon = True
         late.start()
         self._leave(code)
+
+    def _continued(self) -> None:
+        """Enters the terminal anew, once: who cannot see a SIGSTOP coming cannot leave it before.
+
+        Textual's own handler takes every SIGCONT for the end of a SIGTSTP, and would leave two threads that read the
+        same keys. To suspend twice does no harm.
+        """
+        if self._driver is not None and self._driver.can_suspend:
+            self._driver.suspend_application_mode()
+            self._driver.resume_application_mode()
+            self.refresh(layout=True)
 
     async def on_event(self, event: events.Event) -> None:
         """Takes a paste to the input box before the next key is looked at, since that may be its Enter."""
