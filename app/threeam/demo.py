@@ -9,18 +9,17 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from threeam.core.clock import Clock, system_clock
-from threeam.core.draft import TOXIC, Draft, note
-from threeam.core.entry import ACQUIRED, NS, RELEASING, By, Stamp
+from threeam.core.draft import Draft, as_script, note
+from threeam.core.entry import NS, By, Stamp
 from threeam.core.fold import Fold
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
 from threeam.core.writer import Writer, Writing
 from threeam.human.drafts import coffee, water
-from threeam.method.drafts import claim, reopen, verdict
+from threeam.method.drafts import claim, judge
 
 ALICE = By("alice", "db1", 4121, "%3")
 BOB = By("bob", "db1", 2290, "%1")
@@ -74,7 +73,7 @@ STORY = (
     _at(388, BOB, _claim("reads go to the replica, and the replica lags")),
     _script(64, 3, "cron: session-sweep started while session-sweep was running"),
     _at(171, BOB, note("replication lag at 02:30:54 was 0.4 ms. It would have to be 2 s")),
-    _at(9, BOB, verdict("H2", "refuted", "lag was 0.4 ms at the time; a stale read needs 2 s")),
+    _at(9, BOB, judge("refute", "H2", "lag was 0.4 ms at the time; a stale read needs 2 s")),
     _at(260, ALICE, _cup()),
     _at(48, ALICE, note("strace -f -p 30977 on the sweeper: ten minutes, and not one. Of course")),
     _at(130, BOB, _cup()),
@@ -92,11 +91,11 @@ STORY = (
     _at(66, ALICE, _cup()),
     _at(92, ALICE, _claim("the pool hands out a connection with an open transaction")),
     _at(143, BOB, note("docker exec: lsof shows /tmp/sweep.lock held in both. Two locks, one table")),
-    _at(31, ALICE, verdict("H4", "parked", "true or not, it is not this: the pool resets on return (pool.py:61)")),
+    _at(31, ALICE, judge("park", "H4", "true or not, it is not this: the pool resets on return (pool.py:61)")),
     _at(188, BOB, note("lock moved to the shared volume on canary. 1,200 sweeps, none overlap")),
-    _at(27, BOB, verdict("H3", "confirmed", "one lock for both: 1,200 sweeps and no overlap; before it was 1 in 90")),
-    _at(8, ALICE, verdict("H1", "refuted", "the sweeper was innocent alone; it took two of them (H3)")),
-    _at(45, BOB, reopen("H1", "with one sweeper the window is 2 ms wide still. Not tonight")),
+    _at(27, BOB, judge("confirm", "H3", "one lock for both: 1,200 sweeps and no overlap; before it was 1 in 90")),
+    _at(8, ALICE, judge("refute", "H1", "the sweeper was innocent alone; it took two of them (H3)")),
+    _at(45, BOB, judge("reopen", "H1", "with one sweeper the window is 2 ms wide still. Not tonight")),
     _at(60, ALICE, note("left as it is: the window of H1. To be undone: canary runs with SWEEP_LOCK=/shared")),
 )  # fmt: skip
 
@@ -143,7 +142,7 @@ def tell(journal: Journal, fold: Fold, beats: int | None = None) -> StoryClock:
             continue
         cups, message = beat.said
         with writers[TOUR].hold(whole=False) as hold:
-            for text in _script_lines(cups, message):
+            for text in as_script(cups, message):
                 hold.append_plain(text, cups)
                 clock.forward(round(0.31 * NS))
     return clock
@@ -168,14 +167,6 @@ def tell_live(journal: Journal, fold: Fold, stopped: threading.Event) -> None:
 
 def _writers(journal: Journal, fold: Fold, clock: Clock, *, sync: bool) -> dict[By, Writer]:
     return {by: Writer(journal, fold, clock, Writing(by.user, str(by), sync=sync)) for by in (ALICE, BOB, TOUR)}
-
-
-def _script_lines(cups: int, message: str) -> Iterator[str]:
-    yield ACQUIRED
-    yield f"Hypothesis: {message}"
-    if cups > _DEFAULT.toxic_cups:
-        yield TOXIC
-    yield RELEASING
 
 
 _SCRIPT = r"""

@@ -8,7 +8,7 @@ from threeam.core.draft import TOXIC, Author, Declined, Said, note, toxic
 from threeam.core.entry import NS, Entry, Stamp
 from threeam.core.fold import State
 from threeam.human import drafts as human_drafts
-from threeam.method.drafts import claim, reopen, verdict
+from threeam.method.drafts import claim, judge
 from threeam.rooms import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
@@ -104,24 +104,24 @@ def test_sleep_says_what_the_night_came_to_and_starts_anew() -> None:
 
 
 def test_a_verdict_carries_the_new_state_and_the_reason() -> None:
-    said = verdict("h7", "refuted", "the sweeper\nwas off").lines(OPENED, ALICE, NOW)
+    said = judge("refute", "h7", "the sweeper\nwas off").lines(OPENED, ALICE, NOW)
     tag = (("H7", "refuted"),)
     assert said == [Said("Conclusion: the sweeper", tag), Said("| was off", tag)]
 
 
 def test_a_verdict_on_nothing_is_declined() -> None:
     with pytest.raises(Declined, match="no hypothesis H8"):
-        verdict("H8", "refuted", "x").lines(OPENED, ALICE, NOW)
+        judge("refute", "H8", "x").lines(OPENED, ALICE, NOW)
 
 
 def test_a_verdict_that_stands_already_is_declined() -> None:
     with pytest.raises(Declined, match="H7 is open already"):
-        reopen("H7", "again").lines(OPENED, ALICE, NOW)
+        judge("reopen", "H7", "again").lines(OPENED, ALICE, NOW)
 
 
 def test_a_hypothesis_of_the_scripts_gets_a_number_when_it_is_acted_on() -> None:
     state = after((3, (), "Hypothesis: the cron job"))
-    said = verdict(f"@{NIGHT}", "refuted", "cron was off").lines(state, ALICE, NOW)
+    said = judge("refute", f"@{NIGHT}", "cron was off").lines(state, ALICE, NOW)
     assert said == [
         Said(f"Hypothesis: @{NIGHT} the cron job", (("H1", "open"),)),
         Said("Conclusion: cron was off", (("H1", "refuted"),)),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from threeam.core.entry import NS
-from threeam.core.settings import SCRIPT_LOCK, SCRIPT_LOG, BadSetting, Flags, Setup, author, setup
+from threeam.core.identity import author
+from threeam.core.settings import SCRIPT_LOCK, SCRIPT_LOG, BadSetting, Flags, Setup, setup
 
 USER = 1000
 NONE = Flags()

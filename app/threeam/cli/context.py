@@ -10,8 +10,9 @@ from typing import NamedTuple
 from threeam.core.clock import Clock, system_clock
 from threeam.core.entry import By
 from threeam.core.fold import State
+from threeam.core.identity import author
 from threeam.core.journal import Journal
-from threeam.core.settings import Flags, Settings, Setup, author, setup
+from threeam.core.settings import Flags, Settings, Setup, setup
 from threeam.core.writer import Writer, Writing
 from threeam.rooms import FOLD
 

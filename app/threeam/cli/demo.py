@@ -24,6 +24,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "A two-minute tour: a night's story with two people and a Bash script that write live, and each key suggested "
         "once. On a throwaway journal; yours is not touched. Without a terminal it prints the story.",
         "example:\n  3am demo",
+        on_journal=False,
     )
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="3am-demo-") as folder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +15,7 @@ from threeam.core.draft import Declined, Draft
 from threeam.core.entry import visible
 from threeam.core.fold import OPEN, Hypothesis
 from threeam.core.reader import lines_forward
-from threeam.core.settings import Settings
-from threeam.method.drafts import VERDICTS, claim, reopen, verdict
+from threeam.method.drafts import VERBS, claim, judge
 
 _ABOUT = {
     "new": ("Opens a hypothesis under the next number.", "3am hyp new 'the TTL sweeper races the writer'"),
@@ -47,7 +45,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         parser.add_argument("--json", action="store_true", help="one object a line")
         args = parser.parse_args(rest)
         return _list(context(args), args.json)
-    if verb in ("show", *VERDICTS, "reopen"):
+    if verb in ("show", *VERBS):
         parser.add_argument("name", metavar="H7", help="its number, or the @stamp of one that the script wrote")
     if verb == "show":
         args = parser.parse_args(rest)
@@ -58,13 +56,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
     text = " ".join(args.text)
     if not text.strip():
         parser.error("an empty text says nothing")
-    return submit(lambda: context(args), lambda at: _draft(verb, args, text, at.settings), text, quiet=args.quiet)
 
+    def draft(at: Context) -> Draft:
+        return claim(text, at.settings.toxic_cups) if verb == "new" else judge(verb, args.name, text)
 
-def _draft(verb: str, args: Namespace, text: str, settings: Settings) -> Draft:
-    if verb == "new":
-        return claim(text, settings.toxic_cups)
-    return reopen(args.name, text) if verb == "reopen" else verdict(args.name, VERDICTS[verb], text)
+    return submit(lambda: context(args), draft, text, quiet=args.quiet)
 
 
 def _list(at: Context, as_json: bool) -> int:

@@ -7,24 +7,25 @@ import re
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from threeam.cli.exits import Exit
 from threeam.core.entry import visible
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser with the options that every command has, and an example in its help."""
+    """An argparse parser with the options that every command on a journal has, and an example in its help."""
 
-    def __init__(self, prog: str, description: str, example: str, **kwargs: Any) -> None:
+    def __init__(self, prog: str, description: str, example: str, *, on_journal: bool = True) -> None:
         super().__init__(
             prog=prog,
             description=description,
             epilog=example,
             formatter_class=_formatter,
             allow_abbrev=False,
-            **kwargs,
         )
+        if not on_journal:
+            return
         files = self.add_argument_group("which journal")
         files.add_argument("-j", "--journal", metavar="NAME", help="the journal NAME.log in the state folder")
         files.add_argument("--log", metavar="FILE", help="the log file (SANITY_LOG)")
@@ -43,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
 def nearest(word: str, words: Sequence[str]) -> str:
     """``; did you mean X?`` for the nearest of ``words``, or nothing."""
-    near = get_close_matches(word, words, 1, 0.5)
+    near = get_close_matches(word, words, 1)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -10,13 +10,11 @@ from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import hand_back
-from threeam.core.draft import TOXIC
-from threeam.core.entry import ACQUIRED, RELEASING
+from threeam.core.draft import as_script
 from threeam.core.journal import JournalError
 from threeam.core.writer import Unsure
 
 VOID = "Staring into the void. The void is returning a 502 Bad Gateway."
-_SCRIPT_LIMIT = 4  # the script's own, whatever toxic_cups says: it is a drop-in
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -37,12 +35,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
     try:
         writer = context(args).writer()
         with writer.hold(whole=False) as hold:
-            echo(hold.append_plain(ACQUIRED, args.cups))
-            time.sleep(args.delay)
-            echo(hold.append_plain(f"Hypothesis: {message}", args.cups))
-            if args.cups > _SCRIPT_LIMIT:
-                echo(hold.append_plain(TOXIC, args.cups))
-            echo(hold.append_plain(RELEASING, args.cups))
+            for n, text in enumerate(as_script(args.cups, message)):
+                if n == 1:
+                    time.sleep(args.delay)
+                echo(hold.append_plain(text, args.cups))
     except Unsure:
         raise
     except (JournalError, KeyboardInterrupt) as error:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from threeam.core.entry import Stamp, lines_of
+from threeam.core.entry import ACQUIRED, RELEASING, Stamp, lines_of
 from threeam.core.fold import State
 
 TOXIC = "WARNING: Caffeine toxicity imminent. Logic may be compromised."
+_SCRIPT_LIMIT = 4  # cups: the script's own, whatever toxic_cups says
 
 
 class Declined(Exception):
@@ -60,3 +61,8 @@ def note(text: str) -> Draft:
 def toxic(cups: int, limit: int) -> list[Said]:
     """The script's warning where ``cups`` are over ``limit``; nothing below."""
     return [Said(TOXIC)] if cups > limit else []
+
+
+def as_script(cups: int, message: str) -> list[str]:
+    """The lines that the Bash script writes in its critical section; it pauses after the first."""
+    return [ACQUIRED, f"Hypothesis: {message}", *([TOXIC] if cups > _SCRIPT_LIMIT else []), RELEASING]

@@ -52,12 +52,15 @@ class State(NamedTuple):
     last: Stamp | None = None
     rooms: Mapping[str, Any] = {}
 
-    def cups(self, user: str, now_ns: int, gap_ns: int) -> int:
-        """The cups of ``user`` this night, as of ``now_ns``: none once a night has passed between."""
+    def tonight(self, user: str, now_ns: int, gap_ns: int) -> Person | None:
+        """What the log says of ``user`` this night, as of ``now_ns``: nothing once ``gap_ns`` has passed between."""
         person = self.people.get(user)
-        if person is None or now_ns - person.typed_ns > gap_ns:
-            return 0
-        return person.cups
+        return None if person is None or now_ns - person.typed_ns > gap_ns else person
+
+    def cups(self, user: str, now_ns: int, gap_ns: int) -> int:
+        """The cups of ``user`` this night, as of ``now_ns``."""
+        person = self.tonight(user, now_ns, gap_ns)
+        return 0 if person is None else person.cups
 
     def open_hypotheses(self) -> list[Hypothesis]:
         """Those still open, in the order in which they were opened."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from threeam.core.entry import NS, By, tag_value
+from threeam.core.entry import NS, tag_value
 from threeam.core.journal import Journal, JournalError, journal_at
 
 SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
@@ -66,25 +66,6 @@ def setup(flags: Flags, environ: Mapping[str, str], uid: int) -> Setup:
     settings = _settings(table, environ, config, why)
     journal = _journal(flags, environ, table, config, uid, why)
     return Setup(journal, settings, config, why)
-
-
-def author(environ: Mapping[str, str], uid: int) -> By:
-    """Who writes from this process; under sudo, the person behind it."""
-    user = environ.get("SUDO_USER") if uid == 0 else None
-    if not user:
-        from getpass import getuser
-
-        try:
-            user = getuser()
-        except (KeyError, OSError):  # a uid without a name, as containers have
-            user = f"uid{uid}"
-    pane = environ.get("TMUX_PANE", "") if environ.get("TMUX") else ""
-    return By(
-        re.sub(r"[\s@:\]\[]", "_", tag_value(user)),
-        re.sub(r"[\s@:\]\[]", "_", tag_value(os.uname().nodename)),
-        os.getpid(),
-        pane if re.fullmatch(r"%\d{1,9}", pane) else "",
-    )
 
 
 def state_folder(environ: Mapping[str, str]) -> str:

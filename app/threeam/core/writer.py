@@ -229,8 +229,9 @@ class Hold:
         return self.state.cups(self._writing.user, self.granted.ns, self._writing.night_gap_ns)
 
     def _is_new_night(self) -> bool:
-        person = self.state.people.get(self._writing.user)
-        return person is not None and self.granted.ns - person.typed_ns > self._writing.night_gap_ns
+        user = self._writing.user
+        tonight = self.state.tonight(user, self.granted.ns, self._writing.night_gap_ns)
+        return user in self.state.people and tonight is None
 
     def _put(self, raw: bytes, first: Stamp, last: Stamp) -> None:
         """One write(2) of whole lines, which ends a torn last line first."""

@@ -66,10 +66,7 @@ def sleep(half_life_h: float) -> Draft:
 
 def glasses_tonight(state: State, user: str, now_ns: int, gap_ns: int) -> int:
     """Glasses of water of ``user`` this night, as of ``now_ns``."""
-    person = state.people.get(user)
-    if person is None or now_ns - person.typed_ns > gap_ns:
-        return 0
-    return human(state, user).water
+    return 0 if state.tonight(user, now_ns, gap_ns) is None else human(state, user).water
 
 
 def _count(n: int, word: str, plural: str = "s") -> str:

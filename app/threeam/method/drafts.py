@@ -8,7 +8,13 @@ from threeam.core.draft import Author, Declined, Draft, Said, toxic
 from threeam.core.entry import Stamp, lines_of
 from threeam.core.fold import OPEN, State
 
-VERDICTS = {"confirm": "confirmed", "refute": "refuted", "park": "parked"}
+# What each verb writes: the kind of its line, and the state of the hypothesis after it.
+VERBS = {
+    "confirm": ("Conclusion", "confirmed"),
+    "refute": ("Conclusion", "refuted"),
+    "park": ("Conclusion", "parked"),
+    "reopen": ("Reopened", OPEN),
+}
 
 
 def claim(text: str, toxic_cups: int) -> Draft:
@@ -23,17 +29,9 @@ def claim(text: str, toxic_cups: int) -> Draft:
     return Draft(lines, solemn=True)
 
 
-def verdict(name: str, state_after: str, why: str) -> Draft:
-    """A verdict on the hypothesis ``name``: ``confirmed``, ``refuted`` or ``parked``, with the reason."""
-    return _move(name, "Conclusion", state_after, why)
-
-
-def reopen(name: str, why: str) -> Draft:
-    """Opens a hypothesis again, with the reason."""
-    return _move(name, "Reopened", OPEN, why)
-
-
-def _move(name: str, kind: str, state_after: str, why: str) -> Draft:
+def judge(verb: str, name: str, why: str) -> Draft:
+    """What one of `VERBS` does to the hypothesis ``name`` (``H7``, or ``@stamp`` for the script's), with the reason."""
+    kind, state_after = VERBS[verb]
     first, *rest = lines_of(why)
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:

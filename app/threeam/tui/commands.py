@@ -10,21 +10,16 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from threeam.actions import ACTIONS, BY_WORD, Action
 from threeam.core.draft import Draft, note
 from threeam.core.settings import Settings
-from threeam.method.drafts import VERDICTS, claim, reopen, verdict
+from threeam.method.drafts import VERBS, claim, judge
 
 ALIASES = {"hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
-
-
-VERBS = (*VERDICTS, "reopen")
 
 
 def draft_of(kind: str, text: str, settings: Settings) -> Draft:
     """The draft that ``text`` is in a box of this kind: ``note``, ``hypothesis``, ``refute H7`` and the like."""
     verb, _, name = kind.partition(" ")
-    if verb == "reopen":
-        return reopen(name, text)
-    if verb in VERDICTS:
-        return verdict(name, VERDICTS[verb], text)
+    if verb in VERBS:
+        return judge(verb, name, text)
     return claim(text, settings.toxic_cups) if kind == "hypothesis" else note(text)
 
 

@@ -19,9 +19,10 @@ from threeam.human import drafts as human_drafts
 from threeam.human.caffeine import milligrams
 from threeam.human.drafts import glasses_tonight
 from threeam.human.room import human
+from threeam.method.drafts import VERBS
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
-from threeam.tui.commands import VERBS, UnknownCommand, draft_of, parse_command
+from threeam.tui.commands import UnknownCommand, draft_of, parse_command
 from threeam.tui.desk import Desk
 from threeam.tui.keep import Keep, Kept
 from threeam.tui.outbox import Outbox, Ticket
