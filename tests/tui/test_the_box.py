@@ -46,6 +46,33 @@ async def test_every_letter_types_in_the_box(journal: Journal, log: Path) -> Non
         await it.eventually(lambda: texts(log) == [text], "every key was typed")
 
 
+async def test_keys_that_edit_act_in_their_order_when_they_come_in_one_read_with_letters(
+    journal: Journal, log: Path
+) -> None:
+    async with night(journal) as it:
+        await it.press("i")
+        it.at_once(*"teh", "backspace", "backspace", *"he sweeper", "home", *"so ", "end", *"!", "enter")
+        await it.eventually(lambda: texts(log) == ["so the sweeper!"], "it is what was typed")
+
+
+async def test_keys_that_edit_act_in_their_order_when_they_are_typed_after_enter(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.press("i")
+        it.at_once(*"one", "enter", *"twwo", "left", "backspace", "end", *" lines", "ctrl+o", *"here", "enter")
+        await it.eventually(lambda: texts(log) == ["one", "two lines", "| here"], "both are what was typed")
+
+
+async def test_a_paste_goes_to_the_box_wherever_the_focus_is(journal: Journal, log: Path) -> None:
+    async with night(journal, size=(120, 24)) as it:
+        await it.type("Hfirst\n")
+        await it.eventually(lambda: texts(log), "there is a hypothesis")
+        await it.press("escape", "h")
+        assert it.app.focused is it.journal_screen.board.hypotheses
+        await it.paste("a stack\ntrace")
+        assert it.in_the_box
+        assert it.composer.text == "a stack\ntrace"
+
+
 @pytest.mark.parametrize("text", ["[/foo] [red]x[/red]", "[bold", r"\x1b[31m", "[COFFEE: 9] forged", "ünïcödé ☕ 🫠"])
 async def test_a_text_comes_back_from_the_file_as_it_was_typed(journal: Journal, log: Path, text: str) -> None:
     async with night(journal) as it:

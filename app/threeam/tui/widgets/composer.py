@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
+from textual.actions import parse as parse_action
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
@@ -38,6 +39,17 @@ def _untaken() -> list[Binding]:
     return kept
 
 
+_EDITING = _untaken()
+# A binding comes after the letters that arrived in one read with its key: over a slow line, "teh", two backspaces and
+# "he" would be scrambled. So the box does what its own keys do by itself, in their order.
+_AT_ONCE = {
+    key: parse_action(one.action)[1:]
+    for one in (Binding("enter", "send"), Binding("ctrl+o", "break_line"), *_EDITING)
+    for key in one.key.split(",")
+    if one.action != "copy"  # ctrl+c: it may be the app's
+}
+
+
 def cleaned(text: str) -> str:
     """``text`` as it may stand in the box: its lines, with every control made visible."""
     return "\n".join(map(visible, text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))
@@ -60,7 +72,7 @@ class Box(TextArea, inherit_bindings=False):
             for a in ACTIONS
             if a.place == "box"
         ),
-        *_untaken(),
+        *_EDITING,
     ]
 
     class Sent(Message):
@@ -75,7 +87,7 @@ class Box(TextArea, inherit_bindings=False):
         self._history: list[str] = []
         self._at = 0
         self._unsent = ""
-        self._ahead: list[str | None] = []  # typed while the text is held; None: Enter
+        self._ahead: list[str | tuple[str, Any]] = []  # typed while the text is held: text, and (action, arguments)
 
     def remember(self, texts: list[str]) -> None:
         """Adds ``texts`` to what up and down walk through."""
@@ -101,27 +113,26 @@ class Box(TextArea, inherit_bindings=False):
         ahead, self._ahead = self._ahead, []
         if not ahead:
             return
-        if self.text:  # it was not taken: what comes after it stands below it, and nothing is sent
+        taken = not self.text
+        if not taken:  # what comes after it stands below it, and nothing is sent
             self.move_cursor(self.document.end)
-            self.insert("\n" + "".join("\n" if one is None else one for one in ahead))
-            return
+            self.insert("\n")
         while ahead and not self.read_only:
             one = ahead.pop(0)
-            if one is None:
-                self.action_send()
-            else:
+            if isinstance(one, str):
                 self.insert(one)
+            elif one[0] == "send" and not taken:
+                self.insert("\n")
+            else:
+                self._do(*one)
         self._ahead = ahead
 
     def action_send(self) -> None:
-        if self.read_only:
-            self._ahead.append(None)
-            return
         self.hold()
         self.post_message(self.Sent(self.text))
 
     def action_break_line(self) -> None:
-        self._type("\n")
+        self.insert("\n")
 
     def _type(self, text: str) -> None:
         if self.read_only:
@@ -129,26 +140,28 @@ class Box(TextArea, inherit_bindings=False):
         else:
             self.insert(text)
 
+    def _do(self, action: str, arguments: tuple[Any, ...]) -> None:
+        if self.read_only:
+            self._ahead.append((action, arguments))
+        else:
+            getattr(self, f"action_{action}")(*arguments)
+
     async def _on_key(self, event: events.Key) -> None:
         walk = {"up": -1, "down": 1}.get(event.key, 0)
         if event.key.startswith("alt+"):  # a terminal sends the letter with it, and that is not typed
             event.prevent_default()
-        elif event.key == "enter":
-            event.stop()
-            event.prevent_default()
-            self.action_send()
-        elif event.key == "ctrl+o":  # here: the bindings would come after the next letters
-            event.stop()
-            event.prevent_default()
-            self.action_break_line()
-        elif self.read_only and event.is_printable and event.character is not None:
-            event.stop()
-            event.prevent_default()
-            self._ahead.append(event.character)
         elif walk and not self.read_only and self._can_walk(walk):
             event.stop()
             event.prevent_default()
             self._walk(walk)
+        elif (action := _AT_ONCE.get(event.key)) is not None:
+            event.stop()
+            event.prevent_default()
+            self._do(*action)
+        elif self.read_only and event.is_printable and event.character is not None:
+            event.stop()
+            event.prevent_default()
+            self._ahead.append(event.character)
         else:
             await super()._on_key(event)
 
