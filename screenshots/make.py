@@ -12,11 +12,11 @@ from pathlib import Path
 
 from threeam.core.journal import journal_at
 from threeam.core.settings import Settings
-from threeam.core.writer import Writer, Writing
+from threeam.core.writer import WriteOptions, Writer
 from threeam.demo import ALICE, BOB, tell
 from threeam.rooms import FOLD
 from threeam.tui.app import JournalApp
-from threeam.tui.desk import Desk
+from threeam.tui.session import Session
 
 HERE = Path(__file__).parent
 
@@ -39,8 +39,8 @@ async def picture(name: str) -> str:
         journal = journal_at(f"{folder}/sanity.log")
         clock = tell(journal, FOLD, beats)
         by = person or ALICE
-        writer = None if person is None else Writer(journal, FOLD, clock, Writing(by.user, str(by), sync=False))
-        app = JournalApp(Desk(journal, Settings(), FOLD, by, clock, writer, emoji=True))
+        writer = None if person is None else Writer(journal, FOLD, clock, WriteOptions(by.user, str(by), sync=False))
+        app = JournalApp(Session(journal, Settings(), FOLD, by, clock, writer, emoji=True))
         async with app.run_test(size=(columns, rows), notifications=False) as pilot:
             await pilot.pause(0.5)  # a picture, not a test: the fold has arrived by then
             await pilot.press(*keys)

@@ -12,7 +12,7 @@ import pytest
 
 from threeam.core.entry import Stamp
 from threeam.core.journal import Journal, journal_at
-from threeam.core.writer import Writer, Writing
+from threeam.core.writer import WriteOptions, Writer
 from threeam.rooms import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
@@ -75,7 +75,7 @@ def writer(journal: Journal, clock: FakeClock) -> Writer:
 
 def writer_of(user: str, journal: Journal, clock: Callable[[], Stamp]) -> Writer:
     """A writer of somebody's, in this process."""
-    return Writer(journal, FOLD, clock, Writing(user, f"{user}@db1:4121%3", sync=False))
+    return Writer(journal, FOLD, clock, WriteOptions(user, f"{user}@db1:4121%3", sync=False))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from threeam.core.entry import NS, By, Stamp
 from threeam.core.fold import Fold
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
-from threeam.core.writer import Writer, Writing
+from threeam.core.writer import WriteOptions, Writer
 from threeam.human.drafts import coffee, water
 from threeam.method.drafts import claim, judge
 
@@ -166,7 +166,7 @@ def tell_live(journal: Journal, fold: Fold, stopped: threading.Event) -> None:
 
 
 def _writers(journal: Journal, fold: Fold, clock: Clock, *, sync: bool) -> dict[By, Writer]:
-    return {by: Writer(journal, fold, clock, Writing(by.user, str(by), sync=sync)) for by in (ALICE, BOB, TOUR)}
+    return {by: Writer(journal, fold, clock, WriteOptions(by.user, str(by), sync=sync)) for by in (ALICE, BOB, TOUR)}
 
 
 _SCRIPT = r"""

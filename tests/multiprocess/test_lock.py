@@ -36,7 +36,7 @@ from threeam.core.clock import system_clock
 from threeam.core.draft import note
 from threeam.core.journal import Journal
 from threeam.core.lock import Abandoned, Holder, LockTimeout, holder
-from threeam.core.writer import Writer, Writing
+from threeam.core.writer import WriteOptions, Writer
 from threeam.rooms import FOLD
 
 NOBODY = 65534
@@ -315,7 +315,7 @@ def test_a_foreign_lock_is_refused_even_while_its_owner_holds_it(run: Run, stick
 
 def patient(journal: Journal, timeout: float | None) -> Writer:
     """A writer in this process that waits so long."""
-    return Writer(journal, FOLD, system_clock, Writing("alice", "alice@db1:1", lock_timeout=timeout, sync=False))
+    return Writer(journal, FOLD, system_clock, WriteOptions("alice", "alice@db1:1", lock_timeout=timeout, sync=False))
 
 
 def test_giving_up_leaves_the_queue(journal: Journal, log: Path, lock: Path) -> None:

@@ -48,11 +48,11 @@ import os, sys
 from threeam.core.clock import system_clock
 from threeam.core.draft import note
 from threeam.core.journal import journal_at
-from threeam.core.writer import Writer, Writing
+from threeam.core.writer import Writer, WriteOptions
 from threeam.rooms import FOLD
 folder, me, other, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 for n in range(rounds):
-    writer = Writer(journal_at(f"{folder}/{n}.log"), FOLD, system_clock, Writing(me, f"{me}@db1:1", sync=False))
+    writer = Writer(journal_at(f"{folder}/{n}.log"), FOLD, system_clock, WriteOptions(me, f"{me}@db1:1", sync=False))
     os.close(os.open(f"{folder}/{n}.{me}", os.O_CREAT))
     while not os.path.exists(f"{folder}/{n}.{other}"):
         pass

@@ -21,11 +21,11 @@ from threeam.core.clock import Clock, system_clock
 from threeam.core.entry import ACQUIRED, RELEASING, By, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
-from threeam.core.writer import Writer, Writing
+from threeam.core.writer import WriteOptions, Writer
 from threeam.rooms import FOLD
 from threeam.tui.app import JournalApp
-from threeam.tui.desk import Desk
 from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.session import Session
 from threeam.tui.widgets.composer import Composer
 from threeam.tui.widgets.log_view import LogView
 
@@ -184,9 +184,9 @@ async def night(
 ) -> AsyncIterator[Night]:
     """Opens the screen on ``journal``."""
     settings = settings or Settings()
-    writing = Writing(by.user, str(by), settings.ceremony, settings.night_gap_ns, None, sync)
-    writer = None if read_only else Writer(journal, FOLD, clock, writing)
-    app = JournalApp(Desk(journal, settings, FOLD, by, clock, writer, emoji, notice))
+    options = WriteOptions(by.user, str(by), settings.ceremony, settings.night_gap_ns, None, sync)
+    writer = None if read_only else Writer(journal, FOLD, clock, options)
+    app = JournalApp(Session(journal, settings, FOLD, by, clock, writer, emoji, notice))
     async with app.run_test(size=size, notifications=True) as pilot:
         it = Night(app, pilot)
         await it.settled()

@@ -10,7 +10,7 @@ import pytest
 from pilots import BY, append, held, line, night, texts
 
 from threeam.core.journal import Journal
-from threeam.tui import keep
+from threeam.tui import draft_store
 
 
 def leave_behind(journal: Journal, text: str, kind: str = "note", *, pid: int = 4_000_001) -> None:
@@ -44,12 +44,12 @@ async def test_a_draft_lies_beside_the_log_while_it_is_typed(journal: Journal, l
 async def test_a_draft_of_a_screen_that_was_killed_is_restored(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keep, "_started", lambda pid: 1)  # this process, in its first life
+    monkeypatch.setattr(draft_store, "_started", lambda pid: 1)  # this process, in its first life
     async with night(journal) as it:
         await it.type("Hthe [/foo] sweeper\\x1b[2J")
         await it.eventually(lambda: "sweeper" in kept(journal), "the draft is kept")
         # and no more: the screen is thrown away without leave()
-    monkeypatch.setattr(keep, "_started", lambda pid: 2)
+    monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
     async with night(journal) as it:
         assert it.composer.text == "the [/foo] sweeper\\x1b[2J"
         assert it.composer.kind == "hypothesis"
@@ -177,7 +177,7 @@ async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(jou
     Path(journal.folder).write_text("a file, not a folder")
     async with night(journal) as it:
         await it.type("isome")
-        await it.eventually(lambda: it.journal_screen.keep and it.journal_screen.keep.problem, "it was noticed")
+        await it.eventually(lambda: it.journal_screen.keep and it.journal_screen.draft_store.problem, "it was noticed")
         await it.type(" words")
         await it.says("drafts cannot be kept")
         await it.press("enter")

@@ -9,12 +9,12 @@ from textual.pilot import Pilot
 
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
-from threeam.core.writer import Writer, Writing
+from threeam.core.writer import WriteOptions, Writer
 from threeam.demo import ALICE, BOB, tell
 from threeam.rooms import FOLD
 from threeam.tui.app import JournalApp
-from threeam.tui.desk import Desk
 from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.session import Session
 
 Snap = Callable[..., bool]
 
@@ -33,9 +33,9 @@ def story(
     """The screen of alice (or bob) after so much of the story."""
     clock = tell(journal, FOLD, beats)
     by = BOB if bob else ALICE
-    writer = Writer(journal, FOLD, clock, Writing(by.user, str(by), sync=False)) if write else None
+    writer = Writer(journal, FOLD, clock, WriteOptions(by.user, str(by), sync=False)) if write else None
     emoji = bool(settings.pop("emoji", True))
-    return JournalApp(Desk(journal, Settings(**settings), FOLD, by, clock, writer, emoji))  # type: ignore[arg-type]
+    return JournalApp(Session(journal, Settings(**settings), FOLD, by, clock, writer, emoji))  # type: ignore[arg-type]
 
 
 def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from threeam.core.draft import TOXIC, Author, Declined, Said, note, toxic
+from threeam.core.draft import TOXIC, Author, Declined, DraftLine, note, toxic
 from threeam.core.entry import NS, Entry, Stamp
 from threeam.core.fold import State
 from threeam.human import drafts as human_drafts
@@ -36,22 +36,22 @@ def texts(said: object) -> list[str]:
 
 def test_a_note_is_its_lines_and_reads_no_state() -> None:
     draft = note("one\ntwo")
-    assert draft.lines(NOTHING, ALICE, NOW) == [Said("one"), Said("| two")]
-    assert (draft.solemn, draft.whole) == (False, False)
+    assert draft.lines(NOTHING, ALICE, NOW) == [DraftLine("one"), DraftLine("| two")]
+    assert (draft.ceremonial, draft.whole) == (False, False)
 
 
 def test_a_claim_takes_the_next_number_and_is_solemn() -> None:
     draft = claim("the sweeper\nTraceback", 4)
-    assert draft.solemn
+    assert draft.ceremonial
     assert draft.lines(OPENED, ALICE, NOW) == [
-        Said("Hypothesis: the sweeper", (("H8", "open"),)),
-        Said("| Traceback", (("H8", "open"),)),
+        DraftLine("Hypothesis: the sweeper", (("H8", "open"),)),
+        DraftLine("| Traceback", (("H8", "open"),)),
     ]
 
 
 @pytest.mark.parametrize(("cups", "warned"), [(0, False), (4, False), (5, True)])
 def test_the_warning_comes_over_the_limit_and_not_at_it(cups: int, warned: bool) -> None:
-    assert toxic(cups, 4) == ([Said(TOXIC)] if warned else [])
+    assert toxic(cups, 4) == ([DraftLine(TOXIC)] if warned else [])
     state = after((cups, (BY,), "x"))
     assert (TOXIC in texts(claim("a", 4).lines(state, ALICE, NOW))) is warned
 
@@ -106,7 +106,7 @@ def test_sleep_says_what_the_night_came_to_and_starts_anew() -> None:
 def test_a_verdict_carries_the_new_state_and_the_reason() -> None:
     said = judge("refute", "h7", "the sweeper\nwas off").lines(OPENED, ALICE, NOW)
     tag = (("H7", "refuted"),)
-    assert said == [Said("Conclusion: the sweeper", tag), Said("| was off", tag)]
+    assert said == [DraftLine("Conclusion: the sweeper", tag), DraftLine("| was off", tag)]
 
 
 def test_a_verdict_on_nothing_is_declined() -> None:
@@ -123,8 +123,8 @@ def test_a_hypothesis_of_the_scripts_gets_a_number_when_it_is_acted_on() -> None
     state = after((3, (), "Hypothesis: the cron job"))
     said = judge("refute", f"@{NIGHT}", "cron was off").lines(state, ALICE, NOW)
     assert said == [
-        Said(f"Hypothesis: @{NIGHT} the cron job", (("H1", "open"),)),
-        Said("Conclusion: cron was off", (("H1", "refuted"),)),
+        DraftLine(f"Hypothesis: @{NIGHT} the cron job", (("H1", "open"),)),
+        DraftLine("Conclusion: cron was off", (("H1", "refuted"),)),
     ]
     entries = [Entry(Stamp(NOW.ns + i), 0, (BY, *one.tags), one.text) for i, one in enumerate(said)]
     (known,) = FOLD(state, entries).hypotheses.values()

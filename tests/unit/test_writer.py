@@ -14,11 +14,11 @@ import pytest
 
 from conftest import NIGHT, FakeClock, writer_of
 from threeam.core import writer as writer_module
-from threeam.core.draft import TOXIC, Declined, Draft, Said, note
+from threeam.core.draft import TOXIC, Declined, Draft, DraftLine, note
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal, Unusable, journal_at
 from threeam.core.lock import LockTimeout, LockUnusable, SanityLock
-from threeam.core.writer import TIE_NS, Refused, Unsure, Writer, Writing
+from threeam.core.writer import TIE_NS, Refused, Unsure, WriteOptions, Writer
 from threeam.human.drafts import coffee, sleep, undo_coffee, water
 from threeam.method.drafts import claim, judge
 from threeam.rooms import FOLD
@@ -45,13 +45,13 @@ def stamps(log: Path) -> list[int]:
 
 
 def with_ceremony(journal: Journal, clock: FakeClock, ceremony: str) -> Writer:
-    return Writer(journal, FOLD, clock, Writing("alice", BY[1], ceremony, sync=False))
+    return Writer(journal, FOLD, clock, WriteOptions("alice", BY[1], ceremony, sync=False))
 
 
 @pytest.fixture
 def synced(journal: Journal, clock: FakeClock) -> Writer:
     """A writer of alice's that waits for the disk."""
-    return Writer(journal, FOLD, clock, Writing("alice", BY[1]))
+    return Writer(journal, FOLD, clock, WriteOptions("alice", BY[1]))
 
 
 # --- what a submission becomes
@@ -93,9 +93,9 @@ def test_the_ceremony_is_held_as_the_setting_says(
     journal: Journal, clock: FakeClock, ceremony: str, note_is_solemn: bool, claim_is_solemn: bool
 ) -> None:
     writer = with_ceremony(journal, clock, ceremony)
-    for draft, solemn in ((note("a"), note_is_solemn), (claim("b", 4), claim_is_solemn)):
+    for draft, ceremonial in ((note("a"), note_is_solemn), (claim("b", 4), claim_is_solemn)):
         said = [entry.text for entry in writer.write(draft).entries]
-        assert (said[0] == ACQUIRED, said[-1] == RELEASING) == (solemn, solemn)
+        assert (said[0] == ACQUIRED, said[-1] == RELEASING) == (ceremonial, ceremonial)
 
 
 def test_the_two_stamps_of_a_ceremony_are_a_lower_bound_of_the_hold(journal: Journal, log: Path) -> None:
@@ -519,7 +519,7 @@ def test_without_sync_the_disk_is_not_waited_for(writer: Writer, monkeypatch: py
 
 
 def test_a_lock_that_does_not_come_in_time_leaves_the_log_alone(journal: Journal, clock: FakeClock, log: Path) -> None:
-    impatient = Writer(journal, FOLD, clock, Writing("alice", BY[1], lock_timeout=0.05, sync=False))
+    impatient = Writer(journal, FOLD, clock, WriteOptions("alice", BY[1], lock_timeout=0.05, sync=False))
     impatient.write(note("a"))
     before = log.read_bytes()
     with open(journal.lock, "rb") as lock:
@@ -532,7 +532,7 @@ def test_a_lock_that_does_not_come_in_time_leaves_the_log_alone(journal: Journal
 
 
 def test_a_draft_that_fails_gives_the_lock_back(writer: Writer, journal: Journal) -> None:
-    def broken(*_: object) -> list[Said]:
+    def broken(*_: object) -> list[DraftLine]:
         raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -13,7 +13,7 @@ from threeam.core.fold import State
 from threeam.core.identity import author
 from threeam.core.journal import Journal
 from threeam.core.settings import Flags, Settings, Setup, setup
-from threeam.core.writer import Writer, Writing
+from threeam.core.writer import WriteOptions, Writer
 from threeam.rooms import FOLD
 
 
@@ -34,10 +34,10 @@ class Context(NamedTuple):
         """The settings in force."""
         return self.setup.settings
 
-    def writing(self) -> Writing:
+    def write_options(self) -> WriteOptions:
         """How this process writes."""
         settings = self.settings
-        return Writing(
+        return WriteOptions(
             self.by.user,
             str(self.by),
             settings.ceremony,
@@ -48,7 +48,7 @@ class Context(NamedTuple):
 
     def writer(self) -> Writer:
         """The door into the log, for this process's author."""
-        return Writer(self.journal, FOLD, self.clock, self.writing())
+        return Writer(self.journal, FOLD, self.clock, self.write_options())
 
     def state(self) -> State:
         """The state as of the last whole line; empty where there is no log yet."""

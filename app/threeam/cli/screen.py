@@ -43,4 +43,4 @@ def show(at: Context, *, read_only: bool = False) -> int:
     """Opens the screen, and gives its exit code. The one way from the command line to the screen."""
     from threeam.tui.app import open_screen
 
-    return open_screen(at.journal, at.settings, at.by, at.clock, at.writing(), read_only=read_only)
+    return open_screen(at.journal, at.settings, at.by, at.clock, at.write_options(), read_only=read_only)

@@ -31,7 +31,7 @@ class Author(NamedTuple):
         return state.cups(self.user, stamp.ns, self.gap_ns)
 
 
-class Said(NamedTuple):
+class DraftLine(NamedTuple):
     """One line to be: text, tags of its own, and the author's cups after it (None: as before)."""
 
     text: str
@@ -42,25 +42,25 @@ class Said(NamedTuple):
 class Draft(NamedTuple):
     """Lines to be written in one block.
 
-    ``lines``: (state, author, stamp) to the lines; pure; may raise `Declined`. ``solemn``: written
+    ``lines``: (state, author, stamp) to the lines; pure; may raise `Declined`. ``ceremonial``: written
     with the ceremony of the lock around it by default. ``whole``: needs the whole state, and not
     just the author's cups, which are found much faster.
     """
 
-    lines: Callable[[State, Author, Stamp], Sequence[Said]]
-    solemn: bool = False
+    lines: Callable[[State, Author, Stamp], Sequence[DraftLine]]
+    ceremonial: bool = False
     whole: bool = True
 
 
 def note(text: str) -> Draft:
     """A note; the lines of a text with several become one block."""
-    said = [Said(line) for line in lines_of(text)]
+    said = [DraftLine(line) for line in lines_of(text)]
     return Draft(lambda state, author, stamp: said, whole=False)
 
 
-def toxic(cups: int, limit: int) -> list[Said]:
+def toxic(cups: int, limit: int) -> list[DraftLine]:
     """The script's warning where ``cups`` are over ``limit``; nothing below."""
-    return [Said(TOXIC)] if cups > limit else []
+    return [DraftLine(TOXIC)] if cups > limit else []
 
 
 def as_script(cups: int, message: str) -> list[str]:

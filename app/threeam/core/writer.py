@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from threeam.core.clock import Clock
-from threeam.core.draft import Author, Draft, Said
+from threeam.core.draft import Author, Draft, DraftLine
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, format_many, visible
 from threeam.core.fold import Fold, State
 from threeam.core.journal import (
@@ -58,7 +58,7 @@ class Block(NamedTuple):
     raw: bytes
 
 
-class Writing(NamedTuple):
+class WriteOptions(NamedTuple):
     """Who writes, and how.
 
     ``by``: the value of the author's ``BY`` tag. ``ceremony``: ``hypotheses``, ``always`` or
@@ -77,11 +77,11 @@ class Writing(NamedTuple):
 class Writer:
     """Appends to ``journal`` as one author. For one thread at a time."""
 
-    def __init__(self, journal: Journal, fold: Fold, clock: Clock, writing: Writing) -> None:
+    def __init__(self, journal: Journal, fold: Fold, clock: Clock, options: WriteOptions) -> None:
         self.journal = journal
-        self.writing = writing
+        self.options = options
         self._clock = clock
-        self._known = _Known(journal, fold, writing.user)
+        self._known = _StateCache(journal, fold, options.user)
         self.landed: Stamp | None = None  # the first stamp of what was last put into the file
 
     def write(self, draft: Draft, *, abandoned: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
@@ -91,10 +91,10 @@ class Writer:
         `Abandoned`, or the draft's own `Declined`. `Unsure`: it was written, and may not last.
         """
         with self.hold(whole=draft.whole, atomic=True, abandoned=abandoned, on_wait=on_wait) as hold:
-            author = Author(self.writing.user, self.writing.night_gap_ns)
+            author = Author(self.options.user, self.options.night_gap_ns)
             said = draft.lines(hold.state, author, hold.granted)
-            ceremony = self.writing.ceremony
-            return hold.append(said, solemn=ceremony == "always" or (draft.solemn and ceremony == "hypotheses"))
+            ceremony = self.options.ceremony
+            return hold.append(said, ceremonial=ceremony == "always" or (draft.ceremonial and ceremony == "hypotheses"))
 
     def write_stream(self, texts: list[str]) -> bytes:
         """Writes a line for each of ``texts`` in one hold, and returns their bytes once synced.
@@ -113,7 +113,7 @@ class Writer:
         atomic: bool = False,
         abandoned: threading.Event | None = None,
         on_wait: OnWait | None = None,
-    ) -> Iterator[Hold]:
+    ) -> Iterator[LockedLog]:
         """The lock, with the log open behind it; what was appended is synced after the release.
 
         ``whole``: read the whole state, and not the author's cups alone. ``atomic``: an interrupt
@@ -127,10 +127,10 @@ class Writer:
         self._known.catch_up(whole)
         log_mode = 0o640 if journal.log.startswith("/var/log/") else 0o600
         lock = SanityLock(journal.lock, LockFile.for_log(journal.log, log_mode))
-        lock.acquire(self.writing.lock_timeout, abandoned=abandoned, on_wait=on_wait)
+        lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
         with _interrupts_deferred(atomic) as interrupted:
             try:
-                hold = Hold(journal.log, log_mode, self._known, whole, self._clock, self.writing)
+                hold = LockedLog(journal.log, log_mode, self._known, whole, self._clock, self.options)
                 try:
                     yield hold
                 finally:
@@ -143,14 +143,16 @@ class Writer:
                     raise Unsure(hold.first, "the program was interrupted before it could say so")
 
 
-class Hold:
+class LockedLog:
     """One hold of the lock: the log as it is, open, and the state as of now. `Writer.hold` makes it."""
 
-    def __init__(self, path: str, mode: int, known: _Known, whole: bool, clock: Clock, writing: Writing) -> None:
+    def __init__(
+        self, path: str, mode: int, known: _StateCache, whole: bool, clock: Clock, options: WriteOptions
+    ) -> None:
         self._path = path
         self._mode = mode
         self._clock = clock
-        self._writing = writing
+        self._options = options
         self._segment = _open_log(path)
         self._created = False
         self._size, self._torn, self.state = 0, False, known.nothing
@@ -175,29 +177,29 @@ class Hold:
         self.stepped_ns = behind
         return reading
 
-    def append(self, said: Sequence[Said], *, solemn: bool = False) -> Block:
-        """Writes ``said`` as one block of the author's, with the ceremony if ``solemn``."""
+    def append(self, said: Sequence[DraftLine], *, ceremonial: bool = False) -> Block:
+        """Writes ``said`` as one block of the author's, with the ceremony if ``ceremonial``."""
         cups = self._cups()
-        lines = [*_step(self.stepped_ns), *([Said(ACQUIRED)] if solemn else []), *said]
+        lines = [*_step(self.stepped_ns), *([DraftLine(ACQUIRED)] if ceremonial else []), *said]
         entries = []
         stamp = self.granted
         if self._is_new_night() and not any(key == "NIGHT" for one in said for key, _ in one.tags):
             lines[0] = lines[0]._replace(tags=(("NIGHT", "new"), *lines[0].tags))
         for text, tags, after in lines:
             cups = cups if after is None else after
-            entries.append(Entry(stamp, cups, (("BY", self._writing.by), *tags), visible(text)))
+            entries.append(Entry(stamp, cups, (("BY", self._options.by), *tags), visible(text)))
             stamp = Stamp(stamp.ns + 1, stamp.offset)
-        if solemn:  # stamped last of all, so that the two stamps are a lower bound of the hold
+        if ceremonial:  # stamped last of all, so that the two stamps are a lower bound of the hold
             now = self._clock()
             stamp = now if now.ns > stamp.ns else stamp
-            entries.append(Entry(stamp, cups, (("BY", self._writing.by),), RELEASING))
+            entries.append(Entry(stamp, cups, (("BY", self._options.by),), RELEASING))
         raw = b"".join(map(format_entry, entries))
         self._put(raw, entries[0].stamp, entries[-1].stamp)
         return Block(tuple(entries), raw)
 
     def append_stream(self, texts: list[str]) -> bytes:
         """Writes a line for each of ``texts``, which came through a pipe."""
-        tags = (("BY", self._writing.by), ("VIA", "stdin"))
+        tags = (("BY", self._options.by), ("VIA", "stdin"))
         texts = [*(one.text for one in _step(self.stepped_ns)), *texts]
         raw = format_many(self.granted, self._cups(), tags, texts)
         self._put(raw, self.granted, Stamp(self.granted.ns + len(texts) - 1, self.granted.offset))
@@ -216,7 +218,7 @@ class Hold:
         """Waits until what was written is on the disk. Raises `Unsure`; a failed sync is never retried,
         since after it the kernel takes the pages for clean, and the second try would lie.
         """
-        if not self._writing.sync or self.first is None or self._segment is None:
+        if not self._options.sync or self.first is None or self._segment is None:
             return
         try:
             os.fdatasync(self._segment.fd)
@@ -226,11 +228,11 @@ class Hold:
             raise Unsure(self.first, f"the disk did not confirm it ({error.strerror})") from None
 
     def _cups(self) -> int:
-        return self.state.cups(self._writing.user, self.granted.ns, self._writing.night_gap_ns)
+        return self.state.cups(self._options.user, self.granted.ns, self._options.night_gap_ns)
 
     def _is_new_night(self) -> bool:
-        user = self._writing.user
-        tonight = self.state.tonight(user, self.granted.ns, self._writing.night_gap_ns)
+        user = self._options.user
+        tonight = self.state.tonight(user, self.granted.ns, self._options.night_gap_ns)
         return user in self.state.people and tonight is None
 
     def _put(self, raw: bytes, first: Stamp, last: Stamp) -> None:
@@ -262,7 +264,7 @@ class Hold:
             raise Unsure(stamp, f"only in part, and it cannot be cut back ({error.strerror})") from None
 
 
-class _Known:
+class _StateCache:
     """The state that a writer has read so far, so that under the lock only what came since is read."""
 
     def __init__(self, journal: Journal, fold: Fold, user: str) -> None:
@@ -310,12 +312,12 @@ def sync_folder(path: str) -> None:
         os.close(fd)
 
 
-def _step(stepped_ns: int) -> list[Said]:
+def _step(stepped_ns: int) -> list[DraftLine]:
     if not stepped_ns:
         return []
     milliseconds = (stepped_ns + 500_000) // 1_000_000
     seconds = f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
-    return [Said(f"WARNING: Clock stepped back {seconds} s; the order of the file is the true order.")]
+    return [DraftLine(f"WARNING: Clock stepped back {seconds} s; the order of the file is the true order.")]
 
 
 _APPEND = os.O_RDWR | os.O_APPEND | OPEN_SAFELY

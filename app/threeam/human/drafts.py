@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.core.draft import Author, Declined, Draft, Said, toxic
+from threeam.core.draft import Author, Declined, Draft, DraftLine, toxic
 from threeam.core.entry import Stamp
 from threeam.core.fold import State
 from threeam.human.caffeine import milligrams
@@ -14,10 +14,11 @@ from threeam.human.room import human
 def coffee(cups: int, mg: int, toxic_cups: int) -> Draft:
     """``cups`` cups of ``mg`` milligrams each, a line a cup, and the warning when that is too many."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         before = author.cups(state, stamp)
         said = [
-            Said(f"Coffee: cup {n} of the night.", (("MG", str(mg)),), n) for n in range(before + 1, before + cups + 1)
+            DraftLine(f"Coffee: cup {n} of the night.", (("MG", str(mg)),), n)
+            for n in range(before + 1, before + cups + 1)
         ]
         return said + [one._replace(cups=before + cups) for one in toxic(before + cups, toxic_cups)]
 
@@ -27,13 +28,13 @@ def coffee(cups: int, mg: int, toxic_cups: int) -> Draft:
 def undo_coffee() -> Draft:
     """Takes the author's last cup of this night back: a new line, since nothing is rewritten."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         cups = author.cups(state, stamp)
         doses = human(state, author.user).doses
         if cups == 0:
             raise Declined("no cup to take back: you have had none this night")
         tags = (("MG", str(-doses[-1][1])),) if doses else ()
-        return [Said(f"Coffee: cup {cups} taken back.", tags, cups - 1)]
+        return [DraftLine(f"Coffee: cup {cups} taken back.", tags, cups - 1)]
 
     return Draft(lines)
 
@@ -41,9 +42,9 @@ def undo_coffee() -> Draft:
 def water() -> Draft:
     """One glass of water."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         glasses = glasses_tonight(state, author.user, stamp.ns, author.gap_ns) + 1
-        return [Said(f"Water: glass {glasses} of the night.", (("WATER", str(glasses)),))]
+        return [DraftLine(f"Water: glass {glasses} of the night.", (("WATER", str(glasses)),))]
 
     return Draft(lines)
 
@@ -51,7 +52,7 @@ def water() -> Draft:
 def sleep(half_life_h: float) -> Draft:
     """The end of the night: says what it came to, and starts the count anew."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         cups = author.cups(state, stamp)
         glasses = glasses_tonight(state, author.user, stamp.ns, author.gap_ns)
         left = milligrams(human(state, author.user).doses, stamp.ns, half_life_h)
@@ -59,7 +60,7 @@ def sleep(half_life_h: float) -> Draft:
             f"Sleep: {_count(cups, 'cup')}, {_count(glasses, 'glass', 'es')} of water, "
             f"{left:.0f} mg of caffeine left. The ghost will still be there tomorrow."
         )
-        return [Said(text, (("NIGHT", "over"),), 0)]
+        return [DraftLine(text, (("NIGHT", "over"),), 0)]
 
     return Draft(lines)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.core.draft import Author, Declined, Draft, Said, toxic
+from threeam.core.draft import Author, Declined, Draft, DraftLine, toxic
 from threeam.core.entry import Stamp, lines_of
 from threeam.core.fold import OPEN, State
 
@@ -21,12 +21,12 @@ def claim(text: str, toxic_cups: int) -> Draft:
     """A new hypothesis, open, with the next number, and the warning when its author had too many."""
     first, *rest = lines_of(text)
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         tag = ((f"H{state.next_number()}", OPEN),)
-        said = [Said(f"Hypothesis: {first}", tag), *(Said(line, tag) for line in rest)]
+        said = [DraftLine(f"Hypothesis: {first}", tag), *(DraftLine(line, tag) for line in rest)]
         return said + toxic(author.cups(state, stamp), toxic_cups)
 
-    return Draft(lines, solemn=True)
+    return Draft(lines, ceremonial=True)
 
 
 def judge(verb: str, name: str, why: str) -> Draft:
@@ -34,7 +34,7 @@ def judge(verb: str, name: str, why: str) -> Draft:
     kind, state_after = VERBS[verb]
     first, *rest = lines_of(why)
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[Said]:
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         known = state.named(name)
         if known is None:
             raise Declined(f"there is no hypothesis {name}: 3am hyp list shows those there are")
@@ -44,8 +44,8 @@ def judge(verb: str, name: str, why: str) -> Draft:
         number = known.number
         if number is None:  # the script's: give it a number in a line that cites it
             number = state.next_number()
-            said = [Said(f"Hypothesis: @{known.opened} {known.claim}", ((f"H{number}", known.state),))]
+            said = [DraftLine(f"Hypothesis: @{known.opened} {known.claim}", ((f"H{number}", known.state),))]
         tag = ((f"H{number}", state_after),)
-        return [*said, Said(f"{kind}: {first}", tag), *(Said(line, tag) for line in rest)]
+        return [*said, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)

@@ -20,11 +20,11 @@ from threeam.core.clock import Clock
 from threeam.core.entry import By, visible
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
-from threeam.core.writer import Writer, Writing
+from threeam.core.writer import WriteOptions, Writer
 from threeam.rooms import FOLD
 from threeam.tui.commands import Actions
-from threeam.tui.desk import Desk
 from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.session import Session
 from threeam.tui.themes import NIGHT, STAND_INS
 from threeam.tui.window import Window
 
@@ -52,23 +52,25 @@ class JournalApp(App[None], inherit_bindings=False):
     # Textual's own ctrl+q is flow control to some terminals and a tmux prefix to some people.
     BINDINGS: ClassVar[list[Binding]] = [Binding("ctrl+c", "help_quit", show=False, system=True)]  # type: ignore[assignment]
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__()
-        self.desk = desk
+        self.session = session
         self.register_theme(NIGHT)
         self._asked = float("-inf")
-        self._window = Window(desk.journal)  # read before the first frame, so that it is full
-        theme = desk.settings.theme
+        self._window = Window(session.journal)  # read before the first frame, so that it is full
+        theme = session.settings.theme
         self.theme = theme if theme in self.available_themes else NIGHT.name
-        if desk.settings.keys:
-            self.set_keymap(dict(desk.settings.keys))
+        if session.settings.keys:
+            self.set_keymap(dict(session.settings.keys))
 
     def get_default_screen(self) -> JournalScreen:
         """The journal."""
-        desk = self.desk
-        if desk.settings.theme not in self.available_themes:
-            desk = desk._replace(notice=f"there is no theme {desk.settings.theme}: ctrl+p shows those there are")
-        return JournalScreen(desk, self._window)
+        session = self.session
+        if session.settings.theme not in self.available_themes:
+            session = session._replace(
+                notice=f"there is no theme {session.settings.theme}: ctrl+p shows those there are"
+            )
+        return JournalScreen(session, self._window)
 
     def get_css_variables(self) -> dict[str, str]:
         """The theme's variables, with our own words in every theme."""
@@ -84,7 +86,7 @@ class JournalApp(App[None], inherit_bindings=False):
         for number in (signal.SIGTERM, signal.SIGHUP):  # else they would leave the terminal as it is
             loop.add_signal_handler(number, self._signalled, 128 + number)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
-        if unknown := [name for name in self.desk.settings.keys if name not in BY_ID]:
+        if unknown := [name for name in self.session.settings.keys if name not in BY_ID]:
             sentence = f"no action is called {', '.join(unknown)}; the ids are {', '.join(BY_ID)}"
             self.notify(visible(sentence), title="keys in the settings", severity="warning", markup=False)
 
@@ -139,7 +141,7 @@ class JournalApp(App[None], inherit_bindings=False):
 
 
 def open_screen(
-    journal: Journal, settings: Settings, by: By, clock: Clock, writing: Writing, *, read_only: bool
+    journal: Journal, settings: Settings, by: By, clock: Clock, options: WriteOptions, *, read_only: bool
 ) -> int:
     """Opens the screen and gives the exit code. Raises `Unusable` before it draws anything."""
     gc.enable()  # the one-shots live too briefly for it; this does not
@@ -148,9 +150,9 @@ def open_screen(
     if not read_only and (why := journal.why_not_writable()) is not None:
         read_only, notice = True, f"opened read-only: {why}"
     # The screen waits in plain sight until the lock comes or esc is pressed.
-    writer = None if read_only else Writer(journal, FOLD, clock, writing._replace(lock_timeout=None))
-    desk = Desk(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
-    app = JournalApp(desk)
+    writer = None if read_only else Writer(journal, FOLD, clock, options._replace(lock_timeout=None))
+    session = Session(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
+    app = JournalApp(session)
     app.run()
     return app.return_code if app.return_code is not None else _INTERRUPTED
 

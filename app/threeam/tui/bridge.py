@@ -53,7 +53,7 @@ class Bridge:
         self._writer = writer
         self._post = post
         self._tickets: SimpleQueue[Ticket] = SimpleQueue()
-        self._taken = threading.Event()
+        self._ready = threading.Event()
         self._stopped = threading.Event()
         self._follower = Follower(journal, start)
         self._thread = threading.Thread(target=self._follow, name="follow", daemon=True)
@@ -73,14 +73,14 @@ class Bridge:
         """Hands a ticket to the writer; the answer comes as a message."""
         self._tickets.put(ticket)
 
-    def taken(self) -> None:
+    def ready(self) -> None:
         """The screen is done with the last lines: more may come."""
-        self._taken.set()
+        self._ready.set()
 
     def stop(self) -> None:
         """Lets the follower end. A write under way ends by itself, or with the process."""
         self._stopped.set()
-        self._taken.set()
+        self._ready.set()
         self._follower.wake()
         if self._thread.ident is not None:
             self._thread.join(1.0)
@@ -155,11 +155,11 @@ class Bridge:
     def _hand_over(self, lines: list[Line], unfinished: Line | None, restarted: bool) -> None:
         """Posts, and waits for the screen to be done and for the frame to be over."""
         began = time.monotonic()
-        self._taken.clear()
+        self._ready.clear()
         if self._stopped.is_set():  # `stop` sets both; after the clear nobody would set the other again
             return
         self._post(LinesArrived(lines, self._state, unfinished, restarted))
-        self._taken.wait()
+        self._ready.wait()
         self._stopped.wait(max(0.0, _FRAME - (time.monotonic() - began)))
 
     @staticmethod

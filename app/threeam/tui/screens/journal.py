@@ -23,11 +23,11 @@ from threeam.method.drafts import VERBS
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
 from threeam.tui.commands import UnknownCommand, draft_of, parse_command
-from threeam.tui.desk import Desk
-from threeam.tui.keep import Keep, Kept
+from threeam.tui.draft_store import DraftStore, KeptDraft
 from threeam.tui.outbox import Outbox, Ticket
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.help import HelpScreen
+from threeam.tui.session import Session
 from threeam.tui.widgets.board import Board, Hypotheses
 from threeam.tui.widgets.composer import DRAFTS, Composer
 from threeam.tui.widgets.entry_bar import EntryBar
@@ -47,29 +47,32 @@ class JournalScreen(Screen[None]):
         Binding("escape", "leave", "leave", show=False, tooltip=BY_ID["leave"].about, id="leave"),
     ]
 
-    def __init__(self, desk: Desk, window: Window) -> None:
+    def __init__(self, session: Session, window: Window) -> None:
         super().__init__()
-        self.desk = desk
-        self.state: State = desk.fold.empty
+        self.session = session
+        self.state: State = session.fold.empty
         self.picked: str | None = None
         self._cups: int | None = None
         self._leaving = False
-        read_only = desk.writer is None
+        read_only = session.writer is None
         self.header = Header(
-            visible(desk.journal.name), toxic_cups=desk.settings.toxic_cups, read_only=read_only, emoji=desk.emoji
+            visible(session.journal.name),
+            toxic_cups=session.settings.toxic_cups,
+            read_only=read_only,
+            emoji=session.emoji,
         )
-        self.log_view = LogView(window, emoji=desk.emoji, read_only=read_only)
-        self.board = Board(emoji=desk.emoji)
-        self.entry_bar = EntryBar(emoji=desk.emoji)
-        self.composer = None if read_only else Composer(emoji=desk.emoji)
-        self.keep = None if read_only else Keep(desk.journal)
-        self.bridge = Bridge(desk.journal, window.anchor, desk.fold, desk.writer, self.post_message)
+        self.log_view = LogView(window, emoji=session.emoji, read_only=read_only)
+        self.board = Board(emoji=session.emoji)
+        self.entry_bar = EntryBar(emoji=session.emoji)
+        self.composer = None if read_only else Composer(emoji=session.emoji)
+        self.drafts = None if read_only else DraftStore(session.journal)
+        self.bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, self.post_message)
         self.outbox = Outbox(self.bridge.submit)
 
     @property
     def writes(self) -> bool:
         """Whether this screen has a writer."""
-        return self.desk.writer is not None
+        return self.session.writer is not None
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -86,17 +89,17 @@ class JournalScreen(Screen[None]):
     def on_mount(self) -> None:
         self.set_focus(self.log_view)
         self.entry_bar.show(self.log_view.selected)
-        if self.composer is not None and self.keep is not None:
-            kept = self.keep.restore()  # older drafts go into the history
-            self.composer.box.remember(self.keep.history())
+        if self.composer is not None and self.drafts is not None:
+            kept = self.drafts.restore()  # older drafts go into the history
+            self.composer.box.remember(self.drafts.history())
             if kept is not None:
                 self._restore(self.composer, kept)
-        if self.desk.notice:
-            self._say(self.desk.notice, severity="warning")
+        if self.session.notice:
+            self._say(self.session.notice, severity="warning")
         self.set_interval(_LOOK_AT_CLOCK, self._show_state)
         self.bridge.start()
 
-    def _restore(self, composer: Composer, kept: Kept) -> None:
+    def _restore(self, composer: Composer, kept: KeptDraft) -> None:
         """Puts back what a screen that was killed has left, unless it had written it by then."""
         theirs = [row.entry for row in self.log_view.window.rows if row.entry and row.entry.tag("BY") == kept.by]
         written = {text for entry in theirs for text in (entry.text, entry.body)}
@@ -109,7 +112,7 @@ class JournalScreen(Screen[None]):
             composer.become(kept.kind)
             composer.box.replace_all(kept.text)
         else:
-            composer.begin_errand(kept.kind, kept.text)
+            composer.begin_prompt(kept.kind, kept.text)
         self._say(f"a draft was left here: {_short(kept.text)}", title="i goes to the draft")
 
     def on_unmount(self) -> None:
@@ -123,7 +126,7 @@ class JournalScreen(Screen[None]):
         if message.restarted:
             self._say("the log was truncated; what is shown above is no longer in the file", severity="warning")
         self._show_state()
-        self.bridge.taken()
+        self.bridge.ready()
 
     def on_lock_seen(self, message: messages.LockSeen) -> None:
         self.header.held_since(message.holder, message.since_ns)
@@ -141,14 +144,14 @@ class JournalScreen(Screen[None]):
         self.header.unread = self.log_view.unread
 
     def _show_state(self) -> None:
-        desk, now, user = self.desk, self.desk.clock(), self.desk.by.user
-        cups = self.state.cups(user, now.ns, desk.settings.night_gap_ns)
+        session, now, user = self.session, self.session.clock(), self.session.by.user
+        cups = self.state.cups(user, now.ns, session.settings.night_gap_ns)
         self.header.cups = cups
-        self.header.mg = milligrams(human(self.state, user).doses, now.ns, desk.settings.half_life_h)
-        self.header.water = glasses_tonight(self.state, user, now.ns, desk.settings.night_gap_ns)
+        self.header.mg = milligrams(human(self.state, user).doses, now.ns, session.settings.half_life_h)
+        self.header.water = glasses_tonight(self.state, user, now.ns, session.settings.night_gap_ns)
         self.header.set_class(self.header.toxic, "-toxic")
         self.header.refresh()
-        self.board.show(self.state, self.picked, user, now, desk.settings.half_life_h)
+        self.board.show(self.state, self.picked, user, now, session.settings.half_life_h)
         if self._cups is not None and cups > self._cups and self.header.toxic:
             self._say(
                 "Caffeine toxicity imminent. Logic may be compromised.", title=f"{cups} cups: TOXIC", severity="error"
@@ -186,10 +189,10 @@ class JournalScreen(Screen[None]):
 
     def _settle(self, ticket: Ticket, *, clear: bool) -> None:
         self.outbox.answered(ticket)
-        if ticket.from_box and self.composer is not None and self.keep is not None:
+        if ticket.from_box and self.composer is not None and self.drafts is not None:
             if clear:
                 self.composer.box.remember([self.composer.text])
-                self.keep.remember(self.composer.text)
+                self.drafts.remember(self.composer.text)
             self.composer.settle(clear=clear)
             self._keep_draft()
         if self._leaving and not len(self.outbox):
@@ -214,16 +217,16 @@ class JournalScreen(Screen[None]):
         self._keep_draft()
 
     def _keep_draft(self) -> None:
-        if self.keep is not None and self.composer is not None:
-            self.keep.save(Kept(*self.composer.draft, str(self.desk.by)))
-            if self.keep.problem:
-                self._say(self.keep.problem, severity="warning")
+        if self.drafts is not None and self.composer is not None:
+            self.drafts.save(KeptDraft(*self.composer.draft, str(self.session.by)))
+            if self.drafts.problem:
+                self._say(self.drafts.problem, severity="warning")
 
     def _keep_words(self, words: str) -> None:
         """Words that had to leave the box unsent are one key (up) away."""
-        if words.strip() and self.composer is not None and self.keep is not None:
+        if words.strip() and self.composer is not None and self.drafts is not None:
             self.composer.box.remember([words])
-            self.keep.remember(words)
+            self.drafts.remember(words)
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         kind, text = message.kind, message.text
@@ -234,7 +237,7 @@ class JournalScreen(Screen[None]):
             self._say("nothing to write yet: type it first")
             self._free_box()
             return
-        self._submit(draft_of(kind, text, self.desk.settings), kind, from_box=True)
+        self._submit(draft_of(kind, text, self.session.settings), kind, from_box=True)
 
     def action_write(self, kind: str, text: str | None = None) -> None:
         """Goes to the box, as a box for ``kind``; ``text`` is added to what stands there."""
@@ -275,8 +278,8 @@ class JournalScreen(Screen[None]):
             kind = f"{action.id} {known.name}"
         if action.id in ("note", "hypothesis", *VERBS) and (text.strip() or kind != action.id):
             if text.strip() and self.composer is not None:
-                self._keep_words(self.composer.begin_errand(kind, text.strip()))
-                self._submit(draft_of(kind, text.strip(), self.desk.settings), kind, from_box=True)
+                self._keep_words(self.composer.begin_prompt(kind, text.strip()))
+                self._submit(draft_of(kind, text.strip(), self.session.settings), kind, from_box=True)
             else:
                 self.action_write(kind)
         elif action.id == "theme":
@@ -288,7 +291,7 @@ class JournalScreen(Screen[None]):
     # What the keys do; each is an action of the table.
 
     def action_coffee(self) -> None:
-        settings = self.desk.settings
+        settings = self.session.settings
         self._submit(human_drafts.coffee(1, settings.cup_mg, settings.toxic_cups), "coffee")
 
     def action_undo_coffee(self) -> None:
@@ -298,10 +301,10 @@ class JournalScreen(Screen[None]):
         self._submit(human_drafts.water(), "water")
 
     def action_sleep(self) -> None:
-        self._submit(human_drafts.sleep(self.desk.settings.half_life_h), "sleep")
+        self._submit(human_drafts.sleep(self.session.settings.half_life_h), "sleep")
 
     def action_coffee_panel(self) -> None:
-        user, now = self.desk.by.user, self.desk.clock()
+        user, now = self.session.by.user, self.session.clock()
         cups = self.header.cups
         tonight = human(self.state, user).doses[-cups:] if cups else ()
 
@@ -328,8 +331,8 @@ class JournalScreen(Screen[None]):
             self._say(f"there is no theme {name}; there are {', '.join(sorted(self.app.available_themes))}")
 
     def action_help(self) -> None:
-        keys = self.desk.settings.keys
-        self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.desk.emoji, keys=keys))
+        keys = self.session.settings.keys
+        self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.session.emoji, keys=keys))
 
     def action_leave(self) -> None:
         if self.outbox.take_back():
@@ -354,11 +357,11 @@ class JournalScreen(Screen[None]):
     def leave(self, code: int) -> None:
         """Ends the program: what still waits is taken back, and stays as the draft."""
         landed = self.outbox.close(0.3)
-        if self.keep is not None:
+        if self.drafts is not None:
             if any(ticket.from_box for ticket in landed) and self.composer is not None:
                 self.composer.settle(clear=True)
                 self._keep_draft()
-            self.keep.settle(1.0)
+            self.drafts.settle(1.0)
         self.app.exit(return_code=code)
 
     def action_pick(self, name: str) -> None:
@@ -384,7 +387,7 @@ class JournalScreen(Screen[None]):
         return None if not self.writes and action in _WRITING else True
 
     def on_key(self, event: events.Key) -> None:
-        moved = self.desk.settings.keys
+        moved = self.session.settings.keys
         writing = (action for action in ACTIONS if action.writes and action.place == "log")
         if not self.writes and any(event.key in moved.get(one.id, one.keys).split(",") for one in writing):
             self._read_only()

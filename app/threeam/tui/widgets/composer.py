@@ -185,7 +185,7 @@ class Box(TextArea, inherit_bindings=False):
 class Composer(Horizontal):
     """The box with its kind in front, and behind it whatever holds it up.
 
-    A draft (a note or a hypothesis) never mixes with an errand (a command, a verdict): while there is
+    A draft (a note or a hypothesis) never mixes with a prompt (a command, a verdict): while there is
     one, the draft is put aside.
     """
 
@@ -204,7 +204,7 @@ class Composer(Horizontal):
         super().__init__()
         self.kind = "note"
         self.box = Box()
-        self._aside: tuple[str, str] | None = None  # the draft, during an errand
+        self._aside: tuple[str, str] | None = None  # the draft, during a prompt
         self._bar = "▏" if emoji else "|"
         self._label = Static(classes="composer--kind")
         self._status = Static(classes="composer--status")
@@ -225,7 +225,7 @@ class Composer(Horizontal):
 
     @property
     def draft(self) -> tuple[str, str]:
-        """The kind and the text that must not be lost: the errand's, once it has words, else the draft."""
+        """The kind and the text that must not be lost: the prompt's, once it has words, else the draft."""
         if self._aside is not None and (self.kind == "command" or not self.text.strip()):
             return self._aside
         return self.kind, self.text
@@ -236,13 +236,13 @@ class Composer(Horizontal):
         return self.box.read_only
 
     def become(self, kind: str) -> str:
-        """Makes it a box for ``kind``, and gives the words of an errand that had to go for it."""
+        """Makes it a box for ``kind``, and gives the words of a prompt that had to go for it."""
         if self.waiting or (self._aside is not None and kind == self.kind):
             return ""
         if kind not in DRAFTS:
-            return self.begin_errand(kind, "")
+            return self.begin_prompt(kind, "")
         if self._aside is not None:
-            left = self._end_errand()
+            left = self._end_prompt()
             if self.text:  # the draft is what it was: only an empty box takes the kind that was asked for
                 return left
             self._call_it(kind)
@@ -250,8 +250,8 @@ class Composer(Horizontal):
         self._call_it(kind)
         return ""
 
-    def begin_errand(self, kind: str, text: str) -> str:
-        """Puts the draft aside for ``text`` in a box for ``kind``; gives the words of an errand before it."""
+    def begin_prompt(self, kind: str, text: str) -> str:
+        """Puts the draft aside for ``text`` in a box for ``kind``; gives the words of a prompt before it."""
         left = ""
         if self._aside is None:
             self._aside = (self.kind, self.text)
@@ -278,7 +278,7 @@ class Composer(Horizontal):
         if clear:
             self.box.replace_all("")
             if self._aside is not None:
-                self._end_errand()
+                self._end_prompt()
             else:
                 self._call_it("note")
         self.box.release()
@@ -292,7 +292,7 @@ class Composer(Horizontal):
         event.stop()
         self.post_message(self.Changed())
 
-    def _end_errand(self) -> str:
+    def _end_prompt(self) -> str:
         """Brings the draft back, and gives the words that stood in its place."""
         assert self._aside is not None
         left = self.text

@@ -21,7 +21,7 @@ _HISTORY = 500  # texts kept
 _DRAFT_NAME = re.compile(r"draft-(\d+)-(\d+)\.json(?:\.\d+\.new)?")
 
 
-class Kept(NamedTuple):
+class KeptDraft(NamedTuple):
     """What stands in the box: its kind, the text, and the ``BY`` of the screen that it stands in."""
 
     kind: str
@@ -29,7 +29,7 @@ class Kept(NamedTuple):
     by: str
 
 
-class Keep:
+class DraftStore:
     """The draft and the history of one screen."""
 
     def __init__(self, journal: Journal) -> None:
@@ -37,9 +37,9 @@ class Keep:
         self._folder = _folder(journal)
         self._draft = os.path.join(self._folder, f"draft-{os.getpid()}-{_started(os.getpid())}.json")
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        threading.Thread(target=self._run, name="keep", daemon=True).start()
+        threading.Thread(target=self._run, name="drafts", daemon=True).start()
 
-    def restore(self) -> Kept | None:
+    def restore(self) -> KeptDraft | None:
         """The newest draft that a screen which is no more has left, taken over."""
         newest = None
         for name in sorted(self._left_behind(), key=self._changed, reverse=True):
@@ -52,7 +52,7 @@ class Keep:
                     kind, text, by = map(str, json.load(file))
                 if newest is None:
                     os.replace(path, self._draft)  # at no moment is it nowhere
-                    newest = Kept(kind, text, by)
+                    newest = KeptDraft(kind, text, by)
                 else:
                     self._append_history(text)  # an older draft is one key (up) away
                     os.unlink(path)
@@ -75,7 +75,7 @@ class Keep:
                 continue
         return texts
 
-    def save(self, kept: Kept) -> None:
+    def save(self, kept: KeptDraft) -> None:
         """Keeps the draft as it is now; an empty one is nothing to keep."""
         self._work.put(lambda: self._write_draft(kept))
 
@@ -102,7 +102,7 @@ class Keep:
             except OSError as error:  # the box still has the text; the screen says that it is not kept
                 self.problem = f"drafts cannot be kept in {self._folder}: {error.strerror}"
 
-    def _write_draft(self, kept: Kept) -> None:
+    def _write_draft(self, kept: KeptDraft) -> None:
         if not kept.text.strip():
             try:
                 os.unlink(self._draft)

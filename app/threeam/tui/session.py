@@ -12,7 +12,7 @@ from threeam.core.settings import Settings
 from threeam.core.writer import Writer
 
 
-class Desk(NamedTuple):
+class Session(NamedTuple):
     """A journal and all that is needed to show it and write to it.
 
     ``writer`` None: read-only by construction. ``emoji``: whether signs are drawn as they are, and not in
