@@ -141,9 +141,9 @@ def tell(journal: Journal, fold: Fold, beats: int | None = None) -> StoryClock:
             writers[beat.by].write(beat.draft)
             continue
         cups, message = beat.said
-        with writers[TOUR].hold(whole=False) as hold:
+        with writers[TOUR].locked(whole=False) as log:
             for text in as_script(cups, message):
-                hold.append_plain(text, cups)
+                log.write_plain(text, cups)
                 clock.forward(round(0.31 * NS))
     return clock
 

@@ -145,12 +145,39 @@ def test_many_rotations_while_nobody_reads(follower: Follower, log: Path) -> Non
     assert max(Counter(found).values()) == 1
 
 
-def test_what_a_rotated_file_left_unfinished_is_told_before_the_next_one(follower: Follower, log: Path) -> None:
+def test_what_a_rotated_file_left_unfinished_is_told_once_nobody_goes_on_with_it(follower: Follower, log: Path) -> None:
     append(log, b"1\ntorn")
     assert drain(follower) == [b"1"]
     log.rename(f"{log}.1")
     append(log, b"2\n")
-    assert hear(follower, 2) == [b"torn", b"2"]
+    assert hear(follower, 2) == [b"2", b"torn"]
+
+
+def test_a_line_that_is_finished_in_a_file_after_it_was_renamed_is_told_whole(follower: Follower, log: Path) -> None:
+    append(log, b"1\nhalf a")
+    assert drain(follower) == [b"1"]
+    log.rename(f"{log}.1")
+    append(log, b"2\n")
+    assert hear(follower, 1) == [b"2"]
+    append(Path(f"{log}.1"), b" line\nlate\n")
+    append(log, b"3\n")
+    assert sorted(hear(follower, 3)) == [b"3", b"half a line", b"late"]
+
+
+@pytest.mark.parametrize("length", [10, 200, 1000])
+def test_a_file_written_anew_with_the_same_words_at_other_times_is_told_whole(
+    follower: Follower, log: Path, length: int
+) -> None:
+    def lines(second: int) -> bytes:
+        return b"".join(
+            b"[2026-11-24T03:14:%02d.%09d+0000] [COFFEE: 0] %s\n" % (second, n, b"x" * length) for n in range(3)
+        )
+
+    append(log, lines(1))
+    assert len(drain(follower)) == 3
+    log.write_bytes(b"")
+    append(log, lines(2) + lines(3))
+    assert hear(follower, 6) == (lines(2) + lines(3)).splitlines()
 
 
 def test_what_was_taken_back_is_never_told(follower: Follower, log: Path) -> None:

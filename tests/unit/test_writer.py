@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from conftest import NIGHT, FakeClock, writer_of
-from threeam.core import writer as writer_module
+from threeam.core import logfile
 from threeam.core.draft import TOXIC, Declined, Draft, DraftLine, note
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal, Unusable, journal_at
@@ -324,7 +324,7 @@ def test_a_torn_last_line_is_ended_first_in_the_same_write(
     written: list[bytes] = []
     write = os.write
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module.os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
+        patch.setattr(os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
         block = writer.write(note("a"))
     assert written == [b"\n" + block.raw]
     assert log.read_bytes() == torn + b"\n" + block.raw
@@ -334,7 +334,7 @@ def test_a_block_is_one_write(writer: Writer, monkeypatch: pytest.MonkeyPatch) -
     written: list[bytes] = []
     write = os.write
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module.os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
+        patch.setattr(os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
         block = writer.write(claim("a\nb\nc", 4))
     assert written == [block.raw]
 
@@ -399,7 +399,7 @@ def test_what_is_declined_on_no_log_creates_none(writer: Writer, log: Path) -> N
 
 def test_a_writer_goes_on_after_a_refusal(writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module.os, "write", full_disk)
+        patch.setattr(os, "write", full_disk)
         with pytest.raises(Refused):
             writer.write(coffee(1, 95, 4))
     writer.write(coffee(1, 95, 4))
@@ -418,8 +418,9 @@ def full_disk(fd: int, data: bytes) -> int:
 
 
 def full_after_some(fd: int, data: bytes) -> int:
-    real_write(fd, data[:20])
-    raise OSError(errno.ENOSPC, "No space left on device")
+    if len(data) < 60:  # the rest of it
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return real_write(fd, data[: len(data) - 50])
 
 
 def over_quota(fd: int, data: bytes) -> int:
@@ -437,7 +438,7 @@ def test_a_refused_write_leaves_the_log_byte_for_byte(
 ) -> None:
     log.write_bytes(before)
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module.os, "write", fault)
+        patch.setattr(os, "write", fault)
         with pytest.raises(Refused, match="nothing was written"):
             writer.write(claim("a", 4))
     assert log.read_bytes() == before
@@ -449,7 +450,7 @@ def test_a_refused_stream_leaves_the_log_byte_for_byte(
     writer.write(note("a"))
     before = log.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module.os, "write", full_after_some)
+        patch.setattr(os, "write", full_after_some)
         with pytest.raises(Refused):
             writer.write_stream(["b"] * 100)
     assert log.read_bytes() == before
@@ -460,10 +461,94 @@ def test_a_part_that_cannot_be_cut_back_is_unsure(writer: Writer, log: Path, mon
         raise OSError(errno.EPERM, "Operation not permitted")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module.os, "write", short_write)
-        patch.setattr(writer_module.os, "ftruncate", stuck)
+        patch.setattr(os, "write", short_write)
+        patch.setattr(os, "ftruncate", stuck)
         with pytest.raises(Unsure, match=rf"@{str(NIGHT).replace('+', '.')}"):
             writer.write(note("a"))
+
+
+def test_what_somebody_wrote_without_the_lock_is_never_cut_away(
+    writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the lock file was removed while it was held: two writers at once, and the disk is full for one."""
+    writer.write(note("before"))
+
+    def late(fd: int, data: bytes) -> int:
+        with log.open("ab") as other:
+            other.write(b"acknowledged\n")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", late)
+        with pytest.raises(Refused):
+            writer.write(note("mine"))
+    assert log.read_bytes().endswith(b" before\nacknowledged\n")
+
+    def half(fd: int, data: bytes) -> int:
+        if data.startswith(b"["):
+            written = real_write(fd, data[:20])
+            with log.open("ab") as other:
+                other.write(b"behind it\n")
+            return written
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", half)
+        with pytest.raises(Unsure, match="only in part"):
+            writer.write(note("mine"))
+    assert log.read_bytes().endswith(b"behind it\n")
+
+
+def test_a_log_that_is_removed_while_it_is_written_is_unsure(
+    writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def then_remove(fd: int, data: bytes) -> int:
+        written = real_write(fd, data)
+        log.unlink()
+        return written
+
+    writer.write(note("before"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", then_remove)
+        with pytest.raises(Unsure, match="removed"):
+            writer.write(note("mine"))
+
+
+def test_a_read_that_fails_under_the_lock_is_a_refusal(
+    writer: Writer, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write(note("before"))
+
+    def stale(fd: int, size: int, offset: int) -> bytes:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", stale)
+        with pytest.raises(Refused, match="Stale file handle"):
+            writer.write(note("mine"))
+    writer.write(note("after"))
+
+
+def test_two_drafts_under_one_hold_are_two_blocks_and_two_cups(writer: Writer, log: Path) -> None:
+    with writer.locked(whole=True) as locked:
+        locked.write(coffee(1, 95, 4))
+        locked.write(coffee(1, 95, 4))
+        locked.write(claim("a", 4))
+        locked.write(claim("b", 4))
+    assert [entry.coffee for entry in entries(log)][:2] == [1, 2]
+    assert [entry.hypothesis for entry in entries(log) if entry.hypothesis] == [(1, "open"), (2, "open")]
+    assert stamps(log) == sorted(set(stamps(log)))
+
+
+def test_between_two_holds_a_writer_has_nothing_of_the_log_open(writer: Writer, log: Path) -> None:
+    writer.write(coffee(1, 95, 4))
+    writer.write(coffee(1, 95, 4))
+    opened = [
+        os.readlink(f"/proc/self/fd/{fd}")
+        for fd in os.listdir("/proc/self/fd")
+        if os.path.exists(f"/proc/self/fd/{fd}")
+    ]
+    assert str(log) not in opened
 
 
 def test_a_failing_sync_is_unsure_and_names_the_stamp(
@@ -476,7 +561,7 @@ def test_a_failing_sync_is_unsure_and_names_the_stamp(
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module.os, "fdatasync", failing)
+        patch.setattr(os, "fdatasync", failing)
         with pytest.raises(Unsure) as caught:
             synced.write(note("a\nb"))
     assert caught.value.stamp == NIGHT
@@ -496,7 +581,7 @@ def test_the_lock_is_free_while_the_disk_is_waited_for(
         seen.append(log.read_bytes())
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module.os, "fdatasync", looking)
+        patch.setattr(os, "fdatasync", looking)
         block = synced.write(note("a"))
     assert seen == [block.raw]
 
@@ -504,7 +589,7 @@ def test_the_lock_is_free_while_the_disk_is_waited_for(
 def test_a_new_log_is_synced_with_its_name(synced: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module, "sync_folder", folders.append)
+        patch.setattr(logfile, "sync_folder", folders.append)
         synced.write(note("a"))
         synced.write(note("b"))
     assert folders == [str(log.parent)]
@@ -513,7 +598,7 @@ def test_a_new_log_is_synced_with_its_name(synced: Writer, log: Path, monkeypatc
 def test_without_sync_the_disk_is_not_waited_for(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module.os, "fdatasync", synced.append)
+        patch.setattr(os, "fdatasync", synced.append)
         writer.write(note("a"))
     assert synced == []
 

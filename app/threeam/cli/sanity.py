@@ -34,11 +34,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
     writer = None
     try:
         writer = context(args).writer()
-        with writer.hold(whole=False) as hold:
+        with writer.locked(whole=False, interruptible=True) as log:
             for n, text in enumerate(as_script(args.cups, message)):
                 if n == 1:
                     time.sleep(args.delay)
-                echo(hold.append_plain(text, args.cups))
+                echo(log.write_plain(text, args.cups))
     except Unsure:
         raise
     except (JournalError, KeyboardInterrupt) as error:

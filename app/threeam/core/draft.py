@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from threeam.core.entry import ACQUIRED, RELEASING, Stamp, lines_of
 from threeam.core.fold import State
+from threeam.core.journal import JournalError
 
 TOXIC = "WARNING: Caffeine toxicity imminent. Logic may be compromised."
 _SCRIPT_LIMIT = 4  # cups: the script's own, whatever toxic_cups says
 
 
-class Declined(Exception):
+class Declined(JournalError):
     """The state under the lock does not allow this draft; nothing was written. The message says why."""
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from threeam.core.entry import By, Entry, Stamp, references
 from threeam.core.journal import Segment
-from threeam.core.reader import significant
+from threeam.core.reader import Line, significant
 
 OPEN = "open"
 _LAST_NUMBER = 999_999_999  # of a hypothesis, as the format has it; written by hand it must not end the counting
@@ -86,7 +86,7 @@ class Room(NamedTuple):
     """What one capability brings to the fold.
 
     ``tags``: the keys that carry its state. ``empty``: its state before the first line. ``fold``:
-    (its state, an entry) to its state; called for every significant entry, pure.
+    (its state, an entry) to its state; called for every entry that is folded, pure.
     """
 
     name: str
@@ -109,6 +109,18 @@ class Fold:
     def of(self, segment: Segment, end: int) -> State:
         """The state as of the last whole line of ``segment`` before ``end``: a byte search, no parse of every line."""
         return self(self.empty, significant(segment, end, self.tags))
+
+    def after(self, state: State, lines: Sequence[Line]) -> State:
+        """``state`` after ``lines`` of one file, in their order, as `of` would have it.
+
+        What came through a pipe is parsed only where it carries a tag: of the rest only the last stamp counts.
+        """
+        entries = [entry for line in lines if self._counts(line) and (entry := line.entry)]
+        last = next((entry for line in reversed(lines) if line.finished and (entry := line.entry)), None)
+        return self(state, [*entries, last] if last is not None and (not entries or entries[-1] != last) else entries)
+
+    def _counts(self, line: Line) -> bool:
+        return line.finished and (b"] [VIA: " not in line.raw or self.tags.search(line.raw) is not None)
 
     def __call__(self, state: State, entries: Iterable[Entry]) -> State:
         """``state`` after ``entries``, in their order. Pure; copies once for a whole batch."""

@@ -28,15 +28,21 @@ class Follower:
     """Reads what is appended to ``journal`` after ``start`` (None: from the beginning).
 
     `read` never blocks; `wait` does, and `wake` ends a wait from another thread. ``unfinished`` is
-    the last line while it has no newline, and ``restarts`` counts the truncations seen.
+    the last line while it has no newline, and ``restarts`` counts the truncations seen. A file that was
+    renamed is let go once nothing has come into it for ``grace`` seconds.
     """
 
-    def __init__(self, journal: Journal, start: Anchor | None, *, poll_interval: float = 0.05) -> None:
+    def __init__(
+        self, journal: Journal, start: Anchor | None, *, poll_interval: float = 0.05, grace: float = 2.0
+    ) -> None:
         self.journal = journal
         self.unfinished: Line | None = None
         self.restarts = 0
         self._more = False  # whether the last read left something that no event will tell of
         self._at = start
+        self._left: Anchor | None = None  # the file before: a writer that opened it by its old name may go on there
+        self._left_size, self._left_at, self._grace = 0, 0.0, grace
+        self._searched = 0  # up to here there is no newline, in a line longer than a chunk
         self._watch = _Watch(journal.log, poll_interval)
         if start is not None:
             self._watch.follow(start.segment)
@@ -49,24 +55,64 @@ class Follower:
         self._more = named is not None
         if at is None:
             return [] if named is None else self._read_from(self._move(named))
-        if not at.holds_in(at.segment):  # truncated, and perhaps written anew
+        late = self._late()
+        if not at.holds():  # truncated, and perhaps written anew
             self.restarts += 1
             at = self._move(at.segment)
         lines = self._read_from(at)
         if lines or named is None:
-            return lines
-        left = [self.unfinished] if self.unfinished is not None else []  # nobody will finish it any more
-        return left + self._read_from(self._move(named))
+            return late + lines
+        late += self._late(last=True)
+        self._left, self._left_size, self._left_at = self._at, -1, time.monotonic()
+        return late + self._read_from(self._move(named))
 
     def _read_from(self, at: Anchor) -> list[Line]:
-        lines = list(lines_forward(at.segment, at.offset, at.offset + _CHUNK))
-        end = lines[-1].end if lines else at.offset
-        if lines and not lines[-1].finished and len(lines) == 1 and end - at.offset >= _CHUNK:
-            lines = list(lines_forward(at.segment, at.offset))  # one line longer than a chunk: take it whole
-        self._more = self._more or end - at.offset >= _CHUNK
+        segment, begin = at.segment, at.offset
+        if self._searched > begin and not self._ends(segment):
+            return []
+        lines = list(lines_forward(segment, begin, begin + _CHUNK))
+        if len(lines) == 1 and not lines[0].finished and lines[0].end - begin >= _CHUNK:
+            whole = next(lines_forward(segment, begin))  # one line longer than a chunk: take it whole, or not yet
+            if whole.finished:
+                lines = [whole]
+            else:
+                self._searched = whole.end
+        end = lines[-1].end if lines else begin
+        self._more = self._more or (end - begin >= _CHUNK and self._searched <= begin)
         self.unfinished = lines.pop() if lines and not lines[-1].finished else None
         if lines:
-            self._at = Anchor.at(at.segment, lines[-1].end)
+            self._at = Anchor.at(segment, lines[-1].end)
+        return lines
+
+    def _ends(self, segment: Segment) -> bool:
+        """Whether the long line has its newline by now. Only what is new is looked at."""
+        while data := segment.read(self._searched, _CHUNK):
+            if b"\n" in data:
+                self._searched = 0
+                return True
+            self._searched += len(data)
+        return False
+
+    def _late(self, *, last: bool = False) -> list[Line]:
+        """What came into the file before after it was left; ``last``: it is let go, and its unfinished line told."""
+        left = self._left
+        if left is None:
+            return []
+        size, now = left.segment.size(), time.monotonic()
+        if size != self._left_size:
+            self._left_size, self._left_at = size, now
+        elif now - self._left_at < self._grace and not last:
+            return []
+        else:
+            last = True
+        lines = list(lines_forward(left.segment, left.offset)) if size > left.offset else []
+        if last:
+            self._left = None
+            return lines
+        if lines and not lines[-1].finished:
+            lines.pop()
+        if lines:
+            self._left = Anchor.at(left.segment, lines[-1].end)
         return lines
 
     def _named(self, at: Anchor | None) -> Segment | None:
@@ -97,8 +143,8 @@ class Follower:
         self._watch.close()
 
     def _move(self, segment: Segment) -> Anchor:
-        self._at = at = Anchor(segment, 0, b"")
-        self.unfinished = None
+        self._at = at = Anchor.at(segment, 0)
+        self.unfinished, self._searched = None, 0
         self._watch.follow(segment)
         return at
 
@@ -117,18 +163,21 @@ class _Watch:
             self._poll.register(self._inotify.fileno(), select.POLLIN)
         self._folder_watch: int | None = None
         self._file_watch: int | None = None
+        self._left_watch: int | None = None  # of the file before
         self._segment: Segment | None = None
         self._news = False  # whether a watch was set that cannot have told what came before it
         self._looked_at: tuple[int, ...] = ()
 
     def follow(self, segment: Segment) -> None:
         """Watches another file, through its descriptor: the name may mean yet another by now."""
-        if self._file_watch is not None and self._inotify is not None:
+        if segment == self._segment:
+            return
+        if self._left_watch is not None and self._inotify is not None:
             try:
-                self._inotify.rm_watch(self._file_watch)
+                self._inotify.rm_watch(self._left_watch)
             except OSError:  # the kernel took it back with the file
                 pass
-        self._segment = segment
+        self._segment, self._left_watch = segment, self._file_watch
         self._file_watch = self._add(f"/proc/self/fd/{segment.fd}", _FILE_EVENTS)
 
     def looked(self) -> None:

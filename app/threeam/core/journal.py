@@ -13,7 +13,8 @@ import weakref
 from typing import NamedTuple
 
 OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
-_FINGERPRINT = 64  # bytes; a line's stamp and author fit in, so two of the same are the same line
+_HEAD = 64  # bytes at the beginning of a file: the first line's stamp fits in, and no two files share it
+_TAIL = 256  # bytes before a place: the last line's stamp, for all but the longest
 
 
 class JournalError(Exception):
@@ -50,6 +51,10 @@ class Segment:
         """Bytes in the file now."""
         return os.fstat(self.fd).st_size
 
+    def removed(self) -> bool:
+        """Whether the file has no name any more."""
+        return os.fstat(self.fd).st_nlink == 0
+
     def read(self, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``; fewer at the end of the file."""
         return os.pread(self.fd, size, offset)
@@ -62,23 +67,46 @@ class Position(NamedTuple):
     offset: int
 
 
+class Mark(NamedTuple):
+    """A place in a file, by what stood before it when it was taken. Keeps nothing open."""
+
+    identity: tuple[int, int]
+    offset: int
+    head: bytes
+    tail: bytes
+
+    @classmethod
+    def at(cls, segment: Segment, offset: int) -> Mark:
+        """A mark at ``offset``."""
+        start = max(0, offset - _TAIL)
+        return cls(segment.identity, offset, segment.read(0, min(_HEAD, offset)), segment.read(start, offset - start))
+
+    def holds_in(self, segment: Segment) -> bool:
+        """Whether ``segment`` is the same file, and was not truncated and written anew since."""
+        if segment.identity != self.identity or segment.read(0, len(self.head)) != self.head:
+            return False
+        return segment.read(self.offset - len(self.tail), len(self.tail)) == self.tail
+
+
 class Anchor(NamedTuple):
-    """A position, with the bytes that stood before it when it was taken."""
+    """A marked place, with its file held open: from here one can go on reading, whatever the file is called by now."""
 
     segment: Segment
-    offset: int
-    before: bytes
+    mark: Mark
 
     @classmethod
     def at(cls, segment: Segment, offset: int) -> Anchor:
         """An anchor at ``offset``."""
-        start = max(0, offset - _FINGERPRINT)
-        return cls(segment, offset, segment.read(start, offset - start))
+        return cls(segment, Mark.at(segment, offset))
 
-    def holds_in(self, segment: Segment) -> bool:
-        """Whether ``segment`` is the same file, and was not truncated and written anew since."""
-        start = self.offset - len(self.before)
-        return self.segment == segment and segment.read(start, len(self.before)) == self.before
+    @property
+    def offset(self) -> int:
+        """The offset in the file."""
+        return self.mark.offset
+
+    def holds(self) -> bool:
+        """Whether the file was not truncated and written anew since."""
+        return self.mark.holds_in(self.segment)
 
 
 class Journal(NamedTuple):

@@ -11,7 +11,7 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,17 +19,9 @@ from threeam.core.clock import Clock
 from threeam.core.draft import Author, Draft, DraftLine
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, format_many, visible
 from threeam.core.fold import Fold, State
-from threeam.core.journal import (
-    OPEN_SAFELY,
-    Anchor,
-    Journal,
-    JournalError,
-    Segment,
-    Unusable,
-    check_regular,
-    unusable,
-)
+from threeam.core.journal import Journal, JournalError, Mark, Segment, Unusable
 from threeam.core.lock import Holder, LockFile, SanityLock
+from threeam.core.logfile import HalfAppended, LogFile, NotAppended
 from threeam.core.reader import end_of_lines, last_entry, last_typed, lines_forward
 
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
@@ -80,9 +72,9 @@ class Writer:
     def __init__(self, journal: Journal, fold: Fold, clock: Clock, options: WriteOptions) -> None:
         self.journal = journal
         self.options = options
-        self._clock = clock
-        self._known = _StateCache(journal, fold, options.user)
         self.landed: Stamp | None = None  # the first stamp of what was last put into the file
+        self._clock = clock
+        self._cache = _StateCache(journal, fold, options.user)
 
     def write(self, draft: Draft, *, abandoned: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
         """Writes what ``draft`` gives as one block, and returns it once it is synced.
@@ -90,11 +82,8 @@ class Writer:
         Nothing was written if it raises `Refused`, `LockTimeout`, `LockUnusable`, `Unusable`,
         `Abandoned`, or the draft's own `Declined`. `Unsure`: it was written, and may not last.
         """
-        with self.hold(whole=draft.whole, atomic=True, abandoned=abandoned, on_wait=on_wait) as hold:
-            author = Author(self.options.user, self.options.night_gap_ns)
-            said = draft.lines(hold.state, author, hold.granted)
-            ceremony = self.options.ceremony
-            return hold.append(said, ceremonial=ceremony == "always" or (draft.ceremonial and ceremony == "hypotheses"))
+        with self.locked(whole=draft.whole, abandoned=abandoned, on_wait=on_wait) as log:
+            return log.write(draft)
 
     def write_stream(self, texts: list[str]) -> bytes:
         """Writes a line for each of ``texts`` in one hold, and returns their bytes once synced.
@@ -102,166 +91,157 @@ class Writer:
         For what comes through a pipe: no person typed it, so it keeps no night going. Raises as
         `write` does.
         """
-        with self.hold(whole=False, atomic=True) as hold:
-            return hold.append_stream(texts)
+        with self.locked(whole=False) as log:
+            return log.write_stream(texts)
 
     @contextmanager
-    def hold(
+    def locked(
         self,
         *,
         whole: bool,
-        atomic: bool = False,
+        interruptible: bool = False,
         abandoned: threading.Event | None = None,
         on_wait: OnWait | None = None,
     ) -> Iterator[LockedLog]:
-        """The lock, with the log open behind it; what was appended is synced after the release.
+        """The log, with the lock held; what was written to it is synced after the release.
 
-        ``whole``: read the whole state, and not the author's cups alone. ``atomic``: an interrupt
-        that comes after the lock was granted waits until everything is done, and then becomes
-        `Unsure` if there is something in the log that was not acknowledged.
+        ``whole``: the whole state will be needed, and not the author's cups alone: so much is read before the lock is
+        asked for. Unless it is ``interruptible``, an interrupt that comes after the lock was granted waits until
+        everything is done, and then becomes `Unsure` if there is something in the log that was not acknowledged.
         """
         journal, self.landed = self.journal, None
-        journal.make_home()
-        if (why := journal.why_not_writable()) is not None:  # before a lock is left beside it
-            raise Unusable(why)
-        self._known.catch_up(whole)
-        log_mode = 0o640 if journal.log.startswith("/var/log/") else 0o600
-        lock = SanityLock(journal.lock, LockFile.for_log(journal.log, log_mode))
-        lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
-        with _interrupts_deferred(atomic) as interrupted:
-            try:
-                hold = LockedLog(journal.log, log_mode, self._known, whole, self._clock, self.options)
+        try:
+            journal.make_home()
+            if (why := journal.why_not_writable()) is not None:  # before a lock is left beside it
+                raise Unusable(why)
+            self._cache.catch_up(whole)
+            mode = 0o640 if journal.log.startswith("/var/log/") else 0o600
+            lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
+            lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
+            with _interrupts_deferred(not interruptible) as interrupted:
                 try:
-                    yield hold
+                    log = LockedLog(journal.log, mode, self._cache, self._clock, self.options)
+                    try:
+                        yield log
+                    finally:
+                        self.landed = log.first
                 finally:
-                    self.landed = hold.first
-            finally:
-                lock.release()
-            if hold.first is not None:
-                hold.sync()
-                if interrupted():
-                    raise Unsure(hold.first, "the program was interrupted before it could say so")
+                    lock.release()
+                if log.first is not None:
+                    log.settle(log.first)
+                    if interrupted():
+                        raise Unsure(log.first, "the program was interrupted before it could say so")
+        except OSError as error:  # a read that failed, under the lock or before it
+            if self.landed is not None:
+                raise Unsure(self.landed, f"then the disk failed ({error.strerror})") from None
+            raise Refused(f"nothing was written: {journal.log}: {error.strerror}") from None
 
 
 class LockedLog:
-    """One hold of the lock: the log as it is, open, and the state as of now. `Writer.hold` makes it."""
+    """The log while the lock is held: as it is now, and open for appending. `Writer.locked` makes it."""
 
-    def __init__(
-        self, path: str, mode: int, known: _StateCache, whole: bool, clock: Clock, options: WriteOptions
-    ) -> None:
+    def __init__(self, path: str, mode: int, cache: _StateCache, clock: Clock, options: WriteOptions) -> None:
+        self.first: Stamp | None = None  # of what was written under this hold
         self._path = path
         self._mode = mode
+        self._cache = cache
         self._clock = clock
         self._options = options
-        self._segment = _open_log(path)
-        self._created = False
-        self._size, self._torn, self.state = 0, False, known.nothing
-        if self._segment is not None:
-            self._size = self._segment.size()
-            self._torn = self._size > 0 and self._segment.read(self._size - 1, 1) != b"\n"
-            self.state = known.at(self._segment, self._size, whole)
-        self._last = self.state.last
-        self.first: Stamp | None = None  # of what this hold has written
-        self.stepped_ns = 0
-        self.granted = self.tick()
+        self._file = LogFile.open(path)
+        self._last = self._state(whole=False).last
+        self._granted: Stamp | None = clock()  # for the first block: later ones look at the clock again
 
-    def tick(self) -> Stamp:
-        """The true time, after the last stamp of the file unless the clock was stepped back."""
-        reading = self._clock()
-        self.stepped_ns = 0
-        if self._last is None or reading.ns > self._last.ns:
-            return reading
-        behind = self._last.ns - reading.ns
-        if behind <= TIE_NS:
-            return Stamp(self._last.ns + 1, reading.offset)
-        self.stepped_ns = behind
-        return reading
-
-    def append(self, said: Sequence[DraftLine], *, ceremonial: bool = False) -> Block:
-        """Writes ``said`` as one block of the author's, with the ceremony if ``ceremonial``."""
-        cups = self._cups()
-        lines = [*_step(self.stepped_ns), *([DraftLine(ACQUIRED)] if ceremonial else []), *said]
-        entries = []
-        stamp = self.granted
-        if self._is_new_night() and not any(key == "NIGHT" for one in said for key, _ in one.tags):
+    def write(self, draft: Draft) -> Block:
+        """Writes what ``draft`` gives as one block of the author's. Raises `Refused`, or the draft's `Declined`."""
+        options, state = self._options, self._state(draft.whole)
+        stamp, stepped_ns = self._tick()
+        said = draft.lines(state, Author(options.user, options.night_gap_ns), stamp)
+        ceremonial = options.ceremony == "always" or (draft.ceremonial and options.ceremony == "hypotheses")
+        lines = [*_declared(stepped_ns), *([DraftLine(ACQUIRED)] if ceremonial else []), *said]
+        if self._is_new_night(state, stamp) and not any(key == "NIGHT" for one in said for key, _ in one.tags):
             lines[0] = lines[0]._replace(tags=(("NIGHT", "new"), *lines[0].tags))
+        cups, entries, by = self._cups(state, stamp), [], ("BY", options.by)
         for text, tags, after in lines:
             cups = cups if after is None else after
-            entries.append(Entry(stamp, cups, (("BY", self._options.by), *tags), visible(text)))
+            entries.append(Entry(stamp, cups, (by, *tags), visible(text)))
             stamp = Stamp(stamp.ns + 1, stamp.offset)
         if ceremonial:  # stamped last of all, so that the two stamps are a lower bound of the hold
             now = self._clock()
-            stamp = now if now.ns > stamp.ns else stamp
-            entries.append(Entry(stamp, cups, (("BY", self._options.by),), RELEASING))
+            entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (by,), RELEASING))
         raw = b"".join(map(format_entry, entries))
-        self._put(raw, entries[0].stamp, entries[-1].stamp)
+        self._append(raw, entries[0].stamp, entries[-1].stamp)
         return Block(tuple(entries), raw)
 
-    def append_stream(self, texts: list[str]) -> bytes:
-        """Writes a line for each of ``texts``, which came through a pipe."""
+    def write_stream(self, texts: list[str]) -> bytes:
+        """Writes a line for each of ``texts``, which came through a pipe. Raises `Refused`."""
+        stamp, stepped_ns = self._tick()
         tags = (("BY", self._options.by), ("VIA", "stdin"))
-        texts = [*(one.text for one in _step(self.stepped_ns)), *texts]
-        raw = format_many(self.granted, self._cups(), tags, texts)
-        self._put(raw, self.granted, Stamp(self.granted.ns + len(texts) - 1, self.granted.offset))
+        texts = [*(one.text for one in _declared(stepped_ns)), *texts]
+        raw = format_many(stamp, self._cups(self._state(whole=False), stamp), tags, texts)
+        self._append(raw, stamp, Stamp(stamp.ns + len(texts) - 1, stamp.offset))
         return raw
 
-    def append_plain(self, text: str, coffee: int) -> bytes:
-        """Writes one line as the Bash script does: stamped now, and with no tag but COFFEE."""
-        stamp = self.tick()
-        lines = [*(one.text for one in _step(self.stepped_ns)), visible(text)]
+    def write_plain(self, text: str, coffee: int) -> bytes:
+        """Writes one line as the Bash script does: stamped now, and with no tag but COFFEE.
+
+        Raises `Refused`, or `Unsure` when lines before it are written already.
+        """
+        stamp, stepped_ns = self._tick()
+        lines = [*(one.text for one in _declared(stepped_ns)), visible(text)]
         entries = [Entry(Stamp(stamp.ns + i, stamp.offset), coffee, (), line) for i, line in enumerate(lines)]
         raw = b"".join(map(format_entry, entries))
-        self._put(raw, stamp, entries[-1].stamp)
+        self._append(raw, stamp, entries[-1].stamp, begun=self.first)
         return raw
 
-    def sync(self) -> None:
-        """Waits until what was written is on the disk. Raises `Unsure`; a failed sync is never retried,
-        since after it the kernel takes the pages for clean, and the second try would lie.
+    def settle(self, first: Stamp) -> None:
+        """Waits until what was written, ``first`` the first of it, is on the disk. Raises `Unsure`.
+
+        A failed sync is never retried: after it the kernel takes the pages for clean, and the second try would lie.
         """
-        if not self._options.sync or self.first is None or self._segment is None:
-            return
-        try:
-            os.fdatasync(self._segment.fd)
-            if self._created:
-                sync_folder(os.path.dirname(self._path))
-        except OSError as error:
-            raise Unsure(self.first, f"the disk did not confirm it ({error.strerror})") from None
+        assert self._file is not None
+        if self._file.segment.removed():
+            raise Unsure(first, "the log was removed meanwhile, and is gone with it")
+        if self._options.sync:
+            try:
+                self._file.sync()
+            except OSError as error:
+                raise Unsure(first, f"the disk did not confirm it ({error.strerror})") from None
 
-    def _cups(self) -> int:
-        return self.state.cups(self._options.user, self.granted.ns, self._options.night_gap_ns)
+    def _state(self, whole: bool) -> State:
+        return self._cache.nothing if self._file is None else self._cache.at(self._file.segment, self._file.size, whole)
 
-    def _is_new_night(self) -> bool:
+    def _tick(self) -> tuple[Stamp, int]:
+        """The time, after the last stamp of the file; if the clock was stepped back, the true time and how far (ns)."""
+        reading, self._granted = self._granted or self._clock(), None
+        if self._last is None or reading.ns > self._last.ns:
+            return reading, 0
+        behind = self._last.ns - reading.ns
+        if behind <= TIE_NS:
+            return Stamp(self._last.ns + 1, reading.offset), 0
+        return reading, behind
+
+    def _cups(self, state: State, stamp: Stamp) -> int:
+        return state.cups(self._options.user, stamp.ns, self._options.night_gap_ns)
+
+    def _is_new_night(self, state: State, stamp: Stamp) -> bool:
         user = self._options.user
-        tonight = self.state.tonight(user, self.granted.ns, self._options.night_gap_ns)
-        return user in self.state.people and tonight is None
+        return user in state.people and state.tonight(user, stamp.ns, self._options.night_gap_ns) is None
 
-    def _put(self, raw: bytes, first: Stamp, last: Stamp) -> None:
-        """One write(2) of whole lines, which ends a torn last line first."""
-        if self._segment is None:
-            self._segment, self._created = _create_log(self._path, self._mode), True
-        data = b"\n" + raw if self._torn else raw
+    def _append(self, raw: bytes, first: Stamp, last: Stamp, *, begun: Stamp | None = None) -> None:
+        """Appends; ``begun``: the first stamp of what was begun earlier, and is half done if this fails."""
+        if self._file is None:
+            self._file = LogFile.create(self._path, self._mode)
         try:
-            done = os.write(self._segment.fd, data)
-            why = None if done == len(data) else errno.ENOSPC
-        except OSError as error:
-            why = error.errno or errno.EIO
-        if why is not None:
-            self._cut_back(self._segment, first)
-            if self.first is not None:
-                raise Unsure(self.first, f"only its first lines: {_refusal(self._path, why)}")
-            raise Refused(f"nothing was written: {_refusal(self._path, why)}")
-        self._size += len(data)
-        self._torn = False
+            self._file.append(raw)
+        except NotAppended as not_appended:
+            why = _why_not(self._path, not_appended.number)
+            if begun is not None:
+                raise Unsure(begun, f"only its first lines: {why}") from None
+            raise Refused(f"nothing was written: {why}") from None
+        except HalfAppended as half:
+            raise Unsure(first, f"only in part: {half}") from None
         self._last = last
         self.first = self.first or first
-
-    def _cut_back(self, segment: Segment, stamp: Stamp) -> None:
-        if segment.size() == self._size:
-            return
-        try:
-            os.ftruncate(segment.fd, self._size)
-        except OSError as error:
-            raise Unsure(stamp, f"only in part, and it cannot be cut back ({error.strerror})") from None
 
 
 class _StateCache:
@@ -271,7 +251,7 @@ class _StateCache:
         self._journal = journal
         self._fold = fold
         self._user = user
-        self._anchor: Anchor | None = None
+        self._mark: Mark | None = None  # and no open file: the log may be renamed or removed between two holds
         self._whole = False
         self._state = self.nothing = fold.empty
 
@@ -283,18 +263,17 @@ class _StateCache:
 
     def at(self, segment: Segment, end: int, whole: bool) -> State:
         """The state as of the last whole line before ``end``."""
-        anchor = self._anchor
-        if anchor is None or not anchor.holds_in(segment) or (whole and not self._whole):
+        mark = self._mark
+        if mark is None or not mark.holds_in(segment) or (whole and not self._whole):
             end = end_of_lines(segment, end)
             self._whole = whole
             self._state = self._fold.of(segment, end) if whole else self._authors(segment, end)
-            self._anchor = Anchor.at(segment, end)
-        elif end > anchor.offset:
-            new = [line for line in lines_forward(segment, anchor.offset, end) if line.finished]
+            self._mark = Mark.at(segment, end)
+        elif end > mark.offset:
+            new = [line for line in lines_forward(segment, mark.offset, end) if line.finished]
             if new:
-                entries = (entry for line in new if (entry := line.entry))
-                self._state = self._fold(self._state, entries)
-                self._anchor = Anchor.at(segment, new[-1].end)
+                self._state = self._fold.after(self._state, new)
+                self._mark = Mark.at(segment, new[-1].end)
         return self._state
 
     def _authors(self, segment: Segment, end: int) -> State:
@@ -303,16 +282,7 @@ class _StateCache:
         return self._fold(self._fold.empty, [found[1] for found in pair if found is not None])
 
 
-def sync_folder(path: str) -> None:
-    """Waits until the names in a folder are on the disk. Raises OSError."""
-    fd = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _step(stepped_ns: int) -> list[DraftLine]:
+def _declared(stepped_ns: int) -> list[DraftLine]:
     if not stepped_ns:
         return []
     milliseconds = (stepped_ns + 500_000) // 1_000_000
@@ -320,34 +290,7 @@ def _step(stepped_ns: int) -> list[DraftLine]:
     return [DraftLine(f"WARNING: Clock stepped back {seconds} s; the order of the file is the true order.")]
 
 
-_APPEND = os.O_RDWR | os.O_APPEND | OPEN_SAFELY
-
-
-def _open_log(path: str) -> Segment | None:
-    """The log open for appending, or None where there is none. Raises `Unusable`."""
-    try:
-        fd = os.open(path, _APPEND)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise Unusable(unusable(path, error)) from None
-    segment = Segment(fd, path)
-    if check_regular(fd, path).st_nlink > 1:
-        raise Unusable(f"{path} has a second name (a hard link): remove that, or name another log with --log")
-    return segment
-
-
-def _create_log(path: str, mode: int) -> Segment:
-    """A new log, open for appending. Raises `Unusable`."""
-    try:
-        fd = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Unusable(unusable(path, error)) from None
-    os.fchmod(fd, mode)  # whatever the umask
-    return Segment(fd, path)
-
-
-def _refusal(path: str, number: int) -> str:
+def _why_not(path: str, number: int) -> str:
     if number in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk of {path} is full; make room and try again"
     if number == errno.EFBIG:

@@ -1,0 +1,104 @@
+"""The live log as a writer has it under the lock: opened by name, appended to, cut back, synced."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from threeam.core.journal import OPEN_SAFELY, Segment, Unusable, check_regular, unusable
+
+_APPEND = os.O_RDWR | os.O_APPEND | OPEN_SAFELY
+
+
+class NotAppended(Exception):
+    """Nothing of it is in the file; ``number`` is the errno that says why."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(os.strerror(number))
+        self.number = number
+
+
+class HalfAppended(Exception):
+    """A part of it is in the file and cannot be taken out any more. The message says why."""
+
+
+class LogFile:
+    """The log, open for appending. Open one under the lock, and let it go with it: it may be renamed any time after."""
+
+    def __init__(self, segment: Segment, *, created: bool) -> None:
+        self.segment = segment
+        self.size = segment.size()
+        self.torn = self.size > 0 and segment.read(self.size - 1, 1) != b"\n"
+        self._created = created
+
+    @classmethod
+    def open(cls, path: str) -> LogFile | None:
+        """The log at ``path``, or None where there is none. Raises `Unusable`."""
+        try:
+            fd = os.open(path, _APPEND)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unusable(unusable(path, error)) from None
+        segment = Segment(fd, path)
+        if check_regular(fd, path).st_nlink > 1:
+            raise Unusable(f"{path} has a second name (a hard link): remove that, or name another log with --log")
+        return cls(segment, created=False)
+
+    @classmethod
+    def create(cls, path: str, mode: int) -> LogFile:
+        """A new log at ``path``. Raises `Unusable`."""
+        try:
+            fd = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise Unusable(unusable(path, error)) from None
+        segment = Segment(fd, path)
+        os.fchmod(fd, mode)  # whatever the umask
+        return cls(segment, created=True)
+
+    def append(self, lines: bytes) -> None:
+        """Appends whole lines in one write(2), ending a torn last line first.
+
+        Raises `NotAppended`, with the file as it was, or `HalfAppended`.
+        """
+        fd = self.segment.fd
+        data = b"\n" + lines if self.torn else lines
+        done, why = 0, 0
+        while done < len(data) and not why:
+            try:
+                written = os.write(fd, data[done:])
+            except OSError as error:
+                why = error.errno or errno.EIO
+            else:
+                done += written  # a short write: the next one says why, if it was not by chance
+                why = 0 if written else errno.ENOSPC
+        if why and done:
+            self._cut_back(done)
+        if why:
+            raise NotAppended(why)
+        self.size, self.torn = os.lseek(fd, 0, os.SEEK_CUR), False
+
+    def sync(self) -> None:
+        """Waits until what was appended is on the disk, and the name with it if it is new. Raises OSError."""
+        os.fdatasync(self.segment.fd)
+        if self._created:
+            sync_folder(os.path.dirname(self.segment.path))
+
+    def _cut_back(self, size: int) -> None:
+        """Takes out the last ``size`` bytes, if they are the ones that were just written."""
+        end = os.lseek(self.segment.fd, 0, os.SEEK_CUR)  # where our last write ended, whoever wrote before it
+        if self.segment.size() != end:
+            raise HalfAppended("somebody who does not ask for the lock has written behind it")
+        try:
+            os.ftruncate(self.segment.fd, end - size)
+        except OSError as error:
+            raise HalfAppended(f"it cannot be cut back ({error.strerror})") from None
+
+
+def sync_folder(path: str) -> None:
+    """Waits until the names in a folder are on the disk. Raises OSError."""
+    fd = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
