@@ -40,7 +40,7 @@ class Action(NamedTuple):
 GROUPS = ("write", "hypotheses", "move", "look", "leave")
 
 ACTIONS = (
-    Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, words="coffee"),
+    Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, words="coffee", argument="N"),
     Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, footer=True, words="note", argument="TEXT", call="write('note')"),
     Action("hypothesis", "H", "hypothesis", "Write down what you believe; its number is given under the lock", "write", writes=True, footer=True, words="hyp", argument="TEXT", call="write('hypothesis')"),
     Action("water", "", "water", "One glass of water", "write", writes=True, words="water"),

@@ -169,9 +169,8 @@ def test_a_file_written_anew_with_the_same_words_at_other_times_is_told_whole(
     follower: Follower, log: Path, length: int
 ) -> None:
     def lines(second: int) -> bytes:
-        return b"".join(
-            b"[2026-11-24T03:14:%02d.%09d+0000] [COFFEE: 0] %s\n" % (second, n, b"x" * length) for n in range(3)
-        )
+        stamps = (b"[2026-11-24T03:14:%02d.%09d+0000]" % (second, n) for n in range(3))
+        return b"".join(b"%s [COFFEE: 0] %s\n" % (stamp, b"x" * length) for stamp in stamps)
 
     append(log, lines(1))
     assert len(drain(follower)) == 3

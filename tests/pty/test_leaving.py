@@ -154,7 +154,8 @@ def test_sigkill_while_the_text_waits_for_the_lock_keeps_it_for_the_next_start(l
 def test_a_draft_with_controls_in_it_does_not_drive_the_terminal(log: Path) -> None:
     folder = Path(f"{log}.d")
     folder.mkdir()
-    (folder / "draft-4000001-77.json").write_text('["note", "before \\u001b]0;owned\\u0007 \\u001b[8m after", "x"]')
+    draft = '["x", [["note", "before \\u001b]0;owned\\u0007 \\u001b[8m after", 0]]]'
+    (folder / "draft-4000001-77.json").write_text(draft)
     with terminal() as on:
         on.opened()
         on.shows("before")

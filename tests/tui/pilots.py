@@ -64,9 +64,15 @@ class Night:
     @property
     def composer(self) -> Composer:
         """The input box with its kind."""
-        composer = self.journal_screen.composer
-        assert composer is not None, "this screen has no input box"
-        return composer
+        desk = self.journal_screen.desk
+        assert desk is not None, "this screen has no input box"
+        return desk.composer
+
+    @property
+    def unanswered(self) -> int:
+        """How much has been asked for and not been answered."""
+        desk = self.journal_screen.desk
+        return 0 if desk is None else len(desk.outbox)
 
     @property
     def in_the_box(self) -> bool:

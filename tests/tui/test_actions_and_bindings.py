@@ -147,7 +147,7 @@ async def test_a_command_writes_what_the_shell_would(journal: Journal, log: Path
             await it.eventually(
                 lambda n=n, written=written: texts(log)[1 + n :] == [written], f"{written!r} is written"
             )
-            await it.eventually(lambda: not it.journal_screen.outbox, "the screen has been told")
+            await it.eventually(lambda: it.unanswered == 0, "the screen has been told")
             assert it.in_the_log
 
 
@@ -178,7 +178,7 @@ async def test_every_word_of_the_command_line_can_be_said_alone(journal: Journal
     async with night(journal, size=(80, 24)) as it:
         for word in sorted(set(BY_WORD) - {"q"}):
             await it.command(word)
-            await it.eventually(lambda: not it.journal_screen.outbox, f":{word} has been answered")
+            await it.eventually(lambda: it.unanswered == 0, f":{word} has been answered")
             assert not [notice for notice in it.notices if "there is no :" in notice]
             assert it.app.is_running
             while not isinstance(it.app.screen, JournalScreen):

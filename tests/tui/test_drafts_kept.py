@@ -7,17 +7,24 @@ import os
 from pathlib import Path
 
 import pytest
-from pilots import BY, append, held, line, night, texts
+from pilots import BY, NIGHT, append, held, line, night, texts
 
 from threeam.core.journal import Journal
 from threeam.tui import draft_store
 
 
-def leave_behind(journal: Journal, text: str, kind: str = "note", *, pid: int = 4_000_001) -> None:
+def leave_behind_as_another(journal: Journal) -> None:
+    """The draft of this process, as if a process had left it that is no more."""
+    path = next(Path(journal.folder).glob("draft-*.json"))
+    (path.parent / "draft-4000001-77.json").write_bytes(path.read_bytes())
+    path.unlink()
+
+
+def leave_behind(journal: Journal, text: str, kind: str = "note", *, pid: int = 4_000_001, since_ns: int = 0) -> None:
     """A draft, as a screen leaves it that was killed and is no more."""
     folder = Path(journal.folder)
     folder.mkdir(exist_ok=True)
-    (folder / f"draft-{pid}-77.json").write_text(json.dumps([kind, text, str(BY)]))
+    (folder / f"draft-{pid}-77.json").write_text(json.dumps([str(BY), [[kind, text, since_ns]]]))
 
 
 def kept(journal: Journal) -> str:
@@ -103,6 +110,39 @@ async def test_the_same_words_of_somebody_else_do_not_take_a_draft_away(journal:
         assert it.composer.text == "the same words"
 
 
+async def test_the_same_words_from_before_do_not_take_a_draft_away(journal: Journal, log: Path) -> None:
+    append(log, line("hit it again", 0).replace(b"bob@db1:77%1", str(BY).encode()))
+    leave_behind(journal, "hit it again", since_ns=NIGHT.ns + 1)
+    async with night(journal) as it:
+        assert it.composer.text == "hit it again"
+
+
+async def test_a_note_that_was_put_aside_for_a_verdict_is_kept_with_it(journal: Journal, log: Path) -> None:
+    append(log, line("Hypothesis: a claim", tags=(("H1", "open"),)))
+    async with night(journal) as it:
+        await it.type("imy precious note")
+        await it.press("escape", "1", "x")
+        await it.type("because")
+        await it.eventually(lambda: "because" in kept(journal), "the verdict is kept")
+        assert "my precious note" in kept(journal)
+        leave_behind_as_another(journal)
+    async with night(journal) as it:
+        assert it.composer.kind == "refute H1"
+        assert it.composer.text == "because"
+        await it.press("x", "enter")
+        await it.eventually(lambda: texts(log)[1:] == ["Conclusion: because"], "the verdict is written")
+        await it.eventually(lambda: it.composer.text == "my precious note", "the note is back")
+
+
+async def test_what_is_typed_after_enter_is_kept_while_the_lock_is_held(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.type("ifirst\nsecond\nthird")
+            await it.eventually(lambda: "third" in kept(journal), "it is kept")
+            assert "first" in kept(journal)
+            assert "second" in kept(journal)
+
+
 async def test_a_draft_comes_back_once(journal: Journal) -> None:
     leave_behind(journal, "half a thought")
     async with night(journal) as it:
@@ -177,8 +217,8 @@ async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(jou
     Path(journal.folder).write_text("a file, not a folder")
     async with night(journal) as it:
         await it.type("isome")
-        await it.eventually(lambda: it.journal_screen.keep and it.journal_screen.draft_store.problem, "it was noticed")
-        await it.type(" words")
         await it.says("drafts cannot be kept")
+        await it.type(" words")
+        assert len([notice for notice in it.notices if "drafts cannot be kept" in notice]) == 1
         await it.press("enter")
         await it.eventually(lambda: texts(log) == ["some words"], "it is written")

@@ -150,7 +150,7 @@ async def test_a_text_of_the_command_line_stays_in_the_box_while_it_waits(journa
     async with night(journal) as it:
         with held(journal.lock):
             await it.command("note an hour of thought")
-            await it.eventually(lambda: it.journal_screen.outbox, "it is on its way")
+            await it.eventually(lambda: it.composer.waiting, "it is on its way")
             await it.pilot.pause(0.2)
             assert "an hour of thought" in it.composer.text, "the text of a write that waits stays in the box"
         await it.eventually(lambda: texts(log) == ["an hour of thought"], "it is written")
@@ -200,7 +200,7 @@ async def test_a_writing_key_that_was_moved_says_read_only_too(journal: Journal,
 async def test_a_restored_draft_is_drawn_without_its_controls(journal: Journal) -> None:
     folder = Path(journal.folder)
     folder.mkdir()
-    (folder / "draft-4000001-77.json").write_text(json.dumps(["note", "before \x1b]0;owned\x07 after", str(BY)]))
+    (folder / "draft-4000001-77.json").write_text(json.dumps([str(BY), [["note", "before \x1b]0;owned\x07 after", 0]]]))
     (folder / "history").write_text(json.dumps("earlier \x1b[8m") + "\n")
     async with night(journal) as it:
         await it.shows("before")

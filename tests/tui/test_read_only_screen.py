@@ -28,7 +28,7 @@ async def test_it_follows_and_has_neither_a_box_nor_a_writer(journal: Journal, l
         assert "read-only" in it.header
         mine = {thread.name for thread in threading.enumerate() if thread.ident not in before}
         assert "write" not in mine
-        assert "keep" not in mine
+        assert "drafts" not in mine
         append(log, line("written by somebody else"))
         await it.shows("written by somebody else")
         await it.press("k")

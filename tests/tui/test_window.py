@@ -125,13 +125,15 @@ def test_paging_forward_from_the_start_comes_to_what_all_lines_come_to(shape: li
         assert rows_of(window) == plain_fold(log)
 
 
-def test_what_has_been_read_already_is_not_taken_twice(journal: Journal, log: Path) -> None:
+def test_nothing_is_read_that_the_follower_has_not_told_of(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(10))
-    start = Window(journal).anchor
-    follower = Follower(journal, start)
+    window = Window(journal)
+    follower = Follower(journal, window.anchor)
     append(log, notes(5, 10))
-    window = Window(journal)  # opened later: it has the five
-    assert window.append(follower.read()) == 0
+    assert window.forward() == 0
+    window.to_end()
+    assert len(window.rows) == 10
+    assert window.append(follower.read(), follower.position) == 5
     follower.close()
     assert rows_of(window) == plain_fold(log)
 

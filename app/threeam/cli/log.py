@@ -16,10 +16,9 @@ from threeam.cli.submit import hand_back, submit
 from threeam.core.draft import note
 from threeam.core.entry import decode
 from threeam.core.journal import JournalError
-from threeam.core.writer import Refused, Unsure
+from threeam.core.writer import SPACING, Refused, Unsure
 
 _READ = 64 * 1024  # bytes of stdin in one hold: large enough for one sync to carry many lines
-_SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -60,7 +59,7 @@ def _stream(args: Namespace) -> int:
         while texts := stdin.read():
             raw, texts = writer.write_stream(texts), []
             echo(raw)
-            time.sleep(_SPACING)
+            time.sleep(SPACING)
     except Unsure:
         hand_back(stdin.rest())
         raise

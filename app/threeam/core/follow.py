@@ -11,7 +11,7 @@ import select
 import time
 from typing import TYPE_CHECKING
 
-from threeam.core.journal import Anchor, Journal, Segment, Unusable
+from threeam.core.journal import Anchor, Journal, Position, Segment, Unusable
 from threeam.core.reader import Line, lines_forward
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Follower:
         late += self._late(last=True)
         self._left, self._left_size, self._left_at = self._at, -1, time.monotonic()
         return late + self._read_from(self._move(named))
+
+    @property
+    def position(self) -> Position | None:
+        """How far the journal has been read; None where there is none yet."""
+        return None if self._at is None else Position(self._at.segment, self._at.offset)
 
     def _read_from(self, at: Anchor) -> list[Line]:
         segment, begin = at.segment, at.offset

@@ -27,9 +27,9 @@ class LogFile:
 
     def __init__(self, segment: Segment, *, created: bool) -> None:
         self.segment = segment
-        self.size = segment.size()
-        self.torn = self.size > 0 and segment.read(self.size - 1, 1) != b"\n"
+        self.size, self.torn = 0, False
         self._created = created
+        self._look()
 
     @classmethod
     def open(cls, path: str) -> LogFile | None:
@@ -84,14 +84,20 @@ class LogFile:
         if self._created:
             sync_folder(os.path.dirname(self.segment.path))
 
+    def _look(self) -> None:
+        self.size = self.segment.size()
+        self.torn = self.size > 0 and self.segment.read(self.size - 1, 1) != b"\n"
+
     def _cut_back(self, size: int) -> None:
         """Takes out the last ``size`` bytes, if they are the ones that were just written."""
         end = os.lseek(self.segment.fd, 0, os.SEEK_CUR)  # where our last write ended, whoever wrote before it
         if self.segment.size() != end:
+            self._look()
             raise HalfAppended("somebody who does not ask for the lock has written behind it")
         try:
             os.ftruncate(self.segment.fd, end - size)
         except OSError as error:
+            self._look()
             raise HalfAppended(f"it cannot be cut back ({error.strerror})") from None
 
 

@@ -95,13 +95,18 @@ def last_entry(segment: Segment, end: int) -> tuple[Line, Entry] | None:
 def last_typed(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | None:
     """The last whole line before ``end`` that ``user`` typed: a byte search, backwards."""
     pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\](?! \[VIA: )")
+    for line in matching_back(segment, end, pattern):
+        entry = line.entry
+        if entry and entry.typed and entry.by and entry.by.user == user:
+            return line, entry
+    return None
+
+
+def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes]) -> Iterator[Line]:
+    """The whole lines before ``end`` in which ``pattern`` is found, the last one first; once for each find."""
     for start, data in _blocks_back(segment, end):
         for at in reversed([match.start() for match in pattern.finditer(data)]):
-            line = _line_at(segment, start, data, at)
-            entry = line.entry
-            if entry and entry.typed and entry.by and entry.by.user == user:
-                return line, entry
-    return None
+            yield _line_at(segment, start, data, at)
 
 
 def significant(segment: Segment, end: int, tags: re.Pattern[bytes]) -> list[Entry]:

@@ -25,6 +25,8 @@ from threeam.core.logfile import HalfAppended, LogFile, NotAppended
 from threeam.core.reader import end_of_lines, last_entry, last_typed, lines_forward
 
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
+SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
+SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
 _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 OnWait = Callable[[Holder | None, float], None]
@@ -41,6 +43,7 @@ class Unsure(JournalError):
     def __init__(self, stamp: Stamp, why: str) -> None:
         super().__init__(f"unsure: written as @{stamp}, but {why}; look there before you write it again")
         self.stamp = stamp
+        self.why = why
 
 
 class Block(NamedTuple):

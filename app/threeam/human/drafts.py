@@ -10,6 +10,8 @@ from threeam.core.fold import State
 from threeam.human.caffeine import milligrams
 from threeam.human.room import human
 
+MOST_CUPS = 20  # in one go: more is a slip of the finger
+
 
 def coffee(cups: int, mg: int, toxic_cups: int) -> Draft:
     """``cups`` cups of ``mg`` milligrams each, a line a cup, and the warning when that is too many."""

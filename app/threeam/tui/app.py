@@ -116,7 +116,7 @@ class JournalApp(App[None], inherit_bindings=False):
             isinstance(event, events.Paste)
             and not event.is_forwarded
             and isinstance(screen, JournalScreen)
-            and not (screen.composer is not None and screen.composer.box.has_focus)
+            and not (screen.desk is not None and screen.desk.composer.box.has_focus)
         ):
             screen.action_write("note", event.text)  # a paste is a note, and never keys
             return

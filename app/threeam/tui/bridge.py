@@ -9,18 +9,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from textual.message import Message
 
-from threeam.core.draft import Declined
-from threeam.core.entry import Entry
 from threeam.core.fold import Fold, State
 from threeam.core.follow import Follower
 from threeam.core.journal import Anchor, Journal, JournalError
 from threeam.core.lock import Abandoned, Holder, holder
 from threeam.core.reader import Line
-from threeam.core.writer import Unsure, Writer
+from threeam.core.writer import SPACING, Block, LockedLog, Unsure, Writer
 from threeam.tui.messages import (
     BlockWritten,
     FollowFailed,
@@ -34,6 +32,7 @@ from threeam.tui.outbox import Ticket
 
 _FRAME = 1 / 30  # s: a burst costs a frame, not a line; the first line after a quiet time costs no wait
 _QUIET = 1.0  # s: then a last line without its newline is called unfinished, and the lock is looked at
+_TOGETHER = 64  # tickets under one hold and one sync at the most, so that others get in between
 
 
 class Bridge:
@@ -57,7 +56,7 @@ class Bridge:
         self._stopped = threading.Event()
         self._follower = Follower(journal, start)
         self._thread = threading.Thread(target=self._follow, name="follow", daemon=True)
-        self._state: State = fold.empty
+        self._state: State | None = None
         self._segment = start.segment if start is not None else None
         self._restarts = 0
         self._told: Line | None = None
@@ -87,46 +86,85 @@ class Bridge:
         if not self._thread.is_alive():  # else a wake-up could reach another file's descriptor
             self._follower.close()
 
+    # The thread that writes.
+
     def _write(self, writer: Writer) -> None:
         while True:
-            ticket = self._tickets.get()
+            self._commit(writer, self._tickets.get())
+            if not self._tickets.empty():
+                time.sleep(SPACING)
 
-            def on_wait(held_by: Holder | None, seconds: float, ticket: Ticket = ticket) -> None:
-                self._post(WriteWaits(ticket, held_by, seconds))
+    def _commit(self, writer: Writer, first: Ticket) -> None:
+        """Writes ``first``, and all that has arrived by the time that the lock is had, in one hold and one sync."""
+        taken, landed = [first], list[tuple[Ticket, Block]]()
 
-            try:
-                writer.write(ticket.draft, abandoned=ticket.abandoned, on_wait=on_wait)
-                answer: Message = BlockWritten(ticket)
-            except Abandoned:
-                answer = WriteRefused(ticket, "")
-            except Unsure as unsure:
-                answer = WriteUnsure(ticket, str(unsure), unsure.stamp)
-            except (JournalError, Declined) as refused:
-                answer = WriteRefused(ticket, str(refused))
-            except Exception as error:  # a ticket without an answer would hold the box for ever
-                sentence = f"{type(error).__name__}: {error}"
-                if writer.landed is not None:
-                    answer = WriteUnsure(ticket, sentence, writer.landed)
-                else:
-                    answer = WriteRefused(ticket, sentence)
-            ticket.landed = not isinstance(answer, WriteRefused)
-            ticket.answered.set()
-            self._post(answer)
+        def on_wait(held_by: Holder | None, seconds: float) -> None:
+            self._post(WriteWaits(first, held_by, seconds))
+
+        why: str | None = None
+        try:
+            with writer.locked(whole=first.draft.whole, abandoned=first.abandoned, on_wait=on_wait) as log:
+                taken += self._arrived()
+                for ticket in taken:
+                    if (block := self._write_one(log, ticket)) is not None:
+                        landed.append((ticket, block))
+        except Abandoned:
+            why = ""
+        except Unsure as unsure:
+            why = unsure.why
+        except JournalError as error:
+            why = str(error)
+        except Exception as error:  # a ticket without an answer would hold the box for ever
+            why = f"{type(error).__name__}: {error}"
+        for ticket, block in landed:
+            if why is None:
+                self._answer(ticket, BlockWritten(ticket))
+            else:
+                entries = block.entries
+                sentence = str(Unsure(entries[0].stamp, why))
+                self._answer(ticket, WriteUnsure(ticket, sentence, entries[0].stamp, entries[-1].stamp))
+        for ticket in taken:
+            if not ticket.answered.is_set():
+                self._answer(ticket, WriteRefused(ticket, why or ""))
+
+    def _arrived(self) -> list[Ticket]:
+        arrived: list[Ticket] = []
+        try:
+            while len(arrived) < _TOGETHER - 1:
+                arrived.append(self._tickets.get_nowait())
+        except Empty:
+            pass
+        return arrived
+
+    def _write_one(self, log: LockedLog, ticket: Ticket) -> Block | None:
+        """The block that a ticket became; None where it became none, and has its answer."""
+        if ticket.abandoned.is_set():
+            self._answer(ticket, WriteRefused(ticket, ""))
+            return None
+        try:
+            return log.write(ticket.draft)
+        except Unsure as unsure:
+            self._answer(ticket, WriteUnsure(ticket, str(unsure), unsure.stamp, unsure.stamp))
+        except JournalError as refused:
+            self._answer(ticket, WriteRefused(ticket, str(refused)))
+        return None
+
+    def _answer(self, ticket: Ticket, answer: Message) -> None:
+        ticket.landed = not isinstance(answer, WriteRefused)
+        ticket.answered.set()
+        self._post(answer)
+
+    # The thread that follows.
 
     def _follow(self) -> None:
         failed = False
-        try:
-            if self._start is not None:
-                self._state = self._fold.of(self._start.segment, self._start.offset)
-        except OSError as error:
-            self._post(FollowFailed(str(error)))
-        self._hand_over([], None, False)
         while not self._stopped.is_set():
             try:
                 self._follow_once()
-            except (JournalError, OSError) as error:  # a folder in its place, a file made unreadable: it may pass
+            except Exception as error:  # a folder in its place, a stale file, or a fault of ours: it may pass
                 if not failed:
-                    self._post(FollowFailed(str(error)))
+                    known = isinstance(error, JournalError | OSError)
+                    self._post(FollowFailed(str(error) if known else f"{type(error).__name__}: {error}"))
                 failed = True
                 self._stopped.wait(_QUIET)
             else:
@@ -136,37 +174,37 @@ class Bridge:
 
     def _follow_once(self) -> None:
         follower = self._follower
+        if self._state is None:
+            start = self._start
+            self._state = self._fold.empty if start is None else self._fold.of(start.segment, start.offset)
+            self._hand_over([], self._state, None, False)
+            return
         lines = follower.read()
         if lines:
+            end = follower.position
+            assert end is not None
             restarted, self._restarts = follower.restarts != self._restarts, follower.restarts
-            segment = lines[-1].segment
-            if restarted or segment != self._segment:  # another file: its lines are the truth now
-                self._segment, self._state = segment, self._fold.empty
-            self._state = self._fold(self._state, self._worth_folding([one for one in lines if one.segment == segment]))
+            if restarted or end.segment != self._segment:  # another file: its lines are the truth now
+                self._segment, self._state = end.segment, self._fold.empty
+            self._state = self._fold.after(self._state, [line for line in lines if line.segment == end.segment])
             self._told = None
+            self._hand_over(lines, self._state, None, restarted)
             self._look_at_lock()
-            self._hand_over(lines, None, restarted)
         elif not follower.wait(_QUIET):
             self._look_at_lock()
             if follower.unfinished != self._told:
                 self._told = follower.unfinished
-                self._hand_over([], self._told, False)
+                self._hand_over([], self._state, self._told, False)
 
-    def _hand_over(self, lines: list[Line], unfinished: Line | None, restarted: bool) -> None:
+    def _hand_over(self, lines: list[Line], state: State, unfinished: Line | None, restarted: bool) -> None:
         """Posts, and waits for the screen to be done and for the frame to be over."""
         began = time.monotonic()
         self._ready.clear()
         if self._stopped.is_set():  # `stop` sets both; after the clear nobody would set the other again
             return
-        self._post(LinesArrived(lines, self._state, unfinished, restarted))
+        self._post(LinesArrived(lines, state, self._follower.position, unfinished, restarted))
         self._ready.wait()
         self._stopped.wait(max(0.0, _FRAME - (time.monotonic() - began)))
-
-    @staticmethod
-    def _worth_folding(lines: list[Line]) -> list[Entry]:
-        """The entries that can change the state: of what came through a pipe, only the last one's stamp."""
-        entries = [entry for line in lines if line.finished and (entry := line.entry)]
-        return [entry for entry in entries[:-1] if entry.tag("VIA") is None] + entries[-1:]
 
     def _look_at_lock(self) -> None:
         now = holder(self._journal.lock)

@@ -13,6 +13,7 @@ from threeam.core.settings import Settings
 from threeam.method.drafts import VERBS, claim, judge
 
 ALIASES = {"hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
+_HYP = {"list": ("board", ""), "show": ("board", "")}  # what the shell prints, and the screen has in its panel
 
 
 def draft_of(kind: str, text: str, settings: Settings) -> Draft:
@@ -37,8 +38,9 @@ def parse_command(text: str) -> tuple[Action, str]:
         if text == long or text.startswith(long + " "):
             text = short + text[len(long) :]
     word, _, rest = text.partition(" ")
-    if word == "hyp" and rest.partition(" ")[0] in VERBS:
+    if word == "hyp" and rest.partition(" ")[0] in (*VERBS, *_HYP):
         word, _, rest = rest.partition(" ")
+        word, rest = _HYP.get(word, (word, rest))
     if word == "log":
         word = "note"
     if word not in BY_WORD:

@@ -1,4 +1,4 @@
-"""What the input box must not lose: the draft, through SIGKILL, and the history.
+"""What the input box must not lose: the drafts, through SIGKILL, and the history.
 
 Both lie in the journal's folder, or in the user's own state folder where that one belongs to
 somebody else. They are written by a thread of their own, so a hung disk never hangs a key.
@@ -21,42 +21,54 @@ _HISTORY = 500  # texts kept
 _DRAFT_NAME = re.compile(r"draft-(\d+)-(\d+)\.json(?:\.\d+\.new)?")
 
 
-class KeptDraft(NamedTuple):
-    """What stands in the box: its kind, the text, and the ``BY`` of the screen that it stands in."""
+class Draft(NamedTuple):
+    """A text that has not been sent, or not been answered: the kind of its box, the words, and since when (ns)."""
 
     kind: str
     text: str
+    since_ns: int
+
+
+class KeptDrafts(NamedTuple):
+    """The drafts of one screen, the one in the box first, and its ``BY``."""
+
     by: str
+    drafts: tuple[Draft, ...]
 
 
 class DraftStore:
-    """The draft and the history of one screen."""
+    """The drafts and the history of one screen.
 
-    def __init__(self, journal: Journal) -> None:
-        self.problem: str | None = None
+    ``on_problem`` is told, from the store's own thread, a sentence when nothing can be kept, and an empty one when
+    it can again.
+    """
+
+    def __init__(self, journal: Journal, on_problem: Callable[[str], object]) -> None:
+        self._on_problem = on_problem
+        self._problem = ""
         self._folder = _folder(journal)
-        self._draft = os.path.join(self._folder, f"draft-{os.getpid()}-{_started(os.getpid())}.json")
+        self._drafts = os.path.join(self._folder, f"draft-{os.getpid()}-{_started(os.getpid())}.json")
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
         threading.Thread(target=self._run, name="drafts", daemon=True).start()
 
-    def restore(self) -> KeptDraft | None:
-        """The newest draft that a screen which is no more has left, taken over."""
+    def restore(self) -> KeptDrafts | None:
+        """The newest drafts that a screen which is no more has left, taken over."""
         newest = None
         for name in sorted(self._left_behind(), key=self._changed, reverse=True):
             path = os.path.join(self._folder, name)
             try:
-                if name.endswith(".new"):  # it was killed while it wrote this; the draft before it stands
+                if name.endswith(".new"):  # it was killed while it wrote this; the file before it stands
                     os.unlink(path)
                     continue
-                with open(path, encoding="utf-8") as file:
-                    kind, text, by = map(str, json.load(file))
+                kept = _read(path)
                 if newest is None:
-                    os.replace(path, self._draft)  # at no moment is it nowhere
-                    newest = KeptDraft(kind, text, by)
+                    os.replace(path, self._drafts)  # at no moment are they nowhere
+                    newest = kept
                 else:
-                    self._append_history(text)  # an older draft is one key (up) away
+                    for draft in kept.drafts:
+                        self._append_history(draft.text)  # an older draft is one key (up) away
                     os.unlink(path)
-            except (OSError, ValueError):  # another screen was faster, or it cannot be read
+            except (OSError, ValueError, TypeError):  # another screen was faster, or it cannot be read
                 continue
         return newest
 
@@ -75,9 +87,9 @@ class DraftStore:
                 continue
         return texts
 
-    def save(self, kept: KeptDraft) -> None:
-        """Keeps the draft as it is now; an empty one is nothing to keep."""
-        self._work.put(lambda: self._write_draft(kept))
+    def save(self, kept: KeptDrafts) -> None:
+        """Keeps the drafts as they are now."""
+        self._work.put(lambda: self._write(kept))
 
     def remember(self, text: str) -> None:
         """Adds a text to the history."""
@@ -96,25 +108,30 @@ class DraftStore:
     def _run(self) -> None:
         while True:
             work = self._work.get()
+            problem = ""
             try:
                 work()
-                self.problem = None
             except OSError as error:  # the box still has the text; the screen says that it is not kept
-                self.problem = f"drafts cannot be kept in {self._folder}: {error.strerror}"
+                problem = f"drafts cannot be kept in {self._folder}: {error.strerror}"
+            except Exception as error:  # a fault of ours must not end the keeping
+                problem = f"drafts cannot be kept: {type(error).__name__}: {error}"
+            if problem != self._problem:
+                self._problem = problem
+                self._on_problem(problem)
 
-    def _write_draft(self, kept: KeptDraft) -> None:
-        if not kept.text.strip():
+    def _write(self, kept: KeptDrafts) -> None:
+        if not kept.drafts:
             try:
-                os.unlink(self._draft)
+                os.unlink(self._drafts)
             except FileNotFoundError:
                 pass
             return
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        new = f"{self._draft}.{threading.get_ident()}.new"
+        new = f"{self._drafts}.{threading.get_ident()}.new"
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with open(fd, "w", encoding="utf-8") as file:
-            json.dump(list(kept), file)
-        os.replace(new, self._draft)
+            json.dump(kept, file)
+        os.replace(new, self._drafts)
 
     def _append_history(self, text: str) -> None:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
@@ -138,6 +155,12 @@ class DraftStore:
             return os.stat(os.path.join(self._folder, name)).st_mtime_ns
         except OSError:
             return 0
+
+
+def _read(path: str) -> KeptDrafts:
+    with open(path, encoding="utf-8") as file:
+        by, drafts = json.load(file)
+    return KeptDrafts(str(by), tuple(Draft(str(kind), str(text), int(since)) for kind, text, since in drafts))
 
 
 def _folder(journal: Journal) -> str:

@@ -8,6 +8,7 @@ from textual.message import Message
 
 from threeam.core.entry import Stamp
 from threeam.core.fold import State
+from threeam.core.journal import Position
 from threeam.core.lock import Holder
 from threeam.core.reader import Line
 from threeam.tui.outbox import Ticket
@@ -17,12 +18,13 @@ from threeam.tui.outbox import Ticket
 class LinesArrived(Message):
     """Lines came back from the file, and this is what all lines so far add up to.
 
-    ``unfinished`` is a last line that has had no newline for a quiet second. ``restarted``: the
-    file was truncated, and ``lines`` are from its new beginning.
+    ``end``: how far the journal has been read by now. ``unfinished`` is a last line that has had no newline
+    for a quiet second. ``restarted``: the file was truncated, and ``lines`` are from its new beginning.
     """
 
     lines: list[Line]
     state: State
+    end: Position | None
     unfinished: Line | None
     restarted: bool
 
@@ -61,15 +63,23 @@ class WriteRefused(Message):
 
 @dataclass
 class WriteUnsure(Message):
-    """A write is in the log and may not last; it must not be sent again."""
+    """A write is in the log, from ``first`` to ``last``, and may not stay there; it must not be sent again."""
 
     ticket: Ticket
     sentence: str
-    stamp: Stamp
+    first: Stamp
+    last: Stamp
 
 
 @dataclass
 class FollowFailed(Message):
     """The log cannot be read; or it can again, and ``sentence`` is empty."""
+
+    sentence: str
+
+
+@dataclass
+class DraftNotKept(Message):
+    """What stands in the box cannot be kept; the sentence says why. Or it can again, and it is empty."""
 
     sentence: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,25 +14,27 @@ from threeam.core.draft import Draft
 class Ticket:
     """A draft on its way through the bridge.
 
-    ``what`` names it in a notice; ``from_box``: its text stands in the input box until it is answered.
-    Setting ``abandoned`` takes it back for as long as it waits for the lock. ``answered`` is set by
-    the writer's thread, and ``landed`` before it, if the text is in the log (or may be). ``waits``: it was seen
-    to wait for the lock, and its person was told so.
+    ``what`` names it in a notice; ``words``: the text in the input box that it is, which stays there until it is
+    answered (None: it came from a key). Setting ``abandoned`` takes it back for as long as it waits for the lock.
+    ``answered`` is set by the writer's thread, and ``landed`` before it, if the text is in the log (or may be).
     """
 
     draft: Draft
     what: str
-    from_box: bool = False
+    words: str | None = None
     abandoned: threading.Event = field(default_factory=threading.Event)
     answered: threading.Event = field(default_factory=threading.Event)
     landed: bool = False
-    waits: bool = False
 
 
 class Outbox:
-    """The tickets that have not been answered, in their order."""
+    """The tickets that have not been answered, in their order.
+
+    ``blocked``: the first of them is seen to wait for the lock, and its person was told so.
+    """
 
     def __init__(self, send: Callable[[Ticket], None]) -> None:
+        self.blocked = False
         self._send = send
         self._tickets: list[Ticket] = []
 
@@ -39,8 +42,8 @@ class Outbox:
         return len(self._tickets)
 
     def submit(self, ticket: Ticket) -> bool:
-        """Sends ``ticket``, unless its like waits: a key hit again meanwhile is no second wish."""
-        if any(one.what == ticket.what and one.waits for one in self._tickets):
+        """Sends ``ticket``, unless its like waits for the lock: a key hit again meanwhile is no second wish."""
+        if self.blocked and any(one.what == ticket.what for one in self._tickets):
             return False
         self._tickets.append(ticket)
         self._send(ticket)
@@ -48,6 +51,7 @@ class Outbox:
 
     def answered(self, ticket: Ticket) -> None:
         """Strikes ``ticket`` off."""
+        self.blocked = False
         if ticket in self._tickets:
             self._tickets.remove(ticket)
 
@@ -59,6 +63,9 @@ class Outbox:
         return bool(waiting)
 
     def close(self, timeout: float) -> list[Ticket]:
-        """Takes all back, and gives those that landed all the same, waiting at most ``timeout`` seconds for each."""
+        """Takes all back, waits at most ``timeout`` seconds in all, and gives those that landed all the same."""
         self.take_back()
-        return [ticket for ticket in self._tickets if ticket.answered.wait(timeout) and ticket.landed]
+        deadline = time.monotonic() + timeout
+        for ticket in self._tickets:
+            ticket.answered.wait(max(0.0, deadline - time.monotonic()))
+        return [ticket for ticket in self._tickets if ticket.landed]

@@ -1,7 +1,8 @@
 """The part of the journal that is on the screen, and some around it, as rows.
 
 Anchored in bytes: the window knows where in the file it begins and ends, reads backwards or forwards
-from there on demand, and forgets what is far away, so its size does not depend on the log's.
+from there on demand, and forgets what is far away, so its size does not depend on the log's. It never
+reads beyond what the follower has told of, so no line can come to it twice, or before another.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry
-from threeam.core.journal import Anchor, Journal, Position, Segment, Unusable
+from threeam.core.journal import Anchor, Journal, Position, Segment
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
 
 KEPT = 3000  # rows in memory
@@ -46,8 +47,8 @@ class Window:
     """Rows of ``journal``, opened at its end.
 
     ``raw``: whether the lock's own lines are rows too; otherwise a critical section is folded, and
-    its first row has the time that the lock was held. ``at_end``: whether the last row is the last of the
-    journal, so that new lines can be appended.
+    its first row has the time that the lock was held. ``at_end``: whether the last row is the last that is
+    known of, so that new lines can be appended. ``problem``: why the last read failed, or nothing.
     """
 
     def __init__(self, journal: Journal, *, raw: bool = False) -> None:
@@ -56,47 +57,42 @@ class Window:
         self.rows: list[Row] = []
         self.at_end = True
         self.at_start = True
+        self.problem = ""
+        self.anchor: Anchor | None = None  # where the journal ended when it was opened: a follower goes on from here
         self._start: Position | None = None
         self._end: Position | None = None
+        self._known: Position | None = None  # how far the follower has told
         self._section: _Section | None = None
-        self.to_end()
-
-    @property
-    def anchor(self) -> Anchor | None:
-        """Where the rows end: a follower goes on from here."""
-        return None if self._end is None else Anchor.at(*self._end)
+        segment = journal.live()
+        if segment is not None:
+            self.anchor = Anchor.at(segment, end_of_lines(segment, segment.size()))
+            self._known = Position(segment, self.anchor.offset)
+            self.to_end()
 
     def to_end(self) -> None:
         """The last rows of the journal."""
-        segment = self._live()
-        if segment is None:
-            return
-        end = end_of_lines(segment, segment.size())
-        self._begin_at(segment, end)
-        self.back()
+        if self._known is not None:
+            self._begin_at(self._known)
+            self.at_end = True
+            self.back()
 
     def to_start(self) -> None:
         """The first rows of the file that the rows are in now."""
-        segment = self._start.segment if self._start is not None else self._live()
-        if segment is None:
-            return
-        self._begin_at(segment, 0)
-        self.at_start, self.at_end = True, False
-        self.forward()
+        if self._start is not None:
+            self._begin_at(Position(self._start.segment, 0))
+            self.at_end = False
+            self.forward()
 
     def back(self) -> int:
         """Reads rows before the first; gives how many came."""
         if self._start is None or self.at_start:
             return 0
         segment, offset = self._start
-        earlier = lines_back(segment, offset)
-        lines = list(islice(earlier, STEP))
-        if _cuts_a_section(lines):  # it would lose its hold time: take it whole
-            for line in islice(earlier, _LONGEST_SECTION):
-                lines.append(line)
-                if line.raw.endswith(_CEREMONY_BYTES[0]):
-                    break
-        lines.reverse()
+        try:
+            lines = _lines_before(segment, offset)
+        except OSError as error:
+            self.problem = f"{segment.path} cannot be read: {error.strerror}"
+            return 0
         self.at_start = not lines or lines[0].offset == 0
         if not lines:
             return 0
@@ -115,35 +111,39 @@ class Window:
         if self._end is None or self.at_end:
             return 0
         segment, offset = self._end
-        lines = [line for line in islice(lines_forward(segment, offset), STEP) if line.finished]
+        known = self._known
+        stop = known.offset if known is not None and segment == known.segment else None
+        try:
+            lines = [line for line in islice(lines_forward(segment, offset, stop), STEP) if line.finished]
+        except OSError as error:
+            self.problem = f"{segment.path} cannot be read: {error.strerror}"
+            return 0
         if not lines:
-            live = self._live()
-            if live is not None and live != segment:  # rotated since: what follows stands in the new file
-                self._end, self._section = Position(live, 0), None
+            if known is not None and known.segment != segment:  # rotated since: what follows stands in the new file
+                self._end, self._section = Position(known.segment, 0), None
                 return self.forward()
             self.at_end = True
             return 0
         self._end = Position(segment, lines[-1].end)
         return self._take(lines)
 
-    def append(self, lines: Iterable[Line], *, restarted: bool = False) -> int:
-        """Adds lines that have just come; gives how many rows they are, shown or not.
+    def append(self, lines: Sequence[Line], end: Position | None = None, *, restarted: bool = False) -> int:
+        """Adds lines that the follower has told of, up to ``end``; gives how many rows they are, shown or not.
 
-        Lines that the window has read by itself already are left out. While the last row is not the
-        journal's last, or there would be too many, they are only counted.
+        While the last row is not the last that is known of, or there would be too many, they are only counted.
         """
-        end = None if restarted else self._end
-        lines = [line for line in lines if end is None or line.segment != end.segment or line.offset >= end.offset]
         if not lines:
             return 0
-        if not self.at_end or len(self.rows) + len(lines) > 2 * KEPT:
-            self.at_end = False
-            return sum(1 for line in lines if self._shows(line))
-        self._end = Position(lines[-1].segment, lines[-1].end)
+        self._known = end or Position(lines[-1].segment, lines[-1].end)
         if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
             self.rows = [row._replace(begin=None) for row in self.rows]
             self._section, self.at_start = None, True
-        if restarted or self._start is None:
+            self._start = self._end = Position(self._known.segment, 0)
+        if not self.at_end or len(self.rows) + len(lines) > 2 * KEPT:
+            self.at_end = False
+            return sum(1 for line in lines if self._shows(line))
+        self._end = self._known
+        if self._start is None:
             self._start = Position(lines[0].segment, lines[0].offset)
         return self._take(lines)
 
@@ -185,18 +185,10 @@ class Window:
         self.rows = []
         self._section = self._fold([line for line in lines if line.finished], self.rows, None)
 
-    def _live(self) -> Segment | None:
-        """The live log; the file that the rows are in while the name means nothing that can be read."""
-        try:
-            live = self._journal.live()
-        except Unusable:
-            live = None
-        return self._end.segment if live is None and self._end is not None else live
-
-    def _begin_at(self, segment: Segment, offset: int) -> None:
+    def _begin_at(self, place: Position) -> None:
         self.rows, self._section = [], None
-        self._start = self._end = Position(segment, offset)
-        self.at_start, self.at_end = offset == 0, True
+        self._start = self._end = place
+        self.at_start = place.offset == 0
 
     def _take(self, lines: Sequence[Line]) -> int:
         before = len(self.rows)
@@ -226,6 +218,19 @@ class Window:
     def _shows(self, line: Line) -> bool:
         entry = line.entry if line.raw.endswith(_CEREMONY_BYTES) else None
         return self.raw or entry is None or entry.text not in CEREMONY
+
+
+def _lines_before(segment: Segment, offset: int) -> list[Line]:
+    """Some lines before ``offset``, in their order; a section that would be cut and lose its hold time comes whole."""
+    earlier = lines_back(segment, offset)
+    lines = list(islice(earlier, STEP))
+    if _cuts_a_section(lines):
+        for line in islice(earlier, _LONGEST_SECTION):
+            lines.append(line)
+            if line.raw.endswith(_CEREMONY_BYTES[0]):
+                break
+    lines.reverse()
+    return lines
 
 
 def _cuts_a_section(lines: Sequence[Line]) -> bool:

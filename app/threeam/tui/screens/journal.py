@@ -13,7 +13,7 @@ from textual.widgets import Footer
 
 from threeam.actions import ACTIONS, BY_ID, Action
 from threeam.core.draft import Draft
-from threeam.core.entry import lines_of, visible
+from threeam.core.entry import visible
 from threeam.core.fold import State
 from threeam.human import drafts as human_drafts
 from threeam.human.caffeine import milligrams
@@ -23,8 +23,9 @@ from threeam.method.drafts import VERBS
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
 from threeam.tui.commands import UnknownCommand, draft_of, parse_command
-from threeam.tui.draft_store import DraftStore, KeptDraft
-from threeam.tui.outbox import Outbox, Ticket
+from threeam.tui.desk import Desk, short
+from threeam.tui.draft_store import DraftStore
+from threeam.tui.outbox import Ticket
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.session import Session
@@ -54,25 +55,22 @@ class JournalScreen(Screen[None]):
         self.picked: str | None = None
         self._cups: int | None = None
         self._leaving = False
-        read_only = session.writer is None
-        self.header = Header(
-            visible(session.journal.name),
-            toxic_cups=session.settings.toxic_cups,
-            read_only=read_only,
-            emoji=session.emoji,
-        )
+        read_only, limit = session.writer is None, session.settings.toxic_cups
+        name = visible(session.journal.name)
+        self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
         self.log_view = LogView(window, emoji=session.emoji, read_only=read_only)
         self.board = Board(emoji=session.emoji)
         self.entry_bar = EntryBar(emoji=session.emoji)
-        self.composer = None if read_only else Composer(emoji=session.emoji)
-        self.drafts = None if read_only else DraftStore(session.journal)
         self.bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, self.post_message)
-        self.outbox = Outbox(self.bridge.submit)
+        self.desk: Desk | None = None
+        if session.writer is not None:
+            store = DraftStore(session.journal, self._not_kept)
+            self.desk = Desk(Composer(emoji=session.emoji), store, self.bridge.submit, session.by, session.clock)
 
     @property
     def writes(self) -> bool:
         """Whether this screen has a writer."""
-        return self.session.writer is not None
+        return self.desk is not None
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -82,38 +80,22 @@ class JournalScreen(Screen[None]):
                 yield self.log_view
                 yield self.entry_bar
             yield self.board
-        if self.composer is not None:
-            yield self.composer
+        if self.desk is not None:
+            yield self.desk.composer
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         self.set_focus(self.log_view)
         self.entry_bar.show(self.log_view.selected)
-        if self.composer is not None and self.drafts is not None:
-            kept = self.drafts.restore()  # older drafts go into the history
-            self.composer.box.remember(self.drafts.history())
-            if kept is not None:
-                self._restore(self.composer, kept)
+        if self.desk is not None:
+            sentence, title = self.desk.restore(self.session.journal)
+            self.picked = self.desk.composer.kind.partition(" ")[2] or None  # a verdict that was begun is on this one
+            if sentence:
+                self._say(sentence, title=title)
         if self.session.notice:
             self._say(self.session.notice, severity="warning")
         self.set_interval(_LOOK_AT_CLOCK, self._show_state)
         self.bridge.start()
-
-    def _restore(self, composer: Composer, kept: KeptDraft) -> None:
-        """Puts back what a screen that was killed has left, unless it had written it by then."""
-        theirs = [row.entry for row in self.log_view.window.rows if row.entry and row.entry.tag("BY") == kept.by]
-        written = {text for entry in theirs for text in (entry.text, entry.body)}
-        if all(visible(line) in written for line in lines_of(kept.text)):
-            self._keep_words(kept.text)
-            self._keep_draft()
-            self._say("what was left in the box stands in the log already: up brings it back")
-            return
-        if kept.kind in DRAFTS:
-            composer.become(kept.kind)
-            composer.box.replace_all(kept.text)
-        else:
-            composer.begin_prompt(kept.kind, kept.text)
-        self._say(f"a draft was left here: {_short(kept.text)}", title="i goes to the draft")
 
     def on_unmount(self) -> None:
         self.bridge.stop()
@@ -122,7 +104,7 @@ class JournalScreen(Screen[None]):
 
     def on_lines_arrived(self, message: messages.LinesArrived) -> None:
         self.state = message.state
-        self.log_view.arrive(message.lines, message.unfinished, restarted=message.restarted)
+        self.log_view.arrive(message.lines, message.end, message.unfinished, restarted=message.restarted)
         if message.restarted:
             self._say("the log was truncated; what is shown above is no longer in the file", severity="warning")
         self._show_state()
@@ -135,6 +117,9 @@ class JournalScreen(Screen[None]):
         self.header.stale = bool(message.sentence)
         if message.sentence:
             self._say(message.sentence, title="the log cannot be read", severity="error", timeout=10)
+
+    def on_log_view_failed(self, message: LogView.Failed) -> None:
+        self._say(message.sentence, title="the log cannot be read", severity="error")
 
     def on_log_view_selected(self, message: LogView.Selected) -> None:
         self.entry_bar.show(message.row)
@@ -161,108 +146,96 @@ class JournalScreen(Screen[None]):
     # What became of what was written.
 
     def on_write_waits(self, message: messages.WriteWaits) -> None:
+        if message.seconds < _MOMENT or self.desk is None:
+            return
         held = f"held by {message.holder}" if message.holder else "busy"
         sentence = f"waits for the lock, {held}, {message.seconds:.0f} s · esc takes it back"
-        if message.seconds < _MOMENT:
-            return
-        if message.ticket.from_box and self.composer is not None:
-            self.composer.tell(sentence)
-        elif not message.ticket.waits:
+        if message.ticket.words is not None:
+            self.desk.composer.tell(sentence)
+        elif not self.desk.outbox.blocked:
             self._say(sentence, title=message.ticket.what)
-        message.ticket.waits = True
+        self.desk.outbox.blocked = True
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
-        self._settle(message.ticket, clear=True)
+        self._answered(message.ticket, written=True)
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
-        self._settle(message.ticket, clear=False)
-        kept = "; your text is still in the box" if message.ticket.from_box else ""
+        self._answered(message.ticket, written=False)
+        kept = "; your text is still in the box" if message.ticket.words is not None else ""
         if message.sentence:
             self._say(message.sentence + kept, title=f"{message.ticket.what}: not written", severity="error")
         else:
             self._say(f"taken back{kept}", title=f"{message.ticket.what}: not written")
 
     def on_write_unsure(self, message: messages.WriteUnsure) -> None:
-        self.log_view.mark_unsure(message.stamp)
-        self._settle(message.ticket, clear=True)
+        self.log_view.mark_unsure(message.first, message.last)
+        self._answered(message.ticket, written=True)
         self._say(message.sentence, title=message.ticket.what, severity="error", timeout=60)
 
-    def _settle(self, ticket: Ticket, *, clear: bool) -> None:
-        self.outbox.answered(ticket)
-        if ticket.from_box and self.composer is not None and self.drafts is not None:
-            if clear:
-                self.composer.box.remember([self.composer.text])
-                self.drafts.remember(self.composer.text)
-            self.composer.settle(clear=clear)
-            self._keep_draft()
-        if self._leaving and not len(self.outbox):
+    def _answered(self, ticket: Ticket, *, written: bool) -> None:
+        if self.desk is None:
+            return
+        verdict = written and ticket.words is not None and ticket.what not in DRAFTS
+        self.desk.answered(ticket, written=written)
+        if verdict and self.desk.composer.idle and self.desk.composer.box.has_focus:
+            self.set_focus(self.log_view)  # where it was asked for
+        if self._leaving and not len(self.desk.outbox):
             self.leave(0)
 
-    def _free_box(self) -> None:
-        """Nothing was sent: the box is the person's again, as it stands."""
-        if self.composer is not None:
-            self.composer.settle(clear=False)
-
-    def _submit(self, draft: Draft, what: str, *, from_box: bool = False) -> None:
-        if not self.writes:
+    def _submit(self, draft: Draft, what: str, words: str | None = None) -> None:
+        if self.desk is None:
             self._read_only()
-        elif not self.outbox.submit(Ticket(draft, what, from_box)):
+        elif not self.desk.submit(draft, what, words):
             self._say(f"{what}: one waits for the lock already")
-        elif from_box and self.composer is not None:
-            self.composer.wait()
 
     # The box.
 
     def on_composer_changed(self) -> None:
-        self._keep_draft()
+        if self.desk is not None:
+            self.desk.keep()
 
-    def _keep_draft(self) -> None:
-        if self.drafts is not None and self.composer is not None:
-            self.drafts.save(KeptDraft(*self.composer.draft, str(self.session.by)))
-            if self.drafts.problem:
-                self._say(self.drafts.problem, severity="warning")
+    def _not_kept(self, sentence: str) -> None:
+        self.post_message(messages.DraftNotKept(sentence))
 
-    def _keep_words(self, words: str) -> None:
-        """Words that had to leave the box unsent are one key (up) away."""
-        if words.strip() and self.composer is not None and self.drafts is not None:
-            self.composer.box.remember([words])
-            self.drafts.remember(words)
+    def on_draft_not_kept(self, message: messages.DraftNotKept) -> None:
+        if message.sentence:
+            self._say(message.sentence, severity="warning")
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         kind, text = message.kind, message.text
         if kind == "command":
             await self._command(text)
-            return
-        if not text.strip():
+        elif text.strip():
+            self._submit(draft_of(kind, text, self.session.settings), kind, text)
+        else:
             self._say("nothing to write yet: type it first")
-            self._free_box()
-            return
-        self._submit(draft_of(kind, text, self.session.settings), kind, from_box=True)
+            message.composer.settle(clear=False)
 
     def action_write(self, kind: str, text: str | None = None) -> None:
         """Goes to the box, as a box for ``kind``; ``text`` is added to what stands there."""
-        if self.composer is None:
+        if self.desk is None:
             self._read_only()
             return
-        self._keep_words(self.composer.become(kind))
-        self.set_focus(self.composer.box)
+        self.desk.keep_words(self.desk.composer.become(kind))
+        self.set_focus(self.desk.composer.box)
         if text is not None:
-            self.composer.box.paste(text)
+            self.desk.composer.box.paste(text)
 
     async def _command(self, text: str) -> None:
-        assert self.composer is not None
+        desk = self.desk
+        assert desk is not None
         if not text.strip():
-            self._free_box()
+            desk.composer.settle(clear=False)
             self.action_leave()
             return
         try:
             action, argument = parse_command(text)
         except UnknownCommand as unknown:
             self._say(str(unknown), severity="warning")
-            self._free_box()
+            desk.composer.settle(clear=False)
             return
-        self.composer.box.remember([text])
-        self.composer.settle(clear=True)
+        desk.composer.box.remember([text])
+        desk.composer.settle(clear=True)
         self.set_focus(self.log_view)
         await self.run(action, argument)
 
@@ -277,22 +250,28 @@ class JournalScreen(Screen[None]):
                 return
             kind = f"{action.id} {known.name}"
         if action.id in ("note", "hypothesis", *VERBS) and (text.strip() or kind != action.id):
-            if text.strip() and self.composer is not None:
-                self._keep_words(self.composer.begin_prompt(kind, text.strip()))
-                self._submit(draft_of(kind, text.strip(), self.session.settings), kind, from_box=True)
+            words = text.strip()
+            if words and self.desk is not None:
+                self.desk.keep_words(self.desk.composer.begin_prompt(kind, words))
+                self._submit(draft_of(kind, words, self.session.settings), kind, words)
             else:
                 self.action_write(kind)
-        elif action.id == "theme":
-            self.action_theme(argument)
+        elif argument and action.argument:
+            getattr(self, f"action_{action.method}")(argument)
+        elif argument:
+            self._say(f":{action.words} takes nothing more, and {argument!r} follows it", severity="warning")
         else:
             owner = self.log_view if action.owner == "log" else self
             await owner.run_action(action.method)
 
     # What the keys do; each is an action of the table.
 
-    def action_coffee(self) -> None:
+    def action_coffee(self, cups: str = "1") -> None:
         settings = self.session.settings
-        self._submit(human_drafts.coffee(1, settings.cup_mg, settings.toxic_cups), "coffee")
+        if cups in map(str, range(1, human_drafts.MOST_CUPS + 1)):
+            self._submit(human_drafts.coffee(int(cups), settings.cup_mg, settings.toxic_cups), "coffee")
+        else:
+            self._say(f"coffee takes a number from 1 to {human_drafts.MOST_CUPS}, not {cups!r}", severity="warning")
 
     def action_undo_coffee(self) -> None:
         self._submit(human_drafts.undo_coffee(), "taking a cup back")
@@ -335,20 +314,17 @@ class JournalScreen(Screen[None]):
         self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.session.emoji, keys=keys))
 
     def action_leave(self) -> None:
-        if self.outbox.take_back():
-            return
-        composer = self.composer
-        if (
-            composer is not None
-            and composer.kind not in DRAFTS
-            and (composer.kind == "command" or not composer.text.strip())
-        ):
-            self._keep_words(composer.become("note"))
+        if self.desk is not None:
+            if self.desk.outbox.take_back():
+                return
+            composer = self.desk.composer
+            if composer.kind not in DRAFTS and (composer.kind == "command" or not composer.text.strip()):
+                self.desk.keep_words(composer.become("note"))
         self.board.remove_class("-open")
         self.set_focus(self.log_view)
 
     def action_quit(self) -> None:
-        if not len(self.outbox) or self._leaving:
+        if self.desk is None or not len(self.desk.outbox) or self._leaving:
             self.leave(0)
             return
         self._leaving = True
@@ -356,28 +332,28 @@ class JournalScreen(Screen[None]):
 
     def leave(self, code: int) -> None:
         """Ends the program: what still waits is taken back, and stays as the draft."""
-        landed = self.outbox.close(0.3)
-        if self.drafts is not None:
-            if any(ticket.from_box for ticket in landed) and self.composer is not None:
-                self.composer.settle(clear=True)
-                self._keep_draft()
-            self.drafts.settle(1.0)
+        if self.desk is not None:
+            self.desk.close()
         self.app.exit(return_code=code)
 
     def action_pick(self, name: str) -> None:
         """Makes ``name`` the hypothesis that verdicts are about."""
-        if self.state.named(name) is None:
+        known = self.state.named(name)
+        if known is None:
             self._say(f"there is no {name}: h shows those there are")
             return
         self.picked = name
         self._show_state()
+        if not self.board.is_on_screen:
+            self._say(f"picked {name}: {short(known.claim)}", timeout=2)
 
     def on_hypotheses_picked(self, message: Hypotheses.Picked) -> None:
         self.action_pick(message.name)
         self.set_focus(self.log_view)
 
     def action_judge(self, verb: str) -> None:
-        known = self.state.named(self.picked) if self.picked else None
+        name = self.board.hypotheses.under_cursor or self.picked
+        known = self.state.named(name) if name else None
         if known is None:
             self._say("pick a hypothesis first: 1 to 9, or h")
         else:
@@ -396,9 +372,6 @@ class JournalScreen(Screen[None]):
         self._say("read-only: this screen was opened without a writer")
 
     def _say(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
+        if any(visible(sentence) == up.message for up in self.app._notifications):
+            return  # a key hit again does not pile it up
         self.notify(visible(sentence), title=visible(title), severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
-
-
-def _short(text: str) -> str:
-    first = text.strip().partition("\n")[0]
-    return first if len(first) <= 40 else first[:39] + "…"

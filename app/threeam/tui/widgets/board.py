@@ -13,11 +13,13 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from threeam.actions import ACTIONS
 from threeam.core.entry import NS, Stamp, visible
 from threeam.core.fold import OPEN, Hypothesis, State
 from threeam.core.when import ago
 from threeam.human.caffeine import HOUR_NS, milligrams
 from threeam.human.room import human
+from threeam.method.drafts import VERBS
 from threeam.tui.signs import SIGNS
 from threeam.tui.widgets.row_view import who_style
 
@@ -34,6 +36,12 @@ class Hypotheses(OptionList):
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),
         Binding("h", "screen.leave", "back to the log"),
+        Binding("enter", "select", "pick", key_display="enter"),
+        *(
+            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERBS, tooltip=a.about)
+            for a in ACTIONS
+            if a.owner == "screen" and a.place == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
+        ),
     ]
 
     class Picked(Message):
@@ -48,6 +56,11 @@ class Hypotheses(OptionList):
         self._emoji = emoji
         self._between = " · " if emoji else " | "
         self._shown: tuple[object, ...] = ()
+
+    @property
+    def under_cursor(self) -> str | None:
+        """The hypothesis that has the cursor, while the list has the focus."""
+        return self.highlighted_option.id if self.has_focus and self.highlighted_option else None
 
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
         """Shows what the log says; the highlight stays on the same hypothesis."""
@@ -96,6 +109,11 @@ class Hypotheses(OptionList):
 
 class Board(Vertical):
     """The panel with its three parts."""
+
+    @property
+    def is_on_screen(self) -> bool:
+        """Whether there is room for it, or it was opened."""
+        return self.display and self.size.width > 0
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()

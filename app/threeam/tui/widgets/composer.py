@@ -89,6 +89,11 @@ class Box(TextArea, inherit_bindings=False):
         self._unsent = ""
         self._ahead: list[str | tuple[str, Any]] = []  # typed while the text is held: text, and (action, arguments)
 
+    @property
+    def ahead(self) -> str:
+        """What has been typed since the text is held, with a line for each Enter; without what was edited."""
+        return "".join("\n" if one[0] == "send" else "" if isinstance(one, tuple) else one for one in self._ahead)
+
     def remember(self, texts: list[str]) -> None:
         """Adds ``texts`` to what up and down walk through."""
         self._history += map(cleaned, texts)
@@ -136,15 +141,19 @@ class Box(TextArea, inherit_bindings=False):
 
     def _type(self, text: str) -> None:
         if self.read_only:
-            self._ahead.append(text)
+            self._put_by(text)
         else:
             self.insert(text)
 
     def _do(self, action: str, arguments: tuple[Any, ...]) -> None:
         if self.read_only:
-            self._ahead.append((action, arguments))
+            self._put_by((action, arguments))
         else:
             getattr(self, f"action_{action}")(*arguments)
+
+    def _put_by(self, one: str | tuple[str, Any]) -> None:
+        self._ahead.append(one)
+        self.post_message(self.Changed(self))
 
     async def _on_key(self, event: events.Key) -> None:
         walk = {"up": -1, "down": 1}.get(event.key, 0)
@@ -161,7 +170,7 @@ class Box(TextArea, inherit_bindings=False):
         elif self.read_only and event.is_printable and event.character is not None:
             event.stop()
             event.prevent_default()
-            self._ahead.append(event.character)
+            self._put_by(event.character)
         else:
             await super()._on_key(event)
 
@@ -192,13 +201,14 @@ class Composer(Horizontal):
     class Submitted(Message):
         """The person wants this written: a kind and a text. The box is held until `settle`."""
 
-        def __init__(self, kind: str, text: str) -> None:
+        def __init__(self, composer: Composer, text: str) -> None:
             super().__init__()
-            self.kind = kind
+            self.composer = composer
+            self.kind = composer.kind
             self.text = text
 
     class Changed(Message):
-        """The draft is another one now."""
+        """The drafts are others now."""
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()
@@ -224,16 +234,22 @@ class Composer(Horizontal):
         return self.box.text
 
     @property
-    def draft(self) -> tuple[str, str]:
-        """The kind and the text that must not be lost: the prompt's, once it has words, else the draft."""
-        if self._aside is not None and (self.kind == "command" or not self.text.strip()):
-            return self._aside
-        return self.kind, self.text
+    def drafts(self) -> list[tuple[str, str]]:
+        """What must not be lost, as kinds and texts: what is in the box, was put aside, and was typed ahead."""
+        inside = [] if self.kind == "command" else [(self.kind, self.text)]
+        aside = [] if self._aside is None else [self._aside]
+        every = [*inside, *aside, ("note", self.box.ahead)]
+        return [(kind, text) for kind, text in every if text.strip()]
 
     @property
     def waiting(self) -> bool:
         """Whether the text is on its way into the log."""
         return self.box.read_only
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing in the box, and nothing on its way."""
+        return not self.waiting and not self.text
 
     def become(self, kind: str) -> str:
         """Makes it a box for ``kind``, and gives the words of a prompt that had to go for it."""
@@ -286,7 +302,7 @@ class Composer(Horizontal):
 
     def on_box_sent(self, event: Box.Sent) -> None:
         event.stop()
-        self.post_message(self.Submitted(self.kind, event.text))
+        self.post_message(self.Submitted(self, event.text))
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()

@@ -40,10 +40,17 @@ class Header(Widget):
         """Whether this person has had too many."""
         return self.cups > self._toxic_cups
 
+    def on_mount(self) -> None:
+        self._ticking = self.set_interval(1.0, self.refresh, pause=True)  # the seconds for which the lock is held
+
     def held_since(self, holder: Holder | None, since_ns: int) -> None:
         """Somebody took the lock at ``since_ns`` (monotonic), or it is free."""
         self._held_since = since_ns
         self.holder = holder
+        if holder is None:
+            self._ticking.pause()
+        else:
+            self._ticking.resume()
 
     def render(self) -> Content:
         width = self.size.width

@@ -16,8 +16,9 @@ from textual.widget import Widget
 
 from threeam.actions import ACTIONS
 from threeam.core.entry import Stamp
+from threeam.core.journal import Position
 from threeam.core.reader import Line
-from threeam.tui.widgets.row_view import BLOCK_NS, PEOPLE_STYLES, draw
+from threeam.tui.widgets.row_view import PEOPLE_STYLES, draw
 from threeam.tui.window import Row, Window
 
 _STYLES = (
@@ -73,6 +74,13 @@ class LogView(Widget, can_focus=True):
     class Moved(Message):
         """The tail follows, or pauses, or more is unread."""
 
+    class Failed(Message):
+        """The log could not be read."""
+
+        def __init__(self, sentence: str) -> None:
+            super().__init__()
+            self.sentence = sentence
+
     def __init__(self, window: Window, *, emoji: bool, read_only: bool) -> None:
         super().__init__()
         self.window = window
@@ -81,9 +89,10 @@ class LogView(Widget, can_focus=True):
         self._cursor = len(window.rows) - 1
         self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
         self._unfinished: Line | None = None
-        self._unsure: list[int] = []  # the first stamps (ns) of blocks that may not last
+        self._unsure: list[range] = []  # the stamps (ns) of blocks that may not last
         self._strips: dict[tuple[object, ...], list[Strip]] = {}
         self._layout: list[tuple[int, int]] | None = None
+        self._drawn_at = Size(0, 0)  # the size that the layout and the strips are for
         self._looks: dict[str, Style] = {}
 
     @property
@@ -92,9 +101,9 @@ class LogView(Widget, can_focus=True):
         rows = self.window.rows
         return rows[self._cursor] if 0 <= self._cursor < len(rows) else None
 
-    def arrive(self, lines: list[Line], unfinished: Line | None, *, restarted: bool) -> None:
-        """Takes lines that came back from the file."""
-        new = self.window.append(lines, restarted=restarted)
+    def arrive(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
+        """Takes lines that came back from the file, which has been read up to ``end``."""
+        new = self.window.append(lines, end, restarted=restarted)
         self._unfinished = unfinished
         if self.following:
             if not self.window.at_end:
@@ -109,31 +118,28 @@ class LogView(Widget, can_focus=True):
             self.post_message(self.Selected(self.selected))
         self._redraw()
 
-    def mark_unsure(self, stamp: Stamp) -> None:
+    def mark_unsure(self, first: Stamp, last: Stamp) -> None:
         """Marks the rows of a block that may not last."""
-        self._unsure.append(stamp.ns)
+        self._unsure.append(range(first.ns, last.ns + 1))
         self._strips.clear()
         self._redraw()
 
     # What the keys do; each is an action of the table.
 
     def action_down(self) -> None:
-        if self._cursor >= len(self.window.rows) - 1 and not self.window.forward() and self.window.at_end:
-            self.action_follow()
-        else:
-            self._go(self._cursor + 1)
+        self._go_down(1)
 
     def action_up(self) -> None:
         self._go(self._cursor - 1)
 
     def action_half_down(self) -> None:
-        self._go(self._cursor + max(1, self.size.height // 2))
+        self._go_down(max(1, self.size.height // 2))
 
     def action_half_up(self) -> None:
         self._go(self._cursor - max(1, self.size.height // 2))
 
     def action_page_down(self) -> None:
-        self._go(self._cursor + max(1, self.size.height - 1))
+        self._go_down(max(1, self.size.height - 1))
 
     def action_page_up(self) -> None:
         self._go(self._cursor - max(1, self.size.height - 1))
@@ -185,6 +191,12 @@ class LogView(Widget, can_focus=True):
     def watch_unread(self) -> None:
         self.post_message(self.Moved())
 
+    def _go_down(self, rows: int) -> None:
+        """Moves the cursor down; who comes to the last row this way follows again."""
+        self._go(self._cursor + rows)
+        if self.window.at_end and self._cursor >= len(self.window.rows) - 1:
+            self.action_follow()
+
     def _go(self, to: int) -> None:
         """Moves the cursor, reads what is missing there, and pauses."""
         self._pause()
@@ -235,7 +247,7 @@ class LogView(Widget, can_focus=True):
         if y >= len(lines):
             return Strip([Segment(" " * (width - 1), self._look("row")), bar], width)
         index, n = lines[y]
-        strips = self._drawn(index)
+        strips = self._drawn(index, first=y == 0)
         strip = strips[n] if n < len(strips) else Strip.blank(width - 1, self._look("row"))
         return Strip.join([strip, Strip([bar], 1)]).apply_offsets(0, y)
 
@@ -248,7 +260,10 @@ class LogView(Widget, can_focus=True):
         return container.width
 
     def _lines(self) -> list[tuple[int, int]]:
-        """What is on each line of the screen: (row, strip within it)."""
+        """What is on each line of the screen: (row, strip within it). From memory: drawing reads no file."""
+        if self.size != self._drawn_at:  # a frame may come before the message that tells of the new size
+            self._drawn_at, self._layout = self.size, None
+            self._strips.clear()
         if self._layout is not None:
             return self._layout
         height, rows = self.size.height, self._rows()
@@ -258,22 +273,29 @@ class LogView(Widget, can_focus=True):
             while at >= 0 and len(lines) < height:
                 lines[:0] = [(at, n) for n in range(len(self._drawn(at)))]
                 at -= 1
-                if at < 0 and self.window.back():
-                    self._cursor = len(self.window.rows) - 1
-                    return self._lines()
             lines = lines[-height:]
         else:
             at, skip = self._top
-            while len(lines) < height:
-                if at >= len(rows):
-                    if not self.window.forward():
-                        break
-                    rows = self._rows()
+            while len(lines) < height and at < len(rows):
                 lines += [(at, n) for n in range(skip, len(self._drawn(at)))]
                 at, skip = at + 1, 0
             lines = lines[:height]
         self._layout = lines
         return lines
+
+    def _fill(self) -> None:
+        """Reads what the screen has room for."""
+        self._layout = None
+        while len(self._lines()) < self.size.height:
+            came = self.window.back() if self.following else self.window.forward()
+            if not came:
+                break
+            self._layout = None
+            if self.following:
+                self._cursor = len(self.window.rows) - 1
+        if self.window.problem:
+            self.post_message(self.Failed(self.window.problem))
+            self.window.problem = ""
 
     def _rows(self) -> list[Row]:
         rows = self.window.rows
@@ -281,12 +303,13 @@ class LogView(Widget, can_focus=True):
             return rows
         return [*rows, Row(self._unfinished, None)]
 
-    def _drawn(self, index: int) -> list[Strip]:
+    def _drawn(self, index: int, *, first: bool = False) -> list[Strip]:
+        """The strips of a row; the ``first`` of the screen has its time whole, whatever stands before it."""
         rows = self.window.rows
         if index >= len(rows):  # the unfinished line: it changes, so it is never cached
             line = self._unfinished
             return [] if line is None else self._draw(Row(line, None), None, selected=False)
-        row, before = rows[index], rows[index - 1] if index else None
+        row, before = rows[index], rows[index - 1] if index and not first else None
         selected = index == self._cursor and (self.has_focus or not self.following)
         key = (row, before.place if before else None, selected)
         strips = self._strips.get(key)
@@ -299,7 +322,7 @@ class LogView(Widget, can_focus=True):
     def _draw(self, row: Row, before: Row | None, *, selected: bool) -> list[Strip]:
         width = max(2, self.size.width - 1)
         entry = row.entry
-        unsure = entry is not None and any(0 <= entry.stamp.ns - ns < BLOCK_NS for ns in self._unsure)
+        unsure = entry is not None and any(entry.stamp.ns in stamps for stamps in self._unsure)
         look = self._look
         return draw(
             row, before, width, wrap=self.wrap, emoji=self._emoji, selected=selected, unsure=unsure, styles=look
@@ -336,16 +359,15 @@ class LogView(Widget, can_focus=True):
         return Strip([Segment(" " * left + text, style)]).adjust_cell_length(width, self._look("row"))
 
     def _redraw(self) -> None:
-        self._layout = None
+        self._fill()
         self.refresh()
 
     # The mouse, the focus, the size.
 
     def on_resize(self) -> None:
-        self._strips.clear()
-        self._layout = None
         if not self.following:
             self._show_cursor()
+        self._redraw()
 
     def on_focus(self) -> None:
         self._redraw()
@@ -365,7 +387,4 @@ class LogView(Widget, can_focus=True):
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
         last = self._lines()[-1][0] if self._lines() else 0
-        if last >= len(self.window.rows) - 1 and self.window.at_end:
-            self.action_follow()
-        else:
-            self._go(last + _WHEEL)
+        self._go_down(last + _WHEEL - self._cursor)

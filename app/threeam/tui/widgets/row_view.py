@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from threeam.core.entry import Entry, visible
+from threeam.core.entry import Entry, references, visible
 from threeam.core.when import duration
 from threeam.tui.signs import sign_of
 from threeam.tui.window import Row
@@ -124,8 +124,15 @@ def _text(row: Row, base: Style, styles: Styles, emoji: bool) -> list[Segment]:
         word = hypothesis[1] if kind == "Conclusion" and hypothesis else kind
         segments.append(Segment(visible(f"{word}: "), base + styles(sign.style)))
         style = sign.style if kind == "WARNING" else "text"
-        segments.append(Segment(visible(entry.body), base + styles(style)))
+        segments.append(Segment(visible(_short_references(entry.body)), base + styles(style)))
     return segments
+
+
+def _short_references(text: str) -> str:
+    """``text`` with ``@03:14:07.123`` for a whole stamp: the words are what is read here."""
+    for stamp in references(text):
+        text = text.replace(f"@{stamp}", f"@{stamp.clock[:12]}")
+    return text
 
 
 _KNOWN_TAGS = frozenset({"BY", "VIA", "MG", "WATER", "NIGHT"})

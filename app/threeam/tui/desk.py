@@ -1,0 +1,122 @@
+"""The writing half of a screen: the box, what is on its way into the log, and what must not be lost meanwhile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from threeam.actions import BY_ID, shown_keys
+from threeam.core.clock import Clock
+from threeam.core.draft import Draft as LogDraft
+from threeam.core.entry import By, lines_of, visible
+from threeam.core.journal import Journal
+from threeam.core.reader import matching_back
+from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
+from threeam.tui.outbox import Outbox, Ticket
+from threeam.tui.widgets.composer import DRAFTS, Composer
+
+_LOOK_BACK = 64 * 1024 * 1024  # bytes of the log in which a draft that was left may stand
+_MOMENT = 0.3  # s: how long quitting waits for what is being written
+_KEEPING = 1.0  # s: and for the drafts to be kept
+
+
+class Desk:
+    """A `Composer`, the `Outbox` behind it and the `DraftStore` below it."""
+
+    def __init__(
+        self, composer: Composer, store: DraftStore, send: Callable[[Ticket], None], by: By, clock: Clock
+    ) -> None:
+        self.composer = composer
+        self.outbox = Outbox(send)
+        self._store = store
+        self._by = str(by)
+        self._clock = clock
+        self._drafts: tuple[Draft, ...] = ()
+
+    def restore(self, journal: Journal) -> tuple[str, str]:
+        """Puts back what a screen that was killed has left; gives what to say of it, and a title."""
+        kept = self._store.restore()  # older drafts go into the history
+        self.composer.box.remember(self._store.history())
+        if kept is None or not kept.drafts:
+            return "", ""
+        left = [draft for draft in kept.drafts if not _is_written(journal, kept.by, draft)]
+        for draft in kept.drafts:
+            if draft not in left:
+                self.keep_words(draft.text)
+        if not left:
+            self.keep()
+            return "what was left in the box stands in the log already: up brings it back", ""
+        first, *others = left
+        if first.kind in DRAFTS:
+            self.composer.become(first.kind)
+            self.composer.box.replace_all(first.text)
+        else:
+            if others and others[0].kind in DRAFTS:  # the note that was put aside for it
+                aside = others.pop(0)
+                self.composer.become(aside.kind)
+                self.composer.box.replace_all(aside.text)
+            self.composer.begin_prompt(first.kind, first.text)
+        for draft in others:
+            self.keep_words(draft.text)
+        more = "; up brings back the others" if others else ""
+        key = shown_keys(BY_ID[first.kind.partition(" ")[0]].keys) or "tab"
+        return f"a draft was left here: {short(first.text)}{more}", f"{key} goes to the draft"
+
+    def submit(self, draft: LogDraft, what: str, words: str | None = None) -> bool:
+        """Sends ``draft``; False where its like waits already. With ``words`` the box is held until the answer."""
+        if not self.outbox.submit(Ticket(draft, what, words)):
+            return False
+        if words is not None:
+            self.composer.wait()
+        return True
+
+    def answered(self, ticket: Ticket, *, written: bool) -> None:
+        """A ticket has its answer: the box is free, and empty if its words are in the log."""
+        self.outbox.answered(ticket)
+        if ticket.words is None:
+            return
+        if written:
+            self.keep_words(ticket.words)
+        self.composer.settle(clear=written)
+        self.keep()
+
+    def keep(self) -> None:
+        """Keeps the drafts as they are now."""
+        now = self._clock().ns
+        since = {draft[:2]: draft.since_ns for draft in self._drafts}
+        self._drafts = tuple(Draft(*one, since.get(one, now)) for one in self.composer.drafts)
+        self._store.save(KeptDrafts(self._by, self._drafts))
+
+    def keep_words(self, words: str) -> None:
+        """Puts words that leave the box into the history: they are one key (up) away."""
+        if words.strip():
+            self.composer.box.remember([words])
+            self._store.remember(words)
+
+    def close(self) -> None:
+        """Takes back what waits, and keeps what is not in the log."""
+        for ticket in self.outbox.close(_MOMENT):
+            self.answered(ticket, written=True)
+        self.keep()
+        self._store.settle(_KEEPING)
+
+
+def _is_written(journal: Journal, by: str, draft: Draft) -> bool:
+    """Whether the screen that left ``draft`` had written it by then. The same words may stand there from before."""
+    segment = journal.live()
+    if segment is None:
+        return False
+    size, lines = segment.size(), {visible(line) for line in lines_of(draft.text)}
+    for line in matching_back(segment, size, re.compile(re.escape(f"[BY: {by}]".encode()))):
+        entry = line.entry
+        if not lines or size - line.offset > _LOOK_BACK or (entry is not None and entry.stamp.ns < draft.since_ns):
+            break
+        if entry is not None and str(entry.by) == by:
+            lines -= {entry.text, entry.body}
+    return not lines
+
+
+def short(text: str) -> str:
+    """The beginning of ``text``, in one line of at most 40 characters."""
+    first = text.strip().partition("\n")[0]
+    return first if len(first) <= 40 else first[:39] + "…"
