@@ -271,3 +271,51 @@ async def test_without_emoji_every_sign_is_ascii(journal: Journal, log: Path, cl
         await it.press("c")
         await it.eventually(lambda: "c 1" in it.header, "one cup")
         assert it.shown.replace("·", "").replace("▏", "").isascii(), "a terminal without UTF-8 shows all of it"
+
+
+async def test_after_a_verdict_the_log_has_the_focus_again(journal: Journal, log: Path) -> None:
+    opened(log, 1)
+    async with night(journal) as it:
+        await it.press("1", "x")
+        await it.type("not in staging\n")
+        await it.eventually(lambda: "Conclusion: not in staging" in texts(log), "it is written")
+        await it.eventually(lambda: it.in_the_log, "the log has the focus")
+        await it.press("c")
+        await it.eventually(lambda: entries(log)[-1].coffee == 1, "c is a coffee")
+
+
+async def test_in_the_panel_the_keys_act_on_the_one_under_the_cursor(journal: Journal, log: Path) -> None:
+    opened(log, 1, 2, 3)
+    async with night(journal, size=WIDE) as it:
+        await it.press("1", "h", "j")
+        under = it.journal_screen.board.hypotheses.under_cursor
+        assert under is not None
+        assert under != "H1"
+        await it.press("x")
+        assert it.composer.kind == f"refute {under}"
+        assert it.in_the_box
+
+
+async def test_a_digit_says_what_it_picked_where_the_panel_is_not_on_the_screen(journal: Journal, log: Path) -> None:
+    opened(log, 1)
+    async with night(journal, size=(80, 24)) as it:
+        await it.press("1")
+        await it.says("picked H1")
+
+
+@pytest.mark.parametrize("command", ["hyp list", "hyp show H1", "water 3", "coffee two", "coffee 21", "sleep well"])
+async def test_a_command_of_the_shell_that_writes_nothing_writes_nothing_here(
+    journal: Journal, log: Path, command: str
+) -> None:
+    opened(log, 1)
+    async with night(journal) as it:
+        await it.command(command)
+        await it.settled()
+        assert it.unanswered == 0
+        assert len(texts(log)) == 1
+
+
+async def test_several_cups_by_the_command_line(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.command("coffee 3")
+        await it.eventually(lambda: [entry.coffee for entry in entries(log)] == [1, 2, 3], "three cups")

@@ -205,3 +205,94 @@ async def test_unread_lines_are_rows_that_can_be_seen_not_the_ceremony(journal: 
         append(log, section(1, "a claim", 20_000_000, HELD_NS) if key == "H" else line("Coffee: one", 20_000_000))
         await it.eventually(lambda: it.view.unread, "something is unread")
         assert it.view.unread == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(shape=SHAPES, step=STEPS)
+def test_paging_back_from_the_end_comes_to_what_all_lines_come_to(shape: list[int], step: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, Small(step, 1000):
+        log = Path(folder, "sanity.log")
+        write_log(log, shape)
+        window = Window(journal_at(str(log)))
+        while not window.at_start:
+            window.back()
+        assert rows_of(window) == plain_fold(log)
+
+
+@settings(max_examples=150, deadline=None)
+@given(shape=SHAPES, step=STEPS, moves=MOVES)
+def test_wherever_it_was_paged_and_whatever_it_forgot_the_rows_are_a_slice_of_all(
+    shape: list[int], step: int, moves: list[tuple[str, int]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, Small(step, 2 * step):
+        log = Path(folder, "sanity.log")
+        write_log(log, shape)
+        every = plain_fold(log)
+        window = Window(journal_at(str(log)))
+        for what, index in moves:
+            move(window, what, index)
+            rows = rows_of(window)
+            if not rows:
+                continue
+            first = [row.offset for row in every].index(rows[0].offset)
+            expected = every[first : first + len(rows)]
+            if not window.at_end:  # of a section that goes on after the last row, the hold is not known yet
+                expected[-4:] = [
+                    want._replace(held_ns=None) if have.held_ns is None else want
+                    for have, want in zip(rows[-4:], expected[-4:], strict=True)
+                ]
+            assert rows == expected, f"after {what}"
+
+
+@settings(max_examples=60, deadline=None)
+@given(shape=SHAPES, later=SHAPES, step=STEPS, batch=st.integers(1, 9), paged=st.booleans())
+def test_lines_that_come_in_batches_are_folded_as_if_they_had_been_there(
+    shape: list[int], later: list[int], step: int, batch: int, paged: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, Small(step, 1000):
+        log = Path(folder, "sanity.log")
+        write_log(log, shape)
+        journal = journal_at(str(log))
+        window = Window(journal)
+        follower = Follower(journal, window.anchor)
+        write_log(log, later)
+        arrived = follower.read()
+        follower.close()
+        told = 0
+        for at in range(0, len(arrived), batch):
+            told += window.append(arrived[at : at + batch])
+            if paged:
+                window.back()
+        while not window.at_start:
+            window.back()
+        every = plain_fold(log)
+        assert rows_of(window) == every
+        assert told == len([row for row in every if row.offset >= arrived[0].offset])
+
+
+@pytest.mark.parametrize("notes_after", range(5))
+def test_no_hypothesis_of_a_long_night_loses_its_hold_time_at_the_edge_of_a_step(
+    journal: Journal, log: Path, notes_after: int
+) -> None:
+    write_log(log, [1] * 500 + [0] * notes_after)
+    window = Window(journal)
+    while not window.at_start:
+        window.back()
+    assert [row.text for row in rows_of(window)[:500] if row.held_ns is None] == []
+
+
+@pytest.mark.parametrize("inside", [1, 2])
+def test_what_was_forgotten_comes_back_with_its_hold_time(journal: Journal, log: Path, inside: int) -> None:
+    write_log(log, [inside] * 200)
+    with Small(60, 101):
+        window = Window(journal)
+        while not window.at_start:
+            window.back()
+            window.forget_after(0)
+        while not window.at_end:
+            window.forward()
+        assert rows_of(window) == plain_fold(log), "forgotten at the end"
+        window.forget_before(len(window.rows) - 1)
+        while not window.at_start:
+            window.back()
+        assert rows_of(window) == plain_fold(log), "forgotten at the start"

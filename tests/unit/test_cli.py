@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from conftest import NIGHT, Run, command
 from threeam.cli.main import COMMANDS
 from threeam.core.draft import TOXIC
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
+from threeam.core.journal import Journal
 
 Done = subprocess.CompletedProcess[bytes]
 
@@ -633,7 +635,6 @@ def test_tail_prints_an_unfinished_last_line(run: Run, night: Path) -> None:
         (["--grep", "deadlock|cron"], [1, 4]),
         (["--grep", r"\[H1:"], [3, 6]),
         (["--grep", "oops"], [5]),
-        (["--grep", "nowhere"], []),
         (["--since", str(Stamp(LONG_AGO.ns + 60 * NS))], [3, 4, 6]),
         (["--until", "@" + str(Stamp(LONG_AGO.ns + 60 * NS))], [0, 1, 2, 3]),
         (["--since", Stamp(LONG_AGO.ns + 2).rfc3339(), "--until", Stamp(LONG_AGO.ns + 120 * NS).rfc3339()], [2, 3, 4]),
@@ -650,10 +651,15 @@ def test_tail_filters(run: Run, night: Path, argv: list[str], numbers: list[int]
     assert good(run("tail", *argv)).encode().splitlines() == [lines[i] for i in numbers]
 
 
-def test_tail_of_no_log_says_so_and_is_no_error(run: Run, log: Path) -> None:
+def test_what_tail_does_not_find_is_exit_1(run: Run, night: Path) -> None:
+    done = run("tail", "--grep", "nowhere")
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+def test_tail_of_no_log_says_so_and_is_exit_1(run: Run, log: Path) -> None:
     done = run("tail")
-    assert (done.returncode, done.stdout) == (0, b"")
-    assert "no log yet" in talk(done)[0]
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert "no log at" in talk(done)[0]
     assert not log.exists()
 
 
@@ -785,9 +791,66 @@ def test_the_doctor_calls_a_sound_log_sound(run: Run, log: Path) -> None:
     assert "is sound" in talk(done)[0]
 
 
-def test_the_doctor_has_no_fault_to_find_without_a_log(run: Run, log: Path) -> None:
-    assert good(run("doctor")) == ""
+def test_the_doctor_calls_no_log_that_is_not_there_sound(run: Run, log: Path) -> None:
+    done = run("doctor")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert "no log at" in talk(done)[0]
     assert not log.exists()
+
+
+def test_the_words_of_a_verdict_that_is_declined_are_handed_back(run: Run) -> None:
+    done = run("hyp", "refute", "H9", "precious", "why")
+    assert done.returncode == 1
+    assert talk(done)[0] == "3am: not written: precious why"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda it: str(it))
+def test_the_words_of_a_note_that_is_ended_while_it_waits_are_handed_back(
+    journal: Journal, log: Path, number: int
+) -> None:
+    with open(journal.lock, "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = subprocess.Popen([command(), "log", "precious"], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        while "->" not in Path("/proc/locks").read_text():  # it queues in the kernel
+            assert process.poll() is None
+        process.send_signal(number)
+        out, said = process.communicate(timeout=20)
+    assert process.returncode == 128 + number
+    assert (out, said) == (b"", b"3am: not written: precious\n")
+    assert not log.exists()
+
+
+def test_what_a_stream_was_given_is_handed_back_when_the_settings_are_broken(run: Run) -> None:
+    done = run("log", "-", stdin=b"precious\nwords\n", SANITY_SYNC="bogus")
+    assert done.returncode == 2
+    assert talk(done)[:2] == ["3am: not written: precious", "3am: not written: words"]
+
+
+def test_stdout_into_the_log_itself_doubles_nothing(run: Run, log: Path) -> None:
+    run("log", "first")
+    for argv, stdin in ((["log", "second"], b""), (["log", "-"], b"third\n")):
+        with log.open("ab") as file:
+            done = subprocess.run([command(), *argv], input=stdin, stdout=file, check=False)
+        assert done.returncode == 0
+    assert [entry.text for entry in entries(log.read_bytes())] == ["first", "second", "third"]
+
+
+def test_the_log_is_not_read_into_itself(run: Run, log: Path) -> None:
+    run("log", "first")
+    with log.open("rb") as file:
+        done = subprocess.run([command(), "log", "-q", "-"], stdin=file, capture_output=True, timeout=20)
+    assert done.returncode == 3
+    assert "stdin is the log itself" in talk(done)[-1]
+    assert len(entries(log.read_bytes())) == 1
+
+
+def test_a_script_run_whose_log_is_removed_is_unsure(journal: Journal, log: Path) -> None:
+    process = subprocess.Popen([command(), "sanity", "0", "x", "--delay", "0.5"], stderr=subprocess.PIPE)
+    while not log.exists() or not log.read_bytes():
+        assert process.poll() is None
+    log.unlink()
+    assert b"removed" in process.communicate(timeout=20)[1]
+    assert process.returncode == 3
 
 
 def test_path_says_which_files_and_why(run: Run, log: Path, tmp_path: Path) -> None:

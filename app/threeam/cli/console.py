@@ -29,6 +29,14 @@ def put(data: bytes) -> None:
         raise Untold(f"stdout cannot be written: {error.strerror}") from None
 
 
+def is_open_on(path: str, fd: int) -> bool:
+    """Whether ``fd`` is the file at ``path``: then the log would be written into itself."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(fd))
+    except OSError:
+        return False
+
+
 class Untold(JournalError):
     """What was done could not be said on stdout."""
 

@@ -17,7 +17,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser = Parser(
         "3am doctor",
         "Reads the log and says what is wrong with it: torn or foreign lines, NULs, stamps that run backwards "
-        "undeclared, critical sections that overlap. Changes nothing. Exit 5 if there is anything.",
+        "undeclared, critical sections that overlap. Changes nothing. "
+        "Exit 5 if there is any damage, 1 if there is no log.",
         "example:\n  3am doctor && echo sound",
     )
     parser.add_argument("--json", action="store_true", help="one object a finding")
@@ -25,8 +26,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     at = context(args)
     segment = at.journal.live()
     if segment is None:
-        talk(f"there is no log yet at {at.journal.log}: nothing is wrong with it")
-        return Exit.DONE
+        talk(f"there is no log at {at.journal.log}; 3am path says which files, and why")
+        return Exit.NO
     found = 0
     held = holder(at.journal.lock) is not None
     for finding in examine(segment, segment.size(), lock_held=held):

@@ -13,3 +13,11 @@ class Exit(IntEnum):
     LOCK = 4
     DAMAGE = 5
     INTERRUPTED = 130
+
+
+class Ended(KeyboardInterrupt):
+    """A signal other than SIGINT asks the program to end; what it has not written is handed back, as after ctrl+c."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.code = 128 + number

@@ -50,7 +50,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if verb == "show":
         args = parser.parse_args(rest)
         return _show(context(args), args.name)
-    parser.add_argument("text", nargs="+", metavar="TEXT", help="the claim" if verb == "new" else "why")
+    metavar, about = ("TEXT", "the claim") if verb == "new" else ("WHY", "the reason")
+    parser.add_argument("text", nargs="+", metavar=metavar, help=about)
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     args = parser.parse_args(rest)
     text = " ".join(args.text)

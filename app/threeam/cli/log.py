@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from select import select
 
-from threeam.cli.console import Echo
+from threeam.cli.console import Echo, is_open_on
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
@@ -51,11 +51,13 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 
 def _stream(args: Namespace) -> int:
-    writer = context(args).writer()
-    echo = Echo(quiet=args.quiet)
     stdin = _Stdin()
     texts: list[str] = []  # read, and not written
     try:
+        at = context(args)
+        if is_open_on(at.journal.log, 0):
+            raise Refused("stdin is the log itself: it would never end; nothing was written")
+        writer, echo = at.writer(), Echo(quiet=args.quiet or is_open_on(at.journal.log, 1))
         while texts := stdin.read():
             raw, texts = writer.write_stream(texts), []
             echo(raw)
@@ -95,5 +97,10 @@ class _Stdin:
         return []
 
     def rest(self) -> list[str]:
-        """A line that has been read only in part."""
-        return [decode(self._held)] if self._held else []
+        """What has arrived and was not read, or only in part: up to 64 KiB, without waiting for more."""
+        if self._held is not None and select([0], [], [], 0)[0]:
+            try:
+                self._held += os.read(0, _READ)
+            except OSError:  # it cannot be handed back either
+                pass
+        return decode(self._held).splitlines() if self._held else []

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from threeam.cli.exits import Exit
+from threeam.cli.exits import Ended, Exit
 from threeam.cli.words import split_command
 
 # Each command: its module, and what it does in a line. Nothing is imported before it is called.
@@ -54,6 +55,9 @@ def run() -> NoReturn:
     """
     gc.disable()
     _open_standard()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # and not ignored, as nohup does
+            signal.signal(number, _end)
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -61,6 +65,10 @@ def run() -> NoReturn:
     except OSError:  # a closed pipe: nobody is there to be told
         pass
     os._exit(code)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    raise Ended(number)
 
 
 def _run(command: Callable[[], int]) -> int:
@@ -76,6 +84,8 @@ def _run(command: Callable[[], int]) -> int:
     except JournalError as error:
         talk(str(error))
         return _code(error)
+    except Ended as ended:
+        return ended.code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except FileNotFoundError as error:

@@ -26,6 +26,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     else:
         files = (("log", at.journal.log), ("lock", at.journal.lock), ("settings", at.setup.config))
         rows = [(f"{name:<9} {path}", why[name]) for name, path in files]
+        rows.append((f"{'folder':<9} {at.journal.folder}", "drafts and history, beside the log"))
     width = max(len(visible(left)) for left, _ in rows)
     for left, reason in rows:
         out(f"{visible(left):<{width}}  ({visible(reason)})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from threeam.cli.console import Untold, put, talk
+from threeam.cli.console import Untold, is_open_on, put, talk
 from threeam.cli.context import Context
 from threeam.cli.exits import Exit
 from threeam.core.draft import Draft
@@ -25,7 +25,7 @@ def submit(context: Callable[[], Context], draft_in: Callable[[Context], Draft],
         raise
     try:
         block = writer.write(draft_in(at))
-        if not quiet:
+        if not quiet and not is_open_on(at.journal.log, 1):  # 3am log … >>the.log: it is there already
             put(block.raw)
     except Unsure:
         raise

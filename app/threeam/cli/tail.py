@@ -28,7 +28,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am tail``."""
     parser = Parser(
         "3am tail",
-        "Prints the last lines of the log. -f follows it by name, through rotation and truncation.",
+        "Prints the last lines of the log. -f follows it by name, through rotation and truncation. Exit 1 "
+        "if there is no log, or if --grep finds nothing.",
         "examples:\n  3am tail -f\n  3am tail --since -15m --grep 'H7|deadlock'\n  3am tail -n 100 --json | jq .text",
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is appended")
@@ -55,32 +56,35 @@ def run(_command: str, argv: Sequence[str]) -> int:
     filtered = pattern is not None or since is not None or until is not None
     count = args.lines if args.lines is not None else None if filtered else _LINES
     shown = _as_json if args.json else _as_text
-    return _tail(at, _wanted(pattern, since, until) if filtered else _any, count, shown, args.follow)
+    printed = _tail(at, _wanted(pattern, since, until) if filtered else _any, count, shown, args.follow)
+    return Exit.NO if printed is None or (pattern is not None and not printed) else Exit.DONE
 
 
-def _tail(at: Context, wanted: Wanted, count: int | None, shown: Callable[[Line], str], follow: bool) -> int:
+def _tail(at: Context, wanted: Wanted, count: int | None, shown: Callable[[Line], str], follow: bool) -> int | None:
+    """How many lines were printed; None where there is no log. Does not end while it follows and is read."""
     segment = at.journal.live()
     if segment is None and not follow:
-        talk(f"there is no log yet at {at.journal.log}: 3am log TEXT begins one")
-        return Exit.DONE
+        talk(f"there is no log at {at.journal.log}: 3am log TEXT begins one, and 3am path says why that one")
+        return None
     start: Anchor | None = None
+    printed = 0
     if segment is not None:
         size = segment.size()
         end = end_of_lines(segment, size) if follow else size  # a follower holds an unfinished line back
         start = Anchor.at(segment, end)
         if count is None:
-            _print(filter(wanted, lines_forward(segment, 0, end)), shown)
+            printed = _print(filter(wanted, lines_forward(segment, 0, end)), shown)
         else:
-            _print(_last(lines_back(segment, end), wanted, count), shown)
+            printed = _print(_last(lines_back(segment, end), wanted, count), shown)
     if not follow:
-        return Exit.DONE
+        return printed
     follower = Follower(at.journal, start)
     reader_gone = poll()  # `tail -f | head -1`: on a quiet log no write would tell
     reader_gone.register(1, 0)  # POLLERR and POLLHUP are always told
     while True:
-        _print(filter(wanted, follower.read()), shown)
+        printed += _print(filter(wanted, follower.read()), shown)
         if not follower.wait(LOOK_ANYWAY) and reader_gone.poll(0):
-            return Exit.DONE
+            return printed
 
 
 def _times_joined(argv: Sequence[str]) -> list[str]:
@@ -121,10 +125,12 @@ def _any(_line: Line) -> bool:
     return True
 
 
-def _print(lines: Iterable[Line], shown: Callable[[Line], str]) -> None:
-    lines = iter(lines)
+def _print(lines: Iterable[Line], shown: Callable[[Line], str]) -> int:
+    lines, printed = iter(lines), 0
     while some := list(islice(lines, _TOGETHER)):
         put("".join([shown(line) + "\n" for line in some]).encode("utf-8", "backslashreplace"))
+        printed += len(some)
+    return printed
 
 
 def _as_text(line: Line) -> str:

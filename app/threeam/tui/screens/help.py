@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,6 +15,8 @@ from textual.widgets import Static
 
 from threeam.actions import ACTIONS, GROUPS, shown_keys
 from threeam.tui.signs import SIGNS
+
+_INDENT = 15  # cells: where the words begin
 
 
 class HelpScreen(ModalScreen[None]):
@@ -36,12 +39,16 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(id="help") as page:
             page.border_title = "3am"
             page.border_subtitle = "esc closes"
-            yield Static(self._page())
+            yield Static(id="help-text")
+
+    def on_resize(self) -> None:
+        text = self.query_one("#help-text", Static)
+        text.update(self._page(max(24, self.query_one(VerticalScroll).scrollable_content_region.width)))
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
-    def _page(self) -> Content:
+    def _page(self, width: int) -> Content:
         lines: list[Content] = []
         for group in GROUPS:
             lines.append(Content.assemble((group.upper(), "bold $hypothesis")))
@@ -55,19 +62,28 @@ class HelpScreen(ModalScreen[None]):
                     keys = f":{action.words}"
                 dim = self._read_only and action.writes
                 note = "  (read-only)" if dim else ""
-                lines.append(
-                    Content.assemble(
-                        (f"  {keys:<13}", "$foreground-muted" if dim else "bold $foreground"),
-                        (about + note, "$foreground-muted" if dim else "$foreground"),
-                    )
-                )
+                lines += _entry(keys, about + note, width, dim=dim)
             lines.append(Content(""))
         lines.append(Content.assemble(("SIGNS", "bold $hypothesis")))
         for sign in SIGNS.values():
             shown = sign.sign if self._emoji else sign.plain
-            lines.append(Content.assemble((f"  {shown:<13}", "bold $foreground"), (sign.about, "$foreground")))
+            lines += _entry(shown, sign.about, width)
         lines.append(Content(""))
         lines.append(
             Content.assemble(("Caffeine figures are an average, and not medical advice.", "$foreground-muted"))
         )
         return Content("\n").join(lines)
+
+
+def _entry(key: str, about: str, width: int, *, dim: bool = False) -> list[Content]:
+    """A key and what it does; what does not fit goes on below the words, and not below the key."""
+    indent = _INDENT if width >= 2 * _INDENT + 20 else 4
+    head = f"  {key}".ljust(indent)
+    first, *rest = wrap(about, max(12, width - len(head)), break_long_words=False) or [""]
+    style = "$foreground-muted" if dim else "$foreground"
+    lines = [
+        Content.assemble(
+            (head + ("" if head.endswith(" ") else " "), style if dim else f"bold {style}"), (first, style)
+        )
+    ]
+    return [*lines, *(Content.assemble((" " * indent + line, style)) for line in rest)]

@@ -1,0 +1,154 @@
+"""What goes wrong below the screen: it says so, goes on, and loses nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from pilots import SMALL, append, entries, held, line, night, notes, texts
+
+from threeam.core.draft import Draft
+from threeam.core.follow import Follower
+from threeam.core.journal import Journal
+from threeam.core.lock import SanityLock
+from threeam.core.reader import Line
+from threeam.tui.screens import journal as journal_screen
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.ESTALE, "Stale file handle"), ValueError("ours")], ids=["io", "ours"])
+async def test_a_follower_that_fails_says_stale_and_goes_on(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    log.write_bytes(notes(3))
+
+    def failing(follower: Follower) -> list[Line]:
+        raise fault
+
+    async with night(journal) as it:
+        with monkeypatch.context() as patch:
+            patch.setattr(Follower, "read", failing)
+            append(log, line("written meanwhile"))
+            await it.eventually(lambda: "STALE" in it.header, "the header says that this is not the truth")
+            await it.says(str(fault))
+        await it.eventually(lambda: "LIVE" in it.header, "it follows again")
+        await it.shows("written meanwhile")
+
+
+async def test_reading_that_fails_while_paging_says_so_and_ends_nothing(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(notes(2000))
+
+    def failing(fd: int, size: int, offset: int) -> bytes:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    async with night(journal) as it:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pread", failing)
+            await it.press("g")
+            await it.says("Stale file handle")
+        await it.press("F")
+        await it.shows("note 1999")
+        await it.press("g")
+        await it.shows("note 0")
+
+
+async def test_the_end_of_a_log_that_became_a_folder_is_what_was_read(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(50))
+    async with night(journal) as it:
+        await it.press("k")
+        log.rename(f"{log}.1")
+        log.mkdir()
+        await it.press("g", "G", "z", "z")
+        await it.shows("note 49")
+        assert it.app.is_running
+
+
+async def test_z_after_a_truncation_shows_what_is_in_the_file(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(50))
+    async with night(journal) as it:
+        await it.press("k")
+        os.truncate(log, 0)
+        append(log, line("new words"))
+        await it.says("truncated")
+        await it.press("z", "z", "G")
+        await it.shows("new words")
+        assert "foreign" not in it.shown
+
+
+async def test_an_error_of_ours_in_the_writer_keeps_the_text_and_the_next_one_is_written(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> list[object]:
+        raise ValueError("ours")
+
+    async with night(journal) as it:
+        with monkeypatch.context() as patch:
+            patch.setattr(journal_screen, "draft_of", lambda *_: Draft(broken))  # type: ignore[arg-type]
+            await it.type("imy words\n")
+            await it.says("ValueError: ours")
+            assert it.composer.text == "my words"
+        await it.press("enter")
+        await it.eventually(lambda: texts(log) == ["my words"], "it is written")
+
+
+async def test_the_state_is_that_of_the_new_file_after_a_rename_that_left_a_torn_line(
+    journal: Journal, log: Path
+) -> None:
+    log.write_bytes(line("Hypothesis: old", tags=(("H1", "open"),)) + b"[2026-11-24T03:14:0")
+    async with night(journal) as it:
+        await it.shows("unfinished")
+        log.rename(f"{log}.1")
+        append(log, line("Hypothesis: new", tags=(("H7", "open"),)))
+        await it.shows("H7 Hypothesis: new")
+        assert [one.name for one in it.journal_screen.state.hypotheses.values()] == ["H7"]
+
+
+@pytest.mark.parametrize("wrap", [True, False])
+async def test_after_a_resize_the_last_line_is_at_the_bottom(journal: Journal, log: Path, wrap: bool) -> None:
+    log.write_bytes(b"".join(line(f"{n} " + "many words " * 12, n) for n in range(60)) + line("the last", 60))
+    async with night(journal, size=(100, 30)) as it:
+        if wrap:
+            await it.press("w")
+        for size in (SMALL, (100, 16), (40, 10), (120, 36)):
+            await it.pilot.resize_terminal(*size)
+            await it.settled()
+            assert "the last" in it.rows[-1], f"at {size}\n{it.shown}"
+            assert all(len(row) <= size[0] for row in it.rows)
+
+
+async def test_what_waits_together_is_written_under_one_hold(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    really_acquire = SanityLock.acquire
+
+    def acquire(lock: SanityLock, *args: object, **kwargs: object) -> None:
+        asked.append(lock.path)
+        really_acquire(lock, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SanityLock, "acquire", acquire)
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.press("c")
+            await it.says("waits for the lock")
+            await it.command("water")
+            await it.type("iand a note\n")
+            await it.eventually(lambda: it.unanswered == 3, "three wait")
+        await it.eventually(lambda: it.unanswered == 0, "all are answered")
+    assert len(asked) == 1
+    assert [entry.kind for entry in entries(log)] == ["Coffee", "Water", "note"]
+
+
+async def test_c_hit_again_behind_a_note_that_waits_is_one_cup(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.type("ia note\n")
+            await it.shows("waits for the lock")
+            await it.press("escape", "i", "enter")
+            await it.shows("waits for the lock")
+            await it.press("alt+c", "alt+c", "alt+c")
+        await it.eventually(lambda: it.unanswered == 0, "all are answered")
+    assert [entry.coffee for entry in entries(log) if entry.kind == "Coffee"] == [1]
