@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, writer_of
-from threeam.core.doctor import Finding, examine
+from threeam.core.doctor import Examination, Finding
 from threeam.core.draft import note
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry
 from threeam.core.journal import Journal, Segment
@@ -38,7 +38,7 @@ class Log:
     def findings(self, *, lock_held: bool = False) -> list[Finding]:
         fd = os.memfd_create("log")
         os.write(fd, self.data)
-        return list(examine(Segment(fd, "sanity.log"), len(self.data), lock_held=lock_held))
+        return list(Examination(lock_held=lock_held).of(Segment(fd, "sanity.log"), len(self.data)))
 
     def whats(self, *, lock_held: bool = False) -> list[tuple[str, int]]:
         return [(finding.what, finding.offset) for finding in self.findings(lock_held=lock_held)]
@@ -71,7 +71,7 @@ def test_whatever_our_own_writers_write_is_sound(journal: Journal, clock: FakeCl
         alice.write(note("\x00 " + str(NIGHT)))
     segment = journal.live()
     assert segment is not None
-    assert list(examine(segment, segment.size(), lock_held=False)) == []
+    assert list(Examination(lock_held=False).of(segment, segment.size())) == []
 
 
 def test_a_foreign_line_is_found_at_its_offset(log_: Log) -> None:
@@ -80,7 +80,7 @@ def test_a_foreign_line_is_found_at_its_offset(log_: Log) -> None:
     log_.line("b")
     (finding,) = log_.findings()
     assert (finding.what, finding.offset, finding.line) == ("foreign", at, 2)
-    assert "kernel: oops" in finding.sentence
+    assert "kernel: oops" in finding.text
 
 
 def test_an_empty_line_is_foreign(log_: Log) -> None:
@@ -115,7 +115,7 @@ def test_an_undeclared_step_back_is_found(log_: Log) -> None:
     at = log_.line("b", forward=-5)
     (finding,) = log_.findings()
     assert (finding.what, finding.offset) == ("backwards", at)
-    assert "5 ns" in finding.sentence
+    assert "5 ns" in finding.text
 
 
 def test_a_declared_step_back_is_no_damage(log_: Log) -> None:
@@ -172,7 +172,7 @@ def test_a_section_inside_another_is_found(log_: Log) -> None:
     log_.line(RELEASING, ALICE)
     (finding,) = log_.findings()
     assert (finding.what, finding.offset) == ("overlap", outer)
-    assert str(intruder) in finding.sentence
+    assert str(intruder) in finding.text
 
 
 @pytest.mark.parametrize("by", [ALICE, None])
@@ -218,8 +218,8 @@ def test_a_note_that_quotes_the_ceremony_is_no_section(log_: Log) -> None:
 def test_a_bad_line_is_quoted_in_short_and_made_safe(log_: Log) -> None:
     log_.add(b"\x1b[2J" + b"x" * 5000 + b"\n")
     (finding,) = log_.findings()
-    assert "\\x1b[2J" in finding.sentence
-    assert len(finding.sentence) < 200
+    assert "\\x1b[2J" in finding.text
+    assert len(finding.text) < 200
 
 
 @settings(deadline=None)

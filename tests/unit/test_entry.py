@@ -189,7 +189,7 @@ def test_a_line_of_the_bash_script_is_an_entry_of_nobodys() -> None:
     entry = parse(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 3] Acquired sanity lock.")
     assert entry == Entry(NIGHT, 3, (), "Acquired sanity lock.")
     assert entry.by is None
-    assert not entry.typed
+    assert entry.active is None
     assert entry.kind == "ceremony"
 
 
@@ -328,8 +328,25 @@ def test_a_word_has_a_kind_only_with_its_tag(own: tuple[tuple[str, str], ...], t
 
 
 def test_a_line_that_came_through_a_pipe_was_not_typed() -> None:
-    assert Entry(NIGHT, 0, (BY,), "x").typed
-    assert not Entry(NIGHT, 0, (BY, ("VIA", "stdin")), "x").typed
+    assert Entry(NIGHT, 0, (BY,), "x").active == NIGHT
+    assert Entry(NIGHT, 0, (BY, ("VIA", "stdin")), "x").active is None
+
+
+def test_a_carried_line_says_when_it_came_to_be_and_only_that_of_a_person_shows_them_active() -> None:
+    at = ("AT", str(Stamp(NIGHT.ns - 7, 3600)))
+    person = Entry(NIGHT, 3, (BY, at), "Carried: 3 cups of alice.")
+    assert person.carried == person.active == Stamp(NIGHT.ns - 7, 3600)
+    claim = Entry(NIGHT, 0, (BY, at, ("H1", "open")), "Hypothesis: a")
+    assert (claim.kind, claim.carried, claim.active) == ("Hypothesis", Stamp(NIGHT.ns - 7, 3600), None)
+    assert Entry(NIGHT, 0, (BY,), "Carried: a stone up the hill").kind == "note"
+
+
+def test_only_with_its_tag_does_a_line_name_the_file_before() -> None:
+    at = ("AT", str(NIGHT))
+    assert Entry(NIGHT, 0, (at,), "Continued from sanity.1.log").predecessor == "sanity.1.log"
+    assert Entry(NIGHT, 0, (at,), "Continued from sanity.1.log").kind == "Continued"
+    assert Entry(NIGHT, 0, (), "Continued from sanity.1.log").predecessor is None
+    assert Entry(NIGHT, 0, (("AT", "yesterday"),), "Continued from sanity.1.log").predecessor is None
 
 
 def test_references_are_found_in_order() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from threeam.core import reader
 from threeam.core.entry import parse
 from threeam.core.journal import Segment
-from threeam.core.reader import end_of_lines, last_entry, last_typed, lines_back, lines_forward
+from threeam.core.reader import end_of_lines, last_active, last_entry, lines_back, lines_forward
 
 Draw = st.DataObject
 
@@ -123,15 +123,15 @@ def test_the_last_entry_is_the_last_whole_line_that_parses(data: bytes, block: i
 @given(
     logs, st.one_of(st.integers(1, 300), st.just(reader.BLOCK)), st.sampled_from(["alice", "bob", "a.ice", "nobody"])
 )
-def test_the_last_typed_line_of_a_person_is_found_by_bytes(data: bytes, block: int, user: str) -> None:
+def test_the_last_active_line_of_a_person_is_found_by_bytes(data: bytes, block: int, user: str) -> None:
     segment = segment_of(data)
     typed = [
         line
         for line in lines_forward(segment)
-        if line.finished and (entry := line.entry) and entry.typed and entry.by and entry.by.user == user
+        if line.finished and (entry := line.entry) and entry.active and entry.by and entry.by.user == user
     ]
     with patch.object(reader, "BLOCK", block):
-        found = last_typed(segment, len(data), user)
+        found = last_active(segment, len(data), user)
     assert found == ((typed[-1], typed[-1].entry) if typed else None)
 
 

@@ -82,15 +82,19 @@ def stamp_json(stamp: Stamp) -> dict[str, str]:
     return {"ts": stamp.rfc3339(), "ts_ns": str(stamp.ns)}
 
 
+def _place(line: Line) -> dict[str, Any]:
+    return {"file": visible(os.path.basename(line.segment.path)), "offset": line.offset}
+
+
 def line_json(line: Line) -> dict[str, Any]:
     """A line of the log as machine output; a foreign one has no stamp and is told by ``foreign``."""
     entry = line.entry
     if entry is None:
-        return {"ts": None, "ts_ns": None, "offset": line.offset, "foreign": True, "text": line.shown}
+        return {"ts": None, "ts_ns": None, **_place(line), "foreign": True, "text": line.shown}
     by, hypothesis = entry.by, entry.hypothesis
     value: dict[str, Any] = {
         **stamp_json(entry.stamp),
-        "offset": line.offset,
+        **_place(line),
         "coffee": entry.coffee,
         "by": visible(str(by)) if by else None,
         "kind": entry.kind,

@@ -44,6 +44,8 @@ class Context(NamedTuple):
             settings.night_gap_ns,
             settings.lock_timeout,
             settings.sync == "always",
+            settings.rotate_bytes,
+            settings.keep,
         )
 
     def writer(self) -> Writer:

@@ -1,4 +1,4 @@
-"""``3am doctor``: reads the log and says what is wrong with it."""
+"""``3am doctor``: reads every file of the journal and says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from threeam.cli.console import out, out_json, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.doctor import examine
+from threeam.core.doctor import Examination
+from threeam.core.journal import predecessor_of
 from threeam.core.lock import holder
 
 
@@ -16,28 +17,34 @@ def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am doctor``."""
     parser = Parser(
         "3am doctor",
-        "Reads the log and says what is wrong with it: torn or foreign lines, NULs, stamps that run backwards "
-        "undeclared, critical sections that overlap. Changes nothing. "
+        "Reads every file of the journal and says what is wrong with it: torn, foreign or doubled lines, NULs, stamps "
+        "that run backwards undeclared, critical sections that overlap. Changes nothing. "
         "Exit 5 if there is any damage, 1 if there is no log.",
         "example:\n  3am doctor && echo sound",
     )
     parser.add_argument("--json", action="store_true", help="one object a finding")
     args = parser.parse_args(argv)
-    at = context(args)
-    segment = at.journal.live()
-    if segment is None:
-        talk(f"there is no log at {at.journal.log}; 3am path says which files, and why")
+    journal = context(args).journal
+    live = journal.live()
+    if live is None:
+        talk(f"there is no log at {journal.log}; 3am path says which files, and why")
         return Exit.NO
-    found = 0
-    held = holder(at.journal.lock) is not None
-    for finding in examine(segment, segment.size(), lock_held=held):
-        found += 1
-        if args.json:
-            out_json({"offset": finding.offset, "line": finding.line, "what": finding.what, "text": finding.sentence})
-        else:
-            out(f"offset {finding.offset}, line {finding.line}: {finding.sentence}")
+    examination = Examination(lock_held=holder(journal.lock) is not None)
+    found = files = 0
+    for segment in journal.segments(live):
+        files += 1
+        if files == 1 and (gone := predecessor_of(segment)) is not None:
+            talk(f"the journal begins in {segment.path}: {gone}, which it continues, is not there any more")
+        for finding in examination.of(segment, segment.size()):
+            found += 1
+            if args.json:
+                out_json(finding._asdict())
+            else:
+                out(f"{finding.file}, offset {finding.offset}, line {finding.line}: {finding.text}")
+    name = journal.log if files == 1 else f"{journal.log} and the {files - 1} before it"
     if found:
-        talk(f"{found} finding{'' if found == 1 else 's'} in {at.journal.log}; nothing was changed")
+        talk(f"{found} finding{'' if found == 1 else 's'} in {name}; nothing was changed")
         return Exit.DAMAGE
-    talk(f"{at.journal.log} is sound")
+    proof = f"; {examination.sections} critical sections, and none overlaps" if examination.sections else ""
+    talk(f"{name}: sound{proof}")
     return Exit.DONE

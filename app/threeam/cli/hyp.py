@@ -79,13 +79,17 @@ def _list(at: Context, as_json: bool) -> int:
 
 def _show(at: Context, name: str) -> int:
     one = at.state().named(name)
-    segment = at.journal.live()
-    if one is None or segment is None:
+    live = at.journal.live()
+    if one is None or live is None:
         raise Declined(f"there is no hypothesis {name}: 3am hyp list shows those there are")
-    for line in lines_forward(segment):
-        entry = line.entry
-        if entry and (entry.stamp.ns == one.opened.ns or (entry.hypothesis and entry.hypothesis[0] == one.number)):
-            out(line.shown)
+    for number, segment in enumerate(at.journal.segments(live)):
+        for line in lines_forward(segment):
+            entry = line.entry
+            if entry is None or (number and entry.carried):  # the line itself stands in a file before
+                continue
+            opened = (entry.carried or entry.stamp).ns
+            if opened == one.opened.ns or (entry.hypothesis and entry.hypothesis[0] == one.number):
+                out(line.shown)
     return Exit.DONE
 
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "hyp": ("hyp", "hypotheses: new, list, show, confirm, refute, park, reopen"),
     "status": ("status", "one line: cups, milligrams, open hypotheses, lock"),
     "doctor": ("doctor", "what is wrong with the log"),
+    "rotate": ("rotate", "a new log now, whatever the size of this one"),
     "path": ("path", "which files, and why those"),
     "demo": ("demo", "a two-minute tour on a throwaway journal"),
 }

@@ -14,7 +14,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.follow import LOOK_ANYWAY, Follower
-from threeam.core.journal import Anchor
+from threeam.core.journal import Anchor, Journal, Segment
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
 from threeam.core.when import parse_when
 
@@ -73,18 +73,34 @@ def _tail(at: Context, wanted: Wanted, count: int | None, shown: Callable[[Line]
         end = end_of_lines(segment, size) if follow else size  # a follower holds an unfinished line back
         start = Anchor.at(segment, end)
         if count is None:
-            printed = _print(filter(wanted, lines_forward(segment, 0, end)), shown)
+            printed = _print(filter(wanted, _every_line(at.journal, segment, end)), shown)
         else:
-            printed = _print(_last(lines_back(segment, end), wanted, count), shown)
+            printed = _print(_last(_every_line_back(at.journal, segment, end), wanted, count), shown)
     if not follow:
         return printed
     follower = Follower(at.journal, start)
     reader_gone = poll()  # `tail -f | head -1`: on a quiet log no write would tell
     reader_gone.register(1, 0)  # POLLERR and POLLHUP are always told
     while True:
-        printed += _print(filter(wanted, follower.read()), shown)
+        lines = follower.read()
+        for line in lines:
+            if line.gap:
+                talk(line.gap)
+        printed += _print(filter(wanted, lines), shown)
         if not follower.wait(LOOK_ANYWAY) and reader_gone.poll(0):
             return printed
+
+
+def _every_line(journal: Journal, live: Segment, end: int) -> Iterator[Line]:
+    """Every line of the journal up to ``end`` in its live log, the oldest first."""
+    for segment in journal.segments(live):
+        yield from lines_forward(segment, 0, end if segment == live else None)
+
+
+def _every_line_back(journal: Journal, live: Segment, end: int) -> Iterator[Line]:
+    """Every line of the journal before ``end`` in its live log, the last one first."""
+    for segment in journal.back_from(live):
+        yield from lines_back(segment, end if segment == live else segment.size())
 
 
 def _times_joined(argv: Sequence[str]) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from threeam.core.entry import ACQUIRED, RELEASING, Entry, Stamp
+from threeam.core.entry import ACQUIRED, RELEASING, Entry, Stamp, visible
 from threeam.core.journal import Segment
 from threeam.core.reader import Line, lines_forward
 from threeam.core.writer import TIE_NS
@@ -16,12 +17,13 @@ _QUOTED = 60  # characters of a bad line that are shown
 
 
 class Finding(NamedTuple):
-    """One finding: where (byte offset and line number, from 1), what kind of damage, and a sentence."""
+    """One finding: where (file, byte offset and line number, from 1), what kind of damage, and a sentence."""
 
+    file: str
     offset: int
     line: int
     what: str
-    sentence: str
+    text: str
 
 
 @dataclass
@@ -29,36 +31,71 @@ class _Section:
     """A critical section that has begun: whose (None: the script's), where, and who broke into it."""
 
     by: str | None
-    offset: int
-    line: int
+    line: Line
+    number: int
     intruder: int | None = None  # the offset of the first line inside that is not its author's
 
 
-def examine(segment: Segment, end: int, *, lock_held: bool) -> Iterator[Finding]:
-    """The findings in the first ``end`` bytes, in the order of the file.
+class Examination:
+    """Reads the files of a journal, in their order, and finds what is wrong.
 
-    A torn last line counts only while nobody holds the lock: otherwise it may be being written.
+    ``sections``: the critical sections that were seen whole. While none of them overlaps, their order proves that
+    nobody was in one while somebody else was.
     """
-    last: Stamp | None = None
-    sections: list[_Section] = []
-    for number, line in enumerate(lines_forward(segment, 0, end), 1):
-        if b"\0" in line.raw:
-            yield _found(line, number, "nul", "NUL bytes, as a truncation under a writer leaves them")
-            continue
-        if not line.finished and lock_held:
-            return
-        entry = line.entry
-        if not line.finished:
-            yield _found(line, number, "torn", "torn: the last line has no newline")
-        elif entry is None:
-            yield _found(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
-        if entry is None:
-            continue
-        if last is not None and entry.stamp.ns < last.ns and not _allowed(entry, last):
-            back = last.ns - entry.stamp.ns
-            yield _found(line, number, "backwards", f"its stamp runs backwards by {back} ns, undeclared")
-        last = entry.stamp
-        yield from _overlap(sections, line, number, entry)
+
+    def __init__(self, *, lock_held: bool) -> None:
+        self.sections = 0
+        self._lock_held = lock_held
+        self._last: Stamp | None = None
+        self._open: list[_Section] = []
+
+    def of(self, segment: Segment, end: int) -> Iterator[Finding]:
+        """The findings in the first ``end`` bytes of the next file.
+
+        A torn last line counts only while nobody holds the lock: otherwise it may be being written.
+        """
+        for number, line in enumerate(lines_forward(segment, 0, end), 1):
+            if b"\0" in line.raw:
+                yield _found(line, number, "nul", "NUL bytes, as a truncation under a writer leaves them")
+                continue
+            if not line.finished and self._lock_held:
+                return
+            entry = line.entry
+            if not line.finished:
+                yield _found(line, number, "torn", "torn: the last line has no newline")
+            elif entry is None:
+                yield _found(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
+            if entry is None:
+                continue
+            last, self._last = self._last, entry.stamp
+            if last is not None and entry.stamp.ns < last.ns and not _allowed(entry, last):
+                back = last.ns - entry.stamp.ns
+                yield _found(line, number, "backwards", f"its stamp runs backwards by {back} ns, undeclared")
+            elif last is not None and entry.stamp.ns == last.ns and entry.by is not None:
+                yield _found(line, number, "double", "its stamp is that of the line before: it is there twice")
+            yield from self._overlap(line, number, entry)
+
+    def _overlap(self, line: Line, number: int, entry: Entry) -> Iterator[Finding]:
+        """Follows the sections that have begun and not ended; finds the ones that somebody broke into.
+
+        Mutual exclusion puts the lines of a section next to each other. One that never ends is no
+        damage: its process was killed, and the kernel gave the lock to the next.
+        """
+        by = entry.tag("BY")
+        for section in self._open:
+            if section.intruder is None and (section.by != by or entry.text == ACQUIRED):
+                section.intruder = line.offset
+        if entry.text == ACQUIRED:
+            self._open.append(_Section(by, line, number))
+        elif entry.text == RELEASING:
+            mine = next((section for section in reversed(self._open) if section.by == by), None)
+            if mine is None:
+                return
+            self._open.remove(mine)
+            self.sections += 1
+            if mine.intruder is not None:
+                sentence = f"a critical section that another line, at offset {mine.intruder}, broke into"
+                yield Finding(_name(mine.line), mine.line.offset, mine.number, "overlap", sentence)
 
 
 def _allowed(entry: Entry, last: Stamp) -> bool:
@@ -67,29 +104,11 @@ def _allowed(entry: Entry, last: Stamp) -> bool:
     return declared or (entry.by is None and last.ns - entry.stamp.ns <= TIE_NS)
 
 
-def _overlap(sections: list[_Section], line: Line, number: int, entry: Entry) -> Iterator[Finding]:
-    """Follows ``sections``, those begun and not ended; finds the ones that somebody broke into.
-
-    Mutual exclusion puts the lines of a section next to each other. One that never ends is no
-    damage: its process was killed, and the kernel gave the lock to the next.
-    """
-    by = entry.tag("BY")
-    for section in sections:
-        if section.intruder is None and (section.by != by or entry.text == ACQUIRED):
-            section.intruder = line.offset
-    if entry.text == ACQUIRED:
-        sections.append(_Section(by, line.offset, number))
-    elif entry.text == RELEASING:
-        mine = next((section for section in reversed(sections) if section.by == by), None)
-        if mine is None:
-            return
-        sections.remove(mine)
-        if mine.intruder is not None:
-            sentence = f"a critical section that another line, at offset {mine.intruder}, broke into"
-            yield Finding(mine.offset, mine.line, "overlap", sentence)
-
-
 def _found(line: Line, number: int, what: str, sentence: str) -> Finding:
     shown = line.shown
     quoted = shown if len(shown) <= _QUOTED else shown[:_QUOTED] + "…"
-    return Finding(line.offset, number, what, f"{sentence}: {quoted}")
+    return Finding(_name(line), line.offset, number, what, f"{sentence}: {quoted}")
+
+
+def _name(line: Line) -> str:
+    return visible(os.path.basename(line.segment.path))

@@ -33,8 +33,11 @@ KINDS: dict[str, str | None] = {
     "Coffee": "MG",
     "Water": "WATER",
     "Sleep": "NIGHT",
+    "Carried": "AT",
+    "Doses": "DOSES",
     "WARNING": None,
 }
+CONTINUED = "Continued from "  # and the name of the file before: with an AT tag, the first line of a file
 
 _STAMP = r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{9})([+-])(\d\d)(\d\d)"
 _STAMP_ONLY = re.compile(_STAMP, re.ASCII)
@@ -131,9 +134,26 @@ class Entry(NamedTuple):
         return By(user, host, int(pid), pane or "")
 
     @property
-    def typed(self) -> bool:
-        """Whether a person typed this line: it has an author and did not come through a pipe."""
-        return self.by is not None and self.tag("VIA") is None
+    def carried(self) -> Stamp | None:
+        """For a line that a rotation has carried over from the file before: when what it says came to be."""
+        value = self.tag("AT")
+        return None if value is None else Stamp.parse(value)
+
+    @property
+    def active(self) -> Stamp | None:
+        """When its author was active, where this line shows it: they typed it, or it carries that over."""
+        if self.by is None or self.tag("VIA") is not None:
+            return None
+        if self.tag("AT") is None:
+            return self.stamp
+        return self.carried if self.kind == "Carried" else None
+
+    @property
+    def predecessor(self) -> str | None:
+        """The name of the file that this line's file continues, if this is the line that says so."""
+        if not self.text.startswith(CONTINUED) or self.carried is None:
+            return None
+        return self.text[len(CONTINUED) :]
 
     @property
     def hypothesis(self) -> tuple[int, str] | None:
@@ -152,11 +172,13 @@ class Entry(NamedTuple):
         """
         if self.text in CEREMONY:
             return "ceremony"
+        if self.predecessor is not None:
+            return "Continued"
         word, colon, _ = self.text.partition(":")
         if not colon or word not in KINDS:
             return "note"
         needed = KINDS[word]
-        if needed is None or (word == "Hypothesis" and not self.tags):
+        if needed is None or (word == "Hypothesis" and all(key == "AT" for key, _ in self.tags)):
             return word
         has = self.hypothesis is not None if needed == "H" else self.tag(needed) is not None
         return word if has else "note"
@@ -164,7 +186,7 @@ class Entry(NamedTuple):
     @property
     def body(self) -> str:
         """The text without its kind: what is left to read once a sign stands for the word."""
-        return self.text if self.kind in ("note", "ceremony") else self.text.partition(":")[2].lstrip(" ")
+        return self.text if self.kind in ("note", "ceremony", "Continued") else self.text.partition(":")[2].lstrip(" ")
 
 
 def visible(text: str) -> str:

@@ -86,13 +86,15 @@ class Room(NamedTuple):
     """What one capability brings to the fold.
 
     ``tags``: the keys that carry its state. ``empty``: its state before the first line. ``fold``:
-    (its state, an entry) to its state; called for every entry that is folded, pure.
+    (its state, an entry) to its state; called for every entry that is folded, pure. ``carry``: its state
+    to the entries that bring it over a rotation; their stamps say when it came to be, and folding them assigns.
     """
 
     name: str
     tags: tuple[str, ...]
     empty: Any
     fold: Callable[[Any, Entry], Any]
+    carry: Callable[[Any], Iterable[Entry]]
 
 
 class Fold:
@@ -101,7 +103,7 @@ class Fold:
     def __init__(self, rooms: Sequence[Room]) -> None:
         self.rooms = tuple(rooms)
         self.empty = State(rooms={room.name: room.empty for room in self.rooms})
-        keys = "|".join(["NIGHT", *(tag for room in self.rooms for tag in room.tags)])
+        keys = "|".join(["NIGHT", "AT", *(tag for room in self.rooms for tag in room.tags)])
         # One literal first byte and then the alternatives: 27 ms for 64 MiB, where a search for
         # each tag by itself took as long for every one of them.
         self.tags = re.compile(rf"\[(?:H\d+: |(?:{keys}): |COFFEE: \d+\] Hypothesis:)".encode())
@@ -109,6 +111,21 @@ class Fold:
     def of(self, segment: Segment, end: int) -> State:
         """The state as of the last whole line of ``segment`` before ``end``: a byte search, no parse of every line."""
         return self(self.empty, significant(segment, end, self.tags))
+
+    def carry(self, state: State, stamp: Stamp) -> list[Entry]:
+        """The entries that bring ``state`` over a rotation, at ``stamp`` and then + 1 ns a line.
+
+        In its ``AT`` tag each says when that came to be. They assign, so they give ``state`` by themselves, and after
+        everything before they change nothing.
+        """
+        carried = [
+            Entry(Stamp(one.typed_ns), one.cups, (("BY", str(one.by)),), f"Carried: {one.cups} cups of {user}.")
+            for user, one in state.people.items()
+        ]
+        for one in state.hypotheses.values():
+            carried += _carry_hypothesis(one)
+        carried += [entry for room in self.rooms for entry in room.carry(state.rooms[room.name])]
+        return [_carried_over(entry, Stamp(stamp.ns + i, stamp.offset)) for i, entry in enumerate(carried)]
 
     def after(self, state: State, lines: Sequence[Line]) -> State:
         """``state`` after ``lines`` of one file, in their order, as `of` would have it.
@@ -131,8 +148,8 @@ class Fold:
         for entry in entries:
             last = entry.stamp
             by = entry.by
-            if by is not None and entry.tag("VIA") is None:
-                people[by.user] = Person(entry.coffee, entry.stamp.ns, by)
+            if by is not None and (active := entry.active) is not None:
+                people[by.user] = Person(entry.coffee, active.ns, by)
             _fold_hypothesis(hypotheses, by, entry)
             for room in self.rooms:
                 rooms[room.name] = room.fold(rooms[room.name], entry)
@@ -140,7 +157,8 @@ class Fold:
 
 
 def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, entry: Entry) -> None:
-    stamp = entry.stamp
+    carried = entry.carried
+    stamp = carried or entry.stamp
     tagged = entry.hypothesis
     if tagged is None:
         if by is None and entry.kind == "Hypothesis":  # the Bash script's: no tag, no author
@@ -148,7 +166,11 @@ def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, e
         return
     number, state = tagged
     known = hypotheses.get(number)
-    if known is None:
+    if carried is not None and entry.kind == "Hypothesis":
+        hypotheses[number] = Hypothesis(number, state, entry.body, by, stamp, stamp)
+    elif carried is not None and known is not None:
+        hypotheses[number] = known._replace(state=state, changed=stamp, why=entry.body)
+    elif known is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
         opened, author = stamp, by
         for cited in references(entry.body)[:1]:  # a number for one that the script wrote
@@ -159,6 +181,22 @@ def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, e
     elif state != known.state:
         why = entry.body if entry.kind in ("Conclusion", "Reopened") else ""
         hypotheses[number] = known._replace(state=state, changed=stamp, why=why)
+
+
+def _carried_over(entry: Entry, stamp: Stamp) -> Entry:
+    """``entry`` said again at ``stamp``: the author stays in front, and its own stamp stands in ``AT``."""
+    by = tuple(tag for tag in entry.tags[:1] if tag[0] == "BY")
+    return Entry(stamp, entry.coffee, (*by, ("AT", str(entry.stamp)), *entry.tags[len(by) :]), entry.text)
+
+
+def _carry_hypothesis(one: Hypothesis) -> list[Entry]:
+    by = (("BY", str(one.by)),) if one.by is not None else ()
+    tag = ((f"H{one.number}", one.state),) if one.number is not None else ()
+    entries = [Entry(one.opened, 0, (*by, *tag), f"Hypothesis: {one.claim}")]
+    if one.changed != one.opened or one.why:
+        kind = "Reopened" if one.state == OPEN else "Conclusion"
+        entries.append(Entry(one.changed, 0, tag, f"{kind}: {one.why}"))
+    return entries
 
 
 def _same_instant(hypotheses: Mapping[int | Stamp, Hypothesis], stamp: Stamp) -> Stamp:

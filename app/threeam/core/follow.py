@@ -27,6 +27,8 @@ _FOLDER_EVENTS = 0x100 | 0x80  # IN_CREATE, IN_MOVED_TO
 class Follower:
     """Reads what is appended to ``journal`` after ``start`` (None: from the beginning).
 
+    Rotated files are read one after the other, as their first lines link them; where one is not linked, or was
+    truncated, the first line that is read of it says that there is a gap before it.
     `read` never blocks; `wait` does, and `wake` ends a wait from another thread. ``unfinished`` is
     the last line while it has no newline, and ``restarts`` counts the truncations seen. A file that was
     renamed is let go once nothing has come into it for ``grace`` seconds.
@@ -42,6 +44,7 @@ class Follower:
         self._at = start
         self._left: Anchor | None = None  # the file before: a writer that opened it by its old name may go on there
         self._left_size, self._left_at, self._grace = 0, 0.0, grace
+        self._gap = ""  # why lines may be missing before the next one
         self._searched = 0  # up to here there is no newline, in a line longer than a chunk
         self._watch = _Watch(journal.log, poll_interval)
         if start is not None:
@@ -54,17 +57,21 @@ class Follower:
         named = self._named(at)  # before the drain: what is renamed after this look is drained next time
         self._more = named is not None
         if at is None:
-            return [] if named is None else self._read_from(self._move(named))
+            return [] if named is None else self._read_from(self._move(self.journal.oldest(named)))
         late = self._late()
         if not at.holds():  # truncated, and perhaps written anew
             self.restarts += 1
+            self._gap = "the log was truncated here"
             at = self._move(at.segment)
         lines = self._read_from(at)
         if lines or named is None:
             return late + lines
         late += self._late(last=True)
         self._left, self._left_size, self._left_at = self._at, -1, time.monotonic()
-        return late + self._read_from(self._move(named))
+        after = self.journal.successor(at.segment)
+        if after is None:
+            self._gap = "this file does not say that it continues the one before"
+        return late + self._read_from(self._move(after or named))
 
     @property
     def position(self) -> Position | None:
@@ -87,6 +94,7 @@ class Follower:
         self.unfinished = lines.pop() if lines and not lines[-1].finished else None
         if lines:
             self._at = Anchor.at(segment, lines[-1].end)
+            lines[0], self._gap = lines[0]._replace(gap=self._gap), ""
         return lines
 
     def _ends(self, segment: Segment) -> bool:

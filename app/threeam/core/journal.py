@@ -1,7 +1,7 @@
 """The journal: a chain of log files under one name, the lock that guards them, the folder beside them.
 
-Today the chain is the live log alone; readers take a `Journal` all the same and name positions as
-(segment, offset), so that rotated predecessors can join without changing one of them.
+The live log and its rotated predecessors are linked by the first line of each, which names the file
+before; not by the sort of their names. A place in the journal is (segment, offset).
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ import errno
 import os
 import stat
 import weakref
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from threeam.core.entry import parse
 
 OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
 _HEAD = 64  # bytes at the beginning of a file: the first line's stamp fits in, and no two files share it
+_FIRST_LINE = 4096  # bytes in which the line that names the file before must fit
 _TAIL = 256  # bytes before a place: the last line's stamp, for all but the longest
 
 
@@ -147,6 +151,57 @@ class Journal(NamedTuple):
             raise
         return Segment(fd, self.log)
 
+    def predecessor(self, segment: Segment) -> Segment | None:
+        """The file that ``segment`` continues, as its first line says; None where it says none, or it is gone.
+
+        Raises OSError where ``segment`` cannot be read.
+        """
+        name = predecessor_of(segment)
+        if name is None:
+            return None
+        try:
+            fd = os.open(os.path.join(os.path.dirname(self.log), name), os.O_RDONLY | OPEN_SAFELY)
+        except OSError:  # deleted since (`keep`), or not ours to read: the journal begins after it
+            return None
+        before = Segment(fd, os.path.join(os.path.dirname(self.log), name))
+        return before if stat.S_ISREG(os.fstat(fd).st_mode) and before != segment else None
+
+    def back_from(self, segment: Segment) -> Iterator[Segment]:
+        """``segment`` and every file before it, the newest first; each is closed when the caller lets it go."""
+        seen = set()
+        at: Segment | None = segment
+        while at is not None and at.identity not in seen:  # a link in a circle, written by hand, ends there
+            seen.add(at.identity)
+            yield at
+            at = self.predecessor(at)
+
+    def successor(self, segment: Segment) -> Segment | None:
+        """The file that continues ``segment``; None for the live log, and for a file that nothing links to."""
+        after: Segment | None = None
+        live = self.live()
+        for at in self.back_from(live) if live is not None else ():
+            if at == segment:
+                return after
+            after = at
+        return None
+
+    def oldest(self, segment: Segment) -> Segment:
+        """The first file of the chain that ``segment`` is in."""
+        for at in self.back_from(segment):
+            segment = at
+        return segment
+
+    def segments(self, last: Segment) -> Iterator[Segment]:
+        """Every file of the journal up to ``last``, the oldest first, one open at a time besides that."""
+        names = [at.path for at in self.back_from(last)][1:]
+        for path in reversed(names):
+            try:
+                fd = os.open(path, os.O_RDONLY | OPEN_SAFELY)
+            except OSError:  # deleted since it was seen
+                continue
+            yield Segment(fd, path)
+        yield last
+
     def make_home(self) -> None:
         """Makes the state folder where it is ours to make. Raises `Unusable`."""
         if self.home is None:
@@ -166,6 +221,14 @@ class Journal(NamedTuple):
         if os.access(folder, os.W_OK | os.X_OK):
             return None
         return f"{self.log} cannot be created: {folder} is not yours to write; choose another with --log"
+
+
+def predecessor_of(segment: Segment) -> str | None:
+    """The name of the file that ``segment`` continues, from its first line; None where it says none."""
+    first, newline, _ = segment.read(0, _FIRST_LINE).partition(b"\n")
+    entry = parse(first) if newline else None
+    name = entry.predecessor if entry is not None else None
+    return name if name is not None and os.path.basename(name) == name and name not in ("", ".", "..") else None
 
 
 def journal_at(
@@ -214,6 +277,15 @@ def unusable(path: str, error: OSError) -> str:
             return f"{path} cannot be opened: its folder does not exist; make it, or name another with --log"
         case _:
             return f"{path} cannot be opened: {os.strerror(error.errno or 0)}"
+
+
+def sync_folder(path: str) -> None:
+    """Waits until the names in a folder are on the disk. Raises OSError."""
+    fd = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def owner_name(uid: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-from threeam.core.journal import OPEN_SAFELY, Segment, Unusable, check_regular, unusable
+from threeam.core.journal import OPEN_SAFELY, Segment, Unusable, check_regular, sync_folder, unusable
+from threeam.core.rotate import undo_half_rotation
 
 _APPEND = os.O_RDWR | os.O_APPEND | OPEN_SAFELY
 
@@ -42,6 +43,8 @@ class LogFile:
             raise Unusable(unusable(path, error)) from None
         segment = Segment(fd, path)
         if check_regular(fd, path).st_nlink > 1:
+            undo_half_rotation(path, segment)
+        if os.fstat(fd).st_nlink > 1:
             raise Unusable(f"{path} has a second name (a hard link): remove that, or name another log with --log")
         return cls(segment, created=False)
 
@@ -99,12 +102,3 @@ class LogFile:
         except OSError as error:
             self._look()
             raise HalfAppended(f"it cannot be cut back ({error.strerror})") from None
-
-
-def sync_folder(path: str) -> None:
-    """Waits until the names in a folder are on the disk. Raises OSError."""
-    fd = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

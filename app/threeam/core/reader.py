@@ -19,12 +19,16 @@ _AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
 
 
 class Line(NamedTuple):
-    """One line of a segment: where it begins, its bytes without the newline, and whether it has one."""
+    """One line of a segment: where it begins, its bytes without the newline, and whether it has one.
+
+    ``gap``: for a follower's line, why others may be missing before it; mostly empty.
+    """
 
     segment: Segment
     offset: int
     raw: bytes
     finished: bool = True
+    gap: str = ""
 
     @property
     def end(self) -> int:
@@ -92,12 +96,12 @@ def last_entry(segment: Segment, end: int) -> tuple[Line, Entry] | None:
     return None
 
 
-def last_typed(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | None:
-    """The last whole line before ``end`` that ``user`` typed: a byte search, backwards."""
+def last_active(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | None:
+    """The last whole line before ``end`` that shows ``user`` active: a byte search, backwards."""
     pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\](?! \[VIA: )")
     for line in matching_back(segment, end, pattern):
         entry = line.entry
-        if entry and entry.typed and entry.by and entry.by.user == user:
+        if entry and entry.active and entry.by and entry.by.user == user:
             return line, entry
     return None
 
@@ -112,8 +116,8 @@ def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes]) -> Ite
 def significant(segment: Segment, end: int, tags: re.Pattern[bytes]) -> list[Entry]:
     """The entries before ``end`` that state is made of, in the order of the file.
 
-    Those that carry one of ``tags``, the Bash script's hypotheses, the last typed line of each
-    person, and the last line that parses. Folding these gives what folding every line gives
+    Those that carry one of ``tags``, the Bash script's hypotheses, the last line that shows each
+    person active, and the last line that parses. Folding these gives what folding every line gives
     (a property test), at the price of a byte search: 64 MiB in about 0.1 s.
     """
     found: dict[int, Entry] = {}
@@ -132,8 +136,7 @@ def significant_in(
 ) -> Iterator[Line]:
     """The significant lines of ``data``, whole lines that begin at ``start``; in no order.
 
-    ``seen`` holds the people whose last typed line is known from later blocks, and gains those
-    found here.
+    ``seen`` holds the people whose last line is known from later blocks, and gains those found here.
     """
     ends_at = -1
     for match in tags.finditer(data):
@@ -146,7 +149,7 @@ def significant_in(
         while (at := data.rfind(needle, 0, at)) >= 0:
             line = _line_at(segment, start, data, at)
             entry = line.entry
-            if entry and entry.typed and entry.by and entry.by.user == decode(user):
+            if entry and entry.active and entry.by and entry.by.user == decode(user):
                 seen.add(user)
                 yield line
                 break

@@ -21,7 +21,10 @@ class BadSetting(JournalError):
 
 
 class Settings(NamedTuple):
-    """The settings in force. Units: hours (``_h``), milligrams, seconds, as in the settings file."""
+    """The settings in force. Units: hours (``_h``), milligrams, seconds, bytes, as in the settings file.
+
+    ``keep``: rotated files that stay; None is ``all``.
+    """
 
     ceremony: str = "hypotheses"
     toxic_cups: int = 4
@@ -30,6 +33,9 @@ class Settings(NamedTuple):
     night_gap_h: float = 8.0
     lock_timeout: float = 10.0
     sync: str = "always"
+    rotate_bytes: int = 64 * 1024 * 1024
+    keep: int | None = None
+    disk_floor: int = 64 * 1024 * 1024
     theme: str = "3am"
     emoji: bool = True
     keys: Mapping[str, str] = {}
@@ -180,14 +186,18 @@ def _checked(name: str, value: object, where: str) -> object:
         if isinstance(value, dict) and all(isinstance(key, str) for key in value.values()):
             return value
         raise BadSetting(f'{where} must be a table such as coffee = "f2"')
-    whole = name in ("toxic_cups", "cup_mg")
+    if name == "keep" and value == "all":
+        return None
+    whole = name in ("toxic_cups", "cup_mg", "rotate_bytes", "keep", "disk_floor")
     try:
         number = float(str(value)) if not isinstance(value, bool) else -1.0
     except ValueError:
         number = -1.0
-    low = 0.0 if name in ("toxic_cups", "lock_timeout") else 1e-3
-    if not low <= number <= 1e6 or (whole and number != int(number)):
-        raise BadSetting(f"{where} must be a {'whole ' if whole else ''}number{'' if low == 0.0 else ' above 0'}")
+    low = 0.0 if name in ("toxic_cups", "lock_timeout", "keep", "disk_floor") else 1e-3
+    high = 1e15 if name in ("rotate_bytes", "disk_floor") else 1e6
+    if not low <= number <= high or (whole and number != int(number)):
+        words = "all, or a" if name == "keep" else "a"
+        raise BadSetting(f"{where} must be {words} {'whole ' if whole else ''}number{'' if low == 0.0 else ' above 0'}")
     return int(number) if whole else number
 
 

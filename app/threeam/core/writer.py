@@ -22,7 +22,8 @@ from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal, JournalError, Mark, Segment, Unusable
 from threeam.core.lock import Holder, LockFile, SanityLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
-from threeam.core.reader import end_of_lines, last_entry, last_typed, lines_forward
+from threeam.core.reader import end_of_lines, last_active, last_entry, lines_forward
+from threeam.core.rotate import NotRotated, forget_old, rotate
 
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
 SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
@@ -58,7 +59,8 @@ class WriteOptions(NamedTuple):
 
     ``by``: the value of the author's ``BY`` tag. ``ceremony``: ``hypotheses``, ``always`` or
     ``never``. ``night_gap_ns``: so long without a typed entry ends a night. ``lock_timeout``:
-    seconds; None waits until the lock comes. ``sync``: whether to wait for the disk.
+    seconds; None waits until the lock comes. ``sync``: whether to wait for the disk. ``rotate_bytes``: a log of that
+    size is rotated before the next block. ``keep``: how many rotated files stay; None: all.
     """
 
     user: str
@@ -67,6 +69,8 @@ class WriteOptions(NamedTuple):
     night_gap_ns: int = 8 * 3600 * NS
     lock_timeout: float | None = 10.0
     sync: bool = True
+    rotate_bytes: int = 64 * 1024 * 1024
+    keep: int | None = None
 
 
 class Writer:
@@ -123,7 +127,7 @@ class Writer:
             lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
             with _interrupts_deferred(not interruptible) as interrupted:
                 try:
-                    log = LockedLog(journal.log, mode, self._cache, self._clock, self.options)
+                    log = LockedLog(journal, mode, self._cache, self._clock, self.options)
                     try:
                         yield log
                     finally:
@@ -143,19 +147,21 @@ class Writer:
 class LockedLog:
     """The log while the lock is held: as it is now, and open for appending. `Writer.locked` makes it."""
 
-    def __init__(self, path: str, mode: int, cache: _StateCache, clock: Clock, options: WriteOptions) -> None:
+    def __init__(self, journal: Journal, mode: int, cache: _StateCache, clock: Clock, options: WriteOptions) -> None:
         self.first: Stamp | None = None  # of what was written under this hold
-        self._path = path
+        self._journal = journal
+        self._path = journal.log
         self._mode = mode
         self._cache = cache
         self._clock = clock
         self._options = options
-        self._file = LogFile.open(path)
+        self._file = LogFile.open(journal.log)
         self._last = self._state(whole=False).last
         self._granted: Stamp | None = clock()  # for the first block: later ones look at the clock again
 
     def write(self, draft: Draft) -> Block:
         """Writes what ``draft`` gives as one block of the author's. Raises `Refused`, or the draft's `Declined`."""
+        self._rotate_when_full()
         options, state = self._options, self._state(draft.whole)
         stamp, stepped_ns = self._tick()
         said = draft.lines(state, Author(options.user, options.night_gap_ns), stamp)
@@ -177,6 +183,7 @@ class LockedLog:
 
     def write_stream(self, texts: list[str]) -> bytes:
         """Writes a line for each of ``texts``, which came through a pipe. Raises `Refused`."""
+        self._rotate_when_full()
         stamp, stepped_ns = self._tick()
         tags = (("BY", self._options.by), ("VIA", "stdin"))
         texts = [*(one.text for one in _declared(stepped_ns)), *texts]
@@ -189,12 +196,35 @@ class LockedLog:
 
         Raises `Refused`, or `Unsure` when lines before it are written already.
         """
+        self._rotate_when_full()
         stamp, stepped_ns = self._tick()
         lines = [*(one.text for one in _declared(stepped_ns)), visible(text)]
         entries = [Entry(Stamp(stamp.ns + i, stamp.offset), coffee, (), line) for i, line in enumerate(lines)]
         raw = b"".join(map(format_entry, entries))
         self._append(raw, stamp, entries[-1].stamp, begun=self.first)
         return raw
+
+    def rotate(self, *, gain: bool = False) -> str:
+        """Puts a new log in the place of this one, and gives the path that this one has now.
+
+        ``gain``: only where the new one is much smaller. Raises `NotRotated`, with the log as it was.
+        """
+        if self._file is None or self._file.size == 0 or self.first is not None:
+            raise NotRotated(f"there is nothing to rotate at {self._path}")
+        if self._file.torn:
+            self._file.append(b"")
+        reading, self._granted = self._clock(), None
+        last = self._last or reading
+        stamp = (
+            reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.offset)
+        )  # the next block tells of a step
+        carried = self._cache.carry(self._state(whole=True), Stamp(stamp.ns + 1, stamp.offset))
+        rotated = rotate(self._journal, self._file.segment, self._options.by, stamp, last, carried, gain=gain)
+        self._file = LogFile.open(self._path)
+        self._last = Stamp(stamp.ns + len(carried), stamp.offset)
+        if self._options.keep is not None:
+            forget_old(self._journal, self._options.keep)
+        return rotated
 
     def settle(self, first: Stamp) -> None:
         """Waits until what was written, ``first`` the first of it, is on the disk. Raises `Unsure`.
@@ -209,6 +239,13 @@ class LockedLog:
                 self._file.sync()
             except OSError as error:
                 raise Unsure(first, f"the disk did not confirm it ({error.strerror})") from None
+
+    def _rotate_when_full(self) -> None:
+        if self.first is None and self._file is not None and self._file.size >= self._options.rotate_bytes:
+            try:
+                self.rotate(gain=True)
+            except NotRotated:  # no room for a second file, or no right to make one: the log grows on
+                pass
 
     def _state(self, whole: bool) -> State:
         return self._cache.nothing if self._file is None else self._cache.at(self._file.segment, self._file.size, whole)
@@ -279,9 +316,13 @@ class _StateCache:
                 self._mark = Mark.at(segment, new[-1].end)
         return self._state
 
+    def carry(self, state: State, stamp: Stamp) -> list[Entry]:
+        """The entries that bring ``state`` over a rotation."""
+        return self._fold.carry(state, stamp)
+
     def _authors(self, segment: Segment, end: int) -> State:
         """The state as far as the author's cups and the next stamp need it."""
-        pair = (last_typed(segment, end, self._user), last_entry(segment, end))
+        pair = (last_active(segment, end, self._user), last_entry(segment, end))
         return self._fold(self._fold.empty, [found[1] for found in pair if found is not None])
 
 

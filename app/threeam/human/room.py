@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from threeam.core.entry import Entry
+from threeam.core.entry import By, Entry, Stamp
 from threeam.core.fold import Room, State
 
+_DOSE = re.compile(r"(\d{1,6})@(\d{1,19})", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,6}", re.ASCII)
 _KEPT = 64  # doses a person: more than a week of excess, and after two days none of them counts
 
 
 class Human(NamedTuple):
-    """One person: glasses of water this night, and doses as (ns, mg), the oldest first."""
+    """One person: glasses of water this night, doses as (ns, mg), the oldest first, and from where they wrote."""
 
     water: int = 0
     doses: tuple[tuple[int, int], ...] = ()
+    by: By | None = None
 
 
 def human(state: State, user: str) -> Human:
@@ -29,9 +31,12 @@ def human(state: State, user: str) -> Human:
 def _fold(people: Mapping[str, Human], entry: Entry) -> Mapping[str, Human]:
     by = entry.by
     mg, water, night = _number(entry.tag("MG")), _number(entry.tag("WATER")), entry.tag("NIGHT")
-    if by is None or (mg is None and water is None and night is None):
+    doses = entry.tag("DOSES")
+    if by is None or (mg is None and water is None and night is None and doses is None):
         return people
-    one = people.get(by.user, Human())
+    if doses is not None:
+        return {**people, by.user: Human(water or 0, _doses(doses), by)}
+    one = people.get(by.user, Human())._replace(by=by)
     if night is not None:
         one = one._replace(water=0)
     if water is not None:
@@ -49,4 +54,17 @@ def _number(value: str | None) -> int | None:
     return int(value)
 
 
-ROOM = Room("human", ("MG", "WATER"), {}, _fold)
+def _carry(people: Mapping[str, Human]) -> Iterator[Entry]:
+    for user, one in people.items():
+        doses = ",".join(f"{mg}@{at}" for at, mg in one.doses)
+        tags = (("BY", str(one.by)), ("WATER", str(one.water)), ("DOSES", doses))
+        yield Entry(Stamp(one.doses[-1][0] if one.doses else 0), 0, tags, f"Doses: {len(one.doses)} of {user}.")
+
+
+def _doses(value: str) -> tuple[tuple[int, int], ...]:
+    """``95@ns,95@ns`` as doses; what is no dose is left out."""
+    found = (_DOSE.fullmatch(one) for one in value.split(","))
+    return tuple((int(dose[2]), int(dose[1])) for dose in found if dose)[-_KEPT:]
+
+
+ROOM = Room("human", ("MG", "WATER", "DOSES"), {}, _fold, _carry)

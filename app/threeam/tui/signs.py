@@ -27,6 +27,7 @@ SIGNS = {
     "Water": Sign("≈", "=", "water", "a glass of water"),
     "Sleep": Sign("☾", "z", "water", "the end of a night"),
     "WARNING": Sign("▲", "!", "toxic", "a warning"),
+    "Continued": Sign("↑", "^", "dim", "the journal goes on from the file before"),
     "ceremony": Sign("┆", "|", "dim", "the lock taken or released (shown by z)"),
     "foreign": Sign("¿", "?", "foreign", "not a line of the log: torn, or from another tool"),
     "unfinished": Sign("…", ">", "foreign", "a last line that has no newline yet"),

@@ -7,7 +7,7 @@ reads beyond what the follower has told of, so no line can come to it twice, or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -46,9 +46,10 @@ class _Section(NamedTuple):
 class Window:
     """Rows of ``journal``, opened at its end.
 
-    ``raw``: whether the lock's own lines are rows too; otherwise a critical section is folded, and
-    its first row has the time that the lock was held. ``at_end``: whether the last row is the last that is
-    known of, so that new lines can be appended. ``problem``: why the last read failed, or nothing.
+    ``raw``: whether the lock's own lines, and those that a rotation has carried over, are rows too; otherwise a
+    critical section is folded, and its first row has the time that the lock was held. ``at_end``: whether the last
+    row is the last that is known of, so that new lines can be appended. ``problem``: why the last
+    read failed, or nothing.
     """
 
     def __init__(self, journal: Journal, *, raw: bool = False) -> None:
@@ -77,11 +78,17 @@ class Window:
             self.back()
 
     def to_start(self) -> None:
-        """The first rows of the file that the rows are in now."""
-        if self._start is not None:
-            self._begin_at(Position(self._start.segment, 0))
-            self.at_end = False
-            self.forward()
+        """The first rows of the journal."""
+        if self._start is None:
+            return
+        try:
+            oldest = self._journal.oldest(self._start.segment)
+        except OSError as error:
+            self.problem = f"{self._start.segment.path} cannot be read: {error.strerror}"
+            return
+        self._begin_at(Position(oldest, 0))
+        self.at_start, self.at_end = True, False
+        self.forward()
 
     def back(self) -> int:
         """Reads rows before the first; gives how many came."""
@@ -89,14 +96,19 @@ class Window:
             return 0
         segment, offset = self._start
         try:
+            if offset == 0:
+                before = self._journal.predecessor(segment)
+                if before is None:
+                    self.at_start = True
+                    return 0
+                segment, offset = before, before.size()
             lines = _lines_before(segment, offset)
         except OSError as error:
             self.problem = f"{segment.path} cannot be read: {error.strerror}"
             return 0
-        self.at_start = not lines or lines[0].offset == 0
+        self._start = Position(segment, lines[0].offset if lines else 0)
         if not lines:
-            return 0
-        self._start = Position(segment, lines[0].offset)
+            return self.back()
         rows: list[Row] = []
         section = self._fold(lines, rows, None)
         if not self.rows:  # the first ones: what they leave open is open at the end
@@ -119,8 +131,9 @@ class Window:
             self.problem = f"{segment.path} cannot be read: {error.strerror}"
             return 0
         if not lines:
-            if known is not None and known.segment != segment:  # rotated since: what follows stands in the new file
-                self._end, self._section = Position(known.segment, 0), None
+            if known is not None and known.segment != segment:  # rotated since: what follows stands in another file
+                after = self._journal.successor(segment) or known.segment
+                self._end, self._section = Position(after, 0), None
                 return self.forward()
             self.at_end = True
             return 0
@@ -178,17 +191,25 @@ class Window:
         self.raw = raw
         if self._start is None or self._end is None:
             return
-        if self._start.segment != self._end.segment:
-            self.to_end()
+        try:
+            lines = [line for line in self._lines_between(self._start, self._end) if line.finished]
+        except OSError as error:
+            self.problem = f"{self._journal.log} cannot be read: {error.strerror}"
             return
-        lines = lines_forward(self._start.segment, self._start.offset, self._end.offset)
         self.rows = []
-        self._section = self._fold([line for line in lines if line.finished], self.rows, None)
+        self._section = self._fold(lines, self.rows, None)
+
+    def _lines_between(self, start: Position, end: Position) -> Iterator[Line]:
+        segment, offset = start
+        while segment != end.segment:
+            yield from lines_forward(segment, offset)
+            segment, offset = self._journal.successor(segment) or end.segment, 0
+        yield from lines_forward(segment, offset, end.offset)
 
     def _begin_at(self, place: Position) -> None:
         self.rows, self._section = [], None
         self._start = self._end = place
-        self.at_start = place.offset == 0
+        self.at_start = False
 
     def _take(self, lines: Sequence[Line]) -> int:
         before = len(self.rows)
@@ -202,7 +223,7 @@ class Window:
             begin: int | None = line.offset
             if section is not None:
                 begin = section.begin if section.first == len(rows) else None
-            if self.raw or entry is None or entry.text not in CEREMONY:
+            if self.raw or entry is None or not _is_hidden(entry):
                 rows.append(Row(line, entry, None, begin))
             if entry is None or entry.text not in CEREMONY:
                 continue
@@ -216,8 +237,13 @@ class Window:
         return section
 
     def _shows(self, line: Line) -> bool:
-        entry = line.entry if line.raw.endswith(_CEREMONY_BYTES) else None
-        return self.raw or entry is None or entry.text not in CEREMONY
+        entry = line.entry if line.raw.endswith(_CEREMONY_BYTES) or b" [AT: " in line.raw else None
+        return self.raw or entry is None or not _is_hidden(entry)
+
+
+def _is_hidden(entry: Entry) -> bool:
+    """Whether it is a row only when the log is shown raw: the lock's own lines, and what a rotation has said again."""
+    return entry.text in CEREMONY or (entry.carried is not None and entry.kind != "Continued")
 
 
 def _lines_before(segment: Segment, offset: int) -> list[Line]:

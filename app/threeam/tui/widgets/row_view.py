@@ -118,7 +118,7 @@ def _text(row: Row, base: Style, styles: Styles, emoji: bool) -> list[Segment]:
     if kind == "note":
         segments.append(Segment("note: ", base + styles("dim")))
         segments.append(Segment(visible(entry.text), base + styles("text")))
-    elif kind == "ceremony":
+    elif kind in ("ceremony", "Continued"):
         segments.append(Segment(visible(entry.text), base + styles("dim")))
     else:
         word = hypothesis[1] if kind == "Conclusion" and hypothesis else kind
@@ -135,7 +135,7 @@ def _short_references(text: str) -> str:
     return text
 
 
-_KNOWN_TAGS = frozenset({"BY", "VIA", "MG", "WATER", "NIGHT"})
+_KNOWN_TAGS = frozenset({"BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES"})
 
 
 def _fit(text: str, width: int, emoji: bool) -> str:
