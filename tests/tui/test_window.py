@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pilots import append, line, night, notes, section
 
+from conftest import writer_of
+from threeam.core.clock import system_clock
 from threeam.core.entry import ACQUIRED, RELEASING
 from threeam.core.follow import Follower
 from threeam.core.journal import Journal, journal_at
-from threeam.core.reader import Line
+from threeam.core.reader import Line, lines_forward
 from threeam.tui import window as window_module
 from threeam.tui.window import Window
 
@@ -296,3 +298,78 @@ def test_what_was_forgotten_comes_back_with_its_hold_time(journal: Journal, log:
         while not window.at_start:
             window.back()
         assert rows_of(window) == plain_fold(log), "forgotten at the start"
+
+
+def rotate(journal: Journal) -> None:
+    with writer_of("alice", journal, system_clock).locked(whole=True) as locked:
+        locked.rotate()
+
+
+@settings(max_examples=40, deadline=None)
+@given(shapes=st.lists(SHAPES, min_size=2, max_size=4), step=STEPS, moves=MOVES)
+def test_the_files_of_a_journal_are_one_scroll(
+    shapes: list[list[int]], step: int, moves: list[tuple[str, int]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, Small(step, 2 * step):
+        log = Path(folder, "sanity.log")
+        journal = journal_at(str(log))
+        every: list[str] = []
+        for number, shape in enumerate(shapes):
+            if number:
+                rotate(journal)
+            write_log(log, shape)
+        live = journal.live()
+        assert live is not None
+        for segment in journal.segments(live):
+            entries = [(line, line.entry) for line in lines_forward(segment)]
+            every += [
+                entry.text if entry else line.shown
+                for line, entry in entries
+                if entry is None or (entry.kind != "ceremony" and (not entry.carried or entry.kind == "Continued"))
+            ]
+        window = Window(journal)
+        for what, index in [*moves, ("start", 0)]:
+            move(window, what, index)
+            shown = [row.text for row in rows_of(window)]
+            if not shown:
+                continue
+            first = every.index(shown[0])
+            assert every[first : first + len(shown)] == shown
+        while not window.at_end:
+            window.forward()
+            window.forget_before(len(window.rows) - 1)
+        assert rows_of(window)[-1].text == every[-1]
+        while not window.at_start:
+            window.back()
+            window.forget_after(0)
+        assert rows_of(window)[0].text == every[0]
+
+
+async def test_a_rotation_is_one_row_and_nothing_else_moves(journal: Journal, log: Path) -> None:
+    log.write_bytes(b"".join(section(n, f"claim {n}", n * 1_000_000, HELD_NS) for n in range(1, 6)) + notes(60))
+    async with night(journal, size=(110, 40)) as it:
+        rotate(journal)
+        await it.shows("Continued from sanity.")
+        await it.press("c")
+        await it.shows("cup 1 of the night")
+        assert sum("Continued from" in row for row in it.rows) == 1
+        assert "Carried" not in it.shown
+        assert sorted(one.name for one in it.journal_screen.state.hypotheses.values()) == [f"H{n}" for n in range(1, 6)]
+        assert not it.notices
+        await it.press("g")
+        await it.shows("claim 1")
+        await it.press("k", "z")
+        assert "claim 1" in it.shown
+        await it.press("z", "G")
+        await it.shows("cup 1 of the night")
+
+
+async def test_a_gap_is_a_border_above_the_first_row_after_it(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(5))
+    async with night(journal) as it:
+        log.rename(f"{log}.1")
+        append(log, line("new file"))
+        await it.shows("new file")
+        at = next(i for i, row in enumerate(it.rows) if "new file" in row)
+        assert "does not say that it continues" in it.rows[at - 1]
+        assert "note 4" in it.rows[at - 2]

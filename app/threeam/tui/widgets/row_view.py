@@ -63,7 +63,7 @@ def draw(
     indent = sum(cell_len(one.text) for one in head)
     room = max(1, width - indent - sum(cell_len(one.text) for one in tail))
     lines = _broken(text, room) if wrap else [_cut(text, room, emoji, base)]
-    strips = []
+    strips = [_border(row.line.gap, width, emoji, styles)] if row.line.gap else []
     for i, segments in enumerate(lines):
         left = head if i == 0 else [Segment(" " * indent, base)]
         used = sum(cell_len(one.text) for one in segments)
@@ -71,6 +71,13 @@ def draw(
         right = tail if i == 0 else [Segment(" " * (width - indent - room), base)]
         strips.append(Strip([*left, *segments, fill, *right], width))
     return strips
+
+
+def _border(gap: str, width: int, emoji: bool, styles: Styles) -> Strip:
+    """The line above a row before which others may be missing."""
+    rule = "─" if emoji else "-"
+    text = set_cell_size(f"{rule * 2} {gap} ", min(width, cell_len(gap) + 4))
+    return Strip([Segment(text + rule * (width - cell_len(text)), styles("row") + styles("toxic"))], width)
 
 
 def _head(
