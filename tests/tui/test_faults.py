@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from pilots import SMALL, append, entries, held, line, night, notes, texts
+from pilots import SMALL, append, entries, full_disk, held, line, night, notes, texts
 
 from threeam.core.draft import Draft
 from threeam.core.follow import Follower
@@ -152,3 +153,45 @@ async def test_c_hit_again_behind_a_note_that_waits_is_one_cup(journal: Journal,
             await it.press("alt+c", "alt+c", "alt+c")
         await it.eventually(lambda: it.unanswered == 0, "all are answered")
     assert [entry.coffee for entry in entries(log) if entry.kind == "Coffee"] == [1]
+
+
+async def test_a_text_that_has_no_room_is_written_when_there_is_some(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with night(journal) as it:
+        with full_disk(monkeypatch, log):
+            await it.type("imy words\n")
+            await it.says("the disk is full")
+            await it.shows("written as soon as there is room")
+            assert it.composer.text == "my words"
+            await it.press("alt+c")
+            assert texts(log) == []
+        await it.eventually(lambda: texts(log) == ["my words", "Coffee: cup 1 of the night."], "both are written, once")
+        await it.eventually(lambda: it.composer.text == "", "the box is free")
+
+
+async def test_esc_takes_a_text_back_that_has_no_room(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with night(journal) as it:
+        with full_disk(monkeypatch, log):
+            await it.type("imy words\n")
+            await it.shows("written as soon as there is room")
+            await it.press("escape")
+            await it.says("taken back")
+        assert it.composer.text == "my words"
+        assert it.unanswered == 0
+    assert texts(log) == []
+
+
+async def test_the_header_says_how_little_room_is_left(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(notes(3))
+    async with night(journal) as it:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=40, f_frsize=1024))
+            await it.eventually(lambda: "DISK 40 KiB" in it.header, "it is in the header")
+            assert it.journal_screen.header.has_class("-toxic")
+        await it.eventually(lambda: "DISK" not in it.header, "there is room again")
+        assert not it.journal_screen.header.has_class("-toxic")

@@ -46,6 +46,7 @@ class Context(NamedTuple):
             settings.sync == "always",
             settings.rotate_bytes,
             settings.keep,
+            settings.disk_floor,
         )
 
     def writer(self) -> Writer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -16,18 +17,22 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from threeam.core.clock import Clock
+from threeam.core.disk import free_bytes, in_units
 from threeam.core.draft import Author, Draft, DraftLine
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, format_many, visible
 from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal, JournalError, Mark, Segment, Unusable
 from threeam.core.lock import Holder, LockFile, SanityLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
-from threeam.core.reader import end_of_lines, last_active, last_entry, lines_forward
+from threeam.core.reader import end_of_lines, last_active, last_entry, lines_forward, matching_back
 from threeam.core.rotate import NotRotated, forget_old, rotate
 
+_DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
 SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
 SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_WARN_AGAIN_NS = 15 * 60 * NS  # so long after a warning of the disk the next one is due
 _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 OnWait = Callable[[Holder | None, float], None]
@@ -36,6 +41,10 @@ OnWait = Callable[[Holder | None, float], None]
 
 class Refused(JournalError):
     """Nothing was written: the log is byte for byte as it was, and the text is still the caller's."""
+
+
+class DiskFull(Refused):
+    """Nothing was written, for want of room: it can be once there is some."""
 
 
 class Unsure(JournalError):
@@ -60,7 +69,8 @@ class WriteOptions(NamedTuple):
     ``by``: the value of the author's ``BY`` tag. ``ceremony``: ``hypotheses``, ``always`` or
     ``never``. ``night_gap_ns``: so long without a typed entry ends a night. ``lock_timeout``:
     seconds; None waits until the lock comes. ``sync``: whether to wait for the disk. ``rotate_bytes``: a log of that
-    size is rotated before the next block. ``keep``: how many rotated files stay; None: all.
+    size is rotated before the next block. ``keep``: how many rotated files stay; None: all. ``disk_floor``: with less
+    room than that (bytes) on its disk, a warning goes into the log now and then.
     """
 
     user: str
@@ -71,6 +81,7 @@ class WriteOptions(NamedTuple):
     sync: bool = True
     rotate_bytes: int = 64 * 1024 * 1024
     keep: int | None = None
+    disk_floor: int = 64 * 1024 * 1024
 
 
 class Writer:
@@ -166,7 +177,8 @@ class LockedLog:
         stamp, stepped_ns = self._tick()
         said = draft.lines(state, Author(options.user, options.night_gap_ns), stamp)
         ceremonial = options.ceremony == "always" or (draft.ceremonial and options.ceremony == "hypotheses")
-        lines = [*_declared(stepped_ns), *([DraftLine(ACQUIRED)] if ceremonial else []), *said]
+        around = [*_declared(stepped_ns), *self._disk_warning(stamp)]
+        lines = [*around, *([DraftLine(ACQUIRED)] if ceremonial else []), *said]
         if self._is_new_night(state, stamp) and not any(key == "NIGHT" for one in said for key, _ in one.tags):
             lines[0] = lines[0]._replace(tags=(("NIGHT", "new"), *lines[0].tags))
         cups, entries, by = self._cups(state, stamp), [], ("BY", options.by)
@@ -186,7 +198,7 @@ class LockedLog:
         self._rotate_when_full()
         stamp, stepped_ns = self._tick()
         tags = (("BY", self._options.by), ("VIA", "stdin"))
-        texts = [*(one.text for one in _declared(stepped_ns)), *texts]
+        texts = [*(one.text for one in (*_declared(stepped_ns), *self._disk_warning(stamp))), *texts]
         raw = format_many(stamp, self._cups(self._state(whole=False), stamp), tags, texts)
         self._append(raw, stamp, Stamp(stamp.ns + len(texts) - 1, stamp.offset))
         return raw
@@ -260,6 +272,15 @@ class LockedLog:
             return Stamp(self._last.ns + 1, reading.offset), 0
         return reading, behind
 
+    def _disk_warning(self, stamp: Stamp) -> list[DraftLine]:
+        """A line about the room that is left, where that is little and nobody has said so lately."""
+        if self._file is None or (free := free_bytes(self._file.segment.fd)) >= self._options.disk_floor:
+            return []
+        warned_ns = self._cache.warned_of_disk(self._file.segment, self._file.size)
+        if warned_ns is not None and 0 <= stamp.ns - warned_ns < _WARN_AGAIN_NS:
+            return []
+        return [DraftLine(f"WARNING: Disk nearly full: {in_units(free)} left for the log.", (("DISK", str(free)),))]
+
     def _cups(self, state: State, stamp: Stamp) -> int:
         return state.cups(self._options.user, stamp.ns, self._options.night_gap_ns)
 
@@ -277,7 +298,8 @@ class LockedLog:
             why = _why_not(self._path, not_appended.number)
             if begun is not None:
                 raise Unsure(begun, f"only its first lines: {why}") from None
-            raise Refused(f"nothing was written: {why}") from None
+            kind = DiskFull if not_appended.number in _NO_ROOM else Refused
+            raise kind(f"nothing was written: {why}") from None
         except HalfAppended as half:
             raise Unsure(first, f"only in part: {half}") from None
         self._last = last
@@ -316,6 +338,13 @@ class _StateCache:
                 self._mark = Mark.at(segment, new[-1].end)
         return self._state
 
+    def warned_of_disk(self, segment: Segment, end: int) -> int | None:
+        """When the log last said that its disk is nearly full (ns), or None. Searched only while it is."""
+        for line in matching_back(segment, end, _DISK):
+            if (entry := line.entry) is not None and entry.tag("DISK") is not None:
+                return entry.stamp.ns
+        return None
+
     def carry(self, state: State, stamp: Stamp) -> list[Entry]:
         """The entries that bring ``state`` over a rotation."""
         return self._fold.carry(state, stamp)
@@ -335,7 +364,7 @@ def _declared(stepped_ns: int) -> list[DraftLine]:
 
 
 def _why_not(path: str, number: int) -> str:
-    if number in (errno.ENOSPC, errno.EDQUOT):
+    if number in _NO_ROOM:
         return f"the disk of {path} is full; make room and try again"
     if number == errno.EFBIG:
         return f"{path} has reached the file size limit of this process (ulimit -f)"

@@ -6,6 +6,7 @@ either, and quitting does not either, however long somebody holds the lock.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,17 +14,20 @@ from queue import Empty, SimpleQueue
 
 from textual.message import Message
 
+from threeam.core.disk import free_bytes
 from threeam.core.fold import Fold, State
 from threeam.core.follow import Follower
 from threeam.core.journal import Anchor, Journal, JournalError
 from threeam.core.lock import Abandoned, Holder, holder
 from threeam.core.reader import Line
-from threeam.core.writer import SPACING, Block, LockedLog, Unsure, Writer
+from threeam.core.writer import SPACING, Block, DiskFull, LockedLog, Unsure, Writer
 from threeam.tui.messages import (
     BlockWritten,
+    DiskSeen,
     FollowFailed,
     LinesArrived,
     LockSeen,
+    WriteHasNoRoom,
     WriteRefused,
     WriteUnsure,
     WriteWaits,
@@ -36,7 +40,10 @@ _TOGETHER = 64  # tickets under one hold and one sync at the most, so that other
 
 
 class Bridge:
-    """Follows ``journal`` from ``start``, and writes through ``writer`` (None: a read-only screen)."""
+    """Follows ``journal`` from ``start``, and writes through ``writer`` (None: a read-only screen).
+
+    With less than ``disk_floor`` bytes of room for the log, it says so.
+    """
 
     def __init__(
         self,
@@ -44,6 +51,7 @@ class Bridge:
         start: Anchor | None,
         fold: Fold,
         writer: Writer | None,
+        disk_floor: int,
         post: Callable[[Message], object],
     ) -> None:
         self._journal = journal
@@ -61,6 +69,8 @@ class Bridge:
         self._restarts = 0
         self._told: Line | None = None
         self._held: tuple[Holder | None, int] = (None, 0)
+        self._disk_floor = disk_floor
+        self._low: int | None = None
 
     def start(self) -> None:
         """Begins to follow and to write."""
@@ -89,14 +99,20 @@ class Bridge:
     # The thread that writes.
 
     def _write(self, writer: Writer) -> None:
+        left: list[Ticket] = []
         while True:
-            self._commit(writer, self._tickets.get())
-            if not self._tickets.empty():
+            left = self._commit(writer, left or [self._tickets.get()])
+            if left:
+                left[0].abandoned.wait(_QUIET)
+            elif not self._tickets.empty():
                 time.sleep(SPACING)
 
-    def _commit(self, writer: Writer, first: Ticket) -> None:
-        """Writes ``first``, and all that has arrived by the time that the lock is had, in one hold and one sync."""
-        taken, landed = [first], list[tuple[Ticket, Block]]()
+    def _commit(self, writer: Writer, taken: list[Ticket]) -> list[Ticket]:
+        """Writes ``taken``, and all that has arrived by the time that the lock is had, in one hold and one sync.
+
+        Gives those for which there was no room on the disk: they are to be tried again.
+        """
+        first, landed, left = taken[0], list[tuple[Ticket, Block]](), list[Ticket]()
 
         def on_wait(held_by: Holder | None, seconds: float) -> None:
             self._post(WriteWaits(first, held_by, seconds))
@@ -105,9 +121,14 @@ class Bridge:
         try:
             with writer.locked(whole=first.draft.whole, abandoned=first.abandoned, on_wait=on_wait) as log:
                 taken += self._arrived()
-                for ticket in taken:
-                    if (block := self._write_one(log, ticket)) is not None:
-                        landed.append((ticket, block))
+                for number, ticket in enumerate(taken):
+                    try:
+                        if (block := self._write_one(log, ticket)) is not None:
+                            landed.append((ticket, block))
+                    except DiskFull as full:  # nobody overtakes anybody
+                        left = taken[number:]
+                        self._post(WriteHasNoRoom(ticket, str(full)))
+                        break
         except Abandoned:
             why = ""
         except Unsure as unsure:
@@ -124,8 +145,9 @@ class Bridge:
                 sentence = str(Unsure(entries[0].stamp, why))
                 self._answer(ticket, WriteUnsure(ticket, sentence, entries[0].stamp, entries[-1].stamp))
         for ticket in taken:
-            if not ticket.answered.is_set():
+            if not ticket.answered.is_set() and ticket not in left:
                 self._answer(ticket, WriteRefused(ticket, why or ""))
+        return left
 
     def _arrived(self) -> list[Ticket]:
         arrived: list[Ticket] = []
@@ -143,6 +165,8 @@ class Bridge:
             return None
         try:
             return log.write(ticket.draft)
+        except DiskFull:
+            raise
         except Unsure as unsure:
             self._answer(ticket, WriteUnsure(ticket, str(unsure), unsure.stamp, unsure.stamp))
         except JournalError as refused:
@@ -189,9 +213,9 @@ class Bridge:
             self._state = self._fold.after(self._state, [line for line in lines if line.segment == end.segment])
             self._told = None
             self._hand_over(lines, self._state, None, restarted)
-            self._look_at_lock()
+            self._look_around()
         elif not follower.wait(_QUIET):
-            self._look_at_lock()
+            self._look_around()
             if follower.unfinished != self._told:
                 self._told = follower.unfinished
                 self._hand_over([], self._state, self._told, False)
@@ -206,8 +230,14 @@ class Bridge:
         self._ready.wait()
         self._stopped.wait(max(0.0, _FRAME - (time.monotonic() - began)))
 
-    def _look_at_lock(self) -> None:
+    def _look_around(self) -> None:
+        """Tells who holds the lock, and how much room is left, where that has changed."""
         now = holder(self._journal.lock)
         if now != self._held[0]:
             self._held = (now, time.monotonic_ns())
             self._post(LockSeen(*self._held))
+        free = free_bytes(os.path.dirname(self._journal.log))
+        low = free if free < self._disk_floor else None
+        if low != self._low:
+            self._low = low
+            self._post(DiskSeen(low))

@@ -47,6 +47,21 @@ class WriteWaits(Message):
 
 
 @dataclass
+class WriteHasNoRoom(Message):
+    """A write did not happen for want of room on the disk; it is tried again every second until there is some."""
+
+    ticket: Ticket
+    sentence: str
+
+
+@dataclass
+class DiskSeen(Message):
+    """So many bytes are left for the log, which is little; None: enough."""
+
+    free: int | None
+
+
+@dataclass
 class BlockWritten(Message):
     """A write is in the log, whole and synced."""
 

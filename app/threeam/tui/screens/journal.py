@@ -61,7 +61,8 @@ class JournalScreen(Screen[None]):
         self.log_view = LogView(window, emoji=session.emoji, read_only=read_only)
         self.board = Board(emoji=session.emoji)
         self.entry_bar = EntryBar(emoji=session.emoji)
-        self.bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, self.post_message)
+        floor = session.settings.disk_floor
+        self.bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, floor, self.post_message)
         self.desk: Desk | None = None
         if session.writer is not None:
             store = DraftStore(session.journal, self._not_kept)
@@ -134,7 +135,7 @@ class JournalScreen(Screen[None]):
         self.header.cups = cups
         self.header.mg = milligrams(human(self.state, user).doses, now.ns, session.settings.half_life_h)
         self.header.water = glasses_tonight(self.state, user, now.ns, session.settings.night_gap_ns)
-        self.header.set_class(self.header.toxic, "-toxic")
+        self.header.set_class(self.header.alarming, "-toxic")
         self.header.refresh()
         self.board.show(self.state, self.picked, user, now, session.settings.half_life_h)
         if self._cups is not None and cups > self._cups and self.header.toxic:
@@ -155,6 +156,19 @@ class JournalScreen(Screen[None]):
         elif not self.desk.outbox.blocked:
             self._say(sentence, title=message.ticket.what)
         self.desk.outbox.blocked = True
+
+    def on_write_has_no_room(self, message: messages.WriteHasNoRoom) -> None:
+        if self.desk is None:
+            return
+        sentence = "the disk is full: written as soon as there is room · esc takes it back"
+        if message.ticket.words is not None:
+            self.desk.composer.tell(sentence)
+        self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
+        self.desk.outbox.blocked = True
+
+    def on_disk_seen(self, message: messages.DiskSeen) -> None:
+        self.header.free = message.free
+        self.header.set_class(self.header.alarming, "-toxic")
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
         self._answered(message.ticket, written=True)

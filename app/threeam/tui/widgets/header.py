@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from threeam.core.disk import in_units
 from threeam.core.lock import Holder
 
 
@@ -25,6 +26,7 @@ class Header(Widget):
     following: reactive[bool] = reactive(True)
     unread: reactive[int] = reactive(0)
     stale: reactive[bool] = reactive(False)
+    free: reactive[int | None] = reactive[int | None](None)
 
     def __init__(self, name: str, *, toxic_cups: int, read_only: bool, emoji: bool) -> None:
         super().__init__()
@@ -42,6 +44,11 @@ class Header(Widget):
 
     def on_mount(self) -> None:
         self._ticking = self.set_interval(1.0, self.refresh, pause=True)  # the seconds for which the lock is held
+
+    @property
+    def alarming(self) -> bool:
+        """Whether something here is red: too many cups, or hardly any room on the disk."""
+        return self.toxic or self.free is not None
 
     def held_since(self, holder: Holder | None, since_ns: int) -> None:
         """Somebody took the lock at ``since_ns`` (monotonic), or it is free."""
@@ -86,6 +93,8 @@ class Header(Widget):
         if dropped < 2:
             parts.append(Content.assemble((f"{'💧' if self._emoji else 'w'} {self.water}", "$foreground-muted")))
         parts += self._lock(dropped)
+        if self.free is not None:
+            parts.append(Content.assemble((f"DISK {in_units(self.free)}", "bold $error")))
         if self._read_only:
             parts.append(Content.assemble(("read-only", "$hypothesis")))
         parts.append(self._tail(dropped))

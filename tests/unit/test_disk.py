@@ -1,0 +1,76 @@
+"""A disk that is nearly full: the log says so now and then, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from conftest import FakeClock
+from threeam.core.disk import free_bytes, in_units
+from threeam.core.draft import note
+from threeam.core.entry import NS, Entry, parse
+from threeam.core.journal import Journal
+from threeam.core.writer import WriteOptions, Writer
+from threeam.method.drafts import claim
+from threeam.rooms import FOLD
+
+FORTY = 40 * 1024
+
+
+def entries(log: Path) -> list[Entry]:
+    return [entry for line in log.read_bytes().splitlines() if (entry := parse(line))]
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty kilobytes are left, as at the end of the essay."""
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=40, f_frsize=1024))
+
+
+def test_the_log_says_that_its_disk_is_nearly_full(writer: Writer, log: Path, full: None) -> None:
+    writer.write(note("the first makes the file"))
+    writer.write(claim("a", 4))
+    warning = entries(log)[1]
+    assert warning.text == "WARNING: Disk nearly full: 40 KiB left for the log."
+    assert warning.tag("DISK") == str(FORTY)
+    assert entries(log)[2].text == "Acquired sanity lock.", "the section itself stays as it is"
+
+
+def test_it_says_so_once_in_a_quarter_of_an_hour_whoever_writes(
+    writer: Writer, journal: Journal, clock: FakeClock, log: Path, full: None
+) -> None:
+    bob = Writer(journal, FOLD, clock, WriteOptions("bob", "bob@db1:9", sync=False))
+    writer.write(note("the first makes the file"))
+    for _ in range(3):
+        clock.forward(60 * NS)
+        writer.write(note("a"))
+        bob.write_stream(["b"])
+    assert [entry.kind for entry in entries(log)].count("WARNING") == 1
+    clock.forward(16 * 60 * NS)
+    bob.write_stream(["c"])
+    assert [entry.text for entry in entries(log)][-2:] == ["WARNING: Disk nearly full: 40 KiB left for the log.", "c"]
+
+
+def test_with_room_nothing_is_said_and_with_no_floor_neither(
+    writer: Writer, journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write(note("a"))
+    writer.write(note("b"))
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=0, f_frsize=1024))
+    Writer(journal, FOLD, clock, WriteOptions("bob", "bob@db1:9", sync=False, disk_floor=0)).write(note("c"))
+    assert [entry.text for entry in entries(log)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (FORTY, "40 KiB"), (3 * 2**29, "1.5 GiB"), (2**50, "1024 TiB")],
+)
+def test_sizes_as_a_person_reads_them(size: int, shown: str) -> None:
+    assert in_units(size) == shown
+
+
+def test_the_room_of_a_path_is_that_of_its_disk(log: Path) -> None:
+    assert free_bytes(str(log.parent)) > 0
