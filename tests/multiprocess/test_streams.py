@@ -14,8 +14,9 @@ from processes import eventually, held, texts, wait_queued
 from conftest import command, writer_of
 from threeam.core.clock import system_clock
 from threeam.core.draft import note
-from threeam.core.journal import Journal
+from threeam.core.journal import Journal, journal_at
 from threeam.core.lock import Abandoned
+from threeam.core.reader import lines_forward
 
 
 @pytest.fixture
@@ -88,3 +89,67 @@ def test_a_refusal_into_a_closed_stderr_is_still_a_refusal(log: Path) -> None:
     log.mkdir()
     done = subprocess.run(["bash", "-c", '"$0" log words 2> >(true); exit $?', command()], capture_output=True)
     assert done.returncode == 3
+
+
+def test_a_line_of_100_mb_costs_bounded_memory_and_is_all_there(log: Path) -> None:
+    size = 100_000_000
+    stream = subprocess.Popen(
+        [command(), "log", "-q", "-"], stdin=subprocess.PIPE, env={**os.environ, "SANITY_SYNC": "never"}
+    )
+    assert stream.stdin is not None
+    piece = b"0123456789abcdef" * 4096
+    for _ in range(size // len(piece)):
+        stream.stdin.write(piece)
+    stream.stdin.flush()
+    peak = next(line for line in Path(f"/proc/{stream.pid}/status").read_text().splitlines() if "VmHWM" in line)
+    assert int(peak.split()[1]) < 60_000, peak
+    stream.stdin.write(b" the end\nand another\n")
+    stream.stdin.close()
+    assert stream.wait(60) == 0
+    *long, last = texts_of_all(log)
+    first, *rest = long
+    assert all(text.startswith("|+ ") for text in rest)
+    whole = first + "".join(text[3:] for text in rest)
+    assert len(whole) == size // len(piece) * len(piece) + len(" the end")
+    assert whole.endswith("cdef the end")
+    assert last == "and another"
+
+
+def texts_of_all(log: Path) -> list[str]:
+    journal = journal_at(str(log))
+    live = journal.live()
+    assert live is not None
+    entries = [line.entry for segment in journal.segments(live) for line in lines_forward(segment)]
+    return [entry.text for entry in entries if entry is not None and entry.carried is None]
+
+
+@pytest.mark.parametrize("length", [65_535, 65_536, 65_537, 131_072, 131_073, 200_000])
+def test_a_long_line_is_kept_whole_up_to_64_kib_and_goes_on_after_that(log: Path, length: int) -> None:
+    text = "é" * (length // 2) + "x" * (length % 2)
+    done = subprocess.run([command(), "log", "-q", "-"], input=f"before\n{text}\nafter\n".encode(), check=True)
+    assert done.returncode == 0
+    before, first, *rest, after = texts(log)
+    assert (before, after) == ("before", "after")
+    assert len(rest) == -(-length // 65_536) - 1
+    assert first + "".join(one.removeprefix("|+ ") for one in rest) == text
+
+
+def test_a_line_that_grows_when_it_is_made_visible_stays_within_the_limit(log: Path) -> None:
+    subprocess.run([command(), "log", "-q", "-"], input=b"\xff" * 60_000 + b"\n", check=True)
+    assert max(len(text) for text in texts(log)) <= 65_536 + 3
+    assert "".join(text.removeprefix("|+ ") for text in texts(log)) == "\\xff" * 60_000
+
+
+def test_a_pipe_of_50_000_lines_keeps_no_one_shot_waiting(log: Path) -> None:
+    lines = b"".join(b"line %d\n" % n for n in range(50_000))
+    with subprocess.Popen([command(), "log", "-q", "-"], stdin=subprocess.PIPE) as stream:
+        assert stream.stdin is not None
+        feeder = threading.Thread(target=lambda: stream.communicate(lines))
+        feeder.start()
+        eventually(lambda: log.exists() and log.stat().st_size > 0, "the stream writes")
+        shot = subprocess.run([command(), "log", "-q", "a shot"], timeout=5)
+        feeder.join()
+    assert (shot.returncode, stream.returncode) == (0, 0)
+    found = texts(log)
+    assert len(found) == 50_001
+    assert found.count("a shot") == 1

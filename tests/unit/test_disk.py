@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from conftest import FakeClock
-from threeam.core.disk import free_bytes, in_units
+from threeam.core.disk import free_bytes, in_units, kind_of_mount, network_warning
 from threeam.core.draft import note
 from threeam.core.entry import NS, Entry, parse
 from threeam.core.journal import Journal
@@ -74,3 +74,23 @@ def test_sizes_as_a_person_reads_them(size: int, shown: str) -> None:
 
 def test_the_room_of_a_path_is_that_of_its_disk(log: Path) -> None:
     assert free_bytes(str(log.parent)) > 0
+
+
+def test_the_kind_of_a_mount_is_found_by_its_device() -> None:
+    rows = [
+        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw",
+        "90 22 0:52 / /srv/night rw,relatime shared:9 master:2 - nfs4 filer:/night rw,vers=4.2",
+        "not a row at all",
+    ]
+    assert kind_of_mount(rows, os.makedev(0, 52)) == "nfs4"
+    assert kind_of_mount(rows, os.makedev(8, 1)) == "ext4"
+    assert kind_of_mount(rows, os.makedev(7, 7)) is None
+
+
+def test_a_log_on_a_network_is_warned_of(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert network_warning(str(log)) is None
+    monkeypatch.setattr("threeam.core.disk.kind_of_mount", lambda *_: "nfs4")
+    warning = network_warning(str(log))
+    assert warning is not None
+    assert str(log) in warning
+    assert "nfs4" in warning

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from threeam.core import entry as entry_module
 from threeam.core.entry import (
+    GOES_ON,
+    LONGEST,
     NS,
     By,
     Entry,
@@ -23,6 +27,7 @@ from threeam.core.entry import (
     references,
     tag_value,
     visible,
+    whole_characters,
 )
 
 HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -379,7 +384,7 @@ def test_what_only_looks_like_a_reference_is_none(text: str) -> None:
         ("one\r\ntwo\r\n", ["one", "| two"]),
         ("one\n\ntwo\n", ["one", "| ", "| two"]),
         ("  File x\n    raise", ["  File x", "|     raise"]),
-        ("progress\rdone", ["progress\rdone"]),
+        ("progress\rdone", ["progress\\x0ddone"]),
     ],
 )
 def test_a_text_with_several_lines_survives_whole(text: str, lines: list[str]) -> None:
@@ -393,3 +398,24 @@ def test_no_line_of_a_submission_holds_a_newline(text: str) -> None:
     assert lines
     assert not any("\n" in one for one in lines)
     assert all(one.startswith("| ") for one in lines[1:])
+
+
+@given(st.text(alphabet=st.sampled_from("aé☕🫠\x1b\u202e"), max_size=60), st.integers(20, 40))
+def test_a_long_line_goes_on_in_pieces_that_are_the_line(text: str, longest: int) -> None:
+    with patch.object(entry_module, "LONGEST", longest):
+        first, *rest = lines_of(text)
+    assert all(line.startswith(GOES_ON) for line in rest)
+    assert first + "".join(line[len(GOES_ON) :] for line in rest) == visible(text)
+    assert all(len(line.encode()) <= longest + len(GOES_ON) for line in (first, *rest))
+
+
+@given(st.binary(max_size=40), st.integers(1, 40))
+def test_no_character_is_cut_and_no_piece_is_empty(data: bytes, end: int) -> None:
+    end = min(end, len(data))
+    if end < len(data):
+        assert 0 < whole_characters(data, end) <= end
+
+
+def test_a_text_of_64_kib_is_one_line() -> None:
+    assert lines_of("x" * LONGEST) == ["x" * LONGEST]
+    assert lines_of("x" * LONGEST + "y") == ["x" * LONGEST, GOES_ON + "y"]

@@ -8,6 +8,7 @@ from threeam.cli.console import out, out_json, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.core.disk import network_warning
 from threeam.core.doctor import Examination
 from threeam.core.journal import predecessor_of
 from threeam.core.lock import holder
@@ -29,6 +30,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if live is None:
         talk(f"there is no log at {journal.log}; 3am path says which files, and why")
         return Exit.NO
+    if (warning := network_warning(journal.log)) is not None:
+        talk(warning)
     examination = Examination(lock_held=holder(journal.lock) is not None)
     found = files = 0
     for segment in journal.segments(live):

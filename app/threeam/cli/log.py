@@ -14,10 +14,11 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import hand_back, submit
 from threeam.core.draft import note
-from threeam.core.entry import decode
+from threeam.core.entry import GOES_ON, LONGEST, decode, pieces, visible, whole_characters
 from threeam.core.journal import JournalError
 from threeam.core.writer import SPACING, Refused, Unsure
 
+_GROWTH = 6  # a byte is six characters at the most once it is visible: \\u2028 is three bytes
 _READ = 64 * 1024  # bytes of stdin in one hold: large enough for one sync to carry many lines
 
 
@@ -73,14 +74,17 @@ def _stream(args: Namespace) -> int:
 
 
 class _Stdin:
-    """The lines of stdin, as many at a time as have arrived."""
+    """The lines of stdin, as many at a time as have arrived. Memory is bounded, whatever a line's length."""
 
     def __init__(self) -> None:
-        self._held: bytes | None = b""
+        self._held = b""  # of a line that has not ended
+        self._ended = False
+        self._goes_on = False  # whether the beginning of that line was given out already
 
     def read(self) -> list[str]:
         """The lines that are there, at least one, or none at the end."""
-        while self._held is not None:
+        texts: list[str] = []
+        while not self._ended and not texts:
             try:
                 data = os.read(0, _READ)
             except BlockingIOError:  # whoever started us has made it so
@@ -88,19 +92,32 @@ class _Stdin:
                 continue
             except OSError as error:
                 raise Refused(f"stdin cannot be read: {error.strerror}") from None
-            *whole, held = (self._held + data).split(b"\n")
-            self._held = held if data else None
-            if not data and held:
-                whole.append(held)
-            if whole:
-                return [decode(line.removesuffix(b"\r")) for line in whole]
-        return []
+            *whole, self._held = (self._held + data).split(b"\n")
+            if not data:
+                self._ended = True
+                whole, self._held = [self._held] if self._held else [], b""
+            for line in whole:
+                texts += self._texts(line.removesuffix(b"\r"))
+                self._goes_on = False
+            while len(self._held) > LONGEST:
+                end = whole_characters(self._held, LONGEST)
+                texts += self._texts(self._held[:end])
+                self._held, self._goes_on = self._held[end:], True
+        return texts
 
     def rest(self) -> list[str]:
         """What has arrived and was not read, or only in part: up to 64 KiB, without waiting for more."""
-        if self._held is not None and select([0], [], [], 0)[0]:
+        if not self._ended and select([0], [], [], 0)[0]:
             try:
                 self._held += os.read(0, _READ)
             except OSError:  # it cannot be handed back either
                 pass
-        return decode(self._held).splitlines() if self._held else []
+        return decode(self._held).splitlines()
+
+    def _texts(self, line: bytes) -> list[str]:
+        if len(line) * _GROWTH <= LONGEST and not self._goes_on:
+            return [decode(line)]
+        if not line and self._goes_on:  # the line was as long as a number of whole pieces
+            return []
+        first, *rest = pieces(visible(decode(line)))
+        return [GOES_ON + first if self._goes_on else first, *(GOES_ON + piece for piece in rest)]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.cli.console import out
+from threeam.cli.console import out, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.core.disk import network_warning
 from threeam.core.entry import visible
 
 
@@ -30,4 +31,6 @@ def run(_command: str, argv: Sequence[str]) -> int:
     width = max(len(visible(left)) for left, _ in rows)
     for left, reason in rows:
         out(f"{visible(left):<{width}}  ({visible(reason)})")
+    if (warning := network_warning(at.journal.log)) is not None:
+        talk(warning)
     return Exit.DONE

@@ -37,6 +37,8 @@ KINDS: dict[str, str | None] = {
     "Doses": "DOSES",
     "WARNING": None,
 }
+LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill
+GOES_ON = "|+ "  # before the second and later pieces of a longer one
 CONTINUED = "Continued from "  # and the name of the file before: with an AT tag, the first line of a file
 
 _STAMP = r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{9})([+-])(\d\d)(\d\d)"
@@ -200,9 +202,35 @@ def decode(raw: bytes) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of one submission (``\\n``, ``\\r\\n``), later ones with their ``| ``; one at least."""
-    first, *rest = text.replace("\r\n", "\n").rstrip("\n").split("\n")
-    return [first, *("| " + line for line in rest)]
+    """The lines of one submission (``\\n``, ``\\r\\n``), made visible, later ones with their ``| ``; one at least.
+
+    A line of over 64 KiB goes on in lines with `GOES_ON` in front.
+    """
+    lines: list[str] = []
+    for line in text.replace("\r\n", "\n").rstrip("\n").split("\n"):
+        first, *rest = pieces(visible(line))
+        lines += ["| " + first if lines else first, *(GOES_ON + piece for piece in rest)]
+    return lines
+
+
+def pieces(text: str) -> list[str]:
+    """``text`` in pieces of at most `LONGEST` bytes; one at least."""
+    if len(text) * 4 <= LONGEST or len(text.encode()) <= LONGEST:
+        return [text]
+    data, cut = text.encode(), []
+    while len(data) > LONGEST:
+        end = whole_characters(data, LONGEST)
+        cut.append(data[:end].decode())
+        data = data[end:]
+    return [*cut, data.decode()]
+
+
+def whole_characters(data: bytes, end: int) -> int:
+    """The last place at or before ``end`` where no character of UTF-8 is cut."""
+    for back in range(min(4, end)):
+        if data[end - back] & 0xC0 != 0x80:
+            return end - back
+    return end  # bytes that are no UTF-8 at all
 
 
 def format_entry(entry: Entry) -> bytes:

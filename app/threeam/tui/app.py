@@ -17,6 +17,7 @@ from textual.binding import Binding
 
 from threeam.actions import BY_ID
 from threeam.core.clock import Clock
+from threeam.core.disk import network_warning
 from threeam.core.entry import By, visible
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
@@ -146,7 +147,7 @@ def open_screen(
     """Opens the screen and gives the exit code. Raises `Unusable` before it draws anything."""
     gc.enable()  # the one-shots live too briefly for it; this does not
     journal.live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
-    notice = ""
+    notice = network_warning(journal.log) or ""
     if not read_only and (why := journal.why_not_writable()) is not None:
         read_only, notice = True, f"opened read-only: {why}"
     # The screen waits in plain sight until the lock comes or esc is pressed.
