@@ -17,7 +17,7 @@ from conftest import writer_of
 from threeam.core.clock import system_clock
 from threeam.core.entry import ACQUIRED, RELEASING
 from threeam.core.follow import Follower
-from threeam.core.journal import Journal, journal_at
+from threeam.core.journal import Journal, Position, journal_at
 from threeam.core.reader import Line, lines_forward
 from threeam.tui import window as window_module
 from threeam.tui.window import Window
@@ -313,7 +313,7 @@ def test_the_files_of_a_journal_are_one_scroll(
     with tempfile.TemporaryDirectory() as folder, Small(step, 2 * step):
         log = Path(folder, "sanity.log")
         journal = journal_at(str(log))
-        every: list[str] = []
+        every: list[Position] = []
         for number, shape in enumerate(shapes):
             if number:
                 rotate(journal)
@@ -323,14 +323,14 @@ def test_the_files_of_a_journal_are_one_scroll(
         for segment in journal.segments(live):
             entries = [(line, line.entry) for line in lines_forward(segment)]
             every += [
-                entry.text if entry else line.shown
+                Position(line.segment, line.offset)
                 for line, entry in entries
                 if entry is None or (entry.kind != "ceremony" and (not entry.carried or entry.kind == "Continued"))
             ]
         window = Window(journal)
         for what, index in [*moves, ("start", 0)]:
             move(window, what, index)
-            shown = [row.text for row in rows_of(window)]
+            shown = [row.place for row in window.rows]
             if not shown:
                 continue
             first = every.index(shown[0])
@@ -338,11 +338,11 @@ def test_the_files_of_a_journal_are_one_scroll(
         while not window.at_end:
             window.forward()
             window.forget_before(len(window.rows) - 1)
-        assert rows_of(window)[-1].text == every[-1]
+        assert window.rows[-1].place == every[-1]
         while not window.at_start:
             window.back()
             window.forget_after(0)
-        assert rows_of(window)[0].text == every[0]
+        assert window.rows[0].place == every[0]
 
 
 async def test_a_rotation_is_one_row_and_nothing_else_moves(journal: Journal, log: Path) -> None:
