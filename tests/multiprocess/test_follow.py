@@ -465,3 +465,17 @@ def test_tail_f_holds_no_lock_and_makes_no_file(log: Path, tmp_path: Path) -> No
     with three_am("tail", "-f") as tail:
         Output(tail).until(bool, "the line is printed")
         assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("more", [b"", b"5\n", b"a longer line than the two that were there\n"])
+def test_a_block_that_is_cut_back_by_its_writer_is_no_truncation(follower: Follower, log: Path, more: bytes) -> None:
+    append(log, b"1\n2\n")
+    assert drain(follower) == [b"1", b"2"]
+    append(log, b"3 refused\n4 refused\nhalf of 5")
+    assert hear(follower, 2) == [b"3 refused", b"4 refused"]
+    os.truncate(log, 4)
+    append(log, more)
+    assert drain(follower) == more.splitlines()
+    assert (follower.restarts, follower.taken_back) == (0, 1)
+    append(log, b"6\n")
+    assert hear(follower, 1) == [b"6"]

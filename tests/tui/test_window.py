@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -373,3 +374,18 @@ async def test_a_gap_is_a_border_above_the_first_row_after_it(journal: Journal, 
         at = next(i for i, row in enumerate(it.rows) if "new file" in row)
         assert "does not say that it continues" in it.rows[at - 1]
         assert "note 4" in it.rows[at - 2]
+
+
+async def test_rows_of_a_block_that_was_cut_back_go_and_so_does_what_they_opened(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(5))
+    size = log.stat().st_size
+    async with night(journal) as it:
+        append(log, line("Hypothesis: refused", 10**9, tags=(("H1", "open"),)) + b"half of")
+        await it.shows("H1 Hypothesis: refused")
+        os.truncate(log, size)
+        await it.eventually(lambda: "refused" not in it.shown, "it is gone")
+        assert not it.journal_screen.state.hypotheses
+        append(log, line("what came then", 2 * 10**9))
+        await it.shows("what came then")
+        assert "truncated" not in it.shown
+        assert sum("note:" in row for row in it.rows) == 6

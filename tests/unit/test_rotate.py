@@ -165,7 +165,7 @@ def test_a_rotation_that_fails_leaves_the_log_and_the_block_is_written(
 def test_a_rotation_that_was_cut_off_is_undone_by_the_next_writer(small: Writer, log: Path) -> None:
     small.write(note("before"))
     os.link(log, log.parent / OLD)
-    (log.parent / "sanity.log.new").write_bytes(b"half of it")
+    (log.parent / "sanity.log.4711.new").write_bytes(b"half of it")
     small.write(note("after"))
     assert files(log) == [log]
     assert [entry.text for entry in entries(log)] == ["before", "after"]

@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -499,6 +500,24 @@ def test_what_somebody_wrote_without_the_lock_is_never_cut_away(
     assert log.read_bytes().endswith(b"behind it\n")
 
 
+def test_where_there_is_no_room_for_a_block_nothing_of_it_is_ever_to_be_seen(
+    writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write(note("before"))
+    before, written = log.read_bytes(), list[bytes]()
+    real = os.statvfs(log)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            os, "fstatvfs", lambda _: SimpleNamespace(f_blocks=9, f_bfree=0, f_bavail=0, f_frsize=real.f_frsize)
+        )
+        patch.setattr(os, "write", lambda fd, data: written.append(data) or real_write(fd, data))
+        writer.write(note("there is room in the last block"))
+        with pytest.raises(Refused, match="disk"):
+            writer.write(note("x" * real.f_frsize))
+    assert len(written) == 1
+    assert log.read_bytes() == before + written[0]
+
+
 def test_a_log_that_is_removed_while_it_is_written_is_unsure(
     writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -512,6 +531,22 @@ def test_a_log_that_is_removed_while_it_is_written_is_unsure(
         patch.setattr(os, "write", then_remove)
         with pytest.raises(Unsure, match="removed"):
             writer.write(note("mine"))
+
+
+def test_a_lock_file_that_is_removed_while_it_is_held_is_unsure(
+    writer: Writer, journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def then_remove(fd: int, data: bytes) -> int:
+        os.unlink(journal.lock)
+        return real_write(fd, data)
+
+    writer.write(note("before"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", then_remove)
+        with pytest.raises(Unsure, match="lock file was removed"):
+            writer.write(note("mine"))
+    assert texts(log) == ["before", "mine"]
+    writer.write(note("after"))
 
 
 def test_a_read_that_fails_under_the_lock_is_a_refusal(

@@ -11,6 +11,15 @@ def free_bytes(place: str | int) -> int:
     return about.f_bavail * about.f_frsize
 
 
+def has_room(fd: int, size: int, more: int) -> bool:
+    """Whether a file of ``size`` bytes may well have room for ``more``. Raises OSError."""
+    about = os.fstatvfs(fd)
+    if about.f_blocks == 0:  # a file system that does not say
+        return True
+    free = about.f_bfree if os.geteuid() == 0 else about.f_bavail
+    return more <= free * about.f_frsize + -size % about.f_frsize
+
+
 def in_units(size: int) -> str:
     """``size`` bytes as a person reads them: ``40 KiB``, ``1.5 GiB``."""
     amount, unit = float(size), "B"

@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from threeam.core.journal import Anchor, Journal, Position, Segment, Unusable
-from threeam.core.reader import Line, lines_forward
+from threeam.core.reader import Line, end_of_lines, lines_forward
 
 if TYPE_CHECKING:
     from inotify_simple import INotify
 
 _CHUNK = 4 * 1024 * 1024  # bytes read in one go at most, so that a burst costs bounded memory
+_TOLD = 512 * 1024  # bytes of lines that are remembered: more than a stream writes in one go
 LOOK_ANYWAY = 2.0  # s: who waits should look so often, since network file systems tell inotify nothing
 
 _FILE_EVENTS = 0x2 | 0x4 | 0x800  # IN_MODIFY, IN_ATTRIB, IN_MOVE_SELF
@@ -30,7 +32,8 @@ class Follower:
     Rotated files are read one after the other, as their first lines link them; where one is not linked, or was
     truncated, the first line that is read of it says that there is a gap before it.
     `read` never blocks; `wait` does, and `wake` ends a wait from another thread. ``unfinished`` is
-    the last line while it has no newline, and ``restarts`` counts the truncations seen. A file that was
+    the last line while it has no newline, ``restarts`` counts the truncations seen, and ``taken_back`` how often
+    lines were cut off again that had been told, since the disk had no room for all of their block. A file that was
     renamed is let go once nothing has come into it for ``grace`` seconds.
     """
 
@@ -40,10 +43,13 @@ class Follower:
         self.journal = journal
         self.unfinished: Line | None = None
         self.restarts = 0
+        self.taken_back = 0
         self._more = False  # whether the last read left something that no event will tell of
         self._at = start
         self._left: Anchor | None = None  # the file before: a writer that opened it by its old name may go on there
         self._left_size, self._left_at, self._grace = 0, 0.0, grace
+        self._told: deque[Line] = deque()
+        self._told_bytes = 0
         self._gap = ""  # why lines may be missing before the next one
         self._searched = 0  # up to here there is no newline, in a line longer than a chunk
         self._watch = _Watch(journal.log, poll_interval)
@@ -59,10 +65,16 @@ class Follower:
         if at is None:
             return [] if named is None else self._read_from(self._move(self.journal.oldest(named)))
         late = self._late()
-        if not at.holds():  # truncated, and perhaps written anew
-            self.restarts += 1
-            self._gap = "the log was truncated here"
-            at = self._move(at.segment)
+        if not at.holds():
+            stands = self._stands_to(at)
+            if stands is not None:  # a block that had no room was cut back by its writer
+                self.taken_back += 1
+                self._at = at = Anchor.at(at.segment, stands)
+                self.unfinished, self._searched = None, 0
+            else:  # truncated, and perhaps written anew
+                self.restarts += 1
+                self._gap = "the log was truncated here"
+                at = self._move(at.segment)
         lines = self._read_from(at)
         if lines or named is None:
             return late + lines
@@ -94,8 +106,31 @@ class Follower:
         self.unfinished = lines.pop() if lines and not lines[-1].finished else None
         if lines:
             self._at = Anchor.at(segment, lines[-1].end)
+            self._remember(lines)
             lines[0], self._gap = lines[0]._replace(gap=self._gap), ""
         return lines
+
+    def _remember(self, lines: list[Line]) -> None:
+        """Keeps the last lines that were told, at least as many as one write of ours can be."""
+        self._told.extend(lines)
+        self._told_bytes += sum(len(line.raw) for line in lines)
+        while self._told_bytes - len(self._told[0].raw) > _TOLD:
+            self._told_bytes -= len(self._told.popleft().raw)
+
+    def _stands_to(self, at: Anchor) -> int | None:
+        """Up to where what was told still stands, if only its end is gone; None if the file was truncated."""
+        segment = at.segment
+        if not at.mark.same_beginning(segment):
+            return None
+        told = [line for line in self._told if line.segment == segment]
+        for line in reversed(told):
+            if segment.read(line.offset, len(line.raw) + 1) == line.raw + b"\n":
+                return line.end
+        first = told[0].offset if told else at.offset  # all that is remembered is gone: what came before it is not
+        size = segment.size()
+        if size >= first:
+            return first if first == 0 or segment.read(first - 1, 1) == b"\n" else None
+        return None if told else end_of_lines(segment, size)
 
     def _ends(self, segment: Segment) -> bool:
         """Whether the long line has its newline by now. Only what is new is looked at."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from threeam.core.entry import parse
 
 OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
-_HEAD = 64  # bytes at the beginning of a file: the first line's stamp fits in, and no two files share it
+_HEAD = 64  # bytes of the first line of a file: its stamp fits in, and no two files share it
 _FIRST_LINE = 4096  # bytes in which the line that names the file before must fit
 _TAIL = 256  # bytes before a place: the last line's stamp, for all but the longest
 
@@ -83,13 +83,18 @@ class Mark(NamedTuple):
     def at(cls, segment: Segment, offset: int) -> Mark:
         """A mark at ``offset``."""
         start = max(0, offset - _TAIL)
-        return cls(segment.identity, offset, segment.read(0, min(_HEAD, offset)), segment.read(start, offset - start))
+        head = segment.read(0, min(_HEAD, offset)).partition(b"\n")[0]
+        return cls(segment.identity, offset, head, segment.read(start, offset - start))
 
     def holds_in(self, segment: Segment) -> bool:
         """Whether ``segment`` is the same file, and was not truncated and written anew since."""
-        if segment.identity != self.identity or segment.read(0, len(self.head)) != self.head:
+        if segment.identity != self.identity or not self.same_beginning(segment):
             return False
         return segment.read(self.offset - len(self.tail), len(self.tail)) == self.tail
+
+    def same_beginning(self, segment: Segment) -> bool:
+        """Whether ``segment`` begins as the file did: it was not written anew."""
+        return segment.read(0, len(self.head)) == self.head
 
 
 class Anchor(NamedTuple):

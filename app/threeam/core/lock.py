@@ -114,6 +114,10 @@ class SanityLock:
                 raise
             os.close(fd)  # the file was replaced while we waited: that was the wrong lock
 
+    def lost(self) -> bool:
+        """Whether the file of that name is another one by now: then somebody else may hold the lock as well."""
+        return not _is_still(self._fd, self.path)
+
     def release(self) -> None:
         """Gives the lock back; the file stays, since others may be queued on it."""
         fd, self._fd = self._fd, -1

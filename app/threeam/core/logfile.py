@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from threeam.core.disk import has_room
 from threeam.core.journal import OPEN_SAFELY, Segment, Unusable, check_regular, sync_folder, unusable
 from threeam.core.rotate import undo_half_rotation
 
@@ -66,6 +67,8 @@ class LogFile:
         """
         fd = self.segment.fd
         data = b"\n" + lines if self.torn else lines
+        if not has_room(fd, self.size, len(data)):  # so a reader never sees lines that have to be cut off again
+            raise NotAppended(errno.ENOSPC)
         done, why = 0, 0
         while done < len(data) and not why:
             try:

@@ -28,7 +28,7 @@ def rotate(
     with ``carried``. It has the old one's mode and owner. With ``gain`` it is done only where the new one is much
     smaller: else a log that carries much would be rotated for every block. Raises `NotRotated`.
     """
-    aside = f"{journal.log}.new"
+    aside = f"{journal.log}.{os.getpid()}.new"
     try:
         rotated = _link(journal.log, stamp)
     except OSError as error:
@@ -40,6 +40,8 @@ def rotate(
             raise NotRotated("what the new log would have to carry over is as long as the log")
         _make(aside, data, os.fstat(old.fd))
         os.fdatasync(old.fd)
+        if not os.path.samestat(os.stat(journal.log), os.fstat(old.fd)):
+            raise NotRotated(f"{journal.log} is another file by now")
         os.rename(aside, journal.log)
     except BaseException as error:
         _remove(aside)
@@ -52,11 +54,12 @@ def rotate(
 
 
 def undo_half_rotation(path: str, log: Segment) -> None:
-    """Takes the second name away that a rotation gave to ``log`` at ``path`` before it was cut off. Under the lock."""
-    folder = os.path.dirname(path)
+    """Takes back what a rotation of ``log`` at ``path`` left when it was cut off: its second name. Under the lock."""
+    folder, base = os.path.split(path)
     for name in os.listdir(folder):
         other = os.path.join(folder, name)
-        if is_rotated(path, name) and os.path.samestat(os.lstat(other), os.fstat(log.fd)):
+        second = is_rotated(path, name) and os.path.samestat(os.lstat(other), os.fstat(log.fd))
+        if second or (name.startswith(base + ".") and name.endswith(".new")):
             os.unlink(other)
 
 
@@ -94,7 +97,6 @@ def _link(path: str, stamp: Stamp) -> str:
 
 def _make(path: str, data: bytes, like: os.stat_result) -> None:
     """A synced file with ``data`` in it, and the mode and owner of ``like``. Raises OSError."""
-    _remove(path)  # of a rotation that was cut off
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600)
     try:
         made = os.fstat(fd)

@@ -138,15 +138,18 @@ class Writer:
             lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
             with _interrupts_deferred(not interruptible) as interrupted:
                 try:
-                    log = LockedLog(journal, mode, self._cache, self._clock, self.options)
+                    log = LockedLog(journal, mode, lock, self._cache, self._clock, self.options)
                     try:
                         yield log
                     finally:
                         self.landed = log.first
+                    alone = not lock.lost()
                 finally:
                     lock.release()
                 if log.first is not None:
                     log.settle(log.first)
+                    if not alone:
+                        raise Unsure(log.first, "the lock file was removed meanwhile, and others may have had it too")
                     if interrupted():
                         raise Unsure(log.first, "the program was interrupted before it could say so")
         except OSError as error:  # a read that failed, under the lock or before it
@@ -158,8 +161,11 @@ class Writer:
 class LockedLog:
     """The log while the lock is held: as it is now, and open for appending. `Writer.locked` makes it."""
 
-    def __init__(self, journal: Journal, mode: int, cache: _StateCache, clock: Clock, options: WriteOptions) -> None:
+    def __init__(
+        self, journal: Journal, mode: int, lock: SanityLock, cache: _StateCache, clock: Clock, options: WriteOptions
+    ) -> None:
         self.first: Stamp | None = None  # of what was written under this hold
+        self._lock = lock
         self._journal = journal
         self._path = journal.log
         self._mode = mode
@@ -231,6 +237,8 @@ class LockedLog:
             reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.offset)
         )  # the next block tells of a step
         carried = self._cache.carry(self._state(whole=True), Stamp(stamp.ns + 1, stamp.offset))
+        if self._lock.lost():
+            raise NotRotated(f"the lock file {self._lock.path} was removed meanwhile; somebody else may rotate too")
         rotated = rotate(self._journal, self._file.segment, self._options.by, stamp, last, carried, gain=gain)
         self._file = LogFile.open(self._path)
         self._last = Stamp(stamp.ns + len(carried), stamp.offset)

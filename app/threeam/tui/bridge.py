@@ -67,6 +67,7 @@ class Bridge:
         self._state: State | None = None
         self._segment = start.segment if start is not None else None
         self._restarts = 0
+        self._taken_back = 0
         self._told: Line | None = None
         self._held: tuple[Holder | None, int] = (None, 0)
         self._disk_floor = disk_floor
@@ -204,8 +205,13 @@ class Bridge:
             self._hand_over([], self._state, None, False)
             return
         lines = follower.read()
+        end = follower.position
+        if follower.taken_back != self._taken_back and end is not None:  # lines are gone that were folded
+            self._taken_back = follower.taken_back
+            self._state = self._fold.of(end.segment, lines[0].offset if lines else end.offset)
+            if not lines:
+                self._hand_over([], self._state, None, False)
         if lines:
-            end = follower.position
             assert end is not None
             restarted, self._restarts = follower.restarts != self._restarts, follower.restarts
             if restarted or end.segment != self._segment:  # another file: its lines are the truth now

@@ -145,9 +145,13 @@ class Window:
 
         While the last row is not the last that is known of, or there would be too many, they are only counted.
         """
+        end = end or (Position(lines[-1].segment, lines[-1].end) if lines else None)
+        if end is None:
+            return 0
+        self._drop_from(Position(end.segment, lines[0].offset) if lines and lines[0].segment == end.segment else end)
+        self._known = end
         if not lines:
             return 0
-        self._known = end or Position(lines[-1].segment, lines[-1].end)
         if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
             self.rows = [row._replace(begin=None) for row in self.rows]
             self._section, self.at_start = None, True
@@ -159,6 +163,14 @@ class Window:
         if self._start is None:
             self._start = Position(lines[0].segment, lines[0].offset)
         return self._take(lines)
+
+    def _drop_from(self, place: Position) -> None:
+        """Drops the rows of lines that stood at ``place`` or after it, and were taken back."""
+        if self._end is None or self._end.segment != place.segment or self._end.offset <= place.offset:
+            return
+        while self.rows and self.rows[-1].line.segment == place.segment and self.rows[-1].line.offset >= place.offset:
+            self.rows.pop()
+        self._end, self._section = place, None
 
     def forget_before(self, index: int) -> int:
         """Drops rows far before ``index``; gives how many."""

@@ -114,6 +114,7 @@ class LogView(Widget, can_focus=True):
             self._cursor = len(self.window.rows) - 1
         else:
             self.unread += new
+            self._cursor = min(self._cursor, len(self.window.rows) - 1)
         if new and self.following:
             self.post_message(self.Selected(self.selected))
         self._redraw()
