@@ -17,7 +17,7 @@ from measured import Measured
 from terminal import Terminal
 
 COMMAND = str(Path(sys.executable).parent / "3am")
-FULL = 64 * 1024 * 1024  # bytes: a journal just before it would be rotated
+FULL = 63 * 1024 * 1024  # bytes: a journal just before it would be rotated
 
 Report = Callable[[Measured], None]
 
@@ -64,7 +64,7 @@ Tail().run()
 
 @pytest.fixture
 def full_log(log: Path) -> Path:
-    """64 MiB of lines that came through a pipe, with somebody's few notes and hypotheses among them."""
+    """Nearly 64 MiB of lines that came through a pipe, with somebody's few notes and hypotheses among them."""
     stamp = "2026-11-24T01:00:{:02d}.{:09d}+0000"
     with log.open("wb") as file:
         n = 0

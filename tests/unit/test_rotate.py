@@ -6,15 +6,17 @@ import errno
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from conftest import NIGHT, FakeClock
+from threeam.core import rotate as rotate_module
 from threeam.core.draft import note
 from threeam.core.entry import NS, Entry, Stamp, parse
 from threeam.core.journal import Journal
-from threeam.core.rotate import NotRotated, is_rotated
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.rotate import NotRotated, is_rotated, may_replace
+from threeam.core.writer import Unsure, WriteOptions, Writer
 from threeam.human.drafts import coffee, water
 from threeam.human.room import human
 from threeam.method.drafts import claim, judge
@@ -157,7 +159,7 @@ def test_a_rotation_that_fails_leaves_the_log_and_the_block_is_written(
     assert log.read_bytes().startswith(before)
     assert entries(log)[-1].text == "after"
     assert files(log) == [log]
-    assert not list(log.parent.glob("*.new"))
+    assert not list(log.parent.glob("*.rotating"))
     small.write(note("again"))
     assert len(files(log)) == 2
 
@@ -165,14 +167,14 @@ def test_a_rotation_that_fails_leaves_the_log_and_the_block_is_written(
 def test_a_rotation_that_was_cut_off_is_undone_by_the_next_writer(small: Writer, log: Path) -> None:
     small.write(note("before"))
     os.link(log, log.parent / OLD)
-    (log.parent / "sanity.log.4711.new").write_bytes(b"half of it")
+    (log.parent / "sanity.log.4711.rotating").write_bytes(b"half of it")
     small.write(note("after"))
     assert files(log) == [log]
     assert [entry.text for entry in entries(log)] == ["before", "after"]
     fill(small, log)
     small.write(note("last"))
     assert len(files(log)) == 2
-    assert not list(log.parent.glob("*.new"))
+    assert not list(log.parent.glob("*.rotating"))
 
 
 def test_only_so_many_are_kept_as_was_said(journal: Journal, clock: FakeClock, log: Path) -> None:
@@ -198,13 +200,129 @@ def test_a_log_that_is_mostly_carried_over_grows_on(journal: Journal, clock: Fak
     assert sorted(one.number or 0 for one in state.hypotheses.values()) == list(range(1, 21))
 
 
-def test_a_torn_line_is_ended_before_the_rotation(small: Writer, log: Path) -> None:
+def test_a_torn_line_is_ended_by_a_block_before_the_log_is_rotated(small: Writer, log: Path) -> None:
     fill(small, log)
     with log.open("ab") as file:
         file.write(b"torn")
     small.write(note("after"))
-    old, _ = files(log)
-    assert old.read_bytes().endswith(b"\ntorn\n")
+    assert files(log) == [log]
+    small.write(note("and after that"))
+    old, new = files(log)
+    assert b"\ntorn\n[" in old.read_bytes()
+    assert entries(new)[-1].text == "and after that"
+
+
+def test_what_is_somebody_elses_beside_the_log_is_left_alone(small: Writer, log: Path) -> None:
+    theirs = [
+        log.parent / name for name in ("sanity.log.new", "sanity.log.x.rotating", "sanity.log.bak", "sanity.1.log")
+    ]
+    for path in theirs:
+        path.write_bytes(b"theirs")
+    (log.parent / "sanity.log.7.rotating.d").mkdir()
+    fill(small, log)
+    os.link(log, log.parent / OLD)
+    small.write(note("after"))
+    small.write(note("again"))
+    assert [path.read_bytes() for path in theirs] == [b"theirs"] * len(theirs)
+
+
+def test_a_second_name_that_cannot_be_taken_away_shuts_nobody_out(
+    small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.write(note("before"))
+    os.link(log, log.parent / OLD)
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", failing)
+        small.write(note("after"))
+    assert [entry.text for entry in entries(log)] == ["before", "after"]
+
+
+@pytest.mark.parametrize(
+    ("uid", "log_uid", "mode", "folder_mode", "group", "rotates"),
+    [
+        (0, 1000, 0o600, 0o755, (), True),
+        (1000, 1000, 0o600, 0o755, (), True),
+        (1001, 1000, 0o660, 0o2770, ("owner",), True),
+        (1001, 1000, 0o660, 0o2770, (), False),
+        (1001, 1000, 0o666, 0o777, ("owner",), True),
+        (1001, 1000, 0o602, 0o777, ("owner",), False),
+        (1001, 1000, 0o660, 0o1777, ("owner",), False),
+        (1000, 1000, 0o660, 0o1777, (), True),
+        (1001, 0, 0o660, 0o2770, (), True),
+    ],
+)
+def test_a_log_is_rotated_only_by_whom_it_stays_what_it_was(
+    small: Writer,
+    log: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    uid: int,
+    log_uid: int,
+    mode: int,
+    folder_mode: int,
+    group: tuple[str, ...],
+    rotates: bool,
+) -> None:
+    about = SimpleNamespace(st_mode=stat.S_IFREG | mode, st_uid=log_uid, st_gid=50)
+    folder = SimpleNamespace(st_mode=stat.S_IFDIR | folder_mode, st_uid=0)
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_name="owner", pw_gid=1))
+    monkeypatch.setattr("grp.getgrgid", lambda _: SimpleNamespace(gr_mem=list(group)))
+    if rotates:
+        may_replace(str(log), folder, about)  # type: ignore[arg-type]
+    else:
+        with pytest.raises(NotRotated):
+            may_replace(str(log), folder, about)  # type: ignore[arg-type]
+
+
+def test_the_access_list_stays(small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[bytes] = []
+    monkeypatch.setattr(os, "getxattr", lambda *_: b"the list")
+    monkeypatch.setattr(os, "setxattr", lambda _fd, _name, value: given.append(value))
+    fill(small, log)
+    small.write(note("after"))
+    assert len(files(log)) == 2
+    assert given == [b"the list"]
+
+
+def test_a_rotation_that_the_disk_does_not_confirm_is_in_doubt_and_so_is_what_came_with_it(
+    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(journal, FOLD, clock, WriteOptions("alice", "alice@db1:4121%3", rotate_bytes=SMALL))
+    fill(writer, log)
+
+    def failing(_: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rotate_module, "sync_folder", failing)
+        with pytest.raises(Unsure, match="rotated"):
+            writer.write(note("after"))
+    assert len(files(log)) == 2
+    assert entries(log)[-1].text == "after"
+
+
+def test_an_old_file_that_cannot_be_deleted_refuses_no_line(
+    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = writer_with(journal, clock, keep=0)
+    fill(writer, log)
+    real_unlink = os.unlink
+
+    def failing(path: str) -> None:
+        if is_rotated(str(log), os.path.basename(path)):
+            raise OSError(errno.EPERM, "Operation not permitted")
+        real_unlink(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", failing)
+        writer.write(note("after"))
+        with writer.locked(whole=True) as locked:
+            assert "cannot be deleted" in locked.forget_old()
+    assert len(files(log)) == 2
 
 
 def test_a_step_of_the_clock_is_declared_after_the_rotation(small: Writer, clock: FakeClock, log: Path) -> None:

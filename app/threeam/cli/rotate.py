@@ -22,8 +22,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
     at = context(parser.parse_args(argv))
     try:
         with at.writer().locked(whole=True) as log:
-            out(log.rotate())
+            rotated, remark = log.rotate(), log.forget_old()
     except NotRotated as not_rotated:
         talk(str(not_rotated))
         return Exit.NO
-    return Exit.DONE
+    out(rotated.path)
+    for sentence in filter(None, (rotated.doubt, remark)):
+        talk(sentence)
+    return Exit.IO if rotated.doubt else Exit.DONE

@@ -29,9 +29,9 @@ class LogFile:
 
     def __init__(self, segment: Segment, *, created: bool) -> None:
         self.segment = segment
-        self.size, self.torn = 0, False
         self._created = created
-        self._look()
+        self.size = segment.size()
+        self.torn = self.size > 0 and segment.read(self.size - 1, 1) != b"\n"
 
     @classmethod
     def open(cls, path: str) -> LogFile | None:
@@ -43,9 +43,8 @@ class LogFile:
         except OSError as error:
             raise Unusable(unusable(path, error)) from None
         segment = Segment(fd, path)
-        if check_regular(fd, path).st_nlink > 1:
-            undo_half_rotation(path, segment)
-        if os.fstat(fd).st_nlink > 1:
+        left = undo_half_rotation(path, segment) if check_regular(fd, path).st_nlink > 1 else 0
+        if os.fstat(fd).st_nlink - left > 1:
             raise Unusable(f"{path} has a second name (a hard link): remove that, or name another log with --log")
         return cls(segment, created=False)
 
@@ -82,7 +81,7 @@ class LogFile:
             self._cut_back(done)
         if why:
             raise NotAppended(why)
-        self.size, self.torn = os.lseek(fd, 0, os.SEEK_CUR), False
+        self.size, self.torn = self.size + len(data), False  # and no call that could fail: it is written
 
     def sync(self) -> None:
         """Waits until what was appended is on the disk, and the name with it if it is new. Raises OSError."""
@@ -90,18 +89,15 @@ class LogFile:
         if self._created:
             sync_folder(os.path.dirname(self.segment.path))
 
-    def _look(self) -> None:
-        self.size = self.segment.size()
-        self.torn = self.size > 0 and self.segment.read(self.size - 1, 1) != b"\n"
-
     def _cut_back(self, size: int) -> None:
         """Takes out the last ``size`` bytes, if they are the ones that were just written."""
-        end = os.lseek(self.segment.fd, 0, os.SEEK_CUR)  # where our last write ended, whoever wrote before it
-        if self.segment.size() != end:
-            self._look()
-            raise HalfAppended("somebody who does not ask for the lock has written behind it")
         try:
-            os.ftruncate(self.segment.fd, end - size)
+            end = os.lseek(self.segment.fd, 0, os.SEEK_CUR)  # where our last write ended, whoever wrote before it
+            if self.segment.size() == end:
+                os.ftruncate(self.segment.fd, end - size)
+                return
+            why = "somebody who does not ask for the lock has written behind it"
         except OSError as error:
-            self._look()
-            raise HalfAppended(f"it cannot be cut back ({error.strerror})") from None
+            why = f"it cannot be cut back ({error.strerror})"
+        self.torn = True  # or so it must be taken: what comes next begins a line of its own
+        raise HalfAppended(why)

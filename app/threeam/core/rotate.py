@@ -7,81 +7,133 @@ by the next writer.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
 
 from threeam.core.entry import CONTINUED, Entry, Stamp, format_entry
 from threeam.core.journal import OPEN_SAFELY, Journal, Segment, sync_folder
+
+_ACL = "system.posix_acl_access"
 
 
 class NotRotated(Exception):
     """The log is as it was. The message says why."""
 
 
+class Rotated(NamedTuple):
+    """The path that the old log has now; ``doubt``: why that may not outlast a crash, mostly empty."""
+
+    path: str
+    doubt: str = ""
+
+
 def rotate(
     journal: Journal, old: Segment, by: str, stamp: Stamp, last: Stamp, carried: Sequence[Entry], *, gain: bool
-) -> str:
+) -> Rotated:
     """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
 
     The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and goes on
     with ``carried``. It has the old one's mode and owner. With ``gain`` it is done only where the new one is much
     smaller: else a log that carries much would be rotated for every block. Raises `NotRotated`.
     """
-    aside = f"{journal.log}.{os.getpid()}.new"
+    folder, aside = os.path.dirname(journal.log), f"{journal.log}.{os.getpid()}.rotating"
+    about = os.fstat(old.fd)
+    may_replace(journal.log, os.stat(folder), about)
+    rotated = ""
     try:
         rotated = _link(journal.log, stamp)
-    except OSError as error:
-        raise NotRotated(f"{journal.log} cannot be given a second name: {error.strerror}") from None
-    try:
         first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + os.path.basename(rotated))
         data = b"".join(map(format_entry, [first, *carried]))
-        if gain and 2 * len(data) > old.size():
+        if gain and 2 * len(data) > about.st_size:
             raise NotRotated("what the new log would have to carry over is as long as the log")
-        _make(aside, data, os.fstat(old.fd))
+        _make(aside, data, old, about)
         os.fdatasync(old.fd)
-        if not os.path.samestat(os.stat(journal.log), os.fstat(old.fd)):
+        if not os.path.samestat(os.stat(journal.log), about):
             raise NotRotated(f"{journal.log} is another file by now")
         os.rename(aside, journal.log)
     except BaseException as error:
-        _remove(aside)
-        _remove(rotated)
+        for path in filter(None, (aside, rotated)):
+            with suppress(OSError):  # or the next writer does it
+                os.unlink(path)
         if isinstance(error, OSError):
-            raise NotRotated(f"a new log cannot be put in the place of {journal.log}: {error.strerror}") from None
+            raise NotRotated(f"no new log can be put in the place of {journal.log}: {error.strerror}") from None
         raise
-    sync_folder(os.path.dirname(journal.log))
-    return rotated
+    try:
+        sync_folder(folder)
+    except OSError as error:
+        return Rotated(rotated, f"the disk did not confirm that it was rotated ({error.strerror})")
+    return Rotated(rotated)
 
 
-def undo_half_rotation(path: str, log: Segment) -> None:
-    """Takes back what a rotation of ``log`` at ``path`` left when it was cut off: its second name. Under the lock."""
+def undo_half_rotation(path: str, log: Segment) -> int:
+    """Takes back what a rotation of ``log`` at ``path`` left when it was cut off. Under the lock.
+
+    Gives how many second names of that kind it has still, since they are not ours to remove.
+    """
     folder, base = os.path.split(path)
+    left = 0
     for name in os.listdir(folder):
         other = os.path.join(folder, name)
         second = is_rotated(path, name) and os.path.samestat(os.lstat(other), os.fstat(log.fd))
-        if second or (name.startswith(base + ".") and name.endswith(".new")):
-            os.unlink(other)
+        if second or re.fullmatch(re.escape(base) + r"\.\d+\.rotating", name):
+            try:
+                os.unlink(other)
+            except OSError:
+                left += second
+    return left
 
 
 def is_rotated(path: str, name: str) -> bool:
     """Whether ``name`` is one that a rotation of the log at ``path`` gives."""
     stem = os.path.basename(path).removesuffix(".log")
-    middle = name.removeprefix(stem + ".").removesuffix(".log")
-    return name == f"{stem}.{middle}.log" and len(middle) == 26 and middle[8] == "T" and middle.endswith("Z")
+    return re.fullmatch(re.escape(stem) + r"\.\d{8}T\d{6}\.\d{9}Z\.log", name) is not None
 
 
-def forget_old(journal: Journal, keep: int) -> None:
-    """Deletes the oldest files of the chain, so that ``keep`` rotated ones stay. Under the lock."""
+def forget_old(journal: Journal, keep: int) -> str:
+    """Deletes the oldest files of the chain, so that ``keep`` rotated ones stay. Under the lock.
+
+    Gives why one stays all the same, or nothing.
+    """
     live = journal.live()
-    if live is None:
-        return
-    for number, segment in enumerate(journal.back_from(live)):
+    for number, segment in enumerate(journal.back_from(live) if live is not None else ()):
         if number > keep and is_rotated(journal.log, os.path.basename(segment.path)):
-            os.unlink(segment.path)
+            try:
+                os.unlink(segment.path)
+            except OSError as error:
+                return f"{segment.path} cannot be deleted: {error.strerror}"
+    return ""
+
+
+def may_replace(path: str, folder: os.stat_result, log: os.stat_result) -> None:
+    """Raises `NotRotated` where the new log could not be what the old one is to everybody."""
+    me = os.geteuid()
+    if folder.st_mode & stat.S_ISVTX and me not in (0, folder.st_uid, log.st_uid):
+        raise NotRotated(f"{path} lies in a folder where only its owner can give it another name")
+    if me not in (0, log.st_uid) and not (log.st_mode & stat.S_IWGRP and _is_in_group(log.st_uid, log.st_gid)):
+        raise NotRotated(f"{path} would not be its owner's any more: let them rotate it, or root")
+
+
+def _is_in_group(uid: int, gid: int) -> bool:
+    """Whether a user may do all that a group may."""
+    import grp
+    import pwd
+
+    if uid == 0:
+        return True
+    try:
+        user = pwd.getpwuid(uid)
+        return user.pw_gid == gid or user.pw_name in grp.getgrgid(gid).gr_mem
+    except KeyError:  # one without a name
+        return False
 
 
 def _link(path: str, stamp: Stamp) -> str:
-    """Gives the log its second name, which was nobody's before; gives that path."""
+    """Gives the log its second name, which was nobody's before; gives that path. Raises OSError."""
     stem = path.removesuffix(".log")
     ns = stamp.ns
     while True:
@@ -95,14 +147,16 @@ def _link(path: str, stamp: Stamp) -> str:
             return rotated
 
 
-def _make(path: str, data: bytes, like: os.stat_result) -> None:
-    """A synced file with ``data`` in it, and the mode and owner of ``like``. Raises OSError."""
+def _make(path: str, data: bytes, old: Segment, like: os.stat_result) -> None:
+    """A synced file with ``data`` in it, and the mode, owner and access list of ``old``. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600)
     try:
         made = os.fstat(fd)
         if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
             os.fchown(fd, like.st_uid if os.geteuid() == 0 else -1, like.st_gid)
         os.fchmod(fd, stat.S_IMODE(like.st_mode))
+        if (access := _access_list(old)) is not None:
+            os.setxattr(fd, _ACL, access)
         view = memoryview(data)
         while view:
             view = view[os.write(fd, view) :]
@@ -111,8 +165,10 @@ def _make(path: str, data: bytes, like: os.stat_result) -> None:
         os.close(fd)
 
 
-def _remove(path: str) -> None:
+def _access_list(segment: Segment) -> bytes | None:
     try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+        return os.getxattr(segment.fd, _ACL)
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
+            return None
+        raise

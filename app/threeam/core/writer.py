@@ -13,7 +13,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from threeam.core.clock import Clock
@@ -25,7 +25,7 @@ from threeam.core.journal import Journal, JournalError, Mark, Segment, Unusable
 from threeam.core.lock import Holder, LockFile, SanityLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
 from threeam.core.reader import end_of_lines, last_active, last_entry, lines_forward, matching_back
-from threeam.core.rotate import NotRotated, forget_old, rotate
+from threeam.core.rotate import NotRotated, Rotated, forget_old, rotate
 
 _DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
@@ -166,6 +166,7 @@ class LockedLog:
     ) -> None:
         self.first: Stamp | None = None  # of what was written under this hold
         self._lock = lock
+        self._doubt = ""  # whether a rotation under this hold will last
         self._journal = journal
         self._path = journal.log
         self._mode = mode
@@ -222,15 +223,13 @@ class LockedLog:
         self._append(raw, stamp, entries[-1].stamp, begun=self.first)
         return raw
 
-    def rotate(self, *, gain: bool = False) -> str:
+    def rotate(self, *, gain: bool = False) -> Rotated:
         """Puts a new log in the place of this one, and gives the path that this one has now.
 
         ``gain``: only where the new one is much smaller. Raises `NotRotated`, with the log as it was.
         """
         if self._file is None or self._file.size == 0 or self.first is not None:
             raise NotRotated(f"there is nothing to rotate at {self._path}")
-        if self._file.torn:
-            self._file.append(b"")
         reading, self._granted = self._clock(), None
         last = self._last or reading
         stamp = (
@@ -242,8 +241,7 @@ class LockedLog:
         rotated = rotate(self._journal, self._file.segment, self._options.by, stamp, last, carried, gain=gain)
         self._file = LogFile.open(self._path)
         self._last = Stamp(stamp.ns + len(carried), stamp.offset)
-        if self._options.keep is not None:
-            forget_old(self._journal, self._options.keep)
+        self._doubt = rotated.doubt
         return rotated
 
     def settle(self, first: Stamp) -> None:
@@ -259,13 +257,21 @@ class LockedLog:
                 self._file.sync()
             except OSError as error:
                 raise Unsure(first, f"the disk did not confirm it ({error.strerror})") from None
+            if self._doubt:
+                raise Unsure(first, self._doubt)
+
+    def forget_old(self) -> str:
+        """Deletes the rotated files that are not to be kept; says why one stays all the same."""
+        return "" if self._options.keep is None else forget_old(self._journal, self._options.keep)
 
     def _rotate_when_full(self) -> None:
-        if self.first is None and self._file is not None and self._file.size >= self._options.rotate_bytes:
-            try:
-                self.rotate(gain=True)
-            except NotRotated:  # no room for a second file, or no right to make one: the log grows on
-                pass
+        log = self._file
+        # A torn line is ended by the block that comes now, and the one after that finds it whole.
+        if self.first is not None or log is None or log.torn or log.size < self._options.rotate_bytes:
+            return
+        with suppress(NotRotated):  # no room for a second file, or no right to make one: the log grows on
+            self.rotate(gain=True)
+            self.forget_old()  # what cannot be deleted now can be after the next one
 
     def _state(self, whole: bool) -> State:
         return self._cache.nothing if self._file is None else self._cache.at(self._file.segment, self._file.size, whole)
