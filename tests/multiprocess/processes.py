@@ -73,6 +73,7 @@ def held(lock: Path) -> Iterator[subprocess.Popen[bytes]]:
     with process("flock", "-e", "-F", lock, "sh", "-c", "echo held; exec cat") as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
+        eventually(lambda: Path(f"/proc/{holder.pid}/comm").read_text() == "cat\n", "the holder is what it will be")
         yield holder
 
 

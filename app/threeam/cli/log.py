@@ -19,7 +19,10 @@ from threeam.core.journal import JournalError
 from threeam.core.writer import SPACING, Refused, Unsure
 
 _GROWTH = 6  # a byte is six characters at the most once it is visible: \\u2028 is three bytes
-_READ = 64 * 1024  # bytes of stdin in one hold: large enough for one sync to carry many lines
+_READ = 256 * 1024  # bytes of stdin at a time
+_TOGETHER = (
+    4096  # lines in one hold: enough for one sync to carry many, and few enough to be one write that no kill tears
+)
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -59,12 +62,13 @@ def _stream(args: Namespace) -> int:
         if is_open_on(at.journal.log, 0):
             raise Refused("stdin is the log itself: it would never end; nothing was written")
         writer, echo = at.writer(), Echo(quiet=args.quiet or is_open_on(at.journal.log, 1))
-        while texts := stdin.read():
-            raw, texts = writer.write_stream(texts), []
+        while texts := texts or stdin.read():
+            raw, texts = writer.write_stream(texts[:_TOGETHER]), texts[_TOGETHER:]
             echo(raw)
-            time.sleep(SPACING)
+            if not writer.options.sync:  # to wait for the disk is to be away from the lock, too
+                time.sleep(SPACING)
     except Unsure:
-        hand_back(stdin.rest())
+        hand_back([*texts[_TOGETHER:], *stdin.rest()])
         raise
     except (JournalError, KeyboardInterrupt):
         hand_back([*texts, *stdin.rest()])
@@ -96,9 +100,13 @@ class _Stdin:
             if not data:
                 self._ended = True
                 whole, self._held = [self._held] if self._held else [], b""
-            for line in whole:
-                texts += self._texts(line.removesuffix(b"\r"))
-                self._goes_on = False
+            if whole and not self._goes_on and max(map(len, whole)) * _GROWTH <= LONGEST:
+                text = decode(b"\n".join(whole))  # all at once: a stream is long
+                texts = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
+            else:
+                for line in whole:
+                    texts += self._texts(line.removesuffix(b"\r"))
+                    self._goes_on = False
             while len(self._held) > LONGEST:
                 end = whole_characters(self._held, LONGEST)
                 texts += self._texts(self._held[:end])
@@ -115,8 +123,6 @@ class _Stdin:
         return decode(self._held).splitlines()
 
     def _texts(self, line: bytes) -> list[str]:
-        if len(line) * _GROWTH <= LONGEST and not self._goes_on:
-            return [decode(line)]
         if not line and self._goes_on:  # the line was as long as a number of whole pieces
             return []
         first, *rest = pieces(visible(decode(line)))

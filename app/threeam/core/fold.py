@@ -110,7 +110,7 @@ class Fold:
 
     def of(self, segment: Segment, end: int) -> State:
         """The state as of the last whole line of ``segment`` before ``end``: a byte search, no parse of every line."""
-        return self(self.empty, significant(segment, end, self.tags))
+        return self.on(self.empty, segment, 0, end)
 
     def carry(self, state: State, stamp: Stamp) -> list[Entry]:
         """The entries that bring ``state`` over a rotation, at ``stamp`` and then + 1 ns a line.
@@ -138,6 +138,10 @@ class Fold:
 
     def _counts(self, line: Line) -> bool:
         return line.finished and (b"] [VIA: " not in line.raw or self.tags.search(line.raw) is not None)
+
+    def on(self, state: State, segment: Segment, since: int, end: int) -> State:
+        """``state`` after the whole lines of ``segment`` between ``since`` and ``end``: a byte search, as in `of`."""
+        return self(state, significant(segment, end, self.tags, since))
 
     def __call__(self, state: State, entries: Iterable[Entry]) -> State:
         """``state`` after ``entries``, in their order. Pure; copies once for a whole batch."""

@@ -15,6 +15,8 @@ from threeam.core.journal import Segment
 
 BLOCK = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
 
+_FIRST_BLOCK = 8 * 1024  # bytes: backwards, most want the last few lines
+
 _AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
 
 
@@ -71,9 +73,10 @@ def lines_back(segment: Segment, end: int) -> Iterator[Line]:
     elif end == 0:
         return
     stop = at  # where the line now being gathered ends
+    block = min(_FIRST_BLOCK, BLOCK)
     while at > 0:
-        size = min(max(BLOCK, len(held)), at)
-        at -= size
+        size = min(max(block, len(held)), at)
+        at, block = at - size, min(block * 4, BLOCK)
         first, *rest = (segment.read(at, size) + held).split(b"\n")
         for raw in reversed(rest):
             yield Line(segment, stop - len(raw), raw, finished)
@@ -84,8 +87,10 @@ def lines_back(segment: Segment, end: int) -> Iterator[Line]:
 
 def end_of_lines(segment: Segment, end: int) -> int:
     """The end of the last whole line before ``end``: what follows it is unfinished."""
+    if end == 0 or segment.read(end - 1, 1) == b"\n":
+        return end
     last = next(lines_back(segment, end), None)
-    return end if last is None or last.finished else last.offset
+    return end if last is None else last.offset
 
 
 def last_entry(segment: Segment, end: int) -> tuple[Line, Entry] | None:
@@ -113,8 +118,8 @@ def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes]) -> Ite
             yield _line_at(segment, start, data, at)
 
 
-def significant(segment: Segment, end: int, tags: re.Pattern[bytes]) -> list[Entry]:
-    """The entries before ``end`` that state is made of, in the order of the file.
+def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int = 0) -> list[Entry]:
+    """The entries between ``since`` (the beginning of a line) and ``end`` that state is made of, in their order.
 
     Those that carry one of ``tags``, the Bash script's hypotheses, the last line that shows each
     person active, and the last line that parses. Folding these gives what folding every line gives
@@ -122,11 +127,11 @@ def significant(segment: Segment, end: int, tags: re.Pattern[bytes]) -> list[Ent
     """
     found: dict[int, Entry] = {}
     seen: set[bytes] = set()
-    for start, data in _blocks_back(segment, end):
+    for start, data in _blocks_back(segment, end, since):
         for line in significant_in(segment, start, data, tags, seen):
             if entry := line.entry:
                 found[line.offset] = entry
-    if last := last_entry(segment, end):
+    if (last := last_entry(segment, end)) and last[0].offset >= since:
         found[last[0].offset] = last[1]
     return [found[offset] for offset in sorted(found)]
 
@@ -155,20 +160,20 @@ def significant_in(
                 break
 
 
-def _blocks_back(segment: Segment, end: int) -> Iterator[tuple[int, bytes]]:
-    """Blocks of whole finished lines from ``end`` to the beginning, as (offset, bytes)."""
+def _blocks_back(segment: Segment, end: int, since: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Blocks of whole finished lines from ``end`` back to ``since``, as (offset, bytes)."""
     held = b""
     first = True
-    while end > 0:
-        start = max(0, end - max(BLOCK, len(held)))
+    while end > since:
+        start = max(since, end - max(BLOCK, len(held)))
         data = segment.read(start, end - start) + held
         if first:  # what follows the last newline is not a line yet
             cut = data.rfind(b"\n") + 1
-            if cut == 0 and start > 0:
+            if cut == 0 and start > since:
                 held, end = data, start
                 continue
             data, first = data[:cut], False
-        if start > 0:
+        if start > since:
             cut = data.find(b"\n") + 1
             if cut == 0 or cut == len(data):
                 held, end = data, start  # one line longer than a block: take more
@@ -176,7 +181,7 @@ def _blocks_back(segment: Segment, end: int) -> Iterator[tuple[int, bytes]]:
             held, data, start = data[:cut], data[cut:], start + cut
             end = start - cut
         else:
-            end = 0
+            end = since
         yield start, data
 
 

@@ -12,19 +12,19 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from threeam.core.clock import Clock
 from threeam.core.disk import free_bytes, in_units
 from threeam.core.draft import Author, Draft, DraftLine
-from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, format_many, visible
+from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, format_many, parse, visible
 from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal, JournalError, Mark, Segment, Unusable
 from threeam.core.lock import Holder, LockFile, SanityLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
-from threeam.core.reader import end_of_lines, last_active, last_entry, lines_forward, matching_back
+from threeam.core.reader import end_of_lines, last_active, last_entry, matching_back
 from threeam.core.rotate import NotRotated, Rotated, forget_old, rotate
 
 _DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
@@ -197,7 +197,7 @@ class LockedLog:
             now = self._clock()
             entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (by,), RELEASING))
         raw = b"".join(map(format_entry, entries))
-        self._append(raw, entries[0].stamp, entries[-1].stamp)
+        self._append(raw, entries)
         return Block(tuple(entries), raw)
 
     def write_stream(self, texts: list[str]) -> bytes:
@@ -207,7 +207,9 @@ class LockedLog:
         tags = (("BY", self._options.by), ("VIA", "stdin"))
         texts = [*(one.text for one in (*_declared(stepped_ns), *self._disk_warning(stamp))), *texts]
         raw = format_many(stamp, self._cups(self._state(whole=False), stamp), tags, texts)
-        self._append(raw, stamp, Stamp(stamp.ns + len(texts) - 1, stamp.offset))
+        last = parse(raw[raw.rfind(b"\n", 0, -1) + 1 : -1])
+        assert last is not None
+        self._append(raw, [last._replace(stamp=stamp), last])  # those between change nothing: they have no tags
         return raw
 
     def write_plain(self, text: str, coffee: int) -> bytes:
@@ -220,7 +222,7 @@ class LockedLog:
         lines = [*(one.text for one in _declared(stepped_ns)), visible(text)]
         entries = [Entry(Stamp(stamp.ns + i, stamp.offset), coffee, (), line) for i, line in enumerate(lines)]
         raw = b"".join(map(format_entry, entries))
-        self._append(raw, stamp, entries[-1].stamp, begun=self.first)
+        self._append(raw, entries, begun=self.first)
         return raw
 
     def rotate(self, *, gain: bool = False) -> Rotated:
@@ -302,10 +304,14 @@ class LockedLog:
         user = self._options.user
         return user in state.people and state.tonight(user, stamp.ns, self._options.night_gap_ns) is None
 
-    def _append(self, raw: bytes, first: Stamp, last: Stamp, *, begun: Stamp | None = None) -> None:
-        """Appends; ``begun``: the first stamp of what was begun earlier, and is half done if this fails."""
+    def _append(self, raw: bytes, entries: Sequence[Entry], *, begun: Stamp | None = None) -> None:
+        """Appends ``raw``; ``entries`` are the first and the last of it, and all that change the state.
+
+        ``begun``: the first stamp of what was begun earlier, and is half done if this fails.
+        """
         if self._file is None:
             self._file = LogFile.create(self._path, self._mode)
+        before = self._file.size
         try:
             self._file.append(raw)
         except NotAppended as not_appended:
@@ -315,9 +321,10 @@ class LockedLog:
             kind = DiskFull if not_appended.number in _NO_ROOM else Refused
             raise kind(f"nothing was written: {why}") from None
         except HalfAppended as half:
-            raise Unsure(first, f"only in part: {half}") from None
-        self._last = last
-        self.first = self.first or first
+            raise Unsure(entries[0].stamp, f"only in part: {half}") from None
+        self._last = entries[-1].stamp
+        self.first = self.first or entries[0].stamp
+        self._cache.appended(self._file.segment, before, self._file.size, entries)
 
 
 class _StateCache:
@@ -345,12 +352,17 @@ class _StateCache:
             self._whole = whole
             self._state = self._fold.of(segment, end) if whole else self._authors(segment, end)
             self._mark = Mark.at(segment, end)
-        elif end > mark.offset:
-            new = [line for line in lines_forward(segment, mark.offset, end) if line.finished]
-            if new:
-                self._state = self._fold.after(self._state, new)
-                self._mark = Mark.at(segment, new[-1].end)
+        elif (end := end_of_lines(segment, end)) > mark.offset:
+            self._state = self._fold.on(self._state, segment, mark.offset, end)
+            self._mark = Mark.at(segment, end)
         return self._state
+
+    def appended(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
+        """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
+        mark = self._mark
+        if mark is not None and mark.identity == segment.identity and mark.offset == begin:
+            self._state = self._fold(self._state, entries)
+            self._mark = Mark.at(segment, end)
 
     def warned_of_disk(self, segment: Segment, end: int) -> int | None:
         """When the log last said that its disk is nearly full (ns), or None. Searched only while it is."""
