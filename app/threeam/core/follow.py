@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from threeam.core.journal import Anchor, Journal, Position, Segment, Unusable
-from threeam.core.reader import Line, end_of_lines, lines_forward
+from threeam.core.reader import Line, lines_forward
 
 if TYPE_CHECKING:
     from inotify_simple import INotify
@@ -126,11 +126,10 @@ class Follower:
         for line in reversed(told):
             if segment.read(line.offset, len(line.raw) + 1) == line.raw + b"\n":
                 return line.end
-        first = told[0].offset if told else at.offset  # all that is remembered is gone: what came before it is not
-        size = segment.size()
-        if size >= first:
-            return first if first == 0 or segment.read(first - 1, 1) == b"\n" else None
-        return None if told else end_of_lines(segment, size)
+        first = told[0].offset if told else at.offset  # all that is remembered is gone: what came before it may not be
+        if segment.size() >= first and (first == 0 or segment.read(first - 1, 1) == b"\n"):
+            return first
+        return None
 
     def _ends(self, segment: Segment) -> bool:
         """Whether the long line has its newline by now. Only what is new is looked at."""
