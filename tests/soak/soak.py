@@ -333,9 +333,17 @@ class _Tail:
         time.sleep(3)  # longer than a renamed file is still listened to
         self.process.terminate()
         self.process.communicate()
-        entries = [parse(line) for line in self.heard.read_bytes().splitlines()]
+        lines = self.heard.read_bytes().splitlines()
         self.heard.unlink()
-        return [entry.text for entry in entries if entry is not None and entry.carried is None]
+        return [text for line in lines if (text := _text(line)) is not None]
+
+
+def _text(raw: bytes) -> str | None:
+    """What a line says; None for what was carried over. To a line that a full disk tore Bash glues its own."""
+    entry = parse(raw)
+    if entry is None:
+        return raw.rpartition(b"] ")[2].decode("utf-8", "replace")
+    return None if entry.carried else entry.body if entry.kind == "Hypothesis" else entry.text
 
 
 def _balance(soak: Soak, tails: list[_Tail]) -> None:
@@ -349,13 +357,9 @@ def _balance(soak: Soak, tails: list[_Tail]) -> None:
         soak.thrown["rotations"] += 1
         for raw in segment.read(0, segment.size()).split(b"\n")[:-1]:
             entry = parse(raw)
-            if entry is None:
-                foreign += 1
-                glued = raw.rpartition(b"] ")[2].decode("utf-8", "replace")
-                order += [glued] if glued in soak.tokens else []  # Bash cannot end a line that a full disk tore
-            elif entry.carried is None and entry.kind != "ceremony":
-                entries.append(entry)
-                order.append(entry.body if entry.kind == "Hypothesis" else entry.text)
+            foreign += entry is None
+            entries += [entry] if entry is not None and entry.carried is None else []
+            order += [text] if (text := _text(raw)) is not None else []
     soak.thrown["rotations"] -= 1
     count = Counter(order)
     for token in soak.tokens.values():
@@ -378,14 +382,10 @@ def _balance(soak: Soak, tails: list[_Tail]) -> None:
         soak.problems.append(f"{foreign} lines are torn, and the disk was never full")
     expected = Counter(token.text for token in soak.tokens.values() if token.answer == "acknowledged")
     for number, tail in enumerate(tails):
-        heard = Counter(_claim(text) for text in tail.texts("the very last"))
+        heard = Counter(tail.texts("the very last"))
         for text in expected:
             if heard[text] != 1:
                 soak.problems.append(f"tail {number} has heard {text} {heard[text]} times")
-
-
-def _claim(text: str) -> str:
-    return text.removeprefix("Hypothesis: ")
 
 
 def report(soak: Soak, seconds: float) -> str:
