@@ -129,6 +129,16 @@ def test_folding_in_two_goes_is_folding_in_one(data: bytes, at: int) -> None:
 
 
 @steady
+@given(logs(), st.integers(0, 20), st.sampled_from([64, 200, reader.BLOCK]))
+def test_searching_on_from_a_line_gives_what_searching_all_gives(data: bytes, at: int, block: int) -> None:
+    segment = segment_of(data)
+    whole = [line for line in lines_forward(segment) if line.finished]
+    since = whole[min(at, len(whole) - 1)].offset if whole else 0
+    with patch.object(reader, "BLOCK", block):
+        assert FOLD.on(FOLD.of(segment, since), segment, since, len(data)) == FOLD.of(segment, len(data))
+
+
+@steady
 @given(logs(), logs())
 def test_folding_leaves_the_state_that_it_began_with_alone(before: bytes, after: bytes) -> None:
     state = FOLD(FOLD.empty, every(before))

@@ -127,6 +127,44 @@ def test_mode_and_owner_stay(small: Writer, log: Path) -> None:
         assert (stat.S_IMODE(about.st_mode), about.st_uid, about.st_gid) == (0o664, 65534, 65534)
 
 
+def test_a_rotation_that_another_writer_undid_meanwhile_loses_nothing(
+    small: Writer, journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock file is removed, and another writer takes our second name for one that was left behind."""
+    fill(small, log)
+    before = log.read_bytes()
+    real_fdatasync = os.fdatasync
+
+    def undone(fd: int) -> None:
+        for path in files(log)[:-1]:
+            path.unlink()
+        real_fdatasync(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", undone)
+        small.write(note("after"))
+    assert log.read_bytes().startswith(before)
+    assert files(log) == [log]
+
+
+def test_a_sync_that_fails_in_a_rotation_is_not_kept_quiet(
+    small: Writer, journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(journal, FOLD, clock, WriteOptions("alice", "alice@db1:4121%3", rotate_bytes=SMALL))
+    fill(writer, log)
+    tried: list[int] = []
+
+    def failing_once(fd: int) -> None:
+        tried.append(fd)
+        if len(tried) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", failing_once)
+        with pytest.raises(Unsure, match="did not confirm"):
+            writer.write(note("after"))
+
+
 def test_a_name_that_is_taken_is_left_alone(small: Writer, log: Path) -> None:
     fill(small, log)
     taken = log.parent / OLD
@@ -294,11 +332,15 @@ def test_a_rotation_that_the_disk_does_not_confirm_is_in_doubt_and_so_is_what_ca
     writer = Writer(journal, FOLD, clock, WriteOptions("alice", "alice@db1:4121%3", rotate_bytes=SMALL))
     fill(writer, log)
 
-    def failing(_: str) -> None:
-        raise OSError(errno.EIO, "Input/output error")
+    tried: list[str] = []
+
+    def failing_after_the_rename(folder: str) -> None:
+        tried.append(folder)
+        if len(tried) == 2:
+            raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rotate_module, "sync_folder", failing)
+        patch.setattr(rotate_module, "sync_folder", failing_after_the_rename)
         with pytest.raises(Unsure, match="rotated"):
             writer.write(note("after"))
     assert len(files(log)) == 2

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from conftest import NIGHT, FakeClock, writer_of
-from threeam.core import logfile
+from threeam.core import writer as writer_module
 from threeam.core.draft import TOXIC, Declined, Draft, DraftLine, note
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal, Unusable, journal_at
@@ -620,7 +620,7 @@ def test_the_lock_is_free_while_the_disk_is_waited_for(
 def test_a_new_log_is_synced_with_its_name(synced: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(logfile, "sync_folder", folders.append)
+        patch.setattr(writer_module, "sync_folder", folders.append)
         synced.write(note("a"))
         synced.write(note("b"))
     assert folders == [str(log.parent)]

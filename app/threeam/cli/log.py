@@ -20,9 +20,7 @@ from threeam.core.writer import SPACING, Refused, Unsure
 
 _GROWTH = 6  # a byte is six characters at the most once it is visible: \\u2028 is three bytes
 _READ = 256 * 1024  # bytes of stdin at a time
-_TOGETHER = (
-    4096  # lines in one hold: enough for one sync to carry many, and few enough to be one write that no kill tears
-)
+_TOGETHER = 4096  # lines in one hold: enough for one sync to carry many, and few enough to be away soon
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -114,7 +112,7 @@ class _Stdin:
         return texts
 
     def rest(self) -> list[str]:
-        """What has arrived and was not read, or only in part: up to 64 KiB, without waiting for more."""
+        """What has arrived and was not read, or only in part: up to 256 KiB, without waiting for more."""
         if not self._ended and select([0], [], [], 0)[0]:
             try:
                 self._held += os.read(0, _READ)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from threeam.core.entry import By, Entry, Stamp, references
 from threeam.core.journal import Segment
-from threeam.core.reader import Line, significant
+from threeam.core.reader import significant
 
 OPEN = "open"
 _LAST_NUMBER = 999_999_999  # of a hypothesis, as the format has it; written by hand it must not end the counting
@@ -126,18 +126,6 @@ class Fold:
             carried += _carry_hypothesis(one)
         carried += [entry for room in self.rooms for entry in room.carry(state.rooms[room.name])]
         return [_carried_over(entry, Stamp(stamp.ns + i, stamp.offset)) for i, entry in enumerate(carried)]
-
-    def after(self, state: State, lines: Sequence[Line]) -> State:
-        """``state`` after ``lines`` of one file, in their order, as `of` would have it.
-
-        What came through a pipe is parsed only where it carries a tag: of the rest only the last stamp counts.
-        """
-        entries = [entry for line in lines if self._counts(line) and (entry := line.entry)]
-        last = next((entry for line in reversed(lines) if line.finished and (entry := line.entry)), None)
-        return self(state, [*entries, last] if last is not None and (not entries or entries[-1] != last) else entries)
-
-    def _counts(self, line: Line) -> bool:
-        return line.finished and (b"] [VIA: " not in line.raw or self.tags.search(line.raw) is not None)
 
     def on(self, state: State, segment: Segment, since: int, end: int) -> State:
         """``state`` after the whole lines of ``segment`` between ``since`` and ``end``: a byte search, as in `of`."""

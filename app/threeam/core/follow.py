@@ -50,6 +50,7 @@ class Follower:
         self._left_size, self._left_at, self._grace = 0, 0.0, grace
         self._told: deque[Line] = deque()
         self._told_bytes = 0
+        self._late_lines: list[Line] = []  # read of the file before, and not given out yet
         self._gap = ""  # why lines may be missing before the next one
         self._searched = 0  # up to here there is no newline, in a line longer than a chunk
         self._watch = _Watch(journal.log, poll_interval)
@@ -57,14 +58,19 @@ class Follower:
             self._watch.follow(start.segment)
 
     def read(self) -> list[Line]:
-        """The lines that were finished since the last call: a bounded number, and none is a fine answer."""
+        """The lines that were finished since the last call; none is a fine answer. After an error, read again."""
+        lines = self._read()
+        late, self._late_lines = self._late_lines, []
+        return late + lines
+
+    def _read(self) -> list[Line]:
         at = self._at
         self._watch.looked()
         named = self._named(at)  # before the drain: what is renamed after this look is drained next time
         self._more = named is not None
         if at is None:
             return [] if named is None else self._read_from(self._move(self.journal.oldest(named)))
-        late = self._late()
+        self._late_lines += self._late()
         if not at.holds():
             stands = self._stands_to(at)
             if stands is not None:  # a block that had no room was cut back by its writer
@@ -77,13 +83,13 @@ class Follower:
                 at = self._move(at.segment)
         lines = self._read_from(at)
         if lines or named is None:
-            return late + lines
-        late += self._late(last=True)
-        self._left, self._left_size, self._left_at = self._at, -1, time.monotonic()
+            return lines
         after = self.journal.successor(at.segment)
+        self._late_lines += self._late(last=True)
+        self._left, self._left_size, self._left_at = self._at, -1, time.monotonic()
         if after is None:
             self._gap = "this file does not say that it continues the one before"
-        return late + self._read_from(self._move(after or named))
+        return self._read_from(self._move(after or named))
 
     @property
     def position(self) -> Position | None:

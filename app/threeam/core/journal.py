@@ -212,7 +212,12 @@ class Journal(NamedTuple):
         if self.home is None:
             return
         try:
-            os.makedirs(self.home, mode=0o700, exist_ok=True)
+            if not os.path.isdir(self.home):
+                missing = self.home
+                os.makedirs(self.home, mode=0o700, exist_ok=True)
+                while missing != os.path.dirname(missing):  # their names too must outlast a crash
+                    missing = os.path.dirname(missing)
+                    sync_folder(missing)
         except OSError as error:
             raise Unusable(f"{self.home} cannot be made ({error.strerror}): name a log elsewhere with --log") from None
 

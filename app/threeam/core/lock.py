@@ -15,8 +15,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from filelock import lock_descriptor
-
 from threeam.core.entry import visible
 from threeam.core.journal import OPEN_SAFELY, JournalError, Unusable, check_regular, owner_name, unusable
 
@@ -97,6 +95,8 @@ class SanityLock:
         holder and the seconds waited, at first and every 0.1 s. Raises `LockTimeout`,
         `LockUnusable`, or `Unusable`.
         """
+        from filelock import lock_descriptor  # 16 ms: who only reads, or has to draw first, does not pay for it
+
         began = time.monotonic()
         while True:
             if abandoned is not None and abandoned.is_set():  # taken back while something else was being written

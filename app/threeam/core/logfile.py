@@ -6,7 +6,7 @@ import errno
 import os
 
 from threeam.core.disk import has_room
-from threeam.core.journal import OPEN_SAFELY, Segment, Unusable, check_regular, sync_folder, unusable
+from threeam.core.journal import OPEN_SAFELY, Segment, Unusable, check_regular, unusable
 from threeam.core.rotate import undo_half_rotation
 
 _APPEND = os.O_RDWR | os.O_APPEND | OPEN_SAFELY
@@ -27,9 +27,8 @@ class HalfAppended(Exception):
 class LogFile:
     """The log, open for appending. Open one under the lock, and let it go with it: it may be renamed any time after."""
 
-    def __init__(self, segment: Segment, *, created: bool) -> None:
+    def __init__(self, segment: Segment) -> None:
         self.segment = segment
-        self._created = created
         self.size = segment.size()
         self.torn = self.size > 0 and segment.read(self.size - 1, 1) != b"\n"
 
@@ -46,7 +45,7 @@ class LogFile:
         left = undo_half_rotation(path, segment) if check_regular(fd, path).st_nlink > 1 else 0
         if os.fstat(fd).st_nlink - left > 1:
             raise Unusable(f"{path} has a second name (a hard link): remove that, or name another log with --log")
-        return cls(segment, created=False)
+        return cls(segment)
 
     @classmethod
     def create(cls, path: str, mode: int) -> LogFile:
@@ -57,7 +56,7 @@ class LogFile:
             raise Unusable(unusable(path, error)) from None
         segment = Segment(fd, path)
         os.fchmod(fd, mode)  # whatever the umask
-        return cls(segment, created=True)
+        return cls(segment)
 
     def append(self, lines: bytes) -> None:
         """Appends whole lines in one write(2), ending a torn last line first.
@@ -84,10 +83,8 @@ class LogFile:
         self.size, self.torn = self.size + len(data), False  # and no call that could fail: it is written
 
     def sync(self) -> None:
-        """Waits until what was appended is on the disk, and the name with it if it is new. Raises OSError."""
+        """Waits until what was appended is on the disk. Raises OSError."""
         os.fdatasync(self.segment.fd)
-        if self._created:
-            sync_folder(os.path.dirname(self.segment.path))
 
     def _cut_back(self, size: int) -> None:
         """Takes out the last ``size`` bytes, if they are the ones that were just written."""
@@ -97,6 +94,7 @@ class LogFile:
                 os.ftruncate(self.segment.fd, end - size)
                 return
             why = "somebody who does not ask for the lock has written behind it"
+            self.size = self.segment.size()
         except OSError as error:
             why = f"it cannot be cut back ({error.strerror})"
         self.torn = True  # or so it must be taken: what comes next begins a line of its own

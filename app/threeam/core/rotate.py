@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -25,6 +25,10 @@ class NotRotated(Exception):
     """The log is as it was. The message says why."""
 
 
+class SyncFailed(NotRotated):
+    """The log is as it was, and the disk did not confirm what was written to it lately."""
+
+
 class Rotated(NamedTuple):
     """The path that the old log has now; ``doubt``: why that may not outlast a crash, mostly empty."""
 
@@ -33,28 +37,38 @@ class Rotated(NamedTuple):
 
 
 def rotate(
-    journal: Journal, old: Segment, by: str, stamp: Stamp, last: Stamp, carried: Sequence[Entry], *, gain: bool
+    journal: Journal,
+    old: Segment,
+    by: str,
+    stamp: Stamp,
+    last: Stamp,
+    carried: Sequence[Entry],
+    *,
+    gain: bool,
+    lost: Callable[[], bool],
 ) -> Rotated:
     """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
 
     The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and goes on
     with ``carried``. It has the old one's mode and owner. With ``gain`` it is done only where the new one is much
-    smaller: else a log that carries much would be rotated for every block. Raises `NotRotated`.
+    smaller: else a log that carries much would be rotated for every block. ``lost``: whether the lock may be
+    somebody else's by now. Raises `NotRotated`.
     """
     folder, aside = os.path.dirname(journal.log), f"{journal.log}.{os.getpid()}.rotating"
-    about = os.fstat(old.fd)
-    may_replace(journal.log, os.stat(folder), about)
     rotated = ""
     try:
+        about = os.fstat(old.fd)
+        may_replace(journal.log, os.stat(folder), about)
         rotated = _link(journal.log, stamp)
         first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + os.path.basename(rotated))
         data = b"".join(map(format_entry, [first, *carried]))
         if gain and 2 * len(data) > about.st_size:
             raise NotRotated("what the new log would have to carry over is as long as the log")
         _make(aside, data, old, about)
-        os.fdatasync(old.fd)
-        if not os.path.samestat(os.stat(journal.log), about):
-            raise NotRotated(f"{journal.log} is another file by now")
+        _sync(old)
+        sync_folder(folder)  # the second name is on the disk before it is the only one
+        if lost() or not all(os.path.samestat(os.stat(path), about) for path in (journal.log, rotated)):
+            raise NotRotated(f"the lock file was removed meanwhile, and somebody else was at {journal.log}")
         os.rename(aside, journal.log)
     except BaseException as error:
         for path in filter(None, (aside, rotated)):
@@ -163,6 +177,13 @@ def _make(path: str, data: bytes, old: Segment, like: os.stat_result) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _sync(old: Segment) -> None:
+    try:
+        os.fdatasync(old.fd)
+    except OSError as error:
+        raise SyncFailed(f"the disk did not confirm {old.path} ({error.strerror})") from None
 
 
 def _access_list(segment: Segment) -> bytes | None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from threeam.core.clock import Clock
@@ -21,15 +20,13 @@ from threeam.core.disk import free_bytes, in_units
 from threeam.core.draft import Author, Draft, DraftLine
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, format_many, parse, visible
 from threeam.core.fold import Fold, State
-from threeam.core.journal import Journal, JournalError, Mark, Segment, Unusable
+from threeam.core.journal import Journal, JournalError, Unusable, sync_folder
 from threeam.core.lock import Holder, LockFile, SanityLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
-from threeam.core.reader import end_of_lines, last_active, last_entry, matching_back
-from threeam.core.rotate import NotRotated, Rotated, forget_old, rotate
+from threeam.core.rotate import NotRotated, Rotated, SyncFailed, forget_old, rotate
+from threeam.core.state_cache import StateCache
 
-_DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
-SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
 SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _WARN_AGAIN_NS = 15 * 60 * NS  # so long after a warning of the disk the next one is due
@@ -92,7 +89,7 @@ class Writer:
         self.options = options
         self.landed: Stamp | None = None  # the first stamp of what was last put into the file
         self._clock = clock
-        self._cache = _StateCache(journal, fold, options.user)
+        self._cache = StateCache(journal, fold, options.user)
 
     def write(self, draft: Draft, *, abandoned: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
         """Writes what ``draft`` gives as one block, and returns it once it is synced.
@@ -162,7 +159,7 @@ class LockedLog:
     """The log while the lock is held: as it is now, and open for appending. `Writer.locked` makes it."""
 
     def __init__(
-        self, journal: Journal, mode: int, lock: SanityLock, cache: _StateCache, clock: Clock, options: WriteOptions
+        self, journal: Journal, mode: int, lock: SanityLock, cache: StateCache, clock: Clock, options: WriteOptions
     ) -> None:
         self.first: Stamp | None = None  # of what was written under this hold
         self._lock = lock
@@ -234,13 +231,11 @@ class LockedLog:
             raise NotRotated(f"there is nothing to rotate at {self._path}")
         reading, self._granted = self._clock(), None
         last = self._last or reading
-        stamp = (
-            reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.offset)
-        )  # the next block tells of a step
+        # If the clock was stepped back, the next block tells of it.
+        stamp = reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.offset)
         carried = self._cache.carry(self._state(whole=True), Stamp(stamp.ns + 1, stamp.offset))
-        if self._lock.lost():
-            raise NotRotated(f"the lock file {self._lock.path} was removed meanwhile; somebody else may rotate too")
-        rotated = rotate(self._journal, self._file.segment, self._options.by, stamp, last, carried, gain=gain)
+        segment, by = self._file.segment, self._options.by
+        rotated = rotate(self._journal, segment, by, stamp, last, carried, gain=gain, lost=self._lock.lost)
         self._file = LogFile.open(self._path)
         self._last = Stamp(stamp.ns + len(carried), stamp.offset)
         self._doubt = rotated.doubt
@@ -257,6 +252,9 @@ class LockedLog:
         if self._options.sync:
             try:
                 self._file.sync()
+                if self._cache.named != self._file.segment.identity:  # whoever made it may have been killed before that
+                    sync_folder(os.path.dirname(self._path))
+                    self._cache.named = self._file.segment.identity
             except OSError as error:
                 raise Unsure(first, f"the disk did not confirm it ({error.strerror})") from None
             if self._doubt:
@@ -271,9 +269,13 @@ class LockedLog:
         # A torn line is ended by the block that comes now, and the one after that finds it whole.
         if self.first is not None or log is None or log.torn or log.size < self._options.rotate_bytes:
             return
-        with suppress(NotRotated):  # no room for a second file, or no right to make one: the log grows on
-            self.rotate(gain=True)
-            self.forget_old()  # what cannot be deleted now can be after the next one
+        try:
+            if not self.rotate(gain=True).doubt:
+                self.forget_old()  # what cannot be deleted now can be after the next one
+        except SyncFailed as failed:
+            self._doubt = str(failed)
+        except NotRotated:  # no room for a second file, or no right to make one: the log grows on
+            pass
 
     def _state(self, whole: bool) -> State:
         return self._cache.nothing if self._file is None else self._cache.at(self._file.segment, self._file.size, whole)
@@ -325,60 +327,6 @@ class LockedLog:
         self._last = entries[-1].stamp
         self.first = self.first or entries[0].stamp
         self._cache.appended(self._file.segment, before, self._file.size, entries)
-
-
-class _StateCache:
-    """The state that a writer has read so far, so that under the lock only what came since is read."""
-
-    def __init__(self, journal: Journal, fold: Fold, user: str) -> None:
-        self._journal = journal
-        self._fold = fold
-        self._user = user
-        self._mark: Mark | None = None  # and no open file: the log may be renamed or removed between two holds
-        self._whole = False
-        self._state = self.nothing = fold.empty
-
-    def catch_up(self, whole: bool) -> None:
-        """Reads what there is, without the lock: it may take as long as it likes."""
-        segment = self._journal.live()
-        if segment is not None:
-            self.at(segment, segment.size(), whole)
-
-    def at(self, segment: Segment, end: int, whole: bool) -> State:
-        """The state as of the last whole line before ``end``."""
-        mark = self._mark
-        if mark is None or not mark.holds_in(segment) or (whole and not self._whole):
-            end = end_of_lines(segment, end)
-            self._whole = whole
-            self._state = self._fold.of(segment, end) if whole else self._authors(segment, end)
-            self._mark = Mark.at(segment, end)
-        elif (end := end_of_lines(segment, end)) > mark.offset:
-            self._state = self._fold.on(self._state, segment, mark.offset, end)
-            self._mark = Mark.at(segment, end)
-        return self._state
-
-    def appended(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
-        """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
-        mark = self._mark
-        if mark is not None and mark.identity == segment.identity and mark.offset == begin:
-            self._state = self._fold(self._state, entries)
-            self._mark = Mark.at(segment, end)
-
-    def warned_of_disk(self, segment: Segment, end: int) -> int | None:
-        """When the log last said that its disk is nearly full (ns), or None. Searched only while it is."""
-        for line in matching_back(segment, end, _DISK):
-            if (entry := line.entry) is not None and entry.tag("DISK") is not None:
-                return entry.stamp.ns
-        return None
-
-    def carry(self, state: State, stamp: Stamp) -> list[Entry]:
-        """The entries that bring ``state`` over a rotation."""
-        return self._fold.carry(state, stamp)
-
-    def _authors(self, segment: Segment, end: int) -> State:
-        """The state as far as the author's cups and the next stamp need it."""
-        pair = (last_active(segment, end, self._user), last_entry(segment, end))
-        return self._fold(self._fold.empty, [found[1] for found in pair if found is not None])
 
 
 def _declared(stepped_ns: int) -> list[DraftLine]:

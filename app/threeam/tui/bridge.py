@@ -206,9 +206,10 @@ class Bridge:
             return
         lines = follower.read()
         end = follower.position
-        if follower.taken_back != self._taken_back and end is not None:  # lines are gone that were folded
+        here = [line for line in lines if end is not None and line.segment == end.segment]  # and not of the file before
+        if end is not None and follower.taken_back != self._taken_back:  # lines are gone that were folded
             self._taken_back = follower.taken_back
-            self._state = self._fold.of(end.segment, lines[0].offset if lines else end.offset)
+            self._state = self._fold.of(end.segment, here[0].offset if here else end.offset)
             if not lines:
                 self._hand_over([], self._state, None, False)
         if lines:
@@ -216,7 +217,8 @@ class Bridge:
             restarted, self._restarts = follower.restarts != self._restarts, follower.restarts
             if restarted or end.segment != self._segment:  # another file: its lines are the truth now
                 self._segment, self._state = end.segment, self._fold.empty
-            self._state = self._fold.after(self._state, [line for line in lines if line.segment == end.segment])
+            if here:
+                self._state = self._fold.on(self._state, end.segment, here[0].offset, end.offset)
             self._told = None
             self._hand_over(lines, self._state, None, restarted)
             self._look_around()

@@ -129,8 +129,12 @@ class DraftStore:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         new = f"{self._drafts}.{threading.get_ident()}.new"
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
-            json.dump(kept, file)
+        try:
+            with open(fd, "w", encoding="utf-8") as file:
+                json.dump(kept, file)
+        except OSError:  # a full disk: what was kept before stands
+            os.unlink(new)
+            raise
         os.replace(new, self._drafts)
 
     def _append_history(self, text: str) -> None:
