@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from threeam.core.entry import Stamp
+from threeam.core.entry import Entry, Stamp, parse
 from threeam.core.journal import Journal, journal_at
 from threeam.core.writer import WriteOptions, Writer
 from threeam.rooms import FOLD
@@ -100,3 +100,17 @@ def run(tmp_path: Path) -> Run:
 def command() -> str:
     """The installed `3am` of the interpreter that runs the tests."""
     return str(Path(sys.executable).parent / "3am")
+
+
+def entries(log: Path) -> list[Entry]:
+    """The entries of a log in which every line is whole and one of ours."""
+    raw = log.read_bytes() if log.exists() else b""
+    assert raw == b"" or raw.endswith(b"\n"), f"the last line is torn: {raw[-80:]!r}"
+    found = [parse(one) for one in raw.splitlines()]
+    assert None not in found, raw
+    return [entry for entry in found if entry is not None]
+
+
+def texts(log: Path) -> list[str]:
+    """What the lines of a log say, in order, without the ceremony."""
+    return [entry.text for entry in entries(log) if entry.kind != "ceremony"]

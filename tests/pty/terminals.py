@@ -21,7 +21,6 @@ import pyte
 import pytest
 
 from conftest import command
-from threeam.core.entry import Entry, parse
 
 T = TypeVar("T")
 
@@ -255,22 +254,6 @@ def let_go(holder: subprocess.Popen[bytes]) -> None:
     """The lock is free again."""
     holder.send_signal(signal.SIGKILL)
     holder.wait(10)
-
-
-def entries(log: Path) -> list[Entry]:
-    """The entries of a log in which every line is whole."""
-    if not log.exists():
-        return []
-    raw = log.read_bytes()
-    assert raw == b"" or raw.endswith(b"\n"), f"the last line is torn: {raw[-80:]!r}"
-    found = [parse(one) for one in raw.splitlines()]
-    assert None not in found, raw
-    return [entry for entry in found if entry is not None]
-
-
-def texts(log: Path) -> list[str]:
-    """What the lines of a log say, in order, without the ceremony."""
-    return [entry.text for entry in entries(log) if entry.kind != "ceremony"]
 
 
 def kept(log: Path) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from terminals import entries, terminal, texts
+from terminals import terminal
+
+from conftest import entries, texts
 
 
 def test_alt_h_and_alt_n_switch_the_kind_and_type_nothing(log: Path) -> None:

@@ -6,7 +6,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from terminals import held, kept, terminal, texts
+from terminals import held, kept, terminal
+
+from conftest import texts
 
 
 def lock_of(log: Path) -> Path:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from terminals import Terminal, held, let_go, terminal, texts
+from terminals import Terminal, held, let_go, terminal
+
+from conftest import texts
 
 
 def lock_of(log: Path) -> Path:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from terminals import terminal, texts
+from terminals import terminal
 
-from conftest import Run, command
+from conftest import Run, command, texts
 
 ALICE = 64011
 LINE = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from terminals import entries, held, let_go, needs_tmux, texts, tmux
+from terminals import held, let_go, needs_tmux, tmux
 
-from conftest import Run
+from conftest import Run, entries, texts
 
 pytestmark = needs_tmux
 

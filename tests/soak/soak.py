@@ -161,6 +161,8 @@ class Soak:
             stream.stderr.read()
             stream.wait()
             reader.join()
+            stream.stdout.close()
+            stream.stderr.close()
 
     def _read_stream(self, stream: subprocess.Popen[bytes], given: dict[str, Token]) -> None:
         assert stream.stdout is not None
@@ -180,7 +182,7 @@ class Soak:
                 self.answer(token, "acknowledged")
 
     def screen(self, name: str) -> None:
-        """The full screen on a pty: notes are typed, and are written when they come back from the file."""
+        """The full screen on a pty, as one more writer; nobody reads it, so its notes are never called acknowledged."""
         number = 0
         while not self.stopped.is_set():
             master, slave = pty.openpty()
@@ -312,7 +314,7 @@ def run(seconds: float, seed: int) -> Soak:
 
 
 class _Tail:
-    """A `3am tail -f` from the beginning, which is stopped for a while now and then; what it has heard."""
+    """A `3am tail -f` from the first line on, and what it has heard."""
 
     def __init__(self, soak: Soak, number: int) -> None:
         self.heard = soak.folder.parent / f"{soak.folder.name}-tail{number}"

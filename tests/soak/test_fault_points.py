@@ -1,4 +1,6 @@
-"""Every system call of a write fails once, and then for ever: the answer is true all the same.
+"""Every system call of a write on the log, its lock and their folder fails once, and then for ever.
+
+The answer must be true all the same.
 
 As SQLite does it: the first call fails, then the second, and so on until the command gets through untouched. strace(1)
 injects the faults, so the program under test is the real one.
@@ -88,9 +90,11 @@ def attempt(folder: Path, before: list[str], argv: list[str], inject: str) -> Ou
     return Outcome(-signal.SIGKILL if killed else done.returncode, done.stderr.decode(), found, torn)
 
 
-def holds(outcome: Outcome, before: list[str]) -> str:
-    """Why the outcome breaks the promise; empty if it holds."""
+def holds(outcome: Outcome, before: list[str], call: str) -> str:
+    """Why the outcome breaks the promise, with a fault in ``call``; empty if it holds."""
     count = Counter(outcome.texts)["token"]
+    if call == "fdatasync" and outcome.code == 0:
+        return "exit 0, and the disk did not confirm it"
     if [text for text in outcome.texts if text != "token"] != before:
         return f"what stood there before is not what it was: {outcome.texts}"
     if "Traceback" in outcome.said:
@@ -127,7 +131,7 @@ def test_whatever_fails_the_answer_is_true(tmp_path: Path, operation: str, fault
             if outcome is None:
                 break
             tried += 1
-            if why := holds(outcome, before):
+            if why := holds(outcome, before, call):
                 broken.append(f"{inject}: {why}")
     assert tried > 5
     assert broken == []

@@ -18,7 +18,7 @@ from textual.pilot import Pilot
 
 from threeam.actions import BY_ID
 from threeam.core.clock import Clock, system_clock
-from threeam.core.entry import ACQUIRED, RELEASING, By, Entry, Stamp, format_entry, parse
+from threeam.core.entry import ACQUIRED, RELEASING, By, Entry, Stamp, format_entry
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
 from threeam.core.writer import WriteOptions, Writer
@@ -228,21 +228,6 @@ def append(log: Path, raw: bytes) -> None:
     """Appends bytes, as any other program does."""
     with log.open("ab") as file:
         file.write(raw)
-
-
-def entries(log: Path) -> list[Entry]:
-    """The entries of a log in which every line is whole."""
-    if not log.exists():
-        return []
-    raw = log.read_bytes()
-    assert raw == b"" or raw.endswith(b"\n"), f"the last line is torn: {raw[-80:]!r}"
-    found = [parse(one) for one in raw.splitlines()]
-    return [entry for entry in found if entry is not None]
-
-
-def texts(log: Path) -> list[str]:
-    """What the lines of a log say, in order, without the ceremony."""
-    return [entry.text for entry in entries(log) if entry.kind != "ceremony"]
 
 
 @contextmanager

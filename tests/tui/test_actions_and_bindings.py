@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pilots import append, line, method_of, night, texts
+from pilots import append, line, method_of, night
 from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.widget import Widget
 
+from conftest import texts
 from threeam.actions import ACTIONS, BY_ID, BY_WORD, GROUPS, key_table, shown_keys
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from pilots import BY, NIGHT, append, held, line, night, texts
+from pilots import BY, NIGHT, append, held, line, night
 
+from conftest import texts
 from threeam.core.journal import Journal
 from threeam.tui import draft_store
 

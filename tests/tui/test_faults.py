@@ -8,8 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from pilots import SMALL, append, entries, full_disk, held, line, night, notes, texts
+from pilots import SMALL, append, full_disk, held, line, night, notes
 
+from conftest import entries, texts
 from threeam.core.draft import Draft
 from threeam.core.follow import Follower
 from threeam.core.journal import Journal

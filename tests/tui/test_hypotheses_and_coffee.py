@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pilots import SMALL, WIDE, append, entries, full_disk, held, line, night, texts
+from pilots import SMALL, WIDE, append, full_disk, held, line, night
 
-from conftest import FakeClock
+from conftest import FakeClock, entries, texts
 from threeam.core.draft import TOXIC
 from threeam.core.entry import NS
 from threeam.core.journal import Journal

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from pilots import BY, append, failing_sync, full_disk, held, line, night, notes, texts
+from pilots import BY, append, failing_sync, full_disk, held, line, night, notes
 
+from conftest import texts
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pilots import entries, failing_sync, full_disk, held, night, notes, texts
+from pilots import failing_sync, full_disk, held, night, notes
 
+from conftest import entries, texts
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
 

@@ -386,6 +386,6 @@ class JournalScreen(Screen[None]):
         self._say("read-only: this screen was opened without a writer")
 
     def _say(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
-        if any(visible(sentence) == up.message for up in self.app._notifications):
+        if any((visible(title), visible(sentence)) == (up.title, up.message) for up in self.app._notifications):
             return  # a key hit again does not pile it up
         self.notify(visible(sentence), title=visible(title), severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
