@@ -103,13 +103,13 @@ async def test_hostile_text_is_shown_as_it_is_and_never_obeyed(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     append(log, line("Hypothesis: " + text, tags=(("H1", "open"),)))
-    append(log, text.encode() + b" foreign\n")
     safe = entries(log)[0].body
+    append(log, text.encode() + b" foreign\n")
     async with night(journal) as it:
         assert f"Hypothesis: {safe}" in it.shown
         await it.paste(text)
         await it.press("enter")
-        await it.eventually(lambda: len(entries(log)) == 2, "it is written")
+        await it.eventually(lambda: log.read_bytes().count(b"\n") == 3, "it is written")
         await it.eventually(lambda: it.composer.text == "", "the box is empty again")
         with full_disk(monkeypatch, log):
             await it.press("escape", "colon")
