@@ -92,6 +92,7 @@ class LogView(Widget, can_focus=True):
         self._unsure: list[range] = []  # the stamps (ns) of blocks that may not last
         self._strips: dict[tuple[object, ...], list[Strip]] = {}
         self._layout: list[tuple[int, int]] | None = None
+        self._bar_at: int | None = None
         self._drawn_at = Size(0, 0)  # the size that the layout and the strips are for
         self._looks: dict[str, Style] = {}
 
@@ -294,6 +295,7 @@ class LogView(Widget, can_focus=True):
             self._layout = None
             if self.following:
                 self._cursor = len(self.window.rows) - 1
+        self._bar_at = self._place_of_bar()
         if self.window.problem:
             self.post_message(self.Failed(self.window.problem))
             self.window.problem = ""
@@ -338,19 +340,20 @@ class LogView(Widget, can_focus=True):
         return style
 
     def _bar(self, y: int) -> Segment:
-        """The scrollbar, from the place in the file: the number of lines need not be known."""
-        row = self.window.rows[self._cursor] if self.selected else None
-        size = row.line.segment.size() if row else 0
-        height = self.size.height
-        if (
-            row is None
-            or size == 0
-            or (self.window.at_start and self.window.at_end and len(self.window.rows) <= height)
-        ):
+        if self._bar_at is None:
             return Segment(" ", self._look("row"))
-        at = height - 1 if self.following else round(row.line.offset / size * (height - 1))
-        sign = ("┃" if y == at else "│") if self._emoji else ("#" if y == at else "|")
+        sign = ("┃" if y == self._bar_at else "│") if self._emoji else ("#" if y == self._bar_at else "|")
         return Segment(sign, self._look("bar"))
+
+    def _place_of_bar(self) -> int | None:
+        """The line of the scrollbar's mark, from the place in the file: the number of lines need not be known."""
+        row, height = self.selected, self.size.height
+        all_here = self.window.at_start and self.window.at_end and len(self.window.rows) <= height
+        if row is None or all_here:
+            return None
+        if self.following:
+            return height - 1
+        return round(row.line.offset / max(1, row.line.segment.size()) * (height - 1))
 
     def _empty_line(self, y: int, width: int) -> Strip:
         at = y - max(0, (self.size.height - len(self._empty)) // 2)
