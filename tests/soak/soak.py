@@ -14,6 +14,7 @@ import fcntl
 import os
 import pty
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,7 @@ from threeam.core.journal import journal_at
 COMMAND = str(Path(sys.executable).parent / "3am")
 ROTATE_BYTES = 40_000
 DISK_BYTES = 24 * 1024 * 1024
+_GLUED = re.compile(rb".+\[COFFEE: 1\] (bash[0-9-]+)", re.DOTALL)
 BASH = """
 set -o pipefail
 (
@@ -343,8 +345,10 @@ class _Tail:
 def _text(raw: bytes) -> str | None:
     """What a line says; None for what was carried over. To a line that a full disk tore Bash glues its own."""
     entry = parse(raw)
+    if glued := _GLUED.fullmatch(raw):  # torn before its text or in it: the second head tells
+        return glued[1].decode("utf-8", "replace")
     if entry is None:
-        return raw.rpartition(b"] ")[2].decode("utf-8", "replace")
+        return raw.decode("utf-8", "replace")
     return None if entry.carried else entry.body if entry.kind == "Hypothesis" else entry.text
 
 
