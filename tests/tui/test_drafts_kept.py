@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
 
 import pytest
-from pilots import BY, NIGHT, append, held, line, night
+from pilots import BY, NIGHT, append, full_disk, held, line, night
 
 from conftest import texts
 from threeam.core.journal import Journal
@@ -216,6 +217,7 @@ async def test_quitting_once_while_the_lock_is_held_writes_first(journal: Journa
 
 async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(journal: Journal, log: Path) -> None:
     Path(journal.folder).write_text("a file, not a folder")
+    Path(os.environ["XDG_RUNTIME_DIR"]).write_text("nor in memory")
     async with night(journal) as it:
         await it.type("isome")
         await it.says("drafts cannot be kept")
@@ -223,3 +225,46 @@ async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(jou
         assert len([notice for notice in it.notices if "drafts cannot be kept" in notice]) == 1
         await it.press("enter")
         await it.eventually(lambda: texts(log) == ["some words"], "it is written")
+
+
+async def test_a_note_that_waits_on_a_full_disk_outlives_its_screen(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draft_store, "_started", lambda pid: 1)
+    really_open = os.open
+
+    def no_room(path: str, flags: int, mode: int = 0o777) -> int:
+        if str(path).startswith(journal.folder):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return really_open(path, flags, mode)
+
+    memory = Path(os.environ["XDG_RUNTIME_DIR"])
+    async with night(journal) as it:
+        await it.type("ibefore it was ")
+        await it.eventually(lambda: "before it was" in kept(journal), "the draft is kept beside the log")
+        with monkeypatch.context() as patch, full_disk(patch, log):
+            patch.setattr(os, "open", no_room)
+            await it.type("full\n")
+            await it.shows("written as soon as there is room")
+            await it.eventually(lambda: list(memory.rglob("draft-*.json")) != [], "it is kept in memory")
+            assert kept(journal) == "", "and only once"
+            # and the screen is killed
+    monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
+    log.write_bytes(b"")  # whatever the dying screen wrote when the room came back
+    async with night(journal) as it:
+        assert it.composer.text == "before it was full"
+        await it.press("i")
+        await it.type("!")
+        await it.eventually(lambda: "full!" in kept(journal), "it lies beside the log again")
+        assert list(memory.rglob("draft-*.json")) == []
+
+
+async def test_a_folder_in_memory_that_is_somebody_elses_keeps_nothing(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = Path(os.environ["XDG_RUNTIME_DIR"]) / "3am" / (str(log).strip("/").replace("/", "%") + ".d")
+    planted.mkdir(parents=True)
+    (planted / "draft-4000001-77.json").write_text(json.dumps([str(BY), [["note", "planted", 0]]]))
+    os.chown(planted, 12345, 12345)
+    async with night(journal) as it:
+        assert it.composer.text == ""

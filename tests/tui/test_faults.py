@@ -12,6 +12,7 @@ from pilots import SMALL, append, full_disk, held, line, night, notes
 
 from conftest import entries, texts
 from threeam.core.draft import Draft
+from threeam.core.fold import Fold
 from threeam.core.follow import Follower
 from threeam.core.journal import Journal
 from threeam.core.lock import SanityLock
@@ -196,3 +197,20 @@ async def test_the_header_says_how_little_room_is_left(
             assert it.journal_screen.header.has_class("-toxic")
         await it.eventually(lambda: "DISK" not in it.header, "there is room again")
         assert not it.journal_screen.header.has_class("-toxic")
+
+
+async def test_lines_that_were_read_when_the_fold_failed_are_shown_later(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(notes(3))
+
+    def failing(*_: object) -> object:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with night(journal) as it:
+        with monkeypatch.context() as patch:
+            patch.setattr(Fold, "on", failing)
+            append(log, line("read, and not folded"))
+            await it.eventually(lambda: "STALE" in it.header, "the header says that this is not the truth")
+        await it.shows("read, and not folded")
+        await it.eventually(lambda: "LIVE" in it.header, "it follows again")

@@ -68,6 +68,7 @@ class Bridge:
         self._segment = start.segment if start is not None else None
         self._restarts = 0
         self._taken_back = 0
+        self._lines: list[Line] = []  # read, and not handed over yet
         self._told: Line | None = None
         self._held: tuple[Holder | None, int] = (None, 0)
         self._disk_floor = disk_floor
@@ -204,22 +205,23 @@ class Bridge:
             self._state = self._fold.empty if start is None else self._fold.of(start.segment, start.offset)
             self._hand_over([], self._state, None, False)
             return
-        lines = follower.read()
-        end = follower.position
+        self._lines += follower.read()  # and kept, if the fold fails, until it has been done
+        lines, end = self._lines, follower.position
         here = [line for line in lines if end is not None and line.segment == end.segment]  # and not of the file before
         if end is not None and follower.taken_back != self._taken_back:  # lines are gone that were folded
-            self._taken_back = follower.taken_back
             self._state = self._fold.of(end.segment, here[0].offset if here else end.offset)
+            self._taken_back = follower.taken_back
             if not lines:
                 self._hand_over([], self._state, None, False)
         if lines:
             assert end is not None
-            restarted, self._restarts = follower.restarts != self._restarts, follower.restarts
-            if restarted or end.segment != self._segment:  # another file: its lines are the truth now
-                self._segment, self._state = end.segment, self._fold.empty
+            restarted = follower.restarts != self._restarts
+            another = restarted or end.segment != self._segment  # then its lines are the truth now
+            state = self._fold.empty if another else self._state
             if here:
-                self._state = self._fold.on(self._state, end.segment, here[0].offset, end.offset)
-            self._told = None
+                state = self._fold.on(state, end.segment, here[0].offset, end.offset)
+            self._state, self._segment, self._restarts = state, end.segment, follower.restarts
+            self._told, self._lines = None, []
             self._hand_over(lines, self._state, None, restarted)
             self._look_around()
         elif not follower.wait(_QUIET):

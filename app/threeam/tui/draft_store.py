@@ -1,16 +1,19 @@
 """What the input box must not lose: the drafts, through SIGKILL, and the history.
 
 Both lie in the journal's folder, or in the user's own state folder where that one belongs to
-somebody else. They are written by a thread of their own, so a hung disk never hangs a key.
+somebody else; a draft for which that disk has no room lies in memory meanwhile, and so outlives its screen there
+too. They are written by a thread of their own, so a hung disk never hangs a key.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple
 
@@ -47,22 +50,22 @@ class DraftStore:
         self._on_problem = on_problem
         self._problem = ""
         self._folder = _folder(journal)
-        self._drafts = os.path.join(self._folder, f"draft-{os.getpid()}-{_started(os.getpid())}.json")
+        self._folders = (self._folder, _folder_in_memory(journal))
+        self._name = f"draft-{os.getpid()}-{_started(os.getpid())}.json"
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
         threading.Thread(target=self._run, name="drafts", daemon=True).start()
 
     def restore(self) -> KeptDrafts | None:
         """The newest drafts that a screen which is no more has left, taken over."""
         newest = None
-        for name in sorted(self._left_behind(), key=self._changed, reverse=True):
-            path = os.path.join(self._folder, name)
+        for path in sorted(self._left_behind(), key=_changed, reverse=True):
             try:
-                if name.endswith(".new"):  # it was killed while it wrote this; the file before it stands
+                if path.endswith(".new"):  # it was killed while it wrote this; the file before it stands
                     os.unlink(path)
                     continue
                 kept = _read(path)
                 if newest is None:
-                    os.replace(path, self._drafts)  # at no moment are they nowhere
+                    os.replace(path, os.path.join(os.path.dirname(path), self._name))  # at no moment are they nowhere
                     newest = kept
                 else:
                     for draft in kept.drafts:
@@ -120,25 +123,36 @@ class DraftStore:
                 self._on_problem(problem)
 
     def _write(self, kept: KeptDrafts) -> None:
-        if not kept.drafts:
-            try:
-                os.unlink(self._drafts)
-            except FileNotFoundError:
-                pass
-            return
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        new = f"{self._drafts}.{threading.get_ident()}.new"
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        lies_in = self._write_in(self._folders, kept) if kept.drafts else None
+        for folder in self._folders:
+            if folder != lies_in:  # what lay there is older
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    os.unlink(os.path.join(folder, self._name))
+
+    def _write_in(self, folders: Iterable[str], kept: KeptDrafts) -> str:
+        """Keeps the drafts in the first of ``folders`` that takes them; gives it. Raises the OSError of the first."""
+        first, *others = folders
         try:
-            with open(fd, "w", encoding="utf-8") as file:
-                json.dump(kept, file)
-        except OSError:  # a full disk: what was kept before stands
-            os.unlink(new)
+            _make(first)
+            path = os.path.join(first, self._name)
+            new = f"{path}.{threading.get_ident()}.new"
+            fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                with open(fd, "w", encoding="utf-8") as file:
+                    json.dump(kept, file)
+            except OSError:  # a full disk: what was kept before stands
+                os.unlink(new)
+                raise
+            os.replace(new, path)
+        except OSError:
+            if others:
+                with suppress(OSError):  # the first is the one to be mended
+                    return self._write_in(others, kept)
             raise
-        os.replace(new, self._drafts)
+        return first
 
     def _append_history(self, text: str) -> None:
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        _make(self._folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(self._history_path, flags, 0o600)
         try:
@@ -147,18 +161,21 @@ class DraftStore:
             os.close(fd)
 
     def _left_behind(self) -> list[str]:
-        try:
-            names = os.listdir(self._folder)
-        except OSError:
-            return []
-        drafts = ((name, _DRAFT_NAME.fullmatch(name)) for name in names)
-        return [name for name, found in drafts if found and _started(int(found[1])) != int(found[2])]
+        left: list[str] = []
+        for folder in self._folders:
+            with suppress(OSError):
+                _refuse_foreign(folder)
+                drafts = ((name, _DRAFT_NAME.fullmatch(name)) for name in os.listdir(folder))
+                dead = [name for name, found in drafts if found and _started(int(found[1])) != int(found[2])]
+                left += [os.path.join(folder, name) for name in dead]
+        return left
 
-    def _changed(self, name: str) -> int:
-        try:
-            return os.stat(os.path.join(self._folder, name)).st_mtime_ns
-        except OSError:
-            return 0
+
+def _changed(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _read(path: str) -> KeptDrafts:
@@ -178,7 +195,30 @@ def _folder(journal: Journal) -> str:
             return folder
     except OSError:
         pass
-    return os.path.join(state_folder(os.environ), journal.log.strip("/").replace("/", "%") + ".d")
+    return os.path.join(state_folder(os.environ), _one_name(journal))
+
+
+def _folder_in_memory(journal: Journal) -> str:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime):
+        return os.path.join(runtime, "3am", _one_name(journal))
+    return f"/dev/shm/3am-{os.geteuid()}-{_one_name(journal)}"
+
+
+def _one_name(journal: Journal) -> str:
+    return journal.log.strip("/").replace("/", "%") + ".d"
+
+
+def _make(folder: str) -> None:
+    """Makes ``folder`` and what it lies in, for us alone. Raises OSError, also where it is somebody else's."""
+    os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    _refuse_foreign(folder)
+
+
+def _refuse_foreign(folder: str) -> None:
+    if os.stat(folder).st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "it belongs to somebody else")
 
 
 def _started(pid: int) -> int:

@@ -50,10 +50,10 @@ class Outbox:
         return True
 
     def answered(self, ticket: Ticket) -> None:
-        """Strikes ``ticket`` off."""
-        self.blocked = False
+        """Strikes ``ticket`` off. Where it was taken back, those behind it wait on for the same lock."""
         if ticket in self._tickets:
             self._tickets.remove(ticket)
+        self.blocked = self.blocked and ticket.abandoned.is_set() and bool(self._tickets)
 
     def take_back(self) -> bool:
         """Takes back all that still wait; gives whether there were any."""

@@ -24,6 +24,8 @@ PLACEHOLDERS = {
     "command": "note, hyp, coffee, water, sleep, refute H7 why, theme NAME, q",
 }
 
+_SHOWN_AHEAD = 60  # characters
+
 # tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: whoever lives in tmux has them elsewhere.
 _TAKEN = frozenset(f"ctrl+{key}" for key in ("a", "b", "space", "s", "q", "h", "j", "k", "l", "backslash", "z"))
 
@@ -216,6 +218,7 @@ class Composer(Horizontal):
         self.box = Box()
         self._aside: tuple[str, str] | None = None  # the draft, during a prompt
         self._bar = "▏" if emoji else "|"
+        self._holdup = ""
         self._label = Static(classes="composer--kind")
         self._status = Static(classes="composer--status")
 
@@ -283,9 +286,15 @@ class Composer(Horizontal):
         self.add_class("-waiting")
 
     def tell(self, sentence: str) -> None:
-        """Says behind the text what holds it up; empty: nothing does."""
-        self._status.update(Content(sentence))
-        self._status.display = bool(sentence)
+        """Says behind the text what holds it up, and what was typed meanwhile; empty: nothing does."""
+        self._holdup = sentence
+        self._show_status()
+
+    def _show_status(self) -> None:
+        ahead = self.box.ahead
+        typed = "" if not ahead else f"\ntyped since: {'…' if len(ahead) > _SHOWN_AHEAD else ''}{ahead[-_SHOWN_AHEAD:]}"
+        self._status.update(Content(self._holdup + typed))
+        self._status.display = bool(self._holdup)
 
     def settle(self, *, clear: bool) -> None:
         """The writer has answered: the text goes if it is in the log, and otherwise stays."""
@@ -306,6 +315,7 @@ class Composer(Horizontal):
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
+        self._show_status()
         self.post_message(self.Changed())
 
     def _end_prompt(self) -> str:
