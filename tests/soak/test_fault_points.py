@@ -30,7 +30,10 @@ pytestmark = [
 CALLS = (
     *("openat", "write", "fdatasync", "fsync", "ftruncate", "flock", "pread64", "newfstatat", "fstat", "lseek"),
     *("link", "linkat", "rename", "unlink", "fchmod", "fchown", "fstatfs", "statfs"),
+    *("getdents64", "mkdir", "faccessat2"),
 )
+# Wherever they are made: the name of the file that a rotation makes aside is not known before, and neither is stdout's.
+CALLS_ANYWHERE = ("write", "fsync", "fchmod", "fgetxattr", "unlink")
 MOST = 40  # calls of one kind in one command
 OPERATIONS = {
     "the first line": ([], ["log", "token"]),
@@ -65,8 +68,10 @@ def texts(log: Path) -> tuple[list[str], bool]:
     return found, torn
 
 
-def attempt(folder: Path, before: list[str], argv: list[str], inject: str) -> Outcome | None:
+def attempt(folder: Path, before: list[str], argv: list[str], inject: str, *, anywhere: bool) -> Outcome | None:
     """The outcome of ``argv`` on a journal with ``before`` in it, with a fault in a call on the journal's files.
+
+    ``anywhere``: on all files.
 
     None if there was no such call: the command got through untouched.
     """
@@ -75,7 +80,7 @@ def attempt(folder: Path, before: list[str], argv: list[str], inject: str) -> Ou
     env = {**os.environ, "SANITY_LOG": str(log), "SANITY_LOCK": f"{log}.lock"}
     for text in before:
         subprocess.run([command(), "log", "-q", text], env=env, check=True)
-    paths = [option for path in (folder, log, f"{log}.lock") for option in ("-P", str(path))]
+    paths = [] if anywhere else [option for path in (folder, log, f"{log}.lock") for option in ("-P", str(path))]
     done = subprocess.run(
         ["strace", "-f", "-o", str(trace), *paths, "-e", f"inject={inject}", command(), *argv],
         env={**env, "SANITY_ROTATE_BYTES": "4000"},
@@ -124,10 +129,11 @@ def test_whatever_fails_the_answer_is_true(tmp_path: Path, operation: str, fault
     before, argv = OPERATIONS[operation]
     broken: list[str] = []
     tried = 0
-    for call in CALLS:
+    for call, anywhere in [*((call, False) for call in CALLS), *((call, True) for call in CALLS_ANYWHERE)]:
         for number in range(1, MOST):
             inject = f"{call}:{fault.format(number)}"
-            outcome = attempt(tmp_path / f"{call}-{number}", before, argv, inject)
+            folder = tmp_path / f"{call}-{number}{'-anywhere' * anywhere}"
+            outcome = attempt(folder, before, argv, inject, anywhere=anywhere)
             if outcome is None:
                 break
             tried += 1

@@ -17,5 +17,9 @@ def test_a_minute_of_everything_at_once_loses_nothing(capsys: pytest.CaptureFixt
     with capsys.disabled():
         print(f"\nseed {seed}\n{report(soak, seconds)}")
     assert soak.problems == []
-    assert soak.thrown["rotations"] > 3
+    for what in ("rotations", "SIGKILL", "SIGSTOP for a while", "stopped holders", "lock files removed"):
+        assert soak.thrown[what] > 3, what
+    if soak.disk_can_be_filled:
+        assert soak.thrown["full disks"] > 0
+    assert any(token.text.startswith("screen") and token.answer == "acknowledged" for token in soak.tokens.values())
     assert sum(token.answer == "acknowledged" for token in soak.tokens.values()) > 1000

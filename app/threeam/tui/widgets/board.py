@@ -14,12 +14,13 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from threeam.actions import ACTIONS
-from threeam.core.entry import NS, Stamp, visible
+from threeam.core.entry import NS, Stamp
 from threeam.core.fold import OPEN, Hypothesis, State
 from threeam.core.when import ago
 from threeam.human.caffeine import HOUR_NS, milligrams
 from threeam.human.room import human
 from threeam.method.drafts import VERBS
+from threeam.tui.cells import drawn
 from threeam.tui.signs import SIGNS
 from threeam.tui.widgets.row_view import who_style
 
@@ -89,18 +90,18 @@ class Hypotheses(OptionList):
         live = one.state == OPEN
         name = f"H{one.number}" if one.number is not None else "script"
         mark = ("▸" if self._emoji else ">") if picked else " "
-        who = visible(one.by.user) if one.by else ""
+        who = drawn(one.by.user) if one.by else ""
         age = ago(now.ns - one.changed.ns)
         head = Content.assemble(
             (
                 f"{mark}{sign.sign if self._emoji else sign.plain} {name} ",
                 "bold $hypothesis" if live else "$foreground-muted",
             ),
-            (visible(one.state), "$hypothesis" if live else "$foreground-muted"),
+            (drawn(one.state), "$hypothesis" if live else "$foreground-muted"),
             (self._between + (who + self._between if who else "") + age, "$foreground-muted"),
         )
         style = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}.get(one.state, "$foreground")
-        claim = visible(one.claim) or "(its first line is not in this log)"
+        claim = drawn(one.claim) or "(its first line is not in this log)"
         room = max(12, self.size.width - 4)
         if cell_len(claim) > room:
             claim = set_cell_size(claim, room - 1) + ("…" if self._emoji else "~")
@@ -164,7 +165,7 @@ class Board(Vertical):
             style = f"${who_style(person.by.user)}"
             lines.append(
                 Content.assemble(
-                    (visible(person.by.short), style), (f" {ago(now.ns - person.typed_ns)}", "$foreground-muted")
+                    (drawn(person.by.short), style), (f" {ago(now.ns - person.typed_ns)}", "$foreground-muted")
                 )
             )
         return Content("\n").join(lines)

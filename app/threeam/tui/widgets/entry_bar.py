@@ -7,8 +7,8 @@ from typing import ClassVar
 from textual.content import Content
 from textual.widgets import Static
 
-from threeam.core.entry import visible
 from threeam.core.when import duration
+from threeam.tui.cells import drawn
 from threeam.tui.window import Row
 
 
@@ -36,4 +36,4 @@ class EntryBar(Static):
             parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
         if row.held_ns is not None:
             parts.append(f"held {duration(row.held_ns)}")
-        self.update(Content(visible(self._between.join(parts))))
+        self.update(Content(drawn(self._between.join(parts))))

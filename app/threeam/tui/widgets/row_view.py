@@ -11,8 +11,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from threeam.core.entry import Entry, references, visible
+from threeam.core.entry import Entry, references
 from threeam.core.when import duration
+from threeam.tui.cells import drawn
 from threeam.tui.signs import sign_of
 from threeam.tui.window import Row
 
@@ -96,7 +97,7 @@ def _head(
     if columns.cups:
         segments.append(Segment(set_cell_size(cups, columns.cups) + " ", base + styles("coffee")))
     if columns.who:
-        segments.append(Segment(_fit(who, columns.who, emoji) + " ", base + styles(who_class)))
+        segments.append(Segment(_fit(drawn(who), columns.who, emoji) + " ", base + styles(who_class)))
     return segments
 
 
@@ -115,23 +116,23 @@ def _text(row: Row, base: Style, styles: Styles, emoji: bool) -> list[Segment]:
     segments = [Segment((sign.sign if emoji else sign.plain) + " ", base + styles(sign.style))]
     if entry is None or not line.finished:
         word = "unfinished" if not line.finished else "foreign"
-        return [*segments, Segment(f"{word}: {visible(line.shown)}", base + styles("foreign"))]
+        return [*segments, Segment(f"{word}: {drawn(line.shown)}", base + styles("foreign"))]
     if hypothesis := entry.hypothesis:
         segments.append(Segment(f"H{hypothesis[0]} ", base + styles("hypothesis")))
     others = [f"[{key}: {value}] " for key, value in entry.tags if key not in _KNOWN_TAGS and not key[1:].isdigit()]
     if others:  # tags of a later version, or of another tool: shown as they are
-        segments.append(Segment(visible("".join(others)), base + styles("dim")))
+        segments.append(Segment(drawn("".join(others)), base + styles("dim")))
     kind = entry.kind
     if kind == "note":
         segments.append(Segment("note: ", base + styles("dim")))
-        segments.append(Segment(visible(entry.text), base + styles("text")))
+        segments.append(Segment(drawn(entry.text), base + styles("text")))
     elif kind in ("ceremony", "Continued"):
-        segments.append(Segment(visible(entry.text), base + styles("dim")))
+        segments.append(Segment(drawn(entry.text), base + styles("dim")))
     else:
         word = hypothesis[1] if kind == "Conclusion" and hypothesis else kind
-        segments.append(Segment(visible(f"{word}: "), base + styles(sign.style)))
+        segments.append(Segment(drawn(f"{word}: "), base + styles(sign.style)))
         style = sign.style if kind == "WARNING" else "text"
-        segments.append(Segment(visible(_short_references(entry.body)), base + styles(style)))
+        segments.append(Segment(drawn(_short_references(entry.body)), base + styles(style)))
     return segments
 
 
