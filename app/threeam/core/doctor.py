@@ -10,9 +10,9 @@ from typing import NamedTuple
 from threeam.core.entry import ACQUIRED, RELEASING, Entry, Stamp, visible
 from threeam.core.journal import Segment
 from threeam.core.reader import Line, lines_forward
+from threeam.core.seek import steps_back
 from threeam.core.writer import TIE_NS
 
-_STEPPED = "WARNING: Clock stepped back "
 _QUOTED = 60  # characters of a bad line that are shown
 
 
@@ -100,8 +100,7 @@ class Examination:
 
 def _allowed(entry: Entry, last: Stamp) -> bool:
     # Only 3am breaks ties, so a line of the script may carry a reading a little behind the last stamp.
-    declared = entry.kind == "WARNING" and entry.text.startswith(_STEPPED)
-    return declared or (entry.by is None and last.ns - entry.stamp.ns <= TIE_NS)
+    return steps_back(entry) or (entry.by is None and last.ns - entry.stamp.ns <= TIE_NS)
 
 
 def _found(line: Line, number: int, what: str, sentence: str) -> Finding:

@@ -19,6 +19,7 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 ACQUIRED = "Acquired sanity lock."
 RELEASING = "Releasing sanity lock."
+CLOCK_STEPPED = "WARNING: Clock stepped back "  # and how far: the order of the file is the true order
 CEREMONY = frozenset({ACQUIRED, RELEASING})
 
 # The words that may stand before a line's first colon, each with the tag that makes it more than

@@ -48,21 +48,37 @@ class Line(NamedTuple):
         return visible(decode(self.raw))
 
 
-def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Line]:
-    """Every line from ``start`` (the beginning of a line) to ``end``; the last may be unfinished."""
-    held, offset, at = b"", start, start
+def blocks_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Blocks of whole lines from ``start`` (the beginning of a line) to ``end``, as (offset, bytes).
+
+    The last line may be unfinished.
+    """
+    at, held = start, b""
     while True:
         size = max(BLOCK, len(held))  # doubling: a line of any length costs linear time
         block = segment.read(at, size if end is None else min(size, end - at))
         if not block:
             break
         at += len(block)
-        *whole, held = (held + block).split(b"\n")
+        cut = block.rfind(b"\n") + 1
+        if not cut:
+            held += block
+            continue
+        data, held = held + block[:cut], block[cut:]
+        yield at - len(held) - len(data), data
+    if held:
+        yield at - len(held), held
+
+
+def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Line]:
+    """Every line from ``start`` (the beginning of a line) to ``end``; the last may be unfinished."""
+    for offset, data in blocks_forward(segment, start, end):
+        *whole, last = data.split(b"\n")
         for raw in whole:
             yield Line(segment, offset, raw)
             offset += len(raw) + 1
-    if held:
-        yield Line(segment, offset, held, finished=False)
+        if last:
+            yield Line(segment, offset, last, finished=False)
 
 
 def lines_back(segment: Segment, end: int) -> Iterator[Line]:
@@ -113,7 +129,7 @@ def last_active(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | N
 
 def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes]) -> Iterator[Line]:
     """The whole lines before ``end`` in which ``pattern`` is found, the last one first; once for each find."""
-    for start, data in _blocks_back(segment, end):
+    for start, data in blocks_back(segment, end):
         for at in reversed([match.start() for match in pattern.finditer(data)]):
             yield _line_at(segment, start, data, at)
 
@@ -127,7 +143,7 @@ def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int 
     """
     found: dict[int, Entry] = {}
     seen: set[bytes] = set()
-    for start, data in _blocks_back(segment, end, since):
+    for start, data in blocks_back(segment, end, since):
         for line in significant_in(segment, start, data, tags, seen):
             if entry := line.entry:
                 found[line.offset] = entry
@@ -160,7 +176,7 @@ def significant_in(
                 break
 
 
-def _blocks_back(segment: Segment, end: int, since: int = 0) -> Iterator[tuple[int, bytes]]:
+def blocks_back(segment: Segment, end: int, since: int = 0) -> Iterator[tuple[int, bytes]]:
     """Blocks of whole finished lines from ``end`` back to ``since``, as (offset, bytes)."""
     held = b""
     first = True

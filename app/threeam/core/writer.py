@@ -18,7 +18,18 @@ from typing import NamedTuple
 from threeam.core.clock import Clock
 from threeam.core.disk import free_bytes, in_units
 from threeam.core.draft import Author, Draft, DraftLine
-from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, format_many, parse, visible
+from threeam.core.entry import (
+    ACQUIRED,
+    CLOCK_STEPPED,
+    NS,
+    RELEASING,
+    Entry,
+    Stamp,
+    format_entry,
+    format_many,
+    parse,
+    visible,
+)
 from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal, JournalError, Unusable, sync_folder
 from threeam.core.lock import Holder, LockFile, SanityLock
@@ -334,7 +345,7 @@ def _declared(stepped_ns: int) -> list[DraftLine]:
         return []
     milliseconds = (stepped_ns + 500_000) // 1_000_000
     seconds = f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
-    return [DraftLine(f"WARNING: Clock stepped back {seconds} s; the order of the file is the true order.")]
+    return [DraftLine(f"{CLOCK_STEPPED}{seconds} s; the order of the file is the true order.")]
 
 
 def _why_not(path: str, number: int) -> str:

@@ -1,0 +1,82 @@
+"""A pattern as a person types it, and the lines of a block of bytes that it finds.
+
+A line is searched as it stands in the file, and an escape that was made visible is searched as it reads. A block is
+searched as a whole where that finds the same: a literal at the speed of memmem(3), and the rest by one regular
+expression, since a Python loop per line costs ten times as much.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from threeam.core.entry import decode
+from threeam.core.journal import JournalError
+
+# What could find another thing in a block than in each of its lines: it sees the end of the text, or looks around, or
+# takes in line ends (and then runs on through the block).
+_BY_LINE = re.compile(r"\\[AZDWSsBpP0-9xuUNnrvf]|\[\^|\(\?|[\x00-\x1f]")
+_SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
+
+
+class BadPattern(JournalError):
+    """It is no regular expression; the sentence says where it is wrong."""
+
+
+class Pattern:
+    """A regular expression. Without ``exact`` capitals count only if there are any in it (smart case)."""
+
+    def __init__(self, text: str, *, exact: bool = False) -> None:
+        self.text = text
+        self.ignores_case = not exact and not _has_capitals(text)
+        flags = re.IGNORECASE if self.ignores_case else re.NOFLAG
+        try:
+            self._line = re.compile(text, flags)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise BadPattern(f"{text!r} is no regular expression: {error}") from None
+        self._literal = None
+        if text and not _SPECIAL.search(text) and "\n" not in text and (text.isascii() or not self.ignores_case):
+            self._literal = (text.lower() if self.ignores_case else text).encode("utf-8", "surrogateescape")
+        self._block: re.Pattern[bytes] | None = None
+        if text.isascii() and not _BY_LINE.search(text):
+            self._block = re.compile(text.encode(), flags | re.MULTILINE)
+
+    def finds(self, raw: bytes) -> bool:
+        """Whether it is found in a line (without its newline)."""
+        if self._literal is not None:
+            return self._literal in (raw.lower() if self.ignores_case else raw)
+        return self._line.search(decode(raw)) is not None
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where in ``text`` it is found: (begin, end), in characters."""
+        return [found.span() for found in self._line.finditer(text) if found.end() > found.start()]
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        """Where the lines begin that it finds in ``data``, which is whole lines; in their order."""
+        if (needle := self._literal) is not None:
+            hay = data.lower() if self.ignores_case else data
+            return _found_by(lambda at: hay.find(needle, at), data)
+        if (block := self._block) is not None and data.isascii():
+            return _found_by(lambda at: -1 if (found := block.search(data, at)) is None else found.start(), data)
+        return self._by_line(data)
+
+    def _by_line(self, data: bytes) -> Iterator[int]:
+        at = 0
+        for raw in data.removesuffix(b"\n").split(b"\n"):
+            if self.finds(raw):
+                yield at
+            at += len(raw) + 1
+
+
+def _found_by(find: Callable[[int], int], data: bytes) -> Iterator[int]:
+    at = find(0)
+    while 0 <= at < len(data):
+        yield data.rfind(b"\n", 0, at) + 1
+        end = data.find(b"\n", at)
+        if end < 0:
+            return
+        at = find(end + 1)
+
+
+def _has_capitals(text: str) -> bool:
+    return any(char.isupper() for char in re.sub(r"\\.", "", text))

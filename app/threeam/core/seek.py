@@ -1,0 +1,105 @@
+"""Finding lines without reading every one: the wanted ones a block at a time, and those of a time by bisection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from threeam.core.entry import CLOCK_STEPPED, Entry
+from threeam.core.journal import Segment
+from threeam.core.pattern import Pattern
+from threeam.core.reader import Line, blocks_back, blocks_forward, lines_forward
+from threeam.core.wanted import Text, Wanted
+
+_NEAR = 16 * 1024  # bytes: so close to the place, reading on is cheaper than bisecting
+
+
+class Found(NamedTuple):
+    """The wanted lines of a part of a file, from ``start`` to ``end``, in their order; maybe none."""
+
+    start: int
+    end: int
+    lines: list[Line]
+
+
+def found_forward(segment: Segment, start: int, end: int | None, wanted: Wanted) -> Iterator[Found]:
+    """The wanted lines from ``start`` (the beginning of a line) to ``end``, a block at a time, finished or not."""
+    for offset, data in blocks_forward(segment, start, end):
+        yield _found(segment, offset, data, wanted)
+
+
+def found_back(segment: Segment, end: int, wanted: Wanted, since: int = 0) -> Iterator[Found]:
+    """The wanted finished lines before ``end``, back to ``since``, a block at a time, the last block first."""
+    for offset, data in blocks_back(segment, end, since):
+        yield _found(segment, offset, data, wanted)
+
+
+def _found(segment: Segment, offset: int, data: bytes, wanted: Wanted) -> Found:
+    lines = []
+    for at in wanted.offsets(data):
+        end = data.find(b"\n", at)
+        raw = data[at : end if end >= 0 else len(data)]
+        lines.append(Line(segment, offset + at, raw, end >= 0))
+    return Found(offset, offset + len(data), lines)
+
+
+_STEPPED = Wanted((Text(Pattern(CLOCK_STEPPED, exact=True)),))
+
+
+def stretches(segment: Segment, end: int) -> list[tuple[int, int]]:
+    """The parts of a file, up to ``end``, in which stamps grow: between them the clock was stepped back, as a line says."""
+    begins = [0]
+    for found in found_forward(segment, 0, end, _STEPPED):
+        begins += [line.offset for line in found.lines if (entry := line.entry) and steps_back(entry)]
+    return [(begin, until) for begin, until in zip(begins, [*begins[1:], end], strict=True) if begin < until]
+
+
+def steps_back(entry: Entry) -> bool:
+    """Whether this line says that the clock was stepped back before it."""
+    return entry.kind == "WARNING" and entry.text.startswith(CLOCK_STEPPED)
+
+
+def between(segment: Segment, end: int, since: int | None, until: int | None) -> list[tuple[int, int]]:
+    """The parts of a file, up to ``end``, whose lines are of the time from ``since`` to ``until`` (ns, both included)."""
+    if since is None and until is None:
+        return [(0, end)]
+    parts = []
+    for begin, stop in stretches(segment, end):
+        first = begin if since is None else first_at(segment, begin, stop, since)
+        last = stop if until is None else first_at(segment, begin, stop, until + 1)
+        if first < last:
+            parts.append((first, last))
+    return parts
+
+
+def first_at(segment: Segment, begin: int, end: int, ns: int) -> int:
+    """Where the first line between ``begin`` and ``end`` begins that is of ``ns`` or later; ``end`` if there is none.
+
+    By bisection, so it is true where stamps grow. Lines without a stamp are passed over.
+    """
+    low, high, found = begin, end, end
+    while high - low > _NEAR:
+        middle = (low + high) // 2
+        after = _first_entry(segment, middle, high)
+        if after is None:
+            high = middle
+        elif after[1].stamp.ns < ns:
+            low = after[0].end
+        else:
+            high, found = middle, after[0].offset
+    for line in lines_forward(segment, low):
+        if line.offset >= high:
+            break
+        if (entry := line.entry) is not None and entry.stamp.ns >= ns:
+            return line.offset
+    return found
+
+
+def _first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry] | None:
+    """The first whole line that begins at ``after`` or later, and before ``before``, and is an entry."""
+    for line in lines_forward(segment, after - 1):  # the end of the line before
+        if line.offset >= before:
+            return None
+        if line.offset >= after and line.finished and (entry := line.entry) is not None:
+            return line, entry
+    return None

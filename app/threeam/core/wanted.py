@@ -1,0 +1,189 @@
+"""Which lines are wanted: by text, kind, person or hypothesis, in or out, all at once.
+
+Each condition knows the lines that it is about in a block of bytes, so that a block in which there are none costs
+a byte search, and a big log is never parsed line by line for the few that are wanted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from threeam.core.entry import KINDS, parse
+from threeam.core.journal import JournalError
+from threeam.core.pattern import Pattern
+
+KIND_NAMES = {
+    "note": "note", "ceremony": "ceremony", "continued": "Continued", "foreign": "foreign",
+    **{kind.lower(): kind for kind in KINDS},
+}  # fmt: skip
+
+
+class Condition(Protocol):
+    """Something that a line is, or is not."""
+
+    @property
+    def name(self) -> str:
+        """As its person reads it."""
+
+    def holds(self, raw: bytes) -> bool:
+        """Whether it holds of a line (without its newline)."""
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        """Where the lines of ``data``, which is whole lines, begin of which it holds; in their order."""
+
+
+class Text(NamedTuple):
+    """A pattern is found in it."""
+
+    pattern: Pattern
+
+    @property
+    def name(self) -> str:
+        return self.pattern.text
+
+    def holds(self, raw: bytes) -> bool:
+        return self.pattern.finds(raw)
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return self.pattern.offsets(data)
+
+
+class Kind(NamedTuple):
+    """It is of this kind (as `Entry.kind` has it), or ``foreign``."""
+
+    kind: str
+
+    @property
+    def name(self) -> str:
+        return f"kind:{self.kind.lower()}"
+
+    def holds(self, raw: bytes) -> bool:
+        entry = parse(raw)
+        return self.kind == ("foreign" if entry is None else entry.kind)
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return _verified(self, None if self.kind not in KINDS else f"] {self.kind}:".encode(), data)
+
+
+class By(NamedTuple):
+    """This user wrote it; ``script``: nobody is said to have."""
+
+    user: str
+
+    @property
+    def name(self) -> str:
+        return f"by:{self.user}"
+
+    def holds(self, raw: bytes) -> bool:
+        entry = parse(raw)
+        if entry is None:
+            return False
+        return entry.by is None if self.user == "script" else entry.by is not None and entry.by.user == self.user
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return _verified(self, None if self.user == "script" else f"[BY: {self.user}@".encode(), data)
+
+
+class About(NamedTuple):
+    """It belongs to this hypothesis."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"H{self.number}"
+
+    def holds(self, raw: bytes) -> bool:
+        entry = parse(raw)
+        return entry is not None and entry.hypothesis is not None and entry.hypothesis[0] == self.number
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return _verified(self, re.compile(rb"\[H0*%d: " % self.number), data)
+
+
+class Wanted(NamedTuple):
+    """All of ``conditions`` hold, and none of ``exclusions``. Without any, every line is wanted."""
+
+    conditions: tuple[Condition, ...] = ()
+    exclusions: tuple[Condition, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.conditions or self.exclusions)
+
+    @property
+    def name(self) -> str:
+        """As its person reads it: ``deadlock  !kind:note``."""
+        return "  ".join([*(one.name for one in self.conditions), *("!" + one.name for one in self.exclusions)])
+
+    def holds(self, raw: bytes) -> bool:
+        """Whether a line (without its newline) is wanted."""
+        return all(one.holds(raw) for one in self.conditions) and not any(one.holds(raw) for one in self.exclusions)
+
+    def offsets(self, data: bytes) -> Iterable[int]:
+        """Where the wanted lines of ``data``, which is whole lines, begin; in their order."""
+        if not self.conditions:
+            found = line_offsets(data)
+        else:
+            first, *others = self.conditions
+            found = list(first.offsets(data))
+            for one in others:
+                if found:
+                    also = set(one.offsets(data))
+                    found = [offset for offset in found if offset in also]
+        for one in self.exclusions:
+            if found:
+                out = set(one.offsets(data))
+                found = [offset for offset in found if offset not in out]
+        return found
+
+
+def parse_condition(word: str) -> tuple[bool, Condition]:
+    """What a person types as a filter, and whether it is to be left out: ``deadlock``, ``!kind:note``, ``by:alice``, ``H7``.
+
+    Raises `BadPattern`, or `BadKind`.
+    """
+    out = word.startswith("!") and len(word) > 1
+    word = word[1:] if out else word
+    field, colon, value = word.partition(":")
+    if colon and field == "kind" and value:
+        return out, kind_named(value)
+    if colon and field == "by" and value:
+        return out, By(value)
+    if re.fullmatch(r"H\d{1,9}", word, re.ASCII):
+        return out, About(int(word[1:]))
+    return out, Text(Pattern(word))
+
+
+class BadKind(JournalError):
+    """There is no such kind of line."""
+
+
+def kind_named(name: str) -> Kind:
+    """The kind that ``name`` says, in capitals or not. Raises `BadKind`."""
+    kind = KIND_NAMES.get(name.lower())
+    if kind is None:
+        raise BadKind(f"there is no kind {name!r}: there are {', '.join(KIND_NAMES)}")
+    return Kind(kind)
+
+
+def line_offsets(data: bytes) -> list[int]:
+    """Where the lines of ``data``, which is whole lines, begin."""
+    return [0, *(found.end() for found in _NEWLINE.finditer(data, 0, len(data) - 1))] if data else []
+
+
+_NEWLINE = re.compile(b"\n")
+
+
+def _verified(condition: Condition, scout: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:
+    """The lines of which ``condition`` holds among those that ``scout`` finds (None: all of them)."""
+    if scout is None:
+        offsets: Iterable[int] = line_offsets(data)
+    else:
+        finds = re.compile(re.escape(scout)) if isinstance(scout, bytes) else scout
+        offsets = dict.fromkeys(data.rfind(b"\n", 0, found.start()) + 1 for found in finds.finditer(data))
+    for offset in offsets:
+        end = data.find(b"\n", offset)
+        if condition.holds(data[offset : end if end >= 0 else len(data)]):
+            yield offset

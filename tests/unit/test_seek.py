@@ -1,0 +1,97 @@
+"""Lines are found by time and by what they are without reading all of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from threeam.core import reader, seek
+from threeam.core.entry import CLOCK_STEPPED, Entry, Stamp, format_entry
+from threeam.core.journal import Segment
+from threeam.core.pattern import Pattern
+from threeam.core.seek import between, first_at, found_back, found_forward, stretches
+from threeam.core.wanted import Text, Wanted
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "BLOCK", 128)
+    monkeypatch.setattr(seek, "_NEAR", 64)
+
+
+def segment_of(path: Path, data: bytes) -> Segment:
+    path.write_bytes(data)
+    return Segment(os.open(path, os.O_RDONLY), str(path))
+
+
+def line(ns: int, text: str) -> bytes:
+    return format_entry(Entry(Stamp(ns), 0, (), text))
+
+
+# Stamps that grow, with foreign lines between, and now and then a declared step of the clock.
+STEPS = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 60), st.sampled_from(["line", "foreign", "back"])), max_size=40
+)
+
+
+def log_of(steps: list[tuple[int, int, str]]) -> tuple[bytes, list[tuple[int, int, int]]]:
+    """The bytes of a log, and (offset, stamp, stretch) of each entry."""
+    data, entries, ns, stretch = b"", [], 1000, 0
+    for after, length, what in steps:
+        if what == "foreign":
+            data += b"f" * length + b"\n"
+            continue
+        if what == "back":
+            ns, stretch = max(0, ns - 50 * after), stretch + 1
+            raw = line(ns, CLOCK_STEPPED + "1 s; the order of the file is the true order.")
+        else:
+            ns += after
+            raw = line(ns, "x" * length)
+        entries.append((len(data), ns, stretch))
+        data += raw
+    return data, entries
+
+
+@given(STEPS, st.integers(700, 1200))
+def test_bisection_finds_the_first_line_of_a_time_in_each_stretch(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, str]], ns: int
+) -> None:
+    data, entries = log_of(steps)
+    segment = segment_of(tmp_path_factory.mktemp("log") / "log", data)
+    parts = stretches(segment, len(data))
+    assert b"".join(data[begin:end] for begin, end in parts) == data
+    for begin, end in parts:
+        expected = next((offset for offset, at, _ in entries if begin <= offset < end and at >= ns), end)
+        assert first_at(segment, begin, end, ns) == expected
+
+
+@given(STEPS, st.integers(700, 1200), st.integers(0, 100))
+def test_the_lines_of_a_time_are_all_there(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, str]], since: int, length: int
+) -> None:
+    data, entries = log_of(steps)
+    segment = segment_of(tmp_path_factory.mktemp("log") / "log", data)
+    parts = between(segment, len(data), since, since + length)
+    inside = {offset for offset, at, _ in entries if since <= at <= since + length}
+    assert {offset for offset, _, _ in entries if any(begin <= offset < end for begin, end in parts)} == inside
+
+
+@given(st.lists(st.sampled_from([b"a", b"b", b"ab", b"", b"c" * 70, b"c" * 300 + b"a"]), max_size=30), st.booleans())
+def test_wanted_lines_are_found_forwards_and_backwards(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], ended: bool
+) -> None:
+    data = b"\n".join(lines) + b"\n" * ended
+    segment = segment_of(tmp_path_factory.mktemp("log") / "log", data)
+    wanted = Wanted((Text(Pattern("a")),))
+    every = list(found_forward(segment, 0, None, wanted))
+    assert [found.start for found in every[1:]] == [found.end for found in every[:-1]], "the blocks adjoin"
+    expected = [one for one in lines if b"a" in one]
+    assert [line.raw for found in every for line in found.lines] == expected
+    assert all(data[line.offset : line.end - line.finished] == line.raw for found in every for line in found.lines)
+    back = [line for found in found_back(segment, len(data), wanted) for line in reversed(found.lines)]
+    finished = lines if ended else lines[:-1]
+    assert [line.raw for line in reversed(back)] == [one for one in finished if b"a" in one]

@@ -1,0 +1,137 @@
+"""A block is searched as a whole, and finds what a search of each line finds."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from threeam.core.entry import Entry, Stamp, format_entry
+from threeam.core.pattern import BadPattern, Pattern
+from threeam.core.wanted import About, BadKind, By, Kind, Text, Wanted, kind_named, line_offsets, parse_condition
+
+PATTERNS = [
+    *(
+        "dead",
+        "Dead",
+        "dead lock",
+        "^note",
+        "lock$",
+        "a.*b",
+        "a|b",
+        "x*",
+        "[ab]+c",
+        "h7|deadlock",
+        "é",
+        "É",
+        "ü.?b",
+        r"\d+ ms",
+    ),
+    *(
+        r"\s",
+        r"[^a]b",
+        r"a\Z",
+        r"(?=a)b",
+        r"(?i)DEAD",
+        r"a$|^b",
+        r"\bdead\b",
+        "",
+        ".",
+        "^$",
+        r"\x1b",
+        r"b\W",
+        "(a)(b)?",
+        r"\.",
+    ),
+]
+WORDS = st.sampled_from(
+    ["dead", "Dead lock", "deadlock", "note", "a", "b", "ab", "bc", "é", "Éb", "12 ms", "\x1b[1m", ".", " ", ""]
+)
+RAW = st.lists(st.one_of(WORDS.map(str.encode), st.binary(max_size=6)), max_size=6).map(b"".join)
+LINES = st.lists(RAW.map(lambda raw: raw.replace(b"\n", b"")), max_size=12)
+TAGGED = st.builds(
+    Entry,
+    st.builds(Stamp, st.integers(0, 10**18), st.just(0)),
+    st.integers(0, 9),
+    st.lists(
+        st.sampled_from(
+            [("BY", "alice@db1:1%1"), ("BY", "bob@db1:2"), ("H7", "open"), ("H77", "open"), ("MG", "95"), ("X", "y")]
+        ),
+        max_size=3,
+        unique_by=lambda tag: tag[0],
+    ).map(tuple),
+    st.sampled_from(
+        ["Hypothesis: it", "Coffee: cup 1", "note: a", "WARNING: no", "a [H7: open] note", "Acquired sanity lock.", ""]
+    ),
+)
+CONDITIONS = st.sampled_from(
+    [
+        Kind("note"),
+        Kind("Hypothesis"),
+        Kind("Coffee"),
+        Kind("WARNING"),
+        Kind("ceremony"),
+        Kind("foreign"),
+        By("alice"),
+        By("bob"),
+    ]
+    + [By("script"), About(7), Text(Pattern("note")), Text(Pattern("a"))]
+)
+
+
+def expected(lines: list[bytes], holds) -> list[int]:  # type: ignore[no-untyped-def]
+    offsets, at = [], 0
+    for raw in lines:
+        if holds(raw):
+            offsets.append(at)
+        at += len(raw) + 1
+    return offsets
+
+
+@pytest.mark.parametrize("text", PATTERNS)
+@given(lines=LINES)
+def test_a_block_finds_the_lines_that_each_line_by_itself_finds(text: str, lines: list[bytes]) -> None:
+    pattern = Pattern(text)
+    data = b"".join(raw + b"\n" for raw in lines)
+    plain = re.compile(text, re.IGNORECASE if pattern.ignores_case else 0)
+    by_itself = expected(lines, lambda raw: plain.search(raw.decode("utf-8", "backslashreplace")))
+    assert list(pattern.offsets(data)) == by_itself
+    assert expected(lines, pattern.finds) == by_itself
+
+
+@given(st.lists(TAGGED, max_size=12), st.lists(CONDITIONS, max_size=3), st.lists(CONDITIONS, max_size=2), st.booleans())
+def test_wanted_lines_are_those_of_which_all_conditions_hold(
+    entries: list[Entry],
+    conditions: list,
+    exclusions: list,
+    foreign: bool,  # type: ignore[type-arg]
+) -> None:
+    lines = [format_entry(entry)[:-1] for entry in entries] + [b"foreign [H7: x"] * foreign
+    wanted = Wanted(tuple(conditions), tuple(exclusions))
+    data = b"".join(raw + b"\n" for raw in lines)
+    assert list(wanted.offsets(data)) == expected(lines, wanted.holds)
+    assert line_offsets(data) == expected(lines, lambda raw: True)
+
+
+def test_capitals_count_only_if_there_are_any() -> None:
+    assert Pattern("dead").finds(b"DEADLOCK")
+    assert not Pattern("Dead").finds(b"deadlock")
+    assert Pattern(r"\Sead").finds(b"DEAD"), "an escape is no capital"
+    assert not Pattern("dead", exact=True).finds(b"DEAD")
+
+
+def test_what_is_no_regular_expression_is_said() -> None:
+    with pytest.raises(BadPattern, match=r"'\(' is no regular expression: "):
+        Pattern("(")
+
+
+def test_conditions_are_typed_as_words() -> None:
+    assert parse_condition("!kind:note") == (True, Kind("note"))
+    assert parse_condition("by:alice") == (False, By("alice"))
+    assert parse_condition("H7") == (False, About(7))
+    out, text = parse_condition("!dead lock:")
+    assert out and text.name == "dead lock:"
+    with pytest.raises(BadKind, match="there is no kind 'nope': there are note, "):
+        kind_named("nope")
