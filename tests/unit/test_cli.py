@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pty
 import re
 import resource
 import shutil
@@ -642,6 +643,16 @@ def test_tail_prints_an_unfinished_last_line(run: Run, night: Path) -> None:
         (["--since=-15m"], []),
         (["--since", "-15m"], []),
         (["--until", "-1d", "--grep", "Acquired"], [0]),
+        (["--kind", "conclusion"], [6]),
+        (["--kind", "FOREIGN"], [5]),
+        (["--by", "alice", "--grep", "H1"], [3, 6]),
+        (["--by", "script"], [0, 1, 2]),
+        (["--hyp", "H1", "--not", "Conclusion"], [3]),
+        (["--hyp", "1", "--kind", "conclusion"], [6]),
+        (["--not", "by:alice"], [0, 1, 2, 4, 5]),
+        (["-n", "+6"], [5, 6]),
+        (["-n", "+2", "--hyp", "H1"], [6]),
+        (["-n", "1", "--hyp", "H1"], [6]),
     ],
     ids=lambda value: " ".join(value) if value and isinstance(value[0], str) else None,
 )
@@ -654,6 +665,20 @@ def test_tail_filters(run: Run, night: Path, argv: list[str], numbers: list[int]
 def test_what_tail_does_not_find_is_exit_1(run: Run, night: Path) -> None:
     done = run("tail", "--grep", "nowhere")
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+def test_tail_is_in_colour_on_a_terminal_only(night: Path) -> None:
+    def seen(**env: str) -> bytes:
+        terminal, ours = pty.openpty()
+        argv = [command(), "tail", "-n", "1"]
+        subprocess.run(argv, stdout=ours, env={**os.environ, "TERM": "xterm", **env}, check=True)
+        os.close(ours)
+        return os.read(terminal, 65536)
+
+    plain = night.read_bytes().splitlines()[-1]
+    assert b"\x1b[36m" in seen()
+    assert re.sub(rb"\x1b\[\d+m", b"", seen()).rstrip() == plain
+    assert seen(NO_COLOR="1").rstrip() == plain
 
 
 def test_tail_of_no_log_says_so_and_is_exit_1(run: Run, log: Path) -> None:

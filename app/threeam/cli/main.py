@@ -106,13 +106,12 @@ def _run(command: Callable[[], int]) -> int:
 
 
 def _code(error: Exception) -> Exit:
+    from threeam.core.journal import BadInput
     from threeam.core.lock import LockTimeout
-    from threeam.core.settings import BadSetting
-    from threeam.core.when import BadTime
 
     if isinstance(error, LockTimeout):
         return Exit.LOCK
-    return Exit.USAGE if isinstance(error, (BadSetting, BadTime)) else Exit.IO
+    return Exit.USAGE if isinstance(error, BadInput) else Exit.IO
 
 
 def _open_standard() -> None:

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from select import poll
+from typing import NamedTuple
 
+from threeam.cli.colour import in_colour, in_colours
 from threeam.cli.console import line_json, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.follow import LOOK_ANYWAY, Follower
 from threeam.core.journal import Anchor, Journal, Segment
+from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
+from threeam.core.seek import between, found_back, found_forward
+from threeam.core.wanted import About, By, Text, Wanted, kind_named, parse_condition
 from threeam.core.when import parse_when
 
 _LINES = 10  # as tail(1)
 _TOGETHER = 500  # lines in one write to stdout
-
-Wanted = Callable[[Line], bool]
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am tail``."""
     parser = Parser(
         "3am tail",
-        "Prints the last lines of the log. -f follows it by name, through rotation and truncation. Exit 1 "
-        "if there is no log, or if --grep finds nothing.",
-        "examples:\n  3am tail -f\n  3am tail --since -15m --grep 'H7|deadlock'\n  3am tail -n 100 --json | jq .text",
+        "Prints the last lines of the journal. -f follows it by name, through rotation and truncation. Conditions are "
+        "all to hold. Exit 1 if there is no log, or if nothing is found that was asked for.",
+        "examples:\n  3am tail -f --not 'kind:coffee'\n  3am tail --since -15m --grep 'H7|deadlock'\n"
+        "  3am tail --hyp H7 --json | jq .text\n  3am tail -n +1 | less",
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is appended")
     parser.add_argument(
@@ -38,29 +40,89 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "--lines",
         type=_count,
         metavar="N",
-        help=f"the last N lines ({_LINES}; all of a search)",
+        help=f"the last N lines ({_LINES}; all of a search); +N: from line N on",
     )
     parser.add_argument("--since", metavar="T", help="from T on: 03:14, -15m, yesterday, @stamp")
     parser.add_argument("--until", metavar="T", help="up to T")
-    parser.add_argument("--grep", metavar="RE", help="only lines that the regular expression finds")
+    for name, metavar, about, to in (
+        ("--grep", "RE", "lines that the regular expression finds; capitals count", str),
+        ("--not", "RE", "lines that it does not find; kind:, by: and H7 too", str),
+        ("--kind", "KIND", "lines of this kind: hypothesis, warning, note, foreign, …", str),
+        ("--by", "USER", "lines of this person; script: those of nobody", str),
+        ("--hyp", "H7", "lines that belong to this hypothesis", _number),
+    ):
+        parser.add_argument(name, action="append", default=[], metavar=metavar, type=to, help=about)
     parser.add_argument("--json", action="store_true", help="one object a line")
     args = parser.parse_args(_times_joined(argv))
+    wanted = Wanted(
+        (
+            *(Text(Pattern(text, exact=True)) for text in args.grep),
+            *map(kind_named, args.kind),
+            *map(By, args.by),
+            *map(About, args.hyp),
+        ),
+        tuple(parse_condition(text, exact=True)[1] for text in getattr(args, "not")),
+    )
     at = context(args)
     now = at.clock()
-    try:
-        pattern = re.compile(args.grep) if args.grep is not None else None
-    except re.error as error:
-        parser.error(f"--grep: {error}")
     since = parse_when(args.since, now) if args.since is not None else None
     until = parse_when(args.until, now) if args.until is not None else None
-    filtered = pattern is not None or since is not None or until is not None
-    count = args.lines if args.lines is not None else None if filtered else _LINES
-    shown = _as_json if args.json else _as_text
-    printed = _tail(at, _wanted(pattern, since, until) if filtered else _any, count, shown, args.follow)
-    return Exit.NO if printed is None or (pattern is not None and not printed) else Exit.DONE
+    asked = bool(wanted) or since is not None or until is not None
+    first, count = args.lines or (None, None if asked else _LINES)
+    what = _Range(wanted, since, until)
+    shown = _as_json if args.json else in_colour if in_colours() else _as_text
+    printed = _tail(at, what, first, count, shown, args.follow)
+    return Exit.NO if printed is None or (wanted and not printed) else Exit.DONE
 
 
-def _tail(at: Context, wanted: Wanted, count: int | None, shown: Callable[[Line], str], follow: bool) -> int | None:
+class _Range(NamedTuple):
+    """What is to be printed: which lines, and of what time (ns, both ends included)."""
+
+    wanted: Wanted
+    since: int | None
+    until: int | None
+
+    def holds(self, line: Line) -> bool:
+        """Whether a line that has just come is to be printed."""
+        if not self.wanted.holds(line.raw):
+            return False
+        if self.since is None and self.until is None:
+            return True
+        entry = line.entry  # a line without a stamp has no place in time
+        return (
+            entry is not None
+            and (self.since is None or entry.stamp.ns >= self.since)
+            and (self.until is None or entry.stamp.ns <= self.until)
+        )
+
+    def forward(self, journal: Journal, live: Segment, end: int) -> Iterator[Line]:
+        """The lines up to ``end`` in the live log, the oldest first."""
+        for segment in journal.segments(live):
+            stop = end if segment == live else segment.size()
+            for begin, until in between(segment, stop, self.since, self.until):
+                for found in found_forward(segment, begin, until, self.wanted):
+                    yield from self._timed(found.lines)
+
+    def back(self, journal: Journal, live: Segment, end: int) -> Iterator[Line]:
+        """The lines before ``end`` in the live log, the last one first."""
+        for segment in journal.back_from(live):
+            stop = end if segment == live else segment.size()
+            if self.since is None and self.until is None and not self.wanted:
+                yield from lines_back(segment, stop)
+                continue
+            whole = end_of_lines(segment, stop)
+            yield from filter(self.holds, lines_forward(segment, whole, stop))  # an unfinished one
+            for begin, until in reversed(between(segment, whole, self.since, self.until)):
+                for found in found_back(segment, until, self.wanted, begin):
+                    yield from self._timed(found.lines[::-1])
+
+    def _timed(self, lines: list[Line]) -> Iterable[Line]:
+        return lines if self.since is None and self.until is None else filter(self.holds, lines)
+
+
+def _tail(
+    at: Context, what: _Range, first: int | None, count: int | None, shown: Callable[[Line], str], follow: bool
+) -> int | None:
     """How many lines were printed; None where there is no log. Does not end while it follows and is read."""
     segment = at.journal.live()
     if segment is None and not follow:
@@ -73,34 +135,23 @@ def _tail(at: Context, wanted: Wanted, count: int | None, shown: Callable[[Line]
         end = end_of_lines(segment, size) if follow else size  # a follower holds an unfinished line back
         start = Anchor.at(segment, end)
         if count is None:
-            printed = _print(filter(wanted, _every_line(at.journal, segment, end)), shown)
+            lines: Iterator[Line] = islice(what.forward(at.journal, segment, end), (first or 1) - 1, None)
         else:
-            printed = _print(_last(_every_line_back(at.journal, segment, end), wanted, count), shown)
+            lines = iter(list(islice(what.back(at.journal, segment, end), count))[::-1])
+        printed = _print(lines, shown)
     if not follow:
         return printed
     follower = Follower(at.journal, start)
     reader_gone = poll()  # `tail -f | head -1`: on a quiet log no write would tell
     reader_gone.register(1, 0)  # POLLERR and POLLHUP are always told
     while True:
-        lines = follower.read()
-        for line in lines:
+        lines_read = follower.read()
+        for line in lines_read:
             if line.gap:
                 talk(line.gap)
-        printed += _print(filter(wanted, lines), shown)
+        printed += _print(filter(what.holds, lines_read), shown)
         if not follower.wait(LOOK_ANYWAY) and reader_gone.poll(0):
             return printed
-
-
-def _every_line(journal: Journal, live: Segment, end: int) -> Iterator[Line]:
-    """Every line of the journal up to ``end`` in its live log, the oldest first."""
-    for segment in journal.segments(live):
-        yield from lines_forward(segment, 0, end if segment == live else None)
-
-
-def _every_line_back(journal: Journal, live: Segment, end: int) -> Iterator[Line]:
-    """Every line of the journal before ``end`` in its live log, the last one first."""
-    for segment in journal.back_from(live):
-        yield from lines_back(segment, end if segment == live else segment.size())
 
 
 def _times_joined(argv: Sequence[str]) -> list[str]:
@@ -112,33 +163,6 @@ def _times_joined(argv: Sequence[str]) -> list[str]:
         else:
             joined.append(word)
     return joined
-
-
-def _last(back: Iterator[Line], wanted: Wanted, count: int) -> Sequence[Line]:
-    found: deque[Line] = deque()
-    for line in islice(filter(wanted, back), count):
-        found.appendleft(line)
-    return found
-
-
-def _wanted(pattern: re.Pattern[str] | None, since: int | None, until: int | None) -> Wanted:
-    def wanted(line: Line) -> bool:
-        if pattern is not None and not pattern.search(line.shown):
-            return False
-        if since is None and until is None:
-            return True
-        entry = line.entry  # a line without a stamp has no place in time
-        return (
-            entry is not None
-            and (since is None or entry.stamp.ns >= since)
-            and (until is None or entry.stamp.ns <= until)
-        )
-
-    return wanted
-
-
-def _any(_line: Line) -> bool:
-    return True
 
 
 def _print(lines: Iterable[Line], shown: Callable[[Line], str]) -> int:
@@ -157,10 +181,22 @@ def _as_json(line: Line) -> str:
     return json.dumps(line_json(line), ensure_ascii=False)
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+def _count(text: str) -> tuple[int | None, int | None]:
+    """``+N`` as (N, None): from that line on; ``N`` as (None, N): so many."""
+    digits = text.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
         raise ValueError(text)
-    return int(text)
+    return (max(1, int(digits)), None) if text[0] == "+" else (None, int(digits))
 
 
 _count.__name__ = "number of lines"
+
+
+def _number(text: str) -> int:
+    digits = text.removeprefix("H")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
+        raise ValueError(text)
+    return int(digits)
+
+
+_number.__name__ = "hypothesis such as H7"

@@ -25,6 +25,10 @@ class JournalError(Exception):
     """Something about the journal's files that its user must mend. The message is the whole sentence."""
 
 
+class BadInput(JournalError):
+    """What a person has typed or set cannot be understood; the sentence says what can."""
+
+
 class Unusable(JournalError):
     """The log cannot be read or written as it is; the sentence names the path and the remedy."""
 

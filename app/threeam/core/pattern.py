@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from threeam.core.entry import decode
-from threeam.core.journal import JournalError
+from threeam.core.journal import BadInput
 
 # What could find another thing in a block than in each of its lines: it sees the end of the text, or looks around, or
 # takes in line ends (and then runs on through the block).
@@ -19,7 +19,7 @@ _BY_LINE = re.compile(r"\\[AZDWSsBpP0-9xuUNnrvf]|\[\^|\(\?|[\x00-\x1f]")
 _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 
 
-class BadPattern(JournalError):
+class BadPattern(BadInput):
     """It is no regular expression; the sentence says where it is wrong."""
 
 

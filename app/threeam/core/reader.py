@@ -53,21 +53,17 @@ def blocks_forward(segment: Segment, start: int = 0, end: int | None = None) -> 
 
     The last line may be unfinished.
     """
-    at, held = start, b""
-    while True:
-        size = max(BLOCK, len(held))  # doubling: a line of any length costs linear time
-        block = segment.read(at, size if end is None else min(size, end - at))
-        if not block:
-            break
-        at += len(block)
+    size = BLOCK
+    while block := segment.read(start, size if end is None else min(size, end - start)):
         cut = block.rfind(b"\n") + 1
-        if not cut:
-            held += block
+        if cut == 0 and len(block) == size:
+            size *= 2  # a line of any length costs linear time
             continue
-        data, held = held + block[:cut], block[cut:]
-        yield at - len(held) - len(data), data
-    if held:
-        yield at - len(held), held
+        if cut == 0 or (cut < len(block) < size):  # the end: what follows the last newline is unfinished
+            yield start, block
+            return
+        yield start, block[:cut]
+        start, size = start + cut, BLOCK
 
 
 def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Line]:

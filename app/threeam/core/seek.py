@@ -47,7 +47,7 @@ _STEPPED = Wanted((Text(Pattern(CLOCK_STEPPED, exact=True)),))
 
 
 def stretches(segment: Segment, end: int) -> list[tuple[int, int]]:
-    """The parts of a file, up to ``end``, in which stamps grow: between them the clock was stepped back, as a line says."""
+    """The parts of a file, up to ``end``, in which stamps grow: the clock was stepped back between."""
     begins = [0]
     for found in found_forward(segment, 0, end, _STEPPED):
         begins += [line.offset for line in found.lines if (entry := line.entry) and steps_back(entry)]
@@ -60,7 +60,7 @@ def steps_back(entry: Entry) -> bool:
 
 
 def between(segment: Segment, end: int, since: int | None, until: int | None) -> list[tuple[int, int]]:
-    """The parts of a file, up to ``end``, whose lines are of the time from ``since`` to ``until`` (ns, both included)."""
+    """The parts of a file, up to ``end``, with the lines from ``since`` to ``until`` (ns, both included)."""
     if since is None and until is None:
         return [(0, end)]
     parts = []

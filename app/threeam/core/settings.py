@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from threeam.core.entry import NS, tag_value
-from threeam.core.journal import Journal, JournalError, journal_at
+from threeam.core.journal import BadInput, Journal, journal_at
 
 SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
 SCRIPT_LOCK = "/tmp/sanity.lock"
 
 
-class BadSetting(JournalError):
+class BadSetting(BadInput):
     """A setting, flag or settings file that cannot be used; the sentence names where it stands."""
 
 

@@ -7,11 +7,11 @@ a byte search, and a big log is never parsed line by line for the few that are w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from threeam.core.entry import KINDS, parse
-from threeam.core.journal import JournalError
+from threeam.core.journal import BadInput
 from threeam.core.pattern import Pattern
 
 KIND_NAMES = {
@@ -139,8 +139,8 @@ class Wanted(NamedTuple):
         return found
 
 
-def parse_condition(word: str) -> tuple[bool, Condition]:
-    """What a person types as a filter, and whether it is to be left out: ``deadlock``, ``!kind:note``, ``by:alice``, ``H7``.
+def parse_condition(word: str, *, exact: bool = False) -> tuple[bool, Condition]:
+    """A condition as it is typed, and whether it is to be left out: ``deadlock``, ``!kind:note``, ``by:alice``, ``H7``.
 
     Raises `BadPattern`, or `BadKind`.
     """
@@ -153,10 +153,10 @@ def parse_condition(word: str) -> tuple[bool, Condition]:
         return out, By(value)
     if re.fullmatch(r"H\d{1,9}", word, re.ASCII):
         return out, About(int(word[1:]))
-    return out, Text(Pattern(word))
+    return out, Text(Pattern(word, exact=exact))
 
 
-class BadKind(JournalError):
+class BadKind(BadInput):
     """There is no such kind of line."""
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 from threeam.core.entry import NS, Stamp
-from threeam.core.journal import JournalError
+from threeam.core.journal import BadInput
 
 _UNITS = {"ns": 1, "us": 1000, "ms": 10**6, "s": NS, "m": 60 * NS, "min": 60 * NS, "h": 3600 * NS, "d": 86400 * NS}
 _AGO = re.compile(r"-(\d{1,12})(ns|us|ms|s|min|m|h|d)", re.ASCII)
@@ -16,7 +16,7 @@ _CLOCK = re.compile(
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class BadTime(JournalError):
+class BadTime(BadInput):
     """A time that cannot be understood."""
 
 

@@ -1,0 +1,38 @@
+"""The colours of a line on a terminal: the time recedes, the kind stands out."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from threeam.core.reader import Line
+
+_DIM, _AMBER, _CYAN, _RED, _END = "\x1b[2m", "\x1b[33m", "\x1b[36m", "\x1b[31m", "\x1b[0m"
+_KINDS = {
+    "Coffee": _AMBER,
+    "WARNING": _RED,
+    "Water": _CYAN,
+    "note": "",
+    "foreign": _DIM,
+    "ceremony": _DIM,
+    "Continued": _DIM,
+}
+_HEAD = re.compile(r"(?:\[[^\]]*\] ?)*")  # the stamp and the tags
+
+
+def in_colours() -> bool:
+    """Whether stdout is a terminal, and nobody has asked for no colour (no-color.org)."""
+    return os.isatty(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def in_colour(line: Line) -> str:
+    """``line`` as it is shown, in colour."""
+    entry, text = line.entry, line.shown
+    if entry is None:
+        return f"{_DIM}{text}{_END}"
+    head = _HEAD.match(text)
+    assert head is not None  # it matches nothing at all, too
+    cut = min(head.end(), len(text) - len(entry.text) if not entry.text.startswith("[") else head.end())
+    colour = _KINDS.get(entry.kind, _CYAN)
+    shown = text[cut:]
+    return f"{_DIM}{text[:cut]}{_END}{colour}{shown}{_END}" if colour else f"{_DIM}{text[:cut]}{_END}{shown}"
