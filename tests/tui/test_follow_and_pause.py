@@ -188,6 +188,18 @@ async def test_a_log_that_is_truncated_says_so_and_goes_on(journal: Journal, log
         append(log, line("written anew"))
         await it.says("truncated")
         await it.shows("written anew")
+        assert "note 29" in it.shown, "what stood there is shown above it"
+
+
+async def test_a_paused_reader_of_a_log_that_is_truncated_keeps_what_is_shown(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(300))
+    async with night(journal) as it:
+        await it.press("g", "d", "d")
+        before = it.shown
+        os.truncate(log, 0)
+        append(log, line("written anew"))
+        await it.says("truncated")
+        assert [row for row in before.splitlines() if "note: note" in row][3] in it.shown
 
 
 async def test_a_log_that_is_renamed_away_is_followed_by_its_name(journal: Journal, log: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 from pilots import append, line, night, notes
 
 from threeam.actions import ACTIONS
-from threeam.core.journal import Journal
+from threeam.core import disk
+from threeam.core.journal import Journal, journal_at
+from threeam.tui import bridge
 from threeam.tui.widgets.composer import Composer
 
 WRITING_KEYS = [key for action in ACTIONS if action.writes and action.place == "log" for key in action.keys.split(",")]
@@ -85,3 +87,25 @@ async def test_a_notice_to_begin_with_is_said(journal: Journal) -> None:
     async with night(journal, read_only=True, notice="opened read-only: [/foo] is not yours") as it:
         await it.says("opened read-only: [/foo] is not yours")
         await it.shows("opened read-only")
+
+
+async def test_a_journal_whose_folder_is_not_there_yet_is_empty_and_not_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def free_bytes(place: str) -> int:
+        looked.append(place)
+        return disk.free_bytes(place)
+
+    monkeypatch.setattr(bridge, "_QUIET", 0.02)
+    monkeypatch.setattr(bridge, "free_bytes", free_bytes)
+    log = tmp_path / "not" / "yet" / "sanity.log"
+    async with night(journal_at(str(log)), read_only=True) as it:
+        await it.eventually(lambda: len(looked) > 1, "it has looked at the disk twice")
+        await it.shows("Nothing here yet.")
+        assert "LIVE" in it.header
+        log.parent.mkdir(parents=True)
+        log.write_bytes(line("the first"))
+        await it.shows("the first")
+        assert it.notices == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pilots import failing_sync, full_disk, held, night, notes
+from pilots import failing_sync, full_disk, held, line, night, notes
 
 from conftest import entries, texts
 from threeam.core.journal import Journal
@@ -330,3 +330,25 @@ async def test_ctrl_c_in_the_box_says_how_to_quit_and_keeps_the_text(journal: Jo
         await it.says("quit")
         assert it.composer.text == "half a thought"
         assert it.app.is_running
+
+
+async def test_a_note_that_waits_behind_a_coffee_says_what_holds_it_up(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.press("c")
+            await it.type("ia note\n")
+            await it.type("and more")
+            await it.shows("waits for the lock")
+            await it.shows("typed since: and more")
+        await it.eventually(lambda: len(texts(log)) == 2, "both are written")
+        assert it.composer.text == "and more"
+
+
+async def test_what_is_typed_behind_a_command_is_not_its_argument(journal: Journal, log: Path) -> None:
+    log.write_bytes(line("Hypothesis: it", tags=(("H1", "open"),)))
+    async with night(journal) as it:
+        await it.eventually(lambda: it.journal_screen.state.hypotheses, "the hypothesis is known")
+        await it.type(":refute H1 it was not\nabc\n")
+        await it.eventually(lambda: it.unanswered == 0 and len(texts(log)) > 2, "it is written")
+        await it.settled()
+        assert [entry.text for entry in entries(log) if entry.hypothesis][1:] == ["Conclusion: it was not"]

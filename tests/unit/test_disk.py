@@ -48,10 +48,15 @@ def test_it_says_so_once_in_a_quarter_of_an_hour_whoever_writes(
         clock.forward(60 * NS)
         writer.write(note("a"))
         bob.write_stream(["b"])
+        bob.write_stream(["b"])
     assert [entry.kind for entry in entries(log)].count("WARNING") == 1
     clock.forward(16 * 60 * NS)
     bob.write_stream(["c"])
-    assert [entry.text for entry in entries(log)][-2:] == ["WARNING: Disk nearly full: 40 KiB left for the log.", "c"]
+    bob.write_stream(["d"])
+    warning = "WARNING: Disk nearly full: 40 KiB left for the log."
+    assert [entry.text for entry in entries(log)][-3:] == [warning, "c", "d"]
+    stamps = [entry.stamp.ns for entry in entries(log)]
+    assert stamps == sorted(set(stamps))
 
 
 def test_with_room_nothing_is_said_and_with_no_floor_neither(

@@ -118,7 +118,7 @@ class _Stdin:
                 self._held += os.read(0, _READ)
             except OSError:  # it cannot be handed back either
                 pass
-        return decode(self._held).splitlines()
+        return decode(self._held).split("\n")
 
     def _texts(self, line: bytes) -> list[str]:
         if not line and self._goes_on:  # the line was as long as a number of whole pieces

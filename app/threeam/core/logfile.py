@@ -94,8 +94,11 @@ class LogFile:
                 os.ftruncate(self.segment.fd, end - size)
                 return
             why = "somebody who does not ask for the lock has written behind it"
-            self.size = self.segment.size()
         except OSError as error:
             why = f"it cannot be cut back ({error.strerror})"
+        try:
+            self.size = self.segment.size()
+        except OSError:  # then the next write fails as this one did
+            self.size += size
         self.torn = True  # or so it must be taken: what comes next begins a line of its own
         raise HalfAppended(why)

@@ -123,9 +123,12 @@ def last_active(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | N
     return None
 
 
-def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes]) -> Iterator[Line]:
-    """The whole lines before ``end`` in which ``pattern`` is found, the last one first; once for each find."""
-    for start, data in blocks_back(segment, end):
+def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes], since: int = 0) -> Iterator[Line]:
+    """The whole lines between ``since`` (the beginning of one) and ``end`` in which ``pattern`` is found.
+
+    The last one first; once for each find.
+    """
+    for start, data in blocks_back(segment, end, since):
         for at in reversed([match.start() for match in pattern.finditer(data)]):
             yield _line_at(segment, start, data, at)
 

@@ -58,7 +58,6 @@ def rotate(
     rotated = ""
     try:
         about = os.fstat(old.fd)
-        may_replace(journal.log, os.stat(folder), about)
         rotated = _link(journal.log, stamp)
         first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + os.path.basename(rotated))
         data = b"".join(map(format_entry, [first, *carried]))
@@ -121,6 +120,14 @@ def forget_old(journal: Journal, keep: int) -> str:
             except OSError as error:
                 return f"{segment.path} cannot be deleted: {error.strerror}"
     return ""
+
+
+def check_rotatable(log: Segment, path: str) -> None:
+    """Raises `NotRotated` where ``log`` at ``path`` is not ours to rotate."""
+    try:
+        may_replace(path, os.stat(os.path.dirname(path)), os.fstat(log.fd))
+    except OSError as error:
+        raise NotRotated(f"no new log can be put in the place of {path}: {error.strerror}") from None
 
 
 def may_replace(path: str, folder: os.stat_result, log: os.stat_result) -> None:

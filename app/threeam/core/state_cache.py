@@ -51,8 +51,11 @@ class StateCache:
         """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
         mark = self._mark
         if mark is not None and mark.identity == segment.identity and mark.offset == begin:
-            self._state = self._fold(self._state, entries)
-            self._mark = Mark.at(segment, end)
+            self._mark = None  # it is in the file: whatever fails from here on must not be taken for a refusal
+            try:
+                self._state, self._mark = self._fold(self._state, entries), Mark.at(segment, end)
+            except OSError:  # then it is read again, and the next write says what is wrong
+                pass
 
     def warned_of_disk(self, segment: Segment, end: int) -> int | None:
         """When the log last said that its disk is nearly full (ns), or None. Searched only while it is."""

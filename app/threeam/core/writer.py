@@ -34,7 +34,7 @@ from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal, JournalError, Unusable, sync_folder
 from threeam.core.lock import Holder, LockFile, SanityLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
-from threeam.core.rotate import NotRotated, Rotated, SyncFailed, forget_old, rotate
+from threeam.core.rotate import NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
 from threeam.core.state_cache import StateCache
 
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
@@ -211,13 +211,17 @@ class LockedLog:
     def write_stream(self, texts: list[str]) -> bytes:
         """Writes a line for each of ``texts``, which came through a pipe. Raises `Refused`."""
         self._rotate_when_full()
-        stamp, stepped_ns = self._tick()
-        tags = (("BY", self._options.by), ("VIA", "stdin"))
-        texts = [*(one.text for one in (*_declared(stepped_ns), *self._disk_warning(stamp))), *texts]
-        raw = format_many(stamp, self._cups(self._state(whole=False), stamp), tags, texts)
+        first, stepped_ns = self._tick()
+        stamp = first
+        tags, cups = (("BY", self._options.by), ("VIA", "stdin")), self._cups(self._state(whole=False), stamp)
+        raw = b""
+        for warning in (*_declared(stepped_ns), *self._disk_warning(stamp)):
+            raw += format_entry(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
+            stamp = Stamp(stamp.ns + 1, stamp.offset)
+        raw += format_many(stamp, cups, tags, texts)
         last = parse(raw[raw.rfind(b"\n", 0, -1) + 1 : -1])
         assert last is not None
-        self._append(raw, [last._replace(stamp=stamp), last])  # those between change nothing: they have no tags
+        self._append(raw, [last._replace(stamp=first), last])  # those between change nothing: they have no tags
         return raw
 
     def write_plain(self, text: str, coffee: int) -> bytes:
@@ -240,6 +244,7 @@ class LockedLog:
         """
         if self._file is None or self._file.size == 0 or self.first is not None:
             raise NotRotated(f"there is nothing to rotate at {self._path}")
+        check_rotatable(self._file.segment, self._path)  # before the whole log is read for it
         reading, self._granted = self._clock(), None
         last = self._last or reading
         # If the clock was stepped back, the next block tells of it.

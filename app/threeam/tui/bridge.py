@@ -121,7 +121,8 @@ class Bridge:
 
         why: str | None = None
         try:
-            with writer.locked(whole=first.draft.whole, abandoned=first.abandoned, on_wait=on_wait) as log:
+            # Whole: a ticket that arrives meanwhile may need it, and under the lock it is too late to read it all.
+            with writer.locked(whole=True, abandoned=first.abandoned, on_wait=on_wait) as log:
                 taken += self._arrived()
                 for number, ticket in enumerate(taken):
                     try:
@@ -246,7 +247,10 @@ class Bridge:
         if now != self._held[0]:
             self._held = (now, time.monotonic_ns())
             self._post(LockSeen(*self._held))
-        free = free_bytes(os.path.dirname(self._journal.log))
+        try:
+            free = free_bytes(os.path.dirname(self._journal.log))
+        except FileNotFoundError:  # there is no folder yet, and so no log: nobody has written
+            return
         low = free if free < self._disk_floor else None
         if low != self._low:
             self._low = low

@@ -10,7 +10,7 @@ from threeam.core.clock import Clock
 from threeam.core.draft import Draft as LogDraft
 from threeam.core.entry import By, lines_of, visible
 from threeam.core.journal import Journal
-from threeam.core.reader import matching_back
+from threeam.core.reader import end_of_lines, matching_back
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
 from threeam.tui.outbox import Outbox, Ticket
 from threeam.tui.widgets.composer import DRAFTS, Composer
@@ -72,8 +72,7 @@ class Desk:
 
     def answered(self, ticket: Ticket, *, written: bool) -> None:
         """A ticket has its answer: the box is free, and empty if its words are in the log."""
-        self.outbox.answered(ticket)
-        if ticket.words is None:
+        if not self.outbox.answered(ticket) or ticket.words is None:
             return
         if written:
             self.keep_words(ticket.words)
@@ -103,16 +102,20 @@ class Desk:
 
 def _is_written(journal: Journal, by: str, draft: Draft) -> bool:
     """Whether the screen that left ``draft`` had written it by then. The same words may stand there from before."""
-    segment = journal.live()
-    if segment is None:
-        return False
-    size, lines = segment.size(), {visible(line) for line in lines_of(draft.text)}
-    for line in matching_back(segment, size, re.compile(re.escape(f"[BY: {by}]".encode()))):
-        entry = line.entry
-        if not lines or size - line.offset > _LOOK_BACK or (entry is not None and entry.stamp.ns < draft.since_ns):
+    live, left = journal.live(), _LOOK_BACK
+    lines = {visible(line) for line in lines_of(draft.text)}
+    for segment in journal.back_from(live) if live is not None else ():
+        size = segment.size()
+        since = end_of_lines(segment, max(0, size - left))
+        for line in matching_back(segment, size, re.compile(re.escape(f"[BY: {by}]".encode())), since):
+            entry = line.entry
+            if not lines or (entry is not None and entry.stamp.ns < draft.since_ns):
+                return not lines
+            if entry is not None and str(entry.by) == by:
+                lines -= {entry.text, entry.body}
+        left -= size
+        if left <= 0:
             break
-        if entry is not None and str(entry.by) == by:
-            lines -= {entry.text, entry.body}
     return not lines
 
 

@@ -1,8 +1,8 @@
 """What the input box must not lose: the drafts, through SIGKILL, and the history.
 
 Both lie in the journal's folder, or in the user's own state folder where that one belongs to
-somebody else; a draft for which that disk has no room lies in memory meanwhile, and so outlives its screen there
-too. They are written by a thread of their own, so a hung disk never hangs a key.
+somebody else; a draft that cannot be written there, the disk being full, lies in memory meanwhile, and
+so outlives its screen there too. They are written by a thread of their own, so a hung disk never hangs a key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from threeam.core.journal import Journal
 from threeam.core.settings import state_folder
 
-_HISTORY = 500  # texts kept
+_HISTORY = 500  # texts that are brought back
 _DRAFT_NAME = re.compile(r"draft-(\d+)-(\d+)\.json(?:\.\d+\.new)?")
 
 
@@ -48,11 +48,11 @@ class DraftStore:
 
     def __init__(self, journal: Journal, on_problem: Callable[[str], object]) -> None:
         self._on_problem = on_problem
-        self._problem = ""
+        self._problems: dict[str, str] = {}
         self._folder = _folder(journal)
         self._folders = (self._folder, _folder_in_memory(journal))
         self._name = f"draft-{os.getpid()}-{_started(os.getpid())}.json"
-        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._work: SimpleQueue[tuple[str, Callable[[], None]]] = SimpleQueue()
         threading.Thread(target=self._run, name="drafts", daemon=True).start()
 
     def restore(self) -> KeptDrafts | None:
@@ -79,7 +79,7 @@ class DraftStore:
         """The texts that were sent, the oldest first."""
         try:
             with open(self._history_path, encoding="utf-8", errors="replace") as file:
-                lines = file.readlines()[-_HISTORY:]
+                lines = [line for line in file if line.strip()][-_HISTORY:]
         except OSError:
             return []
         texts = []
@@ -92,16 +92,16 @@ class DraftStore:
 
     def save(self, kept: KeptDrafts) -> None:
         """Keeps the drafts as they are now."""
-        self._work.put(lambda: self._write(kept))
+        self._work.put(("drafts", lambda: self._write(kept)))
 
     def remember(self, text: str) -> None:
         """Adds a text to the history."""
-        self._work.put(lambda: self._append_history(text))
+        self._work.put(("the history", lambda: self._append_history(text)))
 
     def settle(self, timeout: float) -> None:
         """Waits until everything asked for so far is done, at most ``timeout`` seconds."""
         done = threading.Event()
-        self._work.put(done.set)
+        self._work.put(("", done.set))
         done.wait(timeout)
 
     @property
@@ -110,23 +110,23 @@ class DraftStore:
 
     def _run(self) -> None:
         while True:
-            work = self._work.get()
+            what, work = self._work.get()
             problem = ""
             try:
                 work()
             except OSError as error:  # the box still has the text; the screen says that it is not kept
-                problem = f"drafts cannot be kept in {self._folder}: {error.strerror}"
+                problem = f"{what} cannot be kept in {self._folder}: {error.strerror}"
             except Exception as error:  # a fault of ours must not end the keeping
-                problem = f"drafts cannot be kept: {type(error).__name__}: {error}"
-            if problem != self._problem:
-                self._problem = problem
+                problem = f"{what} cannot be kept: {type(error).__name__}: {error}"
+            if what and problem != self._problems.get(what, ""):
+                self._problems[what] = problem
                 self._on_problem(problem)
 
     def _write(self, kept: KeptDrafts) -> None:
         lies_in = self._write_in(self._folders, kept) if kept.drafts else None
         for folder in self._folders:
-            if folder != lies_in:  # what lay there is older
-                with suppress(FileNotFoundError, NotADirectoryError):
+            if folder != lies_in:  # what lay there is older; where it cannot be removed, the newest counts
+                with suppress(OSError):
                     os.unlink(os.path.join(folder, self._name))
 
     def _write_in(self, folders: Iterable[str], kept: KeptDrafts) -> str:
@@ -156,7 +156,7 @@ class DraftStore:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(self._history_path, flags, 0o600)
         try:
-            os.write(fd, (json.dumps(text) + "\n").encode())
+            os.write(fd, ("\n" + json.dumps(text) + "\n").encode())  # a record that was cut off ends there
         finally:
             os.close(fd)
 

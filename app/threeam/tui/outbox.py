@@ -49,11 +49,13 @@ class Outbox:
         self._send(ticket)
         return True
 
-    def answered(self, ticket: Ticket) -> None:
-        """Strikes ``ticket`` off. Where it was taken back, those behind it wait on for the same lock."""
-        if ticket in self._tickets:
-            self._tickets.remove(ticket)
+    def answered(self, ticket: Ticket) -> bool:
+        """Strikes ``ticket`` off, once. Where it was taken back, those behind it wait on for the same lock."""
+        if ticket not in self._tickets:
+            return False
+        self._tickets.remove(ticket)
         self.blocked = self.blocked and ticket.abandoned.is_set() and bool(self._tickets)
+        return True
 
     def take_back(self) -> bool:
         """Takes back all that still wait; gives whether there were any."""

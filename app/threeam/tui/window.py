@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry
-from threeam.core.journal import Anchor, Journal, Position, Segment
+from threeam.core.journal import Anchor, Journal, JournalError, Position, Segment
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
 
 KEPT = 3000  # rows in memory
@@ -84,7 +84,7 @@ class Window:
         try:
             oldest = self._journal.oldest(self._start.segment)
         except OSError as error:
-            self.problem = f"{self._start.segment.path} cannot be read: {error.strerror}"
+            self._failed(self._start.segment, error)
             return
         self._begin_at(Position(oldest, 0))
         self.at_start, self.at_end = True, False
@@ -104,7 +104,7 @@ class Window:
                 segment, offset = before, before.size()
             lines = _lines_before(segment, offset)
         except OSError as error:
-            self.problem = f"{segment.path} cannot be read: {error.strerror}"
+            self._failed(segment, error)
             return 0
         self._start = Position(segment, lines[0].offset if lines else 0)
         if not lines:
@@ -126,13 +126,15 @@ class Window:
         known = self._known
         stop = known.offset if known is not None and segment == known.segment else None
         try:
-            lines = [line for line in islice(lines_forward(segment, offset, stop), STEP) if line.finished]
-        except OSError as error:
-            self.problem = f"{segment.path} cannot be read: {error.strerror}"
+            lines = list(islice(lines_forward(segment, offset, stop), STEP))
+            if stop is not None and lines and not lines[-1].finished:
+                lines.pop()
+            after = None if lines or known is None else self._journal.successor(segment) or known.segment
+        except (OSError, JournalError) as error:
+            self._failed(segment, error)
             return 0
         if not lines:
-            if known is not None and known.segment != segment:  # rotated since: what follows stands in another file
-                after = self._journal.successor(segment) or known.segment
+            if known is not None and after is not None and known.segment != segment:  # rotated since
                 self._end, self._section = Position(after, 0), None
                 return self.forward()
             self.at_end = True
@@ -148,7 +150,10 @@ class Window:
         end = end or (Position(lines[-1].segment, lines[-1].end) if lines else None)
         if end is None:
             return 0
-        self._drop_from(Position(end.segment, lines[0].offset) if lines and lines[0].segment == end.segment else end)
+        if not restarted:
+            self._drop_from(
+                Position(end.segment, lines[0].offset) if lines and lines[0].segment == end.segment else end
+            )
         self._known = end
         if not lines:
             return 0
@@ -205,8 +210,8 @@ class Window:
             return
         try:
             lines = [line for line in self._lines_between(self._start, self._end) if line.finished]
-        except OSError as error:
-            self.problem = f"{self._journal.log} cannot be read: {error.strerror}"
+        except (OSError, JournalError) as error:
+            self._failed(self._end.segment, error)
             return
         self.rows = []
         self._section = self._fold(lines, self.rows, None)
@@ -217,6 +222,10 @@ class Window:
             yield from lines_forward(segment, offset)
             segment, offset = self._journal.successor(segment) or end.segment, 0
         yield from lines_forward(segment, offset, end.offset)
+
+    def _failed(self, segment: Segment, error: OSError | JournalError) -> None:
+        why = error.strerror if isinstance(error, OSError) else error
+        self.problem = f"{segment.path} cannot be read: {why}"
 
     def _begin_at(self, place: Position) -> None:
         self.rows, self._section = [], None

@@ -151,7 +151,7 @@ class JournalScreen(Screen[None]):
             return
         held = f"held by {message.holder}" if message.holder else "busy"
         sentence = f"waits for the lock, {held}, {message.seconds:.0f} s · esc takes it back"
-        if message.ticket.words is not None:
+        if self.desk.composer.waiting:
             self.desk.composer.tell(sentence)
         elif not self.desk.outbox.blocked:
             self._say(sentence, title=message.ticket.what)
@@ -161,7 +161,7 @@ class JournalScreen(Screen[None]):
         if self.desk is None:
             return
         sentence = "the disk is full: written as soon as there is room · esc takes it back"
-        if message.ticket.words is not None:
+        if self.desk.composer.waiting:
             self.desk.composer.tell(sentence)
         self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
         self.desk.outbox.blocked = True
@@ -249,9 +249,10 @@ class JournalScreen(Screen[None]):
             desk.composer.settle(clear=False)
             return
         desk.composer.box.remember([text])
-        desk.composer.settle(clear=True)
+        desk.composer.settle(clear=True, catch_up=False)
         self.set_focus(self.log_view)
         await self.run(action, argument)
+        desk.composer.box.catch_up()  # now: what was typed after it is of the box that it has opened
 
     async def run(self, action: Action, argument: str = "") -> None:
         """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""

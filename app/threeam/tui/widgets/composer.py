@@ -115,11 +115,14 @@ class Box(TextArea, inherit_bindings=False):
         self.read_only = True
 
     def release(self) -> None:
-        """Lets the text be changed again, and types in what was typed meanwhile."""
+        """Lets the text be changed again."""
         self.read_only = False
-        ahead, self._ahead = self._ahead, []
-        if not ahead:
+
+    def catch_up(self) -> None:
+        """Types in what was typed while the text was held, if it is free now."""
+        if self.read_only or not self._ahead:
             return
+        ahead, self._ahead = self._ahead, []
         taken = not self.text
         if not taken:  # what comes after it stands below it, and nothing is sent
             self.move_cursor(self.document.end)
@@ -296,8 +299,11 @@ class Composer(Horizontal):
         self._status.update(Content(self._holdup + typed))
         self._status.display = bool(self._holdup)
 
-    def settle(self, *, clear: bool) -> None:
-        """The writer has answered: the text goes if it is in the log, and otherwise stays."""
+    def settle(self, *, clear: bool, catch_up: bool = True) -> None:
+        """The writer has answered: the text goes if it is in the log, and otherwise stays.
+
+        What was typed meanwhile is typed in, or later, by `Box.catch_up`.
+        """
         self.remove_class("-waiting")
         self.tell("")
         if clear:
@@ -307,6 +313,8 @@ class Composer(Horizontal):
             else:
                 self._call_it("note")
         self.box.release()
+        if catch_up:
+            self.box.catch_up()
         self.post_message(self.Changed())
 
     def on_box_sent(self, event: Box.Sent) -> None:

@@ -116,6 +116,8 @@ class LogView(Widget, can_focus=True):
         else:
             self.unread += new
             self._cursor = min(self._cursor, len(self.window.rows) - 1)
+            if self._top[0] >= len(self.window.rows):  # lines were taken back
+                self._top = (max(0, self._cursor), 0)
         if new and self.following:
             self.post_message(self.Selected(self.selected))
         self._redraw()
