@@ -1,0 +1,95 @@
+"""Lines are counted once, and then it is known how many stand before any of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from threeam.core import reader, tally
+from threeam.core.draft import note
+from threeam.core.journal import Journal, Position, journal_at
+from threeam.core.pattern import Pattern
+from threeam.core.reader import lines_forward
+from threeam.core.tally import Tally
+from threeam.core.wanted import Text, Wanted
+from threeam.core.writer import Writer
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "BLOCK", 64)
+    monkeypatch.setattr(tally, "BLOCK", 64)
+
+
+LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"ab" * 30 + b"\n", b"\n", b"c" * 200 + b"\n"]), max_size=30)
+
+
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted((Text(Pattern("a")),))], ids=["all", "some"])
+@given(parts=st.lists(LINES, min_size=1, max_size=4), rest=st.binary(max_size=3))
+def test_what_stands_before_a_line_is_counted_however_the_log_grows(
+    tmp_path_factory: pytest.TempPathFactory, wanted: Wanted, parts: list[list[bytes]], rest: bytes
+) -> None:
+    log = tmp_path_factory.mktemp("log") / "sanity.log"
+    log.touch()
+    journal = journal_at(str(log))
+    segment = journal.live()
+    assert segment is not None
+    count = Tally(journal, wanted)
+    data = b""
+    for lines in parts:
+        data += b"".join(lines)
+        log.write_bytes(data + rest.replace(b"\n", b""))
+        list(count.count_to(Position(segment, len(data))))
+    before = 0
+    for line in lines_forward(segment, 0, len(data)):
+        assert count.before(Position(segment, line.offset)) == before
+        before += wanted.holds(line.raw)
+    assert count.total == before
+    assert count.done
+    assert count.share == 1.0
+
+
+def test_the_files_of_a_journal_are_counted_as_one(journal: Journal, log: Path, writer: Writer) -> None:
+    count = Tally(journal, Wanted((Text(Pattern("note")),)))
+    for number in range(3):
+        for n in range(5):
+            writer.write(note(f"note {n}"))
+        live = journal.live()
+        assert live is not None
+        list(count.count_to(Position(live, live.size())))
+        assert count.total == 5 * (number + 1)
+        with writer.locked(whole=True) as file:
+            file.rotate()
+    writer.write(note("the last note"))
+    live = journal.live()
+    assert live is not None
+    list(count.count_to(Position(live, live.size())))
+    assert count.total == 16
+    last = list(lines_forward(live))[-1]
+    assert count.before(Position(live, last.offset)) == 15
+
+
+def test_what_was_cut_back_is_counted_anew(journal: Journal, log: Path) -> None:
+    log.write_bytes(b"a\n" * 100)
+    segment = journal.live()
+    assert segment is not None
+    count = Tally(journal, Wanted())
+    list(count.count_to(Position(segment, 200)))
+    list(count.count_to(Position(segment, 100)))
+    assert count.total == 50
+
+
+def test_what_is_not_counted_yet_is_not_known(journal: Journal, log: Path) -> None:
+    log.write_bytes(b"a\n" * 100)
+    segment = journal.live()
+    assert segment is not None
+    count = Tally(journal, Wanted())
+    steps = count.count_to(Position(segment, 200))
+    next(steps)
+    assert not count.done
+    assert 0 < count.share < 1
+    assert count.before(Position(segment, 20)) == 10
+    assert count.before(Position(segment, 190)) is None
