@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from threeam.core.entry import CLOCK_STEPPED, Entry
-from threeam.core.journal import Segment
+from threeam.core.journal import Journal, Position, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, blocks_back, blocks_forward, lines_forward
 from threeam.core.wanted import Text, Wanted
@@ -103,3 +103,18 @@ def _first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry
         if line.offset >= after and line.finished and (entry := line.entry) is not None:
             return line, entry
     return None
+
+
+def search_forward(journal: Journal, place: Position, end: Position, wanted: Wanted) -> Iterator[Found]:
+    """The wanted lines from ``place`` (the beginning of a line) to ``end``, through every file, a block at a time."""
+    segment, offset = place
+    while segment != end.segment:
+        yield from found_forward(segment, offset, None, wanted)
+        segment, offset = journal.successor(segment) or end.segment, 0
+    yield from found_forward(segment, offset, end.offset, wanted)
+
+
+def search_back(journal: Journal, place: Position, wanted: Wanted) -> Iterator[Found]:
+    """The wanted lines before ``place``, back through every file, a block at a time, the last block first."""
+    for segment in journal.back_from(place.segment):
+        yield from found_back(segment, place.offset if segment == place.segment else segment.size(), wanted)

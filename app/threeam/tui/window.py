@@ -7,16 +7,20 @@ reads beyond what the follower has told of, so no line can come to it twice, or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry
+from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry, parse
 from threeam.core.journal import Anchor, Journal, JournalError, Position, Segment
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
+from threeam.core.seek import found_back, found_forward
+from threeam.core.wanted import Wanted
 
 KEPT = 3000  # rows in memory
 STEP = 300  # rows read at a time
+_LOOK = 4 * 1024 * 1024  # bytes looked through for wanted lines in one go: a frame must not wait for more
 _LONGEST_SECTION = 64  # lines: a longer one that is cut by an edge loses its hold time
 _CEREMONY_BYTES = (ACQUIRED.encode(), RELEASING.encode())
 
@@ -46,15 +50,17 @@ class _Section(NamedTuple):
 class Window:
     """Rows of ``journal``, opened at its end.
 
-    ``raw``: whether the lock's own lines, and those that a rotation has carried over, are rows too; otherwise a
-    critical section is folded, and its first row has the time that the lock was held. ``at_end``: whether the last
-    row is the last that is known of, so that new lines can be appended. ``problem``: why the last
-    read failed, or nothing.
+    ``wanted``: the lines that are rows, where not all are; then a read looks through so many bytes and no more, and
+    may come back with nothing. ``raw``: whether the lock's own lines, and those that a rotation has carried over, are
+    rows too; otherwise a critical section is folded, and its first row has the time that the lock was held.
+    ``at_end``: whether the last row is the last that is known of, so that new lines can be appended. ``problem``: why
+    the last read failed, or nothing.
     """
 
     def __init__(self, journal: Journal, *, raw: bool = False) -> None:
         self._journal = journal
         self.raw = raw
+        self.wanted = Wanted()
         self.rows: list[Row] = []
         self.at_end = True
         self.at_start = True
@@ -90,8 +96,15 @@ class Window:
         self.at_start, self.at_end = True, False
         self.forward()
 
+    def around(self, place: Position) -> int:
+        """The rows around ``place``; gives the index of the first that is there or after it."""
+        self._begin_at(place)
+        self.at_end = False
+        self.forward()
+        return self.back()
+
     def back(self) -> int:
-        """Reads rows before the first; gives how many came."""
+        """Reads rows before the first; gives how many came. None while `at_start` is not so: there may be more."""
         if self._start is None or self.at_start:
             return 0
         segment, offset = self._start
@@ -102,13 +115,13 @@ class Window:
                     self.at_start = True
                     return 0
                 segment, offset = before, before.size()
-            lines = _lines_before(segment, offset)
+            begin, lines = self._before(segment, offset)
         except OSError as error:
             self._failed(segment, error)
             return 0
-        self._start = Position(segment, lines[0].offset if lines else 0)
+        self._start = Position(segment, begin)
         if not lines:
-            return self.back()
+            return 0 if self.wanted else self.back()
         rows: list[Row] = []
         section = self._fold(lines, rows, None)
         if not self.rows:  # the first ones: what they leave open is open at the end
@@ -119,27 +132,25 @@ class Window:
         return len(rows)
 
     def forward(self) -> int:
-        """Reads rows after the last; gives how many came."""
+        """Reads rows after the last; gives how many came. None while `at_end` is not so: there may be more."""
         if self._end is None or self.at_end:
             return 0
         segment, offset = self._end
         known = self._known
         stop = known.offset if known is not None and segment == known.segment else None
         try:
-            lines = list(islice(lines_forward(segment, offset, stop), STEP))
-            if stop is not None and lines and not lines[-1].finished:
-                lines.pop()
-            after = None if lines or known is None else self._journal.successor(segment) or known.segment
+            until, lines = self._after(segment, offset, stop)
+            after = None if until > offset or known is None else self._journal.successor(segment) or known.segment
         except (OSError, JournalError) as error:
             self._failed(segment, error)
             return 0
-        if not lines:
+        if until == offset:
             if known is not None and after is not None and known.segment != segment:  # rotated since
                 self._end, self._section = Position(after, 0), None
                 return self.forward()
             self.at_end = True
             return 0
-        self._end = Position(segment, lines[-1].end)
+        self._end = Position(segment, until)
         return self._take(lines)
 
     def append(self, lines: Sequence[Line], end: Position | None = None, *, restarted: bool = False) -> int:
@@ -161,13 +172,20 @@ class Window:
             self.rows = [row._replace(begin=None) for row in self.rows]
             self._section, self.at_start = None, True
             self._start = self._end = Position(self._known.segment, 0)
+        begin = Position(lines[0].segment, lines[0].offset)
+        lines = [line for line in lines if self.shown.holds(line.raw)] if self.wanted else lines
         if not self.at_end or len(self.rows) + len(lines) > 2 * KEPT:
             self.at_end = False
-            return sum(1 for line in lines if self._shows(line))
+            return sum(1 for line in lines if self.wanted or self._shows(line))
         self._end = self._known
         if self._start is None:
-            self._start = Position(lines[0].segment, lines[0].offset)
+            self._start = begin
         return self._take(lines)
+
+    @property
+    def shown(self) -> Wanted:
+        """The lines that are rows now."""
+        return self.wanted if self.raw else self.wanted._replace(exclusions=(*self.wanted.exclusions, HIDDEN))
 
     def _drop_from(self, place: Position) -> None:
         """Drops the rows of lines that stood at ``place`` or after it, and were taken back."""
@@ -208,6 +226,9 @@ class Window:
         self.raw = raw
         if self._start is None or self._end is None:
             return
+        if self.wanted:
+            self.around(self.rows[0].place if self.rows else self._start)
+            return
         try:
             lines = [line for line in self._lines_between(self._start, self._end) if line.finished]
         except (OSError, JournalError) as error:
@@ -215,6 +236,30 @@ class Window:
             return
         self.rows = []
         self._section = self._fold(lines, self.rows, None)
+
+    def _before(self, segment: Segment, offset: int) -> tuple[int, list[Line]]:
+        """Lines before ``offset`` that may be rows, and from where on they are all that there are."""
+        if not self.wanted:
+            lines = _lines_before(segment, offset)
+            return (lines[0].offset if lines else 0), lines
+        for found in found_back(segment, offset, self.shown):
+            if found.lines or offset - found.start >= _LOOK:
+                return found.start, found.lines
+        return 0, []
+
+    def _after(self, segment: Segment, offset: int, stop: int | None) -> tuple[int, list[Line]]:
+        """Lines after ``offset`` that may be rows, and up to where they are all that there are."""
+        if not self.wanted:
+            lines = list(islice(lines_forward(segment, offset, stop), STEP))
+            if stop is not None and lines and not lines[-1].finished:
+                lines.pop()
+            return (lines[-1].end if lines else offset), lines
+        until = offset
+        for found in found_forward(segment, offset, stop, self.shown):
+            until = found.end
+            if found.lines or until - offset >= _LOOK:
+                return until, found.lines
+        return until, []
 
     def _lines_between(self, start: Position, end: Position) -> Iterator[Line]:
         segment, offset = start
@@ -242,6 +287,9 @@ class Window:
         for line in lines:
             entry = line.entry
             begin: int | None = line.offset
+            if self.wanted:  # the lines between are not here, and so no section is whole
+                rows.append(Row(line, entry, None, begin))
+                continue
             if section is not None:
                 begin = section.begin if section.first == len(rows) else None
             if self.raw or entry is None or not _is_hidden(entry):
@@ -265,6 +313,28 @@ class Window:
 def _is_hidden(entry: Entry) -> bool:
     """Whether it is a row only when the log is shown raw: the lock's own lines, and what a rotation has said again."""
     return entry.text in CEREMONY or (entry.carried is not None and entry.kind != "Continued")
+
+
+class _Hidden(NamedTuple):
+    """The lines that are rows only when the log is shown raw."""
+
+    name: str = "hidden"
+
+    def holds(self, raw: bytes) -> bool:
+        if not raw.endswith(_CEREMONY_BYTES) and b" [AT: " not in raw:
+            return False
+        entry = parse(raw)
+        return entry is not None and _is_hidden(entry)
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        for found in _MAY_BE_HIDDEN.finditer(data):
+            begin, end = data.rfind(b"\n", 0, found.start()) + 1, data.find(b"\n", found.start())
+            if self.holds(data[begin : end if end >= 0 else len(data)]):
+                yield begin
+
+
+_MAY_BE_HIDDEN = re.compile(rb" sanity lock\.$| \[AT: ", re.MULTILINE)
+HIDDEN = _Hidden()
 
 
 def _lines_before(segment: Segment, offset: int) -> list[Line]:

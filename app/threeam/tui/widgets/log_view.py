@@ -4,45 +4,23 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding
-from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
 
 from threeam.actions import ACTIONS
-from threeam.core.entry import Stamp
 from threeam.core.journal import Position
 from threeam.core.reader import Line
-from threeam.tui.widgets.row_view import PEOPLE_STYLES, draw
-from threeam.tui.window import Row, Window
+from threeam.tui.widgets.rows_view import RowsView
+from threeam.tui.window import Row
 
-_STYLES = (
-    *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "water", "note"),
-    *("refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(PEOPLE_STYLES))),
-)
 _WHEEL = 3  # rows a notch
 
-EMPTY = (
-    "Nothing here yet.",
-    "i  write a note    H  open a hypothesis    c  count a coffee",
-    "?  all the keys, and in any shell: 3am log TEXT",
-)
-EMPTY_READ_ONLY = (
-    "Nothing here yet.",
-    "This is a read-only tail: it shows what others write.",
-    "?  all the keys    q  quit",
-)
 
+class LogView(RowsView, can_focus=True):
+    """The live tail: a cursor that moves through a journal of any length, and what it needs read on the way."""
 
-class LogView(Widget, can_focus=True):
-    """The rows of a `Window`, drawn with the line API: what is not on the screen costs nothing."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"log--{name}" for name in _STYLES}
     # Priority makes the app run these itself, key by key: then the `i` and the words of one
     # `send-keys 'i' 'words' Enter` arrive where they belong, although they come in one read. They
     # are in the chain only while the log has the focus, so they take nothing from an input box.
@@ -60,9 +38,7 @@ class LogView(Widget, can_focus=True):
         if action.place == "log" and action.keys
     ]
 
-    following: reactive[bool] = reactive(True)
     unread: reactive[int] = reactive(0)
-    wrap: reactive[bool] = reactive(False)
 
     class Selected(Message):
         """Another row has the cursor."""
@@ -80,27 +56,6 @@ class LogView(Widget, can_focus=True):
         def __init__(self, sentence: str) -> None:
             super().__init__()
             self.sentence = sentence
-
-    def __init__(self, window: Window, *, emoji: bool, read_only: bool) -> None:
-        super().__init__()
-        self.window = window
-        self._emoji = emoji
-        self._empty = EMPTY_READ_ONLY if read_only else EMPTY
-        self._cursor = len(window.rows) - 1
-        self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
-        self._unfinished: Line | None = None
-        self._unsure: list[range] = []  # the stamps (ns) of blocks that may not last
-        self._strips: dict[tuple[object, ...], list[Strip]] = {}
-        self._layout: list[tuple[int, int]] | None = None
-        self._bar_at: int | None = None
-        self._drawn_at = Size(0, 0)  # the size that the layout and the strips are for
-        self._looks: dict[str, Style] = {}
-
-    @property
-    def selected(self) -> Row | None:
-        """The row under the cursor."""
-        rows = self.window.rows
-        return rows[self._cursor] if 0 <= self._cursor < len(rows) else None
 
     def arrive(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
         """Takes lines that came back from the file, which has been read up to ``end``."""
@@ -120,12 +75,6 @@ class LogView(Widget, can_focus=True):
                 self._top = (max(0, self._cursor), 0)
         if new and self.following:
             self.post_message(self.Selected(self.selected))
-        self._redraw()
-
-    def mark_unsure(self, first: Stamp, last: Stamp) -> None:
-        """Marks the rows of a block that may not last."""
-        self._unsure.append(range(first.ns, last.ns + 1))
-        self._strips.clear()
         self._redraw()
 
     # What the keys do; each is an action of the table.
@@ -239,53 +188,7 @@ class LogView(Widget, can_focus=True):
         first = above[-height:][0] if above else (0, 0)
         self._top = max(self._top, first)
 
-    # Drawing.
-
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        rows = self.window.rows
-        if not rows and self._unfinished is None:
-            return self._empty_line(y, width)
-        lines = self._lines()
-        bar = self._bar(y)
-        if y >= len(lines):
-            return Strip([Segment(" " * (width - 1), self._look("row")), bar], width)
-        index, n = lines[y]
-        strips = self._drawn(index, first=y == 0)
-        strip = strips[n] if n < len(strips) else Strip.blank(width - 1, self._look("row"))
-        return Strip.join([strip, Strip([bar], 1)]).apply_offsets(0, y)
-
-    def notify_style_update(self) -> None:
-        self._looks.clear()
-        self._strips.clear()
-        super().notify_style_update()
-
-    def get_content_width(self, container: Size, viewport: Size) -> int:
-        return container.width
-
-    def _lines(self) -> list[tuple[int, int]]:
-        """What is on each line of the screen: (row, strip within it). From memory: drawing reads no file."""
-        if self.size != self._drawn_at:  # a frame may come before the message that tells of the new size
-            self._drawn_at, self._layout = self.size, None
-            self._strips.clear()
-        if self._layout is not None:
-            return self._layout
-        height, rows = self.size.height, self._rows()
-        lines: list[tuple[int, int]] = []
-        if self.following:
-            at = len(rows) - 1
-            while at >= 0 and len(lines) < height:
-                lines[:0] = [(at, n) for n in range(len(self._drawn(at)))]
-                at -= 1
-            lines = lines[-height:]
-        else:
-            at, skip = self._top
-            while len(lines) < height and at < len(rows):
-                lines += [(at, n) for n in range(skip, len(self._drawn(at)))]
-                at, skip = at + 1, 0
-            lines = lines[:height]
-        self._layout = lines
-        return lines
+    # Reading.
 
     def _fill(self) -> None:
         """Reads what the screen has room for."""
@@ -301,68 +204,6 @@ class LogView(Widget, can_focus=True):
         if self.window.problem:
             self.post_message(self.Failed(self.window.problem))
             self.window.problem = ""
-
-    def _rows(self) -> list[Row]:
-        rows = self.window.rows
-        if self._unfinished is None or not self.window.at_end:
-            return rows
-        return [*rows, Row(self._unfinished, None)]
-
-    def _drawn(self, index: int, *, first: bool = False) -> list[Strip]:
-        """The strips of a row; the ``first`` of the screen has its time whole, whatever stands before it."""
-        rows = self.window.rows
-        if index >= len(rows):  # the unfinished line: it changes, so it is never cached
-            line = self._unfinished
-            return [] if line is None else self._draw(Row(line, None), None, selected=False)
-        row, before = rows[index], rows[index - 1] if index and not first else None
-        selected = index == self._cursor and (self.has_focus or not self.following)
-        key = (row, before.place if before else None, selected)
-        strips = self._strips.get(key)
-        if strips is None:
-            if len(self._strips) > 1000:
-                self._strips.clear()
-            strips = self._strips[key] = self._draw(row, before, selected=selected)
-        return strips
-
-    def _draw(self, row: Row, before: Row | None, *, selected: bool) -> list[Strip]:
-        width = max(2, self.size.width - 1)
-        entry = row.entry
-        unsure = entry is not None and any(entry.stamp.ns in stamps for stamps in self._unsure)
-        look = self._look
-        return draw(
-            row, before, width, wrap=self.wrap, emoji=self._emoji, selected=selected, unsure=unsure, styles=look
-        )
-
-    def _look(self, name: str) -> Style:
-        style = self._looks.get(name)
-        if style is None:
-            style = self._looks[name] = self.get_component_rich_style(
-                f"log--{name}", partial=name not in ("row", "selected")
-            )
-        return style
-
-    def _bar(self, y: int) -> Segment:
-        if self._bar_at is None:
-            return Segment(" ", self._look("row"))
-        sign = ("┃" if y == self._bar_at else "│") if self._emoji else ("#" if y == self._bar_at else "|")
-        return Segment(sign, self._look("bar"))
-
-    def _place_of_bar(self) -> int | None:
-        """The line of the scrollbar's mark, from the place in the file: the number of lines need not be known."""
-        row, height = self.selected, self.size.height
-        all_here = self.window.at_start and self.window.at_end and len(self.window.rows) <= height
-        if row is None or all_here:
-            return None
-        if self.following:
-            return height - 1
-        return round(row.line.offset / max(1, row.line.segment.size()) * (height - 1))
-
-    def _empty_line(self, y: int, width: int) -> Strip:
-        at = y - max(0, (self.size.height - len(self._empty)) // 2)
-        text = self._empty[at] if 0 <= at < len(self._empty) else ""
-        style = self._look("text" if at == 0 else "dim")
-        left = max(0, (width - len(text)) // 2)
-        return Strip([Segment(" " * left + text, style)]).adjust_cell_length(width, self._look("row"))
 
     def _redraw(self) -> None:
         self._fill()
