@@ -17,7 +17,7 @@ from threeam.core.follow import Follower
 from threeam.core.journal import Journal
 from threeam.core.lock import SanityLock
 from threeam.core.reader import Line
-from threeam.tui.screens import journal as journal_screen
+from threeam.tui.screens import writing
 
 
 @pytest.mark.parametrize("fault", [OSError(errno.ESTALE, "Stale file handle"), ValueError("ours")], ids=["io", "ours"])
@@ -89,7 +89,7 @@ async def test_an_error_of_ours_in_the_writer_keeps_the_text_and_the_next_one_is
 
     async with night(journal) as it:
         with monkeypatch.context() as patch:
-            patch.setattr(journal_screen, "draft_of", lambda *_: Draft(broken))  # type: ignore[arg-type]
+            patch.setattr(writing, "draft_of", lambda *_: Draft(broken))  # type: ignore[arg-type]
             await it.type("imy words\n")
             await it.says("ValueError: ours")
             assert it.composer.text == "my words"

@@ -8,11 +8,9 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from threeam.actions import ACTIONS, BY_ID, Action
-from threeam.core.draft import Draft
 from threeam.core.entry import visible
 from threeam.core.fold import State
 from threeam.human import drafts as human_drafts
@@ -25,9 +23,9 @@ from threeam.tui.bridge import Bridge
 from threeam.tui.commands import UnknownCommand, draft_of, parse_command
 from threeam.tui.desk import Desk, short
 from threeam.tui.draft_store import DraftStore
-from threeam.tui.outbox import Ticket
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.help import HelpScreen
+from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.board import Board, Hypotheses
 from threeam.tui.widgets.composer import DRAFTS, Composer
@@ -38,10 +36,9 @@ from threeam.tui.window import Window
 
 _WRITING = {action.method.partition("(")[0] for action in ACTIONS if action.writes}
 _LOOK_AT_CLOCK = 30.0  # s between two looks: milligrams and ages change slowly
-_MOMENT = 0.05  # s: a shorter wait for the lock is nobody's business
 
 
-class JournalScreen(Screen[None]):
+class JournalScreen(WritingScreen):
     """The log, the panel, the box; the state that it shows is the last one that came from the file."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -54,7 +51,6 @@ class JournalScreen(Screen[None]):
         self.state: State = session.fold.empty
         self.picked: str | None = None
         self._cups: int | None = None
-        self._leaving = False
         read_only, limit = session.writer is None, session.settings.toxic_cups
         name = visible(session.journal.name)
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
@@ -67,11 +63,6 @@ class JournalScreen(Screen[None]):
         if session.writer is not None:
             store = DraftStore(session.journal, self._not_kept)
             self.desk = Desk(Composer(emoji=session.emoji), store, self.bridge.submit, session.by, session.clock)
-
-    @property
-    def writes(self) -> bool:
-        """Whether this screen has a writer."""
-        return self.desk is not None
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -114,6 +105,10 @@ class JournalScreen(Screen[None]):
     def on_lock_seen(self, message: messages.LockSeen) -> None:
         self.header.held_since(message.holder, message.since_ns)
 
+    def on_disk_seen(self, message: messages.DiskSeen) -> None:
+        self.header.free = message.free
+        self.header.set_class(self.header.alarming, "-toxic")
+
     def on_follow_failed(self, message: messages.FollowFailed) -> None:
         self.header.stale = bool(message.sentence)
         if message.sentence:
@@ -144,98 +139,8 @@ class JournalScreen(Screen[None]):
             )
         self._cups = cups
 
-    # What became of what was written.
-
-    def on_write_waits(self, message: messages.WriteWaits) -> None:
-        if message.seconds < _MOMENT or self.desk is None:
-            return
-        held = f"held by {message.holder}" if message.holder else "busy"
-        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s · esc takes it back"
-        if self.desk.composer.waiting:
-            self.desk.composer.tell(sentence)
-        elif not self.desk.outbox.blocked:
-            self._say(sentence, title=message.ticket.what)
-        self.desk.outbox.blocked = True
-
-    def on_write_has_no_room(self, message: messages.WriteHasNoRoom) -> None:
-        if self.desk is None:
-            return
-        sentence = "the disk is full: written as soon as there is room · esc takes it back"
-        if self.desk.composer.waiting:
-            self.desk.composer.tell(sentence)
-        self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
-        self.desk.outbox.blocked = True
-
-    def on_disk_seen(self, message: messages.DiskSeen) -> None:
-        self.header.free = message.free
-        self.header.set_class(self.header.alarming, "-toxic")
-
-    def on_block_written(self, message: messages.BlockWritten) -> None:
-        self._answered(message.ticket, written=True)
-
-    def on_write_refused(self, message: messages.WriteRefused) -> None:
-        self._answered(message.ticket, written=False)
-        kept = "; your text is still in the box" if message.ticket.words is not None else ""
-        if message.sentence:
-            self._say(message.sentence + kept, title=f"{message.ticket.what}: not written", severity="error")
-        else:
-            self._say(f"taken back{kept}", title=f"{message.ticket.what}: not written")
-
-    def on_write_unsure(self, message: messages.WriteUnsure) -> None:
-        self.log_view.mark_unsure(message.first, message.last)
-        self._answered(message.ticket, written=True)
-        self._say(message.sentence, title=message.ticket.what, severity="error", timeout=60)
-
-    def _answered(self, ticket: Ticket, *, written: bool) -> None:
-        if self.desk is None:
-            return
-        verdict = written and ticket.words is not None and ticket.what not in DRAFTS
-        self.desk.answered(ticket, written=written)
-        if verdict and self.desk.composer.idle and self.desk.composer.box.has_focus:
-            self.set_focus(self.log_view)  # where it was asked for
-        if self._leaving and not len(self.desk.outbox):
-            self.leave(0)
-
-    def _submit(self, draft: Draft, what: str, words: str | None = None) -> None:
-        if self.desk is None:
-            self._read_only()
-        elif not self.desk.submit(draft, what, words):
-            self._say(f"{what}: one waits for the lock already")
-
-    # The box.
-
-    def on_composer_changed(self) -> None:
-        if self.desk is not None:
-            self.desk.keep()
-
-    def _not_kept(self, sentence: str) -> None:
-        self.post_message(messages.DraftNotKept(sentence))
-
-    def on_draft_not_kept(self, message: messages.DraftNotKept) -> None:
-        if message.sentence:
-            self._say(message.sentence, severity="warning")
-
-    async def on_composer_submitted(self, message: Composer.Submitted) -> None:
-        kind, text = message.kind, message.text
-        if kind == "command":
-            await self._command(text)
-        elif text.strip():
-            self._submit(draft_of(kind, text, self.session.settings), kind, text)
-        else:
-            self._say("nothing to write yet: type it first")
-            message.composer.settle(clear=False)
-
-    def action_write(self, kind: str, text: str | None = None) -> None:
-        """Goes to the box, as a box for ``kind``; ``text`` is added to what stands there."""
-        if self.desk is None:
-            self._read_only()
-            return
-        self.desk.keep_words(self.desk.composer.become(kind))
-        self.set_focus(self.desk.composer.box)
-        if text is not None:
-            self.desk.composer.box.paste(text)
-
-    async def _command(self, text: str) -> None:
+    async def command(self, text: str) -> None:
+        """Does what a `:` line says, or tells why not."""
         desk = self.desk
         assert desk is not None
         if not text.strip():
@@ -339,17 +244,11 @@ class JournalScreen(Screen[None]):
         self.set_focus(self.log_view)
 
     def action_quit(self) -> None:
-        if self.desk is None or not len(self.desk.outbox) or self._leaving:
+        if self.desk is None or not len(self.desk.outbox) or self.leaving:
             self.leave(0)
             return
-        self._leaving = True
+        self.leaving = True
         self._say("quits as soon as the lock is had; q again quits now, and your text is kept")
-
-    def leave(self, code: int) -> None:
-        """Ends the program: what still waits is taken back, and stays as the draft."""
-        if self.desk is not None:
-            self.desk.close()
-        self.app.exit(return_code=code)
 
     def action_pick(self, name: str) -> None:
         """Makes ``name`` the hypothesis that verdicts are about."""
@@ -382,11 +281,3 @@ class JournalScreen(Screen[None]):
         writing = (action for action in ACTIONS if action.writes and action.place == "log")
         if not self.writes and any(event.key in moved.get(one.id, one.keys).split(",") for one in writing):
             self._read_only()
-
-    def _read_only(self) -> None:
-        self._say("read-only: this screen was opened without a writer")
-
-    def _say(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
-        if any((visible(title), visible(sentence)) == (up.title, up.message) for up in self.app._notifications):
-            return  # a key hit again does not pile it up
-        self.notify(visible(sentence), title=visible(title), severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]

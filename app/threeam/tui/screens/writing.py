@@ -1,0 +1,138 @@
+"""The writing half of the journal's screen: what is sent, what became of it, and the box in between."""
+
+from __future__ import annotations
+
+from textual.screen import Screen
+
+from threeam.core.draft import Draft
+from threeam.core.entry import visible
+from threeam.tui import messages
+from threeam.tui.commands import draft_of
+from threeam.tui.desk import Desk
+from threeam.tui.outbox import Ticket
+from threeam.tui.session import Session
+from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.header import Header
+from threeam.tui.widgets.log_view import LogView
+
+_MOMENT = 0.05  # s: a shorter wait for the lock is nobody's business
+
+
+class WritingScreen(Screen[None]):
+    """A screen with a log, a header, and (unless it is read-only) a `Desk`."""
+
+    session: Session
+    header: Header
+    log_view: LogView
+    desk: Desk | None
+    leaving = False  # as soon as everything has its answer
+
+    @property
+    def writes(self) -> bool:
+        """Whether this screen has a writer."""
+        return self.desk is not None
+
+    async def command(self, text: str) -> None:
+        """Does what a `:` line says."""
+        raise NotImplementedError
+
+    # What became of what was written.
+
+    def on_write_waits(self, message: messages.WriteWaits) -> None:
+        if message.seconds < _MOMENT or self.desk is None:
+            return
+        held = f"held by {message.holder}" if message.holder else "busy"
+        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s · esc takes it back"
+        if self.desk.composer.waiting:
+            self.desk.composer.tell(sentence)
+        elif not self.desk.outbox.blocked:
+            self._say(sentence, title=message.ticket.what)
+        self.desk.outbox.blocked = True
+
+    def on_write_has_no_room(self, message: messages.WriteHasNoRoom) -> None:
+        if self.desk is None:
+            return
+        sentence = "the disk is full: written as soon as there is room · esc takes it back"
+        if self.desk.composer.waiting:
+            self.desk.composer.tell(sentence)
+        self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
+        self.desk.outbox.blocked = True
+
+    def on_block_written(self, message: messages.BlockWritten) -> None:
+        self._answered(message.ticket, written=True)
+
+    def on_write_refused(self, message: messages.WriteRefused) -> None:
+        self._answered(message.ticket, written=False)
+        kept = "; your text is still in the box" if message.ticket.words is not None else ""
+        if message.sentence:
+            self._say(message.sentence + kept, title=f"{message.ticket.what}: not written", severity="error")
+        else:
+            self._say(f"taken back{kept}", title=f"{message.ticket.what}: not written")
+
+    def on_write_unsure(self, message: messages.WriteUnsure) -> None:
+        self.log_view.mark_unsure(message.first, message.last)
+        self._answered(message.ticket, written=True)
+        self._say(message.sentence, title=message.ticket.what, severity="error", timeout=60)
+
+    def _answered(self, ticket: Ticket, *, written: bool) -> None:
+        if self.desk is None:
+            return
+        verdict = written and ticket.words is not None and ticket.what not in DRAFTS
+        self.desk.answered(ticket, written=written)
+        if verdict and self.desk.composer.idle and self.desk.composer.box.has_focus:
+            self.set_focus(self.log_view)  # where it was asked for
+        if self.leaving and not len(self.desk.outbox):
+            self.leave(0)
+
+    def _submit(self, draft: Draft, what: str, words: str | None = None) -> None:
+        if self.desk is None:
+            self._read_only()
+        elif not self.desk.submit(draft, what, words):
+            self._say(f"{what}: one waits for the lock already")
+
+    # The box.
+
+    def on_composer_changed(self) -> None:
+        if self.desk is not None:
+            self.desk.keep()
+
+    def _not_kept(self, sentence: str) -> None:
+        self.post_message(messages.DraftNotKept(sentence))
+
+    def on_draft_not_kept(self, message: messages.DraftNotKept) -> None:
+        if message.sentence:
+            self._say(message.sentence, severity="warning")
+
+    async def on_composer_submitted(self, message: Composer.Submitted) -> None:
+        kind, text = message.kind, message.text
+        if kind == "command":
+            await self.command(text)
+        elif text.strip():
+            self._submit(draft_of(kind, text, self.session.settings), kind, text)
+        else:
+            self._say("nothing to write yet: type it first")
+            message.composer.settle(clear=False)
+
+    def action_write(self, kind: str, text: str | None = None) -> None:
+        """Goes to the box, as a box for ``kind``; ``text`` is added to what stands there."""
+        if self.desk is None:
+            self._read_only()
+            return
+        self.desk.keep_words(self.desk.composer.become(kind))
+        self.set_focus(self.desk.composer.box)
+        if text is not None:
+            self.desk.composer.box.paste(text)
+
+    def leave(self, code: int) -> None:
+        """Ends the program: what still waits is taken back, and stays as the draft."""
+        if self.desk is not None:
+            self.desk.close()
+        self.app.exit(return_code=code)
+
+    def _read_only(self) -> None:
+        self._say("read-only: this screen was opened without a writer")
+
+    def _say(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
+        if any((visible(title), visible(sentence)) == (up.title, up.message) for up in self.app._notifications):
+            return  # a key hit again does not pile it up
+        self.notify(visible(sentence), title=visible(title), severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
