@@ -37,7 +37,7 @@ class Action(NamedTuple):
         return self.call or self.id.replace("-", "_")
 
 
-GROUPS = ("write", "hypotheses", "move", "look", "leave")
+GROUPS = ("write", "hypotheses", "find", "move", "look", "leave")
 
 ACTIONS = (
     Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, words="coffee", argument="N"),
@@ -59,6 +59,14 @@ ACTIONS = (
     Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, words="refute", argument="H7 WHY", call="judge('refute')"),
     Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, words="park", argument="H7 WHY", call="judge('park')"),
     Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, words="reopen", argument="H7 WHY", call="judge('reopen')"),
+    Action("search", "slash", "search", "Search a regular expression; with nothing, the one before", "find", owner="log", footer=True, words="search", argument="RE"),
+    Action("next-match", "n", "next match", "The next match", "find", owner="log", call="find_next(1)"),
+    Action("previous-match", "N", "match before", "The match before", "find", owner="log", call="find_next(-1)"),
+    Action("filter", "ampersand", "filter", "Show only what matches; !RE leaves out; kind:note, by:alice, H7", "find", owner="log", words="filter", argument="RE"),
+    Action("unfilter", "", "show all", "Take every filter away", "find", owner="log", words="unfilter"),
+    Action("goto", "", "go to a time", "Go to a time: 03:14, -15m, @stamp", "find", owner="log", words="goto", argument="TIME"),
+    Action("t0", "T", "set T0", "Take the selected line as T0, and show times since then", "find", owner="log"),
+    Action("time-column", "t", "time column", "Times: whole, since the row before, since T0, local", "find", owner="log"),
     Action("down", "j,down", "down", "One line down", "move", owner="log"),
     Action("up", "k,up", "up", "One line up; the tail pauses, and never yanks you back", "move", owner="log"),
     Action("half-down", "d", "half a page down", "Half a page down", "move", owner="log"),
@@ -70,7 +78,7 @@ ACTIONS = (
     Action("follow", "F", "follow", "Follow again after a pause", "move", owner="log", words="follow"),
     Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", owner="log", words="wrap"),
     Action("raw", "z", "raw ceremony", "Show the lines of the lock itself, or fold them", "look", owner="log", words="raw"),
-    Action("command", "colon", "command", "The command line: the words of the shell", "look", call="write('command')"),
+    Action("command", "colon", "command", "The command line: the words of the shell", "look", call="command_line"),
     Action("theme", "", "theme", "Change the theme", "look", words="theme", argument="NAME"),
     Action("help", "question_mark,f1", "help", "All the keys and signs", "look", footer=True, words="help"),
     Action("leave", "escape", "leave", "Take back what waits, or leave the box; the draft stays", "leave", place="anywhere"),
@@ -81,7 +89,7 @@ BY_ID = {action.id: action for action in ACTIONS}
 BY_WORD = {action.words: action for action in ACTIONS if action.words}
 
 _SHOWN = {
-    "question_mark": "?", "tilde": "~", "colon": ":", "space": "space", "escape": "esc",
+    "question_mark": "?", "tilde": "~", "colon": ":", "slash": "/", "ampersand": "&", "space": "space", "escape": "esc",
     "pagedown": "pgdn", "pageup": "pgup", "down": "↓", "up": "↑",
 }  # fmt: skip
 

@@ -16,9 +16,11 @@ from textual.app import App
 from conftest import FakeClock, entries, texts
 from threeam.core.entry import Entry, Stamp
 from threeam.core.journal import Journal, journal_at
+from threeam.core.pattern import Pattern
 from threeam.core.reader import Line
 from threeam.core.settings import Settings
-from threeam.tui.widgets.row_view import draw
+from threeam.tui.widgets.row_view import About as RowAbout
+from threeam.tui.widgets.row_view import Look, draw
 from threeam.tui.window import Row
 
 THEMES = sorted(App().available_themes)  # Textual's own
@@ -171,9 +173,8 @@ def test_every_strip_of_a_row_is_as_wide_as_the_view(
     by = ("BY", f"{user}@db1:77%1")
     entry = Entry(Stamp(NIGHT.ns), cups, (by,), text)
     row = Row(Line(None, 0, b""), entry, held)  # type: ignore[arg-type]
-    strips = draw(
-        row, None, width, wrap=wrap, emoji=emoji, selected=selected, unsure=False, styles=lambda name: Style()
-    )
+    look = Look(wrap, emoji, pattern=Pattern("a|漢"))
+    strips = draw(row, None, width, look, RowAbout(selected, marked=wrap), lambda name: Style())
     assert strips
     assert wrap or len(strips) == 1
     for strip in strips:

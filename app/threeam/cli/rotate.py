@@ -8,7 +8,7 @@ from threeam.cli.console import out, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.rotate import NotRotated
+from threeam.core.rotate import CannotRotate, NotRotated
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -25,7 +25,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
             rotated, remark = log.rotate(), log.forget_old()
     except NotRotated as not_rotated:
         talk(str(not_rotated))
-        return Exit.NO
+        return Exit.IO if isinstance(not_rotated, CannotRotate) else Exit.NO
     out(rotated.path)
     for sentence in filter(None, (rotated.doubt, remark)):
         talk(sentence)

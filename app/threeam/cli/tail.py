@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import filterfalse, islice
 from select import poll
 from typing import NamedTuple
 
@@ -84,7 +84,7 @@ class _Range(NamedTuple):
 
     def holds(self, line: Line) -> bool:
         """Whether a line that has just come is to be printed."""
-        if not self.wanted.holds(line.raw):
+        if not self.wanted.holds(line.raw) or is_said_again(line):
             return False
         if self.since is None and self.until is None:
             return True
@@ -108,7 +108,7 @@ class _Range(NamedTuple):
         for segment in journal.back_from(live):
             stop = end if segment == live else segment.size()
             if self.since is None and self.until is None and not self.wanted:
-                yield from lines_back(segment, stop)
+                yield from filterfalse(is_said_again, lines_back(segment, stop))
                 continue
             whole = end_of_lines(segment, stop)
             yield from filter(self.holds, lines_forward(segment, whole, stop))  # an unfinished one
@@ -117,7 +117,17 @@ class _Range(NamedTuple):
                     yield from self._timed(found.lines[::-1])
 
     def _timed(self, lines: list[Line]) -> Iterable[Line]:
-        return lines if self.since is None and self.until is None else filter(self.holds, lines)
+        if self.since is None and self.until is None:
+            return filterfalse(is_said_again, lines)
+        return filter(self.holds, lines)
+
+
+def is_said_again(line: Line) -> bool:
+    """Whether a rotation has carried it over: it stands in the file before, where it was said."""
+    if b" [AT: " not in line.raw:
+        return False
+    entry = line.entry
+    return entry is not None and entry.carried is not None and entry.kind != "Continued"
 
 
 def _tail(

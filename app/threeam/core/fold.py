@@ -37,6 +37,7 @@ class Hypothesis(NamedTuple):
     opened: Stamp
     changed: Stamp
     why: str = ""
+    judge: By | None = None  # who changed its state last
 
     @property
     def name(self) -> str:
@@ -161,7 +162,7 @@ def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, e
     if carried is not None and entry.kind == "Hypothesis":
         hypotheses[number] = Hypothesis(number, state, entry.body, by, stamp, stamp)
     elif carried is not None and known is not None:
-        hypotheses[number] = known._replace(state=state, changed=stamp, why=entry.body)
+        hypotheses[number] = known._replace(state=state, changed=stamp, why=entry.body, judge=by)
     elif known is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
         opened, author = stamp, by
@@ -172,7 +173,7 @@ def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, e
         hypotheses[number] = known
     elif state != known.state:
         why = entry.body if entry.kind in ("Conclusion", "Reopened") else ""
-        hypotheses[number] = known._replace(state=state, changed=stamp, why=why)
+        hypotheses[number] = known._replace(state=state, changed=stamp, why=why, judge=by)
 
 
 def _carried_over(entry: Entry, stamp: Stamp) -> Entry:
@@ -187,7 +188,8 @@ def _carry_hypothesis(one: Hypothesis) -> list[Entry]:
     entries = [Entry(one.opened, 0, (*by, *tag), f"Hypothesis: {one.claim}")]
     if one.changed != one.opened or one.why:
         kind = "Reopened" if one.state == OPEN else "Conclusion"
-        entries.append(Entry(one.changed, 0, tag, f"{kind}: {one.why}"))
+        judge = (("BY", str(one.judge)),) if one.judge is not None else ()
+        entries.append(Entry(one.changed, 0, (*judge, *tag), f"{kind}: {one.why}"))
     return entries
 
 

@@ -25,6 +25,10 @@ class NotRotated(Exception):
     """The log is as it was. The message says why."""
 
 
+class CannotRotate(NotRotated):
+    """The log is as it was, since the disk or the folder did not allow it."""
+
+
 class SyncFailed(NotRotated):
     """The log is as it was, and the disk did not confirm what was written to it lately."""
 
@@ -74,7 +78,9 @@ def rotate(
             with suppress(OSError):  # or the next writer does it
                 os.unlink(path)
         if isinstance(error, OSError):
-            raise NotRotated(f"no new log can be put in the place of {journal.log}: {error.strerror}") from None
+            raise CannotRotate(
+                f"{journal.log} is not rotated, and as it was: {error.strerror}; mend that and try again"
+            ) from None
         raise
     try:
         sync_folder(folder)
@@ -127,7 +133,7 @@ def check_rotatable(log: Segment, path: str) -> None:
     try:
         may_replace(path, os.stat(os.path.dirname(path)), os.fstat(log.fd))
     except OSError as error:
-        raise NotRotated(f"no new log can be put in the place of {path}: {error.strerror}") from None
+        raise CannotRotate(f"{path} is not rotated, and as it was: {error.strerror}") from None
 
 
 def may_replace(path: str, folder: os.stat_result, log: os.stat_result) -> None:

@@ -83,7 +83,21 @@ class By(NamedTuple):
         return entry.by is None if self.user == "script" else entry.by is not None and entry.by.user == self.user
 
     def offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, None if self.user == "script" else f"[BY: {self.user}@".encode(), data)
+        if self.user == "script":
+            yield from _verified(self, None, data)
+            return
+        tag = re.compile(rb"\[BY: %s@[^\]\n]*:\d{1,9}(?:%%\d+)?\]" % re.escape(self.user.encode()))
+        last = -1
+        for found in tag.finditer(data):
+            begin = data.rfind(b"\n", 0, found.start()) + 1
+            if begin == last:
+                continue
+            if not _HEAD.fullmatch(data, begin, found.start()):  # else it stands where 3am writes it: no need to parse
+                end = data.find(b"\n", begin)
+                if not self.holds(data[begin : end if end >= 0 else len(data)]):
+                    continue
+            yield begin
+            last = begin
 
 
 class About(NamedTuple):
@@ -126,16 +140,13 @@ class Wanted(NamedTuple):
         if not self.conditions:
             found = line_offsets(data)
         else:
-            first, *others = self.conditions
+            # Words first: they are searched fastest, and leave the fewest lines to be looked at.
+            first, *others = sorted(self.conditions, key=lambda one: not isinstance(one, Text))
             found = list(first.offsets(data))
             for one in others:
-                if found:
-                    also = set(one.offsets(data))
-                    found = [offset for offset in found if offset in also]
+                found = _among(found, one, data, holds=True)
         for one in self.exclusions:
-            if found:
-                out = set(one.offsets(data))
-                found = [offset for offset in found if offset not in out]
+            found = _among(found, one, data, holds=False)
         return found
 
 
@@ -174,6 +185,26 @@ def line_offsets(data: bytes) -> list[int]:
 
 
 _NEWLINE = re.compile(b"\n")
+_FEW = 50  # lines: so many are looked at one by one before a block is searched for them
+_HEAD = re.compile(
+    rb"\[\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}[+-](?:[01]\d|2[0-3])[0-5]\d\]"
+    rb" \[COFFEE: \d{1,9}\] "
+)
+
+
+def _among(offsets: list[int], condition: Condition, data: bytes, *, holds: bool) -> list[int]:
+    """Those of ``offsets`` at which a line begins of which ``condition`` holds, or does not."""
+    if not offsets:
+        return offsets
+    if len(offsets) > _FEW:
+        those = set(condition.offsets(data))
+        return [offset for offset in offsets if (offset in those) == holds]
+    kept = []
+    for offset in offsets:
+        end = data.find(b"\n", offset)
+        if condition.holds(data[offset : end if end >= 0 else len(data)]) == holds:
+            kept.append(offset)
+    return kept
 
 
 def _verified(condition: Condition, scout: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:

@@ -48,6 +48,7 @@ class DraftStore:
 
     def __init__(self, journal: Journal, on_problem: Callable[[str], object]) -> None:
         self._on_problem = on_problem
+        self._latest: KeptDrafts | None = None
         self._problems: dict[str, str] = {}
         self._folder = _folder(journal)
         self._folders = (self._folder, _folder_in_memory(journal))
@@ -92,7 +93,8 @@ class DraftStore:
 
     def save(self, kept: KeptDrafts) -> None:
         """Keeps the drafts as they are now."""
-        self._work.put(("drafts", lambda: self._write(kept)))
+        self._latest = kept
+        self._work.put(("drafts", self._write_latest))
 
     def remember(self, text: str) -> None:
         """Adds a text to the history."""
@@ -121,6 +123,11 @@ class DraftStore:
             if what and problem != self._problems.get(what, ""):
                 self._problems[what] = problem
                 self._on_problem(problem)
+
+    def _write_latest(self) -> None:
+        kept, self._latest = self._latest, None
+        if kept is not None:  # else a save that was asked for later has been done already
+            self._write(kept)
 
     def _write(self, kept: KeptDrafts) -> None:
         lies_in = self._write_in(self._folders, kept) if kept.drafts else None

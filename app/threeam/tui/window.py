@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry, parse
 from threeam.core.journal import Anchor, Journal, JournalError, Position, Segment
+from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
-from threeam.core.seek import found_back, found_forward
-from threeam.core.wanted import Wanted
+from threeam.core.seek import Found, first_at, found_back, found_forward, search_back, search_forward, stretches
+from threeam.core.wanted import Text, Wanted
 
 KEPT = 3000  # rows in memory
 STEP = 300  # rows read at a time
@@ -68,18 +69,18 @@ class Window:
         self.anchor: Anchor | None = None  # where the journal ended when it was opened: a follower goes on from here
         self._start: Position | None = None
         self._end: Position | None = None
-        self._known: Position | None = None  # how far the follower has told
+        self.known: Position | None = None  # how far the follower has told
         self._section: _Section | None = None
         segment = journal.live()
         if segment is not None:
             self.anchor = Anchor.at(segment, end_of_lines(segment, segment.size()))
-            self._known = Position(segment, self.anchor.offset)
+            self.known = Position(segment, self.anchor.offset)
             self.to_end()
 
     def to_end(self) -> None:
         """The last rows of the journal."""
-        if self._known is not None:
-            self._begin_at(self._known)
+        if self.known is not None:
+            self._begin_at(self.known)
             self.at_end = True
             self.back()
 
@@ -136,7 +137,7 @@ class Window:
         if self._end is None or self.at_end:
             return 0
         segment, offset = self._end
-        known = self._known
+        known = self.known
         stop = known.offset if known is not None and segment == known.segment else None
         try:
             until, lines = self._after(segment, offset, stop)
@@ -165,22 +166,50 @@ class Window:
             self._drop_from(
                 Position(end.segment, lines[0].offset) if lines and lines[0].segment == end.segment else end
             )
-        self._known = end
+        self.known = end
         if not lines:
             return 0
         if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
             self.rows = [row._replace(begin=None) for row in self.rows]
             self._section, self.at_start = None, True
-            self._start = self._end = Position(self._known.segment, 0)
+            self._start = self._end = Position(self.known.segment, 0)
         begin = Position(lines[0].segment, lines[0].offset)
         lines = [line for line in lines if self.shown.holds(line.raw)] if self.wanted else lines
         if not self.at_end or len(self.rows) + len(lines) > 2 * KEPT:
             self.at_end = False
             return sum(1 for line in lines if self.wanted or self._shows(line))
-        self._end = self._known
+        self._end = self.known
         if self._start is None:
             self._start = begin
         return self._take(lines)
+
+    def place_of(self, ns: int) -> tuple[Position | None, int]:
+        """The first line of ``ns`` or later, and how many other places have that time, the clock having been stepped.
+
+        Where there are several, the last one. None where every line is earlier. Raises OSError.
+        """
+        inside: list[Position] = []
+        after: Position | None = None
+        known = self.known
+        for segment in self._journal.segments(known.segment) if known is not None else ():
+            end = known.offset if known is not None and segment == known.segment else segment.size()
+            for begin, stop in stretches(segment, end):
+                at = first_at(segment, begin, stop, ns)
+                if begin < at < stop:
+                    inside.append(Position(segment, at))
+                elif at == begin and after is None:
+                    after = Position(segment, at)
+        return (inside[-1] if inside else after), max(0, len(inside) - 1)
+
+    def search(self, pattern: Pattern, beside: Row | None, step: int) -> Iterator[Found]:
+        """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1)."""
+        if self.known is None:
+            return iter(())
+        wanted = self.shown._replace(conditions=(*self.shown.conditions, Text(pattern)))
+        if step < 0:
+            return search_back(self._journal, self.known if beside is None else beside.place, wanted)
+        after = self.known if beside is None else Position(beside.line.segment, beside.line.end)
+        return search_forward(self._journal, after, self.known, wanted)
 
     @property
     def shown(self) -> Wanted:

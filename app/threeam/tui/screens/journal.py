@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Footer
 
 from threeam.actions import ACTIONS, BY_ID, Action
@@ -29,9 +29,10 @@ from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.board import Board, Hypotheses
 from threeam.tui.widgets.composer import DRAFTS, Composer
-from threeam.tui.widgets.entry_bar import EntryBar
 from threeam.tui.widgets.header import Header
+from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.log_view import LogView
+from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.window import Window
 
 _WRITING = {action.method.partition("(")[0] for action in ACTIONS if action.writes}
@@ -54,9 +55,9 @@ class JournalScreen(WritingScreen):
         read_only, limit = session.writer is None, session.settings.toxic_cups
         name = visible(session.journal.name)
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
-        self.log_view = LogView(window, emoji=session.emoji, read_only=read_only)
-        self.board = Board(emoji=session.emoji)
-        self.entry_bar = EntryBar(emoji=session.emoji)
+        self.pane = LogPane(session.journal, window, session.clock, emoji=session.emoji, read_only=read_only)
+        self.log_view = self.pane.view
+        self.board = Board(emoji=session.emoji, read_only=read_only)
         floor = session.settings.disk_floor
         self.bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, floor, self.post_message)
         self.desk: Desk | None = None
@@ -68,9 +69,7 @@ class JournalScreen(WritingScreen):
         """From top to bottom."""
         yield self.header
         with Horizontal(id="body"):
-            with Vertical(id="log"):
-                yield self.log_view
-                yield self.entry_bar
+            yield self.pane
             yield self.board
         if self.desk is not None:
             yield self.desk.composer
@@ -78,7 +77,6 @@ class JournalScreen(WritingScreen):
 
     def on_mount(self) -> None:
         self.set_focus(self.log_view)
-        self.entry_bar.show(self.log_view.selected)
         if self.desk is not None:
             sentence, title = self.desk.restore(self.session.journal)
             self.picked = self.desk.composer.kind.partition(" ")[2] or None  # a verdict that was begun is on this one
@@ -96,9 +94,9 @@ class JournalScreen(WritingScreen):
 
     def on_lines_arrived(self, message: messages.LinesArrived) -> None:
         self.state = message.state
-        self.log_view.arrive(message.lines, message.end, message.unfinished, restarted=message.restarted)
+        self.pane.arrive(message.lines, message.end, message.unfinished, restarted=message.restarted)
         if message.restarted:
-            self._say("the log was truncated; what is shown above is no longer in the file", severity="warning")
+            self._say("the log was truncated: what is above may be nowhere else than here", severity="warning")
         self._show_state()
         self.bridge.ready()
 
@@ -117,8 +115,8 @@ class JournalScreen(WritingScreen):
     def on_log_view_failed(self, message: LogView.Failed) -> None:
         self._say(message.sentence, title="the log cannot be read", severity="error")
 
-    def on_log_view_selected(self, message: LogView.Selected) -> None:
-        self.entry_bar.show(message.row)
+    def on_log_pane_told(self, message: LogPane.Told) -> None:
+        self._say(message.sentence, severity=message.severity)
 
     def on_log_view_moved(self) -> None:
         self.header.following = self.log_view.following
@@ -157,11 +155,16 @@ class JournalScreen(WritingScreen):
         desk.composer.settle(clear=True, catch_up=False)
         self.set_focus(self.log_view)
         await self.run(action, argument)
-        desk.composer.box.catch_up()  # now: what was typed after it is of the box that it has opened
+        if self.focused is self.log_view:  # what was typed after it are keys of the log
+            for key in desk.composer.box.take_ahead():
+                self.app.post_message(key)
+        else:  # or it is of the box that the command has opened
+            desk.composer.box.catch_up()
 
     async def run(self, action: Action, argument: str = "") -> None:
         """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
         kind, text = action.id, argument
+        owner = self.log_view if action.owner == "log" else self
         if action.id in VERBS and argument:
             name, _, text = argument.partition(" ")
             known = self.state.named(name)
@@ -177,11 +180,10 @@ class JournalScreen(WritingScreen):
             else:
                 self.action_write(kind)
         elif argument and action.argument:
-            getattr(self, f"action_{action.method}")(argument)
+            getattr(owner, f"action_{action.method}")(argument)
         elif argument:
             self._say(f":{action.words} takes nothing more, and {argument!r} follows it", severity="warning")
         else:
-            owner = self.log_view if action.owner == "log" else self
             await owner.run_action(action.method)
 
     # What the keys do; each is an action of the table.
@@ -233,7 +235,22 @@ class JournalScreen(WritingScreen):
         keys = self.session.settings.keys
         self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.session.emoji, keys=keys))
 
+    def action_command_line(self) -> None:
+        if self.desk is None:
+            self.pane.prompt.ask("command")
+        else:
+            self.action_write("command")
+
+    async def on_prompt_answered(self, message: Prompt.Answered) -> None:
+        self.set_focus(self.log_view)
+        try:
+            await self.run(*parse_command(message.text))
+        except UnknownCommand as unknown:
+            self._say(str(unknown), severity="warning")
+
     def action_leave(self) -> None:
+        if self.pane.leave():
+            return
         if self.desk is not None:
             if self.desk.outbox.take_back():
                 return
@@ -259,7 +276,8 @@ class JournalScreen(WritingScreen):
         self.picked = name
         self._show_state()
         if not self.board.is_on_screen:
-            self._say(f"picked {name}: {short(known.claim)}", timeout=2)
+            judge = " · v x ~ say what came of it" if self.writes else ""
+            self._say(f"picked {name}: {short(known.claim)}{judge}", timeout=2)
 
     def on_hypotheses_picked(self, message: Hypotheses.Picked) -> None:
         self.action_pick(message.name)

@@ -116,11 +116,13 @@ class Board(Vertical):
         """Whether there is room for it, or it was opened."""
         return self.display and self.size.width > 0
 
-    def __init__(self, *, emoji: bool) -> None:
+    def __init__(self, *, emoji: bool, read_only: bool) -> None:
         super().__init__()
         self._emoji = emoji
+        self._read_only = read_only
         self.hypotheses = Hypotheses(emoji=emoji)
-        self._none = Static(Content("none yet: H opens one"), classes="board--none")
+        self._said: tuple[State, str | None, str, Stamp, float] | None = None
+        self._none = Static(Content("none yet" if read_only else "none yet: H opens one"), classes="board--none")
         self._coffee = Static(classes="board--coffee")
         self._here = Static(classes="board--here")
 
@@ -136,6 +138,7 @@ class Board(Vertical):
 
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
         """Shows what the log says, as of ``now``."""
+        self._said = (state, picked, user, now, half_life_h)
         self._none.display = not state.hypotheses
         self.hypotheses.display = bool(state.hypotheses)
         self.hypotheses.show(state, picked, now)
@@ -143,10 +146,14 @@ class Board(Vertical):
         self._coffee.update(self._curve(doses, now, half_life_h))
         self._here.update(self._people(state, now))
 
+    def on_resize(self) -> None:
+        if self._said is not None:
+            self.show(*self._said)
+
     def _curve(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
         left = milligrams(doses, now.ns, half_life_h)
         if left < 1:
-            return Content.assemble(("none: c counts one", "$foreground-muted"))
+            return Content.assemble(("none" if self._read_only else "none: c counts one", "$foreground-muted"))
         points = 16
         step = _CURVE_H * HOUR_NS // points
         values = [milligrams(doses, now.ns - (points - 1 - i) * step, half_life_h) for i in range(points)]

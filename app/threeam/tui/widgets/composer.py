@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.keys import _character_to_key
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
@@ -92,13 +93,24 @@ class Box(TextArea, inherit_bindings=False):
         self._ahead: list[str | tuple[str, Any]] = []  # typed while the text is held: text, and (action, arguments)
 
     @property
-    def ahead(self) -> str:
-        """What has been typed since the text is held, with a line for each Enter; without what was edited."""
-        return "".join("\n" if one[0] == "send" else "" if isinstance(one, tuple) else one for one in self._ahead)
+    def ahead(self) -> list[str]:
+        """What has been typed since the text is held: a text for each Enter, and what came after the last."""
+        texts = [""]
+        for one in self._ahead:
+            if isinstance(one, str):
+                texts[-1] += one
+            elif one[0] == "send":
+                texts.append("")
+        return [text for text in texts if text.strip()]
 
     def remember(self, texts: list[str]) -> None:
         """Adds ``texts`` to what up and down walk through."""
         self._history += map(cleaned, texts)
+        self._at = len(self._history)
+
+    def recall(self, texts: list[str]) -> None:
+        """Makes ``texts`` what up and down walk through."""
+        self._history = list(map(cleaned, texts))
         self._at = len(self._history)
 
     def replace_all(self, text: str) -> None:
@@ -117,6 +129,17 @@ class Box(TextArea, inherit_bindings=False):
     def release(self) -> None:
         """Lets the text be changed again."""
         self.read_only = False
+
+    def take_ahead(self) -> list[events.Key]:
+        """What was typed while the text was held, as keys for whoever has the focus now."""
+        ahead, self._ahead = self._ahead, []
+        keys: list[events.Key] = []
+        for one in ahead:
+            if isinstance(one, str):
+                keys += [events.Key(_character_to_key(char), char) for char in one]
+            elif one[0] == "send":
+                keys.append(events.Key("enter", "\r"))
+        return keys
 
     def catch_up(self) -> None:
         """Types in what was typed while the text was held, if it is free now."""
@@ -220,6 +243,7 @@ class Composer(Horizontal):
         self.kind = "note"
         self.box = Box()
         self._aside: tuple[str, str] | None = None  # the draft, during a prompt
+        self._prompts: dict[str, str] = {}  # verdicts that were begun, and left for something else
         self._bar = "▏" if emoji else "|"
         self._holdup = ""
         self._label = Static(classes="composer--kind")
@@ -244,7 +268,7 @@ class Composer(Horizontal):
         """What must not be lost, as kinds and texts: what is in the box, was put aside, and was typed ahead."""
         inside = [] if self.kind == "command" else [(self.kind, self.text)]
         aside = [] if self._aside is None else [self._aside]
-        every = [*inside, *aside, ("note", self.box.ahead)]
+        every = [*inside, *aside, *(("note", text) for text in self.box.ahead), *self._prompts.items()]
         return [(kind, text) for kind, text in every if text.strip()]
 
     @property
@@ -278,8 +302,8 @@ class Composer(Horizontal):
         if self._aside is None:
             self._aside = (self.kind, self.text)
         else:
-            left = self.text
-        self.box.replace_all(text)
+            left = self._leave_prompt()
+        self.box.replace_all(text or self._prompts.pop(kind, ""))
         self._call_it(kind)
         return left
 
@@ -294,7 +318,7 @@ class Composer(Horizontal):
         self._show_status()
 
     def _show_status(self) -> None:
-        ahead = self.box.ahead
+        ahead = "\n".join(self.box.ahead)
         typed = "" if not ahead else f"\ntyped since: {'…' if len(ahead) > _SHOWN_AHEAD else ''}{ahead[-_SHOWN_AHEAD:]}"
         self._status.update(Content(self._holdup + typed))
         self._status.display = bool(self._holdup)
@@ -329,11 +353,19 @@ class Composer(Horizontal):
     def _end_prompt(self) -> str:
         """Brings the draft back, and gives the words that stood in its place."""
         assert self._aside is not None
-        left = self.text
+        left = self._leave_prompt()
         (kind, text), self._aside = self._aside, None
         self.box.replace_all(text)
         self._call_it(kind)
         return left
+
+    def _leave_prompt(self) -> str:
+        """Keeps what was begun for when it is gone on with; gives the words of a command, which is not."""
+        if self.kind == "command":
+            return self.text
+        if self.text.strip():
+            self._prompts[self.kind] = self.text
+        return ""
 
     def _call_it(self, kind: str) -> None:
         self.kind = kind

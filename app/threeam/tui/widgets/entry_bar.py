@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.content import Content
 from textual.widgets import Static
 
+from threeam.core.tally import Tally
 from threeam.core.when import duration
 from threeam.tui.cells import drawn
 from threeam.tui.window import Row
@@ -21,14 +22,15 @@ class EntryBar(Static):
         super().__init__()
         self._between = " · " if emoji else " | "
 
-    def show(self, row: Row | None) -> None:
-        """Shows ``row``, or nothing."""
+    def show(self, row: Row | None, number: int | None, lines: Tally) -> None:
+        """Shows ``row``, and its ``number`` among the ``lines`` as far as they are counted; or nothing."""
         if row is None:
             self.update(Content(""))
             return
         entry = row.entry
         if entry is None:
-            self.update(Content(f" byte {row.line.offset}{self._between}not a line of the log, shown as it is"))
+            parts = [f" byte {row.line.offset}", "not a line of the log, shown as it is"]
+            self.update(Content(self._between.join(parts) + self._count(number, lines)))
             return
         stamp = str(entry.stamp)
         parts = [f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", str(entry.by) if entry.by else "script"]
@@ -36,4 +38,9 @@ class EntryBar(Static):
             parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
         if row.held_ns is not None:
             parts.append(f"held {duration(row.held_ns)}")
-        self.update(Content(drawn(self._between.join(parts))))
+        self.update(Content(drawn(self._between.join(parts)) + self._count(number, lines)))
+
+    def _count(self, number: int | None, lines: Tally) -> str:
+        if not lines.done:
+            return f"{self._between}counting the lines: {lines.share:.0%}" if lines.share else ""
+        return "" if number is None else f"{self._between}line {number:,} of {lines.total:,}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+import time
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding
@@ -12,6 +14,9 @@ from textual.reactive import reactive
 from threeam.actions import ACTIONS
 from threeam.core.journal import Position
 from threeam.core.reader import Line
+from threeam.core.wanted import Wanted
+from threeam.tui.counting import SLICE
+from threeam.tui.widgets.row_view import TIME_COLUMNS
 from threeam.tui.widgets.rows_view import RowsView
 from threeam.tui.window import Row
 
@@ -39,6 +44,7 @@ class LogView(RowsView, can_focus=True):
     ]
 
     unread: reactive[int] = reactive(0)
+    looking: reactive[bool] = reactive(False)  # the lines that are wanted are far apart, and the screen is not full yet
 
     class Selected(Message):
         """Another row has the cursor."""
@@ -49,6 +55,21 @@ class LogView(RowsView, can_focus=True):
 
     class Moved(Message):
         """The tail follows, or pauses, or more is unread."""
+
+    class Asked(Message):
+        """A ``search``, ``filter``, ``unfilter`` or ``goto``, with its words, or for them to be asked for."""
+
+        def __init__(self, what: str, words: str) -> None:
+            super().__init__()
+            self.what = what
+            self.words = words
+
+    class FindNext(Message):
+        """The next match is asked for (``step`` 1), or the one before (-1)."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
 
     class Failed(Message):
         """The log could not be read."""
@@ -118,13 +139,35 @@ class LogView(RowsView, can_focus=True):
         self._redraw()
 
     def action_wrap(self) -> None:
-        self.wrap = not self.wrap
-        self._strips.clear()
+        self.set_look(wrap=not self.look.wrap)
         self._top = (self._top[0], 0)
         self._redraw()
         if not self.following:
             self._show_cursor()
             self._redraw()
+
+    def action_search(self, words: str = "") -> None:
+        self.post_message(self.Asked("search", words))
+
+    def action_filter(self, words: str = "") -> None:
+        self.post_message(self.Asked("filter", words))
+
+    def action_unfilter(self) -> None:
+        self.post_message(self.Asked("unfilter", "all"))
+
+    def action_goto(self, words: str = "") -> None:
+        self.post_message(self.Asked("goto", words))
+
+    def action_find_next(self, step: int) -> None:
+        self.post_message(self.FindNext(step))
+
+    def action_t0(self) -> None:
+        if self.selected is not None and self.selected.entry is not None:
+            self.set_look(t0=self.selected.entry.stamp, time="t0")
+
+    def action_time_column(self) -> None:
+        choices = [one for one in TIME_COLUMNS if one != "t0" or self.look.t0 is not None]
+        self.set_look(time=choices[(choices.index(self.look.time) + 1) % len(choices)])
 
     def action_raw(self) -> None:
         place = self.selected.place if self.selected else None
@@ -142,6 +185,9 @@ class LogView(RowsView, can_focus=True):
         self.post_message(self.Moved())
 
     def watch_unread(self) -> None:
+        self.post_message(self.Moved())
+
+    def watch_looking(self) -> None:
         self.post_message(self.Moved())
 
     def _go_down(self, rows: int) -> None:
@@ -188,18 +234,88 @@ class LogView(RowsView, can_focus=True):
         first = above[-height:][0] if above else (0, 0)
         self._top = max(self._top, first)
 
+    # Finding.
+
+    def set_filter(self, wanted: Wanted) -> None:
+        """Shows the lines that are ``wanted``; the selected one, or the next that is, stays where it is."""
+        selected, y = self.selected, next((y for y, (row, _) in enumerate(self._lines()) if row == self._cursor), 0)
+        self.window.wanted = wanted
+        self._strips.clear()
+        if self.following or selected is None:
+            self.window.to_end()
+            self._cursor = len(self.window.rows) - 1
+        else:
+            self._cursor = self.window.around(selected.place)
+            self._top = (max(0, self._cursor - y), 0)
+        self.post_message(self.Selected(self.selected))
+        self._redraw()
+
+    def set_look(self, **changes: Any) -> None:
+        """Draws the rows otherwise; see `Look`."""
+        self.look = self.look._replace(**changes)
+        self._strips.clear()
+        self._redraw()
+
+    async def find(self, step: int) -> bool | None:
+        """Goes to the next line that the pattern finds, ``step`` 1 down and -1 up; whether there is one.
+
+        None where there is no pattern. Looks through the log a few milliseconds at a time, and can be cancelled.
+        """
+        pattern, began = self.look.pattern, time.monotonic()
+        if pattern is None:
+            return None
+        for found in self.window.search(pattern, self.selected, step):
+            if found.lines:
+                line = found.lines[0 if step > 0 else -1]
+                self.show_place(Position(line.segment, line.offset))
+                return True
+            if time.monotonic() - began > SLICE:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+        return False
+
+    def show_place(self, place: Position) -> None:
+        """Goes to the row at ``place``, or the next one there is."""
+        self._pause()
+        rows, height = self.window.rows, self.size.height
+        index = next((index for index, row in enumerate(rows) if row.place == place), None)
+        on_the_screen = index is not None and any(row == index for row, _ in self._lines())
+        if index is None:
+            index = self.window.around(place)
+            self._strips.clear()
+        if not on_the_screen:
+            self._top = (max(0, index - height // 2), 0)
+        self._layout = None
+        self._go(index)
+
     # Reading.
 
     def _fill(self) -> None:
-        """Reads what the screen has room for."""
-        self._layout = None
-        while len(self._lines()) < self.size.height:
-            came = self.window.back() if self.following else self.window.forward()
-            if not came:
-                break
-            self._layout = None
+        """Reads what the screen has room for. What takes longer than a frame may take goes on after it."""
+        window, began = self.window, time.monotonic()
+        self._layout, self.looking = None, False
+        while len(self._lines()) < self.size.height and not window.problem:
             if self.following:
-                self._cursor = len(self.window.rows) - 1
+                if window.at_start:
+                    break
+                window.back()
+                self._cursor = len(window.rows) - 1
+            elif not window.at_end:
+                window.forward()
+            elif self._top > (0, 0):  # too far down for what there is
+                self._top = (self._top[0] - 1, 0) if not self._top[1] else (self._top[0], 0)
+            elif window.at_start:
+                break
+            else:
+                came = window.back()
+                self._top, self._cursor = (came, 0), self._cursor + came
+            self._layout = None
+            if time.monotonic() - began > SLICE:
+                self.looking = True
+                self.call_later(self._redraw)
+                break
+        if window.at_end:
+            self._cursor = min(self._cursor, len(window.rows) - 1)
         self._bar_at = self._place_of_bar()
         if self.window.problem:
             self.post_message(self.Failed(self.window.problem))

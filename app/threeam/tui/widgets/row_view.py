@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from time import localtime
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -11,7 +12,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from threeam.core.entry import Entry, references
+from threeam.core.entry import GOES_ON, NS, Entry, Stamp, references
+from threeam.core.pattern import Pattern
 from threeam.core.when import duration
 from threeam.tui.cells import drawn
 from threeam.tui.signs import sign_of
@@ -20,7 +22,33 @@ from threeam.tui.window import Row
 PEOPLE_STYLES = 6  # log--who-0 … log--who-5
 BLOCK_NS = 1_000  # two lines of one author closer than this are of one block, which is stamped + 1 ns a line
 
+GAP_NS = 5 * 60 * NS  # so long without a line is marked
+TIME_COLUMNS = ("full", "since", "t0", "local")
+
 Styles = Callable[[str], Style]
+
+
+class Look(NamedTuple):
+    """How rows are drawn.
+
+    ``time``: what the time column shows: ``full``, ``since`` the row before, ``t0`` (since ``t0``, with its sign), or
+    ``local`` (in the zone of who looks). ``pattern``: what is highlighted.
+    """
+
+    wrap: bool = False
+    emoji: bool = True
+    time: str = "full"
+    t0: Stamp | None = None
+    pattern: Pattern | None = None
+
+
+class About(NamedTuple):
+    """What is so of a row where it stands: under the cursor, maybe not to last, marked, the first of the screen."""
+
+    selected: bool = False
+    unsure: bool = False
+    marked: bool = False
+    first: bool = False
 
 
 class Columns(NamedTuple):
@@ -48,22 +76,23 @@ def who_style(user: str) -> str:
     return f"who-{zlib.crc32(user.encode()) % PEOPLE_STYLES}"
 
 
-def draw(
-    row: Row, before: Row | None, width: int, *, wrap: bool, emoji: bool, selected: bool, unsure: bool, styles: Styles
-) -> list[Strip]:
-    """The strips of ``row``, each ``width`` cells; one, unless ``wrap``."""
-    columns = Columns.at(width)
+def draw(row: Row, before: Row | None, width: int, look: Look, about: About, styles: Styles) -> list[Strip]:
+    """The strips of ``row``, each ``width`` cells; one, unless they wrap."""
+    columns, emoji, selected = Columns.at(width), look.emoji, about.selected
     base = styles("selected") if selected else styles("row")
     head = [Segment("▌" if emoji and selected else ">" if selected else " ", styles("cursor") if selected else base)]
-    head += _head(row.entry, before, columns, base, styles, emoji)
-    text = [Segment("unsure: ", base + styles("toxic"))] if unsure else []
+    head += _head(row.entry, before, columns, base, styles, look, about)
+    text = [Segment("unsure: ", base + styles("toxic"))] if about.unsure else []
     text += _text(row, base, styles, emoji)
-    tail: list[Segment] = []
+    if look.pattern is not None:
+        text = _highlighted(text, look.pattern, styles("match"))
+    indent, tail = sum(cell_len(one.text) for one in head), list[Segment]()
     if columns.held and row.held_ns is not None:
-        tail = [Segment(f"  held {duration(row.held_ns)} ", base + styles("dim"))]
-    indent = sum(cell_len(one.text) for one in head)
+        held = f"  held {duration(row.held_ns)} "
+        if look.wrap or indent + sum(cell_len(one.text) for one in text) + len(held) <= width:  # the words come first
+            tail = [Segment(held, base + styles("dim"))]
     room = max(1, width - indent - sum(cell_len(one.text) for one in tail))
-    lines = _broken(text, room) if wrap else [_cut(text, room, emoji, base)]
+    lines = _broken(text, room) if look.wrap else [_cut(text, room, emoji, base)]
     strips = [_border(row.line.gap, width, emoji, styles)] if row.line.gap else []
     for i, segments in enumerate(lines):
         left = head if i == 0 else [Segment(" " * indent, base)]
@@ -82,18 +111,20 @@ def _border(gap: str, width: int, emoji: bool, styles: Styles) -> Strip:
 
 
 def _head(
-    entry: Entry | None, before: Row | None, columns: Columns, base: Style, styles: Styles, emoji: bool
+    entry: Entry | None, before: Row | None, columns: Columns, base: Style, styles: Styles, look: Look, about: About
 ) -> list[Segment]:
     time = cups = who = ""
-    time_style, who_class = base + styles("time"), "dim"
+    time_style, who_class, emoji = base + styles("time"), "dim", look.emoji
+    earlier = before.entry if before is not None else None
     if entry is not None:
-        time = _time(entry, before, columns.time)
+        time = _time(entry, earlier, columns.time, look, about)
         by = entry.by
         who = by.short if by else "script"
         who_class = who_style(by.user) if by else "dim"
         if entry.coffee:
             cups = f"☕{entry.coffee}" if emoji else f"c{entry.coffee}"
-    segments = [Segment(time.rjust(columns.time) + " ", time_style)]
+    sign, style = _gutter(entry, earlier, emoji, about)
+    segments = [Segment(time.rjust(columns.time), time_style), Segment(sign, base + styles(style))]
     if columns.cups:
         segments.append(Segment(set_cell_size(cups, columns.cups) + " ", base + styles("coffee")))
     if columns.who:
@@ -101,13 +132,57 @@ def _head(
     return segments
 
 
-def _time(entry: Entry, before: Row | None, width: int) -> str:
-    """The clock time, or for a later line of a block how long after the one before it."""
-    if before is not None and before.entry is not None and width >= 12:
-        after = entry.stamp.ns - before.entry.stamp.ns
-        if 0 < after < BLOCK_NS and entry.tag("BY") == before.entry.tag("BY"):
+def _gutter(entry: Entry | None, before: Entry | None, emoji: bool, about: About) -> tuple[str, str]:
+    """The sign between the time and what follows it, and its style: a mark, a step of the clock backwards, a gap."""
+    if about.marked:
+        return ("◆" if emoji else "*"), "hypothesis"
+    if entry is not None and before is not None:
+        after = entry.stamp.ns - before.stamp.ns
+        if after < 0:
+            return ("«" if emoji else "<"), "toxic"
+        if after >= GAP_NS:
+            return ("┊" if emoji else ":"), "dim"
+    return " ", "dim"
+
+
+def _time(entry: Entry, before: Entry | None, width: int, look: Look, about: About) -> str:
+    """The clock time, or how long after another line; for a later line of a block, after the one before it."""
+    stamp = entry.stamp
+    if look.time == "since" and before is not None:
+        return _signed(stamp.ns - before.stamp.ns, width)
+    if look.time == "t0" and look.t0 is not None:
+        return _signed(stamp.ns - look.t0.ns, width)
+    if look.time == "local":
+        return Stamp(stamp.ns, localtime(stamp.ns // NS).tm_gmtoff).clock[:width]
+    if before is not None and not about.first and width >= 12:
+        after = stamp.ns - before.stamp.ns
+        if 0 < after < BLOCK_NS and entry.tag("BY") == before.tag("BY"):
             return f"+{duration(after)}"
-    return entry.stamp.clock[:width]
+    return stamp.clock[:width]
+
+
+def _signed(ns: int, width: int) -> str:
+    """A length of time with its sign, to the nanosecond where that fits: ``+3:12.123456789``."""
+    seconds, fraction = divmod(abs(ns), NS)
+    minutes, hours = seconds // 60, seconds // 3600
+    whole = f"{hours}:{minutes % 60:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
+    return f"{'-' if ns < 0 else '+'}{whole}.{fraction:09d}"[:width].rstrip(".")
+
+
+def _highlighted(segments: list[Segment], pattern: Pattern, style: Style) -> list[Segment]:
+    """``segments`` with what ``pattern`` finds in their text in another style."""
+    spans = pattern.spans("".join(one.text for one in segments))
+    if not spans:
+        return segments
+    edges = sorted({edge for span in spans for edge in span})
+    shown, at = [], 0
+    for text, was, _ in segments:
+        cuts = [edge - at for edge in edges if 0 < edge - at < len(text)]
+        for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+            inside = any(first <= at + begin < last for first, last in spans)
+            shown.append(Segment(text[begin:end], (was or Style.null()) + style if inside else was))
+        at += len(text)
+    return shown
 
 
 def _text(row: Row, base: Style, styles: Styles, emoji: bool) -> list[Segment]:
@@ -123,7 +198,10 @@ def _text(row: Row, base: Style, styles: Styles, emoji: bool) -> list[Segment]:
     if others:  # tags of a later version, or of another tool: shown as they are
         segments.append(Segment(drawn("".join(others)), base + styles("dim")))
     kind = entry.kind
-    if kind == "note":
+    if kind == "note" and entry.text.startswith(("| ", GOES_ON)):  # of the block that begins above
+        bar = "│ " if emoji else "| "
+        segments = [Segment(bar + drawn(entry.text.partition(" ")[2]), base + styles("text"))]
+    elif kind == "note":
         segments.append(Segment("note: ", base + styles("dim")))
         segments.append(Segment(drawn(entry.text), base + styles("text")))
     elif kind in ("ceremony", "Continued"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -13,12 +14,12 @@ from textual.widget import Widget
 
 from threeam.core.entry import Stamp
 from threeam.core.reader import Line
-from threeam.tui.widgets.row_view import PEOPLE_STYLES, draw
+from threeam.tui.widgets.row_view import PEOPLE_STYLES, About, Look, draw
 from threeam.tui.window import Row, Window
 
 _STYLES = (
     *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "water", "note"),
-    *("refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(PEOPLE_STYLES))),
+    *("match", "refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(PEOPLE_STYLES))),
 )
 
 EMPTY = (
@@ -39,12 +40,10 @@ class RowsView(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"log--{name}" for name in _STYLES}
 
     following: reactive[bool] = reactive(True)
-    wrap: reactive[bool] = reactive(False)
 
     def __init__(self, window: Window, *, emoji: bool, read_only: bool) -> None:
         super().__init__()
         self.window = window
-        self._emoji = emoji
         self._empty = EMPTY_READ_ONLY if read_only else EMPTY
         self._cursor = len(window.rows) - 1
         self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
@@ -54,7 +53,9 @@ class RowsView(Widget):
         self._layout: list[tuple[int, int]] | None = None
         self._bar_at: int | None = None
         self._drawn_at = Size(0, 0)  # the size that the layout and the strips are for
-        self._looks: dict[str, Style] = {}
+        self._styles: dict[str, Style] = {}
+        self.look = Look(emoji=emoji)
+        self.marks: Container[int] = frozenset()  # stamps (ns) of rows with a mark
 
     @property
     def selected(self) -> Row | None:
@@ -77,14 +78,14 @@ class RowsView(Widget):
         lines = self._lines()
         bar = self._bar(y)
         if y >= len(lines):
-            return Strip([Segment(" " * (width - 1), self._look("row")), bar], width)
+            return Strip([Segment(" " * (width - 1), self._style("row")), bar], width)
         index, n = lines[y]
         strips = self._drawn(index, first=y == 0)
-        strip = strips[n] if n < len(strips) else Strip.blank(width - 1, self._look("row"))
+        strip = strips[n] if n < len(strips) else Strip.blank(width - 1, self._style("row"))
         return Strip.join([strip, Strip([bar], 1)]).apply_offsets(0, y)
 
     def notify_style_update(self) -> None:
-        self._looks.clear()
+        self._styles.clear()
         self._strips.clear()
         super().notify_style_update()
 
@@ -126,39 +127,39 @@ class RowsView(Widget):
         rows = self.window.rows
         if index >= len(rows):  # the unfinished line: it changes, so it is never cached
             line = self._unfinished
-            return [] if line is None else self._draw(Row(line, None), None, selected=False)
-        row, before = rows[index], rows[index - 1] if index and not first else None
-        selected = index == self._cursor and (self.has_focus or not self.following)
-        key = (row, before.place if before else None, selected)
+            return [] if line is None else self._draw(Row(line, None), None, About())
+        row, before = rows[index], rows[index - 1] if index else None
+        entry = row.entry
+        about = About(
+            selected=index == self._cursor and (self.has_focus or not self.following),
+            unsure=entry is not None and any(entry.stamp.ns in stamps for stamps in self._unsure),
+            marked=entry is not None and entry.stamp.ns in self.marks,
+            first=first,
+        )
+        key = (row, before.place if before else None, about)
         strips = self._strips.get(key)
         if strips is None:
             if len(self._strips) > 1000:
                 self._strips.clear()
-            strips = self._strips[key] = self._draw(row, before, selected=selected)
+            strips = self._strips[key] = self._draw(row, before, about)
         return strips
 
-    def _draw(self, row: Row, before: Row | None, *, selected: bool) -> list[Strip]:
-        width = max(2, self.size.width - 1)
-        entry = row.entry
-        unsure = entry is not None and any(entry.stamp.ns in stamps for stamps in self._unsure)
-        look = self._look
-        return draw(
-            row, before, width, wrap=self.wrap, emoji=self._emoji, selected=selected, unsure=unsure, styles=look
-        )
+    def _draw(self, row: Row, before: Row | None, about: About) -> list[Strip]:
+        return draw(row, before, max(2, self.size.width - 1), self.look, about, self._style)
 
-    def _look(self, name: str) -> Style:
-        style = self._looks.get(name)
+    def _style(self, name: str) -> Style:
+        style = self._styles.get(name)
         if style is None:
-            style = self._looks[name] = self.get_component_rich_style(
+            style = self._styles[name] = self.get_component_rich_style(
                 f"log--{name}", partial=name not in ("row", "selected")
             )
         return style
 
     def _bar(self, y: int) -> Segment:
         if self._bar_at is None:
-            return Segment(" ", self._look("row"))
-        sign = ("┃" if y == self._bar_at else "│") if self._emoji else ("#" if y == self._bar_at else "|")
-        return Segment(sign, self._look("bar"))
+            return Segment(" ", self._style("row"))
+        sign = ("┃" if y == self._bar_at else "│") if self.look.emoji else ("#" if y == self._bar_at else "|")
+        return Segment(sign, self._style("bar"))
 
     def _place_of_bar(self) -> int | None:
         """The line of the scrollbar's mark, from the place in the file: the number of lines need not be known."""
@@ -173,6 +174,6 @@ class RowsView(Widget):
     def _empty_line(self, y: int, width: int) -> Strip:
         at = y - max(0, (self.size.height - len(self._empty)) // 2)
         text = self._empty[at] if 0 <= at < len(self._empty) else ""
-        style = self._look("text" if at == 0 else "dim")
+        style = self._style("text" if at == 0 else "dim")
         left = max(0, (width - len(text)) // 2)
-        return Strip([Segment(" " * left + text, style)]).adjust_cell_length(width, self._look("row"))
+        return Strip([Segment(" " * left + text, style)]).adjust_cell_length(width, self._style("row"))

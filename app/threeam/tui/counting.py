@@ -1,0 +1,73 @@
+"""What is counted in the background: all lines, those that are shown, and those that the search finds.
+
+It runs in the screen's own thread, a few milliseconds at a time between two keys: a thread of its own would take
+as long, and the keys would wait for it all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from threeam.core.journal import Journal, Position
+from threeam.core.tally import Tally
+from threeam.core.wanted import Wanted
+
+SLICE = 0.006  # s of work between two looks at what else is to be done
+_TELL = 0.15  # s between two reports
+
+
+class Counting:
+    """The tallies of a screen. ``tell`` is called when there is something new to show, on the screen's thread."""
+
+    def __init__(self, journal: Journal, tell: Callable[[], object]) -> None:
+        self._journal = journal
+        self._tell = tell
+        self._task: asyncio.Task[None] | None = None
+        self.lines = Tally(journal, Wanted())
+        self.shown: Tally | None = None
+        self.found: Tally | None = None
+        self.problem = ""
+
+    def look_for(self, shown: Wanted | None, found: Wanted | None) -> None:
+        """Counts these as well, from now on (None: nothing of the kind)."""
+        if shown != (self.shown.wanted if self.shown else None):
+            self.shown = Tally(self._journal, shown) if shown else None
+        if found != (self.found.wanted if self.found else None):
+            self.found = Tally(self._journal, found) if found else None
+
+    def anew(self) -> None:
+        """Begins again: the log was truncated, and what was counted is not in it."""
+        self.lines = Tally(self._journal, Wanted())
+        self.shown = Tally(self._journal, self.shown.wanted) if self.shown else None
+        self.found = Tally(self._journal, self.found.wanted) if self.found else None
+
+    def count_to(self, end: Position) -> None:
+        """Counts up to ``end``, in the background; what was under way goes on from where it was."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task = asyncio.get_running_loop().create_task(self._count_to(end))
+
+    def stop(self) -> None:
+        """Lets it be."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _count_to(self, end: Position) -> None:
+        began = told = time.monotonic()
+        self.problem = ""
+        try:
+            # The search first: somebody waits for it.
+            for tally in filter(None, (self.found, self.shown, self.lines)):
+                for _ in tally.count_to(end):
+                    now = time.monotonic()
+                    if now - told > _TELL:
+                        told = now
+                        self._tell()
+                    if now - began > SLICE:
+                        await asyncio.sleep(0)
+                        began = time.monotonic()
+        except OSError as error:
+            self.problem = f"{self._journal.log} cannot be read: {error.strerror}"
+        self._tell()

@@ -1,0 +1,77 @@
+"""The line at the bottom that asks what to look for: it comes when it is asked for, and goes with its answer."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static, TextArea
+
+from threeam.tui.widgets.composer import Box
+
+_ASKS = {
+    "search": ("/", "a regular expression; capitals count if there are any"),
+    "filter": ("&", "a regular expression, kind:note, by:alice, H7; !… leaves out; nothing takes the last away"),
+    "goto": ("go to ", "03:14, 03:14:07.5, yesterday, -15m, @stamp"),
+    "command": (":", "goto 03:14, filter RE, theme NAME, q"),
+}
+
+
+class Prompt(Horizontal):
+    """One line for a pattern, with a history for each thing that it asks for."""
+
+    class Answered(Message):
+        """Enter was pressed: what was asked for, and the answer."""
+
+        def __init__(self, what: str, text: str) -> None:
+            super().__init__()
+            self.what = what
+            self.text = text
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.what = ""
+        self.box = Box()
+        self._label = Static(classes="prompt--label")
+        self._histories: dict[str, list[str]] = {what: [] for what in _ASKS}
+
+    def compose(self) -> ComposeResult:
+        """The label and the box."""
+        yield self._label
+        yield self.box
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it asks for something now."""
+        return self.has_class("-open")
+
+    def ask(self, what: str, about: str = "") -> None:
+        """Asks for ``what``: ``search``, ``filter`` or ``command``; ``about``: what is so already."""
+        label, placeholder = _ASKS[what]
+        self.what = what
+        self._label.update(Content(f" {about}{label}"))
+        self.box.placeholder = placeholder
+        self.box.replace_all("")
+        self.box.recall(self._histories[what])
+        self.add_class("-open")
+        self.box.focus()
+
+    def close(self) -> None:
+        """Goes away; what stands in it goes with it."""
+        self.box.replace_all("")
+        self.remove_class("-open")
+
+    def on_box_sent(self, event: Box.Sent) -> None:
+        event.stop()
+        text = event.text.strip("\n")
+        history = self._histories[self.what]
+        if text and history[-1:] != [text]:
+            history.append(text)
+        self.close()
+        self.box.release()
+        self.post_message(self.Answered(self.what, text))
+        self.box.catch_up()
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        event.stop()
