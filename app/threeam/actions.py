@@ -59,12 +59,16 @@ ACTIONS = (
     Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, words="refute", argument="H7 WHY", call="judge('refute')"),
     Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, words="park", argument="H7 WHY", call="judge('park')"),
     Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, words="reopen", argument="H7 WHY", call="judge('reopen')"),
-    Action("search", "slash", "search", "Search a regular expression; with nothing, the one before", "find", owner="log", footer=True, words="search", argument="RE"),
-    Action("next-match", "n", "next match", "The next match", "find", owner="log", call="find_next(1)"),
-    Action("previous-match", "N", "match before", "The match before", "find", owner="log", call="find_next(-1)"),
-    Action("filter", "ampersand", "filter", "Show only what matches; !RE leaves out; kind:note, by:alice, H7", "find", owner="log", words="filter", argument="RE"),
-    Action("unfilter", "", "show all", "Take every filter away", "find", owner="log", words="unfilter"),
-    Action("goto", "", "go to a time", "Go to a time: 03:14, -15m, @stamp", "find", owner="log", words="goto", argument="TIME"),
+    Action("search", "slash", "search", "Search a regular expression; with nothing, the one before", "find", footer=True, words="search", argument="RE", call="ask('search')"),
+    Action("next-match", "n", "next match", "The next match", "find", call="find_next(1)"),
+    Action("previous-match", "N", "match before", "The match before", "find", call="find_next(-1)"),
+    Action("filter", "ampersand", "filter", "Show only what matches; !RE leaves out; kind:note, by:alice, H7", "find", words="filter", argument="RE", call="ask('filter')"),
+    Action("unfilter", "", "show all", "Take every filter away", "find", words="unfilter", call="ask('unfilter')"),
+    Action("goto", "", "go to a time", "Go to a time: 03:14, -15m, @stamp", "find", words="goto", argument="TIME", call="ask('goto')"),
+    Action("mark", "m", "mark", "Mark the selected line for everybody, or take its mark away", "find"),
+    Action("last-mark", "apostrophe", "last mark", "Go to the mark that was set last", "find", owner="log"),
+    Action("mark-before", "left_square_bracket", "mark before", "Go to the mark before", "find", owner="log"),
+    Action("next-mark", "right_square_bracket", "next mark", "Go to the next mark", "find", owner="log"),
     Action("t0", "T", "set T0", "Take the selected line as T0, and show times since then", "find", owner="log"),
     Action("time-column", "t", "time column", "Times: whole, since the row before, since T0, local", "find", owner="log"),
     Action("down", "j,down", "down", "One line down", "move", owner="log"),
@@ -76,6 +80,9 @@ ACTIONS = (
     Action("top", "g,home", "first line", "The first line", "move", owner="log"),
     Action("bottom", "G,end", "last line", "The last line, and follow", "move", owner="log"),
     Action("follow", "F", "follow", "Follow again after a pause", "move", owner="log", words="follow"),
+    Action("open-entry", "enter", "entry", "Open the entry: all of it, its block, its neighbours in time", "look"),
+    Action("copy-entry", "y", "copy", "Copy the selected line", "look", call="copy('entry')"),
+    Action("copy-stamp", "Y", "copy @stamp", "Copy the @stamp of the selected line, to cite it", "look", call="copy('stamp')"),
     Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", owner="log", words="wrap"),
     Action("raw", "z", "raw ceremony", "Show the lines of the lock itself, or fold them", "look", owner="log", words="raw"),
     Action("command", "colon", "command", "The command line: the words of the shell", "look", call="command_line"),
@@ -89,7 +96,7 @@ BY_ID = {action.id: action for action in ACTIONS}
 BY_WORD = {action.words: action for action in ACTIONS if action.words}
 
 _SHOWN = {
-    "question_mark": "?", "tilde": "~", "colon": ":", "slash": "/", "ampersand": "&", "space": "space", "escape": "esc",
+    "question_mark": "?", "tilde": "~", "colon": ":", "slash": "/", "ampersand": "&", "apostrophe": "'", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space", "escape": "esc",
     "pagedown": "pgdn", "pageup": "pgup", "down": "↓", "up": "↑",
 }  # fmt: skip
 

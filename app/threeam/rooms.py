@@ -2,5 +2,6 @@
 
 from threeam.core.fold import Fold
 from threeam.human.room import ROOM as HUMAN
+from threeam.method.marks import ROOM as MARKS
 
-FOLD = Fold((HUMAN,))
+FOLD = Fold((HUMAN, MARKS))

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import pytest
 from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from threeam.actions import BY_ID
@@ -113,7 +114,8 @@ class Night:
         driver = self.app._driver
         assert driver is not None
         for key in keys:
-            name, char = _NAMES.get(key, key), key if len(key) == 1 else None
+            name = _NAMES.get(key) or (_character_to_key(key) if len(key) == 1 else key)
+            char = key if len(key) == 1 else None
             if name[:4] == "alt+" and len(name) == 5:  # a terminal sends the letter with it
                 char = name[-1]
             event = events.Key(name, "\r" if name == "enter" else char)

@@ -118,6 +118,19 @@ def test_wanted_lines_are_those_of_which_all_conditions_hold(
     assert line_offsets(data) == expected(lines, lambda raw: True)
 
 
+@pytest.mark.parametrize("text", ["1", "11", r"\d", "T0", "note 1", "2026|note", r"^ \[C", "^.*a"])
+@given(lines=st.lists(TAGGED.map(lambda entry: format_entry(entry)[:-1]) | WORDS.map(str.encode)))
+def test_words_are_searched_after_the_stamp(text: str, lines: list[bytes]) -> None:
+    pattern = Pattern(text, words=True)
+    stamp = re.compile(rb"^\[\d{4}-[^\]]{29}\]")
+    flags = re.IGNORECASE if pattern.ignores_case else 0
+    by_itself = expected(
+        lines, lambda raw: re.search(text, stamp.sub(b"", raw).decode("utf-8", "backslashreplace"), flags)
+    )
+    assert list(pattern.offsets(b"".join(raw + b"\n" for raw in lines))) == by_itself
+    assert expected(lines, pattern.finds) == by_itself
+
+
 def test_capitals_count_only_if_there_are_any() -> None:
     assert Pattern("dead").finds(b"DEADLOCK")
     assert not Pattern("Dead").finds(b"deadlock")

@@ -36,6 +36,7 @@ KINDS: dict[str, str | None] = {
     "Sleep": "NIGHT",
     "Carried": "AT",
     "Doses": "DOSES",
+    "Mark": "MARK",
     "WARNING": None,
 }
 LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill

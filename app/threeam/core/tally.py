@@ -60,7 +60,7 @@ class Tally:
                 if not file.starts or start - file.starts[-1] >= BLOCK // 2:  # else it is counted to the one before
                     file.starts.append(start)
                     file.before.append(file.count)
-                file.count += self._count(data)
+                file.count += self._take(data)
                 file.end = start + len(data)
                 self.share = min(1.0, (passed + file.end) / every)
                 yield
@@ -84,6 +84,10 @@ class Tally:
                 count += self._count(data)
             return count
         return None
+
+    def _take(self, data: bytes) -> int:
+        """Counts lines that are seen for the first time."""
+        return self._count(data)
 
     def _count(self, data: bytes) -> int:
         return sum(1 for _ in self.wanted.offsets(data)) if self.wanted else data.count(b"\n")

@@ -150,7 +150,7 @@ class Wanted(NamedTuple):
         return found
 
 
-def parse_condition(word: str, *, exact: bool = False) -> tuple[bool, Condition]:
+def parse_condition(word: str, *, exact: bool = False, words: bool = False) -> tuple[bool, Condition]:
     """A condition as it is typed, and whether it is to be left out: ``deadlock``, ``!kind:note``, ``by:alice``, ``H7``.
 
     Raises `BadPattern`, or `BadKind`.
@@ -164,7 +164,7 @@ def parse_condition(word: str, *, exact: bool = False) -> tuple[bool, Condition]
         return out, By(value)
     if re.fullmatch(r"H\d{1,9}", word, re.ASCII):
         return out, About(int(word[1:]))
-    return out, Text(Pattern(word, exact=exact))
+    return out, Text(Pattern(word, exact=exact, words=words))
 
 
 class BadKind(BadInput):

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from threeam.core.activity import Activity
 from threeam.core.journal import Journal, Position
 from threeam.core.tally import Tally
 from threeam.core.wanted import Wanted
@@ -25,7 +26,7 @@ class Counting:
         self._journal = journal
         self._tell = tell
         self._task: asyncio.Task[None] | None = None
-        self.lines = Tally(journal, Wanted())
+        self.lines = Activity(journal)
         self.shown: Tally | None = None
         self.found: Tally | None = None
         self.problem = ""
@@ -39,7 +40,7 @@ class Counting:
 
     def anew(self) -> None:
         """Begins again: the log was truncated, and what was counted is not in it."""
-        self.lines = Tally(self._journal, Wanted())
+        self.lines = Activity(self._journal)
         self.shown = Tally(self._journal, self.shown.wanted) if self.shown else None
         self.found = Tally(self._journal, self.found.wanted) if self.found else None
 

@@ -26,6 +26,7 @@ SIGNS = {
     "Coffee": Sign("∪", "u", "coffee", "a coffee"),
     "Water": Sign("≈", "=", "water", "a glass of water"),
     "Sleep": Sign("☾", "z", "water", "the end of a night"),
+    "Mark": Sign("◆", "*", "hypothesis", "a mark on a line, and the line that sets it"),
     "WARNING": Sign("▲", "!", "toxic", "a warning"),
     "Continued": Sign("↑", "^", "dim", "the journal goes on from the file before"),
     "ceremony": Sign("┆", "|", "dim", "the lock taken or released (shown by z)"),

@@ -183,6 +183,13 @@ class Window:
             self._start = begin
         return self._take(lines)
 
+    def lines_around(self, line: Line) -> list[Line]:
+        """Some lines before ``line``, itself, and some after it, in their order. Raises OSError."""
+        segment, known = line.segment, self.known
+        end = known.offset if known is not None and known.segment == segment else None
+        before = list(islice(lines_back(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
+        return [*before, line, *islice(lines_forward(segment, line.end, end), _LONGEST_SECTION)]
+
     def place_of(self, ns: int) -> tuple[Position | None, int]:
         """The first line of ``ns`` or later, and how many other places have that time, the clock having been stepped.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 from textual import events
+from textual.actions import parse as parse_action
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
@@ -18,17 +20,21 @@ from threeam.human.caffeine import milligrams
 from threeam.human.drafts import glasses_tonight
 from threeam.human.room import human
 from threeam.method.drafts import VERBS
+from threeam.method.marks import mark, marks
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
+from threeam.tui.clipboard import copy
 from threeam.tui.commands import UnknownCommand, draft_of, parse_command
 from threeam.tui.desk import Desk, short
 from threeam.tui.draft_store import DraftStore
 from threeam.tui.screens.cups import CupsScreen
+from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.session import Session
+from threeam.tui.widgets.activity_strip import ActivityStrip
 from threeam.tui.widgets.board import Board, Hypotheses
-from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.composer import DRAFTS, Box, Composer
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.log_view import LogView
@@ -52,11 +58,13 @@ class JournalScreen(WritingScreen):
         self.state: State = session.fold.empty
         self.picked: str | None = None
         self._cups: int | None = None
+        self._own_marks: list[int] = []
         read_only, limit = session.writer is None, session.settings.toxic_cups
         name = visible(session.journal.name)
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
         self.pane = LogPane(session.journal, window, session.clock, emoji=session.emoji, read_only=read_only)
         self.log_view = self.pane.view
+        self.strip = ActivityStrip(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
         self.board = Board(emoji=session.emoji, read_only=read_only)
         floor = session.settings.disk_floor
         self.bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, floor, self.post_message)
@@ -68,6 +76,7 @@ class JournalScreen(WritingScreen):
     def compose(self) -> ComposeResult:
         """From top to bottom."""
         yield self.header
+        yield self.strip
         with Horizontal(id="body"):
             yield self.pane
             yield self.board
@@ -98,6 +107,7 @@ class JournalScreen(WritingScreen):
         if message.restarted:
             self._say("the log was truncated: what is above may be nowhere else than here", severity="warning")
         self._show_state()
+        self._show_marks()
         self.bridge.ready()
 
     def on_lock_seen(self, message: messages.LockSeen) -> None:
@@ -114,6 +124,13 @@ class JournalScreen(WritingScreen):
 
     def on_log_view_failed(self, message: LogView.Failed) -> None:
         self._say(message.sentence, title="the log cannot be read", severity="error")
+
+    def on_log_pane_counted(self) -> None:
+        opened = [one.opened.ns for one in self.state.hypotheses.values()]
+        self.strip.show(self.pane.activity, opened, self.session.clock().offset)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.on_log_pane_counted)
 
     def on_log_pane_told(self, message: LogPane.Told) -> None:
         self._say(message.sentence, severity=message.severity)
@@ -155,9 +172,8 @@ class JournalScreen(WritingScreen):
         desk.composer.settle(clear=True, catch_up=False)
         self.set_focus(self.log_view)
         await self.run(action, argument)
-        if self.focused is self.log_view:  # what was typed after it are keys of the log
-            for key in desk.composer.box.take_ahead():
-                self.app.post_message(key)
+        if self.focused is self.log_view:
+            self._type_ahead(desk.composer.box)
         else:  # or it is of the box that the command has opened
             desk.composer.box.catch_up()
 
@@ -180,7 +196,8 @@ class JournalScreen(WritingScreen):
             else:
                 self.action_write(kind)
         elif argument and action.argument:
-            getattr(owner, f"action_{action.method}")(argument)
+            _, method, parameters = parse_action(action.method)
+            getattr(owner, f"action_{method}")(*parameters, argument)
         elif argument:
             self._say(f":{action.words} takes nothing more, and {argument!r} follows it", severity="warning")
         else:
@@ -235,21 +252,76 @@ class JournalScreen(WritingScreen):
         keys = self.session.settings.keys
         self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.session.emoji, keys=keys))
 
+    def action_ask(self, what: str, words: str = "") -> None:
+        if self.pane.ask(what, words):
+            self.set_focus(self.pane.prompt.box)  # at once: the next key may have come with this one
+
+    def action_find_next(self, step: int) -> None:
+        self.pane.find_next(step)
+
+    def action_mark(self) -> None:
+        entry = self.log_view.selected.entry if self.log_view.selected is not None else None
+        if entry is None:
+            self._say("select a line of the log first: only those have a stamp")
+        elif self.desk is not None:
+            self._submit(mark(entry.stamp, on=entry.stamp.ns not in self.log_view.marks), "mark")
+        else:  # nobody else sees it, and it goes with this screen
+            self._own_marks = [ns for ns in self._own_marks if ns != entry.stamp.ns] + [entry.stamp.ns] * (
+                entry.stamp.ns not in self._own_marks
+            )
+            self._show_marks()
+
+    def _show_marks(self) -> None:
+        self.log_view.set_marks([*marks(self.state), *self._own_marks])
+
+    def action_open_entry(self) -> None:
+        row = self.log_view.selected
+        if row is None:
+            return
+        try:
+            around = self.log_view.window.lines_around(row.line)
+        except OSError as error:
+            self._say(f"{row.line.segment.path} cannot be read: {error.strerror}", severity="error")
+            return
+
+        async def closed(what: str | None) -> None:
+            if what:
+                await self.action_copy(what)
+
+        self.app.push_screen(EntryScreen(row.line, around), closed)
+
+    async def action_copy(self, what: str) -> None:
+        line = self.log_view.selected.line if self.log_view.selected is not None else None
+        if line is None or (what == "stamp" and line.entry is None):
+            self._say("there is no stamp to copy here")
+            return
+        text = f"@{line.entry.stamp}" if what == "stamp" and line.entry is not None else line.shown
+        file = os.path.join(self.session.journal.folder, "copied") if self.writes else None
+        self._say(await copy(text, self.app.copy_to_clipboard, file), title=f"{what}: {short(text)}")
+
     def action_command_line(self) -> None:
         if self.desk is None:
-            self.pane.prompt.ask("command")
+            self.action_ask("command")
         else:
             self.action_write("command")
 
     async def on_prompt_answered(self, message: Prompt.Answered) -> None:
         self.set_focus(self.log_view)
-        try:
-            await self.run(*parse_command(message.text))
-        except UnknownCommand as unknown:
-            self._say(str(unknown), severity="warning")
+        if message.what == "command":
+            try:
+                await self.run(*parse_command(message.text))
+            except UnknownCommand as unknown:
+                self._say(str(unknown), severity="warning")
+        self._type_ahead(self.pane.prompt.box)
+
+    def _type_ahead(self, box: Box) -> None:
+        """Hands on what was typed after an Enter, while it was not done yet: those are keys of the log by now."""
+        for key in box.take_ahead():
+            self.app.post_message(key)
 
     def action_leave(self) -> None:
         if self.pane.leave():
+            self.set_focus(self.log_view)
             return
         if self.desk is not None:
             if self.desk.outbox.take_back():

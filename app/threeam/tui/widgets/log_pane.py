@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from threeam.core.activity import Activity
 from threeam.core.clock import Clock
 from threeam.core.journal import BadInput, Journal, JournalError, Position
 from threeam.core.pattern import Pattern
@@ -26,6 +27,9 @@ from threeam.tui.window import Row, Window
 class LogPane(Vertical):
     """A `LogView` of ``journal``, and below it what it is asked and what it says."""
 
+    class Counted(Message):
+        """More of the journal was counted."""
+
     class Told(Message):
         """Something to say in a notice."""
 
@@ -42,8 +46,8 @@ class LogPane(Vertical):
         self.entry_bar = EntryBar(emoji=emoji)
         self.find_bar = FindBar()
         self.prompt = Prompt()
-        self._counting = Counting(journal, self._show_counts)
-        self._step = 1  # which way n goes
+        self._steps: list[int] = []  # of n and N, that are still to be made
+        self._counting = Counting(journal, self._counted)
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -70,34 +74,37 @@ class LogPane(Vertical):
         """Gives up what is asked or looked for; whether there was anything."""
         if self.prompt.is_open:
             self.prompt.close()
-            self.view.focus()
             return True
         return bool(self.workers.cancel_group(self, "find"))
 
-    # What the log's keys ask for.
+    # What is asked for.
 
-    def on_log_view_asked(self, message: LogView.Asked) -> None:
-        """A search, a filter or a time is asked for; without words, for the words."""
-        message.stop()
-        if message.words:
-            self._answer(message.what, message.words)
-        else:
-            filters = self.view.window.wanted.name
-            self.prompt.ask(message.what, f"{filters} " if message.what == "filter" and filters else "")
+    def ask(self, what: str, words: str) -> bool:
+        """Does a ``search``, ``filter``, ``unfilter`` or ``goto``. Without words it asks for them, and gives True."""
+        if words or what == "unfilter":
+            self._answer(what, words)
+            return False
+        filters = self.view.window.wanted.name
+        self.prompt.ask(what, f"{filters} " if what == "filter" and filters else "")
+        return True
 
-    def on_prompt_answered(self, message: Prompt.Answered) -> None:
-        if message.what == "command":
-            return  # the screen's
-        message.stop()
-        self.view.focus()
-        self._answer(message.what, message.text)
-
-    def on_log_view_find_next(self, message: LogView.FindNext) -> None:
-        message.stop()
+    def find_next(self, step: int) -> None:
+        """Goes to the next match (``step`` 1), or the one before (-1)."""
         if self.view.look.pattern is None:
             self._tell("nothing is searched yet: / asks what for")
         else:
-            self._find(message.step * self._step)
+            self._find(step)
+
+    def on_prompt_answered(self, message: Prompt.Answered) -> None:
+        if message.what != "command":  # that is the screen's, and so is the focus
+            self._answer(message.what, message.text)
+
+    def on_log_view_mark_wanted(self, message: LogView.MarkWanted) -> None:
+        message.stop()
+        if message.ns is None:
+            self._tell("no mark there: m marks the selected line")
+        else:
+            self._go_to(message.ns, "the mark")
 
     def _answer(self, what: str, words: str) -> None:
         try:
@@ -109,36 +116,39 @@ class LogPane(Vertical):
                 case "unfilter":
                     self._show_only(Wanted())
                 case _:
-                    self._go_to(words)
+                    self._go_to(parse_when(words, self._clock()), words)
         except BadInput as bad:
             self._tell(str(bad), "warning")
 
     def _search(self, words: str) -> None:
         if words:
-            self.view.set_look(pattern=Pattern(words))
+            self.view.set_look(pattern=Pattern(words, words=True))
             self._count()
         if self.view.look.pattern is None:
             self._tell("nothing is searched yet: type what for")
             return
-        self._step = 1
         self._find(-1 if self.view.following else 1)  # at the end, what was is above
 
     def _find(self, step: int) -> None:
-        async def find() -> None:
-            try:
-                found = await self.view.find(step)
-            except (OSError, JournalError) as error:
-                self._tell(f"the search has failed: {error}", "error")
-                return
-            if found is False:
-                self._tell(f"no match {'below: N goes up' if step > 0 else 'above: n goes down'}")
+        self._steps.append(step)  # two keys are two matches, however long the first one takes
+        if len(self._steps) == 1:
+            self.run_worker(self._find_all(), group="find")
 
-        self.run_worker(find(), group="find", exclusive=True)
+    async def _find_all(self) -> None:
+        try:
+            while self._steps:
+                if await self.view.find(step := self._steps[0]) is False:
+                    self._tell(f"no match {'below: N goes up' if step > 0 else 'above: n goes down'}")
+                self._steps.pop(0)
+        except (OSError, JournalError) as error:
+            self._tell(f"the search has failed: {error}", "error")
+        finally:  # or it was given up
+            self._steps.clear()
 
     def _filter(self, words: str) -> None:
         wanted = self.view.window.wanted
         if words:
-            out, condition = parse_condition(words)
+            out, condition = parse_condition(words, words=True)
             if out:
                 wanted = wanted._replace(exclusions=(*wanted.exclusions, condition))
             else:
@@ -156,9 +166,7 @@ class LogPane(Vertical):
         self.view.set_filter(wanted)
         self._count()
 
-    def _go_to(self, words: str) -> None:
-        ns = parse_when(words, self._clock())
-
+    def _go_to(self, ns: int, words: str) -> None:
         async def go() -> None:
             try:
                 place, others = await asyncio.to_thread(self.view.window.place_of, ns)
@@ -172,7 +180,7 @@ class LogPane(Vertical):
             if others:
                 self._tell(f"the clock was stepped back: {others} more places have this time", "warning")
 
-        self.run_worker(go(), group="find", exclusive=True)
+        self.run_worker(go(), group="find")
 
     # What is said below the log.
 
@@ -189,6 +197,15 @@ class LogPane(Vertical):
         if window.known is not None:
             self._counting.count_to(window.known)
         self._show_counts()
+
+    @property
+    def activity(self) -> Activity:
+        """When how much was written, as far as it was read."""
+        return self._counting.lines
+
+    def _counted(self) -> None:
+        self._show_counts()
+        self.post_message(self.Counted())
 
     def _show_counts(self) -> None:
         counting, row, look = self._counting, self.view.selected, self.view.look

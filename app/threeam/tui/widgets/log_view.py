@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from textual import events
@@ -56,20 +57,12 @@ class LogView(RowsView, can_focus=True):
     class Moved(Message):
         """The tail follows, or pauses, or more is unread."""
 
-    class Asked(Message):
-        """A ``search``, ``filter``, ``unfilter`` or ``goto``, with its words, or for them to be asked for."""
+    class MarkWanted(Message):
+        """The mark on the line of this stamp (ns) is to be shown; None: there is none where one was asked for."""
 
-        def __init__(self, what: str, words: str) -> None:
+        def __init__(self, ns: int | None) -> None:
             super().__init__()
-            self.what = what
-            self.words = words
-
-    class FindNext(Message):
-        """The next match is asked for (``step`` 1), or the one before (-1)."""
-
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
+            self.ns = ns
 
     class Failed(Message):
         """The log could not be read."""
@@ -146,20 +139,27 @@ class LogView(RowsView, can_focus=True):
             self._show_cursor()
             self._redraw()
 
-    def action_search(self, words: str = "") -> None:
-        self.post_message(self.Asked("search", words))
+    def action_last_mark(self) -> None:
+        *_, last = [None, *self.marks]
+        self.post_message(self.MarkWanted(last))
 
-    def action_filter(self, words: str = "") -> None:
-        self.post_message(self.Asked("filter", words))
+    def action_mark_before(self) -> None:
+        here = self._stamp_here()
+        self.post_message(self.MarkWanted(max((ns for ns in self.marks if ns < here), default=None)))
 
-    def action_unfilter(self) -> None:
-        self.post_message(self.Asked("unfilter", "all"))
+    def action_next_mark(self) -> None:
+        here = self._stamp_here()
+        self.post_message(self.MarkWanted(min((ns for ns in self.marks if ns > here), default=None)))
 
-    def action_goto(self, words: str = "") -> None:
-        self.post_message(self.Asked("goto", words))
+    def _stamp_here(self) -> int:
+        entry = self.selected.entry if self.selected is not None else None
+        return entry.stamp.ns if entry is not None else 0
 
-    def action_find_next(self, step: int) -> None:
-        self.post_message(self.FindNext(step))
+    def set_marks(self, marks: Collection[int]) -> None:
+        """Draws a sign on the rows of these stamps (ns); the one that was set last is the last."""
+        if list(marks) != list(self.marks):
+            self.marks = marks
+            self._redraw()
 
     def action_t0(self) -> None:
         if self.selected is not None and self.selected.entry is not None:

@@ -55,7 +55,6 @@ class Prompt(Horizontal):
         self.box.replace_all("")
         self.box.recall(self._histories[what])
         self.add_class("-open")
-        self.box.focus()
 
     def close(self) -> None:
         """Goes away; what stands in it goes with it."""
@@ -71,7 +70,6 @@ class Prompt(Horizontal):
         self.close()
         self.box.release()
         self.post_message(self.Answered(self.what, text))
-        self.box.catch_up()
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()

@@ -221,7 +221,7 @@ def _short_references(text: str) -> str:
     return text
 
 
-_KNOWN_TAGS = frozenset({"BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES"})
+_KNOWN_TAGS = frozenset({"BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES", "MARK"})
 
 
 def _fit(text: str, width: int, emoji: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -34,6 +34,9 @@ EMPTY_READ_ONLY = (
 )
 
 
+NOTHING_FOUND = ("No line is like that.", "& and enter takes the last filter away")
+
+
 class RowsView(Widget):
     """Draws the rows of a `Window`, one of them under the cursor. From memory: drawing reads no file."""
 
@@ -55,7 +58,7 @@ class RowsView(Widget):
         self._drawn_at = Size(0, 0)  # the size that the layout and the strips are for
         self._styles: dict[str, Style] = {}
         self.look = Look(emoji=emoji)
-        self.marks: Container[int] = frozenset()  # stamps (ns) of rows with a mark
+        self.marks: Collection[int] = ()  # stamps (ns) of rows with a mark, the one set last at the end
 
     @property
     def selected(self) -> Row | None:
@@ -172,8 +175,9 @@ class RowsView(Widget):
         return round(row.line.offset / max(1, row.line.segment.size()) * (height - 1))
 
     def _empty_line(self, y: int, width: int) -> Strip:
-        at = y - max(0, (self.size.height - len(self._empty)) // 2)
-        text = self._empty[at] if 0 <= at < len(self._empty) else ""
+        said = NOTHING_FOUND if self.window.wanted else self._empty
+        at = y - max(0, (self.size.height - len(said)) // 2)
+        text = said[at] if 0 <= at < len(said) else ""
         style = self._style("text" if at == 0 else "dim")
         left = max(0, (width - len(text)) // 2)
         return Strip([Segment(" " * left + text, style)]).adjust_cell_length(width, self._style("row"))

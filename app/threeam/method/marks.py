@@ -1,0 +1,54 @@
+"""Marks: lines that say which lines matter. Everybody sees them, and they survive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.draft import Author, Declined, Draft, DraftLine
+from threeam.core.entry import By, Entry, Stamp, references
+from threeam.core.fold import Room, State
+
+
+class Mark(NamedTuple):
+    """A mark on the line of ``at``, and who set it when."""
+
+    at: Stamp
+    by: By | None
+    set: Stamp
+
+
+def marks(state: State) -> Mapping[int, Mark]:
+    """The marks that are set, by the stamps (ns) of their lines; the one set last is the last."""
+    found: Mapping[int, Mark] = state.rooms[ROOM.name]
+    return found
+
+
+def mark(at: Stamp, *, on: bool) -> Draft:
+    """Sets a mark on the line of ``at``, or takes it away."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        if (at.ns in marks(state)) == on:
+            raise Declined(f"@{at} is {'marked already' if on else 'not marked any more'}")
+        return [DraftLine(f"Mark: @{at}", (("MARK", "on" if on else "off"),))]
+
+    return Draft(lines)
+
+
+def _fold(found: Mapping[int, Mark], entry: Entry) -> Mapping[int, Mark]:
+    value, cited = entry.tag("MARK"), references(entry.text)[:1]
+    if value not in ("on", "off") or not cited or entry.kind != "Mark":
+        return found
+    others = {ns: one for ns, one in found.items() if ns != cited[0].ns}
+    if value == "off":
+        return others
+    return {**others, cited[0].ns: Mark(cited[0], entry.by, entry.carried or entry.stamp)}
+
+
+def _carry(found: Mapping[int, Mark]) -> Iterator[Entry]:
+    for one in found.values():
+        by = (("BY", str(one.by)),) if one.by is not None else ()
+        yield Entry(one.set, 0, (*by, ("MARK", "on")), f"Mark: @{one.at}")
+
+
+ROOM = Room("marks", ("MARK",), {}, _fold, _carry)

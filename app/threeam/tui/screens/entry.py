@@ -1,0 +1,121 @@
+"""The entry panel: all that a line says, the block that it is in, and what stands before and after it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from threeam.core.entry import ACQUIRED, RELEASING, Entry
+from threeam.core.reader import Line
+from threeam.core.when import duration
+from threeam.tui.cells import drawn
+from threeam.tui.widgets.row_view import BLOCK_NS
+
+_DIM = "$foreground-muted"
+
+
+class EntryScreen(ModalScreen[str]):
+    """Shows ``line``; ``around`` are lines before and after it and itself, in their order.
+
+    Dismissed with ``entry`` or ``stamp`` for that to be copied, or with nothing.
+    """
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("escape,q,enter", "dismiss('')", "close"),
+        Binding("y", "dismiss('entry')", "copy the line"),
+        Binding("Y", "dismiss('stamp')", "copy its @stamp"),
+        Binding("j,down", "scroll(1)", "down", show=False),
+        Binding("k,up", "scroll(-1)", "up", show=False),
+        Binding("space,pagedown", "scroll(10)", "page down", show=False),
+        Binding("b,pageup", "scroll(-10)", "page up", show=False),
+    ]
+
+    def __init__(self, line: Line, around: list[Line]) -> None:
+        super().__init__()
+        self._line = line
+        self._around = around
+
+    def compose(self) -> ComposeResult:
+        """The page."""
+        with VerticalScroll(id="entry") as page:
+            page.border_title = "entry"
+            page.border_subtitle = "y copies it · Y its @stamp · esc closes"
+            yield Static(self._page())
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def _page(self) -> Content:
+        line, entry = self._line, self._line.entry
+        if entry is None:
+            facts = [("", "not a line of the log, shown as it is")]
+            text = line.shown
+        else:
+            facts = [("stamp", f"@{entry.stamp}"), ("in UTC", entry.stamp.rfc3339())]
+            facts += [("by", str(entry.by) if entry.by else "nobody: the script"), ("cups", str(entry.coffee))]
+            facts += [(key, value) for key, value in entry.tags if key != "BY"]
+            facts += [("kind", entry.kind)]
+            text = entry.text
+        facts += [("file", f"{line.segment.path}, byte {line.offset:,}"), ("bytes", f"{len(line.raw):,}")]
+        pieces: list[Content] = [Content.assemble((drawn(text), "bold")), Content("")]
+        pieces += [Content.assemble((f"{drawn(key):>8}  ", _DIM), drawn(value)) for key, value in facts]
+        at = self._around.index(line)
+        first, last = block_of(self._around, at)
+        block = self._around[first : last + 1]
+        if len(block) > 1:
+            held = held_ns(block)
+            told = f"block of {len(block)} lines" + (
+                f", the lock was held for at least {duration(held)}" if held else ""
+            )
+            pieces += [Content(""), Content.assemble((told, "$hypothesis"))]
+            pieces += [_told(one, entry, mark=one == line) for one in block]
+        for title, others in (("before", self._around[:first][-2:]), ("after", self._around[last + 1 :][:2])):
+            if others:
+                pieces += [
+                    Content(""),
+                    Content.assemble((title, "$hypothesis")),
+                    *(_told(one, entry) for one in others),
+                ]
+        return Content("\n").join(pieces)
+
+
+def block_of(lines: list[Line], at: int) -> tuple[int, int]:
+    """The first and last index of the block that the line at index ``at`` is in: what was written under one hold."""
+    first = last = at
+    while first > 0 and _together(lines[first - 1].entry, lines[first].entry):
+        first -= 1
+    while last + 1 < len(lines) and _together(lines[last].entry, lines[last + 1].entry):
+        last += 1
+    return first, last
+
+
+def held_ns(block: list[Line]) -> int | None:
+    """How long the lock was held around a block at least, as its ceremony says (ns); None where it has none."""
+    first, last = block[0].entry, block[-1].entry
+    if first is None or last is None or first.text != ACQUIRED or last.text != RELEASING:
+        return None
+    return last.stamp.ns - first.stamp.ns
+
+
+def _together(one: Entry | None, after: Entry | None) -> bool:
+    if one is None or after is None or one.tag("BY") != after.tag("BY"):
+        return False
+    if one.text == RELEASING or after.text == ACQUIRED:
+        return False
+    return one.text == ACQUIRED or after.text == RELEASING or 0 <= after.stamp.ns - one.stamp.ns < BLOCK_NS
+
+
+def _told(line: Line, beside: Entry | None, *, mark: bool = False) -> Content:
+    entry = line.entry
+    if entry is None:
+        return Content.assemble(("  " + drawn(line.shown), _DIM))
+    after = "" if beside is None or mark else duration(entry.stamp.ns - beside.stamp.ns)
+    sign = "" if after.startswith("-") or not after else "+"
+    who = entry.by.short if entry.by else "script"
+    return Content.assemble((f"{sign + after:>12}  {drawn(who)}  ", _DIM), drawn(entry.text))
