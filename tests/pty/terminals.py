@@ -76,6 +76,12 @@ class Terminal:
         """Waits until the journal is drawn and follows, and its keys are bound."""
         self.eventually(lambda: "LIVE" in self.header, "the screen is open")
 
+    def draws_nothing(self, seconds: float) -> bool:
+        """Whether nothing is drawn for so long."""
+        before = len(self.raw)
+        self._read(seconds)
+        return len(self.raw) == before
+
     def ends_with(self, code: int, seconds: float = 10.0) -> None:
         """Waits for the end, and looks at the exit code."""
         self.eventually(lambda: self.process.poll() is not None, "the program has ended", seconds)

@@ -113,6 +113,14 @@ def test_the_screen_is_as_big_as_its_terminal_and_follows_its_size(log: Path) ->
         on.shows("note: some words")
 
 
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_a_screen_on_which_nothing_happens_draws_nothing(log: Path, term: str) -> None:
+    log.write_bytes(LINE)
+    with terminal(TERM=term) as on:
+        on.opened()
+        on.eventually(lambda: on.draws_nothing(0.7), "it has come to rest")
+
+
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"TERM": "dumb"}], ids=str)
 def test_it_opens_without_colour_without_utf_8_and_on_a_dumb_terminal(log: Path, env: dict[str, str]) -> None:
     log.write_bytes(LINE)

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from pilots import BY, NIGHT, append, full_disk, held, line, night
+from pilots import BY, append, full_disk, held, line, night
 
 from conftest import texts
 from threeam.core.journal import Journal
@@ -22,11 +22,13 @@ def leave_behind_as_another(journal: Journal) -> None:
     path.unlink()
 
 
-def leave_behind(journal: Journal, text: str, kind: str = "note", *, pid: int = 4_000_001, since_ns: int = 0) -> None:
+def leave_behind(
+    journal: Journal, text: str, kind: str = "note", *, pid: int = 4_000_001, since: object = None
+) -> None:
     """A draft, as a screen leaves it that was killed and is no more."""
     folder = Path(journal.folder)
     folder.mkdir(exist_ok=True)
-    (folder / f"draft-{pid}-77.json").write_text(json.dumps([str(BY), [[kind, text, since_ns]]]))
+    (folder / f"draft-{pid}-77.json").write_text(json.dumps([str(BY), [[kind, text, since]]]))
 
 
 def kept(journal: Journal) -> str:
@@ -114,9 +116,71 @@ async def test_the_same_words_of_somebody_else_do_not_take_a_draft_away(journal:
 
 async def test_the_same_words_from_before_do_not_take_a_draft_away(journal: Journal, log: Path) -> None:
     append(log, line("hit it again", 0).replace(b"bob@db1:77%1", str(BY).encode()))
-    leave_behind(journal, "hit it again", since_ns=NIGHT.ns + 1)
+    about = log.stat()
+    leave_behind(journal, "hit it again", since=[about.st_dev, about.st_ino, about.st_size])
     async with night(journal) as it:
         assert it.composer.text == "hit it again"
+
+
+async def test_a_draft_that_was_written_with_a_clock_that_was_stepped_back_is_recognised(
+    journal: Journal, log: Path
+) -> None:
+    append(log, line("hit it again", 100))
+    about = log.stat()
+    append(log, line("hit it again", -60 * 10**9).replace(b"bob@db1:77%1", str(BY).encode()))
+    leave_behind(journal, "hit it again", since=[about.st_dev, about.st_ino, about.st_size])
+    async with night(journal) as it:
+        assert it.composer.text == ""
+
+
+async def test_a_draft_with_spaces_around_it_is_recognised(journal: Journal, log: Path) -> None:
+    append(log, line("Hypothesis:   padded ", tags=(("H1", "open"),)).replace(b"bob@db1:77%1", str(BY).encode()))
+    leave_behind(journal, "  padded ", "hypothesis")
+    async with night(journal) as it:
+        assert it.composer.text == ""
+
+
+def test_what_the_disk_has_no_room_for_in_the_history_is_kept_in_memory(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    store = draft_store.DraftStore(journal, said.append)
+    store.remember("before")
+    store.settle(5)
+    really_write = os.write
+
+    def short(fd: int, data: bytes) -> int:
+        beside = os.path.samestat(os.fstat(fd), os.stat(Path(journal.folder) / "history"))
+        return really_write(fd, data[:5] if beside else data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", short)
+        store.remember("while it was full")
+        store.settle(5)
+    store.remember("after")
+    store.settle(5)
+    assert said == []
+    assert sorted(store.history()) == ["after", "before", "while it was full"]
+
+
+async def test_notes_typed_ahead_are_drafts_of_their_own(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draft_store, "_started", lambda pid: 1)
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.type("ione\ntwo\nthr")
+            await it.eventually(lambda: '"thr"' in kept(journal), "all are kept")
+            # and the screen is killed
+            log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
+            left = json.loads(next(Path(journal.folder).glob("draft-*.json")).read_text())
+            assert [draft[1] for draft in left[1]] == ["one", "two", "thr"]
+    monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
+    (Path(journal.folder) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(left))
+    async with night(journal) as it:
+        assert it.composer.text == "two"
+        await it.press("i", "up")
+        assert it.composer.text == "thr"
 
 
 async def test_a_note_that_was_put_aside_for_a_verdict_is_kept_with_it(journal: Journal, log: Path) -> None:

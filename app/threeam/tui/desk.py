@@ -6,10 +6,9 @@ import re
 from collections.abc import Callable
 
 from threeam.actions import BY_ID, shown_keys
-from threeam.core.clock import Clock
 from threeam.core.draft import Draft as LogDraft
 from threeam.core.entry import By, lines_of, visible
-from threeam.core.journal import Journal
+from threeam.core.journal import Journal, Position
 from threeam.core.reader import end_of_lines, matching_back
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
 from threeam.tui.outbox import Outbox, Ticket
@@ -24,13 +23,18 @@ class Desk:
     """A `Composer`, the `Outbox` behind it and the `DraftStore` below it."""
 
     def __init__(
-        self, composer: Composer, store: DraftStore, send: Callable[[Ticket], None], by: By, clock: Clock
+        self,
+        composer: Composer,
+        store: DraftStore,
+        send: Callable[[Ticket], None],
+        by: By,
+        place: Callable[[], Position | None],
     ) -> None:
         self.composer = composer
         self.outbox = Outbox(send)
         self._store = store
         self._by = str(by)
-        self._clock = clock
+        self._place = place  # where the journal ends, as far as it is known here
         self._drafts: tuple[Draft, ...] = ()
 
     def restore(self, journal: Journal) -> tuple[str, str]:
@@ -76,13 +80,14 @@ class Desk:
             return
         if written:
             self.keep_words(ticket.words)
+            self._drafts = ()  # the same words typed again are another draft
         self.composer.settle(clear=written)
         self.keep()
 
     def keep(self) -> None:
         """Keeps the drafts as they are now."""
-        now = self._clock().ns
-        since = {draft[:2]: draft.since_ns for draft in self._drafts}
+        place, since = self._place(), {draft[:2]: draft.since for draft in self._drafts}
+        now = None if place is None else (*place.segment.identity, place.offset)
         self._drafts = tuple(Draft(*one, since.get(one, now)) for one in self.composer.drafts)
         self._store.save(KeptDrafts(self._by, self._drafts))
 
@@ -103,18 +108,21 @@ class Desk:
 def _is_written(journal: Journal, by: str, draft: Draft) -> bool:
     """Whether the screen that left ``draft`` had written it by then. The same words may stand there from before."""
     live, left = journal.live(), _LOOK_BACK
-    lines = {visible(line) for line in lines_of(draft.text)}
+    lines = {visible(line).strip() for line in lines_of(draft.text)}
     for segment in journal.back_from(live) if live is not None else ():
         size = segment.size()
         since = end_of_lines(segment, max(0, size - left))
+        typed_here = draft.since is not None and draft.since[:2] == segment.identity
+        if typed_here and draft.since is not None:
+            since = max(since, min(size, draft.since[2]))
         for line in matching_back(segment, size, re.compile(re.escape(f"[BY: {by}]".encode())), since):
             entry = line.entry
-            if not lines or (entry is not None and entry.stamp.ns < draft.since_ns):
-                return not lines
             if entry is not None and str(entry.by) == by:
-                lines -= {entry.text, entry.body}
+                lines -= {entry.text.strip(), entry.body.strip()}
+            if not lines:
+                return True
         left -= size
-        if left <= 0:
+        if left <= 0 or typed_here:
             break
     return not lines
 

@@ -20,16 +20,21 @@ from typing import NamedTuple
 from threeam.core.journal import Journal
 from threeam.core.settings import state_folder
 
+_HISTORY_NAME = "history"
 _HISTORY = 500  # texts that are brought back
 _DRAFT_NAME = re.compile(r"draft-(\d+)-(\d+)\.json(?:\.\d+\.new)?")
 
 
 class Draft(NamedTuple):
-    """A text that has not been sent, or not been answered: the kind of its box, the words, and since when (ns)."""
+    """A text that has not been sent, or not been answered: the kind of its box, the words, and since when.
+
+    ``since``: where the journal ended when it was typed, as device, inode and offset: a clock may be stepped between
+    then and its line. None: there was no log yet.
+    """
 
     kind: str
     text: str
-    since_ns: int
+    since: tuple[int, int, int] | None
 
 
 class KeptDrafts(NamedTuple):
@@ -78,18 +83,15 @@ class DraftStore:
 
     def history(self) -> list[str]:
         """The texts that were sent, the oldest first."""
-        try:
-            with open(self._history_path, encoding="utf-8", errors="replace") as file:
-                lines = [line for line in file if line.strip()][-_HISTORY:]
-        except OSError:
-            return []
-        texts = []
-        for line in lines:
-            try:
-                texts.append(str(json.loads(line)))
-            except ValueError:  # cut off by a full disk
-                continue
-        return texts
+        texts: list[str] = []
+        for folder in self._folders:
+            with suppress(OSError):
+                _refuse_foreign(folder)
+                with open(os.path.join(folder, _HISTORY_NAME), encoding="utf-8", errors="replace") as file:
+                    for line in file:
+                        with suppress(ValueError):  # cut off by a full disk, or the empty line that ends such a one
+                            texts.append(str(json.loads(line)))
+        return texts[-_HISTORY:]
 
     def save(self, kept: KeptDrafts) -> None:
         """Keeps the drafts as they are now."""
@@ -105,10 +107,6 @@ class DraftStore:
         done = threading.Event()
         self._work.put(("", done.set))
         done.wait(timeout)
-
-    @property
-    def _history_path(self) -> str:
-        return os.path.join(self._folder, "history")
 
     def _run(self) -> None:
         while True:
@@ -159,13 +157,15 @@ class DraftStore:
         return first
 
     def _append_history(self, text: str) -> None:
-        _make(self._folder)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        fd = os.open(self._history_path, flags, 0o600)
+        first, *others = self._folders
         try:
-            os.write(fd, ("\n" + json.dumps(text) + "\n").encode())  # a record that was cut off ends there
-        finally:
-            os.close(fd)
+            _append(first, text)
+        except OSError:  # a full disk: as with the drafts
+            for folder in others:
+                with suppress(OSError):
+                    _append(folder, text)
+                    return
+            raise
 
     def _left_behind(self) -> list[str]:
         left: list[str] = []
@@ -188,7 +188,14 @@ def _changed(path: str) -> int:
 def _read(path: str) -> KeptDrafts:
     with open(path, encoding="utf-8") as file:
         by, drafts = json.load(file)
-    return KeptDrafts(str(by), tuple(Draft(str(kind), str(text), int(since)) for kind, text, since in drafts))
+    return KeptDrafts(str(by), tuple(Draft(str(kind), str(text), _place(since)) for kind, text, since in drafts))
+
+
+def _place(value: object) -> tuple[int, int, int] | None:
+    match value:
+        case [int(device), int(inode), int(offset)]:
+            return device, inode, offset
+    return None
 
 
 def _folder(journal: Journal) -> str:
@@ -210,6 +217,19 @@ def _folder_in_memory(journal: Journal) -> str:
     if os.path.isabs(runtime):
         return os.path.join(runtime, "3am", _one_name(journal))
     return f"/dev/shm/3am-{os.geteuid()}-{_one_name(journal)}"
+
+
+def _append(folder: str, text: str) -> None:
+    """Appends a record to the history in ``folder``, whole. Raises OSError."""
+    _make(folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(os.path.join(folder, _HISTORY_NAME), flags, 0o600)
+    try:
+        record = ("\n" + json.dumps(text) + "\n").encode()  # a record that was cut off ends there
+        if os.write(fd, record) < len(record):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(fd)
 
 
 def _one_name(journal: Journal) -> str:

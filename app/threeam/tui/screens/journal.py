@@ -71,7 +71,7 @@ class JournalScreen(WritingScreen):
         self.desk: Desk | None = None
         if session.writer is not None:
             store = DraftStore(session.journal, self._not_kept)
-            self.desk = Desk(Composer(emoji=session.emoji), store, self.bridge.submit, session.by, session.clock)
+            self.desk = Desk(Composer(emoji=session.emoji), store, self.bridge.submit, session.by, lambda: window.known)
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -128,9 +128,6 @@ class JournalScreen(WritingScreen):
     def on_log_pane_counted(self) -> None:
         opened = [one.opened.ns for one in self.state.hypotheses.values()]
         self.strip.show(self.pane.activity, opened, self.session.clock().offset)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.on_log_pane_counted)
 
     def on_log_pane_told(self, message: LogPane.Told) -> None:
         self._say(message.sentence, severity=message.severity)

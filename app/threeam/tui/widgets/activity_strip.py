@@ -22,14 +22,22 @@ class ActivityStrip(Static):
         super().__init__()
         self._emoji = emoji
         self._gap_ns = gap_ns
+        self._shown: tuple[Activity, list[int], int] | None = None
 
     def show(self, activity: Activity, hypotheses: Iterable[int], offset: int) -> None:
         """Shows ``activity``, with signs where ``hypotheses`` were opened (ns); times at ``offset`` (s) from UTC."""
+        self._shown = (activity, list(hypotheses), offset)
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        if self._shown is not None:
+            self.update(self._drawn(*self._shown), layout=False)  # one row it stays
+
+    def _drawn(self, activity: Activity, hypotheses: list[int], offset: int) -> Content:
         width = self.size.width - 16
         night = activity.night(width, self._gap_ns) if width >= 16 else None
         if night is None or night.begin == night.end:
-            self.update(Content(""))
-            return
+            return Content("")
         bars = _BARS if self._emoji else _PLAIN_BARS
         top = max(night.counts)
         # A row for every line would make one burst the whole picture: the height is the number of digits, as it were.
@@ -44,7 +52,7 @@ class ActivityStrip(Static):
             else:
                 pieces.append((bars[min(8, level)], "$foreground-muted"))
         pieces.append((f" {Stamp(night.end, offset).clock[:5]} ", "$foreground-muted"))
-        self.update(Content.assemble(*pieces))
+        return Content.assemble(*pieces)
 
     def _sign(self, kind: str) -> str:
         sign = SIGNS[kind]

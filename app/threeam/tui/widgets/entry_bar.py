@@ -25,12 +25,12 @@ class EntryBar(Static):
     def show(self, row: Row | None, number: int | None, lines: Tally) -> None:
         """Shows ``row``, and its ``number`` among the ``lines`` as far as they are counted; or nothing."""
         if row is None:
-            self.update(Content(""))
+            self.update(Content(""), layout=False)
             return
         entry = row.entry
         if entry is None:
             parts = [f" byte {row.line.offset}", "not a line of the log, shown as it is"]
-            self.update(Content(self._between.join(parts) + self._count(number, lines)))
+            self.update(Content(self._between.join(parts) + self._count(number, lines)), layout=False)
             return
         stamp = str(entry.stamp)
         parts = [f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", str(entry.by) if entry.by else "script"]
@@ -38,7 +38,7 @@ class EntryBar(Static):
             parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
         if row.held_ns is not None:
             parts.append(f"held {duration(row.held_ns)}")
-        self.update(Content(drawn(self._between.join(parts)) + self._count(number, lines)))
+        self.update(Content(drawn(self._between.join(parts)) + self._count(number, lines)), layout=False)
 
     def _count(self, number: int | None, lines: Tally) -> str:
         if not lines.done:

@@ -28,7 +28,7 @@ class FindBar(Static):
         if looking:
             parts += [("  looking… ", "$warning")]
         self.set_class(bool(parts), "-on")
-        self.update(Content.assemble(*parts))
+        self.update(Content.assemble(*parts), layout=False)
 
 
 def _count(tally: Tally | None) -> str:
