@@ -43,6 +43,10 @@ class Terminal:
         self._seen = b""
         return at
 
+    def send(self, keys: bytes) -> None:
+        """Types."""
+        os.write(self.master, keys)
+
     def drain(self, seconds: float) -> None:
         """Reads what it draws for so long."""
         deadline = time.perf_counter() + seconds

@@ -206,10 +206,10 @@ class Soak:
                 if self.pause(0.3, 0.9) or process.poll() is not None:
                     break
             self.pause(0.5, 1.0)
-            with suppress(OSError):
-                os.write(master, b"\x1b")
-                time.sleep(0.2)
-                os.write(master, b"q")
+            for key in (b"\x1b", b"\x1b", b"q"):  # the first takes back what waits, the second leaves the box
+                with suppress(OSError):
+                    os.write(master, key)
+                time.sleep(0.3)
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:

@@ -59,6 +59,8 @@ class JournalApp(App[None], inherit_bindings=False):
         self.session = session
         self.register_theme(NIGHT)
         self._asked = float("-inf")
+        self._keys_wait = False
+        self._waiting_keys: list[events.Event] = []
         self._window = Window(session.journal)  # read before the first frame, so that it is full
         theme = session.settings.theme
         self.theme = theme if theme in self.available_themes else NIGHT.name
@@ -112,8 +114,18 @@ class JournalApp(App[None], inherit_bindings=False):
             self.refresh(layout=True)
 
     async def on_event(self, event: events.Event) -> None:
-        """Takes a paste to the input box before the next key is looked at, since that may be its Enter."""
+        """Takes a paste to the input box before the next key is looked at, since that may be its Enter.
+
+        Keys behind the Enter of a command wait until that has been done: they may be for what it opens. A widget that
+        has the focus gets its keys in a queue of its own, so there it would be too late.
+        """
         screen = self.screen if self._screen_stack else None
+        typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if typed and self._keys_wait:
+            self._waiting_keys.append(event)
+            return
+        if isinstance(event, events.Key) and typed and event.key == "enter":
+            self._keys_wait = isinstance(screen, JournalScreen) and screen.enter_is_a_command
         if (
             isinstance(event, events.Paste)
             and not event.is_forwarded
@@ -123,6 +135,15 @@ class JournalApp(App[None], inherit_bindings=False):
             screen.action_write("note", event.text)  # a paste is a note, and never keys
             return
         await super().on_event(event)
+
+    async def on_command_done(self) -> None:
+        """Hands on the keys that came while a command was done, up to the next one."""
+        self._keys_wait = False
+        while self._waiting_keys and not self._keys_wait:
+            waiting, self._waiting_keys = self._waiting_keys, []
+            event = waiting.pop(0)
+            await self.on_event(event)
+            self._waiting_keys = waiting + self._waiting_keys
 
     def action_help_quit(self) -> None:
         now = time.monotonic()

@@ -30,6 +30,7 @@ class Counting:
         self.shown: Tally | None = None
         self.found: Tally | None = None
         self.problem = ""
+        self.waits = False  # while a search is under way: somebody waits for that
 
     def look_for(self, shown: Wanted | None, found: Wanted | None) -> None:
         """Counts these as well, from now on (None: nothing of the kind)."""
@@ -67,7 +68,7 @@ class Counting:
                         told = now
                         self._tell()
                     if now - began > SLICE:
-                        await asyncio.sleep(0)
+                        await asyncio.sleep(_TELL if self.waits else 0)
                         began = time.monotonic()
         except OSError as error:
             self.problem = f"{self._journal.log} cannot be read: {error.strerror}"

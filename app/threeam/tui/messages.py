@@ -87,6 +87,11 @@ class WriteUnsure(Message):
 
 
 @dataclass
+class CommandDone(Message):
+    """A command, a search or the like was done, or not: the keys behind its Enter may go on."""
+
+
+@dataclass
 class FollowFailed(Message):
     """The log cannot be read; or it can again, and ``sentence`` is empty."""
 

@@ -34,7 +34,7 @@ from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.activity_strip import ActivityStrip
 from threeam.tui.widgets.board import Board, Hypotheses
-from threeam.tui.widgets.composer import DRAFTS, Box, Composer
+from threeam.tui.widgets.composer import DRAFTS, Composer
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.log_view import LogView
@@ -151,6 +151,15 @@ class JournalScreen(WritingScreen):
             )
         self._cups = cups
 
+    @property
+    def enter_is_a_command(self) -> bool:
+        """Whether an Enter that comes now is the end of a command or of a search, and not of a text."""
+        if self.pane.prompt.is_open and self.focused is self.pane.prompt.box:
+            return True
+        if self.desk is None or self.focused is not self.desk.composer.box:
+            return False
+        return self.desk.composer.kind == "command" and not self.desk.composer.waiting
+
     async def command(self, text: str) -> None:
         """Does what a `:` line says, or tells why not."""
         desk = self.desk
@@ -166,13 +175,9 @@ class JournalScreen(WritingScreen):
             desk.composer.settle(clear=False)
             return
         desk.composer.box.remember([text])
-        desk.composer.settle(clear=True, catch_up=False)
+        desk.composer.settle(clear=True)
         self.set_focus(self.log_view)
         await self.run(action, argument)
-        if self.focused is self.log_view:
-            self._type_ahead(desk.composer.box)
-        else:  # or it is of the box that the command has opened
-            desk.composer.box.catch_up()
 
     async def run(self, action: Action, argument: str = "") -> None:
         """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
@@ -304,17 +309,13 @@ class JournalScreen(WritingScreen):
 
     async def on_prompt_answered(self, message: Prompt.Answered) -> None:
         self.set_focus(self.log_view)
-        if message.what == "command":
-            try:
+        try:
+            if message.what == "command":
                 await self.run(*parse_command(message.text))
-            except UnknownCommand as unknown:
-                self._say(str(unknown), severity="warning")
-        self._type_ahead(self.pane.prompt.box)
-
-    def _type_ahead(self, box: Box) -> None:
-        """Hands on what was typed after an Enter, while it was not done yet: those are keys of the log by now."""
-        for key in box.take_ahead():
-            self.app.post_message(key)
+        except UnknownCommand as unknown:
+            self._say(str(unknown), severity="warning")
+        finally:
+            self.app.post_message(messages.CommandDone())
 
     def action_leave(self) -> None:
         if self.pane.leave():

@@ -106,7 +106,10 @@ class WritingScreen(Screen[None]):
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         kind, text = message.kind, message.text
         if kind == "command":
-            await self.command(text)
+            try:
+                await self.command(text)
+            finally:
+                self.app.post_message(messages.CommandDone())
         elif text.strip():
             self._submit(draft_of(kind, text, self.session.settings), kind, text)
         else:

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.keys import _character_to_key
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
@@ -127,25 +126,11 @@ class Box(TextArea, inherit_bindings=False):
         self.read_only = True
 
     def release(self) -> None:
-        """Lets the text be changed again."""
+        """Lets the text be changed again, and types in what was typed meanwhile."""
         self.read_only = False
-
-    def take_ahead(self) -> list[events.Key]:
-        """What was typed while the text was held, as keys for whoever has the focus now."""
         ahead, self._ahead = self._ahead, []
-        keys: list[events.Key] = []
-        for one in ahead:
-            if isinstance(one, str):
-                keys += [events.Key(_character_to_key(char), char) for char in one]
-            elif one[0] == "send":
-                keys.append(events.Key("enter", "\r"))
-        return keys
-
-    def catch_up(self) -> None:
-        """Types in what was typed while the text was held, if it is free now."""
-        if self.read_only or not self._ahead:
+        if not ahead:
             return
-        ahead, self._ahead = self._ahead, []
         taken = not self.text
         if not taken:  # what comes after it stands below it, and nothing is sent
             self.move_cursor(self.document.end)
@@ -323,11 +308,8 @@ class Composer(Horizontal):
         self._status.update(Content(self._holdup + typed))
         self._status.display = bool(self._holdup)
 
-    def settle(self, *, clear: bool, catch_up: bool = True) -> None:
-        """The writer has answered: the text goes if it is in the log, and otherwise stays.
-
-        What was typed meanwhile is typed in, or later, by `Box.catch_up`.
-        """
+    def settle(self, *, clear: bool) -> None:
+        """The writer has answered: the text goes if it is in the log, and otherwise stays."""
         self.remove_class("-waiting")
         self.tell("")
         if clear:
@@ -337,8 +319,6 @@ class Composer(Horizontal):
             else:
                 self._call_it("note")
         self.box.release()
-        if catch_up:
-            self.box.catch_up()
         self.post_message(self.Changed())
 
     def on_box_sent(self, event: Box.Sent) -> None:

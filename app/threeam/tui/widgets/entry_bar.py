@@ -27,20 +27,19 @@ class EntryBar(Static):
         if row is None:
             self.update(Content(""), layout=False)
             return
-        entry = row.entry
+        entry, count = row.entry, self._count(number, lines)
         if entry is None:
-            parts = [f" byte {row.line.offset}", "not a line of the log, shown as it is"]
-            self.update(Content(self._between.join(parts) + self._count(number, lines)), layout=False)
-            return
-        stamp = str(entry.stamp)
-        parts = [f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", str(entry.by) if entry.by else "script"]
-        if hypothesis := entry.hypothesis:
-            parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
-        if row.held_ns is not None:
-            parts.append(f"held {duration(row.held_ns)}")
-        self.update(Content(drawn(self._between.join(parts)) + self._count(number, lines)), layout=False)
+            parts = [f" byte {row.line.offset}", *count, "not a line of the log, shown as it is"]
+        else:
+            stamp = str(entry.stamp)
+            parts = [f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", *count, str(entry.by) if entry.by else "script"]
+            if hypothesis := entry.hypothesis:
+                parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
+            if row.held_ns is not None:
+                parts.append(f"held {duration(row.held_ns)}")
+        self.update(Content(drawn(self._between.join(parts))), layout=False)
 
-    def _count(self, number: int | None, lines: Tally) -> str:
+    def _count(self, number: int | None, lines: Tally) -> list[str]:
         if not lines.done:
-            return f"{self._between}counting the lines: {lines.share:.0%}" if lines.share else ""
-        return "" if number is None else f"{self._between}line {number:,} of {lines.total:,}"
+            return [f"counting the lines: {lines.share:.0%}"] if lines.share else []
+        return [] if number is None else [f"line {number:,}/{lines.total:,}"]

@@ -135,6 +135,7 @@ class LogPane(Vertical):
             self.run_worker(self._find_all(), group="find")
 
     async def _find_all(self) -> None:
+        self._counting.waits = True
         try:
             while self._steps:
                 if await self.view.find(step := self._steps[0]) is False:
@@ -144,6 +145,7 @@ class LogPane(Vertical):
             self._tell(f"the search has failed: {error}", "error")
         finally:  # or it was given up
             self._steps.clear()
+            self._counting.waits = False
 
     def _filter(self, words: str) -> None:
         wanted = self.view.window.wanted
