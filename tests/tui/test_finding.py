@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from conftest import entries, texts
 from threeam.core.draft import note
 from threeam.core.entry import CLOCK_STEPPED, NS
 from threeam.core.journal import Journal
+from threeam.core.seek import Found
 from threeam.core.writer import Writer
 from threeam.tui import window
 from threeam.tui.screens.entry import EntryScreen
@@ -123,6 +125,25 @@ async def test_a_search_goes_through_every_file_of_the_journal(journal: Journal,
         await it.press("N", "N")
         await it.shows("match 1 of 3")
         assert "needle 0" in it.shown
+
+
+async def test_esc_stops_a_long_search_and_keys_work_meanwhile(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*_: object) -> Iterator[Found]:
+        while True:
+            yield Found(0, 1024 * 1024, [])
+
+    log.write_bytes(notes(100))
+    async with night(journal) as it:
+        monkeypatch.setattr(window.Window, "search", endless)
+        it.at_once(*"/nowhere\n")
+        await it.eventually(lambda: "searching…" in it.shown, "it says so")
+        it.at_once("k", "k")
+        await it.eventually(lambda: "PAUSED" in it.header, "the keys work")
+        it.at_once("escape")
+        await it.eventually(lambda: "searching…" not in it.shown, "it has stopped")
+        assert it.notices == []
 
 
 async def test_new_lines_are_counted_as_they_come(journal: Journal, log: Path) -> None:

@@ -16,7 +16,7 @@ from threeam.core.tally import Tally
 from threeam.core.wanted import Wanted
 
 SLICE = 0.006  # s of work between two looks at what else is to be done
-_TELL = 0.15  # s between two reports
+TELL = 0.15  # s between two reports
 
 
 class Counting:
@@ -64,11 +64,11 @@ class Counting:
             for tally in filter(None, (self.found, self.shown, self.lines)):
                 for _ in tally.count_to(end):
                     now = time.monotonic()
-                    if now - told > _TELL:
+                    if now - told > TELL:
                         told = now
                         self._tell()
                     if now - began > SLICE:
-                        await asyncio.sleep(_TELL if self.waits else 0)
+                        await asyncio.sleep(TELL if self.waits else 0)
                         began = time.monotonic()
         except OSError as error:
             self.problem = f"{self._journal.log} cannot be read: {error.strerror}"

@@ -145,7 +145,7 @@ class LogPane(Vertical):
             self._tell(f"the search has failed: {error}", "error")
         finally:  # or it was given up
             self._steps.clear()
-            self._counting.waits = False
+            self._counting.waits, self.view.searched = False, 0
 
     def _filter(self, words: str) -> None:
         wanted = self.view.window.wanted
@@ -215,7 +215,15 @@ class LogPane(Vertical):
         match = _number(counting.found, row)
         pattern = "" if look.pattern is None else look.pattern.text
         filters = self.view.window.wanted.name
-        self.find_bar.show(pattern, match, counting.found, filters, counting.shown, looking=self.view.looking)
+        self.find_bar.show(
+            pattern,
+            match,
+            counting.found,
+            filters,
+            counting.shown,
+            searched=self.view.searched,
+            looking=self.view.looking,
+        )
 
     def _tell(self, sentence: str, severity: str = "information") -> None:
         self.post_message(self.Told(sentence, severity))

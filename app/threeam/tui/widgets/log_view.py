@@ -16,7 +16,7 @@ from threeam.actions import ACTIONS
 from threeam.core.journal import Position
 from threeam.core.reader import Line
 from threeam.core.wanted import Wanted
-from threeam.tui.counting import SLICE
+from threeam.tui.counting import SLICE, TELL
 from threeam.tui.widgets.row_view import TIME_COLUMNS
 from threeam.tui.widgets.rows_view import RowsView
 from threeam.tui.window import Row
@@ -45,6 +45,7 @@ class LogView(RowsView, can_focus=True):
     ]
 
     unread: reactive[int] = reactive(0)
+    searched: reactive[int] = reactive(0)  # bytes that a search has gone through; 0 when none is under way
     looking: reactive[bool] = reactive(False)  # the lines that are wanted are far apart, and the screen is not full yet
 
     class Selected(Message):
@@ -187,6 +188,9 @@ class LogView(RowsView, can_focus=True):
     def watch_unread(self) -> None:
         self.post_message(self.Moved())
 
+    def watch_searched(self) -> None:
+        self.post_message(self.Moved())
+
     def watch_looking(self) -> None:
         self.post_message(self.Moved())
 
@@ -261,7 +265,8 @@ class LogView(RowsView, can_focus=True):
 
         None where there is no pattern. Looks through the log a few milliseconds at a time, and can be cancelled.
         """
-        pattern, began = self.look.pattern, time.monotonic()
+        pattern, began, searched = self.look.pattern, time.monotonic(), 0
+        told = began
         if pattern is None:
             return None
         for found in self.window.search(pattern, self.selected, step):
@@ -269,7 +274,10 @@ class LogView(RowsView, can_focus=True):
                 line = found.lines[0 if step > 0 else -1]
                 self.show_place(Position(line.segment, line.offset))
                 return True
-            if time.monotonic() - began > SLICE:
+            searched += found.end - found.start
+            if (now := time.monotonic()) - began > SLICE:
+                if now - told > TELL:
+                    self.searched, told = searched, now
                 await asyncio.sleep(0)
                 began = time.monotonic()
         return False
