@@ -31,7 +31,7 @@ def test_keys_and_words_of_one_send_keys_search_filter_and_go(log: Path) -> None
         server.shows(pane, "match 1 of 2")
         server.shows(pane, "needle 7")
         server("send-keys", "-t", pane, "&needle", "Enter", "&!7$", "Enter")
-        server.shows(pane, "1 lines")
+        server.shows(pane, "1 line")
         server.shows(pane, "needle 2500")
         server("send-keys", "-t", pane, ":unfilter", "Enter", ":goto @2026-11-24T03:14:08.123456789+0000", "Enter")
         server.shows(pane, "hay 1000")

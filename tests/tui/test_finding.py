@@ -10,6 +10,7 @@ import pytest
 from pilots import SMALL, TINY, append, held, line, night, notes, section
 
 from conftest import entries, texts
+from threeam.core import reader
 from threeam.core.draft import note
 from threeam.core.entry import CLOCK_STEPPED, NS
 from threeam.core.journal import Journal
@@ -72,7 +73,7 @@ async def test_capitals_count_only_if_there_are_any(journal: Journal, log: Path)
         await it.type("/needle\n")
         await it.shows("of 2")
         await it.type("/NEEDLE\n")
-        await it.shows("of 1")
+        await it.shows("/ NEEDLE  1 match")
 
 
 async def test_what_is_no_pattern_is_said_and_changes_nothing(journal: Journal, log: Path) -> None:
@@ -180,6 +181,29 @@ async def test_filters_stack_and_the_last_is_taken_away_by_none(journal: Journal
         assert "&" not in "".join(it.shown.splitlines()[-4:-2])
 
 
+@pytest.mark.parametrize(
+    "keys", ["g&odd\n&nowhere\n", "g&nowhere\n&\n", "g&odd\n&nowhere\n&\n&\n", "g&nowhere\njkGgud"]
+)
+async def test_a_paused_view_survives_a_filter_that_leaves_nothing(journal: Journal, log: Path, keys: str) -> None:
+    log.write_bytes(b"".join(line(f"{'odd' if n % 2 else 'even'} {n}", n * 1000) for n in range(77)))
+    async with night(journal) as it:
+        await it.type(keys)
+        await it.settled()
+        assert it.app.is_running
+        await it.command("unfilter")
+        await it.press("G")
+        await it.shows("even 76")
+
+
+async def test_the_last_filter_goes_first_whatever_it_is(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(20))
+    async with night(journal) as it:
+        await it.type("&!7$\n&note 1\n")
+        await it.shows("& !7$  note 1  10 lines")
+        await it.type("&\n")
+        await it.shows("& !7$  18 lines")
+
+
 async def test_a_filter_leaves_the_selected_line_where_it_is(journal: Journal, log: Path) -> None:
     log.write_bytes(hay({n: f"needle {n}" for n in range(0, 3000, 7)}))
     async with night(journal) as it:
@@ -209,7 +233,8 @@ async def test_a_filter_is_live(journal: Journal, log: Path) -> None:
 async def test_lines_far_apart_are_looked_for_without_holding_up_the_keys(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window, "_LOOK", 2000)
+    monkeypatch.setattr(window, "SLICE", -1)  # a block, and then something else
+    monkeypatch.setattr(reader, "BLOCK", 2000)
     log.write_bytes(hay({3: "needle 1", 900: "needle 2", 2500: "needle 3"}))
     async with night(journal) as it:
         await it.type("&needle\n")
@@ -227,7 +252,7 @@ async def test_the_kinds_and_hypotheses_can_be_filtered(journal: Journal, log: P
     log.write_bytes(notes(3) + section(7, "the sweeper", 10_000_000, 500) + b"foreign\n")
     async with night(journal) as it:
         await it.type("&H7\n")
-        await it.shows("1 lines")
+        await it.shows("1 line")
         assert "the sweeper" in it.shown
         await it.type("&\n&kind:foreign\n")
         await it.shows("foreign: foreign")
@@ -239,7 +264,7 @@ async def test_a_filter_outlives_a_rotation(journal: Journal, log: Path, writer:
     writer.write(note("needle 1"))
     async with night(journal) as it:
         await it.type("&needle\n")
-        await it.shows("1 lines")
+        await it.shows("1 line")
         with writer.locked(whole=True) as file:
             file.rotate()
         writer.write(note("hay"))
@@ -295,7 +320,7 @@ async def test_a_time_that_was_twice_is_said_to_be(journal: Journal, log: Path) 
     async with night(journal) as it:
         assert next(row for row in it.rows if "Clock stepped" in row)[13] == "«", "the step is marked"
         await it.command("goto @2026-11-24T03:14:13.123456789+0000")
-        await it.says("1 more places have this time")
+        await it.says("one more place has this time, further up")
         assert it.view.selected is not None
         assert it.view.selected.entry is not None
         assert it.view.selected.entry.text == "after 6"
@@ -389,6 +414,83 @@ async def test_enter_opens_all_of_an_entry(journal: Journal, log: Path) -> None:
         assert it.in_the_log
 
 
+async def test_the_panel_copies_the_line_that_it_shows(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(2))
+    async with night(journal) as it:
+        await it.press("enter")
+        append(log, line("newer", 10_000_000))
+        await it.eventually(lambda: b"newer" in it.view.window.rows[-1].line.raw, "another line has come")
+        await it.press("y")
+        copied = Path(journal.folder) / "copied"
+        await it.eventually(copied.exists, "it is copied")
+        assert "note 1" in copied.read_text()
+
+
+async def test_a_paste_into_a_search_is_what_is_searched(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(20))
+    async with night(journal) as it:
+        await it.press("slash")
+        await it.paste("note 7")
+        await it.press("enter")
+        await it.shows("match 1 of 1")
+        assert it.composer.text == ""
+
+
+async def test_the_last_line_is_found_by_a_search_from_the_end(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(20))
+    async with night(journal) as it:
+        await it.type("/note 19\n")
+        await it.shows("match 1 of 1")
+        assert it.notices == []
+
+
+async def test_z_under_a_filter_stays_at_the_live_end(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(9000))
+    async with night(journal) as it:
+        await it.type("&note\n")
+        await it.shows("9,000 lines")
+        await it.press("z", "z")
+        assert "note 8999" in it.shown
+
+
+async def test_a_search_after_a_truncation_looks_at_what_there_is(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(300))
+    async with night(journal) as it:
+        await it.press("k", "k")
+        os.truncate(log, 0)
+        append(log, line("needle anew"))
+        await it.says("truncated")
+        await it.type("/needle\n")
+        await it.shows("match 1 of 1")
+        await it.press("g", "enter", "escape", "N", "n")
+        assert not [notice for notice in it.notices if "cannot be read" in notice or "failed" in notice]
+
+
+async def test_k_finds_a_match_far_above_once_it_was_looked_for(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "SLICE", -1)
+    monkeypatch.setattr(reader, "BLOCK", 2000)
+    log.write_bytes(hay({3: "needle far", **{n: f"needle {n}" for n in range(2900, 3000)}}))
+    async with night(journal) as it:
+        await it.type("&needle\n")
+        for _ in range(120):
+            it.at_once("k")
+            await it.settled()
+        await it.eventually(lambda: not it.view.looking, "it has looked everywhere")
+        await it.press("k")
+        assert it.view.selected is not None
+        assert it.view.selected.entry is not None
+        assert it.view.selected.entry.text == "needle far"
+
+
+async def test_a_pattern_that_could_take_for_ever_is_refused(journal: Journal, log: Path) -> None:
+    log.write_bytes(line("x" * 60))
+    async with night(journal) as it:
+        await it.type("/(x+x+)+y\n")
+        await it.says("a repeat inside a repeat")
+
+
 async def test_y_sends_the_line_to_the_terminal_and_to_a_file(journal: Journal, log: Path) -> None:
     log.write_bytes(line("a \x1b[31m note"))
     async with night(journal) as it:
@@ -455,7 +557,7 @@ async def test_a_filter_while_the_log_is_truncated_underneath(journal: Journal, 
         os.truncate(log, 0)
         append(log, line("needle anew") + line("hay"))
         await it.shows("needle anew")
-        await it.shows("1 lines")
+        await it.shows("1 line")
         await it.press("g", "G", "z")
         assert it.app.is_running
 

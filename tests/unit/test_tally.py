@@ -86,10 +86,29 @@ def test_what_is_not_counted_yet_is_not_known(journal: Journal, log: Path) -> No
     log.write_bytes(b"a\n" * 100)
     segment = journal.live()
     assert segment is not None
-    count = Tally(journal, Wanted())
+    count = Tally(journal, Wanted((Text(Pattern("a")),)))
     steps = count.count_to(Position(segment, 200))
     next(steps)
     assert not count.done
     assert 0 < count.share < 1
     assert count.before(Position(segment, 20)) == 10
     assert count.before(Position(segment, 190)) is None
+
+
+def test_the_lines_before_a_torn_end_are_counted(journal: Journal, log: Path, writer: Writer) -> None:
+    for n in range(5):
+        writer.write(note(f"note {n}"))
+    with writer.locked(whole=True) as file:
+        file.rotate()
+    rotated = next(path for path in log.parent.glob("sanity.2*.log"))
+    with rotated.open("ab") as torn:
+        torn.write(b"torn")
+    live = journal.live()
+    assert live is not None
+    count = Tally(journal, Wanted((Text(Pattern("note")),)))
+    list(count.count_to(Position(live, live.size())))
+    assert count.total == 5
+    with rotated.open("ab") as late:
+        late.write(b"\na late note\n")
+    list(count.count_to(Position(live, live.size())))
+    assert count.total == 6

@@ -16,9 +16,9 @@ from threeam.cli.parser import Parser
 from threeam.core.follow import LOOK_ANYWAY, Follower
 from threeam.core.journal import Anchor, Journal, Segment
 from threeam.core.pattern import Pattern
-from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
+from threeam.core.reader import Line, end_of_lines, lines_back
 from threeam.core.seek import between, found_back, found_forward
-from threeam.core.wanted import About, By, Text, Wanted, kind_named, parse_condition
+from threeam.core.wanted import About, By, Text, Wanted, is_said_again, kind_named, parse_condition
 from threeam.core.when import parse_when
 
 _LINES = 10  # as tail(1)
@@ -84,7 +84,7 @@ class _Range(NamedTuple):
 
     def holds(self, line: Line) -> bool:
         """Whether a line that has just come is to be printed."""
-        if not self.wanted.holds(line.raw) or is_said_again(line):
+        if not self.wanted.holds(line.raw) or _repeats(line):
             return False
         if self.since is None and self.until is None:
             return True
@@ -108,26 +108,21 @@ class _Range(NamedTuple):
         for segment in journal.back_from(live):
             stop = end if segment == live else segment.size()
             if self.since is None and self.until is None and not self.wanted:
-                yield from filterfalse(is_said_again, lines_back(segment, stop))
+                yield from filterfalse(_repeats, lines_back(segment, stop))
                 continue
-            whole = end_of_lines(segment, stop)
-            yield from filter(self.holds, lines_forward(segment, whole, stop))  # an unfinished one
-            for begin, until in reversed(between(segment, whole, self.since, self.until)):
+            for begin, until in reversed(between(segment, stop, self.since, self.until)):
                 for found in found_back(segment, until, self.wanted, begin):
                     yield from self._timed(found.lines[::-1])
 
     def _timed(self, lines: list[Line]) -> Iterable[Line]:
         if self.since is None and self.until is None:
-            return filterfalse(is_said_again, lines)
+            return filterfalse(_repeats, lines)
         return filter(self.holds, lines)
 
 
-def is_said_again(line: Line) -> bool:
-    """Whether a rotation has carried it over: it stands in the file before, where it was said."""
-    if b" [AT: " not in line.raw:
-        return False
-    entry = line.entry
-    return entry is not None and entry.carried is not None and entry.kind != "Continued"
+def _repeats(line: Line) -> bool:
+    """Whether it only says again what stands in the file before."""
+    return b" [AT: " in line.raw and (entry := line.entry) is not None and is_said_again(entry)
 
 
 def _tail(

@@ -8,6 +8,7 @@ expression, since a Python loop per line costs ten times as much.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator
 
 from threeam.core.entry import decode
@@ -15,8 +16,9 @@ from threeam.core.journal import BadInput
 
 # What could find another thing in a block than in each of its lines: it sees the end of the text, or looks around, or
 # takes in line ends (and then runs on through the block).
-_BY_LINE = re.compile(r"\\[AZDWSsBpP0-9xuUNnrvf]|\[\^|\(\?|[\x00-\x1f]")
+_BY_LINE = re.compile(r"\\[AZDWSsBpP0-9xuUNnrvfta]|\[\^|\(\?|[\x00-\x1f]")
 _STAMP = re.compile(rb"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4}\]")
+_REPEAT_IN_REPEAT = re.compile(r"\([^()]*[+*}][^()]*\)[+*{]")
 _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 
 
@@ -35,8 +37,12 @@ class Pattern:
         self._words = words
         self.ignores_case = not exact and not _has_capitals(text)
         flags = re.IGNORECASE if self.ignores_case else re.NOFLAG
+        if words and _REPEAT_IN_REPEAT.search(text):  # nobody could stop the screen then
+            raise BadPattern(f"{text!r} has a repeat inside a repeat, which can take for ever on one line")
         try:
-            self._line = re.compile(text, flags)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what may once mean something else
+                self._line = re.compile(text, flags)
         except (re.error, OverflowError, RecursionError) as error:
             raise BadPattern(f"{text!r} is no regular expression: {error}") from None
         self._literal = None
@@ -44,7 +50,9 @@ class Pattern:
             self._literal = (text.lower() if self.ignores_case else text).encode("utf-8", "surrogateescape")
         self._block: re.Pattern[bytes] | None = None
         if text.isascii() and not _BY_LINE.search(text) and not (words and "^" in text):
-            self._block = re.compile(text.encode(), flags | re.MULTILINE)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._block = re.compile(text.encode(), flags | re.MULTILINE)
 
     def finds(self, raw: bytes) -> bool:
         """Whether it is found in a line (without its newline)."""

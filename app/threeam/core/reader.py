@@ -54,7 +54,9 @@ def blocks_forward(segment: Segment, start: int = 0, end: int | None = None) -> 
     The last line may be unfinished.
     """
     size = BLOCK
-    while block := segment.read(start, size if end is None else min(size, end - start)):
+    while (end is None or start < end) and (
+        block := segment.read(start, size if end is None else min(size, end - start))
+    ):
         cut = block.rfind(b"\n") + 1
         if cut == 0 and len(block) == size:
             size *= 2  # a line of any length costs linear time

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from threeam.core.entry import CLOCK_STEPPED, Entry
 from threeam.core.journal import Journal, Position, Segment
 from threeam.core.pattern import Pattern
-from threeam.core.reader import Line, blocks_back, blocks_forward, lines_forward
+from threeam.core.reader import Line, blocks_back, blocks_forward, end_of_lines, lines_forward
 from threeam.core.wanted import Text, Wanted
 
 _NEAR = 16 * 1024  # bytes: so close to the place, reading on is cheaper than bisecting
@@ -29,8 +29,11 @@ def found_forward(segment: Segment, start: int, end: int | None, wanted: Wanted)
 
 
 def found_back(segment: Segment, end: int, wanted: Wanted, since: int = 0) -> Iterator[Found]:
-    """The wanted finished lines before ``end``, back to ``since``, a block at a time, the last block first."""
-    for offset, data in blocks_back(segment, end, since):
+    """The wanted lines before ``end``, finished or not, back to ``since``, a block at a time, the last block first."""
+    whole = max(since, end_of_lines(segment, end))
+    if whole < end:
+        yield _found(segment, whole, segment.read(whole, end - whole), wanted)
+    for offset, data in blocks_back(segment, whole, since):
         yield _found(segment, offset, data, wanted)
 
 

@@ -13,6 +13,8 @@ from threeam.core.journal import Journal, Position, Segment
 from threeam.core.reader import BLOCK, blocks_forward
 from threeam.core.wanted import Wanted
 
+_CHUNK = 512 * 1024  # bytes
+
 
 class _File:
     """The count of one file: where each block begins, and how many lines are counted before it."""
@@ -39,6 +41,7 @@ class Tally:
         self._files: list[_File] = []
         self.done = False
         self.share = 0.0
+        self._every = 1  # bytes that are to be counted
 
     @property
     def total(self) -> int:
@@ -49,14 +52,13 @@ class Tally:
         self.done = False
         segments = self._segments_to(end.segment)
         sizes = [end.offset if one == end.segment else one.size() for one in segments]
-        every, passed = max(1, sum(sizes)), 0
+        self._every = every = max(1, sum(sizes))
+        passed = 0
         for segment, size in zip(segments, sizes, strict=True):
             file = self._file_of(segment)
             if file.end > size:  # its end was taken back
                 self._files[self._files.index(file)] = file = _File(segment)
-            for start, data in blocks_forward(segment, file.end, size):
-                if not data.endswith(b"\n"):
-                    break
+            for start, data in self._blocks(segment, file.end, size):
                 if not file.starts or start - file.starts[-1] >= BLOCK // 2:  # else it is counted to the one before
                     file.starts.append(start)
                     file.before.append(file.count)
@@ -80,10 +82,21 @@ class Tally:
             if at < 0:
                 return count
             count += file.before[at]
-            for _, data in blocks_forward(place.segment, file.starts[at], place.offset):
+            for _, data in self._blocks(place.segment, file.starts[at], place.offset):
                 count += self._count(data)
             return count
         return None
+
+    def _blocks(self, segment: Segment, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """The bytes to count. Where every line counts they need not be whole: that saves a copy."""
+        if not self.wanted:
+            while start < end and (data := segment.read(start, min(_CHUNK, end - start))):
+                yield start, data
+                start += len(data)
+            return
+        for at, data in blocks_forward(segment, start, end):
+            if whole := data.rfind(b"\n") + 1:  # what follows is not a line yet
+                yield at, data[:whole]
 
     def _take(self, data: bytes) -> int:
         """Counts lines that are seen for the first time."""
@@ -95,6 +108,10 @@ class Tally:
     def _segments_to(self, last: Segment) -> list[Segment]:
         """The files that are not counted to their end yet, up to ``last``, in their order."""
         if self._files and self._files[-1].identity == last.identity:
+            if len(self._files) > 1 and (before := self._journal.predecessor(last)) is not None:
+                counted = self._files[-2]
+                if counted.identity == before.identity and counted.end < before.size():  # a line that came late
+                    return [before, last]
             return [last]
         known = {file.identity for file in self._files[:-1]}
         segments = []

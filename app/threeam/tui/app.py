@@ -6,6 +6,7 @@ import gc
 import locale
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path, PurePath
@@ -27,6 +28,7 @@ from threeam.tui.commands import Actions
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.themes import NIGHT, STAND_INS
+from threeam.tui.widgets.composer import Box
 from threeam.tui.window import Window
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
@@ -130,7 +132,7 @@ class JournalApp(App[None], inherit_bindings=False):
             isinstance(event, events.Paste)
             and not event.is_forwarded
             and isinstance(screen, JournalScreen)
-            and not (screen.desk is not None and screen.desk.composer.box.has_focus)
+            and not isinstance(screen.focused, Box)
         ):
             screen.action_write("note", event.text)  # a paste is a note, and never keys
             return
@@ -168,6 +170,7 @@ def open_screen(
 ) -> int:
     """Opens the screen and gives the exit code. Raises `Unusable` before it draws anything."""
     gc.enable()  # the one-shots live too briefly for it; this does not
+    sys.setswitchinterval(0.0005)  # s: while the fold reads, the first frame would wait 5 ms for every step of its own
     journal.live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
     notice = network_warning(journal.log) or ""
     if not read_only and (why := journal.why_not_writable()) is not None:

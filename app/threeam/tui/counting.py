@@ -29,7 +29,6 @@ class Counting:
         self.lines = Activity(journal)
         self.shown: Tally | None = None
         self.found: Tally | None = None
-        self.problem = ""
         self.waits = False  # while a search is under way: somebody waits for that
 
     def look_for(self, shown: Wanted | None, found: Wanted | None) -> None:
@@ -58,7 +57,6 @@ class Counting:
 
     async def _count_to(self, end: Position) -> None:
         began = told = time.monotonic()
-        self.problem = ""
         try:
             # The search first: somebody waits for it.
             for tally in filter(None, (self.found, self.shown, self.lines)):
@@ -70,6 +68,6 @@ class Counting:
                     if now - began > SLICE:
                         await asyncio.sleep(TELL if self.waits else 0)
                         began = time.monotonic()
-        except OSError as error:
-            self.problem = f"{self._journal.log} cannot be read: {error.strerror}"
+        except OSError:  # whoever reads the lines tells of it, and it is counted on with the next ones
+            pass
         self._tell()

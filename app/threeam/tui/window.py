@@ -8,6 +8,7 @@ reads beyond what the follower has told of, so no line can come to it twice, or 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -17,11 +18,11 @@ from threeam.core.journal import Anchor, Journal, JournalError, Position, Segmen
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
 from threeam.core.seek import Found, first_at, found_back, found_forward, search_back, search_forward, stretches
-from threeam.core.wanted import Text, Wanted
+from threeam.core.wanted import Text, Wanted, is_said_again
+from threeam.tui.counting import SLICE
 
 KEPT = 3000  # rows in memory
 STEP = 300  # rows read at a time
-_LOOK = 4 * 1024 * 1024  # bytes looked through for wanted lines in one go: a frame must not wait for more
 _LONGEST_SECTION = 64  # lines: a longer one that is cut by an edge loses its hold time
 _CEREMONY_BYTES = (ACQUIRED.encode(), RELEASING.encode())
 
@@ -51,7 +52,7 @@ class _Section(NamedTuple):
 class Window:
     """Rows of ``journal``, opened at its end.
 
-    ``wanted``: the lines that are rows, where not all are; then a read looks through so many bytes and no more, and
+    ``wanted``: the lines that are rows, where not all are; then a read looks for a few milliseconds and no more, and
     may come back with nothing. ``raw``: whether the lock's own lines, and those that a rotation has carried over, are
     rows too; otherwise a critical section is folded, and its first row has the time that the lock was held.
     ``at_end``: whether the last row is the last that is known of, so that new lines can be appended. ``problem``: why
@@ -186,6 +187,8 @@ class Window:
     def lines_around(self, line: Line) -> list[Line]:
         """Some lines before ``line``, itself, and some after it, in their order. Raises OSError."""
         segment, known = line.segment, self.known
+        if segment.size() < line.end:  # it was truncated: nothing is beside it any more
+            return [line]
         end = known.offset if known is not None and known.segment == segment else None
         before = list(islice(lines_back(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
         return [*before, line, *islice(lines_forward(segment, line.end, end), _LONGEST_SECTION)]
@@ -216,6 +219,8 @@ class Window:
         if step < 0:
             return search_back(self._journal, self.known if beside is None else beside.place, wanted)
         after = self.known if beside is None else Position(beside.line.segment, beside.line.end)
+        if after.segment == self.known.segment and after.offset > self.known.offset:  # it was truncated since
+            after = Position(after.segment, 0)
         return search_forward(self._journal, after, self.known, wanted)
 
     @property
@@ -278,8 +283,9 @@ class Window:
         if not self.wanted:
             lines = _lines_before(segment, offset)
             return (lines[0].offset if lines else 0), lines
+        until = time.monotonic() + SLICE
         for found in found_back(segment, offset, self.shown):
-            if found.lines or offset - found.start >= _LOOK:
+            if found.lines or time.monotonic() > until:
                 return found.start, found.lines
         return 0, []
 
@@ -290,12 +296,12 @@ class Window:
             if stop is not None and lines and not lines[-1].finished:
                 lines.pop()
             return (lines[-1].end if lines else offset), lines
-        until = offset
+        end, lines, until = offset, list[Line](), time.monotonic() + SLICE
         for found in found_forward(segment, offset, stop, self.shown):
-            until = found.end
-            if found.lines or until - offset >= _LOOK:
-                return until, found.lines
-        return until, []
+            end, lines = found.end, found.lines
+            if lines or time.monotonic() > until:
+                break
+        return end, lines
 
     def _lines_between(self, start: Position, end: Position) -> Iterator[Line]:
         segment, offset = start
@@ -348,7 +354,7 @@ class Window:
 
 def _is_hidden(entry: Entry) -> bool:
     """Whether it is a row only when the log is shown raw: the lock's own lines, and what a rotation has said again."""
-    return entry.text in CEREMONY or (entry.carried is not None and entry.kind != "Continued")
+    return entry.text in CEREMONY or is_said_again(entry)
 
 
 class _Hidden(NamedTuple):

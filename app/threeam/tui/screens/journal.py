@@ -15,6 +15,7 @@ from textual.widgets import Footer
 from threeam.actions import ACTIONS, BY_ID, Action
 from threeam.core.entry import visible
 from threeam.core.fold import State
+from threeam.core.reader import Line
 from threeam.human import drafts as human_drafts
 from threeam.human.caffeine import milligrams
 from threeam.human.drafts import glasses_tonight
@@ -94,7 +95,7 @@ class JournalScreen(WritingScreen):
         if self.session.notice:
             self._say(self.session.notice, severity="warning")
         self.set_interval(_LOOK_AT_CLOCK, self._show_state)
-        self.bridge.start()
+        self.call_after_refresh(self.bridge.start)
 
     def on_unmount(self) -> None:
         self.bridge.stop()
@@ -286,20 +287,27 @@ class JournalScreen(WritingScreen):
             self._say(f"{row.line.segment.path} cannot be read: {error.strerror}", severity="error")
             return
 
-        async def closed(what: str | None) -> None:
+        def closed(what: str | None) -> None:
             if what:
-                await self.action_copy(what)
+                self._copy(what, row.line)  # and not the one that is selected by now
 
         self.app.push_screen(EntryScreen(row.line, around), closed)
 
-    async def action_copy(self, what: str) -> None:
-        line = self.log_view.selected.line if self.log_view.selected is not None else None
-        if line is None or (what == "stamp" and line.entry is None):
+    def action_copy(self, what: str) -> None:
+        if self.log_view.selected is not None:
+            self._copy(what, self.log_view.selected.line)
+
+    def _copy(self, what: str, line: Line) -> None:
+        if what == "stamp" and line.entry is None:
             self._say("there is no stamp to copy here")
             return
         text = f"@{line.entry.stamp}" if what == "stamp" and line.entry is not None else line.shown
         file = os.path.join(self.session.journal.folder, "copied") if self.writes else None
-        self._say(await copy(text, self.app.copy_to_clipboard, file), title=f"{what}: {short(text)}")
+
+        async def copied() -> None:
+            self._say(await copy(text, self.app.copy_to_clipboard, file), title=f"{what}: {short(text)}")
+
+        self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other
 
     def action_command_line(self) -> None:
         if self.desk is None:

@@ -8,9 +8,10 @@ from textual.content import Content
 from textual.widgets import Static
 
 from threeam.core.activity import Activity
-from threeam.core.entry import Stamp
+from threeam.core.entry import NS, Stamp
 from threeam.tui.signs import SIGNS
 
+_DAY_NS = 24 * 3600 * NS
 _BARS = " ▁▂▃▄▅▆▇█"
 _PLAIN_BARS = " .:-=+*%#"
 
@@ -43,7 +44,9 @@ class ActivityStrip(Static):
         # A row for every line would make one burst the whole picture: the height is the number of digits, as it were.
         levels = [0 if not n else 1 + n.bit_length() * 7 // max(1, top.bit_length()) for n in night.counts]
         opened = {night.column(ns) for ns in hypotheses}
-        pieces: list[tuple[str, str]] = [(f" {Stamp(night.begin, offset).clock[:5]} ", "$foreground-muted")]
+        begin, end = Stamp(night.begin, offset), Stamp(night.end, offset)
+        days = night.end - night.begin >= _DAY_NS
+        pieces: list[tuple[str, str]] = [(f" {begin.day[5:] if days else begin.clock[:5]} ", "$foreground-muted")]
         for at, level in enumerate(levels):
             if at in night.warned:
                 pieces.append((self._sign("WARNING"), "bold $error"))
@@ -51,7 +54,7 @@ class ActivityStrip(Static):
                 pieces.append((self._sign("Hypothesis"), "$hypothesis"))
             else:
                 pieces.append((bars[min(8, level)], "$foreground-muted"))
-        pieces.append((f" {Stamp(night.end, offset).clock[:5]} ", "$foreground-muted"))
+        pieces.append((f" {end.day[5:] if days else end.clock[:5]} ", "$foreground-muted"))
         return Content.assemble(*pieces)
 
     def _sign(self, kind: str) -> str:

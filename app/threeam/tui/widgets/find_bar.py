@@ -31,10 +31,12 @@ class FindBar(Static):
         """
         parts: list[tuple[str, str]] = []
         if search:
-            number = f"match {place:,} of {_count(found)}" if place is not None else f"{_count(found)} matches"
+            number = f"match {place:,} of {_count(found)}" if place is not None else _count(found, "match", "es")
+            number += " in what is shown  " if filters else ""
             parts += [(" / ", "$coffee"), (drawn(search), "bold"), (f"  {number}", "$foreground-muted")]
         if filters:
-            parts += [(" & ", "$coffee"), (drawn(filters), "bold"), (f"  {_count(shown)} lines", "$foreground-muted")]
+            parts += [(" & ", "$coffee"), (drawn(filters), "bold")]
+            parts += [(f"  {_count(shown, 'line', 's')}", "$foreground-muted")]
         if searched:
             parts += [(f"  searching… {in_units(searched)}, esc stops ", "$warning")]
         if looking:
@@ -43,7 +45,8 @@ class FindBar(Static):
         self.update(Content.assemble(*parts), layout=False)
 
 
-def _count(tally: Tally | None) -> str:
+def _count(tally: Tally | None, one: str = "", more: str = "") -> str:
     if tally is None:
         return "…"
-    return f"{tally.total:,}" if tally.done else f"{tally.total:,}… ({tally.share:.0%})"
+    words = f" {one}{'' if tally.total == 1 else more}" if one else ""
+    return f"{tally.total:,}{words}" if tally.done else f"{tally.total:,}{words} so far, {tally.share:.0%}"

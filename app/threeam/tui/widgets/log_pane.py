@@ -14,7 +14,7 @@ from threeam.core.journal import BadInput, Journal, JournalError, Position
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line
 from threeam.core.tally import Tally
-from threeam.core.wanted import Text, Wanted, parse_condition
+from threeam.core.wanted import Condition, Text, Wanted, parse_condition
 from threeam.core.when import parse_when
 from threeam.tui.counting import Counting
 from threeam.tui.widgets.entry_bar import EntryBar
@@ -22,6 +22,8 @@ from threeam.tui.widgets.find_bar import FindBar
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.window import Row, Window
+
+_FIRST = 0.2  # s: the first screen comes first
 
 
 class LogPane(Vertical):
@@ -46,7 +48,9 @@ class LogPane(Vertical):
         self.entry_bar = EntryBar(emoji=emoji)
         self.find_bar = FindBar()
         self.prompt = Prompt()
+        self._filters: list[tuple[bool, Condition]] = []  # in the order in which they came
         self._steps: list[int] = []  # of n and N, that are still to be made
+        self._counts = False
         self._counting = Counting(journal, self._counted)
 
     def compose(self) -> ComposeResult:
@@ -58,6 +62,10 @@ class LogPane(Vertical):
 
     def on_mount(self) -> None:
         self._show_counts()
+        self.set_timer(_FIRST, self._begin_to_count)
+
+    def _begin_to_count(self) -> None:
+        self._counts = True
         self._count()
 
     def on_unmount(self) -> None:
@@ -65,8 +73,13 @@ class LogPane(Vertical):
 
     def arrive(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
         """Takes lines that came back from the file, which has been read up to ``end``."""
+        before = self.view.window.known
         self.view.arrive(lines, end, unfinished, restarted=restarted)
-        if restarted:
+        begin = min(
+            (one.offset for one in lines if end and one.segment == end.segment), default=end.offset if end else 0
+        )
+        cut = before is not None and end is not None and before.segment == end.segment and begin < before.offset
+        if restarted or cut:
             self._counting.anew()
         self._count()
 
@@ -84,7 +97,7 @@ class LogPane(Vertical):
         if words or what == "unfilter":
             self._answer(what, words)
             return False
-        filters = self.view.window.wanted.name
+        filters = self._filter_name
         self.prompt.ask(what, f"{filters} " if what == "filter" and filters else "")
         return True
 
@@ -114,7 +127,7 @@ class LogPane(Vertical):
                 case "filter":
                     self._filter(words)
                 case "unfilter":
-                    self._show_only(Wanted())
+                    self._show_only([])
                 case _:
                     self._go_to(parse_when(words, self._clock()), words)
         except BadInput as bad:
@@ -148,25 +161,23 @@ class LogPane(Vertical):
             self._counting.waits, self.view.searched = False, 0
 
     def _filter(self, words: str) -> None:
-        wanted = self.view.window.wanted
         if words:
-            out, condition = parse_condition(words, words=True)
-            if out:
-                wanted = wanted._replace(exclusions=(*wanted.exclusions, condition))
-            else:
-                wanted = wanted._replace(conditions=(*wanted.conditions, condition))
-        elif not wanted:
-            self._tell("nothing is filtered: every line is shown")
-            return
-        elif wanted.exclusions:
-            wanted = wanted._replace(exclusions=wanted.exclusions[:-1])
+            self._show_only([*self._filters, parse_condition(words, words=True)])
+        elif self._filters:
+            self._show_only(self._filters[:-1])
         else:
-            wanted = wanted._replace(conditions=wanted.conditions[:-1])
-        self._show_only(wanted)
+            self._tell("nothing is filtered: every line is shown")
 
-    def _show_only(self, wanted: Wanted) -> None:
-        self.view.set_filter(wanted)
+    def _show_only(self, filters: list[tuple[bool, Condition]]) -> None:
+        self._filters = filters
+        wanted = tuple(condition for out, condition in filters if not out)
+        self.view.set_filter(Wanted(wanted, tuple(condition for out, condition in filters if out)))
         self._count()
+
+    @property
+    def _filter_name(self) -> str:
+        """The filters as their person typed them: ``deadlock  !kind:note``."""
+        return "  ".join(f"{'!' if out else ''}{condition.name}" for out, condition in self._filters)
 
     def _go_to(self, ns: int, words: str) -> None:
         async def go() -> None:
@@ -180,7 +191,8 @@ class LogPane(Vertical):
                 return
             self.view.show_place(place)
             if others:
-                self._tell(f"the clock was stepped back: {others} more places have this time", "warning")
+                more = "one more place has" if others == 1 else f"{others} more places have"
+                self._tell(f"the clock was stepped back: {more} this time, further up", "warning")
 
         self.run_worker(go(), group="find")
 
@@ -196,7 +208,7 @@ class LogPane(Vertical):
         window, pattern = self.view.window, self.view.look.pattern
         found = window.shown._replace(conditions=(*window.shown.conditions, Text(pattern))) if pattern else None
         self._counting.look_for(window.shown if window.wanted else None, found)
-        if window.known is not None:
+        if window.known is not None and self._counts:
             self._counting.count_to(window.known)
         self._show_counts()
 
@@ -214,7 +226,7 @@ class LogPane(Vertical):
         self.entry_bar.show(row, _number(counting.lines, row), counting.lines)
         match = _number(counting.found, row)
         pattern = "" if look.pattern is None else look.pattern.text
-        filters = self.view.window.wanted.name
+        filters = self._filter_name
         self.find_bar.show(
             pattern,
             match,
@@ -238,3 +250,10 @@ def _number(tally: Tally | None, row: Row | None) -> int | None:
     except OSError:  # whoever reads the lines tells of it
         return None
     return None if before is None else before + 1
+
+
+def _is_taken_back(before: Position | None, lines: list[Line], end: Position | None) -> bool:
+    """Whether lines that were told, up to ``before``, are not there any more now that ``lines`` have come."""
+    if before is None or end is None or before.segment != end.segment:
+        return False
+    return next((line.offset for line in lines if line.segment == end.segment), end.offset) < before.offset

@@ -173,6 +173,8 @@ class LogView(RowsView, can_focus=True):
     def action_raw(self) -> None:
         place = self.selected.place if self.selected else None
         self.window.show_raw(not self.window.raw)
+        if self.following and not self.window.at_end:
+            self.window.to_end()
         self._strips.clear()
         places = [row.place for row in self.window.rows]
         at = places.index(place) if place in places else len(places) - 1
@@ -227,7 +229,7 @@ class LogView(RowsView, can_focus=True):
     def _show_cursor(self) -> None:
         """Scrolls as little as shows the whole row under the cursor."""
         if self._cursor <= self._top[0]:
-            self._top = (self._cursor, 0)
+            self._top = (max(0, self._cursor), 0)
             return
         height = self.size.height
         above: list[tuple[int, int]] = []
@@ -269,7 +271,8 @@ class LogView(RowsView, can_focus=True):
         told = began
         if pattern is None:
             return None
-        for found in self.window.search(pattern, self.selected, step):
+        beside = None if self.following else self.selected  # who is at the end searches all of it
+        for found in self.window.search(pattern, beside, step):
             if found.lines:
                 line = found.lines[0 if step > 0 else -1]
                 self.show_place(Position(line.segment, line.offset))
@@ -302,25 +305,30 @@ class LogView(RowsView, can_focus=True):
         """Reads what the screen has room for. What takes longer than a frame may take goes on after it."""
         window, began = self.window, time.monotonic()
         self._layout, self.looking = None, False
-        while len(self._lines()) < self.size.height and not window.problem:
+        height = self.size.height
+        while not window.problem:
+            lacking = height - len(self._lines())
+            above, below = self._top[0], len(window.rows) - self._top[0] - height
             if self.following:
-                if window.at_start:
+                if lacking <= 0 or window.at_start:
                     break
                 window.back()
                 self._cursor = len(window.rows) - 1
-            elif not window.at_end:
+            elif lacking > 0 and not window.at_end:
                 window.forward()
-            elif self._top > (0, 0):  # too far down for what there is
+            elif lacking > 0 and self._top > (0, 0):  # too far down for what there is
                 self._top = (self._top[0] - 1, 0) if not self._top[1] else (self._top[0], 0)
-            elif window.at_start:
-                break
-            else:
+            elif not window.at_start and (lacking > 0 or (window.wanted and above < height)):
                 came = window.back()
-                self._top, self._cursor = (came, 0), self._cursor + came
+                self._top, self._cursor = (self._top[0] + came, self._top[1]), self._cursor + came
+            elif not window.at_end and window.wanted and below < height:  # or the next key would find nothing there
+                window.forward()
+            else:
+                break
             self._layout = None
             if time.monotonic() - began > SLICE:
                 self.looking = True
-                self.call_later(self._redraw)
+                self.call_after_refresh(self._redraw)  # a frame and the keys come first
                 break
         if window.at_end:
             self._cursor = min(self._cursor, len(window.rows) - 1)

@@ -47,7 +47,7 @@ class Prompt(Horizontal):
         return self.has_class("-open")
 
     def ask(self, what: str, about: str = "") -> None:
-        """Asks for ``what``: ``search``, ``filter`` or ``command``; ``about``: what is so already."""
+        """Asks for ``what``: ``search``, ``filter``, ``goto`` or ``command``; ``about``: what is so already."""
         label, placeholder = _ASKS[what]
         self.what = what
         self._label.update(Content(f" {about}{label}"))

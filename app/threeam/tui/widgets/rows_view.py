@@ -111,7 +111,7 @@ class RowsView(Widget):
                 at -= 1
             lines = lines[-height:]
         else:
-            at, skip = self._top
+            at, skip = max((0, 0), self._top)  # where nothing is shown, no row has the cursor
             while len(lines) < height and at < len(rows):
                 lines += [(at, n) for n in range(skip, len(self._drawn(at)))]
                 at, skip = at + 1, 0
