@@ -289,7 +289,8 @@ class LogView(RowsView, can_focus=True):
         """Goes to the row at ``place``, or the next one there is."""
         self._pause()
         rows, height = self.window.rows, self.size.height
-        index = next((index for index, row in enumerate(rows) if row.place == place), None)
+        # From the end: after a truncation one of before may have had the same place.
+        index = next((index for index in reversed(range(len(rows))) if rows[index].place == place), None)
         on_the_screen = index is not None and any(row == index for row, _ in self._lines())
         if index is None:
             index = self.window.around(place)
