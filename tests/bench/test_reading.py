@@ -109,10 +109,18 @@ def test_finding_a_string(
     report(Measured(work, ours, (time.perf_counter() - began) * 1000, f"grep {' '.join(grep)}", goal))
 
 
-def test_following_twenty_thousand_lines_a_second(log: Path, report: Report) -> None:
+@pytest.fixture
+def follower(log: Path) -> Iterator[Terminal]:
+    """The full screen on a log of one line."""
     log.write_bytes(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: bob@db1:7%1] READY-TO-FOLLOW\n")
-    seconds, rate = 10, 20_000
     terminal = Terminal([COMMAND])
+    yield terminal
+    terminal.close()
+
+
+def test_following_twenty_thousand_lines_a_second(log: Path, follower: Terminal, report: Report) -> None:
+    seconds, rate = 10, 20_000
+    terminal = follower
     terminal.until(b"READY-TO-FOLLOW")
     terminal.drain(1.5)
     before, began, written = terminal.cpu(), time.perf_counter(), 0
@@ -127,7 +135,8 @@ def test_following_twenty_thousand_lines_a_second(log: Path, report: Report) -> 
     ended = time.perf_counter()
     late = (terminal.until(LAST.encode(), 30) - ended) * 1000
     share = (terminal.cpu() - before) / (ended - began) * 100
-    terminal.until(b"line 200,001/200,001")  # nothing lost
-    terminal.close()
+    terminal.drain(1)
+    terminal.send(b"k")
+    terminal.until(b"line 200,000/200,001")  # nothing lost
     report(Measured("20,000 lines/s for 10 s: how late the last one is", late, 100, "the goal itself", 1))
     report(Measured("the same: share of a core", share, 45, "the goal itself", 1, "%"))

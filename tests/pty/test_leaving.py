@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 from terminals import held, kept, terminal
 
-from conftest import texts
+from conftest import command, texts
 
 
 def lock_of(log: Path) -> Path:
@@ -170,6 +172,7 @@ def test_stopped_and_continued_it_reads_its_keys_once_and_in_order(log: Path, st
     words = "".join(f"{n:04d} " for n in range(600)).strip()
     with terminal() as on:
         on.opened()
+        on.eventually(lambda: on.draws_nothing(0.5), "everything has begun")
         threads = threads_of(on.process.pid)
         for _ in range(3):
             on.signal(stop)
@@ -193,3 +196,19 @@ def state_of(pid: int) -> str:
 
 def threads_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def test_it_ends_when_its_terminal_is_gone_and_no_signal_tells_of_it(log: Path) -> None:
+    log.write_bytes(b"")
+    master, slave = os.openpty()
+    # Not its controlling terminal: then the kernel sends nothing when the other end is closed.
+    process = subprocess.Popen([command()], stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    seen = b""
+    while b"LIVE" not in seen:
+        seen += os.read(master, 65536)
+    os.close(master)
+    try:
+        assert process.wait(20) == 129
+    finally:
+        process.kill()

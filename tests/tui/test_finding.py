@@ -590,3 +590,19 @@ async def test_a_mark_waits_like_any_line(journal: Journal, log: Path) -> None:
             await it.press("k", "m")
             await it.says("waits for the lock")
         await it.eventually(lambda: len(it.view.marks) == 1, "it is marked")
+
+
+async def test_what_goes_by_in_a_burst_can_be_read_back(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(5))
+    async with night(journal) as it:
+        append(log, notes(2000, 5))
+        await it.shows("note 2004")
+        await it.eventually(lambda: "/2,005" in it.shown, "they are counted")
+        await it.press(*["b"] * 30)
+        seen = it.shown
+        assert "PAUSED" in it.header
+        await it.press("g")
+        assert "note 0" in it.shown
+        await it.type("/note 1000$\n")
+        await it.shows("match 1 of 1")
+        assert "note 1000" not in seen

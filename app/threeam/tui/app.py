@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import locale
 import os
+import select
 import signal
 import sys
 import threading
@@ -32,6 +33,7 @@ from threeam.tui.widgets.composer import Box
 from threeam.tui.window import Window
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
+_LOOK_AT_TERMINAL = 3.0  # s
 _LATE = 3.0  # s after a signal: by then the program has left by itself, or never will
 _INTERRUPTED = 130
 
@@ -92,6 +94,8 @@ class JournalApp(App[None], inherit_bindings=False):
         for number in (signal.SIGTERM, signal.SIGHUP):  # else they would leave the terminal as it is
             loop.add_signal_handler(number, self._signalled, 128 + number)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
+        if not self.is_headless:
+            self.set_interval(_LOOK_AT_TERMINAL, self._look_at_terminal)
         if unknown := [name for name in self.session.settings.keys if name not in BY_ID]:
             sentence = f"no action is called {', '.join(unknown)}; the ids are {', '.join(BY_ID)}"
             self.notify(visible(sentence), title="keys in the settings", severity="warning", markup=False)
@@ -103,6 +107,16 @@ class JournalApp(App[None], inherit_bindings=False):
         late.daemon = True
         late.start()
         self._leave(code)
+
+    def _look_at_terminal(self) -> None:
+        """Leaves when the terminal is gone.
+
+        Where it is nobody's controlling terminal no SIGHUP tells of it, and Textual would read its end for ever.
+        """
+        terminal = select.poll()
+        terminal.register(sys.stdin.fileno(), select.POLLIN)
+        if any(happened & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, happened in terminal.poll(0)):
+            self._signalled(128 + signal.SIGHUP)
 
     def _continued(self) -> None:
         """Enters the terminal anew, once: who cannot see a SIGSTOP coming cannot leave it before.
@@ -170,7 +184,6 @@ def open_screen(
 ) -> int:
     """Opens the screen and gives the exit code. Raises `Unusable` before it draws anything."""
     gc.enable()  # the one-shots live too briefly for it; this does not
-    sys.setswitchinterval(0.0005)  # s: while the fold reads, the first frame would wait 5 ms for every step of its own
     journal.live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
     notice = network_warning(journal.log) or ""
     if not read_only and (why := journal.why_not_writable()) is not None:

@@ -26,48 +26,61 @@ class Counting:
         self._journal = journal
         self._tell = tell
         self._task: asyncio.Task[None] | None = None
+        self._end: Position | None = None
         self.lines = Activity(journal)
         self.shown: Tally | None = None
         self.found: Tally | None = None
         self.waits = False  # while a search is under way: somebody waits for that
 
     def look_for(self, shown: Wanted | None, found: Wanted | None) -> None:
-        """Counts these as well, from now on (None: nothing of the kind)."""
+        """Counts these as well, from the next `count_to` on (None: nothing of the kind)."""
         if shown != (self.shown.wanted if self.shown else None):
             self.shown = Tally(self._journal, shown) if shown else None
+            self.stop()
         if found != (self.found.wanted if self.found else None):
             self.found = Tally(self._journal, found) if found else None
+            self.stop()
 
     def anew(self) -> None:
-        """Begins again: the log was truncated, and what was counted is not in it."""
+        """Begins again: what was counted is not in the log any more."""
+        self.stop()
         self.lines = Activity(self._journal)
         self.shown = Tally(self._journal, self.shown.wanted) if self.shown else None
         self.found = Tally(self._journal, self.found.wanted) if self.found else None
 
     def count_to(self, end: Position) -> None:
-        """Counts up to ``end``, in the background; what was under way goes on from where it was."""
-        if self._task is not None:
-            self._task.cancel()
-        self._task = asyncio.get_running_loop().create_task(self._count_to(end))
+        """Counts up to ``end``, in the background."""
+        self._end = end
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._count())
 
     def stop(self) -> None:
-        """Lets it be."""
+        """Lets it be; what was under way goes on from where it was when `count_to` is called again."""
         if self._task is not None:
             self._task.cancel()
+            self._task = None
+
+    async def _count(self) -> None:
+        end: Position | None = None
+        while end != self._end and self._end is not None:
+            if end is not None:  # more has come meanwhile: a burst is counted now and then, and not with every frame
+                await asyncio.sleep(TELL)
+            end = self._end
+            try:
+                await self._count_to(end)
+            except OSError:  # whoever reads the lines tells of it, and it is counted on with the next ones
+                pass
+            self._tell()
 
     async def _count_to(self, end: Position) -> None:
         began = told = time.monotonic()
-        try:
-            # The search first: somebody waits for it.
-            for tally in filter(None, (self.found, self.shown, self.lines)):
-                for _ in tally.count_to(end):
-                    now = time.monotonic()
-                    if now - told > TELL:
-                        told = now
-                        self._tell()
-                    if now - began > SLICE:
-                        await asyncio.sleep(TELL if self.waits else 0)
-                        began = time.monotonic()
-        except OSError:  # whoever reads the lines tells of it, and it is counted on with the next ones
-            pass
-        self._tell()
+        # The search first: somebody waits for it.
+        for tally in filter(None, (self.found, self.shown, self.lines)):
+            for _ in tally.count_to(end):
+                now = time.monotonic()
+                if now - told > TELL:
+                    told = now
+                    self._tell()
+                if now - began > SLICE:
+                    await asyncio.sleep(TELL if self.waits else 0)
+                    began = time.monotonic()

@@ -223,6 +223,16 @@ class Window:
             after = Position(after.segment, 0)
         return search_forward(self._journal, after, self.known, wanted)
 
+    def begin_with(self, lines: Sequence[Line], end: Position) -> int:
+        """Makes the last lines that the follower has told of, up to ``end``, all rows there are; gives how many.
+
+        Those before them are read when they are asked for.
+        """
+        self._begin_at(Position(lines[0].segment, lines[0].offset))
+        self.known = self._end = end
+        self.at_end = True
+        return self._take(lines)
+
     @property
     def shown(self) -> Wanted:
         """The lines that are rows now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -24,6 +25,7 @@ from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.window import Row, Window
 
 _FIRST = 0.2  # s: the first screen comes first
+_STRIP = 0.5  # s between two pictures of the night, and after the last count one more
 
 
 class LogPane(Vertical):
@@ -50,7 +52,8 @@ class LogPane(Vertical):
         self.prompt = Prompt()
         self._filters: list[tuple[bool, Condition]] = []  # in the order in which they came
         self._steps: list[int] = []  # of n and N, that are still to be made
-        self._counts = False
+        self._counts = self._is_due = False
+        self._told = float("-inf")
         self._counting = Counting(journal, self._counted)
 
     def compose(self) -> ComposeResult:
@@ -198,11 +201,16 @@ class LogPane(Vertical):
 
     # What is said below the log.
 
-    def on_log_view_selected(self, message: LogView.Selected) -> None:
-        self._show_counts()
+    def on_log_view_selected(self) -> None:
+        self._show_counts_soon()
 
     def on_log_view_moved(self) -> None:
-        self._show_counts()
+        self._show_counts_soon()
+
+    def _show_counts_soon(self) -> None:
+        if not self._is_due:  # once for all that comes with one frame
+            self._is_due = True
+            self.call_later(self._show_counts)
 
     def _count(self) -> None:
         window, pattern = self.view.window, self.view.look.pattern
@@ -210,7 +218,7 @@ class LogPane(Vertical):
         self._counting.look_for(window.shown if window.wanted else None, found)
         if window.known is not None and self._counts:
             self._counting.count_to(window.known)
-        self._show_counts()
+        self._show_counts_soon()
 
     @property
     def activity(self) -> Activity:
@@ -218,10 +226,17 @@ class LogPane(Vertical):
         return self._counting.lines
 
     def _counted(self) -> None:
-        self._show_counts()
+        self._show_counts_soon()
+        now = time.monotonic()
+        if now - self._told > _STRIP:
+            self._told = now
+            self.set_timer(_STRIP, self._tell_counted)
+
+    def _tell_counted(self) -> None:
         self.post_message(self.Counted())
 
     def _show_counts(self) -> None:
+        self._is_due = False
         counting, row, look = self._counting, self.view.selected, self.view.look
         self.entry_bar.show(row, _number(counting.lines, row), counting.lines)
         match = _number(counting.found, row)

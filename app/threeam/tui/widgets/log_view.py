@@ -22,6 +22,7 @@ from threeam.tui.widgets.rows_view import RowsView
 from threeam.tui.window import Row
 
 _WHEEL = 3  # rows a notch
+_BURST = 150  # lines in a frame: of more only so many become rows, since nobody sees the others go by
 
 
 class LogView(RowsView, can_focus=True):
@@ -74,7 +75,10 @@ class LogView(RowsView, can_focus=True):
 
     def arrive(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
         """Takes lines that came back from the file, which has been read up to ``end``."""
-        new = self.window.append(lines, end, restarted=restarted)
+        if self.following and len(lines) > _BURST and end is not None and not (restarted or self.window.wanted):
+            new = self.window.begin_with(lines[-_BURST:], end)
+        else:
+            new = self.window.append(lines, end, restarted=restarted)
         self._unfinished = unfinished
         if self.following:
             if not self.window.at_end:
