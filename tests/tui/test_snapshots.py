@@ -15,6 +15,8 @@ from threeam.rooms import FOLD
 from threeam.tui.app import JournalApp
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
+from threeam.tui.widgets import log_pane
+from threeam.tui.widgets.composer import Box
 
 Snap = Callable[..., bool]
 
@@ -25,6 +27,13 @@ WIDE, USUAL, NARROW = (120, 36), (80, 24), (40, 10)
 def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing moves in a picture."""
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines are counted at once, and the night drawn with them."""
+    monkeypatch.setattr(log_pane, "_FIRST", 0.01)
+    monkeypatch.setattr(log_pane, "_STRIP", 0.01)
 
 
 def story(
@@ -39,17 +48,18 @@ def story(
 
 
 def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
-    """Presses ``keys`` once the fold of the log has arrived."""
+    """Presses ``keys`` once the fold of the log has arrived, and its lines are counted."""
 
     async def run(pilot: Pilot[None]) -> None:
         screen = pilot.app.screen
         assert isinstance(screen, JournalScreen)
-        while screen.state.last is None and screen.log_view.window.rows:
+        while screen.log_view.window.rows and (
+            screen.state.last is None or not screen.pane.activity.done or screen.strip._shown is None
+        ):
             await pilot.pause(0.01)
         await pilot.press(*keys)
-        box = pilot.app.query("Box")
-        if box:
-            box.first().cursor_blink = False  # type: ignore[attr-defined]
+        for box in pilot.app.query(Box):
+            box.cursor_blink = False
         await pilot.pause()
 
     return run
