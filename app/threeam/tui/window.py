@@ -175,7 +175,8 @@ class Window:
             self._section, self.at_start = None, True
             self._start = self._end = Position(self.known.segment, 0)
         begin = Position(lines[0].segment, lines[0].offset)
-        lines = [line for line in lines if self.shown.holds(line.raw)] if self.wanted else lines
+        shown = self.shown
+        lines = [line for line in lines if shown.holds(line.raw)] if self.wanted else lines
         if not self.at_end or len(self.rows) + len(lines) > 2 * KEPT:
             self.at_end = False
             return sum(1 for line in lines if self.wanted or self._shows(line))

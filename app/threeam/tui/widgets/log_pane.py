@@ -78,11 +78,7 @@ class LogPane(Vertical):
         """Takes lines that came back from the file, which has been read up to ``end``."""
         before = self.view.window.known
         self.view.arrive(lines, end, unfinished, restarted=restarted)
-        begin = min(
-            (one.offset for one in lines if end and one.segment == end.segment), default=end.offset if end else 0
-        )
-        cut = before is not None and end is not None and before.segment == end.segment and begin < before.offset
-        if restarted or cut:
+        if restarted or _is_taken_back(before, lines, end):
             self._counting.anew()
         self._count()
 
