@@ -197,6 +197,9 @@ async def night(
     app = JournalApp(Session(journal, settings, FOLD, by, clock, writer, emoji, notice))
     async with app.run_test(size=size, notifications=True) as pilot:
         it = Night(app, pilot)
+        deadline = time.monotonic() + 2  # a log that cannot be read has no fold
+        while it.journal_screen.bridge._state is None and time.monotonic() < deadline:
+            await asyncio.sleep(0.001)
         await it.settled()
         yield it
 
