@@ -74,6 +74,11 @@ class Soak:
         return self.folder / "sanity.log"
 
     @property
+    def in_memory(self) -> Path:
+        """Where drafts go when the disk is full: elsewhere, as in life."""
+        return self.folder.parent / f"{self.folder.name}-run"
+
+    @property
     def lock(self) -> Path:
         return self.folder / "sanity.log.lock"
 
@@ -86,7 +91,7 @@ class Soak:
             "SANITY_LOCK": str(self.lock),
             "SANITY_ROTATE_BYTES": str(ROTATE_BYTES),
             "SANITY_DISK_FLOOR": "0",
-            "XDG_RUNTIME_DIR": str(self.folder / "run"),
+            "XDG_RUNTIME_DIR": str(self.in_memory),
             "TERM": "xterm-256color",
         }
 
@@ -217,7 +222,8 @@ class Soak:
                 process.kill()
             os.close(master)
             drain.join()
-            kept = "".join(path.read_text() for path in self.folder.rglob(f"draft-{process.pid}-*.json"))
+            drafts = f"draft-{process.pid}-*.json"
+            kept = "".join(path.read_text() for at in (self.folder, self.in_memory) for path in at.rglob(drafts))
             if process.returncode == 0:
                 for token in typed:
                     if token.text not in kept:  # or it may be both: its prefix is the name of another
@@ -288,6 +294,7 @@ def small_disk() -> Iterator[tuple[Path, bool]]:
     try:
         yield folder, mounted
     finally:
+        shutil.rmtree(f"{folder}-run", ignore_errors=True)
         if mounted:
             subprocess.run(["umount", "-l", str(folder)], check=True)
         shutil.rmtree(folder, ignore_errors=True)
