@@ -70,6 +70,12 @@ class Night:
         return desk.composer
 
     @property
+    def selected_text(self) -> str:
+        """What the line under the cursor says."""
+        row = self.view.selected
+        return row.entry.text if row is not None and row.entry is not None else ""
+
+    @property
     def unanswered(self) -> int:
         """How much has been asked for and not been answered."""
         desk = self.journal_screen.desk

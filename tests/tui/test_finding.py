@@ -214,9 +214,7 @@ async def test_a_filter_leaves_the_selected_line_where_it_is(journal: Journal, l
             await it.type(filters)
             await it.eventually(lambda: "looking" not in it.shown, "the screen is full")
             assert "needle 1400" in it.rows[y]
-            assert it.view.selected is not None
-            assert it.view.selected.entry is not None
-            assert it.view.selected.entry.text == "needle 1400"
+            assert it.selected_text == "needle 1400"
 
 
 async def test_a_filter_is_live(journal: Journal, log: Path) -> None:
@@ -301,9 +299,7 @@ async def test_goto_finds_a_time_in_a_big_log(journal: Journal, log: Path) -> No
         await it.command("goto @2026-11-24T03:14:09.123456789+0000")
         await it.eventually(lambda: it.view.selected and it.view.selected.entry, "a row is selected")
         await it.shows("there")
-        assert it.view.selected is not None
-        assert it.view.selected.entry is not None
-        assert it.view.selected.entry.text == "there"
+        assert it.selected_text == "there"
         await it.command("goto nonsense")
         await it.says("is no time")
         await it.command("goto 2030-01-01")
@@ -321,9 +317,7 @@ async def test_a_time_that_was_twice_is_said_to_be(journal: Journal, log: Path) 
         assert next(row for row in it.rows if "Clock stepped" in row)[13] == "«", "the step is marked"
         await it.command("goto @2026-11-24T03:14:13.123456789+0000")
         await it.says("one more place has this time, further up")
-        assert it.view.selected is not None
-        assert it.view.selected.entry is not None
-        assert it.view.selected.entry.text == "after 6"
+        assert it.selected_text == "after 6"
 
 
 async def test_a_gap_is_marked(journal: Journal, log: Path) -> None:
@@ -353,9 +347,7 @@ async def test_a_mark_is_a_line_and_everybody_sees_it(journal: Journal, log: Pat
         await it.eventually(lambda: len(it.view.marks) == 2, "two are marked")
         await it.press("left_square_bracket")
         await it.shows("hay 4")
-        assert it.view.selected is not None
-        assert it.view.selected.entry is not None
-        assert it.view.selected.entry.text == "first"
+        assert it.selected_text == "first"
         await it.press("left_square_bracket")
         await it.says("no mark there")
         await it.press("right_square_bracket")
@@ -479,9 +471,7 @@ async def test_k_finds_a_match_far_above_once_it_was_looked_for(
             await it.settled()
         await it.eventually(lambda: not it.view.looking, "it has looked everywhere")
         await it.press("k")
-        assert it.view.selected is not None
-        assert it.view.selected.entry is not None
-        assert it.view.selected.entry.text == "needle far"
+        assert it.selected_text == "needle far"
 
 
 async def test_a_pattern_that_could_take_for_ever_is_refused(journal: Journal, log: Path) -> None:

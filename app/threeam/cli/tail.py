@@ -18,7 +18,7 @@ from threeam.core.journal import Anchor, Journal, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back
 from threeam.core.seek import between, found_back, found_forward
-from threeam.core.wanted import About, By, Text, Wanted, is_said_again, kind_named, parse_condition
+from threeam.core.wanted import About, By, SaidAgain, Text, Wanted, kind_named, parse_condition
 from threeam.core.when import parse_when
 
 _LINES = 10  # as tail(1)
@@ -121,8 +121,7 @@ class _Range(NamedTuple):
 
 
 def _repeats(line: Line) -> bool:
-    """Whether it only says again what stands in the file before."""
-    return b" [AT: " in line.raw and (entry := line.entry) is not None and is_said_again(entry)
+    return SaidAgain().holds(line.raw)
 
 
 def _tail(

@@ -39,20 +39,17 @@ class Pattern:
         flags = re.IGNORECASE if self.ignores_case else re.NOFLAG
         if words and _REPEAT_IN_REPEAT.search(text):  # nobody could stop the screen then
             raise BadPattern(f"{text!r} has a repeat inside a repeat, which can take for ever on one line")
+        by_block = text.isascii() and not _BY_LINE.search(text) and not (words and "^" in text)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of what may once mean something else
                 self._line = re.compile(text, flags)
+                self._block = re.compile(text.encode(), flags | re.MULTILINE) if by_block else None
         except (re.error, OverflowError, RecursionError) as error:
             raise BadPattern(f"{text!r} is no regular expression: {error}") from None
         self._literal = None
         if text and not _SPECIAL.search(text) and "\n" not in text and (text.isascii() or not self.ignores_case):
             self._literal = (text.lower() if self.ignores_case else text).encode("utf-8", "surrogateescape")
-        self._block: re.Pattern[bytes] | None = None
-        if text.isascii() and not _BY_LINE.search(text) and not (words and "^" in text):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._block = re.compile(text.encode(), flags | re.MULTILINE)
 
     def finds(self, raw: bytes) -> bool:
         """Whether it is found in a line (without its newline)."""

@@ -9,7 +9,7 @@ from threeam.core.entry import CLOCK_STEPPED, Entry
 from threeam.core.journal import Journal, Position, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, blocks_back, blocks_forward, end_of_lines, lines_forward
-from threeam.core.wanted import Text, Wanted
+from threeam.core.wanted import Text, Wanted, line_at
 
 _NEAR = 16 * 1024  # bytes: so close to the place, reading on is cheaper than bisecting
 
@@ -40,9 +40,8 @@ def found_back(segment: Segment, end: int, wanted: Wanted, since: int = 0) -> It
 def _found(segment: Segment, offset: int, data: bytes, wanted: Wanted) -> Found:
     lines = []
     for at in wanted.offsets(data):
-        end = data.find(b"\n", at)
-        raw = data[at : end if end >= 0 else len(data)]
-        lines.append(Line(segment, offset + at, raw, end >= 0))
+        raw = line_at(data, at)
+        lines.append(Line(segment, offset + at, raw, at + len(raw) < len(data)))
     return Found(offset, offset + len(data), lines)
 
 
@@ -96,6 +95,24 @@ def first_at(segment: Segment, begin: int, end: int, ns: int) -> int:
         if (entry := line.entry) is not None and entry.stamp.ns >= ns:
             return line.offset
     return found
+
+
+def place_of(journal: Journal, end: Position, ns: int) -> tuple[Position | None, int]:
+    """The first line of ``ns`` or later in the journal up to ``end``, and how many other places have that time.
+
+    Those are there where the clock was stepped back; then it is the last of them. None where every line is earlier.
+    Raises OSError.
+    """
+    inside: list[Position] = []
+    after: Position | None = None
+    for segment in journal.segments(end.segment):
+        for begin, stop in stretches(segment, end.offset if segment == end.segment else segment.size()):
+            at = first_at(segment, begin, stop, ns)
+            if begin < at < stop:
+                inside.append(Position(segment, at))
+            elif at == begin and after is None:
+                after = Position(segment, at)
+    return (inside[-1] if inside else after), max(0, len(inside) - 1)
 
 
 def _first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry] | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from threeam.core.entry import KINDS, Entry, parse
+from threeam.core.entry import CEREMONY, KINDS, parse
 from threeam.core.journal import BadInput
 from threeam.core.pattern import Pattern
 
@@ -89,7 +89,7 @@ class By(NamedTuple):
                 at = data.find(b" [BY: ", offset, end if end >= 0 else len(data))
                 if 0 <= at - offset < _HEAD_LENGTH:  # its first tag: no need to parse
                     continue
-                if self.holds(data[offset : end if end >= 0 else len(data)]):
+                if self.holds(line_at(data, offset)):
                     yield offset
             return
         tag = re.compile(rb"\[BY: %s@[^\]\n]*:\d{1,9}(?:%%\d+)?\]" % re.escape(self.user.encode()))
@@ -98,12 +98,10 @@ class By(NamedTuple):
             begin = data.rfind(b"\n", 0, found.start()) + 1
             if begin == last:
                 continue
-            if not _HEAD.fullmatch(data, begin, found.start()):  # else it stands where 3am writes it: no need to parse
-                end = data.find(b"\n", begin)
-                if not self.holds(data[begin : end if end >= 0 else len(data)]):
-                    continue
-            yield begin
-            last = begin
+            # Where it stands as 3am writes it, there is no need to parse.
+            if _HEAD.fullmatch(data, begin, found.start()) or self.holds(line_at(data, begin)):
+                yield begin
+                last = begin
 
 
 class About(NamedTuple):
@@ -121,6 +119,37 @@ class About(NamedTuple):
 
     def offsets(self, data: bytes) -> Iterator[int]:
         return _verified(self, re.compile(rb"\[H0*%d: " % self.number), data)
+
+
+class SaidAgain(NamedTuple):
+    """A rotation has carried it over: it stands in the file before, where it was said."""
+
+    name: str = "said again"
+
+    def holds(self, raw: bytes) -> bool:
+        if b" [AT: " not in raw:
+            return False
+        entry = parse(raw)
+        return entry is not None and entry.carried is not None and entry.kind != "Continued"
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return _verified(self, b" [AT: ", data)
+
+
+class Ceremony(NamedTuple):
+    """It is one of the lock's own."""
+
+    name: str = "ceremony"
+
+    def holds(self, raw: bytes) -> bool:
+        return raw.endswith(_CEREMONY) and (entry := parse(raw)) is not None and entry.text in CEREMONY
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return _verified(self, _MAY_BE_CEREMONY, data)
+
+
+_CEREMONY = tuple(text.encode() for text in CEREMONY)
+_MAY_BE_CEREMONY = re.compile(rb" sanity lock\.$", re.MULTILINE)
 
 
 class Wanted(NamedTuple):
@@ -180,9 +209,10 @@ def kind_named(name: str) -> Kind:
     return Kind(kind)
 
 
-def is_said_again(entry: Entry) -> bool:
-    """Whether a rotation has carried it over: it stands in the file before, where it was said."""
-    return entry.carried is not None and entry.kind != "Continued"
+def line_at(data: bytes, begin: int) -> bytes:
+    """The line of ``data`` that begins at ``begin``, without its newline."""
+    end = data.find(b"\n", begin)
+    return data[begin : end if end >= 0 else len(data)]
 
 
 def line_offsets(data: bytes) -> list[int]:
@@ -206,12 +236,7 @@ def _among(offsets: list[int], condition: Condition, data: bytes, *, holds: bool
     if len(offsets) > _FEW:
         those = set(condition.offsets(data))
         return [offset for offset in offsets if (offset in those) == holds]
-    kept = []
-    for offset in offsets:
-        end = data.find(b"\n", offset)
-        if condition.holds(data[offset : end if end >= 0 else len(data)]) == holds:
-            kept.append(offset)
-    return kept
+    return [offset for offset in offsets if condition.holds(line_at(data, offset)) == holds]
 
 
 def _verified(condition: Condition, scout: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:
@@ -221,7 +246,4 @@ def _verified(condition: Condition, scout: bytes | re.Pattern[bytes] | None, dat
     else:
         finds = re.compile(re.escape(scout)) if isinstance(scout, bytes) else scout
         offsets = dict.fromkeys(data.rfind(b"\n", 0, found.start()) + 1 for found in finds.finditer(data))
-    for offset in offsets:
-        end = data.find(b"\n", offset)
-        if condition.holds(data[offset : end if end >= 0 else len(data)]):
-            yield offset
+    return (offset for offset in offsets if condition.holds(line_at(data, offset)))

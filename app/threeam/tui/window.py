@@ -7,23 +7,23 @@ reads beyond what the follower has told of, so no line can come to it twice, or 
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import NamedTuple
 
-from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry, parse
+from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry
 from threeam.core.journal import Anchor, Journal, JournalError, Position, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
-from threeam.core.seek import Found, first_at, found_back, found_forward, search_back, search_forward, stretches
-from threeam.core.wanted import Text, Wanted, is_said_again
+from threeam.core.seek import Found, found_back, found_forward, search_back, search_forward
+from threeam.core.wanted import Ceremony, SaidAgain, Text, Wanted
 from threeam.tui.counting import SLICE
 
 KEPT = 3000  # rows in memory
 STEP = 300  # rows read at a time
 _LONGEST_SECTION = 64  # lines: a longer one that is cut by an edge loses its hold time
+_HIDDEN = (Ceremony(), SaidAgain())  # what is a row only when the log is shown raw
 _CEREMONY_BYTES = (ACQUIRED.encode(), RELEASING.encode())
 
 
@@ -175,11 +175,11 @@ class Window:
             self._section, self.at_start = None, True
             self._start = self._end = Position(self.known.segment, 0)
         begin = Position(lines[0].segment, lines[0].offset)
-        shown = self.shown
-        lines = [line for line in lines if shown.holds(line.raw)] if self.wanted else lines
+        if self.wanted:
+            lines = _among(lines, self.shown)
         if not self.at_end or len(self.rows) + len(lines) > 2 * KEPT:
             self.at_end = False
-            return sum(1 for line in lines if self.wanted or self._shows(line))
+            return len(lines if self.wanted or self.raw else _among(lines, self.shown))
         self._end = self.known
         if self._start is None:
             self._start = begin
@@ -194,29 +194,11 @@ class Window:
         before = list(islice(lines_back(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
         return [*before, line, *islice(lines_forward(segment, line.end, end), _LONGEST_SECTION)]
 
-    def place_of(self, ns: int) -> tuple[Position | None, int]:
-        """The first line of ``ns`` or later, and how many other places have that time, the clock having been stepped.
-
-        Where there are several, the last one. None where every line is earlier. Raises OSError.
-        """
-        inside: list[Position] = []
-        after: Position | None = None
-        known = self.known
-        for segment in self._journal.segments(known.segment) if known is not None else ():
-            end = known.offset if known is not None and segment == known.segment else segment.size()
-            for begin, stop in stretches(segment, end):
-                at = first_at(segment, begin, stop, ns)
-                if begin < at < stop:
-                    inside.append(Position(segment, at))
-                elif at == begin and after is None:
-                    after = Position(segment, at)
-        return (inside[-1] if inside else after), max(0, len(inside) - 1)
-
     def search(self, pattern: Pattern, beside: Row | None, step: int) -> Iterator[Found]:
         """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1)."""
         if self.known is None:
             return iter(())
-        wanted = self.shown._replace(conditions=(*self.shown.conditions, Text(pattern)))
+        wanted = self.shown_with(pattern)
         if step < 0:
             return search_back(self._journal, self.known if beside is None else beside.place, wanted)
         after = self.known if beside is None else Position(beside.line.segment, beside.line.end)
@@ -237,7 +219,11 @@ class Window:
     @property
     def shown(self) -> Wanted:
         """The lines that are rows now."""
-        return self.wanted if self.raw else self.wanted._replace(exclusions=(*self.wanted.exclusions, HIDDEN))
+        return self.wanted if self.raw else self.wanted._replace(exclusions=(*self.wanted.exclusions, *_HIDDEN))
+
+    def shown_with(self, pattern: Pattern) -> Wanted:
+        """The lines that are rows now and that ``pattern`` finds."""
+        return self.shown._replace(conditions=(*self.shown.conditions, Text(pattern)))
 
     def _drop_from(self, place: Position) -> None:
         """Drops the rows of lines that stood at ``place`` or after it, and were taken back."""
@@ -345,7 +331,7 @@ class Window:
                 continue
             if section is not None:
                 begin = section.begin if section.first == len(rows) else None
-            if self.raw or entry is None or not _is_hidden(entry):
+            if self.raw or entry is None or not any(one.holds(line.raw) for one in _HIDDEN):
                 rows.append(Row(line, entry, None, begin))
             if entry is None or entry.text not in CEREMONY:
                 continue
@@ -358,36 +344,12 @@ class Window:
                 section = None
         return section
 
-    def _shows(self, line: Line) -> bool:
-        entry = line.entry if line.raw.endswith(_CEREMONY_BYTES) or b" [AT: " in line.raw else None
-        return self.raw or entry is None or not _is_hidden(entry)
 
-
-def _is_hidden(entry: Entry) -> bool:
-    """Whether it is a row only when the log is shown raw: the lock's own lines, and what a rotation has said again."""
-    return entry.text in CEREMONY or is_said_again(entry)
-
-
-class _Hidden(NamedTuple):
-    """The lines that are rows only when the log is shown raw."""
-
-    name: str = "hidden"
-
-    def holds(self, raw: bytes) -> bool:
-        if not raw.endswith(_CEREMONY_BYTES) and b" [AT: " not in raw:
-            return False
-        entry = parse(raw)
-        return entry is not None and _is_hidden(entry)
-
-    def offsets(self, data: bytes) -> Iterator[int]:
-        for found in _MAY_BE_HIDDEN.finditer(data):
-            begin, end = data.rfind(b"\n", 0, found.start()) + 1, data.find(b"\n", found.start())
-            if self.holds(data[begin : end if end >= 0 else len(data)]):
-                yield begin
-
-
-_MAY_BE_HIDDEN = re.compile(rb" sanity lock\.$| \[AT: ", re.MULTILINE)
-HIDDEN = _Hidden()
+def _among(lines: Sequence[Line], wanted: Wanted) -> list[Line]:
+    """Those of ``lines`` that are ``wanted``: found all at once."""
+    begins = list(accumulate((len(line.raw) + 1 for line in lines), initial=0))
+    found = set(wanted.offsets(b"".join(line.raw + b"\n" for line in lines)))
+    return [line for line, begin in zip(lines, begins, strict=False) if begin in found]
 
 
 def _lines_before(segment: Segment, offset: int) -> list[Line]:

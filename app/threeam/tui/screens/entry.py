@@ -8,32 +8,28 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from threeam.core.entry import ACQUIRED, RELEASING, Entry
+from threeam.core.block import block_of, held_ns
+from threeam.core.entry import Entry
 from threeam.core.reader import Line
 from threeam.core.when import duration
 from threeam.tui.cells import drawn
-from threeam.tui.widgets.row_view import BLOCK_NS
+from threeam.tui.screens.page import Page
 
 _DIM = "$foreground-muted"
 
 
-class EntryScreen(ModalScreen[str]):
+class EntryScreen(Page[str]):
     """Shows ``line``; ``around`` are lines before and after it and itself, in their order.
 
     Dismissed with ``entry`` or ``stamp`` for that to be copied, or with nothing.
     """
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [
         Binding("escape,q,enter", "dismiss('')", "close"),
         Binding("y", "dismiss('entry')", "copy the line"),
         Binding("Y", "dismiss('stamp')", "copy its @stamp"),
-        Binding("j,down", "scroll(1)", "down", show=False),
-        Binding("k,up", "scroll(-1)", "up", show=False),
-        Binding("space,pagedown", "scroll(10)", "page down", show=False),
-        Binding("b,pageup", "scroll(-10)", "page up", show=False),
     ]
 
     def __init__(self, line: Line, around: list[Line]) -> None:
@@ -47,9 +43,6 @@ class EntryScreen(ModalScreen[str]):
             page.border_title = "entry"
             page.border_subtitle = "y copies it · Y its @stamp · esc closes"
             yield Static(self._page())
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def _page(self) -> Content:
         line, entry = self._line, self._line.entry
@@ -83,32 +76,6 @@ class EntryScreen(ModalScreen[str]):
                     *(_told(one, entry) for one in others),
                 ]
         return Content("\n").join(pieces)
-
-
-def block_of(lines: list[Line], at: int) -> tuple[int, int]:
-    """The first and last index of the block that the line at index ``at`` is in: what was written under one hold."""
-    first = last = at
-    while first > 0 and _together(lines[first - 1].entry, lines[first].entry):
-        first -= 1
-    while last + 1 < len(lines) and _together(lines[last].entry, lines[last + 1].entry):
-        last += 1
-    return first, last
-
-
-def held_ns(block: list[Line]) -> int | None:
-    """How long the lock was held around a block at least, as its ceremony says (ns); None where it has none."""
-    first, last = block[0].entry, block[-1].entry
-    if first is None or last is None or first.text != ACQUIRED or last.text != RELEASING:
-        return None
-    return last.stamp.ns - first.stamp.ns
-
-
-def _together(one: Entry | None, after: Entry | None) -> bool:
-    if one is None or after is None or one.tag("BY") != after.tag("BY"):
-        return False
-    if one.text == RELEASING or after.text == ACQUIRED:
-        return False
-    return one.text == ACQUIRED or after.text == RELEASING or 0 <= after.stamp.ns - one.stamp.ns < BLOCK_NS
 
 
 def _told(line: Line, beside: Entry | None, *, mark: bool = False) -> Content:

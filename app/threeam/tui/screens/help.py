@@ -10,22 +10,20 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from threeam.actions import ACTIONS, GROUPS, shown_keys
+from threeam.tui.screens.page import Page
 from threeam.tui.signs import SIGNS
 
 _INDENT = 15  # cells: where the words begin
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Page[None]):
     """One scrolling page; any of the keys that opened it closes it."""
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [
         Binding("escape,q,question_mark,f1", "dismiss", "close"),
-        Binding("j", "scroll(1)", "down", show=False),
-        Binding("k", "scroll(-1)", "up", show=False),
     ]
 
     def __init__(self, *, read_only: bool, emoji: bool, keys: Mapping[str, str]) -> None:
@@ -44,9 +42,6 @@ class HelpScreen(ModalScreen[None]):
     def on_resize(self) -> None:
         text = self.query_one("#help-text", Static)
         text.update(self._page(max(24, self.query_one(VerticalScroll).scrollable_content_region.width)))
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def _page(self, width: int) -> Content:
         lines: list[Content] = []

@@ -161,24 +161,38 @@ class JournalScreen(WritingScreen):
             return False
         return self.desk.composer.kind == "command" and not self.desk.composer.waiting
 
-    async def command(self, text: str) -> None:
-        """Does what a `:` line says, or tells why not."""
-        desk = self.desk
-        assert desk is not None
-        if not text.strip():
-            desk.composer.settle(clear=False)
-            self.action_leave()
+    async def on_composer_submitted(self, message: Composer.Submitted) -> None:
+        if message.kind != "command":  # that is the writing half's
             return
+        composer, text = message.composer, message.text
+        known = self._parsed(text) if text.strip() else None
+        composer.settle(clear=known is not None)
+        if known is not None:
+            composer.box.remember([text])
+            self.set_focus(self.log_view)
+        elif not text.strip():
+            self.action_leave()
+        await self._do(known)
+
+    async def on_prompt_answered(self, message: Prompt.Answered) -> None:
+        self.set_focus(self.log_view)
+        await self._do(self._parsed(message.text) if message.what == "command" else None)
+
+    def _parsed(self, text: str) -> tuple[Action, str] | None:
+        """The action that a `:` line calls, and what follows it; None, and it is said, where there is none."""
         try:
-            action, argument = parse_command(text)
+            return parse_command(text)
         except UnknownCommand as unknown:
             self._say(str(unknown), severity="warning")
-            desk.composer.settle(clear=False)
-            return
-        desk.composer.box.remember([text])
-        desk.composer.settle(clear=True)
-        self.set_focus(self.log_view)
-        await self.run(action, argument)
+            return None
+
+    async def _do(self, known: tuple[Action, str] | None) -> None:
+        """Does what a command says, if it is one; then the keys behind its Enter may go on."""
+        try:
+            if known is not None:
+                await self.run(*known)
+        finally:
+            self.app.post_message(messages.CommandDone())
 
     async def run(self, action: Action, argument: str = "") -> None:
         """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
@@ -269,9 +283,10 @@ class JournalScreen(WritingScreen):
         elif self.desk is not None:
             self._submit(mark(entry.stamp, on=entry.stamp.ns not in self.log_view.marks), "mark")
         else:  # nobody else sees it, and it goes with this screen
-            self._own_marks = [ns for ns in self._own_marks if ns != entry.stamp.ns] + [entry.stamp.ns] * (
-                entry.stamp.ns not in self._own_marks
-            )
+            if entry.stamp.ns in self._own_marks:
+                self._own_marks.remove(entry.stamp.ns)
+            else:
+                self._own_marks.append(entry.stamp.ns)
             self._show_marks()
 
     def _show_marks(self) -> None:
@@ -314,16 +329,6 @@ class JournalScreen(WritingScreen):
             self.action_ask("command")
         else:
             self.action_write("command")
-
-    async def on_prompt_answered(self, message: Prompt.Answered) -> None:
-        self.set_focus(self.log_view)
-        try:
-            if message.what == "command":
-                await self.run(*parse_command(message.text))
-        except UnknownCommand as unknown:
-            self._say(str(unknown), severity="warning")
-        finally:
-            self.app.post_message(messages.CommandDone())
 
     def action_leave(self) -> None:
         if self.pane.leave():

@@ -32,10 +32,6 @@ class WritingScreen(Screen[None]):
         """Whether this screen has a writer."""
         return self.desk is not None
 
-    async def command(self, text: str) -> None:
-        """Does what a `:` line says."""
-        raise NotImplementedError
-
     # What became of what was written.
 
     def on_write_waits(self, message: messages.WriteWaits) -> None:
@@ -105,12 +101,9 @@ class WritingScreen(Screen[None]):
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         kind, text = message.kind, message.text
-        if kind == "command":
-            try:
-                await self.command(text)
-            finally:
-                self.app.post_message(messages.CommandDone())
-        elif text.strip():
+        if kind == "command":  # done where the commands are
+            return
+        if text.strip():
             self._submit(draft_of(kind, text, self.session.settings), kind, text)
         else:
             self._say("nothing to write yet: type it first")

@@ -14,8 +14,9 @@ from threeam.core.clock import Clock
 from threeam.core.journal import BadInput, Journal, JournalError, Position
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line
+from threeam.core.seek import place_of
 from threeam.core.tally import Tally
-from threeam.core.wanted import Condition, Text, Wanted, parse_condition
+from threeam.core.wanted import Condition, Wanted, parse_condition
 from threeam.core.when import parse_when
 from threeam.tui.counting import Counting
 from threeam.tui.widgets.entry_bar import EntryBar
@@ -179,9 +180,14 @@ class LogPane(Vertical):
         return "  ".join(f"{'!' if out else ''}{condition.name}" for out, condition in self._filters)
 
     def _go_to(self, ns: int, words: str) -> None:
+        end = self.view.window.known
+        if end is None:
+            self._tell("there is no line yet", "warning")
+            return
+
         async def go() -> None:
             try:
-                place, others = await asyncio.to_thread(self.view.window.place_of, ns)
+                place, others = await asyncio.to_thread(place_of, self._journal, end, ns)
             except (OSError, JournalError) as error:
                 self._tell(f"the log cannot be read: {error}", "error")
                 return
@@ -210,7 +216,7 @@ class LogPane(Vertical):
 
     def _count(self) -> None:
         window, pattern = self.view.window, self.view.look.pattern
-        found = window.shown._replace(conditions=(*window.shown.conditions, Text(pattern))) if pattern else None
+        found = window.shown_with(pattern) if pattern is not None else None
         self._counting.look_for(window.shown if window.wanted else None, found)
         if window.known is not None and self._counts:
             self._counting.count_to(window.known)

@@ -12,6 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from threeam.core.block import BLOCK_NS
 from threeam.core.entry import GOES_ON, NS, Entry, Stamp, references
 from threeam.core.pattern import Pattern
 from threeam.core.when import duration
@@ -20,7 +21,6 @@ from threeam.tui.signs import sign_of
 from threeam.tui.window import Row
 
 PEOPLE_STYLES = 6  # log--who-0 … log--who-5
-BLOCK_NS = 1_000  # two lines of one author closer than this are of one block, which is stamped + 1 ns a line
 
 GAP_NS = 5 * 60 * NS  # so long without a line is marked
 TIME_COLUMNS = ("full", "since", "t0", "local")
