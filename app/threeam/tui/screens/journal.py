@@ -320,7 +320,8 @@ class JournalScreen(WritingScreen):
         file = os.path.join(self.session.journal.folder, "copied") if self.writes else None
 
         async def copied() -> None:
-            self._say(await copy(text, self.app.copy_to_clipboard, file), title=f"{what}: {short(text)}")
+            told = await copy(text, self.app.copy_to_clipboard, file)
+            self._say(told, title=f"{what}: {short(text)}", timeout=3)
 
         self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other
 

@@ -13,7 +13,7 @@ from threeam.tui.widgets.composer import Box
 _ASKS = {
     "search": ("/", "a regular expression; capitals count if there are any"),
     "filter": ("&", "a regular expression, kind:note, by:alice, H7; !… leaves out; nothing takes the last away"),
-    "goto": ("go to ", "03:14, 03:14:07.5, yesterday, -15m, @stamp"),
+    "goto": ("go to", "03:14, 03:14:07.5, yesterday, -15m, @stamp"),
     "command": (":", "goto 03:14, filter RE, theme NAME, q"),
 }
 
@@ -50,7 +50,7 @@ class Prompt(Horizontal):
         """Asks for ``what``: ``search``, ``filter``, ``goto`` or ``command``; ``about``: what is so already."""
         label, placeholder = _ASKS[what]
         self.what = what
-        self._label.update(Content(f" {about}{label}"))
+        self._label.update(Content(f" {about}{label} "))
         self.box.placeholder = placeholder
         self.box.replace_all("")
         self.box.recall(self._histories[what])
