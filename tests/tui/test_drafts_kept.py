@@ -332,3 +332,20 @@ async def test_a_folder_in_memory_that_is_somebody_elses_keeps_nothing(
     os.chown(planted, 12345, 12345)
     async with night(journal) as it:
         assert it.composer.text == ""
+
+
+@pytest.mark.parametrize(("cut", "text"), [(None, "the whole sentence"), (-3, "the whole")])
+async def test_a_screen_killed_before_its_file_had_its_name(
+    journal: Journal, log: Path, cut: int | None, text: str
+) -> None:
+    leave_behind(journal, "the whole")
+    path = next(Path(journal.folder).glob("draft-*.json"))
+    os.utime(path, (1, 1))
+    path.with_name(path.name + ".77.new").write_text(
+        json.dumps([str(BY), [["note", "the whole sentence", None]]])[:cut]
+    )
+    async with night(journal) as it:
+        assert it.composer.text == text
+        await it.press("i", "up")
+        assert it.composer.text == text, "and no second time"
+        assert list(Path(journal.folder).glob("*.new")) == []

@@ -63,21 +63,27 @@ class DraftStore:
 
     def restore(self) -> KeptDrafts | None:
         """The newest drafts that a screen which is no more has left, taken over."""
-        newest = None
+        newest, seen = None, set[str]()
         for path in sorted(self._left_behind(), key=_changed, reverse=True):
+            screen = os.path.basename(path).partition(".json")[0]
             try:
-                if path.endswith(".new"):  # it was killed while it wrote this; the file before it stands
-                    os.unlink(path)
+                try:
+                    kept = _read(path)
+                except (ValueError, TypeError):
+                    if path.endswith(".new"):  # it was killed while it wrote this; the file before it stands
+                        os.unlink(path)
                     continue
-                kept = _read(path)
                 if newest is None:
                     os.replace(path, os.path.join(os.path.dirname(path), self._name))  # at no moment are they nowhere
                     newest = kept
+                elif screen in seen:  # killed before a whole file could take the place of this one
+                    os.unlink(path)
                 else:
                     for draft in kept.drafts:
                         self._append_history(draft.text)  # an older draft is one key (up) away
                     os.unlink(path)
-            except (OSError, ValueError, TypeError):  # another screen was faster, or it cannot be read
+                seen.add(screen)
+            except OSError:  # another screen was faster
                 continue
         return newest
 
