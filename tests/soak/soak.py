@@ -198,9 +198,11 @@ class Soak:
             fcntl.ioctl(slave, 0x5414, b"\x18\x00\x78\x00\x00\x00\x00\x00")  # TIOCSWINSZ: 24 rows, 120 columns
             process = self.start(COMMAND, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
             os.close(slave)
-            drain = threading.Thread(target=_drain, args=(master,))
+            drawn = threading.Event()
+            drain = threading.Thread(target=_drain, args=(master, drawn))
             drain.start()
-            self.pause(0.8, 1.2)
+            while not drawn.wait(0.1) and process.poll() is None:
+                pass  # before that a terminal takes ctrl+u for itself, and the i with it
             typed: list[Token] = []
             for _ in range(self.random.randint(3, 15)):
                 number += 1
@@ -279,10 +281,15 @@ class Soak:
             self.thrown["full disks"] += 1
 
 
-def _drain(master: int) -> None:
+def _drain(master: int, drawn: threading.Event) -> None:
+    """Reads what a screen draws, and says when the first whole one is there."""
+    seen = b""
     with suppress(OSError):
-        while os.read(master, 65536):
-            pass
+        while data := os.read(master, 65536):
+            if not drawn.is_set():
+                seen += data
+                if b"HYPOTHESES" in seen:
+                    drawn.set()
 
 
 @contextmanager
