@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from threeam.core import reader
 from threeam.core.entry import parse
 from threeam.core.journal import Segment
-from threeam.core.reader import end_of_lines, last_active, last_entry, lines_back, lines_forward
+from threeam.core.reader import blocks_back, end_of_lines, last_active, last_entry, lines_back, lines_forward
 
 Draw = st.DataObject
 
@@ -101,6 +101,23 @@ def test_whole_lines_end_after_the_last_newline(data: bytes, block: int, draw: D
     end = draw.draw(st.integers(0, len(data)))
     with patch.object(reader, "BLOCK", block):
         assert end_of_lines(segment_of(data), end) == data.rfind(b"\n", 0, end) + 1
+
+
+@steady
+@given(contents, blocks, st.integers(1, 8), st.data())
+def test_blocks_backwards_are_whole_lines_and_all_of_them(data: bytes, block: int, probe: int, draw: Draw) -> None:
+    segment = segment_of(data)
+    starts = [offset for offset, _, _ in expected(data)]
+    since = draw.draw(st.sampled_from([0, *starts]))
+    end = draw.draw(st.integers(since, len(data)))
+    with patch.object(reader, "BLOCK", block), patch.object(reader, "_PROBE", probe):
+        read = list(blocks_back(segment, end, since))
+    at = max(since, data.rfind(b"\n", 0, end) + 1)
+    for start, whole in read:
+        assert data[start:at] == whole
+        assert start in starts
+        at = start
+    assert at == since
 
 
 def test_a_last_line_without_its_newline_is_unfinished() -> None:

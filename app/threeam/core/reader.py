@@ -16,6 +16,7 @@ from threeam.core.journal import Segment
 BLOCK = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
 
 _FIRST_BLOCK = 8 * 1024  # bytes: backwards, most want the last few lines
+_PROBE = 4 * 1024  # bytes: in so many there is the end of a line, nearly always
 
 _AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
 
@@ -178,28 +179,26 @@ def significant_in(
 
 
 def blocks_back(segment: Segment, end: int, since: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Blocks of whole finished lines from ``end`` back to ``since``, as (offset, bytes)."""
-    held = b""
-    first = True
+    """Blocks of whole finished lines from ``end`` back to ``since`` (the beginning of a line), as (offset, bytes)."""
+    end = end_of_lines(segment, end)
     while end > since:
-        start = max(since, end - max(BLOCK, len(held)))
-        data = segment.read(start, end - start) + held
-        if first:  # what follows the last newline is not a line yet
-            cut = data.rfind(b"\n") + 1
-            if cut == 0 and start > since:
-                held, end = data, start
-                continue
-            data, first = data[:cut], False
-        if start > since:
-            cut = data.find(b"\n") + 1
-            if cut == 0 or cut == len(data):
-                held, end = data, start  # one line longer than a block: take more
-                continue
-            held, data, start = data[:cut], data[cut:], start + cut
-            end = start - cut
-        else:
-            end = since
-        yield start, data
+        # Where a line begins is looked up before the block is read: to cut and join blocks takes as long as a search.
+        start = _a_line_between(segment, max(since, end - BLOCK), end, since)
+        yield start, segment.read(start, end - start)
+        end = start
+
+
+def _a_line_between(segment: Segment, low: int, high: int, since: int) -> int:
+    """Where a line begins, not long after ``low`` and before ``high``, the end of one; if none does, further up."""
+    size = BLOCK
+    while low > since:
+        for probe in range(low, high, _PROBE):
+            at = segment.read(probe, min(_PROBE, high - 1 - probe)).find(b"\n")
+            if at >= 0:
+                return probe + at + 1
+        size *= 2  # a line of any length costs linear time
+        low, high = max(since, low - size), low + 1
+    return since
 
 
 def _line_at(segment: Segment, start: int, data: bytes, at: int) -> Line:
