@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pilots import SMALL, TINY, WIDE, append, held, line, night, notes
 
-from threeam.core.journal import Journal
+from threeam.core.fold import Fold, State
+from threeam.core.journal import Journal, Segment
+from threeam.tui import reading
 
 
 async def test_it_opens_at_the_end_and_follows(journal: Journal, log: Path) -> None:
@@ -189,6 +193,41 @@ async def test_a_log_that_is_truncated_says_so_and_goes_on(journal: Journal, log
         await it.says("truncated")
         await it.shows("written anew")
         assert "note 29" in it.shown, "what stood there is shown above it"
+
+
+async def test_a_truncation_is_told_at_once_and_not_with_the_next_line(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(30) + line("Coffee.", 30_000_000, cups=3))
+    async with night(journal) as it:
+        os.truncate(log, 0)
+        await it.says("truncated")
+        assert "note 29" in it.shown, "what stood there is shown still"
+        append(log, line("written anew"))
+        await it.shows("written anew")
+        assert "note 29" in it.shown, "and above what came then"
+
+
+async def test_lines_are_followed_while_what_all_others_add_up_to_is_not_known_yet(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for, steps = asyncio.Event(), Fold.steps
+
+    def slow_steps(fold: Fold, segment: Segment, end: int) -> Iterator[State | None]:
+        while not asked_for.is_set():
+            yield None
+        yield from steps(fold, segment, end)
+
+    monkeypatch.setattr(Fold, "steps", slow_steps)
+    monkeypatch.setattr(reading, "SLICE", 0.0)
+    log.write_bytes(line("Hypothesis: a deadlock", tags=(("H1", "open"),), cups=2) + notes(3, 1))
+    async with night(journal) as it:
+        await it.eventually(lambda: "reading the log" in it.shown, "the panel says that it reads")
+        append(log, line("Hypothesis: a stale cache", 9_000_000, tags=(("H2", "open"),), cups=2))
+        await it.shows("a stale cache")
+        assert it.journal_screen.state.hypotheses == {}
+        assert "none yet" not in it.shown
+        asked_for.set()
+        await it.eventually(lambda: list(it.journal_screen.state.hypotheses) == [1, 2], "both are on the board")
+        assert "reading the log" not in it.shown
 
 
 async def test_a_paused_reader_of_a_log_that_is_truncated_keeps_what_is_shown(journal: Journal, log: Path) -> None:

@@ -7,7 +7,7 @@ import os
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from threeam.core import reader
@@ -139,6 +139,15 @@ def test_searching_on_from_a_line_gives_what_searching_all_gives(data: bytes, at
 
 
 @steady
+@given(logs(), st.sampled_from([64, 200, reader.BLOCK]))
+def test_a_step_at_a_time_gives_what_searching_all_gives(data: bytes, block: int) -> None:
+    with patch.object(reader, "BLOCK", block):
+        *steps, state = FOLD.steps(segment_of(data), len(data))
+    assert state == searched(data)
+    assert set(steps) <= {None}
+
+
+@steady
 @given(logs(), logs())
 def test_folding_leaves_the_state_that_it_began_with_alone(before: bytes, after: bytes) -> None:
     state = FOLD(FOLD.empty, every(before))
@@ -151,6 +160,9 @@ def test_folding_leaves_the_state_that_it_began_with_alone(before: bytes, after:
 
 @steady
 @given(logs(), st.sampled_from([64, 200, reader.BLOCK]))
+@example(  # judged in the very instant in which it was opened, and without a reason
+    b"".join(format_entry(line(0, 0, ALICE, ("H1", state), text="x")) for state in ("confirmed", "open")), 64
+)
 def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: bytes, block: int) -> None:
     """fold(last file) = fold(all files)."""
     before = FOLD(FOLD.empty, every(data))

@@ -63,11 +63,13 @@ class Activity(Tally):
     def _take(self, data: bytes) -> int:
         if not self._samples:
             self._step = max(_STEP, 2 * self._every // _MOST)
-        total, begin = data.count(b"\n"), data.find(b"\n") + 1 if self._cut else 0
+        begin = data.find(b"\n") + 1 if self._cut else 0
+        total = 1 if begin else 0  # the line that was cut
         self._cut = not data.endswith(b"\n")
         while begin < len(data):
             after = data.find(b"\n", min(begin + self._step, len(data) - 1)) + 1 or len(data)
             count = data.count(b"\n", begin, after)
+            total += count
             if (ns := _ns_at(data, begin)) is not None:
                 self._samples.append((ns, count))
             begin = after

@@ -8,7 +8,8 @@ holds what it made of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from threeam.core.entry import By, Entry, Stamp, references
@@ -130,7 +131,15 @@ class Fold:
 
     def on(self, state: State, segment: Segment, since: int, end: int) -> State:
         """``state`` after the whole lines of ``segment`` between ``since`` and ``end``: a byte search, as in `of`."""
-        return self(state, significant(segment, end, self.tags, since))
+        return self(state, _in_order(significant(segment, end, self.tags, since)))
+
+    def steps(self, segment: Segment, end: int) -> Iterator[State | None]:
+        """What `of` gives, after a step of None for each block: for who has other things to do between two of them."""
+        blocks = []
+        for entries in significant(segment, end, self.tags):
+            blocks.append(entries)
+            yield None
+        yield self(self.empty, _in_order(blocks))
 
     def __call__(self, state: State, entries: Iterable[Entry]) -> State:
         """``state`` after ``entries``, in their order. Pure; copies once for a whole batch."""
@@ -147,6 +156,11 @@ class Fold:
             for room in self.rooms:
                 rooms[room.name] = room.fold(rooms[room.name], entry)
         return State(people, hypotheses, last, rooms)
+
+
+def _in_order(blocks: Iterable[list[Entry]]) -> Iterator[Entry]:
+    """The entries of ``blocks``, the last of which comes first."""
+    return chain.from_iterable(reversed(list(blocks)))
 
 
 def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, entry: Entry) -> None:
@@ -186,7 +200,7 @@ def _carry_hypothesis(one: Hypothesis) -> list[Entry]:
     by = (("BY", str(one.by)),) if one.by is not None else ()
     tag = ((f"H{one.number}", one.state),) if one.number is not None else ()
     entries = [Entry(one.opened, 0, (*by, *tag), f"Hypothesis: {one.claim}")]
-    if one.changed != one.opened or one.why:
+    if one.changed != one.opened or one.why or one.judge is not None:
         kind = "Reopened" if one.state == OPEN else "Conclusion"
         judge = (("BY", str(one.judge)),) if one.judge is not None else ()
         entries.append(Entry(one.changed, 0, (*judge, *tag), f"{kind}: {one.why}"))

@@ -100,7 +100,7 @@ class Follower:
         segment, begin = at.segment, at.offset
         if self._searched > begin and not self._ends(segment):
             return []
-        lines = list(lines_forward(segment, begin, begin + _CHUNK))
+        lines = list(lines_forward(segment, begin, min(segment.size(), begin + _CHUNK)))  # no more room than needed
         if len(lines) == 1 and not lines[0].finished and lines[0].end - begin >= _CHUNK:
             whole = next(lines_forward(segment, begin))  # one line longer than a chunk: take it whole, or not yet
             if whole.finished:

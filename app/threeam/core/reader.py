@@ -136,22 +136,23 @@ def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes], since:
             yield _line_at(segment, start, data, at)
 
 
-def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int = 0) -> list[Entry]:
-    """The entries between ``since`` (the beginning of a line) and ``end`` that state is made of, in their order.
+def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int = 0) -> Iterator[list[Entry]]:
+    """The entries between ``since`` (the beginning of a line) and ``end`` that state is made of: those of each block.
+
+    The last block first, in each in their order.
 
     Those that carry one of ``tags``, the Bash script's hypotheses, the last line that shows each
     person active, and the last line that parses. Folding these gives what folding every line gives
     (a property test), at the price of a byte search: 64 MiB in about 0.1 s.
     """
-    found: dict[int, Entry] = {}
+    last = last_entry(segment, end)
+    if last is None or last[0].offset < since:
+        return
+    yield [last[1]]
     seen: set[bytes] = set()
-    for start, data in blocks_back(segment, end, since):
-        for line in significant_in(segment, start, data, tags, seen):
-            if entry := line.entry:
-                found[line.offset] = entry
-    if (last := last_entry(segment, end)) and last[0].offset >= since:
-        found[last[0].offset] = last[1]
-    return [found[offset] for offset in sorted(found)]
+    for start, data in blocks_back(segment, last[0].end, since):
+        found = {line.offset: line.entry for line in significant_in(segment, start, data, tags, seen)}
+        yield [entry for at, entry in sorted(found.items()) if entry is not None and at != last[0].offset]
 
 
 def significant_in(

@@ -50,11 +50,10 @@ class Tally:
     def count_to(self, end: Position) -> Iterator[None]:
         """Counts on up to ``end``, a block with each step. Raises OSError."""
         self.done = False
-        segments = self._segments_to(end.segment)
-        sizes = [end.offset if one == end.segment else one.size() for one in segments]
-        self._every = every = max(1, sum(sizes))
+        files = self._files_to(end)
+        self._every = every = max(1, sum(size for _, size in files))
         passed = 0
-        for segment, size in zip(segments, sizes, strict=True):
+        for segment, size in files:
             file = self._file_of(segment)
             if file.end > size:  # its end was taken back
                 self._files[self._files.index(file)] = file = _File(segment)
@@ -68,6 +67,15 @@ class Tally:
                 yield
             passed += size
         self.done, self.share = True, 1.0
+
+    def left(self, end: Position) -> int:
+        """How many bytes are not counted yet, up to ``end``; 0 where that cannot be said."""
+        try:
+            files = self._files_to(end)
+        except OSError:
+            return 0
+        counted = {file.identity: file.end for file in self._files}
+        return sum(max(0, size - counted.get(segment.identity, 0)) for segment, size in files)
 
     def before(self, place: Position) -> int | None:
         """How many stand before ``place`` (the beginning of a line); None where it was not counted so far."""
@@ -105,8 +113,12 @@ class Tally:
     def _count(self, data: bytes) -> int:
         return sum(1 for _ in self.wanted.offsets(data)) if self.wanted else data.count(b"\n")
 
+    def _files_to(self, end: Position) -> list[tuple[Segment, int]]:
+        """The files that are not counted to their end yet, up to ``end``, in their order, each with its size."""
+        segments = self._segments_to(end.segment)
+        return [(one, end.offset if one == end.segment else one.size()) for one in segments]
+
     def _segments_to(self, last: Segment) -> list[Segment]:
-        """The files that are not counted to their end yet, up to ``last``, in their order."""
         if self._files and self._files[-1].identity == last.identity:
             if len(self._files) > 1 and (before := self._journal.predecessor(last)) is not None:
                 counted = self._files[-2]

@@ -17,7 +17,7 @@ from textual.message import Message
 from threeam.core.disk import free_bytes
 from threeam.core.fold import Fold, State
 from threeam.core.follow import Follower
-from threeam.core.journal import Anchor, Journal, JournalError
+from threeam.core.journal import Anchor, Journal, JournalError, Position
 from threeam.core.lock import Abandoned, Holder, holder
 from threeam.core.reader import Line
 from threeam.core.writer import SPACING, Block, DiskFull, LockedLog, Unsure, Writer
@@ -42,6 +42,7 @@ _TOGETHER = 64  # tickets under one hold and one sync at the most, so that other
 class Bridge:
     """Follows ``journal`` from ``start``, and writes through ``writer`` (None: a read-only screen).
 
+    What all lines up to ``start`` add up to it has to be told by `begin_with`: that takes long in a big log.
     With less than ``disk_floor`` bytes of room for the log, it says so.
     """
 
@@ -64,7 +65,8 @@ class Bridge:
         self._stopped = threading.Event()
         self._follower = Follower(journal, start)
         self._thread = threading.Thread(target=self._follow, name="follow", daemon=True)
-        self._state: State | None = None
+        self._base = None if start is not None else fold.empty  # the state as of ``start``
+        self._state: State | None = None  # the state by now
         self._segment = start.segment if start is not None else None
         self._restarts = 0
         self._taken_back = 0
@@ -83,6 +85,11 @@ class Bridge:
     def submit(self, ticket: Ticket) -> None:
         """Hands a ticket to the writer; the answer comes as a message."""
         self._tickets.put(ticket)
+
+    def begin_with(self, base: State) -> None:
+        """Takes the state as of ``start``: from now on there is one to hand over."""
+        self._base = base
+        self._follower.wake()
 
     def ready(self) -> None:
         """The screen is done with the last lines: more may come."""
@@ -201,37 +208,41 @@ class Bridge:
 
     def _follow_once(self) -> None:
         follower = self._follower
-        if self._state is None:
-            start = self._start
-            self._state = self._fold.empty if start is None else self._fold.of(start.segment, start.offset)
-            self._hand_over([], self._state, None, False)
-            return
         self._lines += follower.read()  # and kept, if the fold fails, until it has been done
         lines, end = self._lines, follower.position
-        here = [line for line in lines if end is not None and line.segment == end.segment]  # and not of the file before
-        if end is not None and follower.taken_back != self._taken_back:  # lines are gone that were folded
-            self._state = self._fold.of(end.segment, here[0].offset if here else end.offset)
-            self._taken_back = follower.taken_back
-            if not lines:
-                self._hand_over([], self._state, None, False)
-        if lines:
-            assert end is not None
-            restarted = follower.restarts != self._restarts
-            another = restarted or end.segment != self._segment  # then its lines are the truth now
-            state = self._fold.empty if another else self._state
-            if here:
-                state = self._fold.on(state, end.segment, here[0].offset, end.offset)
-            self._state, self._segment, self._restarts = state, end.segment, follower.restarts
+        restarted = follower.restarts != self._restarts
+        state = self._folded(lines, end, restarted)
+        if lines or state is not self._state:
+            self._state, self._restarts, self._taken_back = state, follower.restarts, follower.taken_back
+            if end is not None:
+                self._segment = end.segment
             self._told, self._lines = None, []
-            self._hand_over(lines, self._state, None, restarted)
+            self._hand_over(lines, state, None, restarted)
             self._look_around()
         elif not follower.wait(_QUIET):
             self._look_around()
             if follower.unfinished != self._told:
                 self._told = follower.unfinished
-                self._hand_over([], self._state, self._told, False)
+                self._hand_over([], state, self._told, False)
 
-    def _hand_over(self, lines: list[Line], state: State, unfinished: Line | None, restarted: bool) -> None:
+    def _folded(self, lines: list[Line], end: Position | None, restarted: bool) -> State | None:
+        """The state as of ``end``, now that ``lines`` have come; None while that before them is not known."""
+        state = self._state
+        if end is None:
+            return state or self._base
+        here = [line for line in lines if line.segment == end.segment]  # and not of the file before
+        since = here[0].offset if here else end.offset
+        if restarted or (lines and end.segment != self._segment):  # its lines are the truth now
+            state = self._fold.empty
+        elif self._follower.taken_back != self._taken_back:  # lines are gone that were folded
+            state = self._fold.of(end.segment, since)
+        elif state is None and self._base is not None:
+            state, since = self._base, 0 if self._start is None else self._start.offset
+        if state is None or since == end.offset:
+            return state
+        return self._fold.on(state, end.segment, since, end.offset)
+
+    def _hand_over(self, lines: list[Line], state: State | None, unfinished: Line | None, restarted: bool) -> None:
         """Posts, and waits for the screen to be done and for the frame to be over."""
         began = time.monotonic()
         self._ready.clear()

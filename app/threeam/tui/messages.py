@@ -16,14 +16,14 @@ from threeam.tui.outbox import Ticket
 
 @dataclass
 class LinesArrived(Message):
-    """Lines came back from the file, and this is what all lines so far add up to.
+    """Lines came back from the file, and this is what all lines so far add up to (None: that is not known yet).
 
     ``end``: how far the journal has been read by now. ``unfinished`` is a last line that has had no newline
     for a quiet second. ``restarted``: the file was truncated, and ``lines`` are from its new beginning.
     """
 
     lines: list[Line]
-    state: State
+    state: State | None
     end: Position | None
     unfinished: Line | None
     restarted: bool

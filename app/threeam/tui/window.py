@@ -18,7 +18,7 @@ from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
 from threeam.core.seek import Found, found_back, found_forward, search_back, search_forward
 from threeam.core.wanted import Ceremony, SaidAgain, Text, Wanted
-from threeam.tui.counting import SLICE
+from threeam.tui.reading import SLICE
 
 KEPT = 3000  # rows in memory
 STEP = 300  # rows read at a time
@@ -168,12 +168,12 @@ class Window:
                 Position(end.segment, lines[0].offset) if lines and lines[0].segment == end.segment else end
             )
         self.known = end
-        if not lines:
-            return 0
         if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
             self.rows = [row._replace(begin=None) for row in self.rows]
             self._section, self.at_start = None, True
             self._start = self._end = Position(self.known.segment, 0)
+        if not lines:
+            return 0
         begin = Position(lines[0].segment, lines[0].offset)
         if self.wanted:
             lines = _among(lines, self.shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import events
@@ -15,6 +16,7 @@ from textual.widgets import Footer
 from threeam.actions import ACTIONS, BY_ID, Action
 from threeam.core.entry import visible
 from threeam.core.fold import State
+from threeam.core.journal import Anchor
 from threeam.core.reader import Line
 from threeam.human import drafts as human_drafts
 from threeam.human.caffeine import milligrams
@@ -43,6 +45,9 @@ from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.window import Window
 
 _WRITING = {action.method.partition("(")[0] for action in ACTIONS if action.writes}
+_FOLD_COST = 4  # times what it costs to count the lines
+_FIRST = 0.1  # s: the first screen comes first
+_A_MOMENT = 0.3  # s
 _LOOK_AT_CLOCK = 30.0  # s between two looks: milligrams and ages change slowly
 
 
@@ -96,6 +101,22 @@ class JournalScreen(WritingScreen):
             self._say(self.session.notice, severity="warning")
         self.set_interval(_LOOK_AT_CLOCK, self._show_state)
         self.call_after_refresh(self.bridge.start)
+        self.set_timer(_FIRST, self._begin_to_read)
+
+    def _begin_to_read(self) -> None:
+        start = self.pane.view.window.anchor
+        cost = 0 if start is None else start.offset * _FOLD_COST
+        self.set_timer(_A_MOMENT, self._show_state)  # what is not known by then is said to be read still
+        self.pane.begin_to_read(iter(()) if start is None else self._fold_to(start), cost)
+
+    def _fold_to(self, start: Anchor) -> Iterator[None]:
+        try:
+            for state in self.session.fold.steps(start.segment, start.offset):
+                if state is not None:
+                    self.bridge.begin_with(state)
+                yield
+        except OSError as error:
+            self.on_log_view_failed(LogView.Failed(f"{start.segment.path} cannot be read: {error.strerror}"))
 
     def on_unmount(self) -> None:
         self.bridge.stop()
@@ -103,7 +124,9 @@ class JournalScreen(WritingScreen):
     # What came from the file.
 
     def on_lines_arrived(self, message: messages.LinesArrived) -> None:
-        self.state = message.state
+        if message.state is not None:
+            self.state = message.state
+            self.header.is_known = self.board.is_known = True
         self.pane.arrive(message.lines, message.end, message.unfinished, restarted=message.restarted)
         if message.restarted:
             self._say("the log was truncated: what is above may be nowhere else than here", severity="warning")

@@ -120,9 +120,10 @@ class Board(Vertical):
         super().__init__()
         self._emoji = emoji
         self._read_only = read_only
+        self.is_known = False  # whether it is known what the log says: a big one takes its time
         self.hypotheses = Hypotheses(emoji=emoji)
         self._said: tuple[State, str | None, str, Stamp, float] | None = None
-        self._none = Static(Content("none yet" if read_only else "none yet: H opens one"), classes="board--none")
+        self._none = Static(classes="board--none")
         self._coffee = Static(classes="board--coffee")
         self._here = Static(classes="board--here")
 
@@ -139,6 +140,7 @@ class Board(Vertical):
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
         """Shows what the log says, as of ``now``."""
         self._said = (state, picked, user, now, half_life_h)
+        self._none.update(self._absent("none yet", "H opens one"))
         self._none.display = not state.hypotheses
         self.hypotheses.display = bool(state.hypotheses)
         self.hypotheses.show(state, picked, now)
@@ -153,7 +155,7 @@ class Board(Vertical):
     def _curve(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
         left = milligrams(doses, now.ns, half_life_h)
         if left < 1:
-            return Content.assemble(("none" if self._read_only else "none: c counts one", "$foreground-muted"))
+            return self._absent("none", "c counts one")
         points = 16
         step = _CURVE_H * HOUR_NS // points
         values = [milligrams(doses, now.ns - (points - 1 - i) * step, half_life_h) for i in range(points)]
@@ -161,12 +163,20 @@ class Board(Vertical):
         bars = "".join(_BARS[min(7, int(value / top * 7.99))] for value in values) if self._emoji else ""
         return Content.assemble((bars, "$coffee"), (f" {left:.0f} mg now", "$coffee"))
 
+    def _absent(self, words: str, key: str = "") -> Content:
+        """What stands where there is nothing: why, and the key that makes it something."""
+        if not self.is_known:
+            words = "reading the log"
+        elif key and not self._read_only:
+            words = f"{words}: {key}"
+        return Content.assemble((words, "$foreground-muted"))
+
     def _people(self, state: State, now: Stamp) -> Content:
         here = sorted(
             (p for p in state.people.values() if 0 <= now.ns - p.typed_ns <= _HERE_NS), key=lambda p: -p.typed_ns
         )
         if not here:
-            return Content.assemble(("nobody has written for 15 min", "$foreground-muted"))
+            return self._absent("nobody has written for 15 min")
         lines = []
         for person in here:
             style = f"${who_style(person.by.user)}"

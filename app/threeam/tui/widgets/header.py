@@ -19,6 +19,7 @@ class Header(Widget):
 
     DEFAULT_CSS: ClassVar[str] = "Header { height: 1; }"
 
+    is_known: reactive[bool] = reactive(False)  # whether it is known what the log says: a big one takes its time
     cups: reactive[int] = reactive(0)
     mg: reactive[float] = reactive(0.0)
     water: reactive[int] = reactive(0)
@@ -86,11 +87,13 @@ class Header(Widget):
         parts: list[Content] = []
         cup = "☕ " if self._emoji else "c "
         mg = f" {self.mg:.0f} mg" if dropped < 3 and (self.cups or self.mg >= 1) else ""
-        if self.toxic:
+        if not self.is_known:
+            parts.append(Content.assemble((f"{cup}{'…' if self._emoji else '..'}", "$foreground-muted")))
+        elif self.toxic:
             parts.append(Content.assemble((f"{cup}{self.cups} TOXIC{mg}", "bold $error")))
         else:
             parts.append(Content.assemble((f"{cup}{self.cups}{mg}", "$coffee" if self.cups else "$foreground-muted")))
-        if dropped < 2:
+        if dropped < 2 and self.is_known:
             parts.append(Content.assemble((f"{'💧' if self._emoji else 'w'} {self.water}", "$foreground-muted")))
         parts += self._lock(dropped)
         if self.free is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -18,14 +19,13 @@ from threeam.core.seek import place_of
 from threeam.core.tally import Tally
 from threeam.core.wanted import Condition, Wanted, parse_condition
 from threeam.core.when import parse_when
-from threeam.tui.counting import Counting
+from threeam.tui.reading import Reading
 from threeam.tui.widgets.entry_bar import EntryBar
 from threeam.tui.widgets.find_bar import FindBar
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.window import Row, Window
 
-_FIRST = 0.2  # s: the first screen comes first
 _STRIP = 0.5  # s between two pictures of the night, and after the last count one more
 
 
@@ -55,7 +55,7 @@ class LogPane(Vertical):
         self._steps: list[int] = []  # of n and N, that are still to be made
         self._counts = self._is_due = False
         self._told = float("-inf")
-        self._counting = Counting(journal, self._counted)
+        self._reading = Reading(journal, self._counted)
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -66,21 +66,22 @@ class LogPane(Vertical):
 
     def on_mount(self) -> None:
         self._show_counts()
-        self.set_timer(_FIRST, self._begin_to_count)
 
-    def _begin_to_count(self) -> None:
+    def begin_to_read(self, steps: Iterator[object], cost: int) -> None:
+        """Counts from now on; ``steps`` read the whole log too, at the price of counting ``cost`` bytes."""
+        self._reading.begin_with(steps, cost)
         self._counts = True
         self._count()
 
     def on_unmount(self) -> None:
-        self._counting.stop()
+        self._reading.stop()
 
     def arrive(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
         """Takes lines that came back from the file, which has been read up to ``end``."""
         before = self.view.window.known
         self.view.arrive(lines, end, unfinished, restarted=restarted)
         if restarted or _is_taken_back(before, lines, end):
-            self._counting.anew()
+            self._reading.anew()
         self._count()
 
     def leave(self) -> bool:
@@ -148,7 +149,7 @@ class LogPane(Vertical):
             self.run_worker(self._find_all(), group="find")
 
     async def _find_all(self) -> None:
-        self._counting.waits = True
+        self._reading.may_go_on.clear()
         try:
             while self._steps:
                 if await self.view.find(step := self._steps[0]) is False:
@@ -158,7 +159,8 @@ class LogPane(Vertical):
             self._tell(f"the search has failed: {error}", "error")
         finally:  # or it was given up
             self._steps.clear()
-            self._counting.waits, self.view.searched = False, 0
+            self._reading.may_go_on.set()
+            self.view.searched = 0
 
     def _filter(self, words: str) -> None:
         if words:
@@ -217,15 +219,15 @@ class LogPane(Vertical):
     def _count(self) -> None:
         window, pattern = self.view.window, self.view.look.pattern
         found = window.shown_with(pattern) if pattern is not None else None
-        self._counting.look_for(window.shown if window.wanted else None, found)
+        self._reading.look_for(window.shown if window.wanted else None, found)
         if window.known is not None and self._counts:
-            self._counting.count_to(window.known)
+            self._reading.count_to(window.known)
         self._show_counts_soon()
 
     @property
     def activity(self) -> Activity:
         """When how much was written, as far as it was read."""
-        return self._counting.lines
+        return self._reading.lines
 
     def _counted(self) -> None:
         self._show_counts_soon()
@@ -239,17 +241,17 @@ class LogPane(Vertical):
 
     def _show_counts(self) -> None:
         self._is_due = False
-        counting, row, look = self._counting, self.view.selected, self.view.look
-        self.entry_bar.show(row, _number(counting.lines, row), counting.lines)
-        match = _number(counting.found, row)
+        reading, row, look = self._reading, self.view.selected, self.view.look
+        self.entry_bar.show(row, _number(reading.lines, row), reading.lines)
+        match = _number(reading.found, row)
         pattern = "" if look.pattern is None else look.pattern.text
         filters = self._filter_name
         self.find_bar.show(
             pattern,
             match,
-            counting.found,
+            reading.found,
             filters,
-            counting.shown,
+            reading.shown,
             searched=self.view.searched,
             looking=self.view.looking,
         )

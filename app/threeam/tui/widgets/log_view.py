@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 from textual import events
 from textual.binding import Binding
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 
 from threeam.actions import ACTIONS
 from threeam.core.journal import Position
 from threeam.core.reader import Line
 from threeam.core.wanted import Wanted
-from threeam.tui.counting import SLICE, TELL
+from threeam.tui.reading import SLICE, TELL
 from threeam.tui.widgets.row_view import TIME_COLUMNS
 from threeam.tui.widgets.rows_view import RowsView
 from threeam.tui.window import Row
@@ -45,9 +45,10 @@ class LogView(RowsView, can_focus=True):
         if action.place == "log" and action.keys
     ]
 
-    unread: reactive[int] = reactive(0)
-    searched: reactive[int] = reactive(0)  # bytes that a search has gone through; 0 when none is under way
-    looking: reactive[bool] = reactive(False)  # the lines that are wanted are far apart, and the screen is not full yet
+    # Told below the log and not drawn in it.
+    unread: var[int] = var(0)
+    searched: var[int] = var(0)  # bytes that a search has gone through; 0 when none is under way
+    looking: var[bool] = var(False)  # the lines that are wanted are far apart, and the screen is not full yet
 
     class Selected(Message):
         """Another row has the cursor."""

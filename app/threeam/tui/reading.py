@@ -1,4 +1,5 @@
-"""What is counted in the background: all lines, those that are shown, and those that the search finds.
+"""What is read from end to end in the background: for the count of all lines, of those that are shown and of those
+that the search finds, and for the state.
 
 It runs in the screen's own thread, a few milliseconds at a time between two keys: a thread of its own would take
 as long, and the keys would wait for it all the same.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from threeam.core.activity import Activity
 from threeam.core.journal import Journal, Position
@@ -19,8 +20,11 @@ SLICE = 0.006  # s of work between two looks at what else is to be done
 TELL = 0.15  # s between two reports
 
 
-class Counting:
-    """The tallies of a screen. ``tell`` is called when there is something new to show, on the screen's thread."""
+class Reading:
+    """The tallies of a screen, and one thing more (`begin_with`) that has to read the whole log.
+
+    ``tell`` is called when there is something new to show, on the screen's thread.
+    """
 
     def __init__(self, journal: Journal, tell: Callable[[], object]) -> None:
         self._journal = journal
@@ -30,7 +34,14 @@ class Counting:
         self.lines = Activity(journal)
         self.shown: Tally | None = None
         self.found: Tally | None = None
-        self.waits = False  # while a search is under way: somebody waits for that
+        self.may_go_on = asyncio.Event()  # not while a search is under way: somebody waits for that
+        self.may_go_on.set()
+        self._steps: Iterator[object] = iter(())
+        self._cost = 0
+
+    def begin_with(self, steps: Iterator[object], cost: int) -> None:
+        """Takes ``steps`` too, once, before or after the lines: what costs less comes first, in bytes to be counted."""
+        self._steps, self._cost = steps, cost
 
     def look_for(self, shown: Wanted | None, found: Wanted | None) -> None:
         """Counts these as well, from the next `count_to` on (None: nothing of the kind)."""
@@ -66,21 +77,30 @@ class Counting:
             if end is not None:  # more has come meanwhile: a burst is counted now and then, and not with every frame
                 await asyncio.sleep(TELL)
             end = self._end
-            try:
-                await self._count_to(end)
-            except OSError:  # whoever reads the lines tells of it, and it is counted on with the next ones
-                pass
+            for steps in self._work(end):
+                try:
+                    await self._do(steps)
+                except OSError:  # whoever reads the lines tells of it, and it is counted on with the next ones
+                    pass
             self._tell()
 
-    async def _count_to(self, end: Position) -> None:
+    def _work(self, end: Position) -> Iterator[Iterable[object]]:
+        """What is to be read up to ``end``, in steps: the search first, since somebody waits for it."""
+        for tally in filter(None, (self.found, self.shown)):
+            yield tally.count_to(end)
+        if self._cost < self.lines.left(end):
+            yield self._steps
+        yield self.lines.count_to(end)
+        yield self._steps
+
+    async def _do(self, steps: Iterable[object]) -> None:
         began = told = time.monotonic()
-        # The search first: somebody waits for it.
-        for tally in filter(None, (self.found, self.shown, self.lines)):
-            for _ in tally.count_to(end):
-                now = time.monotonic()
-                if now - told > TELL:
-                    told = now
-                    self._tell()
-                if now - began > SLICE:
-                    await asyncio.sleep(TELL if self.waits else 0)
-                    began = time.monotonic()
+        for _ in steps:
+            now = time.monotonic()
+            if now - told > TELL:
+                told = now
+                self._tell()
+            if now - began > SLICE:
+                await asyncio.sleep(0)
+                await self.may_go_on.wait()
+                began = time.monotonic()
