@@ -30,8 +30,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     write("|---|---|---|---|---|---|")
     for row in _ROWS:
         ratio = row.ours / row.peer if row.peer else float("inf")
-        met = "met" if ratio <= row.goal else "**missed**"
+        goal = "| |" if row.goal is None else f"≤ {row.goal:g} × | {'met' if ratio <= row.goal else '**missed**'} |"
         write(
             f"| {row.work} | {row.ours:.2f} {row.unit} | {row.peer_name} {row.peer:.2f} {row.unit} "
-            f"| {ratio:.2f} × | ≤ {row.goal:g} × | {met} |"
+            f"| {ratio:.2f} × | {goal}"
         )

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Measured(NamedTuple):
-    """A row: the work, what we took, what the peer took in the same run, and the goal as a ratio."""
+    """A row: the work, what we took, what the peer took in the same run, and the goal as a ratio (None: to compare)."""
 
     work: str
     ours: float
     peer: float
     peer_name: str
-    goal: float
+    goal: float | None
     unit: str = "ms"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from statistics import median
 import pytest
 from measured import Measured
 from terminal import Terminal
-from test_speed import COMMAND, EMPTY_APP
+from test_speed import COMMAND, EMPTY_APP, latencies
 
 from threeam.core.entry import Stamp, format_many
 
@@ -107,6 +108,53 @@ def test_finding_a_string(
     # Counted: into /dev/null alone it would stop at the first match.
     subprocess.run(["grep", "-c", *grep, words, str(huge)], stdout=subprocess.DEVNULL)
     report(Measured(work, ours, (time.perf_counter() - began) * 1000, f"grep {' '.join(grep)}", goal))
+
+
+# What other readers of logs take for the same work, where they are installed: how they open a log at its end, and how
+# they follow one.
+OTHERS = {"less": (["less", "+G"], ["less", "+F"]), "lnav": (["lnav"], ["lnav"])}
+others = pytest.mark.parametrize("name", [name for name in OTHERS if shutil.which(name)])
+
+
+@others
+def test_opening_beside_other_readers(
+    huge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report, name: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SANITY_LOG", str(huge))
+    took = []
+    for command in ([COMMAND], [*OTHERS[name][0], str(huge)]):
+        terminal = Terminal(command)
+        took.append((terminal.until(LAST.encode(), 120) - terminal.began) * 1000)
+        terminal.close()
+    report(Measured("1 GB open at its end", *took, name, None))
+
+
+@pytest.mark.skipif(shutil.which("less") is None, reason="less is not installed")
+def test_searching_beside_less(huge: Path, screen: Terminal, report: Report) -> None:
+    screen.until(b"/10,000,000", 120)
+    screen.drain(5)
+    less = Terminal(["less", "+G", str(huge)])
+    less.until(LAST.encode())
+    took = []
+    for terminal, keys, answer in ((screen, b"/NOWHERE\r", b"no match above"), (less, b"?NOWHERE\r", b"not found")):
+        began = time.perf_counter()
+        terminal.send(keys)
+        took.append((terminal.until(answer, 120) - began) * 1000)
+    less.close()
+    report(Measured("a string that is not in it, back from its end", *took, "less", None))
+
+
+@others
+def test_a_line_on_the_screen_beside_other_readers(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report, name: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ready = b"READY-TO-FOLLOW"
+    log.write_bytes(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: bob@db1:7%%1] %b\n" % ready)
+    ours = latencies([COMMAND], ready, log)
+    other = latencies([*OTHERS[name][1], str(log)], ready, log)
+    report(Measured("a line of another process is on the screen (p50)", median(ours), median(other), name, None))
 
 
 @pytest.fixture

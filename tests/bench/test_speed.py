@@ -134,8 +134,8 @@ def test_a_line_of_another_process_on_the_screen(log: Path, tmp_path: Path, repo
     log.write_bytes(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: bob@db1:7%1] READY-TO-FOLLOW\n")
     app = tmp_path / "tailing_app.py"
     app.write_text(TAILING_APP)
-    ours = _latencies([COMMAND], b"READY-TO-FOLLOW", log)
-    peer = _latencies([sys.executable, str(app), str(log)], b"TAILING-APP-READY", log)
+    ours = latencies([COMMAND], b"READY-TO-FOLLOW", log)
+    peer = latencies([sys.executable, str(app), str(log)], b"TAILING-APP-READY", log)
     report(
         Measured(
             "a line of another process is on the screen (p50)", median(ours), median(peer), "empty app that tails", 2
@@ -182,7 +182,7 @@ def _screen(command: list[str], ready: bytes) -> Iterator[Terminal]:
         terminal.close()
 
 
-def _latencies(command: list[str], ready: bytes, log: Path, times: int = 60) -> list[float]:
+def latencies(command: list[str], ready: bytes, log: Path, times: int = 60) -> list[float]:
     taken = []
     fd = os.open(log, os.O_WRONLY | os.O_APPEND)
     with _screen(command, ready) as terminal:

@@ -303,7 +303,38 @@ async def test_goto_finds_a_time_in_a_big_log(journal: Journal, log: Path) -> No
         await it.command("goto nonsense")
         await it.says("is no time")
         await it.command("goto 2030-01-01")
-        await it.says("no line is of 2030-01-01 or later")
+        await it.says("there is no line as late as 2030-01-01")
+        await it.command("goto 2020-01-01")
+        await it.says("the journal begins later than 2020-01-01")
+        assert "line 1/" in it.shown
+
+
+async def test_what_is_nowhere_is_not_looked_for_the_other_way(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(30))
+    async with night(journal) as it:
+        await it.type("/nowhere\n")
+        await it.shows("0 matches")
+        await it.press("n")
+        await it.says("no match at all")
+
+
+async def test_a_search_that_is_given_up_before_it_begins_is_not_the_last(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(30))
+    async with night(journal) as it:
+        it.journal_screen.pane.ask("search", "note 3")
+        it.journal_screen.pane.leave()
+        await it.type("/note 17\n")
+        await it.shows("match 1 of 1")
+
+
+async def test_lines_of_a_file_that_the_new_one_does_not_continue_are_not_counted(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(30))
+    async with night(journal) as it:
+        log.rename(f"{log}.1")
+        append(log, line("in the new file"))
+        await it.shows("in the new file")
+        await it.press("k", "j")
+        await it.shows("line 1/1")
 
 
 async def test_a_time_that_was_twice_is_said_to_be(journal: Journal, log: Path) -> None:
@@ -452,6 +483,7 @@ async def test_a_search_after_a_truncation_looks_at_what_there_is(journal: Journ
         os.truncate(log, 0)
         append(log, line("needle anew"))
         await it.says("truncated")
+        await it.eventually(lambda: "unread" in it.header, "the new line has come")
         await it.type("/needle\n")
         await it.shows("match 1 of 1")
         await it.press("g", "enter", "escape", "N", "n")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pilots import SMALL, TINY, WIDE, append, held, line, night, notes
+from pilots import BY, NIGHT, SMALL, TINY, WIDE, append, held, line, night, notes
 
 from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal, Segment
@@ -218,16 +218,20 @@ async def test_lines_are_followed_while_what_all_others_add_up_to_is_not_known_y
 
     monkeypatch.setattr(Fold, "steps", slow_steps)
     monkeypatch.setattr(reading, "SLICE", 0.0)
-    log.write_bytes(line("Hypothesis: a deadlock", tags=(("H1", "open"),), cups=2) + notes(3, 1))
-    async with night(journal) as it:
+    many = line("Coffee: the ninth.", 2, cups=9, user=BY.user)
+    log.write_bytes(line("Hypothesis: a deadlock", tags=(("H1", "open"),), cups=2) + many + notes(3, 1))
+    async with night(journal, clock=lambda: NIGHT) as it:
         await it.eventually(lambda: "reading the log" in it.shown, "the panel says that it reads")
         append(log, line("Hypothesis: a stale cache", 9_000_000, tags=(("H2", "open"),), cups=2))
         await it.shows("a stale cache")
         assert it.journal_screen.state.hypotheses == {}
+        await it.press("1")
+        await it.says("still being read")
         assert "none yet" not in it.shown
         asked_for.set()
         await it.eventually(lambda: list(it.journal_screen.state.hypotheses) == [1, 2], "both are on the board")
         assert "reading the log" not in it.shown
+        assert not [notice for notice in it.notices if "TOXIC" in notice], "and no alarm of old cups"
 
 
 async def test_a_paused_reader_of_a_log_that_is_truncated_keeps_what_is_shown(journal: Journal, log: Path) -> None:

@@ -78,7 +78,7 @@ async def test_a_digit_of_no_hypothesis_says_so_and_keeps_the_pick(journal: Jour
     opened(log, 1)
     async with night(journal) as it:
         await it.press("1", "9")
-        await it.says("there is no H9")
+        await it.says("there is no hypothesis H9")
         assert it.journal_screen.picked == "H1"
 
 

@@ -151,6 +151,22 @@ async def test_a_very_long_line_is_no_trouble(journal: Journal, log: Path) -> No
         assert "note: z" in it.shown
         await it.press("k")
         assert "PAUSED" in it.header
+        await it.press("w")
+        assert len([row for row in it.rows if "yyyyy" in row]) > 5
+        await it.press("b", "b", "enter", "end")
+        await it.shows("KiB more")
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_of_an_endless_line_no_more_is_drawn_than_3am_would_write(wrap: bool) -> None:
+    raw = ("字" * 2_000_000).encode()
+    row = Row(Line(None, 0, raw), None)  # type: ignore[arg-type]
+    strips = draw(row, None, 80, Look(wrap=wrap), RowAbout(), lambda name: Style.null())
+    assert len(strips) == 1 or 600 < len(strips) < 1100
+    assert all(strip.cell_length == 80 for strip in strips)
+    assert r"\x" not in strips[-1].text, "and it is not cut inside a character"
+    said = " ".join("".join(strip.text for strip in strips[-2:]).split())
+    assert wrap is said.endswith("and 5.7 MiB more")
 
 
 TEXTS = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("☕❤️👩‍🔬e\u0301漢\u202e\x1b\t[]")), max_size=60)

@@ -389,3 +389,23 @@ async def test_rows_of_a_block_that_was_cut_back_go_and_so_does_what_they_opened
         await it.shows("what came then")
         assert "truncated" not in it.shown
         assert sum("note:" in row for row in it.rows) == 6
+
+
+def test_a_line_that_was_taken_back_goes_though_a_late_one_of_the_file_before_comes_with_it(
+    journal: Journal, log: Path
+) -> None:
+    log.write_bytes(line("old"))
+    window = Window(journal)
+    before = journal.live()
+    assert before is not None
+    log.rename(f"{log}.1")
+    log.write_bytes(line("kept", 1) + line("taken back", 2))
+    live = journal.live()
+    assert live is not None
+    kept, gone = lines_forward(live)
+    window.append([kept, gone], Position(live, gone.end))
+    os.truncate(log, gone.offset)
+    append(log, line("again", 3))
+    late, again = Line(before, 500, line("late", 4)[:-1]), Line(live, gone.offset, line("again", 3)[:-1])
+    window.append([late, again], Position(live, again.end))
+    assert [row.text for row in rows_of(window)] == ["old", "kept", "late", "again"]

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -640,8 +641,6 @@ def test_tail_prints_an_unfinished_last_line(run: Run, night: Path) -> None:
         (["--until", "@" + str(Stamp(LONG_AGO.ns + 60 * NS))], [0, 1, 2, 3]),
         (["--since", Stamp(LONG_AGO.ns + 2).rfc3339(), "--until", Stamp(LONG_AGO.ns + 120 * NS).rfc3339()], [2, 3, 4]),
         (["--since", str(LONG_AGO), "-n", "1"], [6]),
-        (["--since=-15m"], []),
-        (["--since", "-15m"], []),
         (["--until", "-1d", "--grep", "Acquired"], [0]),
         (["--kind", "conclusion"], [6]),
         (["--kind", "FOREIGN"], [5]),
@@ -650,6 +649,7 @@ def test_tail_prints_an_unfinished_last_line(run: Run, night: Path) -> None:
         (["--hyp", "H1", "--not", "Conclusion"], [3]),
         (["--hyp", "1", "--kind", "conclusion"], [6]),
         (["--not", "by:alice"], [0, 1, 2, 4, 5]),
+        (["--not", "!Conclusion", "--hyp", "h1"], [3, 6]),
         (["-n", "+6"], [5, 6]),
         (["-n", "+2", "--hyp", "H1"], [6]),
         (["-n", "1", "--hyp", "H1"], [6]),
@@ -662,9 +662,23 @@ def test_tail_filters(run: Run, night: Path, argv: list[str], numbers: list[int]
     assert good(run("tail", *argv)).encode().splitlines() == [lines[i] for i in numbers]
 
 
-def test_what_tail_does_not_find_is_exit_1(run: Run, night: Path) -> None:
-    done = run("tail", "--grep", "nowhere")
+@pytest.mark.parametrize("argv", [["--grep", "nowhere"], ["--since=-15m"], ["--since", "-15m"]], ids=" ".join)
+def test_what_tail_does_not_find_is_exit_1(run: Run, night: Path, argv: list[str]) -> None:
+    done = run("tail", *argv)
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+def test_tail_f_ends_with_its_reader_while_others_write_what_it_does_not_print(night: Path) -> None:
+    tail = subprocess.Popen([command(), "tail", "-f", "-n", "1", "--grep", "Conclusion"], stdout=subprocess.PIPE)
+    assert tail.stdout is not None
+    assert b"Conclusion" in tail.stdout.readline()
+    tail.stdout.close()
+    with night.open("ab", buffering=0) as file:
+        deadline = time.monotonic() + 10
+        while tail.poll() is None and time.monotonic() < deadline:
+            file.write(b"foreign\n")
+            time.sleep(0.02)
+    assert tail.wait(0) == 0
 
 
 def test_tail_is_in_colour_on_a_terminal_only(night: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Iterable
 from unittest.mock import patch
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from threeam.core import reader
 from threeam.core.entry import NS, Entry, Stamp, format_entry, parse
-from threeam.core.fold import OPEN, State
+from threeam.core.fold import OPEN, Fold, State
 from threeam.core.journal import Segment
 from threeam.core.reader import lines_forward
 from threeam.human.room import Human, human
@@ -145,6 +146,25 @@ def test_a_step_at_a_time_gives_what_searching_all_gives(data: bytes, block: int
         *steps, state = FOLD.steps(segment_of(data), len(data))
     assert state == searched(data)
     assert set(steps) <= {None}
+
+
+def test_no_step_is_long_whatever_the_log_is_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    folded: list[int] = []
+    fold = Fold.__call__
+
+    def counted(self: Fold, state: State, entries: Iterable[Entry]) -> State:
+        entries = list(entries)
+        folded.append(len(entries))
+        return fold(self, state, entries)
+
+    monkeypatch.setattr(Fold, "__call__", counted)
+    claims = b"".join(format_entry(line(n, 0, ALICE, (f"H{n}", OPEN), text="Hypothesis: x")) for n in range(1, 5001))
+    data = claims + b"of another program\n" * 10_000
+    *steps, state = FOLD.steps(segment_of(data), len(data))
+    assert state is not None
+    assert len(state.hypotheses) == 5000
+    assert len(steps) >= 10
+    assert max(folded) <= 2000
 
 
 @steady

@@ -18,7 +18,7 @@ from threeam.core.journal import Anchor, Journal, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back
 from threeam.core.seek import between, found_back, found_forward
-from threeam.core.wanted import About, By, SaidAgain, Text, Wanted, kind_named, parse_condition
+from threeam.core.wanted import About, By, SaidAgain, Text, Wanted, condition_of, kind_named
 from threeam.core.when import parse_when
 
 _LINES = 10  # as tail(1)
@@ -42,7 +42,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         metavar="N",
         help=f"the last N lines ({_LINES}; all of a search); +N: from line N on",
     )
-    parser.add_argument("--since", metavar="T", help="from T on: 03:14, -15m, yesterday, @stamp")
+    parser.add_argument("--since", metavar="T", help="from T on: 03:14, -15m, yesterday, @stamp; found by bisection")
     parser.add_argument("--until", metavar="T", help="up to T")
     for name, metavar, about, to in (
         ("--grep", "RE", "lines that the regular expression finds; capitals count", str),
@@ -61,7 +61,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
             *map(By, args.by),
             *map(About, args.hyp),
         ),
-        tuple(parse_condition(text, exact=True)[1] for text in getattr(args, "not")),
+        tuple(condition_of(text, exact=True) for text in getattr(args, "not")),
     )
     at = context(args)
     now = at.clock()
@@ -72,7 +72,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     what = _Range(wanted, since, until)
     shown = _as_json if args.json else in_colour if in_colours() else _as_text
     printed = _tail(at, what, first, count, shown, args.follow)
-    return Exit.NO if printed is None or (wanted and not printed) else Exit.DONE
+    return Exit.NO if printed is None or (asked and not printed) else Exit.DONE
 
 
 class _Range(NamedTuple):
@@ -154,7 +154,8 @@ def _tail(
             if line.gap:
                 talk(line.gap)
         printed += _print(filter(what.holds, lines_read), shown)
-        if not follower.wait(LOOK_ANYWAY) and reader_gone.poll(0):
+        follower.wait(LOOK_ANYWAY)
+        if reader_gone.poll(0):  # also while others write what is not printed
             return printed
 
 
@@ -197,7 +198,7 @@ _count.__name__ = "number of lines"
 
 
 def _number(text: str) -> int:
-    digits = text.removeprefix("H")
+    digits = text[1:] if text[:1] in ("H", "h") else text
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
         raise ValueError(text)
     return int(digits)

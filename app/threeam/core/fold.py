@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from threeam.core.entry import By, Entry, Stamp, references
@@ -17,6 +17,7 @@ from threeam.core.journal import Segment
 from threeam.core.reader import significant
 
 OPEN = "open"
+_TOGETHER = 2000  # entries folded in one step: each copies what is known of people and hypotheses
 _LAST_NUMBER = 999_999_999  # of a hypothesis, as the format has it; written by hand it must not end the counting
 
 
@@ -134,12 +135,16 @@ class Fold:
         return self(state, _in_order(significant(segment, end, self.tags, since)))
 
     def steps(self, segment: Segment, end: int) -> Iterator[State | None]:
-        """What `of` gives, after a step of None for each block: for who has other things to do between two of them."""
+        """What `of` gives, after many a None: for who has other things to do between two steps."""
         blocks = []
         for entries in significant(segment, end, self.tags):
             blocks.append(entries)
             yield None
-        yield self(self.empty, _in_order(blocks))
+        state, entries_left = self.empty, _in_order(blocks)
+        while some := list(islice(entries_left, _TOGETHER)):
+            state = self(state, some)
+            yield None
+        yield state
 
     def __call__(self, state: State, entries: Iterable[Entry]) -> State:
         """``state`` after ``entries``, in their order. Pure; copies once for a whole batch."""

@@ -10,6 +10,7 @@ import os
 import select
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from threeam.core.journal import Anchor, Journal, Position, Segment, Unusable
@@ -200,6 +201,11 @@ class Follower:
         self.unfinished, self._searched = None, 0
         self._watch.follow(segment)
         return at
+
+
+def told_from(lines: Sequence[Line], end: Position) -> int:
+    """From where on ``lines``, which a follower read up to ``end``, are those of its file: all before stands."""
+    return next((line.offset for line in lines if line.segment == end.segment), end.offset)
 
 
 class _Watch:

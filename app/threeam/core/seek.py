@@ -115,9 +115,17 @@ def place_of(journal: Journal, end: Position, ns: int) -> tuple[Position | None,
     return (inside[-1] if inside else after), max(0, len(inside) - 1)
 
 
+def begins_after(journal: Journal, place: Position, ns: int) -> bool:
+    """Whether ``place``, where ``ns`` was looked for, is the first line of the journal and later than that."""
+    if place.offset or journal.predecessor(place.segment) is not None:
+        return False
+    first = _first_entry(place.segment, 0, place.segment.size())
+    return first is not None and first[1].stamp.ns > ns
+
+
 def _first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry] | None:
     """The first whole line that begins at ``after`` or later, and before ``before``, and is an entry."""
-    for line in lines_forward(segment, after - 1):  # the end of the line before
+    for line in lines_forward(segment, max(0, after - 1)):  # the end of the line before
         if line.offset >= before:
             return None
         if line.offset >= after and line.finished and (entry := line.entry) is not None:

@@ -180,21 +180,25 @@ class Wanted(NamedTuple):
         return found
 
 
-def parse_condition(word: str, *, exact: bool = False, words: bool = False) -> tuple[bool, Condition]:
+def parse_condition(word: str, *, words: bool = False) -> tuple[bool, Condition]:
     """A condition as it is typed, and whether it is to be left out: ``deadlock``, ``!kind:note``, ``by:alice``, ``H7``.
 
     Raises `BadPattern`, or `BadKind`.
     """
     out = word.startswith("!") and len(word) > 1
-    word = word[1:] if out else word
+    return out, condition_of(word[1:] if out else word, words=words)
+
+
+def condition_of(word: str, *, exact: bool = False, words: bool = False) -> Condition:
+    """The condition that ``word`` says: ``deadlock``, ``kind:note``, ``by:alice``, ``H7``. Raises as above."""
     field, colon, value = word.partition(":")
     if colon and field == "kind" and value:
-        return out, kind_named(value)
+        return kind_named(value)
     if colon and field == "by" and value:
-        return out, By(value)
+        return By(value)
     if re.fullmatch(r"H\d{1,9}", word, re.ASCII):
-        return out, About(int(word[1:]))
-    return out, Text(Pattern(word, exact=exact, words=words))
+        return About(int(word[1:]))
+    return Text(Pattern(word, exact=exact, words=words))
 
 
 class BadKind(BadInput):

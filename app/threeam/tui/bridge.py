@@ -16,7 +16,7 @@ from textual.message import Message
 
 from threeam.core.disk import free_bytes
 from threeam.core.fold import Fold, State
-from threeam.core.follow import Follower
+from threeam.core.follow import Follower, told_from
 from threeam.core.journal import Anchor, Journal, JournalError, Position
 from threeam.core.lock import Abandoned, Holder, holder
 from threeam.core.reader import Line
@@ -89,7 +89,8 @@ class Bridge:
     def begin_with(self, base: State) -> None:
         """Takes the state as of ``start``: from now on there is one to hand over."""
         self._base = base
-        self._follower.wake()
+        if not self._stopped.is_set():  # else the wake-up could reach another file's descriptor
+            self._follower.wake()
 
     def ready(self) -> None:
         """The screen is done with the last lines: more may come."""
@@ -219,7 +220,7 @@ class Bridge:
             self._told, self._lines = None, []
             self._hand_over(lines, state, None, restarted)
             self._look_around()
-        elif not follower.wait(_QUIET):
+        elif not follower.wait(_QUIET) and (state is not None or self._base is None):
             self._look_around()
             if follower.unfinished != self._told:
                 self._told = follower.unfinished
@@ -230,17 +231,18 @@ class Bridge:
         state = self._state
         if end is None:
             return state or self._base
-        here = [line for line in lines if line.segment == end.segment]  # and not of the file before
-        since = here[0].offset if here else end.offset
-        if restarted or (lines and end.segment != self._segment):  # its lines are the truth now
+        since, until, segment = told_from(lines, end), end.offset, end.segment
+        if restarted or (lines and segment != self._segment):  # its lines are the truth now
             state = self._fold.empty
         elif self._follower.taken_back != self._taken_back:  # lines are gone that were folded
-            state = self._fold.of(end.segment, since)
-        elif state is None and self._base is not None:
-            state, since = self._base, 0 if self._start is None else self._start.offset
-        if state is None or since == end.offset:
+            state = self._fold.of(segment, since)
+        elif state is None and self._base is not None and self._start is not None:
+            state, since = self._base, self._start.offset
+            if segment != self._start.segment:  # renamed meanwhile, and nothing stands in the new file yet
+                segment, until = self._start.segment, self._start.segment.size()
+        if state is None or since >= until:
             return state
-        return self._fold.on(state, end.segment, since, end.offset)
+        return self._fold.on(state, segment, since, until)
 
     def _hand_over(self, lines: list[Line], state: State | None, unfinished: Line | None, restarted: bool) -> None:
         """Posts, and waits for the screen to be done and for the frame to be over."""

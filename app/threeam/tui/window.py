@@ -13,6 +13,7 @@ from itertools import accumulate, islice
 from typing import NamedTuple
 
 from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry
+from threeam.core.follow import told_from
 from threeam.core.journal import Anchor, Journal, JournalError, Position, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
@@ -164,9 +165,7 @@ class Window:
         if end is None:
             return 0
         if not restarted:
-            self._drop_from(
-                Position(end.segment, lines[0].offset) if lines and lines[0].segment == end.segment else end
-            )
+            self._drop_from(Position(end.segment, told_from(lines, end)))
         self.known = end
         if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
             self.rows = [row._replace(begin=None) for row in self.rows]

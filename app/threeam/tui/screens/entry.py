@@ -16,6 +16,7 @@ from threeam.core.reader import Line
 from threeam.core.when import duration
 from threeam.tui.cells import drawn
 from threeam.tui.screens.page import Page
+from threeam.tui.widgets.row_view import shortened
 
 _DIM = "$foreground-muted"
 
@@ -45,7 +46,8 @@ class EntryScreen(Page[str]):
             yield Static(self._page())
 
     def _page(self) -> Content:
-        line, entry = self._line, self._line.entry
+        line, left_out = shortened(self._line)
+        entry = line.entry
         if entry is None:
             facts = [("", "not a line of the log, shown as it is")]
             text = line.shown
@@ -55,10 +57,10 @@ class EntryScreen(Page[str]):
             facts += [(key, value) for key, value in entry.tags if key != "BY"]
             facts += [("kind", entry.kind)]
             text = entry.text
-        facts += [("file", f"{line.segment.path}, byte {line.offset:,}"), ("bytes", f"{len(line.raw):,}")]
-        pieces: list[Content] = [Content.assemble((drawn(text), "bold")), Content("")]
+        facts += [("file", f"{line.segment.path}, byte {line.offset:,}"), ("bytes", f"{len(self._line.raw):,}")]
+        pieces: list[Content] = [Content.assemble((drawn(text), "bold"), (left_out, _DIM)), Content("")]
         pieces += [Content.assemble((f"{drawn(key):>8}  ", _DIM), drawn(value)) for key, value in facts]
-        at = self._around.index(line)
+        at = self._around.index(self._line)
         first, last = block_of(self._around, at)
         block = self._around[first : last + 1]
         if len(block) > 1:
@@ -67,7 +69,7 @@ class EntryScreen(Page[str]):
                 f", the lock was held for at least {duration(held)}" if held else ""
             )
             pieces += [Content(""), Content.assemble((told, "$hypothesis"))]
-            pieces += [_told(one, entry, mark=one == line) for one in block]
+            pieces += [_told(one, entry, mark=one == self._line) for one in block]
         for title, others in (("before", self._around[:first][-2:]), ("after", self._around[last + 1 :][:2])):
             if others:
                 pieces += [
@@ -79,10 +81,11 @@ class EntryScreen(Page[str]):
 
 
 def _told(line: Line, beside: Entry | None, *, mark: bool = False) -> Content:
+    line, left_out = shortened(line)
     entry = line.entry
     if entry is None:
-        return Content.assemble(("  " + drawn(line.shown), _DIM))
+        return Content.assemble(("  " + drawn(line.shown) + left_out, _DIM))
     after = "" if beside is None or mark else duration(entry.stamp.ns - beside.stamp.ns)
     sign = "" if after.startswith("-") or not after else "+"
     who = entry.by.short if entry.by else "script"
-    return Content.assemble((f"{sign + after:>12}  {drawn(who)}  ", _DIM), drawn(entry.text))
+    return Content.assemble((f"{sign + after:>12}  {drawn(who)}  ", _DIM), drawn(entry.text), (left_out, _DIM))

@@ -15,8 +15,8 @@ from textual.widgets import Footer
 
 from threeam.actions import ACTIONS, BY_ID, Action
 from threeam.core.entry import visible
-from threeam.core.fold import State
-from threeam.core.journal import Anchor
+from threeam.core.fold import Hypothesis, State
+from threeam.core.journal import Anchor, JournalError
 from threeam.core.reader import Line
 from threeam.human import drafts as human_drafts
 from threeam.human.caffeine import milligrams
@@ -115,8 +115,14 @@ class JournalScreen(WritingScreen):
                 if state is not None:
                     self.bridge.begin_with(state)
                 yield
-        except OSError as error:
-            self.on_log_view_failed(LogView.Failed(f"{start.segment.path} cannot be read: {error.strerror}"))
+        except Exception as error:  # as where lines are followed: it may pass
+            known = isinstance(error, JournalError | OSError)
+            self._say(
+                f"{start.segment.path}: {error if known else f'{type(error).__name__}: {error}'}",
+                title="what the log adds up to is not known",
+                severity="error",
+            )
+            self.set_timer(_LOOK_AT_CLOCK, self._begin_to_read)
 
     def on_unmount(self) -> None:
         self.bridge.stop()
@@ -173,7 +179,7 @@ class JournalScreen(WritingScreen):
             self._say(
                 "Caffeine toxicity imminent. Logic may be compromised.", title=f"{cups} cups: TOXIC", severity="error"
             )
-        self._cups = cups
+        self._cups = cups if self.header.is_known else None  # what is read of last night's is no news
 
     @property
     def enter_is_a_command(self) -> bool:
@@ -223,9 +229,8 @@ class JournalScreen(WritingScreen):
         owner = self.log_view if action.owner == "log" else self
         if action.id in VERBS and argument:
             name, _, text = argument.partition(" ")
-            known = self.state.named(name)
+            known = self._named(name)
             if known is None:
-                self._say(f"there is no hypothesis {name}: h shows those there are", severity="warning")
                 return
             kind = f"{action.id} {known.name}"
         if action.id in ("note", "hypothesis", *VERBS) and (text.strip() or kind != action.id):
@@ -376,15 +381,23 @@ class JournalScreen(WritingScreen):
 
     def action_pick(self, name: str) -> None:
         """Makes ``name`` the hypothesis that verdicts are about."""
-        known = self.state.named(name)
+        known = self._named(name)
         if known is None:
-            self._say(f"there is no {name}: h shows those there are")
             return
         self.picked = name
         self._show_state()
         if not self.board.is_on_screen:
             judge = " · v x ~ say what came of it" if self.writes else ""
             self._say(f"picked {name}: {short(known.claim)}{judge}", timeout=2)
+
+    def _named(self, name: str) -> Hypothesis | None:
+        """The hypothesis that has this name; None, and it is said, where there is none that is known of."""
+        known = self.state.named(name)
+        if known is None and not self.board.is_known:
+            self._say("the log is still being read: in a moment")
+        elif known is None:
+            self._say(f"there is no hypothesis {name}: h shows those there are", severity="warning")
+        return known
 
     def on_hypotheses_picked(self, message: Hypotheses.Picked) -> None:
         self.action_pick(message.name)

@@ -12,10 +12,11 @@ from textual.message import Message
 
 from threeam.core.activity import Activity
 from threeam.core.clock import Clock
+from threeam.core.follow import told_from
 from threeam.core.journal import BadInput, Journal, JournalError, Position
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line
-from threeam.core.seek import place_of
+from threeam.core.seek import begins_after, place_of
 from threeam.core.tally import Tally
 from threeam.core.wanted import Condition, Wanted, parse_condition
 from threeam.core.when import parse_when
@@ -74,13 +75,14 @@ class LogPane(Vertical):
         self._count()
 
     def on_unmount(self) -> None:
+        self._counts = False  # whatever arrives still
         self._reading.stop()
 
     def arrive(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
         """Takes lines that came back from the file, which has been read up to ``end``."""
         before = self.view.window.known
         self.view.arrive(lines, end, unfinished, restarted=restarted)
-        if restarted or _is_taken_back(before, lines, end):
+        if restarted or _is_taken_back(before, lines, end) or any(line.gap for line in lines):
             self._reading.anew()
         self._count()
 
@@ -89,6 +91,7 @@ class LogPane(Vertical):
         if self.prompt.is_open:
             self.prompt.close()
             return True
+        self._steps.clear()  # a search that was cancelled before it began cannot do it itself
         return bool(self.workers.cancel_group(self, "find"))
 
     # What is asked for.
@@ -146,14 +149,14 @@ class LogPane(Vertical):
     def _find(self, step: int) -> None:
         self._steps.append(step)  # two keys are two matches, however long the first one takes
         if len(self._steps) == 1:
-            self.run_worker(self._find_all(), group="find")
+            self.run_worker(self._find_all, group="find")  # type: ignore[arg-type]  # mypy cannot tell which kind it is
 
     async def _find_all(self) -> None:
         self._reading.may_go_on.clear()
         try:
             while self._steps:
                 if await self.view.find(step := self._steps[0]) is False:
-                    self._tell(f"no match {'below: N goes up' if step > 0 else 'above: n goes down'}")
+                    self._tell(self._no_match(step))
                 self._steps.pop(0)
         except (OSError, JournalError) as error:
             self._tell(f"the search has failed: {error}", "error")
@@ -161,6 +164,12 @@ class LogPane(Vertical):
             self._steps.clear()
             self._reading.may_go_on.set()
             self.view.searched = 0
+
+    def _no_match(self, step: int) -> str:
+        found = self._reading.found
+        if found is not None and found.done and not found.total:
+            return "no match at all"
+        return f"no match {'below: N goes up' if step > 0 else 'above: n goes down'}"
 
     def _filter(self, words: str) -> None:
         if words:
@@ -190,12 +199,15 @@ class LogPane(Vertical):
         async def go() -> None:
             try:
                 place, others = await asyncio.to_thread(place_of, self._journal, end, ns)
+                too_early = place is not None and begins_after(self._journal, place, ns)
             except (OSError, JournalError) as error:
                 self._tell(f"the log cannot be read: {error}", "error")
                 return
             if place is None:
-                self._tell(f"no line is of {words} or later", "warning")
+                self._tell(f"there is no line as late as {words}", "warning")
                 return
+            if too_early:
+                self._tell(f"the journal begins later than {words}")
             self.view.show_place(place)
             if others:
                 more = "one more place has" if others == 1 else f"{others} more places have"
@@ -275,4 +287,4 @@ def _is_taken_back(before: Position | None, lines: list[Line], end: Position | N
     """Whether lines that were told, up to ``before``, are not there any more now that ``lines`` have come."""
     if before is None or end is None or before.segment != end.segment:
         return False
-    return next((line.offset for line in lines if line.segment == end.segment), end.offset) < before.offset
+    return told_from(lines, end) < before.offset

@@ -12,7 +12,7 @@ from threeam.tui.widgets.composer import Box
 
 _ASKS = {
     "search": ("/", "a regular expression; capitals count if there are any"),
-    "filter": ("&", "a regular expression, kind:note, by:alice, H7; !… leaves out; nothing takes the last away"),
+    "filter": ("&", "regex, kind:note, by:alice, H7; !… leaves out; empty: undo"),
     "goto": ("go to", "03:14, 03:14:07.5, yesterday, -15m, @stamp"),
     "command": (":", "goto 03:14, filter RE, theme NAME, q"),
 }

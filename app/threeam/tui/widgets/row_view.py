@@ -13,8 +13,10 @@ from rich.style import Style
 from textual.strip import Strip
 
 from threeam.core.block import BLOCK_NS
-from threeam.core.entry import GOES_ON, NS, Entry, Stamp, references
+from threeam.core.disk import in_units
+from threeam.core.entry import GOES_ON, LONGEST, NS, Entry, Stamp, references
 from threeam.core.pattern import Pattern
+from threeam.core.reader import Line
 from threeam.core.when import duration
 from threeam.tui.cells import drawn
 from threeam.tui.signs import sign_of
@@ -22,6 +24,7 @@ from threeam.tui.window import Row
 
 PEOPLE_STYLES = 6  # log--who-0 … log--who-5
 
+_MOST_DRAWN = LONGEST + 1024  # bytes of a line: the longest text that 3am writes, and its tags
 GAP_NS = 5 * 60 * NS  # so long without a line is marked
 TIME_COLUMNS = ("full", "since", "t0", "local")
 
@@ -76,14 +79,32 @@ def who_style(user: str) -> str:
     return f"who-{zlib.crc32(user.encode()) % PEOPLE_STYLES}"
 
 
+def shortened(line: Line) -> tuple[Line, str]:
+    """``line`` without what is too much to draw of somebody's endless one, and how that is told.
+
+    What 3am writes is never so long.
+    """
+    raw, end = line.raw, _MOST_DRAWN
+    if len(raw) <= end:
+        return line, ""
+    while end > _MOST_DRAWN - 4 and raw[end] & 0xC0 == 0x80:  # inside a character
+        end -= 1
+    return line._replace(raw=raw[:end]), f" and {in_units(len(raw) - end)} more"
+
+
 def draw(row: Row, before: Row | None, width: int, look: Look, about: About, styles: Styles) -> list[Strip]:
     """The strips of ``row``, each ``width`` cells; one, unless they wrap."""
+    line, left_out = shortened(row.line)
+    if left_out:
+        row = row._replace(line=line, entry=line.entry if row.entry is not None else None)
     columns, emoji, selected = Columns.at(width), look.emoji, about.selected
     base = styles("selected") if selected else styles("row")
     head = [Segment("▌" if emoji and selected else ">" if selected else " ", styles("cursor") if selected else base)]
     head += _head(row.entry, before, columns, base, styles, look, about)
     text = [Segment("unsure: ", base + styles("toxic"))] if about.unsure else []
     text += _text(row, base, styles, emoji)
+    if left_out:
+        text.append(Segment(left_out, base + styles("dim")))
     if look.pattern is not None:
         text = _highlighted(text, look.pattern, styles("match"))
     indent, tail = sum(cell_len(one.text) for one in head), list[Segment]()
