@@ -151,10 +151,11 @@ def test_a_line_on_the_screen_beside_other_readers(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     ready = b"READY-TO-FOLLOW"
-    log.write_bytes(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: bob@db1:7%%1] %b\n" % ready)
-    ours = latencies([COMMAND], ready, log)
-    other = latencies([*OTHERS[name][1], str(log)], ready, log)
-    report(Measured("a line of another process is on the screen (p50)", median(ours), median(other), name, None))
+    took = []
+    for command in ([COMMAND], [*OTHERS[name][1], str(log)]):
+        log.write_bytes(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: bob@db1:7%%1] %b\n" % ready)
+        took.append(median(latencies(command, ready, log)))
+    report(Measured("a line of another process is on the screen (p50)", *took, name, None))
 
 
 @pytest.fixture

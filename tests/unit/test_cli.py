@@ -850,7 +850,7 @@ def test_the_words_of_a_note_that_is_ended_while_it_waits_are_handed_back(
     with open(journal.lock, "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = subprocess.Popen([command(), "log", "precious"], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-        while "->" not in Path("/proc/locks").read_text():  # it queues in the kernel
+        while not re.search(rf"-> FLOCK .* {process.pid} ", Path("/proc/locks").read_text()):  # in the kernel's queue
             assert process.poll() is None
         process.send_signal(number)
         out, said = process.communicate(timeout=20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import filterfalse, islice
+from itertools import islice
 from select import poll
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from threeam.core.when import parse_when
 
 _LINES = 10  # as tail(1)
 _TOGETHER = 500  # lines in one write to stdout
+_EVERY = Wanted((), (SaidAgain(),))
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -61,13 +62,13 @@ def run(_command: str, argv: Sequence[str]) -> int:
             *map(By, args.by),
             *map(About, args.hyp),
         ),
-        tuple(condition_of(text, exact=True) for text in getattr(args, "not")),
+        (SaidAgain(), *(condition_of(text, exact=True) for text in getattr(args, "not"))),
     )
     at = context(args)
     now = at.clock()
     since = parse_when(args.since, now) if args.since is not None else None
     until = parse_when(args.until, now) if args.until is not None else None
-    asked = bool(wanted) or since is not None or until is not None
+    asked = wanted != _EVERY or since is not None or until is not None
     first, count = args.lines or (None, None if asked else _LINES)
     what = _Range(wanted, since, until)
     shown = _as_json if args.json else in_colour if in_colours() else _as_text
@@ -84,7 +85,7 @@ class _Range(NamedTuple):
 
     def holds(self, line: Line) -> bool:
         """Whether a line that has just come is to be printed."""
-        if not self.wanted.holds(line.raw) or _repeats(line):
+        if not self.wanted.holds(line.raw):
             return False
         if self.since is None and self.until is None:
             return True
@@ -107,8 +108,8 @@ class _Range(NamedTuple):
         """The lines before ``end`` in the live log, the last one first."""
         for segment in journal.back_from(live):
             stop = end if segment == live else segment.size()
-            if self.since is None and self.until is None and not self.wanted:
-                yield from filterfalse(_repeats, lines_back(segment, stop))
+            if self == _Range(_EVERY, None, None):  # reading a block would take longer than the few lines
+                yield from filter(self.holds, lines_back(segment, stop))
                 continue
             for begin, until in reversed(between(segment, stop, self.since, self.until)):
                 for found in found_back(segment, until, self.wanted, begin):
@@ -116,12 +117,8 @@ class _Range(NamedTuple):
 
     def _timed(self, lines: list[Line]) -> Iterable[Line]:
         if self.since is None and self.until is None:
-            return filterfalse(_repeats, lines)
+            return lines
         return filter(self.holds, lines)
-
-
-def _repeats(line: Line) -> bool:
-    return SaidAgain().holds(line.raw)
 
 
 def _tail(

@@ -82,6 +82,7 @@ def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> I
 
 def lines_back(segment: Segment, end: int) -> Iterator[Line]:
     """Every line that begins before ``end``, the last one first; that one may be unfinished."""
+    end = min(end, segment.size())  # it may have been truncated meanwhile
     held, at, finished = b"", end, False
     if end > 0 and segment.read(end - 1, 1) == b"\n":
         at, finished = end - 1, True
@@ -102,6 +103,7 @@ def lines_back(segment: Segment, end: int) -> Iterator[Line]:
 
 def end_of_lines(segment: Segment, end: int) -> int:
     """The end of the last whole line before ``end``: what follows it is unfinished."""
+    end = min(end, segment.size())
     if end == 0 or segment.read(end - 1, 1) == b"\n":
         return end
     last = next(lines_back(segment, end), None)

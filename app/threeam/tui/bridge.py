@@ -34,7 +34,7 @@ from threeam.tui.messages import (
 )
 from threeam.tui.outbox import Ticket
 
-_FRAME = 1 / 30  # s: a burst costs a frame, not a line; the first line after a quiet time costs no wait
+_FRAME = 1 / 25  # s: a burst costs a frame, not a line; the first line after a quiet time costs no wait
 _QUIET = 1.0  # s: then a last line without its newline is called unfinished, and the lock is looked at
 _TOGETHER = 64  # tickets under one hold and one sync at the most, so that others get in between
 

@@ -21,7 +21,7 @@ TELL = 0.15  # s between two reports
 
 
 class Reading:
-    """The tallies of a screen, and one thing more (`begin_with`) that has to read the whole log.
+    """The tallies of a screen, and one thing more (`also`) that has to read the whole log.
 
     ``tell`` is called when there is something new to show, on the screen's thread.
     """
@@ -39,7 +39,7 @@ class Reading:
         self._steps: Iterator[object] = iter(())
         self._cost = 0
 
-    def begin_with(self, steps: Iterator[object], cost: int) -> None:
+    def also(self, steps: Iterator[object], cost: int) -> None:
         """Takes ``steps`` too, once, before or after the lines: what costs less comes first, in bytes to be counted."""
         self._steps, self._cost = steps, cost
 

@@ -205,7 +205,7 @@ class Window:
             after = Position(after.segment, 0)
         return search_forward(self._journal, after, self.known, wanted)
 
-    def begin_with(self, lines: Sequence[Line], end: Position) -> int:
+    def show_only(self, lines: Sequence[Line], end: Position) -> int:
         """Makes the last lines that the follower has told of, up to ``end``, all rows there are; gives how many.
 
         Those before them are read when they are asked for.

@@ -70,7 +70,7 @@ class LogPane(Vertical):
 
     def begin_to_read(self, steps: Iterator[object], cost: int) -> None:
         """Counts from now on; ``steps`` read the whole log too, at the price of counting ``cost`` bytes."""
-        self._reading.begin_with(steps, cost)
+        self._reading.also(steps, cost)
         self._counts = True
         self._count()
 

@@ -77,7 +77,7 @@ class LogView(RowsView, can_focus=True):
     def arrive(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
         """Takes lines that came back from the file, which has been read up to ``end``."""
         if self.following and len(lines) > _BURST and end is not None and not (restarted or self.window.wanted):
-            new = self.window.begin_with(lines[-_BURST:], end)
+            new = self.window.show_only(lines[-_BURST:], end)
         else:
             new = self.window.append(lines, end, restarted=restarted)
         self._unfinished = unfinished
