@@ -37,6 +37,8 @@ class Parser(argparse.ArgumentParser):
             word = found[1]
             if word.startswith("-"):
                 message = f"there is no option {word}{nearest(word, list(self._option_string_actions))}"
+                if any(action.nargs for action in self._positionals._group_actions):
+                    message += "; a text that begins so comes after --"
             else:
                 message = f"{word} is one word too many"
         self.exit(Exit.USAGE, visible(f"{self.prog}: {message}; see {self.prog} --help") + "\n")

@@ -169,36 +169,39 @@ def _settings(table: Mapping[str, Any], environ: Mapping[str, str], config: str,
 
 def _checked(name: str, value: object, where: str) -> object:
     """``value`` as the setting has it, or `BadSetting` with what it should have been."""
-    choices = {"ceremony": ("hypotheses", "always", "never"), "sync": ("always", "never")}
-    if name in choices:
-        if value in choices[name]:
-            return value
-        raise BadSetting(f"{where} must be one of {', '.join(choices[name])}")
-    if name == "theme":
-        if isinstance(value, str) and value:
-            return value
-        raise BadSetting(f"{where} must be the name of a theme, in quotes")
-    if name == "emoji":
-        if str(value).lower() in ("true", "1", "yes", "false", "0", "no"):
-            return str(value).lower() in ("true", "1", "yes")
-        raise BadSetting(f"{where} must be true or false")
-    if name == "keys":
-        if isinstance(value, dict) and all(isinstance(key, str) for key in value.values()):
-            return value
-        raise BadSetting(f'{where} must be a table such as coffee = "f2"')
-    if name == "keep" and value == "all":
-        return None
-    whole = name in ("toxic_cups", "cup_mg", "rotate_bytes", "keep", "disk_floor")
-    try:
-        number = float(str(value)) if not isinstance(value, bool) else -1.0
-    except ValueError:
-        number = -1.0
-    low = 0.0 if name in ("toxic_cups", "lock_timeout", "keep", "disk_floor") else 1e-3
-    high = 1e15 if name in ("rotate_bytes", "disk_floor") else 1e6
-    if not low <= number <= high or (whole and number != int(number)):
-        words = "all, or a" if name == "keep" else "a"
-        raise BadSetting(f"{where} must be {words} {'whole ' if whole else ''}number{'' if low == 0.0 else ' above 0'}")
-    return int(number) if whole else number
+    match name:
+        case "ceremony" | "sync":
+            choices = ("hypotheses", "always", "never") if name == "ceremony" else ("always", "never")
+            if value in choices:
+                return value
+            wanted = f"one of {', '.join(choices)}"
+        case "theme":
+            if isinstance(value, str) and value:
+                return value
+            wanted = "the name of a theme, in quotes"
+        case "emoji":
+            if str(value).lower() in ("true", "1", "yes", "false", "0", "no"):
+                return str(value).lower() in ("true", "1", "yes")
+            wanted = "true or false"
+        case "keys":
+            if isinstance(value, dict) and all(isinstance(key, str) for key in value.values()):
+                return value
+            wanted = 'a table such as coffee = "f2"'
+        case "keep" if value == "all":
+            return None
+        case _:
+            whole = name in ("toxic_cups", "cup_mg", "rotate_bytes", "keep", "disk_floor")
+            try:
+                number = float(str(value)) if not isinstance(value, bool) else -1.0
+            except ValueError:
+                number = -1.0
+            low = 0.0 if name in ("toxic_cups", "lock_timeout", "keep", "disk_floor") else 1e-3
+            high = 1e15 if name in ("rotate_bytes", "disk_floor") else 1e6
+            if low <= number <= high and not (whole and number != int(number)):
+                return int(number) if whole else number
+            words = "all, or a" if name == "keep" else "a"
+            wanted = f"{words} {'whole ' if whole else ''}number{'' if low == 0.0 else ' above 0'}"
+    raise BadSetting(f"{where} must be {wanted}, and not {tag_value(str(value))!r}")
 
 
 def _nearest(word: str, words: tuple[str, ...]) -> str:
