@@ -63,7 +63,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self.session = session
         self.register_theme(NIGHT)
         self._asked = float("-inf")
-        self._keys_wait = False
+        self._keys_wait = True  # until there is a screen that can take them
         self._waiting_keys: list[events.Event] = []
         self._window = Window(session.journal)  # read before the first frame, so that it is full
         theme = session.settings.theme
@@ -132,8 +132,9 @@ class JournalApp(App[None], inherit_bindings=False):
     async def on_event(self, event: events.Event) -> None:
         """Takes a paste to the input box before the next key is looked at, since that may be its Enter.
 
-        Keys behind the Enter of a command wait until that has been done: they may be for what it opens. A widget that
-        has the focus gets its keys in a queue of its own, so there it would be too late.
+        Keys behind the Enter of a command wait until that has been done: they may be for what it opens. So do those that
+        were typed before there was a screen. A widget that has the focus gets its keys in a queue of its own, so there it
+        would be too late.
         """
         screen = self.screen if self._screen_stack else None
         typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded

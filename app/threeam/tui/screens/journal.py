@@ -102,6 +102,7 @@ class JournalScreen(WritingScreen):
         self.set_interval(_LOOK_AT_CLOCK, self._show_state)
         self.call_after_refresh(self.bridge.start)
         self.set_timer(_FIRST, self._begin_to_read)
+        self.app.post_message(messages.CommandDone())  # what was typed ahead may come
 
     def _begin_to_read(self) -> None:
         start = self.pane.view.window.anchor
