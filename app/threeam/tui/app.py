@@ -132,9 +132,9 @@ class JournalApp(App[None], inherit_bindings=False):
     async def on_event(self, event: events.Event) -> None:
         """Takes a paste to the input box before the next key is looked at, since that may be its Enter.
 
-        Keys behind the Enter of a command wait until that has been done: they may be for what it opens. So do those that
-        were typed before there was a screen. A widget that has the focus gets its keys in a queue of its own, so there it
-        would be too late.
+        Keys behind the Enter of a command wait until that has been done: they may be for what it opens. So do those
+        that were typed before there was a screen. A widget that has the focus gets its keys in a queue of its own, so
+        there it would be too late.
         """
         screen = self.screen if self._screen_stack else None
         typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
