@@ -48,6 +48,11 @@ class Terminal:
         return "\n".join(row.rstrip() for row in self._screen.display)
 
     @property
+    def is_raw(self) -> bool:
+        """Whether keys go to the program as they are."""
+        return not termios.tcgetattr(self._slave)[3] & termios.ICANON
+
+    @property
     def header(self) -> str:
         """The first row."""
         return self.shown.partition("\n")[0]

@@ -40,6 +40,15 @@ def test_text_piped_into_the_full_screen_is_refused_with_the_command_to_use(log:
     assert not log.exists()
 
 
+def test_what_is_typed_before_the_first_screen_is_there_is_not_lost(log: Path) -> None:
+    log.write_bytes(LINE)
+    with terminal() as on:
+        while not on.is_raw:
+            assert on.process.poll() is None
+        on.send("i\x15typed ahead\r")
+        on.eventually(lambda: "typed ahead" in texts(log), "it is in the log")
+
+
 def test_without_a_terminal_on_stdout_it_is_tail_and_says_so(run: Run, log: Path) -> None:
     log.write_bytes(LINE)
     done = run()
