@@ -35,7 +35,7 @@ from threeam.core.journal import journal_at
 COMMAND = str(Path(sys.executable).parent / "3am")
 ROTATE_BYTES = 40_000
 DISK_BYTES = 24 * 1024 * 1024
-_GLUED = re.compile(rb".+\[COFFEE: 1\] (bash[0-9-]+)", re.DOTALL)
+_GLUED = re.compile(rb".+\[COFFEE: 1\] (bash[0-9-]+\.)", re.DOTALL)
 BASH = """
 set -o pipefail
 (
@@ -186,7 +186,7 @@ class Soak:
         number = 0
         while not self.pause(0.0, 0.05):
             number += 1
-            token = self.begin(f"{name}-{number}")
+            token = self.begin(f"{name}-{number}.")  # a full disk tears its lines: what is left of 351. is not 35.
             process = self.start("bash", "-c", BASH, "bash", token.text, stderr=subprocess.DEVNULL)
             if process.wait() == 0:
                 self.answer(token, "acknowledged")
