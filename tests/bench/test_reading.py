@@ -130,7 +130,6 @@ def test_opening_beside_other_readers(
     report(Measured("1 GB open at its end", *took, name, None))
 
 
-@pytest.mark.skipif(shutil.which("less") is None, reason="less is not installed")
 def test_searching_beside_less(huge: Path, screen: Terminal, report: Report) -> None:
     screen.until(b"/10,000,000", 120)
     screen.drain(5)

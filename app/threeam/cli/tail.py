@@ -43,7 +43,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         metavar="N",
         help=f"the last N lines ({_LINES}; all of a search); +N: from line N on",
     )
-    parser.add_argument("--since", metavar="T", help="from T on: 03:14, -15m, yesterday, @stamp; found by bisection")
+    parser.add_argument("--since", metavar="T", help="from T on: 03:14, -15m, yesterday, @stamp")
     parser.add_argument("--until", metavar="T", help="up to T")
     for name, metavar, about, to in (
         ("--grep", "RE", "lines that the regular expression finds; capitals count", str),
@@ -85,8 +85,9 @@ class _Range(NamedTuple):
 
     def holds(self, line: Line) -> bool:
         """Whether a line that has just come is to be printed."""
-        if not self.wanted.holds(line.raw):
-            return False
+        return self.wanted.holds(line.raw) and self._in_time(line)
+
+    def _in_time(self, line: Line) -> bool:
         if self.since is None and self.until is None:
             return True
         entry = line.entry  # a line without a stamp has no place in time
@@ -102,7 +103,7 @@ class _Range(NamedTuple):
             stop = end if segment == live else segment.size()
             for begin, until in between(segment, stop, self.since, self.until):
                 for found in found_forward(segment, begin, until, self.wanted):
-                    yield from self._timed(found.lines)
+                    yield from filter(self._in_time, found.lines)
 
     def back(self, journal: Journal, live: Segment, end: int) -> Iterator[Line]:
         """The lines before ``end`` in the live log, the last one first."""
@@ -113,12 +114,7 @@ class _Range(NamedTuple):
                 continue
             for begin, until in reversed(between(segment, stop, self.since, self.until)):
                 for found in found_back(segment, until, self.wanted, begin):
-                    yield from self._timed(found.lines[::-1])
-
-    def _timed(self, lines: list[Line]) -> Iterable[Line]:
-        if self.since is None and self.until is None:
-            return lines
-        return filter(self.holds, lines)
+                    yield from filter(self._in_time, found.lines[::-1])
 
 
 def _tail(

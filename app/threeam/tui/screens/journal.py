@@ -7,41 +7,36 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import events
-from textual.actions import parse as parse_action
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Footer
 
-from threeam.actions import ACTIONS, BY_ID, Action
+from threeam.actions import ACTIONS, BY_ID
 from threeam.core.entry import visible
-from threeam.core.fold import Hypothesis, State
 from threeam.core.journal import Anchor, JournalError
 from threeam.core.reader import Line
 from threeam.human import drafts as human_drafts
 from threeam.human.caffeine import milligrams
 from threeam.human.drafts import glasses_tonight
 from threeam.human.room import human
-from threeam.method.drafts import VERBS
 from threeam.method.marks import mark, marks
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
 from threeam.tui.clipboard import copy
-from threeam.tui.commands import UnknownCommand, draft_of, parse_command
 from threeam.tui.desk import Desk, short
 from threeam.tui.draft_store import DraftStore
+from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
-from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.activity_strip import ActivityStrip
 from threeam.tui.widgets.board import Board, Hypotheses
-from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.composer import Composer
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.log_view import LogView
-from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.window import Window
 
 _WRITING = {action.method.partition("(")[0] for action in ACTIONS if action.writes}
@@ -51,7 +46,7 @@ _A_MOMENT = 0.3  # s
 _LOOK_AT_CLOCK = 30.0  # s between two looks: milligrams and ages change slowly
 
 
-class JournalScreen(WritingScreen):
+class JournalScreen(CommandingScreen):
     """The log, the panel, the box; the state that it shows is the last one that came from the file."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -61,7 +56,7 @@ class JournalScreen(WritingScreen):
     def __init__(self, session: Session, window: Window) -> None:
         super().__init__()
         self.session = session
-        self.state: State = session.fold.empty
+        self.state = session.fold.empty
         self.picked: str | None = None
         self._cups: int | None = None
         self._own_marks: list[int] = []
@@ -180,74 +175,7 @@ class JournalScreen(WritingScreen):
             self._say(
                 "Caffeine toxicity imminent. Logic may be compromised.", title=f"{cups} cups: TOXIC", severity="error"
             )
-        self._cups = cups if self.header.is_known else None  # what is read of last night's is no news
-
-    @property
-    def enter_is_a_command(self) -> bool:
-        """Whether an Enter that comes now is the end of a command or of a search, and not of a text."""
-        if self.pane.prompt.is_open and self.focused is self.pane.prompt.box:
-            return True
-        if self.desk is None or self.focused is not self.desk.composer.box:
-            return False
-        return self.desk.composer.kind == "command" and not self.desk.composer.waiting
-
-    async def on_composer_submitted(self, message: Composer.Submitted) -> None:
-        if message.kind != "command":  # that is the writing half's
-            return
-        composer, text = message.composer, message.text
-        known = self._parsed(text) if text.strip() else None
-        composer.settle(clear=known is not None)
-        if known is not None:
-            composer.box.remember([text])
-            self.set_focus(self.log_view)
-        elif not text.strip():
-            self.action_leave()
-        await self._do(known)
-
-    async def on_prompt_answered(self, message: Prompt.Answered) -> None:
-        self.set_focus(self.log_view)
-        await self._do(self._parsed(message.text) if message.what == "command" else None)
-
-    def _parsed(self, text: str) -> tuple[Action, str] | None:
-        """The action that a `:` line calls, and what follows it; None, and it is said, where there is none."""
-        try:
-            return parse_command(text)
-        except UnknownCommand as unknown:
-            self._say(str(unknown), severity="warning")
-            return None
-
-    async def _do(self, known: tuple[Action, str] | None) -> None:
-        """Does what a command says, if it is one; then the keys behind its Enter may go on."""
-        try:
-            if known is not None:
-                await self.run(*known)
-        finally:
-            self.app.post_message(messages.CommandDone())
-
-    async def run(self, action: Action, argument: str = "") -> None:
-        """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
-        kind, text = action.id, argument
-        owner = self.log_view if action.owner == "log" else self
-        if action.id in VERBS and argument:
-            name, _, text = argument.partition(" ")
-            known = self._named(name)
-            if known is None:
-                return
-            kind = f"{action.id} {known.name}"
-        if action.id in ("note", "hypothesis", *VERBS) and (text.strip() or kind != action.id):
-            words = text.strip()
-            if words and self.desk is not None:
-                self.desk.keep_words(self.desk.composer.begin_prompt(kind, words))
-                self._submit(draft_of(kind, words, self.session.settings), kind, words)
-            else:
-                self.action_write(kind)
-        elif argument and action.argument:
-            _, method, parameters = parse_action(action.method)
-            getattr(owner, f"action_{method}")(*parameters, argument)
-        elif argument:
-            self._say(f":{action.words} takes nothing more, and {argument!r} follows it", severity="warning")
-        else:
-            await owner.run_action(action.method)
+        self._cups = cups if self.board.is_known else None  # what is read of last night's is no news
 
     # What the keys do; each is an action of the table.
 
@@ -297,10 +225,6 @@ class JournalScreen(WritingScreen):
     def action_help(self) -> None:
         keys = self.session.settings.keys
         self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.session.emoji, keys=keys))
-
-    def action_ask(self, what: str, words: str = "") -> None:
-        if self.pane.ask(what, words):
-            self.set_focus(self.pane.prompt.box)  # at once: the next key may have come with this one
 
     def action_find_next(self, step: int) -> None:
         self.pane.find_next(step)
@@ -354,25 +278,6 @@ class JournalScreen(WritingScreen):
 
         self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other
 
-    def action_command_line(self) -> None:
-        if self.desk is None:
-            self.action_ask("command")
-        else:
-            self.action_write("command")
-
-    def action_leave(self) -> None:
-        if self.pane.leave():
-            self.set_focus(self.log_view)
-            return
-        if self.desk is not None:
-            if self.desk.outbox.take_back():
-                return
-            composer = self.desk.composer
-            if composer.kind not in DRAFTS and (composer.kind == "command" or not composer.text.strip()):
-                self.desk.keep_words(composer.become("note"))
-        self.board.remove_class("-open")
-        self.set_focus(self.log_view)
-
     def action_quit(self) -> None:
         if self.desk is None or not len(self.desk.outbox) or self.leaving:
             self.leave(0)
@@ -390,15 +295,6 @@ class JournalScreen(WritingScreen):
         if not self.board.is_on_screen:
             judge = " · v x ~ say what came of it" if self.writes else ""
             self._say(f"picked {name}: {short(known.claim)}{judge}", timeout=2)
-
-    def _named(self, name: str) -> Hypothesis | None:
-        """The hypothesis that has this name; None, and it is said, where there is none that is known of."""
-        known = self.state.named(name)
-        if known is None and not self.board.is_known:
-            self._say("the log is still being read: in a moment")
-        elif known is None:
-            self._say(f"there is no hypothesis {name}: h shows those there are", severity="warning")
-        return known
 
     def on_hypotheses_picked(self, message: Hypotheses.Picked) -> None:
         self.action_pick(message.name)

@@ -140,13 +140,13 @@ class Board(Vertical):
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
         """Shows what the log says, as of ``now``."""
         self._said = (state, picked, user, now, half_life_h)
-        self._none.update(self._absent("none yet", "H opens one"))
+        _put(self._none, self._absent("none yet", "H opens one"))
         self._none.display = not state.hypotheses
         self.hypotheses.display = bool(state.hypotheses)
         self.hypotheses.show(state, picked, now)
         doses = human(state, user).doses
-        self._coffee.update(self._curve(doses, now, half_life_h))
-        self._here.update(self._people(state, now))
+        _put(self._coffee, self._curve(doses, now, half_life_h))
+        _put(self._here, self._people(state, now))
 
     def on_resize(self) -> None:
         if self._said is not None:
@@ -186,3 +186,9 @@ class Board(Vertical):
                 )
             )
         return Content("\n").join(lines)
+
+
+def _put(part: Static, content: Content) -> None:
+    """Shows ``content`` if it is another: an update lays out the whole screen, and in a burst each frame brings one."""
+    if part.content != content:
+        part.update(content)

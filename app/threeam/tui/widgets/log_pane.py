@@ -199,7 +199,7 @@ class LogPane(Vertical):
         async def go() -> None:
             try:
                 place, others = await asyncio.to_thread(place_of, self._journal, end, ns)
-                too_early = place is not None and begins_after(self._journal, place, ns)
+                too_early = place is not None and await asyncio.to_thread(begins_after, self._journal, place, ns)
             except (OSError, JournalError) as error:
                 self._tell(f"the log cannot be read: {error}", "error")
                 return

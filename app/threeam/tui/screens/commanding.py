@@ -1,0 +1,123 @@
+"""The commanding half of the journal's screen: what the `:` line, the palette and a prompt ask for."""
+
+from __future__ import annotations
+
+from textual.actions import parse as parse_action
+
+from threeam.actions import Action
+from threeam.core.fold import Hypothesis, State
+from threeam.method.drafts import VERBS
+from threeam.tui import messages
+from threeam.tui.commands import UnknownCommand, draft_of, parse_command
+from threeam.tui.screens.writing import WritingScreen
+from threeam.tui.widgets.board import Board
+from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.log_pane import LogPane
+from threeam.tui.widgets.prompt import Prompt
+
+
+class CommandingScreen(WritingScreen):
+    """A screen whose actions can be called by their words, about the hypotheses of its state."""
+
+    state: State
+    pane: LogPane
+    board: Board
+
+    @property
+    def enter_is_a_command(self) -> bool:
+        """Whether an Enter that comes now is the end of a command or of a search, and not of a text."""
+        if self.pane.prompt.is_open and self.focused is self.pane.prompt.box:
+            return True
+        if self.desk is None or self.focused is not self.desk.composer.box:
+            return False
+        return self.desk.composer.kind == "command" and not self.desk.composer.waiting
+
+    async def on_composer_submitted(self, message: Composer.Submitted) -> None:
+        if message.kind != "command":  # that is the writing half's
+            return
+        composer, text = message.composer, message.text
+        known = self._parsed(text) if text.strip() else None
+        composer.settle(clear=known is not None)
+        if known is not None:
+            composer.box.remember([text])
+            self.set_focus(self.log_view)
+        elif not text.strip():
+            self.action_leave()
+        await self._do(known)
+
+    async def on_prompt_answered(self, message: Prompt.Answered) -> None:
+        self.set_focus(self.log_view)
+        await self._do(self._parsed(message.text) if message.what == "command" else None)
+
+    def _parsed(self, text: str) -> tuple[Action, str] | None:
+        """The action that a `:` line calls, and what follows it; None, and it is said, where there is none."""
+        try:
+            return parse_command(text)
+        except UnknownCommand as unknown:
+            self._say(str(unknown), severity="warning")
+            return None
+
+    async def _do(self, known: tuple[Action, str] | None) -> None:
+        """Does what a command says, if it is one; then the keys behind its Enter may go on."""
+        try:
+            if known is not None:
+                await self.run(*known)
+        finally:
+            self.app.post_message(messages.CommandDone())
+
+    async def run(self, action: Action, argument: str = "") -> None:
+        """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
+        kind, text = action.id, argument
+        owner = self.log_view if action.owner == "log" else self
+        if action.id in VERBS and argument:
+            name, _, text = argument.partition(" ")
+            known = self._named(name)
+            if known is None:
+                return
+            kind = f"{action.id} {known.name}"
+        if action.id in ("note", "hypothesis", *VERBS) and (text.strip() or kind != action.id):
+            words = text.strip()
+            if words and self.desk is not None:
+                self.desk.keep_words(self.desk.composer.begin_prompt(kind, words))
+                self._submit(draft_of(kind, words, self.session.settings), kind, words)
+            else:
+                self.action_write(kind)
+        elif argument and action.argument:
+            _, method, parameters = parse_action(action.method)
+            getattr(owner, f"action_{method}")(*parameters, argument)
+        elif argument:
+            self._say(f":{action.words} takes nothing more, and {argument!r} follows it", severity="warning")
+        else:
+            await owner.run_action(action.method)
+
+    def action_command_line(self) -> None:
+        if self.desk is None:
+            self.action_ask("command")
+        else:
+            self.action_write("command")
+
+    def action_ask(self, what: str, words: str = "") -> None:
+        if self.pane.ask(what, words):
+            self.set_focus(self.pane.prompt.box)  # at once: the next key may have come with this one
+
+    def action_leave(self) -> None:
+        if self.pane.leave():
+            self.set_focus(self.log_view)
+            return
+        if self.desk is not None:
+            if self.desk.outbox.take_back():
+                return
+            composer = self.desk.composer
+            if composer.kind not in DRAFTS and (composer.kind == "command" or not composer.text.strip()):
+                self.desk.keep_words(composer.become("note"))
+        self.board.remove_class("-open")
+        self.set_focus(self.log_view)
+
+    def _named(self, name: str) -> Hypothesis | None:
+        """The hypothesis that has this name; None, and it is said, where there is none that is known of."""
+        known = self.state.named(name)
+        if known is None and not self.board.is_known:
+            self._say("the log is still being read: in a moment")
+        elif known is None:
+            self._say(f"there is no hypothesis {name}: h shows those there are", severity="warning")
+        return known
