@@ -308,8 +308,8 @@ class JournalScreen(CommandingScreen):
         else:
             self.action_write(f"{verb} {known.name}")
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if not self.writes and action in _WRITING else True
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        return self.writes or action not in _WRITING
 
     def on_key(self, event: events.Key) -> None:
         moved = self.session.settings.keys
