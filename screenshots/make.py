@@ -22,8 +22,8 @@ HERE = Path(__file__).parent
 
 # name: columns, rows, beats of the story, whose screen (None: read-only), keys pressed first
 PICTURES = {
-    "journal": (120, 36, 17, ALICE, ("1",)),
-    "toxic": (120, 36, 21, ALICE, ("1",)),
+    "journal": (120, 36, 18, ALICE, ("1",)),
+    "toxic": (120, 36, 23, ALICE, ("1",)),
     "verdict": (120, 36, None, BOB, ("3", "v", *"one lock for both")),
     "read-only": (80, 24, None, None, ("k", "k", "k")),
     "finding": (
@@ -33,9 +33,9 @@ PICTURES = {
         ALICE,
         ("ampersand", *"!kind:coffee", "enter", "slash", *"sweeper", "enter", "N", "N", "m"),
     ),
-    "entry": (120, 36, 24, ALICE, ("g", *"jjjj", "enter")),
+    "entry": (120, 36, 27, ALICE, ("g", *"jjjj", "enter")),
     "help": (120, 36, None, ALICE, ("question_mark",)),
-    "narrow": (40, 10, 22, ALICE, ()),
+    "narrow": (40, 10, 24, ALICE, ()),
     "empty": (80, 24, 0, ALICE, ()),
 }
 

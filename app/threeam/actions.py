@@ -43,6 +43,12 @@ ACTIONS = (
     Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, words="coffee", argument="N"),
     Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, footer=True, words="note", argument="TEXT", call="write('note')"),
     Action("hypothesis", "H", "hypothesis", "Write down what you believe; its number is given under the lock", "write", writes=True, footer=True, words="hyp", argument="TEXT", call="write('hypothesis')"),
+    Action("stamp", "s", "stamp now", "Take a stamp now; the words for it come after", "write", writes=True, words="stamp"),
+    Action("words", "", "words", "The words for a stamp; for your last one, if none is named", "write", writes=True, words="words", argument="@STAMP TEXT"),
+    Action("correct", "", "correct", "Other words in place of those of the selected entry", "write", writes=True, words="correct", argument="@STAMP TEXT"),
+    Action("changed", "", "changed", "Note what was changed, and how it is undone", "write", writes=True, words="changed", argument="TEXT (undo: TEXT)"),
+    Action("undone", "", "undone", "Tick off a change: the selected one, or the only one left", "write", writes=True, words="undone", argument="@STAMP WORDS"),
+    Action("take", "", "take", "Say that you hold the journal now", "write", writes=True, words="take"),
     Action("water", "", "water", "One glass of water", "write", writes=True, words="water"),
     Action("coffee-panel", "C", "coffee panel", "Tonight's cups, and take the last one back", "write", words="cups"),
     Action("undo-coffee", "", "take a cup back", "Take the last cup back, by a new line", "write", writes=True, words="uncoffee"),
@@ -50,15 +56,19 @@ ACTIONS = (
     Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", place="box", writes=True, call="write('hypothesis')"),
     Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", place="box", writes=True, call="write('note')"),
     Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", place="box", writes=True, call="coffee"),
-    Action("board", "h", "hypotheses", "Go to the hypotheses panel; again: back to the log", "hypotheses", words="board"),
+    Action("board", "h", "hypotheses", "The hypotheses: j k pick, enter opens one, f is full screen", "hypotheses", words="board"),
     *(
         Action(f"pick-{n}", str(n), f"pick H{n}", f"Pick hypothesis {n}", "hypotheses", call=f"pick('H{n}')")
         for n in range(1, 10)
     ),
-    Action("confirm", "v", "confirm", "Confirm the picked hypothesis, with a line of why", "hypotheses", writes=True, words="confirm", argument="H7 WHY", call="judge('confirm')"),
-    Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, words="refute", argument="H7 WHY", call="judge('refute')"),
-    Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, words="park", argument="H7 WHY", call="judge('park')"),
-    Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, words="reopen", argument="H7 WHY", call="judge('reopen')"),
+    Action("predict", "p", "predict", "Predict what is seen if the picked one is true, before you look", "hypotheses", writes=True, words="predict", argument="H7 TEXT", call="ask_about('predict')"),
+    Action("support", "plus", "supports", "The selected line supports the picked hypothesis", "hypotheses", writes=True, words="support", argument="H7 @STAMP WORDS", call="evidence('support')"),
+    Action("contradict", "minus", "contradicts", "The selected line contradicts the picked hypothesis", "hypotheses", writes=True, words="contradict", argument="H7 @STAMP WORDS", call="evidence('contradict')"),
+    Action("confirm", "v", "confirm", "Confirm the picked hypothesis, with a line of why", "hypotheses", writes=True, words="confirm", argument="H7 WHY", call="ask_about('confirm')"),
+    Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, words="refute", argument="H7 WHY", call="ask_about('refute')"),
+    Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, words="park", argument="H7 WHY", call="ask_about('park')"),
+    Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, words="reopen", argument="H7 WHY", call="ask_about('reopen')"),
+    Action("thread", "", "thread", "The thread of the picked one: claim, predictions, evidence", "hypotheses", words="thread", argument="H7"),
     Action("search", "slash", "search", "Search a regular expression; with nothing, the one before", "find", footer=True, words="search", argument="RE", call="ask('search')"),
     Action("next-match", "n", "next match", "The next match", "find", call="find_next(1)"),
     Action("previous-match", "N", "match before", "The match before", "find", call="find_next(-1)"),
@@ -81,6 +91,7 @@ ACTIONS = (
     Action("bottom", "G,end", "last line", "The last line, and follow", "move", owner="log"),
     Action("follow", "F", "follow", "Follow again after a pause", "move", owner="log", words="follow"),
     Action("open-entry", "enter", "entry", "Open the entry: all of it, its block, its neighbours in time", "look"),
+    Action("handoff", "S", "hand-off", "What whoever takes over has to know, the most important first", "look", words="handoff"),
     Action("copy-entry", "y", "copy", "Copy the selected line", "look", call="copy('entry')"),
     Action("copy-stamp", "Y", "copy @stamp", "Copy the @stamp of the selected line, to cite it", "look", call="copy('stamp')"),
     Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", owner="log", words="wrap"),
@@ -96,7 +107,7 @@ BY_ID = {action.id: action for action in ACTIONS}
 BY_WORD = {action.words: action for action in ACTIONS if action.words}
 
 _SHOWN = {
-    "question_mark": "?", "tilde": "~", "colon": ":", "slash": "/", "ampersand": "&", "apostrophe": "'", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space", "escape": "esc",
+    "question_mark": "?", "tilde": "~", "plus": "+", "minus": "-", "colon": ":", "slash": "/", "ampersand": "&", "apostrophe": "'", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space", "escape": "esc",
     "pagedown": "pgdn", "pageup": "pgup", "down": "↓", "up": "↑",
 }  # fmt: skip
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.core.clock import Clock, system_clock
-from threeam.core.draft import Draft, as_script, note
-from threeam.core.entry import NS, By, Stamp
-from threeam.core.fold import Fold
+from threeam.core.draft import Author, Draft, DraftLine, as_script, note
+from threeam.core.entry import NS, By, Entry, Stamp
+from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
 from threeam.core.writer import WriteOptions, Writer
 from threeam.human.drafts import coffee, water
-from threeam.method.drafts import claim, judge
+from threeam.method.changes import change
+from threeam.method.drafts import claim, evidence, judge, predict
 
 ALICE = By("alice", "db1", 4121, "%3")
 BOB = By("bob", "db1", 2290, "%1")
@@ -50,6 +52,20 @@ def _claim(text: str) -> Draft:
     return claim(text, _DEFAULT.toxic_cups)
 
 
+def _judge(verb: str, name: str, why: str) -> Draft:
+    return judge(verb, name, why, _DEFAULT.toxic_cups)
+
+
+def _last(verb: str, name: str, words: str) -> Draft:
+    """Evidence that points at the line before."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        cited = None if state.last is None else Entry(state.last, 0, (), words)
+        return evidence(verb, name, cited, words).lines(state, author, stamp)
+
+    return Draft(lines)
+
+
 def _at(seconds: float, by: By, draft: Draft) -> Beat:
     return Beat(_ns(seconds), by, draft)
 
@@ -73,7 +89,8 @@ STORY = (
     _at(388, BOB, _claim("reads go to the replica, and the replica lags")),
     _script(64, 3, "cron: session-sweep started while session-sweep was running"),
     _at(171, BOB, note("replication lag at 02:30:54 was 0.4 ms. It would have to be 2 s")),
-    _at(9, BOB, judge("refute", "H2", "lag was 0.4 ms at the time; a stale read needs 2 s")),
+    _at(6, BOB, _last("contradict", "H2", "0.4 ms of lag, and 2 s would be needed")),
+    _at(9, BOB, _judge("refute", "H2", "lag was 0.4 ms at the time; a stale read needs 2 s")),
     _at(260, ALICE, _cup()),
     _at(48, ALICE, note("strace -f -p 30977 on the sweeper: ten minutes, and not one. Of course")),
     _at(130, BOB, _cup()),
@@ -87,16 +104,19 @@ STORY = (
     _at(36, ALICE, water()),
     _script(118, 5, "two sweepers: the lock file is in /tmp, and /tmp is per container"),
     _at(205, BOB, _claim("two sweepers run at once: their lock is in /tmp, and each container has its own")),
+    _at(31, ALICE, predict("H3", "with one lock for both containers, no two sweeps overlap")),
     _at(14, ALICE, _cup()),
     _at(66, ALICE, _cup()),
     _at(92, ALICE, _claim("the pool hands out a connection with an open transaction")),
     _at(143, BOB, note("docker exec: lsof shows /tmp/sweep.lock held in both. Two locks, one table")),
-    _at(31, ALICE, judge("park", "H4", "true or not, it is not this: the pool resets on return (pool.py:61)")),
+    _at(8, BOB, _last("support", "H3", "one lock file in each container, and both are held")),
+    _at(31, ALICE, _judge("park", "H4", "true or not, it is not this: the pool resets on return (pool.py:61)")),
     _at(188, BOB, note("lock moved to the shared volume on canary. 1,200 sweeps, none overlap")),
-    _at(27, BOB, judge("confirm", "H3", "one lock for both: 1,200 sweeps and no overlap; before it was 1 in 90")),
-    _at(8, ALICE, judge("refute", "H1", "the sweeper was innocent alone; it took two of them (H3)")),
-    _at(45, BOB, judge("reopen", "H1", "with one sweeper the window is 2 ms wide still. Not tonight")),
-    _at(60, ALICE, note("left as it is: the window of H1. To be undone: canary runs with SWEEP_LOCK=/shared")),
+    _at(27, BOB, _judge("confirm", "H3", "one lock for both: 1,200 sweeps and no overlap; before it was 1 in 90")),
+    _at(8, ALICE, _judge("refute", "H1", "the sweeper was innocent alone; it took two of them (H3)")),
+    _at(45, BOB, _judge("reopen", "H1", "with one sweeper the window is 2 ms wide still. Not tonight")),
+    _at(60, ALICE, change("canary runs with SWEEP_LOCK=/shared", "unset SWEEP_LOCK, and restart canary")),
+    _at(24, BOB, note("Next: the window of H1, by daylight: take the row lock in Sweeper.tick")),
 )  # fmt: skip
 
 # What the tour suggests, and before which beat of the story; each key once.
@@ -106,13 +126,15 @@ HINTS = {
     5: "H  writes what you believe\nits number is given under the lock",
     7: "k  goes up and pauses the tail\nF  follows again",
     9: "a Bash script wrote above, under the lock\nz  shows the lines of the lock itself",
-    11: "h  goes to the hypotheses, 1 to 9 pick one\nx  refutes it, v confirms it",
-    13: "C  shows tonight's cups\nand takes the last one back",
-    15: "w  wraps long lines",
-    18: "more than 4 cups are toxic\nthe header says so, and the log does too",
-    21: ":  is the command line\nctrl+p finds everything",
-    24: "?  lists all the keys",
-    27: "q  quits\n3am log TEXT writes from any shell",
+    12: "h  goes to the hypotheses, 1 to 9 pick one\nx  refutes it, v confirms it",
+    14: "C  shows tonight's cups\nand takes the last one back",
+    16: "w  wraps long lines",
+    19: "p  predicts, before the experiment\n+ -  tie the selected line to the picked one",
+    20: "more than 4 cups are toxic\nthe header says so, and the log does too",
+    23: ":  is the command line\nctrl+p finds everything",
+    27: "?  lists all the keys",
+    30: "S  is the hand-off: where we stand,\nand what must be undone",
+    31: "q  quits\n3am log TEXT writes from any shell",
 }
 
 

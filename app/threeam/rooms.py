@@ -2,6 +2,10 @@
 
 from threeam.core.fold import Fold
 from threeam.human.room import ROOM as HUMAN
+from threeam.method.changes import ROOM as CHANGES
+from threeam.method.ledger import ROOM as LEDGER
 from threeam.method.marks import ROOM as MARKS
+from threeam.method.noted import ROOM as NOTED
+from threeam.method.texts import ROOM as TEXTS
 
-FOLD = Fold((HUMAN, MARKS))
+FOLD = Fold((HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED))

@@ -66,12 +66,12 @@ def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
 
 @pytest.mark.parametrize("size", [WIDE, USUAL, NARROW])
 def test_the_journal(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
-    assert snap_compare(story(journal, 17), terminal_size=size, run_before=after("1"))
+    assert snap_compare(story(journal, 18), terminal_size=size, run_before=after("1"))
 
 
 @pytest.mark.parametrize("size", [WIDE, USUAL, NARROW])
 def test_too_much_coffee(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
-    assert snap_compare(story(journal, 21), terminal_size=size, run_before=after())
+    assert snap_compare(story(journal, 23), terminal_size=size, run_before=after())
 
 
 @pytest.mark.parametrize("size", [USUAL, NARROW])
@@ -86,7 +86,7 @@ def test_an_empty_journal_says_what_to_press(snap_compare: Snap, journal: Journa
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 def test_help(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
-    assert snap_compare(story(journal, 17), terminal_size=size, run_before=after("question_mark"))
+    assert snap_compare(story(journal, 18), terminal_size=size, run_before=after("question_mark"))
 
 
 @pytest.mark.parametrize("size", [USUAL, NARROW])
@@ -96,24 +96,24 @@ def test_the_board_opened_over_the_log(snap_compare: Snap, journal: Journal, siz
 
 def test_a_verdict_being_written(snap_compare: Snap, journal: Journal) -> None:
     keys = ("3", "v", *"one lock for both")
-    assert snap_compare(story(journal, 24, bob=True), terminal_size=WIDE, run_before=after(*keys))
+    assert snap_compare(story(journal, 27, bob=True), terminal_size=WIDE, run_before=after(*keys))
 
 
 def test_the_coffee_panel(snap_compare: Snap, journal: Journal) -> None:
-    assert snap_compare(story(journal, 21), terminal_size=USUAL, run_before=after("C"))
+    assert snap_compare(story(journal, 23), terminal_size=USUAL, run_before=after("C"))
 
 
 def test_wrapped(snap_compare: Snap, journal: Journal) -> None:
-    assert snap_compare(story(journal, 17), terminal_size=USUAL, run_before=after("w"))
+    assert snap_compare(story(journal, 18), terminal_size=USUAL, run_before=after("w"))
 
 
 def test_the_lines_of_the_lock_itself(snap_compare: Snap, journal: Journal) -> None:
-    assert snap_compare(story(journal, 17), terminal_size=USUAL, run_before=after("z"))
+    assert snap_compare(story(journal, 18), terminal_size=USUAL, run_before=after("z"))
 
 
 def test_plain_signs(snap_compare: Snap, journal: Journal) -> None:
-    assert snap_compare(story(journal, 21, emoji=False), terminal_size=USUAL, run_before=after("k"))
+    assert snap_compare(story(journal, 23, emoji=False), terminal_size=USUAL, run_before=after("k"))
 
 
 def test_the_colours_of_the_terminal(snap_compare: Snap, journal: Journal) -> None:
-    assert snap_compare(story(journal, 21, theme="ansi-dark"), terminal_size=WIDE, run_before=after())
+    assert snap_compare(story(journal, 23, theme="ansi-dark"), terminal_size=WIDE, run_before=after())

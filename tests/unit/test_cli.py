@@ -27,7 +27,7 @@ from threeam.core.journal import Journal
 
 Done = subprocess.CompletedProcess[bytes]
 
-VERBS = ("new", "list", "show", "confirm", "refute", "park", "reopen")
+VERBS = ("new", "list", "show", "predict", "support", "contradict", "confirm", "refute", "park", "reopen")
 HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 LONG_AGO = Stamp(NIGHT.ns - 900 * 24 * 3600 * NS)
 ALICE = ("BY", "alice@db1:4121%3")
@@ -779,7 +779,7 @@ def test_a_dose_that_a_hand_wrote_with_400_digits_is_no_traceback(run: Run, log:
 def test_a_hypothesis_has_its_story_told_from_the_shell(run: Run, log: Path) -> None:
     good(run("hyp", "new", "the", "sweeper"))
     assert entries(log.read_bytes())[1].hypothesis == (1, "open")
-    assert good(run("hyp", "list")) == "H1   open      the sweeper\n"
+    assert good(run("hyp", "list")) == "H1   open      +0 -0  the sweeper\n"
     good(run("hyp", "refute", "h1", "it was off"))
     (one,) = [json.loads(one) for one in good(run("hyp", "list", "--json")).splitlines()]
     assert (one["number"], one["state"], one["claim"], one["why"]) == (1, "refuted", "the sweeper", "it was off")

@@ -104,31 +104,31 @@ def test_sleep_says_what_the_night_came_to_and_starts_anew() -> None:
 
 
 def test_a_verdict_carries_the_new_state_and_the_reason() -> None:
-    said = judge("refute", "h7", "the sweeper\nwas off").lines(OPENED, ALICE, NOW)
+    said = judge("refute", "h7", "the sweeper\nwas off", 4).lines(OPENED, ALICE, NOW)
     tag = (("H7", "refuted"),)
     assert said == [DraftLine("Conclusion: the sweeper", tag), DraftLine("| was off", tag)]
 
 
 def test_a_verdict_on_nothing_is_declined() -> None:
     with pytest.raises(Declined, match="no hypothesis H8"):
-        judge("refute", "H8", "x").lines(OPENED, ALICE, NOW)
+        judge("refute", "H8", "x", 4).lines(OPENED, ALICE, NOW)
 
 
 def test_a_verdict_that_stands_already_is_declined() -> None:
     with pytest.raises(Declined, match="H7 is open already"):
-        judge("reopen", "H7", "again").lines(OPENED, ALICE, NOW)
+        judge("reopen", "H7", "again", 4).lines(OPENED, ALICE, NOW)
 
 
 def test_a_hypothesis_of_the_scripts_gets_a_number_when_it_is_acted_on() -> None:
     state = after((3, (), "Hypothesis: the cron job"))
-    said = judge("refute", f"@{NIGHT}", "cron was off").lines(state, ALICE, NOW)
+    said = judge("refute", f"@{NIGHT}", "cron was off", 4).lines(state, ALICE, NOW)
     assert said == [
         DraftLine(f"Hypothesis: @{NIGHT} the cron job", (("H1", "open"),)),
         DraftLine("Conclusion: cron was off", (("H1", "refuted"),)),
     ]
     entries = [Entry(Stamp(NOW.ns + i), 0, (BY, *one.tags), one.text) for i, one in enumerate(said)]
     (known,) = FOLD(state, entries).hypotheses.values()
-    assert (known.number, known.state, known.claim, known.why) == (1, "refuted", "the cron job", "cron was off")
+    assert (known.number, known.state, known.claim) == (1, "refuted", "the cron job")
 
 
 def test_a_draft_called_twice_gives_the_same_lines() -> None:

@@ -17,6 +17,7 @@ from threeam.core.fold import OPEN, Fold, State
 from threeam.core.journal import Segment
 from threeam.core.reader import lines_forward
 from threeam.human.room import Human, human
+from threeam.method.ledger import verdict_of
 from threeam.rooms import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
@@ -52,17 +53,20 @@ def logs(draw: st.DrawFn) -> bytes:
     lines: list[bytes] = []
     ns = NIGHT.ns
     scripts: list[Stamp] = []
+    stamps: list[Stamp] = [NIGHT]
     for _ in range(draw(st.integers(0, 14))):
         ns += draw(later)
         stamp = Stamp(ns, draw(st.sampled_from([0, 3600])))
         by = ("BY", draw(people))
         number = f"H{draw(numbers)}"
         text, coffee = draw(words), draw(cups)
+        cited = Stamp(draw(st.sampled_from(stamps)).ns, draw(st.sampled_from([0, 3600])))
+        stamps.append(stamp)
 
         def said(*tags: tuple[str, str], text: str = text, stamp: Stamp = stamp, coffee: int = coffee) -> bytes:
             return format_entry(Entry(stamp, coffee, tags, text))
 
-        match draw(st.integers(0, 12)):
+        match draw(st.integers(0, 20)):
             case 0 | 1 | 2:
                 lines.append(said(by))
             case 3:
@@ -79,13 +83,38 @@ def logs(draw: st.DrawFn) -> bytes:
                 lines.append(said(by, (number, draw(states)), text=f"Conclusion: {text}"))
             case 9:
                 lines.append(said(by, (number, OPEN), text=f"Prediction: {text}"))
+            case 12 | 13:
+                kind = draw(st.sampled_from(["Supports", "Contradicts"]))
+                reference = draw(st.sampled_from([f"@{cited} ", f"@{cited}", "", "@2026-02-31 "]))
+                lines.append(said(by, (number, draw(states)), text=f"{kind}: {reference}{text}"))
+            case 14:
+                kind = draw(st.sampled_from(["Conclusion", "Reopened"]))
+                lines.append(said(by, (number, draw(states)), ("RECHECK", "toxic"), text=f"{kind}: {text}"))
+            case 15:
+                undo = draw(st.sampled_from(["", " (undo: back to 20)", " (undo: )"]))
+                lines.append(said(by, ("CHANGE", "open"), text=f"Changed: {text}{undo}"))
+            case 16:
+                lines.append(said(by, ("CHANGE", "undone"), text=f"Undone: @{cited} {text}"))
+            case 17:
+                kind, value = draw(st.sampled_from([("Stamp", "now"), ("Words", "words"), ("Words", "now")]))
+                reference = "" if kind == "Stamp" else f"@{cited} "
+                lines.append(said(by, ("STAMP", value), text=f"{kind}: {reference}{text}"))
+            case 18:
+                value = draw(st.sampled_from(["1", "2", "003", "lots", "9" * 5000]))
+                lines.append(said(by, ("CORRECTION", value), text=f"Correction: @{cited} {text}"))
+            case 19:
+                what = draw(st.sampled_from(["next", "topology", "shared", "hypothesis", "holder"]))
+                lines.append(said(by, ("NOTED", what), text=f"{what.capitalize()}: {text}"))
+                lines.append(said(by, ("NOTED", what), text=f"| {text}", stamp=Stamp(ns + 1)))
+                if draw(st.booleans()):
+                    lines.append(said(by, ("HOLDS", "alice"), text=f"Taken: {text}"))
             case 10:
                 scripts.append(stamp)
                 lines.append(said(text="Acquired sanity lock."))
                 lines.append(said(text=f"Hypothesis: {text}"))
             case 11 if scripts:
-                cited = draw(st.sampled_from(scripts))
-                lines.append(said(by, (number, OPEN), text=f"Hypothesis: @{cited} {text}"))
+                script = draw(st.sampled_from(scripts))
+                lines.append(said(by, (number, OPEN), text=f"Hypothesis: @{script} {text}"))
             case _:
                 foreign = [b"kernel: oops [H2: open]\n", b"\n", b"\xff\x00 [BY: bob@x:1]\n", said(by)[:60] + b"\n"]
                 lines.append(draw(st.sampled_from(foreign)))
@@ -312,7 +341,10 @@ def test_a_verdict_changes_the_state_and_words_do_not() -> None:
     words_only = FOLD(FOLD.empty, [opened, line(1, 0, BOB, text="Conclusion: H1 is refuted")])
     assert words_only.hypotheses[1].state == OPEN
     told = FOLD(FOLD.empty, [opened, line(1, 0, BOB, ("H1", "refuted"), text="Conclusion: no")])
-    assert (told.hypotheses[1].state, told.hypotheses[1].why, told.hypotheses[1].claim) == ("refuted", "no", "a")
+    assert (told.hypotheses[1].state, told.hypotheses[1].claim) == ("refuted", "a")
+    verdict = verdict_of(told, told.hypotheses[1])
+    assert verdict is not None
+    assert verdict.text == "no"
     assert told.open_hypotheses() == []
 
 

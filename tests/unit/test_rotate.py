@@ -58,7 +58,7 @@ def test_a_full_log_is_rotated_before_the_next_block(small: Writer, clock: FakeC
     small.write(claim("the sweeper", 4))
     small.write(coffee(2, 95, 4))
     small.write(water())
-    small.write(judge("refute", "H1", "it was off"))
+    small.write(judge("refute", "H1", "it was off", 4))
     fill(small, log)
     before = log.read_bytes()
     clock.forward(NS)
@@ -76,7 +76,7 @@ def test_a_full_log_is_rotated_before_the_next_block(small: Writer, clock: FakeC
 def test_the_new_log_stands_alone(small: Writer, journal: Journal, clock: FakeClock, log: Path) -> None:
     small.write(claim("one", 4))
     small.write(coffee(3, 95, 4))
-    small.write(judge("park", "H1", "later"))
+    small.write(judge("park", "H1", "later", 4))
     small.write(claim("two", 4))
     fill(small, log)
     before = FOLD.of(live := segment(journal), live.size())

@@ -377,7 +377,7 @@ def test_a_log_that_was_truncated_and_grew_again_is_read_anew(writer: Writer, lo
 def test_a_cautious_reader_of_cups_learns_hypotheses_when_it_needs_them(writer: Writer, clock: FakeClock) -> None:
     writer_of("bob", writer.journal, clock).write(claim("a", 4))
     writer.write(note("this reads no hypotheses"))
-    assert writer.write(judge("refute", "H1", "no")).entries[0].hypothesis == (1, "refuted")
+    assert writer.write(judge("refute", "H1", "no", 4)).entries[0].hypothesis == (1, "refuted")
 
 
 # --- declined, refused, unsure
@@ -386,7 +386,7 @@ def test_a_cautious_reader_of_cups_learns_hypotheses_when_it_needs_them(writer: 
 def test_what_is_declined_writes_nothing(writer: Writer, log: Path) -> None:
     writer.write(note("a"))
     before = log.read_bytes()
-    for draft in (undo_coffee(), judge("refute", "H9", "no")):
+    for draft in (undo_coffee(), judge("refute", "H9", "no", 4)):
         with pytest.raises(Declined):
             writer.write(draft)
     assert log.read_bytes() == before

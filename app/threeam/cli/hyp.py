@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,16 +12,31 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, nearest
 from threeam.cli.submit import submit
 from threeam.cli.words import split_command
-from threeam.core.draft import Declined, Draft
+from threeam.core.draft import Draft
 from threeam.core.entry import visible
-from threeam.core.fold import OPEN, Hypothesis
+from threeam.core.fold import Hypothesis, State
 from threeam.core.reader import lines_forward
-from threeam.method.drafts import VERBS, claim, judge
+from threeam.core.seek import line_of, stamp_of
+from threeam.method.drafts import EVIDENCE, VERDICTS, claim, evidence, judge, known, predict
+from threeam.method.ledger import in_order, thread_of, verdict_of
+from threeam.method.texts import claim_of
 
 _ABOUT = {
     "new": ("Opens a hypothesis under the next number.", "3am hyp new 'the TTL sweeper races the writer'"),
-    "list": ("Lists the hypotheses, the open ones first.", "3am hyp list --json"),
+    "list": ("Lists the hypotheses, the open ones first, the least contradicted on top.", "3am hyp list --json"),
     "show": ("Prints the lines of one hypothesis, in order.", "3am hyp show H7"),
+    "predict": (
+        "Says what is to be seen if it is true, before the experiment.",
+        "3am hyp predict H7 'with the sweeper off, 500 runs stay clean'",
+    ),
+    "support": (
+        "Says that a line of the log, or what you have seen, speaks for it.",
+        "3am hyp support H7 @2026-11-24T03:14:07.123456789+0000 'updated 2 ms after it was deleted'",
+    ),
+    "contradict": (
+        "Says that a line of the log, or what you have seen, speaks against it.",
+        "3am hyp contradict H7 'it happened with the sweeper off'",
+    ),
     "confirm": ("Confirms a hypothesis, and says why.", "3am hyp confirm H7 'row lock fixes it, 300 clean runs'"),
     "refute": ("Refutes a hypothesis, and says why.", "3am hyp refute H7 'the sweeper was off and it still happened'"),
     "park": ("Parks a hypothesis, and says why.", "3am hyp park H7 'needs the staging replica'"),
@@ -45,43 +61,55 @@ def run(_command: str, argv: Sequence[str]) -> int:
         parser.add_argument("--json", action="store_true", help="one object a line")
         args = parser.parse_args(rest)
         return _list(context(args), args.json)
-    if verb in ("show", *VERBS):
+    if verb != "new":
         parser.add_argument("name", metavar="H7", help="its number, or the @stamp of one that the script wrote")
     if verb == "show":
         args = parser.parse_args(rest)
         return _show(context(args), args.name)
-    metavar, about = ("TEXT", "the claim") if verb == "new" else ("WHY", "the reason")
+    metavar, about = ("WHY", "the reason") if verb in VERDICTS else ("TEXT", "the words")
+    if verb in EVIDENCE:
+        metavar, about = "WORDS", "the @stamp of the line, and words if you like; or words alone"
     parser.add_argument("text", nargs="+", metavar=metavar, help=about)
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     args = parser.parse_args(rest)
     text = " ".join(args.text)
     if not text.strip():
         parser.error("an empty text says nothing")
+    return submit(lambda: context(args), lambda at: _draft(verb, args, text, at), text, quiet=args.quiet)
 
-    def draft(at: Context) -> Draft:
-        return claim(text, at.settings.toxic_cups) if verb == "new" else judge(verb, args.name, text)
 
-    return submit(lambda: context(args), draft, text, quiet=args.quiet)
+def _draft(verb: str, args: Namespace, text: str, at: Context) -> Draft:
+    if verb == "new":
+        return claim(text, at.settings.toxic_cups)
+    if verb == "predict":
+        return predict(args.name, text)
+    if verb in VERDICTS:
+        return judge(verb, args.name, text, at.settings.toxic_cups)
+    cited, words = stamp_of(text)
+    line = line_of(at.journal, cited) if cited is not None else None
+    return evidence(verb, args.name, line.entry if line is not None else None, words)
 
 
 def _list(at: Context, as_json: bool) -> int:
-    hypotheses = sorted(at.state().hypotheses.values(), key=lambda one: one.state != OPEN)
+    state = at.state()
+    hypotheses = in_order(state)
     if not hypotheses:
         talk("no hypotheses yet: 3am hyp new TEXT opens one")
     for one in hypotheses:
         if as_json:
-            out_json(_json(one))
-        else:
-            why = f" ({visible(one.why)})" if one.why else ""
-            out(f"{one.name:<4} {visible(one.state):<9} {visible(one.claim)}{why}")
+            out_json(hypothesis_json(state, one))
+            continue
+        thread, verdict = thread_of(state, one), verdict_of(state, one)
+        counts = f"+{len(thread.supports)} -{len(thread.contradicts)}"
+        why = f" ({visible(verdict.text)})" if verdict is not None else ""
+        out(f"{one.name:<4} {visible(one.state):<9} {counts:<6} {visible(claim_of(state, one))}{why}")
     return Exit.DONE
 
 
 def _show(at: Context, name: str) -> int:
-    one = at.state().named(name)
+    one = known(at.state(), name)
     live = at.journal.live()
-    if one is None or live is None:
-        raise Declined(f"there is no hypothesis {name}: 3am hyp list shows those there are")
+    assert live is not None  # it was found there
     for number, segment in enumerate(at.journal.segments(live)):
         for line in lines_forward(segment):
             entry = line.entry
@@ -93,12 +121,18 @@ def _show(at: Context, name: str) -> int:
     return Exit.DONE
 
 
-def _json(one: Hypothesis) -> dict[str, Any]:
+def hypothesis_json(state: State, one: Hypothesis) -> dict[str, Any]:
+    """A hypothesis as machine output: where it stands, and how much speaks for it and against it."""
+    thread, verdict = thread_of(state, one), verdict_of(state, one)
     return {
         "number": one.number,
         "state": visible(one.state),
-        "claim": visible(one.claim),
-        "why": visible(one.why) or None,
+        "claim": visible(claim_of(state, one)),
+        "supports": len(thread.supports),
+        "contradicts": len(thread.contradicts),
+        "predictions": len(thread.predictions),
+        "why": visible(verdict.text) if verdict is not None else None,
+        "recheck": verdict is not None and verdict.recheck,
         "by": visible(str(one.by)) if one.by else None,
         "at": str(one.opened),
         **stamp_json(one.opened),

@@ -27,6 +27,11 @@ def submit(context: Callable[[], Context], draft_in: Callable[[Context], Draft],
         block = writer.write(draft_in(at))
         if not quiet and not is_open_on(at.journal.log, 1):  # 3am log … >>the.log: it is there already
             put(block.raw)
+        if any(entry.hypothesis for entry in block.entries):
+            from threeam.method.guards import remarks
+
+            for remark in remarks(block.before, block.entries):
+                talk(remark)
     except Unsure:
         raise
     except Untold as untold:

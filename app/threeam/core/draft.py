@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from threeam.core.entry import ACQUIRED, RELEASING, Stamp, lines_of
+from threeam.core.entry import ACQUIRED, KINDS, RELEASING, Stamp, lines_of
 from threeam.core.fold import State
 from threeam.core.journal import JournalError
 
@@ -55,7 +55,9 @@ class Draft(NamedTuple):
 
 def note(text: str) -> Draft:
     """A note; the lines of a text with several become one block."""
-    said = [DraftLine(line) for line in lines_of(text)]
+    word, colon, _ = text.partition(":")
+    tags = (("NOTED", word.lower()),) if colon and KINDS.get(word) == "NOTED" else ()  # what the next person must know
+    said = [DraftLine(line, tags) for line in lines_of(text)]
     return Draft(lambda state, author, stamp: said, whole=False)
 
 

@@ -37,6 +37,15 @@ KINDS: dict[str, str | None] = {
     "Carried": "AT",
     "Doses": "DOSES",
     "Mark": "MARK",
+    "Stamp": "STAMP",
+    "Words": "STAMP",
+    "Correction": "CORRECTION",
+    "Changed": "CHANGE",
+    "Undone": "CHANGE",
+    "Next": "NOTED",
+    "Topology": "NOTED",
+    "Shared": "NOTED",
+    "Taken": "HOLDS",
     "WARNING": None,
 }
 LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill

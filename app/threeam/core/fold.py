@@ -30,16 +30,13 @@ class Person(NamedTuple):
 
 
 class Hypothesis(NamedTuple):
-    """A claim and where it stands. ``number`` is None for one that the Bash script wrote."""
+    """A claim and its state. ``number`` is None for one that the Bash script wrote."""
 
     number: int | None
     state: str
     claim: str
     by: By | None
     opened: Stamp
-    changed: Stamp
-    why: str = ""
-    judge: By | None = None  # who changed its state last
 
     @property
     def name(self) -> str:
@@ -88,15 +85,15 @@ class State(NamedTuple):
 class Room(NamedTuple):
     """What one capability brings to the fold.
 
-    ``tags``: the keys that carry its state. ``empty``: its state before the first line. ``fold``:
-    (its state, an entry) to its state; called for every entry that is folded, pure. ``carry``: its state
+    ``tags``: the keys that carry its state, besides H. ``empty``: its state before the first line. ``fold``:
+    (its state, entries in their order) to its state; pure, and in as many goes as they come. ``carry``: its state
     to the entries that bring it over a rotation; their stamps say when it came to be, and folding them assigns.
     """
 
     name: str
     tags: tuple[str, ...]
     empty: Any
-    fold: Callable[[Any, Entry], Any]
+    fold: Callable[[Any, Sequence[Entry]], Any]
     carry: Callable[[Any], Iterable[Entry]]
 
 
@@ -125,8 +122,7 @@ class Fold:
             Entry(Stamp(one.typed_ns), one.cups, (("BY", str(one.by)),), f"Carried: {one.cups} cups of {user}.")
             for user, one in state.people.items()
         ]
-        for one in state.hypotheses.values():
-            carried += _carry_hypothesis(one)
+        carried += map(_carry_hypothesis, state.hypotheses.values())
         carried += [entry for room in self.rooms for entry in room.carry(state.rooms[room.name])]
         return [_carried_over(entry, Stamp(stamp.ns + i, stamp.offset)) for i, entry in enumerate(carried)]
 
@@ -148,9 +144,9 @@ class Fold:
 
     def __call__(self, state: State, entries: Iterable[Entry]) -> State:
         """``state`` after ``entries``, in their order. Pure; copies once for a whole batch."""
+        entries = list(entries)
         people = dict(state.people)
         hypotheses = dict(state.hypotheses)
-        rooms = dict(state.rooms)
         last = state.last
         for entry in entries:
             last = entry.stamp
@@ -158,8 +154,7 @@ class Fold:
             if by is not None and (active := entry.active) is not None:
                 people[by.user] = Person(entry.coffee, active.ns, by)
             _fold_hypothesis(hypotheses, by, entry)
-            for room in self.rooms:
-                rooms[room.name] = room.fold(rooms[room.name], entry)
+        rooms = {room.name: room.fold(state.rooms[room.name], entries) for room in self.rooms}
         return State(people, hypotheses, last, rooms)
 
 
@@ -174,25 +169,22 @@ def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, e
     tagged = entry.hypothesis
     if tagged is None:
         if by is None and entry.kind == "Hypothesis":  # the Bash script's: no tag, no author
-            hypotheses[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp, stamp)
+            hypotheses[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp)
         return
     number, state = tagged
     known = hypotheses.get(number)
-    if carried is not None and entry.kind == "Hypothesis":
-        hypotheses[number] = Hypothesis(number, state, entry.body, by, stamp, stamp)
-    elif carried is not None and known is not None:
-        hypotheses[number] = known._replace(state=state, changed=stamp, why=entry.body, judge=by)
+    if carried is not None:  # of what was said about it the state is no news
+        if entry.kind == "Hypothesis":
+            hypotheses[number] = Hypothesis(number, state, entry.body, by, stamp)
     elif known is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
         opened, author = stamp, by
         for cited in references(entry.body)[:1]:  # a number for one that the script wrote
             if (script := hypotheses.pop(_same_instant(hypotheses, cited), None)) is not None:
                 claim, opened, author = script.claim, script.opened, script.by
-        known = Hypothesis(number, state, claim, author, opened, stamp)
-        hypotheses[number] = known
+        hypotheses[number] = Hypothesis(number, state, claim, author, opened)
     elif state != known.state:
-        why = entry.body if entry.kind in ("Conclusion", "Reopened") else ""
-        hypotheses[number] = known._replace(state=state, changed=stamp, why=why, judge=by)
+        hypotheses[number] = known._replace(state=state)
 
 
 def _carried_over(entry: Entry, stamp: Stamp) -> Entry:
@@ -201,15 +193,10 @@ def _carried_over(entry: Entry, stamp: Stamp) -> Entry:
     return Entry(stamp, entry.coffee, (*by, ("AT", str(entry.stamp)), *entry.tags[len(by) :]), entry.text)
 
 
-def _carry_hypothesis(one: Hypothesis) -> list[Entry]:
+def _carry_hypothesis(one: Hypothesis) -> Entry:
     by = (("BY", str(one.by)),) if one.by is not None else ()
     tag = ((f"H{one.number}", one.state),) if one.number is not None else ()
-    entries = [Entry(one.opened, 0, (*by, *tag), f"Hypothesis: {one.claim}")]
-    if one.changed != one.opened or one.why or one.judge is not None:
-        kind = "Reopened" if one.state == OPEN else "Conclusion"
-        judge = (("BY", str(one.judge)),) if one.judge is not None else ()
-        entries.append(Entry(one.changed, 0, (*judge, *tag), f"{kind}: {one.why}"))
-    return entries
+    return Entry(one.opened, 0, (*by, *tag), f"Hypothesis: {one.claim}")
 
 
 def _same_instant(hypotheses: Mapping[int | Stamp, Hypothesis], stamp: Stamp) -> Stamp:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from threeam.core.entry import CLOCK_STEPPED, Entry
-from threeam.core.journal import Journal, Position, Segment
+from threeam.core.draft import Declined
+from threeam.core.entry import CLOCK_STEPPED, Entry, Stamp
+from threeam.core.journal import BadInput, Journal, Position, Segment
 from threeam.core.pattern import Pattern
-from threeam.core.reader import Line, blocks_back, blocks_forward, end_of_lines, lines_forward
+from threeam.core.reader import Line, blocks_back, blocks_forward, end_of_lines, last_entry, lines_forward
 from threeam.core.wanted import Text, Wanted, line_at
 
 _NEAR = 16 * 1024  # bytes: so close to the place, reading on is cheaper than bisecting
+
+
+class BadStamp(BadInput):
+    """What was to name an entry is no stamp."""
 
 
 class Found(NamedTuple):
@@ -113,6 +118,44 @@ def place_of(journal: Journal, end: Position, ns: int) -> tuple[Position | None,
             elif at == begin and after is None:
                 after = Position(segment, at)
     return (inside[-1] if inside else after), max(0, len(inside) - 1)
+
+
+def stamp_of(words: str) -> tuple[Stamp | None, str]:
+    """The ``@stamp`` that ``words`` begin with, and the others; None where they do not begin with ``@``.
+
+    Raises `BadStamp`.
+    """
+    first, _, rest = words.strip().partition(" ")
+    if not first.startswith("@"):
+        return None, words.strip()
+    stamp = Stamp.parse(first[1:])
+    if stamp is None:
+        raise BadStamp(f"{first!r} is no stamp: write it as the log has it, @2026-11-24T03:14:07.123456789+0000")
+    return stamp, rest.strip()
+
+
+def line_of(journal: Journal, stamp: Stamp) -> Line:
+    """The line that has this stamp; the last of them where the clock was stepped back.
+
+    Raises `Declined` where no line has it, and OSError.
+    """
+    live = journal.live()
+    for segment in journal.back_from(live) if live is not None else ():
+        for begin, end in reversed(stretches(segment, segment.size())):
+            at = first_at(segment, begin, end, stamp.ns)
+            line = next(lines_forward(segment, at), None) if at < end else None
+            if line is not None and line.finished and (entry := line.entry) and entry.stamp.ns == stamp.ns:
+                return line
+    raise Declined(f"there is no entry @{stamp}: {_nearest(journal, live, stamp.ns)}")
+
+
+def _nearest(journal: Journal, live: Segment | None, ns: int) -> str:
+    place = None if live is None else place_of(journal, Position(live, live.size()), ns)[0]
+    line = next(lines_forward(*place), None) if place is not None else None
+    if line is not None and (entry := line.entry) is not None:
+        return f"the next one is @{entry.stamp}"
+    last = None if live is None else last_entry(live, live.size())
+    return f"the last one is @{last[1].stamp}" if last is not None else "the log is empty"
 
 
 def begins_after(journal: Journal, place: Position, ns: int) -> bool:

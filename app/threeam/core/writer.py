@@ -65,10 +65,14 @@ class Unsure(JournalError):
 
 
 class Block(NamedTuple):
-    """What one submission became: its entries, in order, and the bytes that they are in the log."""
+    """What one submission became: its entries, in order, and the bytes that they are in the log.
+
+    ``before``: the state that its draft was made from.
+    """
 
     entries: tuple[Entry, ...]
     raw: bytes
+    before: State
 
 
 class WriteOptions(NamedTuple):
@@ -206,7 +210,7 @@ class LockedLog:
             entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (by,), RELEASING))
         raw = b"".join(map(format_entry, entries))
         self._append(raw, entries)
-        return Block(tuple(entries), raw)
+        return Block(tuple(entries), raw, state)
 
     def write_stream(self, texts: list[str]) -> bytes:
         """Writes a line for each of ``texts``, which came through a pipe. Raises `Refused`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.entry import By, Entry, Stamp
@@ -11,6 +11,7 @@ from threeam.core.fold import Room, State
 
 _DOSE = re.compile(r"(\d{1,6})@(\d{1,19})", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,6}", re.ASCII)
+_KEYS = ("MG", "WATER", "NIGHT", "DOSES")
 _KEPT = 64  # doses a person: more than a week of excess, and after two days none of them counts
 
 
@@ -28,15 +29,26 @@ def human(state: State, user: str) -> Human:
     return people.get(user, Human())
 
 
-def _fold(people: Mapping[str, Human], entry: Entry) -> Mapping[str, Human]:
-    by = entry.by
+def _fold(people: Mapping[str, Human], entries: Sequence[Entry]) -> Mapping[str, Human]:
+    others: dict[str, Human] | None = None
+    for entry in entries:
+        by = entry.by
+        if by is not None and any(key in _KEYS for key, _ in entry.tags):
+            others = dict(people) if others is None else others
+            one = _after(others.get(by.user, Human()), entry, by)
+            if one.by is not None:  # else nothing but nonsense is known of them
+                others[by.user] = one
+    return people if others is None else others
+
+
+def _after(one: Human, entry: Entry, by: By) -> Human:
     mg, water, night = _number(entry.tag("MG")), _number(entry.tag("WATER")), entry.tag("NIGHT")
     doses = entry.tag("DOSES")
-    if by is None or (mg is None and water is None and night is None and doses is None):
-        return people
+    if mg is None and water is None and night is None and doses is None:  # [MG: lots], written by hand
+        return one
     if doses is not None:
-        return {**people, by.user: Human(water or 0, _doses(doses), by)}
-    one = people.get(by.user, Human())._replace(by=by)
+        return Human(water or 0, _doses(doses), by)
+    one = one._replace(by=by)
     if night is not None:
         one = one._replace(water=0)
     if water is not None:
@@ -45,11 +57,11 @@ def _fold(people: Mapping[str, Human], entry: Entry) -> Mapping[str, Human]:
         one = one._replace(doses=(*one.doses, (entry.stamp.ns, mg))[-_KEPT:])
     elif mg is not None and one.doses:  # a negative dose takes the last one back
         one = one._replace(doses=one.doses[:-1])
-    return {**people, by.user: one}
+    return one
 
 
 def _number(value: str | None) -> int | None:
-    if value is None or not _NUMBER.fullmatch(value):  # [MG: lots], written by hand
+    if value is None or not _NUMBER.fullmatch(value):
         return None
     return int(value)
 

@@ -1,20 +1,24 @@
-"""What the method writes: claims and verdicts."""
+"""What the method writes about hypotheses: claims, predictions, evidence, verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine, toxic
-from threeam.core.entry import Stamp, lines_of
-from threeam.core.fold import OPEN, State
+from threeam.core.entry import Entry, Stamp, lines_of
+from threeam.core.fold import OPEN, Hypothesis, State
+from threeam.method.ledger import CONTRADICTS, PREDICTION, RECHECK, SUPPORTS, thread_of, verdict_of
+from threeam.method.texts import claim_of
 
-# What each verb writes: the kind of its line, and the state of the hypothesis after it.
-VERBS = {
+# What each verb writes: the kind of its line, and for a verdict the state of the hypothesis after it.
+VERDICTS = {
     "confirm": ("Conclusion", "confirmed"),
     "refute": ("Conclusion", "refuted"),
     "park": ("Conclusion", "parked"),
     "reopen": ("Reopened", OPEN),
 }
+_GLANCE = 160  # characters
+EVIDENCE = {"support": SUPPORTS, "contradict": CONTRADICTS}
 
 
 def claim(text: str, toxic_cups: int) -> Draft:
@@ -29,23 +33,80 @@ def claim(text: str, toxic_cups: int) -> Draft:
     return Draft(lines, ceremonial=True)
 
 
-def judge(verb: str, name: str, why: str) -> Draft:
-    """What one of `VERBS` does to the hypothesis ``name`` (``H7``, or ``@stamp`` for the script's), with the reason."""
-    kind, state_after = VERBS[verb]
-    first, *rest = lines_of(why)
+def predict(name: str, text: str) -> Draft:
+    """What is to be seen if the hypothesis ``name`` is true: said before the experiment, it can be wrong."""
+    first, *rest = lines_of(text)
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        known = state.named(name)
-        if known is None:
-            raise Declined(f"there is no hypothesis {name}: 3am hyp list shows those there are")
-        if known.state == state_after:
-            raise Declined(f"{known.name} is {state_after} already: {known.why or known.claim}")
-        said = []
-        number = known.number
-        if number is None:  # the script's: give it a number in a line that cites it
-            number = state.next_number()
-            said = [DraftLine(f"Hypothesis: @{known.opened} {known.claim}", ((f"H{number}", known.state),))]
-        tag = ((f"H{number}", state_after),)
+        one = known(state, name)
+        said, tag = _with_a_number(state, one)
+        return [*said, DraftLine(f"{PREDICTION}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
+
+    return Draft(lines)
+
+
+def evidence(verb: str, name: str, cited: Entry | None, words: str) -> Draft:
+    """What ``support`` or ``contradict`` does: ties the line ``cited`` to the hypothesis ``name``, with words for it.
+
+    Without words its own stand there, so that the story of a hypothesis can be read without looking them up. Without
+    a line the words are the evidence. A line counts once; what is said of it last is what counts.
+    """
+    kind, at = EVIDENCE[verb], cited.stamp if cited is not None else None
+    words = words.strip() or (quoted(cited.text) if cited is not None else "")
+    first, *rest = lines_of(f"@{at} {words}" if at is not None else words)
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        one = known(state, name)
+        for move in thread_of(state, one).evidence:
+            if at is not None and move.cites is not None and move.cites.ns == at.ns and move.kind == kind:
+                who = move.by.user if move.by is not None else "somebody"
+                raise Declined(f"{who} has said already that this line {kind.lower()} {one.name}")
+        said, tag = _with_a_number(state, one)
         return [*said, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
+
+
+def quoted(text: str) -> str:
+    """The beginning of ``text``, as long as it is read at a glance."""
+    return text if len(text) <= _GLANCE else text[: _GLANCE - 1] + "…"
+
+
+def judge(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
+    """What one of `VERDICTS` does to the hypothesis ``name`` (``H7``, or ``@stamp`` for the script's), with the reason.
+
+    Over ``toxic_cups`` the verdict is marked: it is to be looked at again.
+    """
+    kind, state_after = VERDICTS[verb]
+    first, *rest = lines_of(why)
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        one = known(state, name)
+        if one.state == state_after:
+            verdict = verdict_of(state, one)
+            why_already = claim_of(state, one) if verdict is None else verdict.text
+            raise Declined(f"{one.name} is {state_after} already: {why_already}")
+        said, ((key, _),) = _with_a_number(state, one)
+        tag = ((key, state_after),)
+        recheck = RECHECK if kind == "Conclusion" and author.cups(state, stamp) > toxic_cups else ()
+        return [*said, DraftLine(f"{kind}: {first}", (*tag, *recheck)), *(DraftLine(line, tag) for line in rest)]
+
+    return Draft(lines)
+
+
+def known(state: State, name: str) -> Hypothesis:
+    """The hypothesis that ``name`` names. Raises `Declined`, with those there are."""
+    one = state.named(name)
+    if one is None:
+        names = ", ".join(other.name for other in list(state.hypotheses.values())[-9:])
+        there = f"there are {names}" if names else "there is none yet, and 3am hyp new opens one"
+        raise Declined(f"there is no hypothesis {name}: {there}")
+    return one
+
+
+def _with_a_number(state: State, one: Hypothesis) -> tuple[list[DraftLine], tuple[tuple[str, str]]]:
+    """The tag of ``one``; and for one of the script's the line before, which gives it a number and cites it."""
+    if one.number is not None:
+        return [], ((f"H{one.number}", one.state),)
+    tag = ((f"H{state.next_number()}", one.state),)
+    return [DraftLine(f"Hypothesis: @{one.opened} {one.claim}", tag)], tag

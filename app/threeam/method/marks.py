@@ -35,14 +35,17 @@ def mark(at: Stamp, *, on: bool) -> Draft:
     return Draft(lines)
 
 
-def _fold(found: Mapping[int, Mark], entry: Entry) -> Mapping[int, Mark]:
-    value, cited = entry.tag("MARK"), references(entry.text)[:1]
-    if value not in ("on", "off") or not cited or entry.kind != "Mark":
-        return found
-    others = {ns: one for ns, one in found.items() if ns != cited[0].ns}
-    if value == "off":
-        return others
-    return {**others, cited[0].ns: Mark(cited[0], entry.by, entry.carried or entry.stamp)}
+def _fold(found: Mapping[int, Mark], entries: Sequence[Entry]) -> Mapping[int, Mark]:
+    others: dict[int, Mark] | None = None
+    for entry in entries:
+        value = entry.tag("MARK")
+        if value not in ("on", "off") or entry.kind != "Mark" or not (cited := references(entry.text)[:1]):
+            continue
+        others = dict(found) if others is None else others
+        others.pop(cited[0].ns, None)
+        if value == "on":
+            others[cited[0].ns] = Mark(cited[0], entry.by, entry.carried or entry.stamp)
+    return found if others is None else others
 
 
 def _carry(found: Mapping[int, Mark]) -> Iterator[Entry]:

@@ -150,7 +150,7 @@ class Bridge:
             why = f"{type(error).__name__}: {error}"
         for ticket, block in landed:
             if why is None:
-                self._answer(ticket, BlockWritten(ticket))
+                self._answer(ticket, BlockWritten(ticket, block))
             else:
                 entries = block.entries
                 sentence = str(Unsure(entries[0].stamp, why))

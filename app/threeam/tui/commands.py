@@ -9,19 +9,36 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from threeam.actions import ACTIONS, BY_WORD, Action
 from threeam.core.draft import Draft, note
+from threeam.core.entry import By, Stamp
 from threeam.core.settings import Settings
-from threeam.method.drafts import VERBS, claim, judge
+from threeam.method.changes import change, change_as_typed
+from threeam.method.drafts import EVIDENCE, VERDICTS, claim, judge, predict
+from threeam.method.texts import correction, words_for
 
 ALIASES = {"hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
-_HYP = {"list": ("board", ""), "show": ("board", "")}  # what the shell prints, and the screen has in its panel
+ABOUT_ONE = (*VERDICTS, "predict")  # the kinds of box that are about one hypothesis, which follows: ``refute H7``
+_HYP = (*ABOUT_ONE, *EVIDENCE, "list", "show")
 
 
-def draft_of(kind: str, text: str, settings: Settings) -> Draft:
-    """The draft that ``text`` is in a box of this kind: ``note``, ``hypothesis``, ``refute H7`` and the like."""
+def draft_of(kind: str, text: str, settings: Settings, by: By) -> Draft:
+    """The draft that ``text`` of ``by`` is in a box of this kind: ``note``, ``refute H7``, ``correct @stamp``."""
     verb, _, name = kind.partition(" ")
-    if verb in VERBS:
-        return judge(verb, name, text)
-    return claim(text, settings.toxic_cups) if kind == "hypothesis" else note(text)
+    if verb in VERDICTS:
+        return judge(verb, name, text, settings.toxic_cups)
+    at = Stamp.parse(name.removeprefix("@"))
+    match verb:
+        case "predict":
+            return predict(name, text)
+        case "hypothesis":
+            return claim(text, settings.toxic_cups)
+        case "words":
+            return words_for(at, by, text)
+        case "correct" if at is not None:
+            return correction(at, text)
+        case "changed":
+            return change(*change_as_typed(text))
+        case _:
+            return note(text)
 
 
 class UnknownCommand(Exception):
@@ -38,9 +55,9 @@ def parse_command(text: str) -> tuple[Action, str]:
         if text == long or text.startswith(long + " "):
             text = short + text[len(long) :]
     word, _, rest = text.partition(" ")
-    if word == "hyp" and rest.partition(" ")[0] in (*VERBS, *_HYP):
+    if word == "hyp" and rest.partition(" ")[0] in _HYP:
         word, _, rest = rest.partition(" ")
-        word, rest = _HYP.get(word, (word, rest))
+        word, rest = ("board", "") if word == "list" else ("thread" if word == "show" else word, rest)
     if word == "log":
         word = "note"
     if word not in BY_WORD:

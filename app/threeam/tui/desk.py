@@ -15,6 +15,7 @@ from threeam.tui.outbox import Outbox, Ticket
 from threeam.tui.widgets.composer import DRAFTS, Composer
 
 _LOOK_BACK = 64 * 1024 * 1024  # bytes of the log in which a draft that was left may stand
+_CITED = re.compile(r"@\S+ ")  # before the words that are for another line
 _MOMENT = 0.3  # s: how long quitting waits for what is being written
 _KEEPING = 1.0  # s: and for the drafts to be kept
 
@@ -118,7 +119,7 @@ def _is_written(journal: Journal, by: str, draft: Draft) -> bool:
         for line in matching_back(segment, size, re.compile(re.escape(f"[BY: {by}]".encode())), since):
             entry = line.entry
             if entry is not None and str(entry.by) == by:
-                lines -= {entry.text.strip(), entry.body.strip()}
+                lines -= {entry.text.strip(), entry.body.strip(), _CITED.sub("", entry.body).strip()}
             if not lines:
                 return True
         left -= size

@@ -11,6 +11,7 @@ from threeam.core.fold import State
 from threeam.core.journal import Position
 from threeam.core.lock import Holder
 from threeam.core.reader import Line
+from threeam.core.writer import Block
 from threeam.tui.outbox import Ticket
 
 
@@ -63,9 +64,10 @@ class DiskSeen(Message):
 
 @dataclass
 class BlockWritten(Message):
-    """A write is in the log, whole and synced."""
+    """A write is in the log, whole and synced, as ``block``."""
 
     ticket: Ticket
+    block: Block
 
 
 @dataclass

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import isawaitable
+
 from textual.actions import parse as parse_action
 
 from threeam.actions import Action
-from threeam.core.fold import Hypothesis, State
-from threeam.method.drafts import VERBS
+from threeam.core.fold import Hypothesis
 from threeam.tui import messages
-from threeam.tui.commands import UnknownCommand, draft_of, parse_command
+from threeam.tui.commands import ABOUT_ONE, UnknownCommand, parse_command
 from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.widgets.board import Board
 from threeam.tui.widgets.composer import DRAFTS, Composer
@@ -19,7 +20,6 @@ from threeam.tui.widgets.prompt import Prompt
 class CommandingScreen(WritingScreen):
     """A screen whose actions can be called by their words, about the hypotheses of its state."""
 
-    state: State
     pane: LogPane
     board: Board
 
@@ -69,26 +69,34 @@ class CommandingScreen(WritingScreen):
         """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
         kind, text = action.id, argument
         owner = self.log_view if action.owner == "log" else self
-        if action.id in VERBS and argument:
+        if action.id in ABOUT_ONE and argument:
             name, _, text = argument.partition(" ")
             known = self._named(name)
             if known is None:
                 return
             kind = f"{action.id} {known.name}"
-        if action.id in ("note", "hypothesis", *VERBS) and (text.strip() or kind != action.id):
-            words = text.strip()
-            if words and self.desk is not None:
-                self.desk.keep_words(self.desk.composer.begin_prompt(kind, words))
-                self._submit(draft_of(kind, words, self.session.settings), kind, words)
-            else:
-                self.action_write(kind)
+        if action.id in (*DRAFTS, "changed", *ABOUT_ONE) and (text.strip() or kind != action.id):
+            self._write_at_once(kind, text)
         elif argument and action.argument:
             _, method, parameters = parse_action(action.method)
-            getattr(owner, f"action_{method}")(*parameters, argument)
+            done = getattr(owner, f"action_{method}")(*parameters, argument)
+            if isawaitable(done):
+                await done
         elif argument:
             self._say(f":{action.words} takes nothing more, and {argument!r} follows it", severity="warning")
         else:
             await owner.run_action(action.method)
+
+    def _write_at_once(self, kind: str, text: str) -> None:
+        """Writes ``text`` as if it had been typed into a box for ``kind``; without a text, goes to that box."""
+        words = text.strip()
+        if words and self.desk is not None:
+            self.desk.keep_words(self.desk.composer.begin_prompt(kind, words))
+            self._send(kind, words)
+            if not self.desk.composer.waiting:  # there is something to be read before it is sent
+                self.set_focus(self.desk.composer.box)
+        else:
+            self.action_write(kind)
 
     def action_command_line(self) -> None:
         if self.desk is None:

@@ -14,6 +14,7 @@ from threeam.core.block import block_of, held_ns
 from threeam.core.entry import Entry
 from threeam.core.reader import Line
 from threeam.core.when import duration
+from threeam.method.texts import Texts
 from threeam.tui.cells import drawn
 from threeam.tui.screens.page import Page
 from threeam.tui.widgets.row_view import shortened
@@ -22,7 +23,7 @@ _DIM = "$foreground-muted"
 
 
 class EntryScreen(Page[str]):
-    """Shows ``line``; ``around`` are lines before and after it and itself, in their order.
+    """Shows ``line``; ``around`` are lines before and after it and itself, in their order; ``later``: later words.
 
     Dismissed with ``entry`` or ``stamp`` for that to be copied, or with nothing.
     """
@@ -33,8 +34,9 @@ class EntryScreen(Page[str]):
         Binding("Y", "dismiss('stamp')", "copy its @stamp"),
     ]
 
-    def __init__(self, line: Line, around: list[Line]) -> None:
+    def __init__(self, line: Line, around: list[Line], later: Texts) -> None:
         super().__init__()
+        self._later = later
         self._line = line
         self._around = around
 
@@ -57,6 +59,11 @@ class EntryScreen(Page[str]):
             facts += [(key, value) for key, value in entry.tags if key != "BY"]
             facts += [("kind", entry.kind)]
             text = entry.text
+            if (said := self._later.said.get(entry.stamp.ns)) is not None:
+                who = f"{said.by.user if said.by else 'script'}, @{said.at}"
+                facts.insert(0, ("it was" if said.times else "stamp of", text))
+                facts.insert(1, ("corrected" if said.times else "words by", who))
+                text = said.text
         facts += [("file", f"{line.segment.path}, byte {line.offset:,}"), ("bytes", f"{len(self._line.raw):,}")]
         pieces: list[Content] = [Content.assemble((drawn(text), "bold"), (left_out, _DIM)), Content("")]
         pieces += [Content.assemble((f"{drawn(key):>8}  ", _DIM), drawn(value)) for key, value in facts]

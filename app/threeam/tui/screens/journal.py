@@ -21,18 +21,19 @@ from threeam.human.caffeine import milligrams
 from threeam.human.drafts import glasses_tonight
 from threeam.human.room import human
 from threeam.method.marks import mark, marks
+from threeam.method.texts import texts
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
 from threeam.tui.clipboard import copy
 from threeam.tui.desk import Desk, short
 from threeam.tui.draft_store import DraftStore
-from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
+from threeam.tui.screens.method import MethodScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.activity_strip import ActivityStrip
-from threeam.tui.widgets.board import Board, Hypotheses
+from threeam.tui.widgets.board import Board
 from threeam.tui.widgets.composer import Composer
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_pane import LogPane
@@ -46,7 +47,7 @@ _A_MOMENT = 0.3  # s
 _LOOK_AT_CLOCK = 30.0  # s between two looks: milligrams and ages change slowly
 
 
-class JournalScreen(CommandingScreen):
+class JournalScreen(MethodScreen):
     """The log, the panel, the box; the state that it shows is the last one that came from the file."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -57,7 +58,6 @@ class JournalScreen(CommandingScreen):
         super().__init__()
         self.session = session
         self.state = session.fold.empty
-        self.picked: str | None = None
         self._cups: int | None = None
         self._own_marks: list[int] = []
         read_only, limit = session.writer is None, session.settings.toxic_cups
@@ -127,6 +127,7 @@ class JournalScreen(CommandingScreen):
 
     def on_lines_arrived(self, message: messages.LinesArrived) -> None:
         if message.state is not None:
+            self._tell_of_verdicts(message.lines)
             self.state = message.state
             self.header.is_known = self.board.is_known = True
         self.pane.arrive(message.lines, message.end, message.unfinished, restarted=message.restarted)
@@ -134,6 +135,7 @@ class JournalScreen(CommandingScreen):
             self._say("the log was truncated: what is above may be nowhere else than here", severity="warning")
         self._show_state()
         self._show_marks()
+        self.log_view.set_texts(texts(self.state).said)
         self.bridge.ready()
 
     def on_lock_seen(self, message: messages.LockSeen) -> None:
@@ -171,6 +173,8 @@ class JournalScreen(CommandingScreen):
         self.header.set_class(self.header.alarming, "-toxic")
         self.header.refresh()
         self.board.show(self.state, self.picked, user, now, session.settings.half_life_h)
+        if self.told is not None:
+            self.told.look_again()
         if self._cups is not None and cups > self._cups and self.header.toxic:
             self._say(
                 "Caffeine toxicity imminent. Logic may be compromised.", title=f"{cups} cups: TOXIC", severity="error"
@@ -205,14 +209,6 @@ class JournalScreen(CommandingScreen):
                 self.action_undo_coffee()
 
         self.app.push_screen(CupsScreen(tonight, self.header.mg, now, writes=self.writes), closed)
-
-    def action_board(self) -> None:
-        if self.board.hypotheses.has_focus or (self.board.has_class("-open") and not self.state.hypotheses):
-            self.action_leave()
-            return
-        self.board.add_class("-open")
-        if self.state.hypotheses:
-            self.set_focus(self.board.hypotheses)
 
     def action_theme(self, name: str = "") -> None:
         if not name:
@@ -259,7 +255,7 @@ class JournalScreen(CommandingScreen):
             if what:
                 self._copy(what, row.line)  # and not the one that is selected by now
 
-        self.app.push_screen(EntryScreen(row.line, around), closed)
+        self.app.push_screen(EntryScreen(row.line, around, texts(self.state)), closed)
 
     def action_copy(self, what: str) -> None:
         if self.log_view.selected is not None:
@@ -284,29 +280,6 @@ class JournalScreen(CommandingScreen):
             return
         self.leaving = True
         self._say("quits as soon as the lock is had; q again quits now, and your text is kept")
-
-    def action_pick(self, name: str) -> None:
-        """Makes ``name`` the hypothesis that verdicts are about."""
-        known = self._named(name)
-        if known is None:
-            return
-        self.picked = name
-        self._show_state()
-        if not self.board.is_on_screen:
-            judge = " · v x ~ say what came of it" if self.writes else ""
-            self._say(f"picked {name}: {short(known.claim)}{judge}", timeout=2)
-
-    def on_hypotheses_picked(self, message: Hypotheses.Picked) -> None:
-        self.action_pick(message.name)
-        self.set_focus(self.log_view)
-
-    def action_judge(self, verb: str) -> None:
-        name = self.board.hypotheses.under_cursor or self.picked
-        known = self.state.named(name) if name else None
-        if known is None:
-            self._say("pick a hypothesis first: 1 to 9, or h")
-        else:
-            self.action_write(f"{verb} {known.name}")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         return self.writes or action not in _WRITING

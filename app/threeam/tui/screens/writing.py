@@ -6,6 +6,8 @@ from textual.screen import Screen
 
 from threeam.core.draft import Draft
 from threeam.core.entry import visible
+from threeam.core.fold import State
+from threeam.method.guards import remarks, resembling, why_refuted
 from threeam.tui import messages
 from threeam.tui.commands import draft_of
 from threeam.tui.desk import Desk
@@ -25,6 +27,8 @@ class WritingScreen(Screen[None]):
     header: Header
     log_view: LogView
     desk: Desk | None
+    state: State
+    _shown_like = ""  # the refuted hypothesis that the claim in the box was seen to resemble
     leaving = False  # as soon as everything has its answer
 
     @property
@@ -56,6 +60,11 @@ class WritingScreen(Screen[None]):
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
         self._answered(message.ticket, written=True)
+        block = message.block
+        for remark in remarks(block.before, block.entries):
+            self._say(remark, title=message.ticket.what, severity="warning", timeout=10)
+        if self.desk is not None and message.ticket.what == "stamp":
+            self.desk.composer.name_prompt("words", f"words @{block.entries[-1].stamp}")
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
         self._answered(message.ticket, written=False)
@@ -104,10 +113,24 @@ class WritingScreen(Screen[None]):
         if kind == "command":  # done where the commands are
             return
         if text.strip():
-            self._submit(draft_of(kind, text, self.session.settings), kind, text)
+            self._send(kind, text)
         else:
             self._say("nothing to write yet: type it first")
             message.composer.settle(clear=False)
+
+    def _send(self, kind: str, text: str) -> None:
+        """Sends what stands in the box; a claim that resembles a refuted one only after that was shown."""
+        if self.desk is None:
+            return
+        like = resembling(self.state, text) if kind == "hypothesis" else None
+        if like is not None and like.name != self._shown_like:
+            self._shown_like = like.name
+            self.desk.composer.settle(clear=False)
+            self.desk.composer.tell("enter again writes it")
+            self._say(f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning")
+            return
+        self._shown_like = ""
+        self._submit(draft_of(kind, text, self.session.settings, self.session.by), kind, text)
 
     def action_write(self, kind: str, text: str | None = None) -> None:
         """Goes to the box, as a box for ``kind``; ``text`` is added to what stands there."""

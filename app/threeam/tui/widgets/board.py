@@ -19,38 +19,45 @@ from threeam.core.fold import OPEN, Hypothesis, State
 from threeam.core.when import ago
 from threeam.human.caffeine import HOUR_NS, milligrams
 from threeam.human.room import human
-from threeam.method.drafts import VERBS
+from threeam.method.drafts import VERDICTS
+from threeam.method.ledger import Thread, in_order, last_change, thread_of
+from threeam.method.noted import holder_of_journal
+from threeam.method.texts import claim_of
+from threeam.method.thread import LOST
 from threeam.tui.cells import drawn
 from threeam.tui.signs import SIGNS
 from threeam.tui.widgets.row_view import who_style
 
 _SHOWN = 200  # options at the most: a script in a loop opens thousands of hypotheses
+_WHOLE = 60  # cells: with more than that a claim is shown whole
 _HERE_NS = 15 * 60 * NS
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_H = 8
 
 
 class Hypotheses(OptionList):
-    """The list, the open ones first; the picked one has a mark."""
+    """The list, the open ones first; the picked one has a mark, and that is the one under the cursor."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),
         Binding("h", "screen.leave", "back to the log"),
-        Binding("enter", "select", "pick", key_display="enter"),
+        Binding("enter", "select", "thread", key_display="enter"),
+        Binding("f", "screen.board_full", "full screen"),
         *(
-            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERBS, tooltip=a.about)
+            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERDICTS, tooltip=a.about)
             for a in ACTIONS
             if a.owner == "screen" and a.place == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
         ),
     ]
 
     class Picked(Message):
-        """A hypothesis was picked."""
+        """A hypothesis was picked; ``opens``: its thread is to be shown."""
 
-        def __init__(self, name: str) -> None:
+        def __init__(self, name: str, *, opens: bool) -> None:
             super().__init__()
             self.name = name
+            self.opens = opens
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__(markup=False)
@@ -65,15 +72,18 @@ class Hypotheses(OptionList):
 
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
         """Shows what the log says; the highlight stays on the same hypothesis."""
-        ordered = sorted(state.hypotheses.values(), key=lambda one: (one.state != OPEN, -one.changed.ns))
+        ordered = in_order(state)
         minutes = now.ns // (60 * NS)
-        shown = (tuple(ordered[:_SHOWN]), picked, minutes, self.size.width)
+        said = [(one, thread_of(state, one), claim_of(state, one)) for one in ordered[:_SHOWN]]
+        shown = (said, picked, minutes, self.size.width)
         if shown == self._shown:
             return
         self._shown = shown
         at = self.highlighted_option.id if self.highlighted_option else picked
         self.clear_options()
-        self.add_options([Option(self._prompt(one, one.name == picked, now), id=one.name) for one in ordered[:_SHOWN]])
+        self.add_options(
+            [Option(self._prompt(state, one, one.name == picked, now), id=one.name) for one in ordered[:_SHOWN]]
+        )
         if len(ordered) > _SHOWN:
             self.add_option(Option(Content(f"and {len(ordered) - _SHOWN} more: 3am hyp list"), disabled=True))
         names = [one.name for one in ordered[:_SHOWN]]
@@ -83,29 +93,41 @@ class Hypotheses(OptionList):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if event.option.id is not None:
-            self.post_message(self.Picked(event.option.id))
+            self.post_message(self.Picked(event.option.id, opens=True))
 
-    def _prompt(self, one: Hypothesis, picked: bool, now: Stamp) -> Content:
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        if event.option.id is not None and self.has_focus:
+            self.post_message(self.Picked(event.option.id, opens=False))
+
+    def _prompt(self, state: State, one: Hypothesis, picked: bool, now: Stamp) -> Content:
         sign = SIGNS.get(one.state, SIGNS["Hypothesis"])
         live = one.state == OPEN
         name = f"H{one.number}" if one.number is not None else "script"
         mark = ("▸" if self._emoji else ">") if picked else " "
-        who = drawn(one.by.user) if one.by else ""
-        age = ago(now.ns - one.changed.ns)
+        thread, room = thread_of(state, one), max(12, self.size.width - 4)
+        moves = thread.moves
+        author = moves[-1].by if moves else one.by
+        who = self._between + drawn(author.user) if author else ""
+        about = f" {self._counts(thread)}{self._between}{ago(now.ns - last_change(state, one).ns)}{who}"
+        first = f"{mark}{sign.sign if self._emoji else sign.plain} {name} "
+        live_style = "$hypothesis" if live else "$foreground-muted"
         head = Content.assemble(
-            (
-                f"{mark}{sign.sign if self._emoji else sign.plain} {name} ",
-                "bold $hypothesis" if live else "$foreground-muted",
-            ),
-            (drawn(one.state), "$hypothesis" if live else "$foreground-muted"),
-            (self._between + (who + self._between if who else "") + age, "$foreground-muted"),
+            (first, "bold " + live_style),
+            (drawn(one.state), live_style),
+            (self._fit(about, room + 3 - cell_len(first + one.state)), "$foreground-muted"),
         )
         style = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}.get(one.state, "$foreground")
-        claim = drawn(one.claim) or "(its first line is not in this log)"
-        room = max(12, self.size.width - 4)
-        if cell_len(claim) > room:
-            claim = set_cell_size(claim, room - 1) + ("…" if self._emoji else "~")
-        return Content.assemble(head, "\n   ", (claim, style))
+        claim = drawn(claim_of(state, one)) or LOST
+        return Content.assemble(head, "\n   ", (claim if room > _WHOLE else self._fit(claim, room), style))
+
+    def _counts(self, thread: Thread) -> str:
+        return f"+{len(thread.supports)} {'−' if self._emoji else '-'}{len(thread.contradicts)}"
+
+    def _fit(self, text: str, room: int) -> str:
+        if cell_len(text) <= room:
+            return text
+        return set_cell_size(text, max(0, room - 1)) + ("…" if self._emoji else "~")
 
 
 class Board(Vertical):
@@ -119,6 +141,7 @@ class Board(Vertical):
     def __init__(self, *, emoji: bool, read_only: bool) -> None:
         super().__init__()
         self._emoji = emoji
+        self._between = " · " if emoji else " | "
         self._read_only = read_only
         self.is_known = False  # whether it is known what the log says: a big one takes its time
         self.hypotheses = Hypotheses(emoji=emoji)
@@ -178,13 +201,12 @@ class Board(Vertical):
         if not here:
             return self._absent("nobody has written for 15 min")
         lines = []
+        taken = holder_of_journal(state)
         for person in here:
             style = f"${who_style(person.by.user)}"
-            lines.append(
-                Content.assemble(
-                    (drawn(person.by.short), style), (f" {ago(now.ns - person.typed_ns)}", "$foreground-muted")
-                )
-            )
+            holds = taken is not None and taken.by is not None and taken.by.user == person.by.user
+            about = f" {ago(now.ns - person.typed_ns)}{self._between + 'holds the journal' if holds else ''}"
+            lines.append(Content.assemble((drawn(person.by.short), style), (about, "$foreground-muted")))
         return Content("\n").join(lines)
 
 

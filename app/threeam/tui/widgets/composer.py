@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -21,9 +22,14 @@ DRAFTS = ("note", "hypothesis")  # the kinds that a draft can be, and be changed
 PLACEHOLDERS = {
     "note": "what did you see?",
     "hypothesis": "what do you believe right now?",
+    "predict": "what will be seen, if it is true?",
+    "words": "what was that?",
+    "correct": "what should it say?",
+    "changed": "what was changed? (undo: how?)",
     "command": "note, hyp, coffee, water, sleep, refute H7 why, theme NAME, q",
 }
 
+_STAMP = re.compile(r"@\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d{9}[+-]\d{4}")
 _SHOWN_AHEAD = 60  # characters
 
 # tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: whoever lives in tmux has them elsewhere.
@@ -292,6 +298,13 @@ class Composer(Horizontal):
         self._call_it(kind)
         return left
 
+    def name_prompt(self, kind: str, name: str) -> None:
+        """Calls the prompt that was begun as ``kind`` by its whole name, which was not known then."""
+        if self.kind == kind:
+            self._call_it(name)
+        elif kind in self._prompts:
+            self._prompts[name] = self._prompts.pop(kind)
+
     def wait(self) -> None:
         """The text is with the writer: it stays, and cannot be changed or sent a second time."""
         self.box.hold()
@@ -349,6 +362,11 @@ class Composer(Horizontal):
 
     def _call_it(self, kind: str) -> None:
         self.kind = kind
-        self._label.update(Content(f" {kind} {self._bar}"))
+        self._label.update(Content(f" {_STAMP.sub(_clock, kind)} {self._bar}"))
         self._label.set_class(kind == "hypothesis", "-hypothesis")
-        self.box.placeholder = PLACEHOLDERS.get(kind, "why? one line")
+        self.box.placeholder = PLACEHOLDERS.get(kind.partition(" ")[0], "why? one line")
+
+
+def _clock(found: re.Match[str]) -> str:
+    """The time of a stamp is what is read; the whole of it would leave no room for the text."""
+    return f"@{found[1]}"

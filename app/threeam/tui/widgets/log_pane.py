@@ -12,6 +12,7 @@ from textual.message import Message
 
 from threeam.core.activity import Activity
 from threeam.core.clock import Clock
+from threeam.core.entry import Stamp
 from threeam.core.follow import told_from
 from threeam.core.journal import BadInput, Journal, JournalError, Position
 from threeam.core.pattern import Pattern
@@ -189,6 +190,10 @@ class LogPane(Vertical):
     def _filter_name(self) -> str:
         """The filters as their person typed them: ``deadlock  !kind:note``."""
         return "  ".join(f"{'!' if out else ''}{condition.name}" for out, condition in self._filters)
+
+    def go_to(self, stamp: Stamp) -> None:
+        """Goes to the entry of ``stamp``."""
+        self._go_to(stamp.ns, f"@{stamp}")
 
     def _go_to(self, ns: int, words: str) -> None:
         end = self.view.window.known

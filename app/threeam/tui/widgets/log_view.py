@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from textual import events
@@ -16,6 +16,7 @@ from threeam.actions import ACTIONS
 from threeam.core.journal import Position
 from threeam.core.reader import Line
 from threeam.core.wanted import Wanted
+from threeam.method.texts import Said
 from threeam.tui.reading import SLICE, TELL
 from threeam.tui.widgets.row_view import TIME_COLUMNS
 from threeam.tui.widgets.rows_view import RowsView
@@ -165,6 +166,12 @@ class LogView(RowsView, can_focus=True):
         """Draws a sign on the rows of these stamps (ns); the one that was set last is the last."""
         if list(marks) != list(self.marks):
             self.marks = marks
+            self._redraw()
+
+    def set_texts(self, said: Mapping[int, Said]) -> None:
+        """Draws these words on the rows of these stamps (ns), in place of what was written there."""
+        if said != self.said:
+            self.said = said
             self._redraw()
 
     def action_t0(self) -> None:

@@ -18,6 +18,7 @@ from threeam.core.entry import GOES_ON, LONGEST, NS, Entry, Stamp, references
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line
 from threeam.core.when import duration
+from threeam.method.texts import Said
 from threeam.tui.cells import drawn
 from threeam.tui.signs import sign_of
 from threeam.tui.window import Row
@@ -46,12 +47,16 @@ class Look(NamedTuple):
 
 
 class About(NamedTuple):
-    """What is so of a row where it stands: under the cursor, maybe not to last, marked, the first of the screen."""
+    """What is so of a row where it stands: under the cursor, maybe not to last, marked, the first of the screen.
+
+    ``said``: the words that are read there, in place of what was written.
+    """
 
     selected: bool = False
     unsure: bool = False
     marked: bool = False
     first: bool = False
+    said: Said | None = None
 
 
 class Columns(NamedTuple):
@@ -102,7 +107,7 @@ def draw(row: Row, before: Row | None, width: int, look: Look, about: About, sty
     head = [Segment("▌" if emoji and selected else ">" if selected else " ", styles("cursor") if selected else base)]
     head += _head(row.entry, before, columns, base, styles, look, about)
     text = [Segment("unsure: ", base + styles("toxic"))] if about.unsure else []
-    text += _text(row, base, styles, emoji)
+    text += _text(row, about.said, base, styles, emoji)
     if left_out:
         text.append(Segment(left_out, base + styles("dim")))
     if look.pattern is not None:
@@ -206,8 +211,11 @@ def _highlighted(segments: list[Segment], pattern: Pattern, style: Style) -> lis
     return shown
 
 
-def _text(row: Row, base: Style, styles: Styles, emoji: bool) -> list[Segment]:
+def _text(row: Row, said: Said | None, base: Style, styles: Styles, emoji: bool) -> list[Segment]:
     entry, line = row.entry, row.line
+    if entry is not None and said is not None:
+        kind = "" if entry.text == entry.body else f"{entry.text.partition(':')[0]}: "
+        entry = entry._replace(text=kind + said.text)
     sign = sign_of(entry, finished=line.finished)
     segments = [Segment((sign.sign if emoji else sign.plain) + " ", base + styles(sign.style))]
     if entry is None or not line.finished:
@@ -219,6 +227,10 @@ def _text(row: Row, base: Style, styles: Styles, emoji: bool) -> list[Segment]:
     if others:  # tags of a later version, or of another tool: shown as they are
         segments.append(Segment(drawn("".join(others)), base + styles("dim")))
     kind = entry.kind
+    if entry.tag("RECHECK") is not None:
+        segments.append(Segment("recheck ", base + styles("toxic")))
+    if said is not None and said.times:
+        segments.append(Segment("corrected ", base + styles("dim")))
     if kind == "note" and entry.text.startswith(("| ", GOES_ON)):  # of the block that begins above
         bar = "│ " if emoji else "| "
         segments = [Segment(bar + drawn(entry.text.partition(" ")[2]), base + styles("text"))]
@@ -242,7 +254,12 @@ def _short_references(text: str) -> str:
     return text
 
 
-_KNOWN_TAGS = frozenset({"BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES", "MARK"})
+_KNOWN_TAGS = frozenset(
+    {
+        *("BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES", "MARK"),
+        *("STAMP", "CORRECTION", "CHANGE", "NOTED", "HOLDS", "RECHECK"),
+    }
+)
 
 
 def _fit(text: str, width: int, emoji: bool) -> str:

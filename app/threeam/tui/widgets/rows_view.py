@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from threeam.core.entry import Stamp
 from threeam.core.reader import Line
+from threeam.method.texts import Said
 from threeam.tui.widgets.row_view import PEOPLE_STYLES, About, Look, draw
 from threeam.tui.window import Row, Window
 
@@ -58,6 +59,7 @@ class RowsView(Widget):
         self._drawn_at = Size(0, 0)  # the size that the layout and the strips are for
         self._styles: dict[str, Style] = {}
         self.look = Look(emoji=emoji)
+        self.said: Mapping[int, Said] = {}  # by stamp (ns): what is read there, in place of what was written
         self.marks: Collection[int] = ()  # stamps (ns) of rows with a mark, the one set last at the end
 
     @property
@@ -138,6 +140,7 @@ class RowsView(Widget):
             unsure=entry is not None and any(entry.stamp.ns in stamps for stamps in self._unsure),
             marked=entry is not None and entry.stamp.ns in self.marks,
             first=first,
+            said=self.said.get(entry.stamp.ns) if entry is not None and self.said else None,
         )
         key = (row, before.place if before else None, about)
         strips = self._strips.get(key)

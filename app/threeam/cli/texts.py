@@ -1,0 +1,48 @@
+"""``3am stamp``, ``3am correct``: words that come later, or in place of wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from threeam.cli.context import Context, context
+from threeam.cli.parser import Parser
+from threeam.cli.submit import submit
+from threeam.core.draft import Draft
+from threeam.core.seek import line_of, stamp_of
+from threeam.method.texts import correction, take_stamp, words_for
+
+_ABOUT = {
+    "stamp": (
+        "Takes a stamp now, under the lock; with an @stamp that was taken, adds the words for it.",
+        "examples:\n  3am stamp\n  3am stamp @2026-11-24T03:14:07.123456789+0000 'the lag jumped to 2 s'",
+    ),
+    "correct": (
+        "Puts other words in place of those of an entry, by a new line: both stay in the log.",
+        "example:\n  3am correct @2026-11-24T03:14:07.123456789+0000 'replica 2, not replica 1'",
+    ),
+}
+
+
+def run(command: str, argv: Sequence[str]) -> int:
+    """Runs one of the two."""
+    description, examples = _ABOUT[command]
+    parser = Parser(f"3am {command}", description, examples)
+    number = "+" if command == "correct" else "*"
+    parser.add_argument("text", nargs=number, metavar="WORDS", help="the @stamp of the entry, and its words")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+    args = parser.parse_args(argv)
+    at, words = stamp_of(" ".join(args.text))
+    if at is None and (words or command == "correct"):
+        parser.error("the @stamp of the entry comes first, as the log has it: @2026-11-24T03:14:07.123456789+0000")
+    if at is not None and not words:
+        parser.error("an empty text says nothing")
+
+    def draft(here: Context) -> Draft:
+        if at is None:
+            return take_stamp()
+        if command == "stamp":
+            return words_for(at, here.by, words)
+        line_of(here.journal, at)
+        return correction(at, words)
+
+    return submit(lambda: context(args), draft, words, quiet=args.quiet)

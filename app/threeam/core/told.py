@@ -1,0 +1,41 @@
+"""What is told of the journal: parts with titles, line by line; a line may be that of an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threeam.core.entry import NS, By, Stamp
+from threeam.core.when import ago
+
+_THESE_HOURS_NS = 12 * 3600 * NS
+
+
+class Told(NamedTuple):
+    """One line: the words, what is added to them (who, when, why), and the entry that it is about.
+
+    ``sign``: the kind of line or the state of a hypothesis that its sign stands for; empty: none.
+    """
+
+    text: str
+    more: str = ""
+    at: Stamp | None = None
+    sign: str = ""
+
+
+class Part(NamedTuple):
+    """Lines under a title."""
+
+    title: str
+    lines: Sequence[Told]
+
+
+def who_when(by: By | None, at: Stamp, now: Stamp) -> str:
+    """``alice, 03:14:07 (5 min)``: by whom and when, with the day where it is not of these hours."""
+    return f"{by.user if by is not None else 'script'}, {when(at, now)}"
+
+
+def when(at: Stamp, now: Stamp) -> str:
+    """``03:14:07 (5 min)``."""
+    clock = at.clock[:8] if abs(now.ns - at.ns) < _THESE_HOURS_NS else f"{at.day} {at.clock[:8]}"
+    return f"{clock} ({ago(now.ns - at.ns)})"

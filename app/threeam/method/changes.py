@@ -1,0 +1,118 @@
+"""What was changed on the system that is being debugged, and must be undone before the night is over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.draft import Author, Declined, Draft, DraftLine
+from threeam.core.entry import By, Entry, Stamp, lines_of, references
+from threeam.core.fold import Room, State
+
+_UNDO = re.compile(r"(.*?) \(undo: (.*)\)", re.DOTALL)
+
+
+class Change(NamedTuple):
+    """Something that was changed, and how to undo it (empty: nobody has said).
+
+    ``undone``: when it was, by ``undoer``, with the words ``how``; None while it is still to do.
+    """
+
+    at: Stamp
+    by: By | None
+    text: str
+    undo: str
+    undone: Stamp | None = None
+    undoer: By | None = None
+    how: str = ""
+
+
+def changes(state: State) -> list[Change]:
+    """All changes, in their order."""
+    found: Mapping[int, Change] = state.rooms[ROOM.name]
+    return list(found.values())
+
+
+def open_changes(state: State) -> list[Change]:
+    """What is still to be undone, in the order in which it was changed."""
+    return [one for one in changes(state) if one.undone is None]
+
+
+def change(text: str, undo: str = "") -> Draft:
+    """Notes that something was changed, and how it is undone."""
+    first, *rest = lines_of(text)
+    tag = (("CHANGE", "open"),)
+    said = [f"{first} (undo: {' / '.join(lines_of(undo))})" if undo.strip() else first, *rest]
+    lines = [DraftLine(f"Changed: {said[0]}", tag), *map(DraftLine, said[1:])]
+    return Draft(lambda state, author, stamp: lines, whole=False)
+
+
+def change_as_typed(words: str) -> tuple[str, str]:
+    """What was changed and how to undo it, of ``TEXT --undo TEXT`` or ``TEXT (undo: TEXT)``."""
+    text, option, undo = words.partition(" --undo ")
+    if option:
+        return text, undo.strip().strip("'\"")
+    found = _UNDO.fullmatch(words.strip())
+    return (found[1], found[2]) if found else (words, "")
+
+
+def undone(at: Stamp | None, words: str) -> Draft:
+    """Ticks off the change of ``at``; without one, the only change that is open."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        one = _to_undo(state, at)
+        said = lines_of(f"@{one.at} {words.strip() or one.undo or one.text}")
+        return [DraftLine(f"Undone: {said[0]}", (("CHANGE", "undone"),)), *map(DraftLine, said[1:])]
+
+    return Draft(lines)
+
+
+def _to_undo(state: State, at: Stamp | None) -> Change:
+    left = open_changes(state)
+    if at is None:
+        if len(left) == 1:
+            return left[0]
+        raise Declined(f"name the change by its @stamp: {_listed(left)}" if left else "nothing is left to undo")
+    for one in changes(state):
+        if one.at.ns == at.ns and one.undone is not None:
+            who = one.undoer.user if one.undoer else "the script"
+            raise Declined(f"that was undone already, by {who} at {one.undone}: {one.how}")
+        if one.at.ns == at.ns:
+            return one
+    raise Declined(f"@{at} is no change: {_listed(left)}" if left else f"@{at} is no change, and none is left to undo")
+
+
+def _listed(left: Sequence[Change]) -> str:
+    return "; ".join(f"@{one.at} {one.text}" for one in left)
+
+
+def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int, Change]:
+    others: dict[int, Change] | None = None
+    for entry in entries:
+        if entry.tag("CHANGE") is None or (kind := entry.kind) not in ("Changed", "Undone"):
+            continue
+        others = dict(found) if others is None else others
+        stamp, body = entry.carried or entry.stamp, entry.body
+        if kind == "Changed":
+            words = _UNDO.fullmatch(body)
+            text, undo = (words[1], words[2]) if words else (body, "")
+            others.pop(stamp.ns, None)
+            others[stamp.ns] = Change(stamp, entry.by, text, undo)
+        elif (cited := references(body)[:1]) and (one := others.get(cited[0].ns)) is not None:
+            how = body.replace(f"@{cited[0]}", "", 1).strip()
+            others[one.at.ns] = one._replace(undone=stamp, undoer=entry.by, how=how)
+    return found if others is None else others
+
+
+def _carry(found: Mapping[int, Change]) -> Iterator[Entry]:
+    for one in found.values():
+        by = (("BY", str(one.by)),) if one.by is not None else ()
+        undo = f" (undo: {one.undo})" if one.undo else ""
+        yield Entry(one.at, 0, (*by, ("CHANGE", "open")), f"Changed: {one.text}{undo}")
+        if one.undone is not None:
+            undoer = (("BY", str(one.undoer)),) if one.undoer is not None else ()
+            yield Entry(one.undone, 0, (*undoer, ("CHANGE", "undone")), f"Undone: @{one.at} {one.how}")
+
+
+ROOM = Room("changes", ("CHANGE",), {}, _fold, _carry)

@@ -1,0 +1,126 @@
+"""Guards for a tired mind: what a careful colleague would say of a move, and would not forbid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import SequenceMatcher
+
+from threeam.core.entry import Entry, references
+from threeam.core.fold import Hypothesis, State
+from threeam.core.when import duration
+from threeam.method.changes import changes
+from threeam.method.ledger import EVIDENCE, PREDICTION, VERDICTS, Move, move_of, thread_of, verdict_of
+from threeam.method.texts import claim_of
+
+NO_EVIDENCE = "no evidence stands for it or against it"
+TOO_LATE = "written after the evidence: a prediction counts when it comes first"
+_LIKE = 0.5  # of the words of two claims: so many in common, and they are taken for one
+_SAME_WORD = 0.7  # of the letters of two words
+_SMALL = frozenset(
+    (
+        *("a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "it", "not", "of", "on", "or"),
+        *("than", "that", "the", "then", "this", "to", "was", "when", "with"),
+    )
+)
+
+
+def resembling(state: State, claim: str) -> Hypothesis | None:
+    """The refuted hypothesis that ``claim`` resembles most, if it resembles any."""
+    words = _words(claim)
+    refuted = [one for one in state.hypotheses.values() if one.state == "refuted"]
+    ranked = [(_likeness(words, _words(claim_of(state, one))), one.name, one) for one in refuted]
+    best = max(ranked, default=None, key=lambda found: found[0])
+    return best[2] if best is not None and best[0] >= _LIKE else None
+
+
+def why_refuted(state: State, one: Hypothesis) -> str:
+    """A refuted hypothesis with its reason, in a sentence."""
+    verdict = verdict_of(state, one)
+    who = f" by {verdict.by.user}" if verdict is not None and verdict.by is not None else ""
+    why = f": {verdict.text}" if verdict is not None and verdict.text else ""
+    return f"{one.name} {claim_of(state, one)!r}, refuted{who}{why}"
+
+
+def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
+    """What is to be said of a block that was written, given the state ``before`` it."""
+    said: list[str] = []
+    for entry in entries:
+        if (tagged := entry.hypothesis) is None:
+            continue
+        one = before.hypotheses.get(tagged[0])
+        is_new = entry.kind == "Hypothesis" and one is None and not references(entry.body)
+        if is_new and (like := resembling(before, entry.body)) is not None:
+            said.append(f"H{tagged[0]} resembles {why_refuted(before, like)}")
+        move = move_of(entry)
+        if move is None:
+            continue
+        moves = () if one is None else thread_of(before, one).moves
+        said += (f"H{tagged[0]}: {remark}" for remark in about(move, moves, before))
+        if one is not None and move.kind in VERDICTS and (verdict := verdict_of(before, one)) is not None:
+            who = verdict.by.user if verdict.by is not None else "somebody"
+            ago = duration(max(0, move.at.ns - verdict.at.ns))
+            if move.by is None or who != move.by.user:
+                said.append(f"H{tagged[0]} was {verdict.state} by {who} {ago} before: both stand, and the later counts")
+    return said
+
+
+def overturned(before: State, entries: Sequence[Entry], user: str) -> list[str]:
+    """What ``user`` is told when ``entries``, which others wrote, overturn a verdict of theirs in ``before``."""
+    said = []
+    for entry in entries:
+        tagged, move = entry.hypothesis, move_of(entry)
+        one = before.hypotheses.get(tagged[0]) if tagged is not None else None
+        verdict = verdict_of(before, one) if one is not None else None
+        if move is None or verdict is None or move.kind not in VERDICTS or move.state == verdict.state:
+            continue
+        if verdict.by is not None and verdict.by.user == user and (move.by is None or move.by.user != user):
+            who, name = move.by.user if move.by is not None else "somebody", f"H{tagged[0] if tagged else 0}"
+            ago = duration(max(0, move.at.ns - verdict.at.ns))
+            said.append(f"{name}: {who} says {move.state} {ago} after you said {verdict.state}: {move.text}")
+    return said
+
+
+def about(move: Move, before: Iterable[Move], state: State) -> Iterator[str]:
+    """What is to be said of ``move``, given the moves before it about the same hypothesis."""
+    evidence = [one for one in before if one.kind in EVIDENCE]
+    if move.kind == PREDICTION and evidence:
+        yield TOO_LATE
+    if move.kind == "Conclusion" and move.state in ("confirmed", "refuted") and not evidence:
+        yield NO_EVIDENCE
+    if move.cites is not None and evidence and (last := evidence[-1].cites) is not None:
+        first, after = sorted((last.ns, move.cites.ns))
+        between = [one.text for one in changes(state) if first < one.at.ns < after]
+        if len(between) > 1:
+            yield f"{_COUNTS.get(len(between), len(between))} things changed at once since the evidence before: " + (
+                "; ".join(between)
+            )
+
+
+_COUNTS = {2: "two", 3: "three", 4: "four"}
+
+
+def _words(text: str) -> frozenset[str]:
+    words = re.findall(r"[^\W_]+", text.casefold())
+    return frozenset(word for word in words if word not in _SMALL) or frozenset(words)
+
+
+def _likeness(words: frozenset[str], others: frozenset[str]) -> float:
+    """How much of the words of two claims is common to both, from 0 to 1; a word may be in another form."""
+    if not words or not others:
+        return 0.0
+    common = sum(any(_is_like(word, other) for other in others) for word in words)
+    common += sum(any(_is_like(word, other) for word in words) for other in others)
+    return common / (len(words) + len(others))
+
+
+def _is_like(word: str, other: str) -> bool:
+    if word == other:
+        return True
+    # The upper bounds first: they cost little.
+    matcher = SequenceMatcher(None, word, other)
+    return (
+        matcher.real_quick_ratio() >= _SAME_WORD
+        and matcher.quick_ratio() >= _SAME_WORD
+        and matcher.ratio() >= _SAME_WORD
+    )

@@ -1,0 +1,133 @@
+"""The ledger: what was predicted of each hypothesis, what stands for it and against it, and every verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.entry import By, Entry, Stamp, references
+from threeam.core.fold import OPEN, Hypothesis, Room, State
+
+SUPPORTS, CONTRADICTS, PREDICTION = "Supports", "Contradicts", "Prediction"
+EVIDENCE = (SUPPORTS, CONTRADICTS)
+VERDICTS = ("Conclusion", "Reopened")
+RECHECK = (("RECHECK", "toxic"),)  # the tags of a verdict by somebody who had too many cups
+
+
+class Move(NamedTuple):
+    """One line about a hypothesis: when, of which kind, by whom, the words, the state after it.
+
+    ``cites``: the line that a piece of evidence points at; one without a reference is its own evidence. ``recheck``: a
+    verdict by somebody who had too many cups.
+    """
+
+    at: Stamp
+    kind: str
+    by: By | None
+    text: str
+    state: str
+    cites: Stamp | None = None
+    recheck: bool = False
+
+
+class Thread(NamedTuple):
+    """All moves of one hypothesis, in the order of the file."""
+
+    moves: tuple[Move, ...] = ()
+
+    @property
+    def evidence(self) -> tuple[Move, ...]:
+        """What stands for it and against it: for each line that is cited, the last that was said of it."""
+        last = {move.cites.ns: move for move in self.moves if move.cites is not None}
+        return tuple(last.values())
+
+    @property
+    def supports(self) -> tuple[Move, ...]:
+        """What stands for it."""
+        return tuple(move for move in self.evidence if move.kind == SUPPORTS)
+
+    @property
+    def contradicts(self) -> tuple[Move, ...]:
+        """What stands against it."""
+        return tuple(move for move in self.evidence if move.kind == CONTRADICTS)
+
+    @property
+    def predictions(self) -> tuple[Move, ...]:
+        """What was predicted."""
+        return tuple(move for move in self.moves if move.kind == PREDICTION)
+
+
+def thread_of(state: State, one: Hypothesis) -> Thread:
+    """What was said of a hypothesis; nothing, for one that has no number yet."""
+    threads: Mapping[int, Thread] = state.rooms[ROOM.name]
+    return threads.get(one.number, Thread()) if one.number is not None else Thread()
+
+
+def verdict_of(state: State, one: Hypothesis) -> Move | None:
+    """The verdict that gave it the state that it has; None for one that has had none."""
+    verdicts = (move for move in reversed(thread_of(state, one).moves) if move.kind in VERDICTS)
+    last = next(verdicts, None)
+    return last if last is not None and last.state == one.state else None
+
+
+def last_change(state: State, one: Hypothesis) -> Stamp:
+    """When something was last said of it."""
+    moves = thread_of(state, one).moves
+    return moves[-1].at if moves else one.opened
+
+
+def in_order(state: State) -> list[Hypothesis]:
+    """All hypotheses as a board has them: the open ones first.
+
+    Those by fewest contradictions and then by most support, the others by their verdicts, the last one first.
+    """
+
+    def place(one: Hypothesis) -> tuple[int, ...]:
+        if one.state != OPEN:
+            return (1, -last_change(state, one).ns)
+        thread = thread_of(state, one)
+        return (0, len(thread.contradicts), -len(thread.supports), -last_change(state, one).ns)
+
+    return sorted(state.hypotheses.values(), key=place)
+
+
+def move_of(entry: Entry) -> Move | None:
+    """The move that a line is, or None."""
+    tagged, kind, text, at = entry.hypothesis, entry.kind, entry.body, entry.carried or entry.stamp
+    if tagged is None:
+        return None
+    if kind in EVIDENCE:
+        cited = references(text)[:1]
+        return Move(at, kind, entry.by, text, tagged[1], cited[0] if cited else at)
+    if kind == PREDICTION or kind in VERDICTS:
+        return Move(at, kind, entry.by, text, tagged[1], recheck=entry.tag("RECHECK") is not None)
+    return None
+
+
+def _fold(threads: Mapping[int, Thread], entries: Sequence[Entry]) -> Mapping[int, Thread]:
+    changed: dict[int, dict[Move, None]] = {}
+    for entry in entries:
+        tagged = entry.hypothesis
+        if tagged is None or (move := move_of(entry)) is None:
+            continue
+        number = tagged[0]
+        moves = changed.get(number)
+        if moves is None:
+            moves = changed[number] = dict.fromkeys(threads.get(number, Thread()).moves)
+        # What a rotation says again comes after all that was said before, and in its order.
+        moves.pop(move, None)
+        moves[move] = None
+    if not changed:
+        return threads
+    return {**threads, **{number: Thread(tuple(moves)) for number, moves in changed.items()}}
+
+
+def _carry(threads: Mapping[int, Thread]) -> Iterator[Entry]:
+    for number, thread in threads.items():
+        for move in thread.moves:
+            by = (("BY", str(move.by)),) if move.by is not None else ()
+            recheck = RECHECK if move.recheck else ()
+            yield Entry(move.at, 0, (*by, (f"H{number}", move.state), *recheck), f"{move.kind}: {move.text}")
+
+
+ROOM = Room("ledger", (), {}, _fold, _carry)

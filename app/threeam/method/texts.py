@@ -1,0 +1,138 @@
+"""Words that come later: for a stamp that was taken before there was time for them, and in place of wrong ones.
+
+Nothing is rewritten: each is a line that cites the one that it speaks for. It changes what is read there, and
+never what is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.draft import Author, Declined, Draft, DraftLine
+from threeam.core.entry import By, Entry, Stamp, lines_of, references
+from threeam.core.fold import Hypothesis, Room, State
+
+NO_WORDS = "words follow"
+
+
+class Said(NamedTuple):
+    """The words for the line of ``of``, who wrote them and when; ``times``: how often it was corrected."""
+
+    of: Stamp
+    text: str
+    by: By | None
+    at: Stamp
+    times: int = 0
+
+
+class Taken(NamedTuple):
+    """A stamp that was taken, and by whom."""
+
+    at: Stamp
+    by: By | None
+
+
+class Texts(NamedTuple):
+    """``said``: the words for lines, by their stamps (ns). ``stamps``: those that have no words yet, in their order."""
+
+    said: Mapping[int, Said] = {}
+    stamps: Mapping[int, Taken] = {}
+
+
+def texts(state: State) -> Texts:
+    """What the log says of later words."""
+    found: Texts = state.rooms[ROOM.name]
+    return found
+
+
+def read(state: State, at: Stamp, text: str) -> str:
+    """What is read in the line of ``at`` now, where ``text`` was written."""
+    said = texts(state).said.get(at.ns)
+    return text if said is None else said.text
+
+
+def claim_of(state: State, one: Hypothesis) -> str:
+    """The claim as it is read now."""
+    return read(state, one.opened, one.claim)
+
+
+def take_stamp() -> Draft:
+    """A stamp now, and the words later."""
+    return Draft(lambda state, author, stamp: [DraftLine(f"Stamp: {NO_WORDS}", (("STAMP", "now"),))], whole=False)
+
+
+def words_for(at: Stamp | None, by: By, text: str) -> Draft:
+    """The words for the stamp of ``at``; without one, for the last that ``by`` has taken and that has none."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        found = texts(state)
+        mine = [one for one in found.stamps.values() if one.by is not None and one.by == by]
+        of = at if at is not None else mine[-1].at if mine else None
+        if of is None:
+            raise Declined("no stamp of yours is without words: s, or 3am stamp, takes one")
+        if of.ns in found.said:
+            raise Declined(f"@{of} has its words already, {found.said[of.ns].text!r}: correct them instead")
+        if of.ns not in found.stamps:
+            waiting = " ".join(f"@{one.at}" for one in found.stamps.values())
+            raise Declined(
+                f"@{of} is no stamp without words: {f'{waiting} wait' if waiting else 'none waits'} for them"
+            )
+        return _about("Words", (("STAMP", "words"),), of, text)
+
+    return Draft(lines)
+
+
+def correction(of: Stamp, text: str) -> Draft:
+    """Other words for the line of ``of``; for those of a line that corrects another, for that other one."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        said = texts(state).said
+        known = said.get(of.ns) or next((one for one in said.values() if one.at.ns == of.ns), None)
+        at, times = (of, 0) if known is None else (known.of, known.times)
+        return _about("Correction", (("CORRECTION", str(times + 1)),), at, text)
+
+    return Draft(lines)
+
+
+def _about(kind: str, tags: tuple[tuple[str, str], ...], of: Stamp, text: str) -> list[DraftLine]:
+    first, *rest = lines_of(text)
+    return [DraftLine(f"{kind}: @{of} {first}", tags), *map(DraftLine, rest)]
+
+
+def _fold(found: Texts, entries: Sequence[Entry]) -> Texts:
+    said: dict[int, Said] | None = None
+    stamps: dict[int, Taken] = {}
+    for entry in entries:
+        if (taken := entry.tag("STAMP")) is None and entry.tag("CORRECTION") is None:
+            continue
+        if said is None:
+            said, stamps = dict(found.said), dict(found.stamps)
+        kind, body, stamp = entry.kind, entry.body, entry.carried or entry.stamp
+        if kind == "Stamp" and taken == "now" and stamp.ns not in said:
+            stamps.pop(stamp.ns, None)
+            stamps[stamp.ns] = Taken(stamp, entry.by)
+        elif kind in ("Words", "Correction") and (cited := references(body)[:1]):
+            of, text = cited[0], body.replace(f"@{cited[0]}", "", 1).strip()
+            said.pop(of.ns, None)
+            said[of.ns] = Said(of, text, entry.by, stamp, _times(entry))
+            stamps.pop(of.ns, None)
+    return found if said is None else Texts(said, stamps)
+
+
+def _times(entry: Entry) -> int:
+    value = entry.tag("CORRECTION")
+    return int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 7 else 0
+
+
+def _carry(found: Texts) -> Iterator[Entry]:
+    for taken in found.stamps.values():
+        by = (("BY", str(taken.by)),) if taken.by is not None else ()
+        yield Entry(taken.at, 0, (*by, ("STAMP", "now")), f"Stamp: {NO_WORDS}")
+    for one in found.said.values():
+        by = (("BY", str(one.by)),) if one.by is not None else ()
+        kind, tag = ("Correction", ("CORRECTION", str(one.times))) if one.times else ("Words", ("STAMP", "words"))
+        yield Entry(one.at, 0, (*by, tag), f"{kind}: @{one.of} {one.text}")
+
+
+ROOM = Room("texts", ("STAMP", "CORRECTION"), Texts(), _fold, _carry)

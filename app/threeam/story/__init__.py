@@ -1,0 +1,1 @@
+"""What is told from all rooms together."""

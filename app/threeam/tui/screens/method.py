@@ -1,0 +1,231 @@
+"""The method's half of the journal's screen: claims, evidence, verdicts, later words, the thread and the hand-off."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from threeam.core.draft import Declined
+from threeam.core.entry import Entry, Stamp
+from threeam.core.fold import Hypothesis
+from threeam.core.journal import JournalError
+from threeam.core.reader import Line
+from threeam.core.seek import BadStamp, line_of, stamp_of
+from threeam.core.told import Part
+from threeam.method import thread
+from threeam.method.changes import open_changes, undone
+from threeam.method.drafts import EVIDENCE, evidence
+from threeam.method.guards import overturned
+from threeam.method.noted import take
+from threeam.method.texts import claim_of, take_stamp, texts
+from threeam.story.handoff import handoff, nights_of, parts
+from threeam.tui.desk import short
+from threeam.tui.screens.commanding import CommandingScreen
+from threeam.tui.screens.told import ThreadScreen, ToldScreen
+from threeam.tui.widgets.board import Hypotheses
+
+
+class MethodScreen(CommandingScreen):
+    """A screen on which a hypothesis can be picked, and much be said about it."""
+
+    picked: str | None = None
+    told: ToldScreen | None = None  # what lies over it, and is to be told of news
+
+    # Hypotheses.
+
+    def action_board(self) -> None:
+        if self.board.hypotheses.has_focus or (self.board.has_class("-open") and not self.state.hypotheses):
+            self.action_leave()
+            return
+        self.board.add_class("-open")
+        if self.state.hypotheses:
+            self.set_focus(self.board.hypotheses)
+
+    def action_board_full(self) -> None:
+        self.board.toggle_class("-full")
+
+    def action_leave(self) -> None:
+        self.board.remove_class("-full")
+        super().action_leave()
+
+    def action_pick(self, name: str) -> None:
+        """Makes ``name`` the hypothesis that evidence and verdicts are about."""
+        known = self._named(name)
+        if known is None:
+            return
+        self.picked = known.name
+        self._show_state()
+        if not self.board.is_on_screen:
+            judge = " · + - tie lines to it, v x ~ judge it" if self.writes else ""
+            self._say(f"picked {name}: {short(claim_of(self.state, known))}{judge}", timeout=2)
+
+    def on_hypotheses_picked(self, message: Hypotheses.Picked) -> None:
+        if message.name != self.picked:
+            self.picked = message.name
+            self._show_state()
+        if message.opens:
+            self.action_thread()
+
+    def action_ask_about(self, verb: str) -> None:
+        """Goes to the box for what ``verb`` says about the picked hypothesis."""
+        if (one := self._picked()) is not None:
+            self.action_write(f"{verb} {one.name}")
+
+    async def action_evidence(self, verb: str, argument: str = "") -> None:
+        """Ties the selected line to the picked hypothesis; with an argument, what it names: ``H7 @stamp words``."""
+        name, _, rest = argument.partition(" ")
+        one = self._named(name) if name else self._picked()
+        if one is None:
+            return
+        try:
+            at, words = stamp_of(rest)
+        except BadStamp as bad:
+            self._say(str(bad), severity="warning")
+            return
+        cited = self._selected_entry() if at is None and not words else None
+        if at is not None:
+            line = await self._line_of(at)
+            if line is None:
+                return
+            cited = line.entry
+        if cited is None and not words:
+            self._say("select a line of the log first: only those have a stamp")
+            return
+        self._submit(evidence(verb, one.name, cited, words), f"{EVIDENCE[verb].lower()} {one.name}")
+
+    def action_thread(self, name: str = "") -> None:
+        """Shows all that was said of a hypothesis."""
+        one = self._named(name) if name else self._picked()
+        if one is None:
+            return
+        self.picked = key = one.name
+        opened = one.opened
+
+        def tell() -> Sequence[Part]:
+            # It may have got a number since.
+            now = self.state.named(key) or self.state.named(f"@{opened}")
+            return [] if now is None else thread.parts(self.state, now, self.session.clock())
+
+        self._tell(ThreadScreen(one.name, tell, emoji=self.session.emoji, writes=self.writes))
+
+    def _picked(self) -> Hypothesis | None:
+        """The hypothesis that is picked; None, and it is said, where there is none."""
+        known = self.state.named(self.picked) if self.picked else None
+        if known is None:
+            self._say("pick a hypothesis first: 1 to 9, or h")
+        return known
+
+    def _tell_of_verdicts(self, lines: Sequence[Line]) -> None:
+        """Says which of our own verdicts others have overturned in ``lines``, which have just come."""
+        entries = [entry for line in lines if b" [H" in line.raw and (entry := line.entry) is not None]
+        for sentence in overturned(self.state, entries, self.session.by.user):
+            self._say(sentence, title="overturned: both stand, and the later counts", severity="warning", timeout=15)
+
+    # Later words, changes, who holds the journal.
+
+    def action_stamp(self) -> None:
+        if self.desk is None:
+            self._read_only()
+            return
+        self._submit(take_stamp(), "stamp")
+        self.action_write("words")
+
+    async def action_words(self, argument: str = "") -> None:
+        await self._about_entry("words", argument, lambda entry: entry.kind == "Stamp")
+
+    async def action_correct(self, argument: str = "") -> None:
+        await self._about_entry("correct", argument, lambda entry: True)
+
+    async def _about_entry(self, kind: str, argument: str, fits: Callable[[Entry], bool]) -> None:
+        """Writes words for the entry that ``argument`` begins with; without one, for the selected one."""
+        if self.desk is None:
+            self._read_only()
+            return
+        try:
+            at, words = stamp_of(argument)
+        except BadStamp as bad:
+            self._say(str(bad), severity="warning")
+            return
+        if at is not None and await self._line_of(at) is None:
+            return
+        selected = self._selected_entry()
+        if at is None and selected is not None and fits(selected):
+            at = selected.stamp
+        if at is None and kind == "correct":
+            self._say("select a line of the log first, or name it: :correct @stamp text")
+            return
+        self._write_at_once(kind if at is None else f"{kind} @{at}", words)
+        if kind == "correct" and not words and selected is not None and selected.stamp == at:
+            box, said = self.desk.composer.box, texts(self.state).said.get(at.ns)
+            if not box.text:
+                box.replace_all(selected.body if said is None else said.text)
+
+    def action_changed(self) -> None:
+        self.action_write("changed")
+
+    async def action_undone(self, argument: str = "") -> None:
+        try:
+            at, words = stamp_of(argument)
+        except BadStamp as bad:
+            self._say(str(bad), severity="warning")
+            return
+        selected = self._selected_entry()
+        if at is None and selected is not None and selected.stamp.ns in {c.at.ns for c in open_changes(self.state)}:
+            at = selected.stamp
+        self._submit(undone(at, words), "undone")
+
+    def action_take(self) -> None:
+        self._submit(take(self.session.by), "taking the journal")
+
+    # The hand-off, and whatever is told.
+
+    async def action_handoff(self) -> None:
+        settings, clock, end = self.session.settings, self.session.clock, self.pane.view.window.known
+        if end is None or not self.board.is_known:
+            self._say(
+                "there is nothing to hand over yet" if end is None else "the log is still being read: in a moment"
+            )
+            return
+        gap, state, now = settings.night_gap_ns, self.state, clock()
+        try:
+            nights = await asyncio.to_thread(nights_of, self.session.journal, end, state, now, gap)
+        except (OSError, JournalError) as error:
+            self._say(f"the log cannot be read: {error}", severity="error")
+            return
+
+        def tell() -> Sequence[Part]:
+            return parts(handoff(self.state, clock(), gap, settings.half_life_h, nights))
+
+        self._tell(ToldScreen("hand-off", tell, emoji=self.session.emoji))
+
+    def _tell(self, screen: ToldScreen) -> None:
+        if self.told is None:  # S again while the log is read for it
+            self.told = screen
+            self.app.push_screen(screen, partial(self._told_and_closed, screen))
+
+    async def _told_and_closed(self, screen: ToldScreen, answer: Stamp | str | None) -> None:
+        self.told = None
+        if isinstance(answer, Stamp):
+            self.board.remove_class("-full", "-open")
+            self.set_focus(self.log_view)
+            self.pane.go_to(answer)
+        elif answer:
+            self.action_ask_about(answer)
+
+    def _selected_entry(self) -> Entry | None:
+        row = self.log_view.selected
+        return row.entry if row is not None else None
+
+    async def _line_of(self, at: Stamp) -> Line | None:
+        """The line of a stamp; None, and it is said, where there is none."""
+        try:
+            return await asyncio.to_thread(line_of, self.session.journal, at)
+        except Declined as declined:
+            self._say(str(declined), severity="warning")
+        except (OSError, JournalError) as error:
+            self._say(f"the log cannot be read: {error}", severity="error")
+        return None
+
+    def _show_state(self) -> None:
+        raise NotImplementedError
