@@ -79,6 +79,8 @@ ACTIONS = (
     Action("last-mark", "apostrophe", "last mark", "Go to the mark that was set last", "find", owner="log"),
     Action("mark-before", "left_square_bracket", "mark before", "Go to the mark before", "find", owner="log"),
     Action("next-mark", "right_square_bracket", "next mark", "Go to the next mark", "find", owner="log"),
+    Action("as-of", "less_than_sign", "as of then", "Journal, board and cups as they were 1 ms before this line", "find", words="as-of", argument="TIME"),
+    Action("now", "greater_than_sign", "now", "Back from there to now", "find", words="now"),
     Action("t0", "T", "set T0", "Take the selected line as T0, and show times since then", "find", owner="log"),
     Action("time-column", "t", "time column", "Times: whole, since the row before, since T0, local", "find", owner="log"),
     Action("down", "j,down", "down", "One line down", "move", owner="log"),
@@ -107,7 +109,7 @@ BY_ID = {action.id: action for action in ACTIONS}
 BY_WORD = {action.words: action for action in ACTIONS if action.words}
 
 _SHOWN = {
-    "question_mark": "?", "tilde": "~", "plus": "+", "minus": "-", "colon": ":", "slash": "/", "ampersand": "&", "apostrophe": "'", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space", "escape": "esc",
+    "question_mark": "?", "tilde": "~", "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">", "colon": ":", "slash": "/", "ampersand": "&", "apostrophe": "'", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space", "escape": "esc",
     "pagedown": "pgdn", "pageup": "pgup", "down": "↓", "up": "↑",
 }  # fmt: skip
 

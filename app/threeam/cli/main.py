@@ -28,6 +28,8 @@ COMMANDS = {
     "undone": ("changes", "that it was undone"),
     "handoff": ("handoff", "what whoever takes over has to know"),
     "take": ("handoff", "that you hold the journal now"),
+    "fork": ("fork", "the journal up to a moment, as a new one"),
+    "as-of": ("as_of", "the journal as it was"),
     "status": ("status", "one line: cups, milligrams, open hypotheses, lock"),
     "doctor": ("doctor", "what is wrong with the log"),
     "rotate": ("rotate", "a new log now, whatever the size of this one"),

@@ -10,6 +10,7 @@ from threeam.cli.console import talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.core.moment import Moment
 
 
 def run(argv: Sequence[str]) -> int:
@@ -30,17 +31,25 @@ def run(argv: Sequence[str]) -> int:
 
         talk("stdout is no terminal, so this is 3am tail")
         return tail.run("tail", [word for word in argv if word not in ("-R", "--read-only")])
-    if not sys.stdin.isatty():
-        talk("the full screen reads keys, not text: to append what comes through a pipe, use 3am log -")
-        return Exit.USAGE
-    if not sys.stderr.isatty():  # Textual draws there
-        talk("the full screen draws on stderr, and that is no terminal")
+    if not can_draw():
         return Exit.USAGE
     return show(context(args), read_only=args.read_only)
 
 
-def show(at: Context, *, read_only: bool = False) -> int:
+def can_draw() -> bool:
+    """Whether there is a terminal to read keys from and to draw on; if not, it is said."""
+    if not sys.stdin.isatty():
+        talk("the full screen reads keys, not text: to append what comes through a pipe, use 3am log -")
+        return False
+    if not sys.stderr.isatty():  # Textual draws there
+        talk("the full screen draws on stderr, and that is no terminal")
+        return False
+    return True
+
+
+def show(at: Context, *, read_only: bool = False, as_of: Moment | None = None) -> int:
     """Opens the screen, and gives its exit code. The one way from the command line to the screen."""
     from threeam.tui.app import open_screen
 
-    return open_screen(at.journal, at.settings, at.by, at.clock, at.write_options(), read_only=read_only)
+    options = at.write_options()
+    return open_screen(at.journal, at.settings, at.by, at.clock, options, read_only=read_only, as_of=as_of)

@@ -14,7 +14,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.follow import LOOK_ANYWAY, Follower
-from threeam.core.journal import Anchor, Journal, Segment
+from threeam.core.journal import Anchor, Journal, Position, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back
 from threeam.core.seek import between, found_back, found_forward
@@ -74,6 +74,13 @@ def run(_command: str, argv: Sequence[str]) -> int:
     shown = _as_json if args.json else in_colour if in_colours() else _as_text
     printed = _tail(at, what, first, count, shown, args.follow)
     return Exit.NO if printed is None or (asked and not printed) else Exit.DONE
+
+
+def up_to(at: Context, end: Position) -> int:
+    """Prints the last lines of the journal before ``end``."""
+    lines = islice(_Range(_EVERY, None, None).back(at.journal, *end), _LINES)
+    _print(list(lines)[::-1], in_colour if in_colours() else _as_text)
+    return Exit.DONE
 
 
 class _Range(NamedTuple):

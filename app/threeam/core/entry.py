@@ -46,6 +46,7 @@ KINDS: dict[str, str | None] = {
     "Topology": "NOTED",
     "Shared": "NOTED",
     "Taken": "HOLDS",
+    "Forked": "FORK",
     "WARNING": None,
 }
 LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill

@@ -11,13 +11,14 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from threeam.core.clock import Clock
+from threeam.core.create import create_log
 from threeam.core.disk import free_bytes, in_units
-from threeam.core.draft import Author, Draft, DraftLine
+from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import (
     ACQUIRED,
     CLOCK_STEPPED,
@@ -124,6 +125,22 @@ class Writer:
         with self.locked(whole=False) as log:
             return log.write_stream(texts)
 
+    def create(self, chunks: Callable[[], Iterable[bytes]]) -> int:
+        """Makes the journal's log, which must not be there, of what ``chunks`` give under its lock; gives its bytes.
+
+        Raises `Declined`, `LockTimeout`, `LockUnusable` or `Unusable`, and leaves nothing behind then.
+        """
+        journal, mode = self.journal, _mode(self.journal)
+        if os.path.lexists(journal.log):
+            raise Declined(f"{journal.log} is there already, and stays as it is: name a file that is not")
+        journal.make_home()
+        lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
+        lock.acquire(self.options.lock_timeout)
+        try:
+            return create_log(journal, mode, chunks())
+        finally:
+            lock.release()
+
     @contextmanager
     def locked(
         self,
@@ -145,7 +162,7 @@ class Writer:
             if (why := journal.why_not_writable()) is not None:  # before a lock is left beside it
                 raise Unusable(why)
             self._cache.catch_up(whole)
-            mode = 0o640 if journal.log.startswith("/var/log/") else 0o600
+            mode = _mode(journal)
             lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
             lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
             with _interrupts_deferred(not interruptible) as interrupted:
@@ -347,6 +364,11 @@ class LockedLog:
         self._last = entries[-1].stamp
         self.first = self.first or entries[0].stamp
         self._cache.appended(self._file.segment, before, self._file.size, entries)
+
+
+def _mode(journal: Journal) -> int:
+    """The mode of a new log."""
+    return 0o640 if journal.log.startswith("/var/log/") else 0o600
 
 
 def _declared(stepped_ns: int) -> list[DraftLine]:

@@ -22,10 +22,13 @@ from threeam.core.clock import Clock
 from threeam.core.disk import network_warning
 from threeam.core.entry import By, visible
 from threeam.core.journal import Journal
+from threeam.core.moment import Moment
 from threeam.core.settings import Settings
 from threeam.core.writer import WriteOptions, Writer
 from threeam.rooms import FOLD
 from threeam.tui.commands import Actions
+from threeam.tui.screens.as_of import AsOfScreen
+from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.themes import NIGHT, STAND_INS
@@ -48,7 +51,7 @@ def styles() -> list[str | PurePath]:
 
 
 class JournalApp(App[None], inherit_bindings=False):
-    """One screen on a journal."""
+    """One screen on a journal; with ``as_of``, the journal as it was then lies over it at first."""
 
     TITLE = "3am"
     CSS_PATH = styles()
@@ -58,9 +61,10 @@ class JournalApp(App[None], inherit_bindings=False):
     # Textual's own ctrl+q is flow control to some terminals and a tmux prefix to some people.
     BINDINGS: ClassVar[list[Binding]] = [Binding("ctrl+c", "help_quit", show=False, system=True)]  # type: ignore[assignment]
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, as_of: Moment | None = None) -> None:
         super().__init__()
         self.session = session
+        self._as_of = as_of
         self.register_theme(NIGHT)
         self._asked = float("-inf")
         self._keys_wait = True  # until there is a screen that can take them
@@ -94,6 +98,8 @@ class JournalApp(App[None], inherit_bindings=False):
         for number in (signal.SIGTERM, signal.SIGHUP):  # else they would leave the terminal as it is
             loop.add_signal_handler(number, self._signalled, 128 + number)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
+        if self._as_of is not None:
+            self.push_screen(AsOfScreen(self.session, self._as_of))
         if not self.is_headless:
             self.set_interval(_LOOK_AT_TERMINAL, self._look_at_terminal)
         if unknown := [name for name in self.session.settings.keys if name not in BY_ID]:
@@ -142,11 +148,11 @@ class JournalApp(App[None], inherit_bindings=False):
             self._waiting_keys.append(event)
             return
         if isinstance(event, events.Key) and typed and event.key == "enter":
-            self._keys_wait = isinstance(screen, JournalScreen) and screen.enter_is_a_command
+            self._keys_wait = isinstance(screen, CommandingScreen) and screen.enter_is_a_command
         if (
             isinstance(event, events.Paste)
             and not event.is_forwarded
-            and isinstance(screen, JournalScreen)
+            and isinstance(screen, CommandingScreen)
             and not isinstance(screen.focused, Box)
         ):
             screen.action_write("note", event.text)  # a paste is a note, and never keys
@@ -181,7 +187,14 @@ class JournalApp(App[None], inherit_bindings=False):
 
 
 def open_screen(
-    journal: Journal, settings: Settings, by: By, clock: Clock, options: WriteOptions, *, read_only: bool
+    journal: Journal,
+    settings: Settings,
+    by: By,
+    clock: Clock,
+    options: WriteOptions,
+    *,
+    read_only: bool,
+    as_of: Moment | None = None,
 ) -> int:
     """Opens the screen and gives the exit code. Raises `Unusable` before it draws anything."""
     gc.enable()  # the one-shots live too briefly for it; this does not
@@ -192,7 +205,7 @@ def open_screen(
     # The screen waits in plain sight until the lock comes or esc is pressed.
     writer = None if read_only else Writer(journal, FOLD, clock, options._replace(lock_timeout=None))
     session = Session(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
-    app = JournalApp(session)
+    app = JournalApp(session, as_of)
     app.run()
     return app.return_code if app.return_code is not None else _INTERRUPTED
 

@@ -83,15 +83,15 @@ class Actions(Provider):
                 yield Hit(score, matcher.highlight(action.label), partial(self._run, action), help=action.about)
 
     def _actions(self) -> list[Action]:
-        from threeam.tui.screens.journal import JournalScreen
+        from threeam.tui.screens.commanding import CommandingScreen
 
         screen = self.screen
-        if not isinstance(screen, JournalScreen):
+        if not isinstance(screen, CommandingScreen):
             return []
         return [a for a in ACTIONS if a.place == "log" and (screen.writes or not a.writes)]
 
     async def _run(self, action: Action) -> None:
-        from threeam.tui.screens.journal import JournalScreen
+        from threeam.tui.screens.commanding import CommandingScreen
 
-        if isinstance(self.screen, JournalScreen):
+        if isinstance(self.screen, CommandingScreen):
             await self.screen.run(action)

@@ -41,6 +41,7 @@ SIGNS = {
     "Mark": Sign("◆", "*", "hypothesis", "a mark on a line, and the line that sets it"),
     "WARNING": Sign("▲", "!", "toxic", "a warning"),
     "Continued": Sign("↑", "^", "dim", "the journal goes on from the file before"),
+    "Forked": Sign("⑂", "Y", "dim", "the journal was copied up to here from another one"),
     "ceremony": Sign("┆", "|", "dim", "the lock taken or released (shown by z)"),
     "foreign": Sign("¿", "?", "foreign", "not a line of the log: torn, or from another tool"),
     "unfinished": Sign("…", ">", "foreign", "a last line that has no newline yet"),

@@ -51,7 +51,7 @@ class _Section(NamedTuple):
 
 
 class Window:
-    """Rows of ``journal``, opened at its end.
+    """Rows of ``journal``, opened at its end; with ``until``, as it was when it ended there.
 
     ``wanted``: the lines that are rows, where not all are; then a read looks for a few milliseconds and no more, and
     may come back with nothing. ``raw``: whether the lock's own lines, and those that a rotation has carried over, are
@@ -60,7 +60,7 @@ class Window:
     the last read failed, or nothing.
     """
 
-    def __init__(self, journal: Journal, *, raw: bool = False) -> None:
+    def __init__(self, journal: Journal, *, raw: bool = False, until: Position | None = None) -> None:
         self._journal = journal
         self.raw = raw
         self.wanted = Wanted()
@@ -73,7 +73,10 @@ class Window:
         self._end: Position | None = None
         self.known: Position | None = None  # how far the follower has told
         self._section: _Section | None = None
-        segment = journal.live()
+        segment = journal.live() if until is None else None
+        if until is not None:
+            self.known = until
+            self.to_end()
         if segment is not None:
             self.anchor = Anchor.at(segment, end_of_lines(segment, segment.size()))
             self.known = Position(segment, self.anchor.offset)

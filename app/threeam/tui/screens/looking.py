@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from typing import ClassVar
@@ -17,6 +18,7 @@ from threeam.actions import ACTIONS, BY_ID
 from threeam.core.entry import visible
 from threeam.core.fold import State
 from threeam.core.journal import JournalError, Position
+from threeam.core.moment import moment_at, moment_before
 from threeam.core.reader import Line
 from threeam.human.caffeine import milligrams
 from threeam.human.drafts import glasses_tonight
@@ -205,6 +207,27 @@ class LookingScreen(MethodScreen):
                 self._copy(what, row.line)  # and not the one that is selected by now
 
         self.app.push_screen(EntryScreen(row.line, around, texts(self.state)), closed)
+
+    async def action_as_of(self, argument: str = "") -> None:
+        """Shows the journal as it was 1 ms before the selected line, or at the time that is named."""
+        from threeam.tui.screens.as_of import AsOfScreen  # which is one of these
+
+        journal, end, row = self.session.journal, self.log_view.window.known, self.log_view.selected
+        if end is None or (not argument and (row is None or row.entry is None)):
+            self._say("select a line of the log first: only those have a stamp")
+            return
+        try:
+            if argument or row is None:
+                moment = await asyncio.to_thread(moment_at, journal, end, argument, self.session.clock())
+            else:
+                moment = await asyncio.to_thread(moment_before, journal, row.line)
+        except (OSError, JournalError) as error:
+            self._say(str(error), severity="warning")
+            return
+        self.app.push_screen(AsOfScreen(self.session, moment))
+
+    def action_now(self) -> None:
+        self._say("this is now")
 
     def action_copy(self, what: str) -> None:
         if self.log_view.selected is not None:

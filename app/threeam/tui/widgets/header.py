@@ -37,6 +37,7 @@ class Header(Widget):
         self._emoji = emoji
         self._dot = "·" if emoji else "|"
         self._held_since = time.monotonic_ns()
+        self.as_of = False  # it is not what is now
 
     @property
     def toxic(self) -> bool:
@@ -106,6 +107,8 @@ class Header(Widget):
         )
 
     def _lock(self, dropped: int) -> list[Content]:
+        if self.as_of:
+            return []
         if self.holder is None:
             return [Content.assemble(("lock free", "$foreground-muted"))] if dropped < 1 else []
         seconds = (time.monotonic_ns() - self._held_since) // 1_000_000_000
@@ -116,6 +119,8 @@ class Header(Widget):
     def _tail(self, dropped: int) -> Content:
         if self.stale:  # what is shown may not be what the file has by now
             return Content.assemble((f"{'×' if self._emoji else 'x'} STALE", "bold $error"))
+        if self.as_of:
+            return Content.assemble((f"{'◂' if self._emoji else '<'} AS OF", "bold $warning"))
         if self.following:
             return Content.assemble((f"{'●' if self._emoji else '*'} LIVE", "$hypothesis"))
         unread = f" {self.unread} unread" if self.unread else ""

@@ -1,0 +1,43 @@
+"""``3am as-of``: the journal as it was."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from threeam.cli.console import talk
+from threeam.cli.context import context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser
+from threeam.core.journal import Position
+from threeam.core.moment import moment_at
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am as-of``."""
+    parser = Parser(
+        "3am as-of",
+        "The journal, full screen, as it was at a time, or 1 ms before the entry of an @stamp; > leads back to now. "
+        "Without a terminal: 3am tail up to there.",
+        "examples:\n  3am as-of 03:14\n  3am as-of @2026-11-24T03:14:07.123456789+0000",
+    )
+    parser.add_argument("when", metavar="T", help="03:14, -15m, yesterday, @stamp")
+    args = parser.parse_args(_joined(argv))
+    at = context(args)
+    live = at.journal.live()
+    if live is None:
+        talk(f"there is no log at {at.journal.log}: 3am log TEXT begins one, and 3am path says why that one")
+        return Exit.NO
+    now = at.clock()
+    moment = moment_at(at.journal, Position(live, live.size()), args.when, now)
+    from threeam.cli import screen, tail
+
+    if not sys.stdout.isatty():
+        talk("stdout is no terminal, so this is 3am tail")
+        return tail.up_to(at, moment.end)
+    return screen.show(at, as_of=moment) if screen.can_draw() else Exit.USAGE
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """``-15m`` as a word: to argparse it would look like an option."""
+    return [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv]

@@ -1,0 +1,82 @@
+"""``3am fork``: the journal up to a moment, as a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from threeam.cli.console import put, talk
+from threeam.cli.context import Context, context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser
+from threeam.core.entry import Entry, format_entry
+from threeam.core.journal import Journal, Position, journal_at
+from threeam.core.moment import moment_at
+from threeam.core.seek import line_of, stamp_of
+from threeam.core.writer import Writer
+from threeam.rooms import FOLD
+from threeam.story.fork import Blank, after, blank_of, fork
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am fork``."""
+    parser = Parser(
+        "3am fork",
+        "Copies the entries before T into a new log, byte for byte and through all files of the journal, and ends it "
+        "with a line that says where it comes from, with the SHA-256 of the copied bytes. The journal stays as it is.",
+        "examples:\n  3am fork --at 03:14 --to /tmp/before.log\n"
+        "  3am fork --blank @2026-11-24T03:14:07.123456789+0000 --to clean.log   a secret that was pasted",
+    )
+    parser.add_argument("--at", default="now", metavar="T", help="a time, or the @stamp of an entry: before it (now)")
+    parser.add_argument("--to", required=True, metavar="FILE", help="the new log; it must not be there")
+    parser.add_argument(
+        "--blank",
+        action="append",
+        default=[],
+        metavar="@STAMP",
+        help="leave the text of this entry out; again for more",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print the last line")
+    args = parser.parse_args([f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv])
+    at = context(args)
+    live = at.journal.live()
+    if live is None:
+        talk(f"there is no log at {at.journal.log}: there is nothing to copy yet")
+        return Exit.NO
+    end = _place(at, Position(live, live.size()), args.at)
+    blanks: list[Blank] = []
+    for word in args.blank:
+        stamp, _ = stamp_of(word if word.startswith("@") else f"@{word}")
+        if stamp is not None:
+            blanks.append(blank_of(line_of(at.journal, stamp)))
+    to = journal_at(args.to)
+    line = _fork(at, to, end, blanks)
+    if not args.quiet:
+        put(line)
+    return Exit.DONE
+
+
+def _place(at: Context, end: Position, word: str) -> Position:
+    stamp, _ = stamp_of(word)
+    if stamp is None:
+        return moment_at(at.journal, end, word, at.clock()).end
+    line = line_of(at.journal, stamp)
+    return Position(line.segment, line.offset)
+
+
+def _fork(at: Context, to: Journal, end: Position, blanks: Sequence[Blank]) -> bytes:
+    written: list[bytes] = []
+
+    def last(before: Entry | None, sha256: str, size: int, left_out: int) -> Entry:
+        stamp, user = after(before, at.clock()), at.by.user
+        cups = FOLD.of(end.segment, end.offset).cups(user, stamp.ns, at.settings.night_gap_ns)
+        words = f"; {left_out} {'line' if left_out == 1 else 'lines'} with words left out" if left_out else ""
+        text = f"Forked: from {end.segment.path}, offset {end.offset}: {size} bytes, SHA-256 {sha256}{words}."
+        entry = Entry(stamp, cups, (("BY", str(at.by)), ("FORK", sha256)), text)
+        written.append(format_entry(entry))
+        return entry
+
+    def chunks() -> Iterator[bytes]:
+        return fork(at.journal, end, blanks, last)
+
+    Writer(to, FOLD, at.clock, at.write_options()).create(chunks)
+    return written[0]

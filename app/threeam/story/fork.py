@@ -1,0 +1,103 @@
+"""A copy of a journal up to a place, byte for byte, that says where it comes from; texts can be left out of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from threeam.core.entry import GOES_ON, Entry, Stamp, format_entry, parse, references
+from threeam.core.journal import Journal, Position
+from threeam.core.reader import Line, blocks_forward, lines_forward
+
+LEFT_OUT = "(left out)"
+_LONG_ENOUGH = 8  # bytes: a shorter text is left out only where its entry is cited
+
+
+class Blank(NamedTuple):
+    """A text that is not to be in the copy: the stamps of its lines, and the words of each."""
+
+    stamps: frozenset[int]
+    words: tuple[bytes, ...]
+
+
+def blank_of(line: Line) -> Blank:
+    """What `fork` leaves out for the entry that ``line`` is: its text, with the later lines of that."""
+    entry = line.entry
+    assert entry is not None
+    texts, stamps = [entry.body], [entry.stamp.ns]
+    for after in lines_forward(line.segment, line.end):
+        later = after.entry
+        if later is None or later.by != entry.by or not later.text.startswith(("| ", GOES_ON)):
+            break
+        texts.append(later.text.partition(" ")[2])
+        stamps.append(later.stamp.ns)
+    # The beginning is enough: where it is quoted, the end may be cut off.
+    words = (text.strip()[:100].encode() for text in texts)
+    return Blank(frozenset(stamps), tuple(word for word in words if word))
+
+
+def fork(
+    journal: Journal, end: Position, blanks: Sequence[Blank], last: Callable[[Entry | None, str, int, int], Entry]
+) -> Iterator[bytes]:
+    """The bytes of ``journal`` up to ``end``, through all of its files, without ``blanks``; and then a last line.
+
+    ``last`` makes that of: the last entry copied, the SHA-256 of the bytes copied in hexadecimal, how many they are,
+    and how many lines have had words left out. Raises OSError.
+    """
+    digest, size, left_out, final = hashlib.sha256(), 0, 0, b""
+    for segment in journal.segments(end.segment):
+        for _, block in blocks_forward(segment, 0, end.offset if segment == end.segment else None):
+            data, count = _without(block, blanks)
+            left_out += count
+            if not data.endswith(b"\n"):  # a torn line at the end of a file
+                data += b"\n"
+            digest.update(data)
+            size += len(data)
+            final = data
+            yield data
+    entries = (entry for raw in reversed(final.splitlines()) if (entry := parse(raw)) is not None)
+    yield format_entry(last(next(entries, None), digest.hexdigest(), size, left_out))
+
+
+def _without(block: bytes, blanks: Sequence[Blank]) -> tuple[bytes, int]:
+    """``block`` without the words of ``blanks``, and how many lines that has changed."""
+    if not any(word in block for blank in blanks for word in blank.words):
+        return block, 0
+    lines, count = [], 0
+    for raw in block.splitlines(keepends=True):
+        if any(_says(raw, blank) for blank in blanks):
+            raw, count = _left_out(raw), count + 1
+        lines.append(raw)
+    return b"".join(lines), count
+
+
+def _says(raw: bytes, blank: Blank) -> bool:
+    """Whether a line has the words of ``blank``: it is one of its own, cites one, or is too much like one."""
+    if not any(word in raw for word in blank.words):
+        return False
+    entry = parse(raw.rstrip(b"\n"))
+    if entry is not None:
+        stamps = [entry.stamp, *([entry.carried] if entry.carried else []), *references(entry.text)]
+        if any(stamp.ns in blank.stamps for stamp in stamps):
+            return True
+    return any(len(word) >= _LONG_ENOUGH and word in raw for word in blank.words)
+
+
+def _left_out(raw: bytes) -> bytes:
+    """The line with all that counts, and without its words."""
+    entry = parse(raw.rstrip(b"\n"))
+    if entry is None:
+        return LEFT_OUT.encode() + b"\n"
+    words = entry.text.removesuffix(entry.body)
+    if entry.text.startswith(("| ", GOES_ON)):
+        words = entry.text.partition(" ")[0] + " "
+    cited = references(entry.body)[:1]
+    if cited and entry.body.startswith(f"@{cited[0]}"):
+        words += f"@{cited[0]} "
+    return format_entry(entry._replace(text=words + LEFT_OUT))
+
+
+def after(last: Entry | None, now: Stamp) -> Stamp:
+    """A stamp for the line behind ``last``: now, or right after it."""
+    return now if last is None or now.ns > last.stamp.ns else Stamp(last.stamp.ns + 1, now.offset)

@@ -1,0 +1,52 @@
+"""The journal as it was at a moment: the same screen, without a writer and without anything that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from threeam.core.entry import Stamp
+from threeam.core.fold import State
+from threeam.core.journal import Position
+from threeam.core.moment import Moment
+from threeam.tui.screens.looking import LookingScreen
+from threeam.tui.session import Session
+from threeam.tui.window import Window
+
+
+class AsOfScreen(LookingScreen):
+    """Journal, board and cups as of ``moment``: read-only by construction."""
+
+    def __init__(self, session: Session, moment: Moment) -> None:
+        at = Stamp(moment.ns, session.clock().offset)
+        window = Window(session.journal, until=moment.end)
+        super().__init__(session._replace(writer=None, clock=lambda: at, notice=""), window)
+        self._moment = moment
+        self.header.as_of = True
+
+    def _above(self) -> Iterator[Widget]:
+        at = str(self.session.clock())
+        yield Static(
+            Content(f" AS OF {at[11:23]} · > back to now · {at[:10]} {at[11:29]} {at[29:]} · read-only"),
+            classes="as-of--banner",
+        )
+
+    @property
+    def _end(self) -> Position | None:
+        return self._moment.end
+
+    def _know(self, state: State) -> None:
+        self.state = state
+        self.header.is_known = self.board.is_known = True
+        self._show_state()
+
+    def action_now(self) -> None:
+        """Back to the journal as it is, however far back this is."""
+        while isinstance(self.app.screen, AsOfScreen):
+            self.app.pop_screen()
+
+    def action_quit(self) -> None:
+        self.app.pop_screen()
