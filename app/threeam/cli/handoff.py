@@ -13,11 +13,11 @@ from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.entry import By, Stamp, visible
 from threeam.core.journal import Position
-from threeam.core.told import Part, Told
+from threeam.core.told import Told
 from threeam.method.noted import Noted, take
 from threeam.method.texts import read
 from threeam.story.handoff import Handoff, handoff, hours_awake, nights_of, parts
-from threeam.story.markdown import as_markdown
+from threeam.story.markdown import parts_in_markdown
 
 
 def run(command: str, argv: Sequence[str]) -> int:
@@ -47,7 +47,8 @@ def run(command: str, argv: Sequence[str]) -> int:
     if args.json:
         out_json(_json(all_of_it))
     elif args.md:
-        out(_markdown(parts(all_of_it), all_of_it.now))
+        now = all_of_it.now
+        out(parts_in_markdown(f"Hand-off, {now.day} {now.clock[:5]}", parts(all_of_it)))
     else:
         for part in parts(all_of_it):
             out(f"{part.title.upper()}")
@@ -65,17 +66,6 @@ def _handoff(at: Context, end: Position) -> Handoff:
 def _line(line: Told) -> str:
     more = f"  ({line.more})" if line.more else ""
     return visible(f"  {line.text}{more}{f'  @{line.at}' if line.at is not None else ''}")
-
-
-def _markdown(told: list[Part], now: Stamp) -> str:
-    lines = [f"# Hand-off, {now.day} {now.clock[:5]}"]
-    for part in told:
-        lines += ["", f"## {part.title.capitalize()}", ""]
-        for line in part.lines:
-            indent, text = "  " if line.text.startswith(" ") else "", as_markdown(line.text.strip())
-            more = f" ({as_markdown(line.more)})" if line.more else ""
-            lines.append(f"{indent}- {text}{more}{f' `@{line.at}`' if line.at is not None else ''}")
-    return "\n".join(lines)
 
 
 def _json(all_of_it: Handoff) -> dict[str, Any]:

@@ -50,11 +50,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
         ("--not", "RE", "lines that it does not find; kind:, by: and H7 too", str),
         ("--kind", "KIND", "lines of this kind: hypothesis, warning, note, foreign, …", str),
         ("--by", "USER", "lines of this person; script: those of nobody", str),
-        ("--hyp", "H7", "lines that belong to this hypothesis", _number),
+        ("--hyp", "H7", "lines that belong to this hypothesis", hypothesis_number),
     ):
         parser.add_argument(name, action="append", default=[], metavar=metavar, type=to, help=about)
     parser.add_argument("--json", action="store_true", help="one object a line")
-    args = parser.parse_args(_times_joined(argv))
+    args = parser.parse_args(times_joined(argv))
     wanted = Wanted(
         (
             *(Text(Pattern(text, exact=True)) for text in args.grep),
@@ -70,7 +70,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     until = parse_when(args.until, now) if args.until is not None else None
     asked = wanted != _EVERY or since is not None or until is not None
     first, count = args.lines or (None, None if asked else _LINES)
-    what = _Range(wanted, since, until)
+    what = Range(wanted, since, until)
     shown = _as_json if args.json else in_colour if in_colours() else _as_text
     printed = _tail(at, what, first, count, shown, args.follow)
     return Exit.NO if printed is None or (asked and not printed) else Exit.DONE
@@ -78,12 +78,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def up_to(at: Context, end: Position) -> int:
     """Prints the last lines of the journal before ``end``."""
-    lines = islice(_Range(_EVERY, None, None).back(at.journal, *end), _LINES)
+    lines = islice(Range(_EVERY, None, None).back(at.journal, *end), _LINES)
     _print(list(lines)[::-1], in_colour if in_colours() else _as_text)
     return Exit.DONE
 
 
-class _Range(NamedTuple):
+class Range(NamedTuple):
     """What is to be printed: which lines, and of what time (ns, both ends included)."""
 
     wanted: Wanted
@@ -116,7 +116,7 @@ class _Range(NamedTuple):
         """The lines before ``end`` in the live log, the last one first."""
         for segment in journal.back_from(live):
             stop = end if segment == live else segment.size()
-            if self == _Range(_EVERY, None, None):  # reading a block would take longer than the few lines
+            if self == Range(_EVERY, None, None):  # reading a block would take longer than the few lines
                 yield from filter(self.holds, lines_back(segment, stop))
                 continue
             for begin, until in reversed(between(segment, stop, self.since, self.until)):
@@ -125,7 +125,7 @@ class _Range(NamedTuple):
 
 
 def _tail(
-    at: Context, what: _Range, first: int | None, count: int | None, shown: Callable[[Line], str], follow: bool
+    at: Context, what: Range, first: int | None, count: int | None, shown: Callable[[Line], str], follow: bool
 ) -> int | None:
     """How many lines were printed; None where there is no log. Does not end while it follows and is read."""
     segment = at.journal.live()
@@ -159,7 +159,7 @@ def _tail(
             return printed
 
 
-def _times_joined(argv: Sequence[str]) -> list[str]:
+def times_joined(argv: Sequence[str]) -> list[str]:
     """``--since -15m`` as ``--since=-15m``: to argparse the time would look like an option."""
     joined: list[str] = []
     for word in argv:
@@ -197,11 +197,12 @@ def _count(text: str) -> tuple[int | None, int | None]:
 _count.__name__ = "number of lines"
 
 
-def _number(text: str) -> int:
+def hypothesis_number(text: str) -> int:
+    """The number that ``H7`` says."""
     digits = text[1:] if text[:1] in ("H", "h") else text
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
         raise ValueError(text)
     return int(digits)
 
 
-_number.__name__ = "hypothesis such as H7"
+hypothesis_number.__name__ = "hypothesis such as H7"

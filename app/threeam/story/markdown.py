@@ -1,10 +1,13 @@
-"""Text as Markdown shows it, and does not read it."""
+"""Markdown: text that it shows and does not read, and the reports made of that."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from threeam.core.entry import visible
+from threeam.core.told import Part
+from threeam.story.postmortem import Report
 
 # What is markup anywhere; what would make a block of a line; what GitHub makes a link of by itself.
 _MARKUP = re.compile(r"[\\`*_\[\]<>&~|$]|(?<=[a-zA-Z]):(?=//)|(?<=[wW]{3})\.")
@@ -17,3 +20,52 @@ def as_markdown(text: str) -> str:
     if found := _BLOCK.match(text):
         text = f"{found[1]}\\{found[2]}{text[found.end() :]}" if found[1] else "\\" + text
     return text
+
+
+def list_of(part: Part) -> Iterator[str]:
+    """The lines of ``part`` as a list."""
+    for line in part.lines:
+        indent = "  " if line.text.startswith(" ") else ""
+        more = f" ({as_markdown(line.more)})" if line.more else ""
+        at = f" `@{line.at}`" if line.at is not None else ""
+        yield f"{indent}- {as_markdown(line.text)}{more}{at}"
+
+
+def parts_in_markdown(title: str, told: Sequence[Part]) -> str:
+    """Parts under a title."""
+    lines = [f"# {as_markdown(title)}"]
+    for part in told:
+        lines += ["", f"## {as_markdown(part.title.capitalize())}", "", *list_of(part)]
+    return "\n".join(lines)
+
+
+def report_in_markdown(report: Report) -> str:
+    """A postmortem to go on with by hand."""
+    lines = [f"# Postmortem: {as_markdown(report.name)}"]
+    for section in report.sections:
+        lines += ["", f"## {section.title}", ""]
+        if section.hint:
+            lines += [f"*{section.hint}*", ""]
+        if not section.hint and not any(part.lines for part in section.parts):
+            lines += ["Nothing.", ""]
+        for part in section.parts:
+            if part.title:
+                lines += [f"### {as_markdown(part.title)}", ""]
+            lines += [*list_of(part), ""]
+        while not lines[-1]:
+            lines.pop()
+        if section.title == "Impact":
+            lines += ["", "## Timeline", "", *_timeline(report)]
+    return "\n".join(lines)
+
+
+def _timeline(report: Report) -> Iterator[str]:
+    for event in report.events:
+        entry = event.entry
+        who = as_markdown(entry.by.user if entry.by is not None else "script")
+        tag = f"H{entry.hypothesis[0]} " if entry.hypothesis is not None else ""
+        was = f" (it was: {as_markdown(event.was)})" if event.was else ""
+        recheck = " (recheck: too many cups)" if entry.tag("RECHECK") is not None else ""
+        yield f"- `{entry.stamp}` {who}: {tag}{as_markdown(event.text)}{was}{recheck}"
+    if report.left_out:
+        yield f"\n{report.left_out:,} lines that came through a pipe, or are not entries, are not in it."

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import ClassVar
 
@@ -21,12 +22,13 @@ from threeam.actions import BY_ID
 from threeam.core.clock import Clock
 from threeam.core.disk import network_warning
 from threeam.core.entry import By, visible
-from threeam.core.journal import Journal
+from threeam.core.journal import Journal, JournalError
+from threeam.core.journals import journals
 from threeam.core.moment import Moment
-from threeam.core.settings import Settings
+from threeam.core.settings import Settings, state_folder
 from threeam.core.writer import WriteOptions, Writer
 from threeam.rooms import FOLD
-from threeam.tui.commands import Actions
+from threeam.tui.commands import Actions, Journals
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.journal import JournalScreen
@@ -51,19 +53,26 @@ def styles() -> list[str | PurePath]:
 
 
 class JournalApp(App[None], inherit_bindings=False):
-    """One screen on a journal; with ``as_of``, the journal as it was then lies over it at first."""
+    """One screen on a journal; with ``as_of``, the journal as it was then lies over it at first.
+
+    ``session_of``: how another journal is opened, if that is possible here.
+    """
 
     TITLE = "3am"
     CSS_PATH = styles()
-    COMMANDS = App.COMMANDS | {Actions}
+    COMMANDS = App.COMMANDS | {Actions, Journals}
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012
     # Textual's own ctrl+q is flow control to some terminals and a tmux prefix to some people.
     BINDINGS: ClassVar[list[Binding]] = [Binding("ctrl+c", "help_quit", show=False, system=True)]  # type: ignore[assignment]
 
-    def __init__(self, session: Session, as_of: Moment | None = None) -> None:
+    def __init__(
+        self, session: Session, as_of: Moment | None = None, session_of: Callable[[Journal], Session] | None = None
+    ) -> None:
         super().__init__()
         self.session = session
+        self._session_of = session_of
+        self._first = session.journal
         self._as_of = as_of
         self.register_theme(NIGHT)
         self._asked = float("-inf")
@@ -168,6 +177,37 @@ class JournalApp(App[None], inherit_bindings=False):
             await self.on_event(event)
             self._waiting_keys = waiting + self._waiting_keys
 
+    @property
+    def others(self) -> list[Journal]:
+        """The journals that can be changed to."""
+        if self._session_of is None:
+            return []
+        try:
+            found = journals(state_folder(os.environ))
+        except JournalError:
+            found = []
+        first = [] if self._first in found else [self._first]  # which may lie elsewhere
+        return [one for one in [*first, *found] if one.log != self.session.journal.log]
+
+    def open_journal(self, journal: Journal) -> None:
+        """Shows another journal in place of this one; what stands in the box stays with this one."""
+        base = next(screen for screen in self._screen_stack if isinstance(screen, JournalScreen))
+        if self._session_of is None or (base.desk is not None and len(base.desk.outbox)):
+            self.notify("something waits for the lock still: esc takes it back", markup=False)
+            return
+        try:
+            session = self._session_of(journal)
+            window = Window(journal)
+        except (OSError, JournalError) as error:
+            self.notify(visible(str(error)), severity="error", markup=False)
+            return
+        if base.desk is not None:
+            base.desk.close()
+        while self.screen is not base:
+            self.pop_screen()
+        self.session = session
+        self.switch_screen(JournalScreen(session, window))
+
     def action_help_quit(self) -> None:
         now = time.monotonic()
         if now - self._asked <= _TWICE:
@@ -198,14 +238,17 @@ def open_screen(
 ) -> int:
     """Opens the screen and gives the exit code. Raises `Unusable` before it draws anything."""
     gc.enable()  # the one-shots live too briefly for it; this does not
-    journal.live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
-    notice = network_warning(journal.log) or ""
-    if not read_only and (why := journal.why_not_writable()) is not None:
-        read_only, notice = True, f"opened read-only: {why}"
-    # The screen waits in plain sight until the lock comes or esc is pressed.
-    writer = None if read_only else Writer(journal, FOLD, clock, options._replace(lock_timeout=None))
-    session = Session(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
-    app = JournalApp(session, as_of)
+
+    def session_of(journal: Journal) -> Session:
+        journal.live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
+        notice, looks = network_warning(journal.log) or "", read_only
+        if not read_only and (why := journal.why_not_writable()) is not None:
+            looks, notice = True, f"opened read-only: {why}"
+        # The screen waits in plain sight until the lock comes or esc is pressed.
+        writer = None if looks else Writer(journal, FOLD, clock, options._replace(lock_timeout=None))
+        return Session(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
+
+    app = JournalApp(session_of(journal), as_of, session_of)
     app.run()
     return app.return_code if app.return_code is not None else _INTERRUPTED
 

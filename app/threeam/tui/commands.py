@@ -10,10 +10,13 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from threeam.actions import ACTIONS, BY_WORD, Action
 from threeam.core.draft import Draft, note
 from threeam.core.entry import By, Stamp
+from threeam.core.journal import Journal
+from threeam.core.journals import name_of
 from threeam.core.settings import Settings
 from threeam.method.changes import change, change_as_typed
 from threeam.method.drafts import EVIDENCE, VERDICTS, claim, judge, predict
 from threeam.method.texts import correction, words_for
+from threeam.tui.cells import drawn
 
 ALIASES = {"hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
 ABOUT_ONE = (*VERDICTS, "predict")  # the kinds of box that are about one hypothesis, which follows: ``refute H7``
@@ -95,3 +98,35 @@ class Actions(Provider):
 
         if isinstance(self.screen, CommandingScreen):
             await self.screen.run(action)
+
+
+class Journals(Provider):
+    """The other journals of the folder, in the palette."""
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        for journal in self._others():
+            yield DiscoveryHit(self._title(journal), partial(self._open, journal), help="Show this journal here")
+
+    async def search(self, query: str) -> Hits:
+        """Those that match."""
+        matcher = self.matcher(query)
+        for journal in self._others():
+            if (score := matcher.match(self._title(journal))) > 0:
+                title = matcher.highlight(self._title(journal))
+                yield Hit(score, title, partial(self._open, journal), help="Show this journal here")
+
+    def _others(self) -> list[Journal]:
+        from threeam.tui.app import JournalApp
+
+        return self.app.others if isinstance(self.app, JournalApp) else []
+
+    @staticmethod
+    def _title(journal: Journal) -> str:
+        return f"journal {drawn(name_of(journal))}"
+
+    def _open(self, journal: Journal) -> None:
+        from threeam.tui.app import JournalApp
+
+        assert isinstance(self.app, JournalApp)
+        self.app.open_journal(journal)

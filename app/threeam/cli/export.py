@@ -1,0 +1,119 @@
+"""``3am export``, ``3am import``: the journal for people and for machines, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from threeam.cli.console import put, talk
+from threeam.cli.context import Context, context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser
+from threeam.cli.tail import Range, hypothesis_number, times_joined
+from threeam.core.entry import visible
+from threeam.core.journal import BadInput, Unusable
+from threeam.core.reader import Line
+from threeam.core.wanted import About, SaidAgain, Wanted
+from threeam.core.when import parse_when
+from threeam.story.records import BadRecord, as_csv, as_json, csv_head, line_of_record
+
+_FORMATS = ("md", "html", "jsonl", "csv")
+_TOGETHER = 256 * 1024  # bytes in one write
+
+
+def run(command: str, argv: Sequence[str]) -> int:
+    """Runs one of the two."""
+    return _import(argv) if command == "import" else _export(argv)
+
+
+def _export(argv: Sequence[str]) -> int:
+    parser = Parser(
+        "3am export",
+        "The journal on stdout: md, a postmortem to go on with; html, the same as one page, to print or to send; jsonl "
+        "and csv, every line for machines, with all of its bytes. Exit 1 if there is no log.",
+        "examples:\n  3am export md --since yesterday > postmortem.md\n  3am export html > night.html\n"
+        "  3am export jsonl | jq -r 'select(.kind == \"Conclusion\") | .text'",
+    )
+    parser.add_argument("format", choices=_FORMATS, help="one of these")
+    parser.add_argument("--since", metavar="T", help="from T on: 03:14, -15m, yesterday, @stamp")
+    parser.add_argument("--until", metavar="T", help="up to T")
+    parser.add_argument("--hyp", type=hypothesis_number, metavar="H7", help="only what belongs to this hypothesis")
+    args = parser.parse_args(times_joined(argv))
+    at = context(args)
+    now = at.clock()
+    since = parse_when(args.since, now) if args.since is not None else None
+    until = parse_when(args.until, now) if args.until is not None else None
+    live = at.journal.live()
+    if live is None:
+        talk(f"there is no log at {at.journal.log}: there is nothing to export yet")
+        return Exit.NO
+    conditions = (About(args.hyp),) if args.hyp is not None else ()
+    whole = since is None and until is None and not conditions and args.format in ("jsonl", "csv")
+    what = Range(Wanted(conditions, () if whole else (SaidAgain(),)), since, until)
+    lines = what.forward(at.journal, live, live.size())
+    if args.format == "jsonl":
+        _put_all(map(as_json, lines))
+    elif args.format == "csv":
+        _put_all(chain([csv_head()], map(as_csv, lines)))
+    else:
+        put((_report(at, args.format, args.hyp, lines) + "\n").encode("utf-8", "backslashreplace"))
+    return Exit.DONE
+
+
+def _report(at: Context, shape: str, number: int | None, lines: Iterator[Line]) -> str:
+    from threeam.story.markdown import report_in_markdown
+    from threeam.story.postmortem import report
+
+    state = at.state()
+    if number is not None:
+        state = state._replace(hypotheses={key: one for key, one in state.hypotheses.items() if key == number})
+    told = report(visible(at.journal.name), state, at.clock(), lines)
+    if shape == "md":
+        return report_in_markdown(told)
+    from threeam.story.page import page  # a template library takes its time to import
+
+    return page(told)
+
+
+def _put_all(texts: Iterator[str]) -> None:
+    held: list[str] = []
+    size = 0
+    for text in texts:
+        held.append(text)
+        size += len(text)
+        if size > _TOGETHER:
+            put("".join(held).encode("utf-8", "backslashreplace"))
+            held, size = [], 0
+    put("".join(held).encode("utf-8", "backslashreplace"))
+
+
+def _import(argv: Sequence[str]) -> int:
+    parser = Parser(
+        "3am import",
+        "Makes the journal, which must not be there yet, of what 3am export jsonl has written: the same log byte for "
+        "byte, and no line more.",
+        "example:\n  3am -j checkout import night.jsonl",
+    )
+    parser.add_argument("file", metavar="FILE", help="the JSONL; - reads stdin")
+    args = parser.parse_args(argv)
+    at = context(args)
+    size = at.writer().create(lambda: _lines(args.file))
+    talk(f"{at.journal.log}: {size} bytes, as they were")
+    return Exit.DONE
+
+
+def _lines(path: str) -> Iterator[bytes]:
+    try:
+        with open(0 if path == "-" else path, "rb", closefd=path != "-") as file:
+            for number, raw in enumerate(file, 1):
+                try:
+                    yield line_of_record(json.loads(raw))
+                except (ValueError, RecursionError):
+                    raise BadInput(f"{path}, line {number}: it is no JSON; nothing was written") from None
+                except BadRecord as bad:
+                    raise BadInput(f"{path}, line {number}: {bad}; nothing was written") from None
+    except OSError as error:
+        if error.filename is None:  # of the log that is being made, and not of this file
+            raise
+        raise Unusable(f"{path} cannot be read: {error.strerror}") from None

@@ -1,0 +1,66 @@
+"""All journals of one folder: several bugs at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from threeam.core.entry import Entry
+from threeam.core.fold import Fold
+from threeam.core.journal import Journal, JournalError, Unusable, journal_at
+from threeam.core.reader import last_entry
+
+_ROTATED = re.compile(r"\.\d{8}T\d{6}\.\d{9}Z\.log\Z")
+
+
+class Summary(NamedTuple):
+    """A journal in a line: its last entry, how many hypotheses are open, its bytes in all files.
+
+    ``problem``: why that cannot be told; mostly empty.
+    """
+
+    journal: Journal
+    last: Entry | None = None
+    open: int = 0
+    size: int = 0
+    problem: str = ""
+
+
+def journals(folder: str) -> list[Journal]:
+    """The journals whose logs lie in ``folder``, by name; without the files that were rotated away."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".log") and not _ROTATED.search(name))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise Unusable(f"{folder} cannot be read: {error.strerror}") from None
+    found = []
+    for name in names:
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            try:
+                found.append(journal_at(path, home=folder))
+            except JournalError:  # somebody else's symlink
+                continue
+    return found
+
+
+def name_of(journal: Journal) -> str:
+    """What ``-j`` calls it."""
+    return journal.name.removesuffix(".log")
+
+
+def summary(journal: Journal, fold: Fold) -> Summary:
+    """What ``journal`` comes to: a byte search through its live log."""
+    try:
+        live = journal.live()
+        if live is None:
+            return Summary(journal)
+        end = live.size()
+        last = last_entry(live, end)
+        size = sum(segment.size() for segment in journal.back_from(live))
+        opened = len(fold.of(live, end).open_hypotheses())
+        return Summary(journal, last[1] if last is not None else None, opened, size)
+    except (OSError, JournalError) as error:
+        return Summary(journal, problem=error.strerror or "" if isinstance(error, OSError) else str(error))

@@ -1,0 +1,156 @@
+"""The night as a report: what is known in the end, the theories tried, the evidence, what was changed, what is open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from threeam.core.entry import NS, Entry, Stamp
+from threeam.core.fold import OPEN, State
+from threeam.core.reader import Line
+from threeam.core.told import Part, Told, when, who_when
+from threeam.method import thread
+from threeam.method.changes import changes
+from threeam.method.ledger import in_order, thread_of, verdict_of
+from threeam.method.noted import noted
+from threeam.method.texts import claim_of, read, texts
+from threeam.method.thread import LOST, words_of
+
+_QUIET = ("ceremony", "Continued")  # lines of the journal itself
+
+
+class Section(NamedTuple):
+    """A part of the report with parts of its own; ``hint``: what its writer has to add."""
+
+    title: str
+    parts: Sequence[Part]
+    hint: str = ""
+
+
+class Event(NamedTuple):
+    """An entry of the timeline: its words as they are read now, and those that were written where they are others."""
+
+    entry: Entry
+    text: str
+    was: str = ""
+
+
+class Report(NamedTuple):
+    """A report on the journal called ``name``, from the stamp ``begin`` to ``end``.
+
+    ``events``: the timeline. ``left_out``: lines that are not in it, since they came through a pipe or are no entries.
+    """
+
+    name: str
+    begin: Stamp | None
+    end: Stamp | None
+    sections: Sequence[Section]
+    events: Sequence[Event]
+    left_out: int
+
+
+def report(name: str, state: State, now: Stamp, lines: Iterable[Line]) -> Report:
+    """What ``lines`` and ``state`` come to. Pure."""
+    cited = {move.cites.ns for one in in_order(state) for move in thread_of(state, one).evidence if move.cites}
+    events: list[Event] = []
+    people: Counter[str] = Counter()
+    left_out = 0
+    for line in lines:
+        entry = line.entry
+        if entry is None or (entry.tag("VIA") is not None and entry.stamp.ns not in cited):
+            left_out += 1
+            continue
+        if entry.kind in _QUIET or entry.carried is not None:
+            continue
+        said = texts(state).said.get(entry.stamp.ns)
+        text = entry.text if said is None else entry.text.removesuffix(entry.body) + said.text
+        events.append(Event(entry, text, "" if said is None else entry.text))
+        people[entry.by.user if entry.by is not None else "script"] += 1
+    begin, end = (events[0].entry.stamp, events[-1].entry.stamp) if events else (None, None)
+    sections = [
+        Section("Summary", [_summary(state, now, begin, end, people)], "In two sentences: what broke, and why."),
+        Section("Impact", [], "Who noticed, what it did to them, and for how long."),
+        Section("Theories tried, and their verdicts", _theories(state, now)),
+        Section("Evidence", [_evidence(state, events)]),
+        Section("What was changed, and undone", [_changes(state, now)]),
+        Section("Open questions", [_open(state, now)]),
+    ]
+    return Report(name, begin, end, sections, events, left_out)
+
+
+def _summary(state: State, now: Stamp, begin: Stamp | None, end: Stamp | None, people: Counter[str]) -> Part:
+    lines: list[Told] = []
+    for one in in_order(state):
+        verdict = verdict_of(state, one)
+        if one.state == "confirmed" and verdict is not None:
+            recheck = " · recheck: too many cups" if verdict.recheck else ""
+            more = f"confirmed: {words_of(state, verdict)} · {who_when(verdict.by, verdict.at, now)}{recheck}"
+            lines.append(Told(f"{one.name} {claim_of(state, one) or LOST}", more, verdict.at, one.state))
+    if begin is not None and end is not None:
+        hours, minutes = divmod((end.ns - begin.ns) // (60 * NS), 60)
+        span = f"{begin.day} {begin.clock[:8]} to {end.day} {end.clock[:8]}, {hours} h {minutes} min"
+        lines.append(Told(span, at=begin))
+    lines.append(
+        Told("written by " + (", ".join(f"{who} ({count})" for who, count in people.most_common()) or "nobody"))
+    )
+    counts = Counter(one.state for one in state.hypotheses.values())
+    lines.append(Told("hypotheses: " + (", ".join(f"{count} {name}" for name, count in counts.items()) or "none")))
+    return Part("", lines)
+
+
+def _theories(state: State, now: Stamp) -> list[Part]:
+    found = []
+    for one in in_order(state):
+        lines = [line for part in thread.parts(state, one, now) for line in _under(part)]
+        name = one.name if one.number is not None else "script"
+        found.append(Part(f"{name} {claim_of(state, one) or LOST}: {one.state}", lines))
+    return found
+
+
+def _under(part: Part) -> list[Told]:
+    if part.title in ("claim", "predictions", "history"):
+        return list(part.lines)
+    return [line._replace(text=f"{part.title.partition(':')[0]} {line.text}") for line in part.lines]
+
+
+def _evidence(state: State, events: Sequence[Event]) -> Part:
+    """Every line that is cited, and for what."""
+    found = {event.entry.stamp.ns: event for event in events}
+    lines = []
+    for one in in_order(state):
+        for move in thread_of(state, one).evidence:
+            event = found.get(move.cites.ns) if move.cites is not None else None
+            by = move.by if event is None else event.entry.by
+            text = words_of(state, move) if event is None or event.entry.stamp == move.at else event.text
+            more = f"{by.user if by is not None else 'script'} · {move.kind.lower()} {one.name}"
+            lines.append(Told(text, more, move.cites, move.kind))
+    return Part("", lines)
+
+
+def _changes(state: State, now: Stamp) -> Part:
+    lines = []
+    for one in changes(state):
+        undo = f"undo: {one.undo}" if one.undo else "nobody has said how to undo it"
+        done = "NOT UNDONE" if one.undone is None else f"undone, {who_when(one.undoer, one.undone, now)}: {one.how}"
+        text = f"{read(state, one.at, one.text)} ({undo})"
+        lines.append(Told(text, f"{who_when(one.by, one.at, now)} · {done}", one.at, "Changed"))
+    return Part("", lines)
+
+
+def _open(state: State, now: Stamp) -> Part:
+    lines = []
+    for one in in_order(state):
+        verdict = verdict_of(state, one)
+        name = f"{one.name if one.number is not None else 'script'} {claim_of(state, one) or LOST}"
+        if verdict is not None and verdict.recheck:
+            lines.append(Told(f"recheck {name}", f"{one.state} over the toxic limit", verdict.at, one.state))
+        elif one.state not in ("confirmed", "refuted"):
+            lines.append(Told(name, one.state, one.opened, "Hypothesis" if one.state == OPEN else one.state))
+    lines += [
+        Told("a stamp without words", when(taken.at, now), taken.at, "Stamp") for taken in texts(state).stamps.values()
+    ]
+    if (following := noted(state, "next")) is not None:
+        text = read(state, following.at, following.lines[0])
+        lines.append(Told(f"next: {text}", who_when(following.by, following.at, now), following.at, "Next"))
+    return Part("", lines)
