@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from threeam.core.entry import Entry
 from threeam.core.fold import Fold
-from threeam.core.journal import Journal, JournalError, Unusable, journal_at
+from threeam.core.journal import Journal, JournalError, journal_at
 from threeam.core.reader import last_entry
 
 _ROTATED = re.compile(r"\.\d{8}T\d{6}\.\d{9}Z\.log\Z")
@@ -31,10 +31,8 @@ def journals(folder: str) -> list[Journal]:
     """The journals whose logs lie in ``folder``, by name; without the files that were rotated away."""
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".log") and not _ROTATED.search(name))
-    except FileNotFoundError:
+    except OSError:  # there is none yet, or it is not ours to read
         return []
-    except OSError as error:
-        raise Unusable(f"{folder} cannot be read: {error.strerror}") from None
     found = []
     for name in names:
         path = os.path.join(folder, name)

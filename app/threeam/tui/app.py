@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import ClassVar
 
@@ -55,7 +55,7 @@ def styles() -> list[str | PurePath]:
 class JournalApp(App[None], inherit_bindings=False):
     """One screen on a journal; with ``as_of``, the journal as it was then lies over it at first.
 
-    ``session_of``: how another journal is opened, if that is possible here.
+    ``others``: the journals that can be changed to. ``next``: the one that is to be shown when this has ended.
     """
 
     TITLE = "3am"
@@ -66,13 +66,11 @@ class JournalApp(App[None], inherit_bindings=False):
     # Textual's own ctrl+q is flow control to some terminals and a tmux prefix to some people.
     BINDINGS: ClassVar[list[Binding]] = [Binding("ctrl+c", "help_quit", show=False, system=True)]  # type: ignore[assignment]
 
-    def __init__(
-        self, session: Session, as_of: Moment | None = None, session_of: Callable[[Journal], Session] | None = None
-    ) -> None:
+    def __init__(self, session: Session, as_of: Moment | None = None, others: Sequence[Journal] = ()) -> None:
         super().__init__()
         self.session = session
-        self._session_of = session_of
-        self._first = session.journal
+        self.others = [one for one in others if one.log != session.journal.log]
+        self.next: Journal | None = None
         self._as_of = as_of
         self.register_theme(NIGHT)
         self._asked = float("-inf")
@@ -177,36 +175,19 @@ class JournalApp(App[None], inherit_bindings=False):
             await self.on_event(event)
             self._waiting_keys = waiting + self._waiting_keys
 
-    @property
-    def others(self) -> list[Journal]:
-        """The journals that can be changed to."""
-        if self._session_of is None:
-            return []
-        try:
-            found = journals(state_folder(os.environ))
-        except JournalError:
-            found = []
-        first = [] if self._first in found else [self._first]  # which may lie elsewhere
-        return [one for one in [*first, *found] if one.log != self.session.journal.log]
-
     def open_journal(self, journal: Journal) -> None:
-        """Shows another journal in place of this one; what stands in the box stays with this one."""
+        """Ends, for another journal to be shown in its place; what stands in the box stays with this one."""
         base = next(screen for screen in self._screen_stack if isinstance(screen, JournalScreen))
-        if self._session_of is None or (base.desk is not None and len(base.desk.outbox)):
+        if base.desk is not None and len(base.desk.outbox):
             self.notify("something waits for the lock still: esc takes it back", markup=False)
             return
         try:
-            session = self._session_of(journal)
-            window = Window(journal)
-        except (OSError, JournalError) as error:
+            journal.live()
+        except JournalError as error:
             self.notify(visible(str(error)), severity="error", markup=False)
             return
-        if base.desk is not None:
-            base.desk.close()
-        while self.screen is not base:
-            self.pop_screen()
-        self.session = session
-        self.switch_screen(JournalScreen(session, window))
+        self.next = journal
+        base.leave(0)
 
     def action_help_quit(self) -> None:
         now = time.monotonic()
@@ -248,8 +229,14 @@ def open_screen(
         writer = None if looks else Writer(journal, FOLD, clock, options._replace(lock_timeout=None))
         return Session(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
 
-    app = JournalApp(session_of(journal), as_of, session_of)
-    app.run()
+    first = here = journal
+    while True:
+        found = journals(state_folder(os.environ))
+        app = JournalApp(session_of(here), as_of, found if first in found else [first, *found])
+        app.run()
+        if app.next is None:
+            break
+        here, as_of = app.next, None
     return app.return_code if app.return_code is not None else _INTERRUPTED
 
 
