@@ -75,7 +75,9 @@ class ToldScreen(ModalScreen[Stamp | str]):
                 self._stamps.append(line.at)
         self.list.clear_options()
         self.list.add_options(options)
-        if here in self._stamps:
+        if at is not None and here is not None and self._stamps[at : at + 1] == [here]:
+            self.list.highlighted = at
+        elif here is not None and here in self._stamps:
             self.list.highlighted = self._stamps.index(here)
         else:
             self.list.action_first()
