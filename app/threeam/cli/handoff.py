@@ -12,8 +12,10 @@ from threeam.cli.hyp import hypothesis_json
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.entry import By, Stamp, visible
+from threeam.core.fold import State
 from threeam.core.journal import Position
 from threeam.core.told import Told
+from threeam.method.ledger import Move, thread_of, words_of
 from threeam.method.noted import Noted, take
 from threeam.method.texts import read
 from threeam.story.handoff import Handoff, handoff, hours_awake, nights_of, parts
@@ -79,7 +81,10 @@ def _json(all_of_it: Handoff) -> dict[str, Any]:
 
     return {
         "at": str(now),
-        "hypotheses": [hypothesis_json(state, one) for one in all_of_it.hypotheses],
+        "hypotheses": [
+            hypothesis_json(state, one) | {"moves": [_move(state, move) for move in thread_of(state, one).moves]}
+            for one in all_of_it.hypotheses
+        ],
         "to_undo": [
             {
                 "text": visible(read(state, one.at, one.text)),
@@ -98,6 +103,11 @@ def _json(all_of_it: Handoff) -> dict[str, Any]:
             for one in all_of_it.people
         ],
     }
+
+
+def _move(state: State, move: Move) -> dict[str, Any]:
+    cites = {"cites": str(move.cites)} if move.cites is not None and move.cites != move.at else {}
+    return {"kind": move.kind, "text": visible(words_of(state, move)), **cites, **_by_at(move.by, move.at)}
 
 
 def _by_at(by: By | None, at: Stamp) -> dict[str, Any]:

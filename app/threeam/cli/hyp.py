@@ -18,7 +18,7 @@ from threeam.core.fold import Hypothesis, State
 from threeam.core.reader import lines_forward
 from threeam.core.seek import line_of, stamp_of
 from threeam.method.drafts import EVIDENCE, VERDICTS, claim, evidence, judge, known, predict
-from threeam.method.ledger import in_order, thread_of, verdict_of
+from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
 from threeam.method.texts import claim_of
 
 _ABOUT = {
@@ -101,7 +101,7 @@ def _list(at: Context, as_json: bool) -> int:
             continue
         thread, verdict = thread_of(state, one), verdict_of(state, one)
         counts = f"+{len(thread.supports)} -{len(thread.contradicts)}"
-        why = f" ({visible(verdict.text)})" if verdict is not None else ""
+        why = f" ({visible(words_of(state, verdict))})" if verdict is not None else ""
         out(f"{one.name:<4} {visible(one.state):<9} {counts:<6} {visible(claim_of(state, one))}{why}")
     return Exit.DONE
 
@@ -131,7 +131,7 @@ def hypothesis_json(state: State, one: Hypothesis) -> dict[str, Any]:
         "supports": len(thread.supports),
         "contradicts": len(thread.contradicts),
         "predictions": len(thread.predictions),
-        "why": visible(verdict.text) if verdict is not None else None,
+        "why": visible(words_of(state, verdict)) if verdict is not None else None,
         "recheck": verdict is not None and verdict.recheck,
         "by": visible(str(one.by)) if one.by else None,
         "at": str(one.opened),

@@ -8,8 +8,9 @@ from threeam.cli.context import Context, context
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.draft import Draft
+from threeam.core.journal import BadInput
 from threeam.core.seek import line_of, stamp_of
-from threeam.method.texts import correction, take_stamp, words_for
+from threeam.method.texts import correction, spoken_for, take_stamp, words_for
 
 _ABOUT = {
     "stamp": (
@@ -31,18 +32,19 @@ def run(command: str, argv: Sequence[str]) -> int:
     parser.add_argument("text", nargs=number, metavar="WORDS", help="the @stamp of the entry, and its words")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     args = parser.parse_args(argv)
-    at, words = stamp_of(" ".join(args.text))
-    if at is None and (words or command == "correct"):
-        parser.error("the @stamp of the entry comes first, as the log has it: @2026-11-24T03:14:07.123456789+0000")
-    if at is not None and not words:
-        parser.error("an empty text says nothing")
+    text = " ".join(args.text)
 
     def draft(here: Context) -> Draft:
-        if at is None:
+        if command == "stamp" and not text.strip():
             return take_stamp()
+        at, words = stamp_of(text)
+        if at is None:
+            raise BadInput("the @stamp of the entry comes first, as the log has it, and then its words")
+        if not words:
+            raise BadInput(f"@{at} and no words: an empty text says nothing")
         if command == "stamp":
             return words_for(at, here.by, words)
-        line_of(here.journal, at)
-        return correction(at, words)
+        entry = line_of(here.journal, at).entry
+        return correction(at if entry is None else spoken_for(entry), words)
 
-    return submit(lambda: context(args), draft, words, quiet=args.quiet)
+    return submit(lambda: context(args), draft, text, quiet=args.quiet)

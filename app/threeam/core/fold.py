@@ -158,6 +158,12 @@ class Fold:
         return State(people, hypotheses, last, rooms)
 
 
+def cited_claim(entry: Entry) -> Stamp | None:
+    """The stamp of the script's hypothesis to which this line gives a number, if there is one; else None."""
+    cited = references(entry.body)[:1] if entry.kind == "Hypothesis" else []
+    return cited[0] if cited and entry.body.startswith(f"@{cited[0]}") else None
+
+
 def _in_order(blocks: Iterable[list[Entry]]) -> Iterator[Entry]:
     """The entries of ``blocks``, the last of which comes first."""
     return chain.from_iterable(reversed(list(blocks)))
@@ -179,9 +185,9 @@ def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, e
     elif known is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
         opened, author = stamp, by
-        for cited in references(entry.body)[:1]:  # a number for one that the script wrote
-            if (script := hypotheses.pop(_same_instant(hypotheses, cited), None)) is not None:
-                claim, opened, author = script.claim, script.opened, script.by
+        cited = cited_claim(entry)  # a number for one that the script wrote
+        if cited and (script := hypotheses.pop(_same_instant(hypotheses, cited), None)) is not None:
+            claim, opened, author = script.claim, script.opened, script.by
         hypotheses[number] = Hypothesis(number, state, claim, author, opened)
     elif state != known.state:
         hypotheses[number] = known._replace(state=state)

@@ -10,7 +10,7 @@ from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import By, Entry, Stamp, lines_of, references
 from threeam.core.fold import Room, State
 
-_UNDO = re.compile(r"(.*?) \(undo: (.*)\)", re.DOTALL)
+_UNDO = re.compile(r"(.*) \(undo: (.+)\)", re.DOTALL)
 
 
 class Change(NamedTuple):
@@ -43,7 +43,7 @@ def change(text: str, undo: str = "") -> Draft:
     """Notes that something was changed, and how it is undone."""
     first, *rest = lines_of(text)
     tag = (("CHANGE", "open"),)
-    said = [f"{first} (undo: {' / '.join(lines_of(undo))})" if undo.strip() else first, *rest]
+    said = [f"{first} (undo: {' / '.join(undo.splitlines())})" if undo.strip() else first, *rest]
     lines = [DraftLine(f"Changed: {said[0]}", tag), *map(DraftLine, said[1:])]
     return Draft(lambda state, author, stamp: lines, whole=False)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threeam.core.draft import Author, Declined, Draft, DraftLine, toxic
 from threeam.core.entry import Entry, Stamp, lines_of
 from threeam.core.fold import OPEN, Hypothesis, State
-from threeam.method.ledger import CONTRADICTS, PREDICTION, RECHECK, SUPPORTS, thread_of, verdict_of
+from threeam.method.ledger import CONTRADICTS, PREDICTION, RECHECK, SUPPORTS, thread_of, verdict_of, words_of
 from threeam.method.texts import claim_of
 
 # What each verb writes: the kind of its line, and for a verdict the state of the hypothesis after it.
@@ -84,7 +84,7 @@ def judge(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
         one = known(state, name)
         if one.state == state_after:
             verdict = verdict_of(state, one)
-            why_already = claim_of(state, one) if verdict is None else verdict.text
+            why_already = claim_of(state, one) if verdict is None else words_of(state, verdict)
             raise Declined(f"{one.name} is {state_after} already: {why_already}")
         said, ((key, _),) = _with_a_number(state, one)
         tag = ((key, state_after),)

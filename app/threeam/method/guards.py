@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
-from threeam.core.entry import Entry, references
-from threeam.core.fold import Hypothesis, State
+from threeam.core.entry import Entry
+from threeam.core.fold import Hypothesis, State, cited_claim
 from threeam.core.when import duration
 from threeam.method.changes import changes
-from threeam.method.ledger import EVIDENCE, PREDICTION, VERDICTS, Move, move_of, thread_of, verdict_of
+from threeam.method.ledger import EVIDENCE, PREDICTION, VERDICTS, Move, move_of, thread_of, verdict_of, words_of
 from threeam.method.texts import claim_of
 
 NO_EVIDENCE = "no evidence stands for it or against it"
@@ -38,7 +38,7 @@ def why_refuted(state: State, one: Hypothesis) -> str:
     """A refuted hypothesis with its reason, in a sentence."""
     verdict = verdict_of(state, one)
     who = f" by {verdict.by.user}" if verdict is not None and verdict.by is not None else ""
-    why = f": {verdict.text}" if verdict is not None and verdict.text else ""
+    why = f": {words_of(state, verdict)}" if verdict is not None and verdict.text else ""
     return f"{one.name} {claim_of(state, one)!r}, refuted{who}{why}"
 
 
@@ -49,7 +49,7 @@ def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
         if (tagged := entry.hypothesis) is None:
             continue
         one = before.hypotheses.get(tagged[0])
-        is_new = entry.kind == "Hypothesis" and one is None and not references(entry.body)
+        is_new = entry.kind == "Hypothesis" and one is None and cited_claim(entry) is None
         if is_new and (like := resembling(before, entry.body)) is not None:
             said.append(f"H{tagged[0]} resembles {why_refuted(before, like)}")
         move = move_of(entry)
@@ -101,7 +101,7 @@ _COUNTS = {2: "two", 3: "three", 4: "four"}
 
 
 def _words(text: str) -> frozenset[str]:
-    words = re.findall(r"[^\W_]+", text.casefold())
+    words = re.findall(r"[^\W_]+", re.sub(r"@\S+", " ", text).casefold())  # a reference is no word
     return frozenset(word for word in words if word not in _SMALL) or frozenset(words)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from threeam.core.entry import By, Entry, Stamp, references
 from threeam.core.fold import OPEN, Hypothesis, Room, State
+from threeam.method.texts import read
 
 SUPPORTS, CONTRADICTS, PREDICTION = "Supports", "Contradicts", "Prediction"
 EVIDENCE = (SUPPORTS, CONTRADICTS)
@@ -38,7 +39,11 @@ class Thread(NamedTuple):
     @property
     def evidence(self) -> tuple[Move, ...]:
         """What stands for it and against it: for each line that is cited, the last that was said of it."""
-        last = {move.cites.ns: move for move in self.moves if move.cites is not None}
+        last: dict[int, Move] = {}
+        for move in self.moves:
+            if move.cites is not None:
+                last.pop(move.cites.ns, None)
+                last[move.cites.ns] = move
         return tuple(last.values())
 
     @property
@@ -70,6 +75,15 @@ def verdict_of(state: State, one: Hypothesis) -> Move | None:
     return last if last is not None and last.state == one.state else None
 
 
+def words_of(state: State, move: Move) -> str:
+    """The words of a move as they are read now, without the reference that evidence begins with."""
+    text = read(state, move.at, move.text)
+    cited = references(text)[:1]
+    if move.kind in EVIDENCE and cited and text.startswith(f"@{cited[0]}"):
+        text = text.removeprefix(f"@{cited[0]}").strip()
+    return text
+
+
 def last_change(state: State, one: Hypothesis) -> Stamp:
     """When something was last said of it."""
     moves = thread_of(state, one).moves
@@ -84,7 +98,8 @@ def in_order(state: State) -> list[Hypothesis]:
 
     def place(one: Hypothesis) -> tuple[int, ...]:
         if one.state != OPEN:
-            return (1, -last_change(state, one).ns)
+            verdict = verdict_of(state, one)
+            return (1, -(verdict.at if verdict is not None else one.opened).ns)
         thread = thread_of(state, one)
         return (0, len(thread.contradicts), -len(thread.supports), -last_change(state, one).ns)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import By, Entry, Stamp, lines_of, references
-from threeam.core.fold import Hypothesis, Room, State
+from threeam.core.fold import Hypothesis, Room, State, cited_claim
 
 NO_WORDS = "words follow"
 
@@ -83,14 +83,19 @@ def words_for(at: Stamp | None, by: By, text: str) -> Draft:
     return Draft(lines)
 
 
+def spoken_for(entry: Entry) -> Stamp:
+    """The line whose words ``entry`` has: its own, or the one that it corrects or gives a number to."""
+    cited = references(entry.body)[:1] if entry.kind in ("Correction", "Words") else []
+    return cited[0] if cited else cited_claim(entry) or entry.stamp
+
+
 def correction(of: Stamp, text: str) -> Draft:
-    """Other words for the line of ``of``; for those of a line that corrects another, for that other one."""
+    """Other words for the line of ``of``, as `spoken_for` gives it."""
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        said = texts(state).said
-        known = said.get(of.ns) or next((one for one in said.values() if one.at.ns == of.ns), None)
-        at, times = (of, 0) if known is None else (known.of, known.times)
-        return _about("Correction", (("CORRECTION", str(times + 1)),), at, text)
+        known = texts(state).said.get(of.ns)
+        times = 0 if known is None else known.times
+        return _about("Correction", (("CORRECTION", str(times + 1)),), of, text)
 
     return Draft(lines)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from threeam.core.entry import Stamp, references
+from threeam.core.entry import Stamp
 from threeam.core.fold import Hypothesis, State
 from threeam.core.told import Part, Told, who_when
 from threeam.method.guards import about
-from threeam.method.ledger import CONTRADICTS, EVIDENCE, SUPPORTS, VERDICTS, Move, Thread, thread_of, verdict_of
-from threeam.method.texts import claim_of, read, texts
+from threeam.method.ledger import CONTRADICTS, SUPPORTS, VERDICTS, Move, Thread, thread_of, verdict_of, words_of
+from threeam.method.texts import claim_of, texts
 
 LOST = "(its first line is not in this log)"
 
@@ -33,15 +33,6 @@ def parts(state: State, one: Hypothesis, now: Stamp) -> list[Part]:
         Part("history", [_told(state, thread, move, now) for move in thread.moves if move.kind in VERDICTS]),
     ]
     return [part for part in found if part.lines]
-
-
-def words_of(state: State, move: Move) -> str:
-    """The words of a move as they are read now, without the reference that evidence begins with."""
-    text = read(state, move.at, move.text)
-    cited = references(text)[:1]
-    if move.kind in EVIDENCE and cited and text.startswith(f"@{cited[0]}"):
-        text = text.removeprefix(f"@{cited[0]}").strip()
-    return text
 
 
 def _told(state: State, thread: Thread, move: Move, now: Stamp, text: str = "") -> Told:

@@ -14,10 +14,10 @@ from threeam.human.caffeine import HOUR_NS, milligrams
 from threeam.human.nights import awake_since
 from threeam.human.room import human
 from threeam.method.changes import Change, open_changes
-from threeam.method.ledger import Move, in_order, thread_of, verdict_of
+from threeam.method.ledger import Move, in_order, thread_of, verdict_of, words_of
 from threeam.method.noted import Noted, holder_of_journal, noted
 from threeam.method.texts import Taken, claim_of, read, texts
-from threeam.method.thread import LOST, words_of
+from threeam.method.thread import LOST
 
 _STATES = (OPEN, "confirmed", "refuted", "parked")
 
@@ -118,7 +118,9 @@ def _live(state: State, one: Hypothesis, now: Stamp) -> list[Told]:
 
 
 def _evidence(state: State, move: Move, now: Stamp) -> Told:
-    return Told(f"    {words_of(state, move)}", who_when(move.by, move.at, now), move.cites or move.at, move.kind)
+    return Told(
+        f"    {move.kind}: {words_of(state, move)}", who_when(move.by, move.at, now), move.cites or move.at, move.kind
+    )
 
 
 def _judged(state: State, one: Hypothesis, now: Stamp) -> Told:

@@ -10,7 +10,7 @@ from threeam.core.told import Part
 from threeam.story.postmortem import Report
 
 # What is markup anywhere; what would make a block of a line; what GitHub makes a link of by itself.
-_MARKUP = re.compile(r"[\\`*_\[\]<>&~|$]|(?<=[a-zA-Z]):(?=//)|(?<=[wW]{3})\.")
+_MARKUP = re.compile(r"[\\`*_\[\]<>&~|$]|(?<=[a-zA-Z]):(?=//)|(?<=[wW]{3})\.|(?<=[\w.+-])@(?=\w)")
 _BLOCK = re.compile(r"(\d{1,9})([.)])|([#+\-=>:])")
 
 

@@ -12,10 +12,10 @@ from threeam.core.reader import Line
 from threeam.core.told import Part, Told, when, who_when
 from threeam.method import thread
 from threeam.method.changes import changes
-from threeam.method.ledger import in_order, thread_of, verdict_of
+from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
 from threeam.method.noted import noted
 from threeam.method.texts import claim_of, read, texts
-from threeam.method.thread import LOST, words_of
+from threeam.method.thread import LOST
 
 _QUIET = ("ceremony", "Continued")  # lines of the journal itself
 

@@ -18,7 +18,7 @@ from threeam.method.changes import open_changes, undone
 from threeam.method.drafts import EVIDENCE, evidence
 from threeam.method.guards import overturned
 from threeam.method.noted import take
-from threeam.method.texts import claim_of, take_stamp, texts
+from threeam.method.texts import claim_of, spoken_for, take_stamp, texts
 from threeam.story.handoff import handoff, nights_of, parts
 from threeam.tui.desk import short
 from threeam.tui.screens.commanding import CommandingScreen
@@ -147,19 +147,22 @@ class MethodScreen(CommandingScreen):
         except BadStamp as bad:
             self._say(str(bad), severity="warning")
             return
-        if at is not None and await self._line_of(at) is None:
-            return
         selected = self._selected_entry()
-        if at is None and selected is not None and fits(selected):
-            at = selected.stamp
+        if at is not None:
+            line = await self._line_of(at)
+            selected = line.entry if line is not None else None
+            if selected is None:
+                return
+        if selected is not None and (at is not None or fits(selected)):
+            at = spoken_for(selected) if kind == "correct" else selected.stamp
         if at is None and kind == "correct":
             self._say("select a line of the log first, or name it: :correct @stamp text")
             return
         self._write_at_once(kind if at is None else f"{kind} @{at}", words)
-        if kind == "correct" and not words and selected is not None and selected.stamp == at:
-            box, said = self.desk.composer.box, texts(self.state).said.get(at.ns)
-            if not box.text:
-                box.replace_all(selected.body if said is None else said.text)
+        box = self.desk.composer.box
+        if kind == "correct" and not words and not box.text and selected is not None and at is not None:
+            said = texts(self.state).said.get(at.ns)
+            box.replace_all(selected.body if said is None else said.text)
 
     def action_changed(self) -> None:
         self.action_write("changed")

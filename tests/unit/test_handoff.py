@@ -1,0 +1,451 @@
+"""The hand-off: what whoever takes over is told, as text, as Markdown and as JSON; and since when who is awake.
+
+The files under `golden/` were read before they were kept. SANITY_GOLDEN=write makes them anew, to be read again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from conftest import FakeClock, Run, writer_of
+from threeam.cli import handoff as command
+from threeam.core.draft import Draft, note
+from threeam.core.entry import NS, By, Entry, Stamp, format_entry, parse, visible
+from threeam.core.journal import Journal, Position
+from threeam.core.told import Part
+from threeam.human.drafts import coffee, sleep
+from threeam.human.nights import awake_since
+from threeam.rooms import FOLD
+from threeam.story.handoff import Handoff, handoff, nights_of, parts
+from threeam.story.markdown import as_markdown
+
+REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
+GOLDEN = Path(__file__).parent / "golden"
+NIGHT = Stamp(1_795_490_047_123_456_789, 0)
+MINUTE, HOUR = 60 * NS, 3600 * NS
+ALICE, BOB, SCRIPT = By("alice", "db1", 4121, "%3"), By("bob", "db1", 9, "%1"), None
+
+
+def at(minutes: float) -> Stamp:
+    return Stamp(NIGHT.ns + round(minutes * MINUTE))
+
+
+def line(minutes: float, by: By | None, text: str, *tags: tuple[str, str], cups: int = 0) -> Entry:
+    return Entry(at(minutes), cups, ((("BY", str(by)),) if by is not None else ()) + tags, text)
+
+
+# A night in which everything was noted that can be handed over, some of it in words that are markup elsewhere.
+THE_NIGHT = (
+    line(0, ALICE, "paged: *somebody else's* cart <b>once</b>, `GET /cart/8812`"),
+    line(1, ALICE, "Coffee: cup 1 of the night.", ("MG", "95"), cups=1),
+    line(2, ALICE, "Hypothesis: the sweeper races the writer", ("H1", "open"), cups=1),
+    line(3, BOB, "UPDATE 2 ms after DELETE [row 8812]"),
+    line(4, ALICE, "Prediction: with it off, 500 runs stay clean", ("H1", "open"), cups=1),
+    line(5, BOB, f"Supports: @{at(3)} updated after it was gone", ("H1", "open")),
+    line(6, BOB, "Hypothesis: reads go to replica 1", ("H2", "open")),
+    line(7, ALICE, f"Contradicts: @{at(3)} the row is on the primary", ("H2", "open"), cups=1),
+    line(8, BOB, "Conclusion: lag was 0.4 ms", ("H2", "refuted")),
+    line(9, ALICE, f"Correction: @{at(6)} reads go to replica_2", ("CORRECTION", "1"), cups=1),
+    line(10, SCRIPT, "Acquired sanity lock.", cups=3),
+    line(11, SCRIPT, "Hypothesis: cron | <script>alert(1)</script>", cups=3),
+    line(12, SCRIPT, "Releasing sanity lock.", cups=3),
+    line(13, ALICE, "Hypothesis: the pool hands out dirty connections", ("H3", "open"), cups=5),
+    line(14, ALICE, "Conclusion: it resets on return (pool.py:61)", ("H3", "parked"), ("RECHECK", "toxic"), cups=5),
+    line(15, BOB, "Hypothesis: two locks, one table", ("H4", "open")),
+    line(16, BOB, "Supports: lsof shows two files", ("H4", "open")),
+    line(17, BOB, "Conclusion: 1,200 sweeps and no overlap", ("H4", "confirmed")),
+    line(18, ALICE, "Changed: SWEEP_LOCK=/shared on canary (undo: unset it)", ("CHANGE", "open"), cups=5),
+    line(19, ALICE, "Changed: pool at 50", ("CHANGE", "open"), cups=5),
+    line(20, BOB, "Changed: debug log on (undo: off)", ("CHANGE", "open")),
+    line(21, BOB, f"Undone: @{at(20)} off", ("CHANGE", "undone")),
+    line(22, BOB, "Topology: lb -> app1, app2 -> db1", ("NOTED", "topology")),
+    line(22.1, BOB, "|   # db2 is a replica", ("NOTED", "topology")),
+    line(23, BOB, "Shared: /shared is NFS", ("NOTED", "shared")),
+    line(24, ALICE, "Next: an older step", ("NOTED", "next"), cups=5),
+    line(25, ALICE, "Next: take the row lock in Sweeper.tick", ("NOTED", "next"), cups=5),
+    line(26, ALICE, "Stamp: words follow", ("STAMP", "now"), cups=5),
+    line(27, BOB, "Taken: bob holds the journal now.", ("HOLDS", "bob")),
+    line(28, ALICE, "Contradicts: it happened with the sweeper off", ("H1", "open"), cups=5),
+)
+NOW = at(30)
+
+
+def written(log: Path, lines: Iterable[Entry]) -> None:
+    log.write_bytes(b"".join(map(format_entry, lines)))
+
+
+def end_of(journal: Journal) -> Position:
+    live = journal.live()
+    assert live is not None
+    return Position(live, live.size())
+
+
+def handed_over(journal: Journal, now: Stamp = NOW) -> Handoff:
+    end = end_of(journal)
+    state = FOLD.of(*end)
+    return handoff(state, now, 8 * HOUR, 5.0, nights_of(journal, end, state, now, 8 * HOUR))
+
+
+def part(told: list[Part], title: str) -> list[str]:
+    return [one.text for found in told if found.title == title for one in found.lines]
+
+
+# --- golden files
+
+
+@pytest.mark.parametrize(
+    ("name", "argv"), [("handoff.txt", []), ("handoff.md", ["--md"]), ("handoff.json", ["--json"])]
+)
+def test_the_handoff_is_what_it_was_when_it_was_read(
+    log: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str, argv: list[str]
+) -> None:
+    written(log, THE_NIGHT)
+    monkeypatch.setattr("threeam.cli.context.system_clock", lambda: NOW)
+    assert command.run("handoff", argv) == 0
+    said = capfd.readouterr()
+    assert said.err == ""
+    text = said.out
+    if name.endswith(".json"):  # one object on one line; the golden one is for eyes
+        assert text.count("\n") == 1
+        text = json.dumps(json.loads(text), ensure_ascii=False, indent=2) + "\n"
+    if REWRITE:
+        GOLDEN.mkdir(exist_ok=True)
+        (GOLDEN / name).write_text(text)
+    assert text == (GOLDEN / name).read_text()
+
+
+def test_a_handoff_of_next_to_nothing_says_so(log: Path, journal: Journal) -> None:
+    written(log, [line(0, SCRIPT, "a line of the script's")])
+    told = parts(handed_over(journal))
+    assert [one.title for one in told] == ["where we stand"]
+    assert part(told, "where we stand") == ["hypotheses: none yet", "last entry 03:14:07 (30 min)"]
+
+
+# --- what stands in it
+
+
+def test_the_most_important_comes_first(log: Path, journal: Journal) -> None:
+    written(log, THE_NIGHT)
+    assert [one.title for one in parts(handed_over(journal))] == [
+        "where we stand",
+        "live hypotheses",
+        "ruled out",
+        "parked",
+        "to be undone",
+        "topology",
+        "shared state",
+        "next",
+        "stamps without words",
+        "people",
+    ]
+
+
+def test_each_line_leads_to_an_entry_that_is_there(log: Path, journal: Journal) -> None:
+    written(log, THE_NIGHT)
+    stamps = {one.stamp for one in THE_NIGHT}
+    told = [one for found in parts(handed_over(journal)) for one in found.lines]
+    assert all(one.at in stamps for one in told if one.at is not None)
+    assert [one.text for one in told if one.at is None] == ["hypotheses: 2 open, 1 confirmed, 1 refuted, 1 parked"]
+
+
+def test_what_was_undone_is_not_handed_over_and_the_last_change_comes_first(log: Path, journal: Journal) -> None:
+    written(log, THE_NIGHT)
+    assert part(parts(handed_over(journal)), "to be undone") == ["pool at 50", "SWEEP_LOCK=/shared on canary"]
+
+
+def test_the_last_next_step_is_the_next_step(log: Path, journal: Journal) -> None:
+    written(log, THE_NIGHT)
+    assert part(parts(handed_over(journal)), "next") == ["take the row lock in Sweeper.tick"]
+
+
+def test_the_cups_of_another_night_are_nobodys_any_more(log: Path, journal: Journal) -> None:
+    written(log, THE_NIGHT)
+    assert [one.user for one in handed_over(journal, at(60)).people] == ["alice", "bob"]
+    assert handed_over(journal, at(60 * 9)).people == []
+
+
+def test_the_same_is_handed_over_after_a_rotation(log: Path, journal: Journal) -> None:
+    written(log, THE_NIGHT)
+    before = [one for one in parts(handed_over(journal)) if one.title != "where we stand"]
+    with writer_of("carol", journal, FakeClock(at(29))).locked(whole=True) as held:
+        held.rotate()
+    after = [one for one in parts(handed_over(journal)) if one.title != "where we stand"]
+    assert after == before
+
+
+def test_the_shell_hands_over_in_three_shapes(run: Run, log: Path) -> None:
+    written(log, THE_NIGHT)
+    text = run("handoff")
+    assert (text.returncode, text.stderr) == (0, b"")
+    assert text.stdout.startswith(b"WHERE WE STAND\n  H4 two locks, one table  (confirmed: ")
+    assert b"\x1b" not in text.stdout
+    assert run("handoff", "--md").stdout.startswith(b"# Hand-off, ")
+    as_json = json.loads(run("handoff", "--json").stdout)
+    assert [one["number"] for one in as_json["hypotheses"]] == [None, 1, 4, 3, 2]
+    assert [one["recheck"] for one in as_json["hypotheses"]] == [False, False, False, True, False]
+    assert as_json["next"]["text"] == "take the row lock in Sweeper.tick"
+    assert as_json["topology"]["text"] == "lb -> app1, app2 -> db1\n  # db2 is a replica"
+    assert as_json["holder"] == {"by": str(BOB), "at": str(at(27))}
+
+
+def test_notes_from_the_shell_are_handed_over(run: Run) -> None:
+    for text in ("Next: sleep", "Topology: lb\ndb1", "Shared: nothing", "Otherwise: a note"):
+        assert run("log", "-q", text).returncode == 0
+    as_json = json.loads(run("handoff", "--json").stdout)
+    assert [as_json[name]["text"] for name in ("next", "topology", "shared")] == ["sleep", "lb\ndb1", "nothing"]
+
+
+def test_where_there_is_no_log_nothing_is_handed_over(run: Run, log: Path) -> None:
+    for argv in ([], ["--md"], ["--json"]):
+        done = run("handoff", *argv)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.decode() == f"3am: there is no log at {log}: there is nothing to hand over yet\n"
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("argv", [["--md", "--json"], ["now"], ["--html"]], ids=" ".join)
+def test_a_shape_that_there_is_not_is_bad_usage(run: Run, log: Path, argv: list[str]) -> None:
+    done = run("handoff", *argv)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert len(done.stderr.splitlines()) == 1
+    assert not log.exists()
+
+
+def test_an_open_terminal_is_not_driven_by_what_is_handed_over(run: Run, log: Path) -> None:
+    raw = format_entry(line(0, ALICE, "Hypothesis: harmless", ("H1", "open")))
+    log.write_bytes(raw.replace(b"harmless", b"\x1b[2J \xe2\x80\xae \xff \x07"))
+    for argv in ([], ["--md"], ["--json"]):
+        said = run("handoff", *argv).stdout.decode()
+        assert "\x1b" not in said
+        assert "\x07" not in said
+        assert "\u202e" not in said
+        assert "x1b" in said
+
+
+# --- Markdown
+
+
+# All that CommonMark knows, and of GitHub's additions tables and strikethrough.
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def shown(markdown: str) -> tuple[str, set[str]]:
+    """What a reader of ``markdown`` sees, and of which kinds the tokens are."""
+    found: list[Token] = []
+    for token in MARKDOWN.parse(markdown):
+        found += token.children if token.type == "inline" and token.children else [token]
+    return "".join(one.content for one in found if one.type in ("text", "text_special")), {one.type for one in found}
+
+
+LIST_ITEM = {"bullet_list_open", "list_item_open", "paragraph_open", "text", "paragraph_close"}
+LIST_ITEM |= {"list_item_close", "bullet_list_close", "inline"}
+PARAGRAPH = {"paragraph_open", "text", "paragraph_close", "inline"}
+markup = st.text(st.sampled_from("*_`#>+-=|~![](){}<>&;:/\\.\"'$^ \t\n\r0123456789abxw@%\x1b\u00a0☕"), max_size=40)
+pieces = st.lists(
+    st.sampled_from(
+        [
+            *("**", "__", "```", "~~~", "---", "===", "- ", "1. ", "1) ", "# ", "> ", "<b>", "<!-- ", "&amp;", "&#65;"),
+            *(
+                "[a](b)",
+                "![a](b)",
+                "[a]: b",
+                "https://x.y/z",
+                "<https://x.y>",
+                "| a | b |",
+                "\\*",
+                "    ",
+                "a",
+                " ",
+                "`",
+            ),
+        ]
+    ),
+    max_size=8,
+).map("".join)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.one_of(markup, pieces, st.text(max_size=30)))
+@example("1234567890. not a list")
+@example("10) a")
+@example("\\")
+@example("a\\")
+@example("setext\n===")
+@example("<a@b.example>")
+@example("[x] done")
+def test_no_text_is_markup(text: str) -> None:
+    as_it_is = visible(text).strip()
+    for around, kinds in (("- {}", LIST_ITEM), ("{}", PARAGRAPH)):
+        said, found = shown(around.format(as_markdown(text)))
+        assert found <= kinds, as_markdown(text)
+        assert said == as_it_is
+
+
+@settings(deadline=None, max_examples=100)
+@given(pieces, pieces)
+def test_text_after_text_is_no_markup_either(text: str, more: str) -> None:
+    # As the hand-off has it: (by whom, when) behind the words, and the stamp as code.
+    said, found = shown(f"- {as_markdown(text)} ({as_markdown(more)}) `@{NIGHT}`")
+    assert found <= LIST_ITEM | {"code_inline"}
+    assert said == f"{visible(text).strip()} ({visible(more).strip()}) ".lstrip()
+
+
+def test_the_handoff_is_read_in_markdown_as_it_is_told(
+    log: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written(log, THE_NIGHT)
+    monkeypatch.setattr("threeam.cli.context.system_clock", lambda: NOW)
+    assert command.run("handoff", ["--md"]) == 0
+    tokens = MARKDOWN.parse(capfd.readouterr().out)
+    items = [
+        "".join(child.content for child in token.children or ())
+        for before, token in pairwise(tokens)
+        if token.type == "inline" and before.type == "paragraph_open"
+    ]
+    told = [one for found in parts(handed_over(journal)) for one in found.lines]
+    assert items == [
+        f"{one.text.strip()}{f' ({one.more})' if one.more else ''}{f' @{one.at}' if one.at is not None else ''}"
+        for one in told
+    ]
+    headings = [token.content for before, token in pairwise(tokens) if before.tag == "h2" and token.type == "inline"]
+    assert headings == [one.title.capitalize() for one in parts(handed_over(journal))]
+
+
+# --- since when somebody is awake
+
+
+def awake(journal: Journal, user: str = "alice") -> Stamp | None:
+    return awake_since(journal, end_of(journal), user)
+
+
+def test_a_first_night_began_with_the_first_line_of_the_journal(log: Path, journal: Journal) -> None:
+    written(log, [line(0, BOB, "a"), line(1, ALICE, "b"), line(2, ALICE, "c"), line(3, BOB, "d")])
+    assert awake(journal) == at(1)
+    assert awake(journal, "bob") == at(0)
+    assert awake(journal, "carol") is None
+
+
+def test_nobody_is_taken_for_somebody_whose_name_begins_so(log: Path, journal: Journal) -> None:
+    written(log, [line(0, By("alice2", "db1", 1), "a"), line(1, By("xalice", "db1", 1), "b"), line(2, ALICE, "c")])
+    assert awake(journal) == at(2)
+    assert awake(journal, "alic") is None
+    assert awake(journal, "al.ce") is None
+
+
+def test_a_night_begins_anew_after_a_long_pause(journal: Journal) -> None:
+    clock = FakeClock()
+    alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
+    alice.write(note("yesterday"))
+    bob.write(note("yesterday"))
+    clock.forward(9 * HOUR)
+    began = alice.write(note("back")).entries[0]
+    assert began.tag("NIGHT") == "new"
+    clock.forward(HOUR)
+    alice.write(note("on it"))
+    bob_began = bob.write(note("me too")).entries[0]
+    assert awake(journal) == began.stamp
+    assert awake(journal, "bob") == bob_began.stamp
+
+
+def test_after_sleep_nobody_is_awake_until_they_type_again(journal: Journal) -> None:
+    clock = FakeClock()
+    alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
+    for draft in (note("up"), coffee(1, 95, 4), sleep(5.0)):
+        alice.write(draft)
+        clock.forward(MINUTE)
+    bob.write(note("still here"))
+    assert awake(journal) is None
+    clock.forward(HOUR)
+    again = alice.write(note("cannot sleep")).entries[0]
+    clock.forward(HOUR)
+    alice.write(note("at all"))
+    assert awake(journal) == again.stamp
+    assert awake(journal, "bob") is not None
+
+
+def test_what_streams_and_runs_write_wakes_nobody(log: Path, journal: Journal) -> None:
+    stream = ("VIA", "stdin")
+    written(log, [line(0, ALICE, "a", stream), line(1, ALICE, "b"), line(2, ALICE, "c", stream)])
+    assert awake(journal) == at(1)
+    written(
+        log,
+        [
+            line(0, ALICE, "a"),
+            line(1, ALICE, "Sleep: at last.", ("NIGHT", "over")),
+            line(2, ALICE, "b", stream),
+            line(3, ALICE, "c", stream),
+        ],
+    )
+    assert awake(journal) is None
+
+
+def test_words_that_look_like_a_sleep_end_no_night(log: Path, journal: Journal) -> None:
+    written(log, [line(0, ALICE, "a"), line(1, ALICE, "he wrote [NIGHT: over] and [NIGHT: new] here")])
+    assert awake(journal) == at(0)
+
+
+@pytest.mark.parametrize("rotate_after", [0, 1, 2, 3, 4], ids=str)
+def test_a_night_that_is_longer_than_a_file_is_one_night(journal: Journal, rotate_after: int) -> None:
+    clock = FakeClock()
+    alice = writer_of("alice", journal, clock)
+    stamps: list[Stamp] = []
+    steps: list[tuple[int, Callable[[], Draft]]] = [
+        (0, lambda: note("yesterday")),
+        (9 * HOUR, lambda: note("back")),
+        (MINUTE, lambda: coffee(1, 95, 4)),
+        (HOUR, lambda: note("on it")),
+        (HOUR, lambda: note("still")),
+    ]
+    for n, (pause, draft) in enumerate(steps):
+        clock.forward(pause)
+        stamps.append(alice.write(draft()).entries[0].stamp)
+        if n >= rotate_after:
+            with writer_of("bob", journal, clock).locked(whole=True) as held:
+                held.rotate()
+    assert awake(journal) == stamps[1]
+
+
+def test_what_a_rotation_carries_over_was_not_typed(journal: Journal) -> None:
+    clock = FakeClock()
+    alice = writer_of("alice", journal, clock)
+    first = alice.write(note("up")).entries[0]
+    alice.write(coffee(1, 95, 4))
+    clock.forward(MINUTE)
+    with alice.locked(whole=True) as held:
+        held.rotate()
+    assert awake(journal) == first.stamp
+    alice.write(sleep(5.0))
+    with alice.locked(whole=True) as held:
+        held.rotate()
+    assert awake(journal) is None
+    clock.forward(MINUTE)
+    again = alice.write(note("up again")).entries[0]
+    assert awake(journal) == again.stamp
+
+
+def test_the_night_is_told_as_of_the_end_that_is_asked_for(log: Path, journal: Journal) -> None:
+    lines = [line(0, ALICE, "a"), line(1, ALICE, "Sleep: .", ("NIGHT", "over")), line(2, ALICE, "b")]
+    written(log, lines)
+    live = end_of(journal).segment
+    ends = [len(b"".join(map(format_entry, lines[:n]))) for n in range(4)]
+    assert [awake_since(journal, Position(live, end), "alice") for end in ends] == [None, at(0), None, at(2)]
+
+
+def test_hours_awake_stand_in_the_handoff(log: Path, journal: Journal) -> None:
+    written(log, [line(0, ALICE, "a"), line(90, ALICE, "b", cups=1)])
+    told = parts(handed_over(journal, at(96)))
+    assert part(told, "people") == ["alice: 1 cup, 0 mg · awake for 1.6 h at least"]
+
+
+def test_every_line_of_the_night_is_one_of_ours() -> None:
+    assert [parse(format_entry(one).rstrip(b"\n")) for one in THE_NIGHT] == list(THE_NIGHT)

@@ -1,0 +1,979 @@
+"""The method: claims, predictions, evidence, verdicts; what is said of them, and what the shell does with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import FakeClock, Run, writer_of
+from threeam.core.draft import Author, Declined, Draft, DraftLine
+from threeam.core.entry import NS, By, Entry, Stamp, format_entry, parse
+from threeam.core.fold import Hypothesis, State
+from threeam.core.journal import Journal, journal_at
+from threeam.core.seek import BadStamp, line_of, stamp_of
+from threeam.core.writer import Block, Writer
+from threeam.method.changes import change, change_as_typed, changes, open_changes, undone
+from threeam.method.drafts import claim, evidence, judge, known, predict, quoted
+from threeam.method.guards import NO_EVIDENCE, TOO_LATE, overturned, remarks, resembling
+from threeam.method.ledger import EVIDENCE, VERDICTS, in_order, thread_of, verdict_of
+from threeam.method.texts import claim_of, correction, read, spoken_for, take_stamp, texts, words_for
+from threeam.rooms import FOLD
+
+NIGHT = Stamp(1_795_490_047_123_456_789, 0)
+HOUR = 3600 * NS
+LIMIT = 4
+ALICE, BOB, SCRIPT = By("alice", "db1", 4121, "%3"), By("bob", "db1", 9, "%1"), None
+NOT_YET = "@2026-11-24T03:14:07.000000001+0000"  # before the first line of every log here
+
+
+def at(seconds: float) -> Stamp:
+    return Stamp(NIGHT.ns + round(seconds * NS))
+
+
+def line(seconds: float, by: By | None, text: str, *tags: tuple[str, str], cups: int = 0) -> Entry:
+    return Entry(at(seconds), cups, ((("BY", str(by)),) if by is not None else ()) + tags, text)
+
+
+def after(*lines: Entry) -> State:
+    return FOLD(FOLD.empty, lines)
+
+
+def opened(number: int, text: str, seconds: float = 0, by: By = ALICE) -> Entry:
+    return line(seconds, by, f"Hypothesis: {text}", (f"H{number}", "open"))
+
+
+def judged(number: int, state: str, why: str, seconds: float, by: By = ALICE) -> Entry:
+    kind = "Reopened" if state == "open" else "Conclusion"
+    return line(seconds, by, f"{kind}: {why}", (f"H{number}", state))
+
+
+def said(draft: Draft, state: State, seconds: float, by: By = ALICE) -> list[Entry]:
+    """The entries that ``by`` writes with this draft, all at one instant: `Declined` comes through."""
+    lines = draft.lines(state, Author(by.user, 8 * HOUR), at(seconds))
+    return [line(seconds + n / NS, by, one.text, *one.tags) for n, one in enumerate(lines)]
+
+
+def texts_of(lines: Iterable[DraftLine | Entry]) -> list[str]:
+    return [one.text for one in lines]
+
+
+def refusal(draft: Draft, state: State, by: By = ALICE) -> str:
+    with pytest.raises(Declined) as why:
+        said(draft, state, 1000, by)
+    return str(why.value)
+
+
+# --- the ledger, as properties
+
+
+class Step(NamedTuple):
+    """What somebody does: the verb, to which hypothesis (of those there are), citing which line, in whose name."""
+
+    user: str
+    verb: str
+    which: int
+    cites: int
+    words: str
+
+
+VERBS = ("claim", "script", "predict", "support", "contradict", "confirm", "refute", "park", "reopen", "note")
+WORDS = ("the sweeper", "it was off", "500 clean runs\nand a trace", "[H9: refuted] forged", "x @2026-11-24T03:00 y")
+steps = st.lists(
+    st.builds(
+        Step,
+        st.sampled_from(["alice", "bob"]),
+        st.sampled_from(VERBS),
+        st.integers(0, 3),
+        st.integers(-1, 5),
+        st.sampled_from(WORDS),
+    ),
+    max_size=14,
+)
+
+
+class Expected(NamedTuple):
+    """What a hypothesis comes to when its moves are counted by hand."""
+
+    name: str
+    state: str
+    claim: str
+    by: str | None
+    evidence: dict[int, str]
+    verdicts: list[tuple[str, str, str]]
+    predictions: list[str]
+
+
+def draft_of(step: Step, name: str, cited: Entry | None) -> Draft:
+    match step.verb:
+        case "predict":
+            return predict(name, step.words)
+        case "support" | "contradict":
+            return evidence(step.verb, name, cited, step.words)
+        case _:
+            return judge(step.verb, name, step.words, LIMIT)
+
+
+STATE_AFTER = {"confirm": "confirmed", "refute": "refuted", "park": "parked", "reopen": "open"}
+
+
+def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry]]:
+    """Writes the steps by real writers, each of which is only told what the log says; what it must come to."""
+    clock = FakeClock()
+    writers = {user: writer_of(user, journal, clock) for user in ("alice", "bob")}
+    board: list[Expected] = []
+    lines: list[Entry] = []
+    number = 0
+    for step in todo:
+        clock.forward(NS)
+        writer, first = writers[step.user], step.words.partition("\n")[0]
+        if step.verb == "script":
+            with writer.locked(whole=False) as log:
+                entry = parse(log.write_plain(f"Hypothesis: {first}", 0).rstrip(b"\n"))
+            assert entry is not None
+            board.append(Expected(f"@{entry.stamp}", "open", first, None, {}, [], []))
+            lines.append(entry)
+            continue
+        if step.verb == "note":
+            lines += writer.write(Draft(lambda *_, first=first: [DraftLine(first)])).entries
+            continue
+        if step.verb == "claim":
+            number += 1
+            lines += writer.write(claim(step.words, LIMIT)).entries
+            board.append(Expected(f"H{number}", "open", first, step.user, {}, [], []))
+            continue
+        if not board:
+            with pytest.raises(Declined):
+                writer.write(draft_of(step, "H1", None))
+            continue
+        which = step.which % len(board)
+        one = board[which]
+        cited = lines[step.cites % len(lines)] if step.cites >= 0 else None
+        cites = cited is not None and step.verb in ("support", "contradict")
+        kind = {"support": "Supports", "contradict": "Contradicts"}.get(step.verb, "")
+        again = cited is not None and one.evidence.get(cited.stamp.ns) == kind
+        if again or STATE_AFTER.get(step.verb) == one.state:
+            with pytest.raises(Declined):
+                writer.write(draft_of(step, one.name, cited))
+            continue
+        written = writer.write(draft_of(step, one.name, cited)).entries
+        lines += written
+        if (script := one.name).startswith("@"):
+            number += 1
+            one = board[which] = one._replace(name=f"H{number}")
+            assert written[0].text == f"Hypothesis: {script} {one.claim}"
+            written = written[1:]
+        if kind:
+            one.evidence[cited.stamp.ns if cites and cited is not None else written[0].stamp.ns] = kind
+        elif step.verb == "predict":
+            one.predictions.append(first)
+        else:
+            board[which] = one._replace(state=STATE_AFTER[step.verb])
+            one.verdicts.append((step.user, STATE_AFTER[step.verb], first))
+    return board, lines
+
+
+def as_expected(state: State, one: Hypothesis) -> Expected:
+    thread = thread_of(state, one)
+    return Expected(
+        one.name,
+        one.state,
+        one.claim,
+        one.by.user if one.by is not None else None,
+        {move.cites.ns: move.kind for move in thread.evidence if move.cites is not None},
+        [(move.by.user, move.state, move.text) for move in thread.moves if move.kind in VERDICTS and move.by],
+        [move.text for move in thread.predictions],
+    )
+
+
+def boards(state: State) -> list[Expected]:
+    return sorted(as_expected(state, one) for one in state.hypotheses.values())
+
+
+@settings(deadline=None, max_examples=60)
+@given(steps, st.integers(0, 40))
+def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
+    tmp_path_factory: pytest.TempPathFactory, todo: list[Step], cut: int
+) -> None:
+    log = tmp_path_factory.mktemp("log") / "sanity.log"
+    log.touch(0o600)
+    journal = journal_at(str(log))
+    expected, _ = play(journal, todo)
+    whole = [entry for raw in log.read_bytes().splitlines() if (entry := parse(raw)) is not None]
+    state = FOLD(FOLD.empty, whole)
+    assert boards(state) == sorted(expected)
+    assert FOLD(FOLD(FOLD.empty, whole[:cut]), whole[cut:]) == state
+    segment = journal.live()
+    assert segment is not None
+    searched = FOLD.of(segment, segment.size())
+    assert (searched.hypotheses, searched.rooms) == (state.hypotheses, state.rooms)
+    if not todo:
+        return
+    # Whoever opens the journal after a rotation reads the last file alone.
+    writer = writer_of("carol", journal, FakeClock(at(3600)))
+    # What a writer is told of before it writes is no different.
+    before = writer.write(Draft(lambda *_: [DraftLine("good morning")])).before
+    assert boards(before) == boards(state)
+    with writer.locked(whole=True) as held:
+        held.rotate()
+    live = journal.live()
+    assert live is not None
+    rotated = FOLD.of(live, live.size())
+    assert boards(rotated) == boards(state)
+    assert [one.name for one in in_order(rotated)] == [one.name for one in in_order(state)]
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([ALICE, BOB]), st.sampled_from(["confirmed", "refuted", "parked", "open"])),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_the_later_verdict_counts_and_every_one_stands(verdicts: list[tuple[By, str]]) -> None:
+    # Written as two people at once write them: neither had seen what the other would say.
+    lines = [judged(1, state, f"why {n}", 1 + n, by) for n, (by, state) in enumerate(verdicts)]
+    state = after(opened(1, "the sweeper"), *lines)
+    one = state.hypotheses[1]
+    assert one.state == verdicts[-1][1]
+    assert [(move.by, move.state, move.text) for move in thread_of(state, one).moves] == [
+        (by, name, f"why {n}") for n, (by, name) in enumerate(verdicts)
+    ]
+    verdict = verdict_of(state, one)
+    assert verdict is not None
+    assert verdict.text == f"why {len(verdicts) - 1}"
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(EVIDENCE)), max_size=10))
+def test_a_line_counts_once_and_as_what_was_said_of_it_last(moves: list[tuple[int, str]]) -> None:
+    last = dict(moves)
+    lines = [
+        line(100 + n, BOB if n % 2 else ALICE, f"{kind}: @{at(cited)} words {n}", ("H1", "open"))
+        for n, (cited, kind) in enumerate(moves)
+    ]
+    state = after(opened(1, "the sweeper"), *lines)
+    thread = thread_of(state, state.hypotheses[1])
+    assert len(thread.moves) == len(moves)
+    assert {(move.cites, move.kind) for move in thread.evidence} == {(at(one), kind) for one, kind in last.items()}
+    assert len(thread.supports) + len(thread.contradicts) == len(last)
+
+
+def test_a_line_cited_in_another_zone_is_the_same_line() -> None:
+    lines = [
+        line(5, ALICE, f"Supports: @{Stamp(at(1).ns, zone)} seen", ("H1", "open")) for zone in (0, 3600, -5 * 3600)
+    ]
+    state = after(opened(1, "the sweeper"), *lines)
+    assert len(thread_of(state, state.hypotheses[1]).supports) == 1
+
+
+def test_evidence_without_a_line_is_a_line_of_its_own_each_time() -> None:
+    lines = [line(n, ALICE, "Supports: seen again", ("H1", "open")) for n in (5, 6)]
+    state = after(opened(1, "the sweeper"), *lines)
+    assert len(thread_of(state, state.hypotheses[1]).supports) == 2
+
+
+def test_open_ones_come_first_by_fewest_contradictions_then_most_support_then_the_last_change() -> None:
+    def about(number: int, seconds: float, *kinds: str) -> list[Entry]:
+        return [
+            line(seconds + n, ALICE, f"{kind}: seen {number} {n}", (f"H{number}", "open"))
+            for n, kind in enumerate(kinds)
+        ]
+
+    state = after(
+        *(opened(number, f"claim {number}", number) for number in range(1, 9)),
+        line(9, SCRIPT, "Hypothesis: the cron job"),
+        *about(1, 20, "Supports", "Supports", "Contradicts"),
+        *about(2, 30, "Supports"),
+        *about(3, 40, "Supports", "Supports"),
+        *about(4, 50, "Contradicts"),
+        judged(6, "refuted", "no", 60),
+        judged(7, "parked", "later", 70),
+        judged(8, "confirmed", "yes", 65),
+    )
+    assert [one.name for one in in_order(state)] == ["H3", "H2", f"@{at(9)}", "H5", "H1", "H4", "H7", "H8", "H6"]
+
+
+def test_a_hypothesis_that_is_reopened_is_among_the_open_ones_again() -> None:
+    lines = [opened(1, "a"), opened(2, "b", 1), judged(1, "refuted", "no", 2)]
+    assert [one.name for one in in_order(after(*lines))] == ["H2", "H1"]
+    assert [one.name for one in in_order(after(*lines, judged(1, "open", "seen", 3)))] == ["H1", "H2"]
+
+
+# --- guards
+
+REFUTED = after(
+    opened(1, "reads go to the replica, and the replica lags"),
+    judged(1, "refuted", "lag was 0.4 ms", 5, BOB),
+    opened(2, "two sweepers run at once", 6),
+    opened(3, "the pool hands out a dirty connection", 7),
+    judged(3, "parked", "not this", 8),
+)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "reads go to the replica, and the replica lags",
+        "READS GO TO THE REPLICA AND THE REPLICA LAGS!",
+        "the replica is lagging and reads go there",
+        "lagging replicas, and reads that go to one",
+    ],
+)
+def test_a_claim_that_was_refuted_is_known_in_other_words(again: str) -> None:
+    like = resembling(REFUTED, again)
+    assert like is not None
+    assert like.name == "H1"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "the TTL sweeper races the cart writer",
+        "a retry in the load balancer sends the request twice",
+        "the clock of db2 is behind",
+        "reads of the replica see rows of the vacuum",  # two words in common are not enough
+        "two sweepers run at once",  # open: it stands on the board, nobody needs to be told
+        "the pool hands out a dirty connection",  # parked, not refuted
+        "the",
+        "",
+        "…",
+    ],
+)
+def test_a_claim_of_something_else_resembles_nothing(other: str) -> None:
+    assert resembling(REFUTED, other) is None
+
+
+def test_a_refuted_claim_that_was_reopened_resembles_nothing() -> None:
+    assert resembling(FOLD(REFUTED, [judged(1, "open", "seen", 9)]), "the replica lags, and reads go there") is None
+
+
+def test_the_most_alike_of_the_refuted_ones_is_shown() -> None:
+    state = FOLD(REFUTED, [opened(4, "the replica lags", 10), judged(4, "refuted", "no", 11)])
+    like = resembling(state, "the replica lags")
+    assert like is not None
+    assert like.name == "H4"
+
+
+def test_a_refuted_claim_is_known_by_the_words_that_it_was_corrected_to() -> None:
+    state = FOLD(REFUTED, said(correction(at(0), "the kernel reorders the datagrams"), REFUTED, 20))
+    like = resembling(state, "datagrams are reordered by the kernel")
+    assert like is not None
+    assert like.name == "H1"
+
+
+def test_a_new_claim_that_resembles_a_refuted_one_is_told_the_reason() -> None:
+    block = said(claim("reads go to a replica that lags", LIMIT), REFUTED, 20)
+    (remark,) = remarks(REFUTED, block)
+    assert remark == ("H4 resembles H1 'reads go to the replica, and the replica lags', refuted by bob: lag was 0.4 ms")
+
+
+WITH_EVIDENCE = after(opened(1, "the sweeper"), line(3, ALICE, f"Supports: @{at(1)} seen", ("H1", "open")))
+WITHOUT = after(opened(1, "the sweeper"))
+
+
+@pytest.mark.parametrize("verb", ["confirm", "refute"])
+def test_a_verdict_without_evidence_says_so(verb: str) -> None:
+    assert remarks(WITHOUT, said(judge(verb, "H1", "why", LIMIT), WITHOUT, 10)) == [f"H1: {NO_EVIDENCE}"]
+    assert remarks(WITH_EVIDENCE, said(judge(verb, "H1", "why", LIMIT), WITH_EVIDENCE, 10)) == []
+
+
+def test_parking_needs_no_evidence() -> None:
+    assert remarks(WITHOUT, said(judge("park", "H1", "why", LIMIT), WITHOUT, 10)) == []
+
+
+def test_a_prediction_written_after_the_evidence_says_so() -> None:
+    assert remarks(WITHOUT, said(predict("H1", "clean"), WITHOUT, 10)) == []
+    assert remarks(WITH_EVIDENCE, said(predict("H1", "clean"), WITH_EVIDENCE, 10)) == [f"H1: {TOO_LATE}"]
+
+
+def changed_at(*seconds: float) -> list[Entry]:
+    return [line(one, BOB, f"Changed: thing {one:g} (undo: back)", ("CHANGE", "open")) for one in seconds]
+
+
+@pytest.mark.parametrize(
+    ("when", "warned"),
+    [((), False), ((30,), False), ((30, 40), True), ((5, 30), False), ((30, 60), False), ((30, 35, 40), True)],
+    ids=str,
+)
+def test_two_changes_between_two_observations_are_two_things_at_once(when: tuple[float, ...], warned: bool) -> None:
+    before = after(
+        opened(1, "the sweeper"),
+        line(10, ALICE, "clean"),
+        *changed_at(*(one for one in when if one < 50)),
+        line(50, ALICE, "dirty"),
+        line(55, ALICE, f"Supports: @{at(10)} clean", ("H1", "open")),
+        *changed_at(*(one for one in when if one > 50)),
+    )
+    found = remarks(before, said(evidence("contradict", "H1", line(50, ALICE, "dirty"), "dirty"), before, 70))
+    assert bool(found) is warned, found
+    if warned:
+        assert "things changed at once" in found[0]
+        assert found[0].endswith("; ".join(f"thing {one:g}" for one in when))
+
+
+def test_the_order_in_which_two_observations_are_cited_does_not_matter() -> None:
+    before = after(
+        opened(1, "the sweeper"),
+        *changed_at(30, 40),
+        line(55, ALICE, f"Supports: @{at(50)} dirty", ("H1", "open")),
+    )
+    (found,) = remarks(before, said(evidence("contradict", "H1", line(10, ALICE, "x"), "clean"), before, 70))
+    assert found.startswith("H1: two things changed at once")
+
+
+def test_a_verdict_over_somebody_elses_says_that_both_stand() -> None:
+    before = FOLD(WITH_EVIDENCE, [judged(1, "confirmed", "yes", 10, BOB)])
+    assert remarks(before, said(judge("refute", "H1", "no", LIMIT), before, 310)) == [
+        "H1 was confirmed by bob 5 min before: both stand, and the later counts"
+    ]
+    assert remarks(before, said(judge("refute", "H1", "no", LIMIT), before, 310, BOB)) == []  # it is their own
+
+
+def test_whoever_is_overturned_is_told_and_nobody_else() -> None:
+    before = FOLD(WITH_EVIDENCE, [judged(1, "confirmed", "yes", 10, BOB)])
+    block = said(judge("refute", "H1", "it was off", LIMIT), before, 310)
+    assert overturned(before, block, "bob") == ["H1: alice says refuted 5 min after you said confirmed: it was off"]
+    assert overturned(before, block, "alice") == []
+    assert overturned(before, block, "carol") == []
+
+
+def test_nobody_is_overturned_by_themselves_by_agreement_or_by_evidence() -> None:
+    before = FOLD(WITH_EVIDENCE, [judged(1, "confirmed", "yes", 10, BOB)])
+    assert overturned(before, said(judge("refute", "H1", "no", LIMIT), before, 20, BOB), "bob") == []
+    assert overturned(before, [judged(1, "confirmed", "me too", 20, ALICE)], "bob") == []
+    assert overturned(before, said(evidence("contradict", "H1", None, "hm"), before, 20), "bob") == []
+    assert overturned(WITHOUT, [judged(1, "confirmed", "yes", 20, ALICE)], "bob") == []
+
+
+# --- drafts
+
+CRON = f"@{at(2)}"
+OF_THE_SCRIPT = after(opened(4, "the sweeper"), line(2, SCRIPT, "Hypothesis: the cron job"), line(3, ALICE, "seen"))
+
+
+@pytest.mark.parametrize(
+    ("draft", "text", "state"),
+    [
+        (predict(CRON, "no run at 3"), "Prediction: no run at 3", "open"),
+        (evidence("support", CRON, line(3, ALICE, "seen"), "there"), f"Supports: @{at(3)} there", "open"),
+        (evidence("contradict", CRON, None, "no cron"), "Contradicts: no cron", "open"),
+        (judge("refute", CRON, "cron was off", LIMIT), "Conclusion: cron was off", "refuted"),
+        (judge("park", CRON, "later", LIMIT), "Conclusion: later", "parked"),
+    ],
+)
+def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
+    draft: Draft, text: str, state: str
+) -> None:
+    block = said(draft, OF_THE_SCRIPT, 10)
+    assert [(one.text, one.hypothesis) for one in block] == [
+        (f"Hypothesis: {CRON} the cron job", (5, "open")),
+        (text, (5, state)),
+    ]
+    now = FOLD(OF_THE_SCRIPT, block)
+    assert list(now.hypotheses) == [4, 5]
+    assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at(2))
+    assert now.named(CRON) == now.hypotheses[5]  # the name that it had still works
+    assert texts_of(said(predict(CRON, "again"), now, 20)) == ["Prediction: again"]  # and gives no second number
+
+
+def test_reopening_one_of_the_scripts_that_is_open_is_declined_without_a_number() -> None:
+    assert refusal(judge("reopen", CRON, "x", LIMIT), OF_THE_SCRIPT) == f"{CRON} is open already: the cron job"
+
+
+@pytest.mark.parametrize(("cups", "marked"), [(LIMIT, False), (LIMIT + 1, True)])
+@pytest.mark.parametrize("verb", ["confirm", "refute", "park"])
+def test_a_conclusion_over_the_limit_is_to_be_looked_at_again(verb: str, cups: int, marked: bool) -> None:
+    state = FOLD(WITHOUT, [line(5, ALICE, "x", cups=cups)])
+    (one,) = said(judge(verb, "H1", "because", LIMIT), state, 10)
+    assert (one.tag("RECHECK") is not None) is marked
+    now = FOLD(state, [one])
+    verdict = verdict_of(now, now.hypotheses[1])
+    assert verdict is not None
+    assert verdict.recheck is marked
+
+
+def test_the_cups_that_count_are_those_of_who_judges_this_night() -> None:
+    state = FOLD(WITHOUT, [line(5, ALICE, "x", cups=9)])
+    assert said(judge("confirm", "H1", "y", LIMIT), state, 10, BOB)[0].tag("RECHECK") is None
+    assert said(judge("confirm", "H1", "y", LIMIT), state, 10 + 9 * 3600)[0].tag("RECHECK") is None
+
+
+def test_reopening_is_no_conclusion_and_is_never_marked() -> None:
+    state = FOLD(WITHOUT, [judged(1, "parked", "later", 4), line(5, ALICE, "x", cups=9)])
+    assert said(judge("reopen", "H1", "seen", LIMIT), state, 10)[0].tags[1:] == (("H1", "open"),)
+
+
+def test_evidence_without_words_quotes_the_line_that_it_cites() -> None:
+    cited = line(3, ALICE, "UPDATE 2 ms after DELETE")
+    (one,) = said(evidence("support", "H1", cited, "  "), WITHOUT, 10)
+    assert one.text == f"Supports: @{at(3)} UPDATE 2 ms after DELETE"
+
+
+def test_what_is_quoted_is_as_long_as_a_glance() -> None:
+    assert quoted("x" * 160) == "x" * 160
+    assert quoted("x" * 161) == "x" * 159 + "…"
+    (one,) = said(evidence("support", "H1", line(3, ALICE, "x" * 9000), ""), WITHOUT, 10)
+    assert len(one.text) < 250
+
+
+def test_words_of_several_lines_are_a_block_under_the_number() -> None:
+    for draft in (predict("H1", "a\nb"), evidence("support", "H1", None, "a\nb"), judge("park", "H1", "a\nb", LIMIT)):
+        lines = said(draft, WITHOUT, 10)
+        assert [one.text.partition(": ")[2] or one.text for one in lines] == ["a", "| b"]
+        assert {one.hypothesis for one in lines} == {lines[0].hypothesis}
+
+
+def test_the_same_said_of_the_same_line_twice_is_declined_and_the_opposite_is_not() -> None:
+    cited = line(1, ALICE, "seen")
+    assert refusal(evidence("support", "H1", cited, "again"), WITH_EVIDENCE, BOB) == (
+        "alice has said already that this line supports H1"
+    )
+    now = FOLD(WITH_EVIDENCE, said(evidence("contradict", "H1", cited, "no"), WITH_EVIDENCE, 10, BOB))
+    assert thread_of(now, now.hypotheses[1]).supports == ()
+    assert len(said(evidence("support", "H1", cited, "yes, it does"), now, 20)) == 1  # the last word is not said yet
+
+
+@pytest.mark.parametrize(
+    "draft", [predict("H9", "x"), evidence("support", "H9", None, "x"), judge("park", "h9", "x", 4)]
+)
+def test_an_unknown_number_names_those_there_are(draft: Draft) -> None:
+    state = after(opened(1, "a"), opened(2, "b"), line(3, SCRIPT, "Hypothesis: c"))
+    assert refusal(draft, state).endswith(f"there are H1, H2, @{at(3)}")
+    assert refusal(draft, FOLD.empty).endswith("there is none yet, and 3am hyp new opens one")
+
+
+def test_of_many_hypotheses_the_last_nine_are_named() -> None:
+    state = after(*(opened(number, "x", number) for number in range(1, 13)))
+    with pytest.raises(Declined, match=r"there are H4, H5, .*, H12$"):
+        known(state, "H99")
+
+
+def test_a_verdict_that_stands_is_declined_with_its_reason() -> None:
+    state = FOLD(WITHOUT, [judged(1, "refuted", "it was off", 5, BOB)])
+    assert refusal(judge("refute", "H1", "x", LIMIT), state) == "H1 is refuted already: it was off"
+
+
+# --- words that come later
+
+BY_ALICE = after(line(0, ALICE, "Stamp: words follow", ("STAMP", "now")))
+
+
+def test_a_stamp_waits_for_its_words_and_then_has_them() -> None:
+    (taken,) = said(take_stamp(), FOLD.empty, 0)
+    state = after(taken)
+    assert list(texts(state).stamps) == [at(0).ns]
+    state = FOLD(state, said(words_for(None, ALICE, "the lag jumped"), state, 5))
+    assert texts(state).stamps == {}
+    assert read(state, at(0), "words follow") == "the lag jumped"
+
+
+def test_words_without_a_stamp_are_for_the_last_of_ones_own() -> None:
+    state = after(*(line(n, by, "Stamp: words follow", ("STAMP", "now")) for n, by in enumerate((ALICE, ALICE, BOB))))
+    assert texts_of(said(words_for(None, ALICE, "x"), state, 5)) == [f"Words: @{at(1)} x"]
+    assert "no stamp of yours" in refusal(words_for(None, By("carol", "db1", 1), "x"), state)
+
+
+def test_anybody_may_give_the_words_for_a_stamp_that_they_name() -> None:
+    assert texts_of(said(words_for(at(0), BOB, "x"), BY_ALICE, 5, BOB)) == [f"Words: @{at(0)} x"]
+
+
+def test_words_for_what_has_some_or_is_no_stamp_are_declined_with_what_there_is() -> None:
+    assert refusal(words_for(at(1), ALICE, "x"), BY_ALICE) == (
+        f"@{at(1)} is no stamp without words: @{at(0)} wait for them"
+    )
+    now = FOLD(BY_ALICE, said(words_for(at(0), ALICE, "the lag"), BY_ALICE, 5))
+    assert refusal(words_for(at(0), BOB, "x"), now) == (
+        f"@{at(0)} has its words already, 'the lag': correct them instead"
+    )
+    assert refusal(words_for(at(1), BOB, "x"), now).endswith("none waits for them")
+
+
+def corrected(state: State, of: Stamp, text: str, seconds: float) -> State:
+    return FOLD(state, said(correction(of, text), state, seconds))
+
+
+def test_a_correction_is_read_in_place_of_the_line_and_counted_nowhere() -> None:
+    state = corrected(WITHOUT, at(0), "two sweepers", 5)
+    assert claim_of(state, state.hypotheses[1]) == "two sweepers"
+    assert state.hypotheses == WITHOUT.hypotheses
+    assert read(state, at(1), "another line") == "another line"
+
+
+def test_a_correction_of_a_correction_goes_to_the_original() -> None:
+    (once,) = said(correction(at(0), "two sweepers"), WITHOUT, 5)
+    state = FOLD(WITHOUT, [once])
+    assert spoken_for(once) == at(0)
+    (again,) = said(correction(spoken_for(once), "three sweepers"), state, 6)
+    assert again.text == f"Correction: @{at(0)} three sweepers"
+    assert again.tag("CORRECTION") == "2"
+    state = FOLD(state, [again])
+    assert claim_of(state, state.hypotheses[1]) == "three sweepers"
+    assert texts(state).said[at(0).ns].times == 2
+    assert list(texts(state).said) == [at(0).ns]
+
+
+def test_the_words_of_a_stamp_can_be_corrected_by_either_of_their_lines() -> None:
+    (given,) = said(words_for(at(0), ALICE, "replica 1"), BY_ALICE, 5)
+    state = FOLD(BY_ALICE, [given])
+    for of in (at(0), spoken_for(given)):
+        assert read(corrected(state, of, "replica 2", 9), at(0), "") == "replica 2"
+
+
+def test_correcting_the_line_that_gave_it_a_number_corrects_the_scripts_claim() -> None:
+    numbered, predicted = said(predict(CRON, "x"), OF_THE_SCRIPT, 6)
+    state = corrected(FOLD(OF_THE_SCRIPT, [numbered, predicted]), spoken_for(numbered), "the cron job of db2", 9)
+    assert claim_of(state, state.hypotheses[5]) == "the cron job of db2"
+    assert spoken_for(predicted) == predicted.stamp
+
+
+def test_a_correction_of_the_scripts_claim_holds_when_it_gets_its_number() -> None:
+    state = corrected(OF_THE_SCRIPT, at(2), "the cron job of db2", 5)
+    state = FOLD(state, said(predict(CRON, "x"), state, 6))
+    assert claim_of(state, state.hypotheses[5]) == "the cron job of db2"
+
+
+# --- what must be undone
+
+
+def test_a_change_is_open_until_it_is_undone_and_then_says_how() -> None:
+    state = after(*said(change("flag on", "flag off"), FOLD.empty, 0))
+    (one,) = open_changes(state)
+    assert (one.text, one.undo, one.by, one.at) == ("flag on", "flag off", ALICE, at(0))
+    state = FOLD(state, said(undone(at(0), ""), state, 5, BOB))
+    assert open_changes(state) == []
+    (one,) = changes(state)
+    assert (one.undone, one.undoer, one.how) == (at(5), BOB, "flag off")
+
+
+def test_a_change_of_several_lines_is_one_change() -> None:
+    lines = said(change("flag on\nand the pool at 50", "flag off"), FOLD.empty, 0)
+    assert lines[1].text == "| and the pool at 50"
+    (one,) = open_changes(after(*lines))
+    assert (one.text, one.undo) == ("flag on", "flag off")
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "undo"),
+    [
+        ("flag on", "flag on", ""),
+        ("flag on --undo flag off", "flag on", "flag off"),
+        ("flag on --undo 'flag off'", "flag on", "flag off"),
+        ('flag on --undo "flag off"', "flag on", "flag off"),
+        ("flag on (undo: flag off)", "flag on", "flag off"),
+        ("flag on (undo: f(x) off)", "flag on", "f(x) off"),
+        ("flag on (undo it)", "flag on (undo it)", ""),
+        ("flag --undone", "flag --undone", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_change_is_typed_as_the_shell_or_the_log_has_it(typed: str, text: str, undo: str) -> None:
+    assert change_as_typed(typed) == (text, undo)
+
+
+def test_without_a_stamp_the_only_change_that_is_left_is_ticked_off() -> None:
+    assert refusal(undone(None, ""), FOLD.empty) == "nothing is left to undo"
+    state = after(*changed_at(1, 2))
+    assert refusal(undone(None, "x"), state) == (f"name the change by its @stamp: @{at(1)} thing 1; @{at(2)} thing 2")
+    state = FOLD(state, said(undone(at(1), "x"), state, 5))
+    (tick,) = said(undone(None, "done"), state, 6)
+    assert (tick.text, tick.tag("CHANGE")) == (f"Undone: @{at(2)} done", "undone")
+
+
+def test_what_was_undone_is_not_undone_again() -> None:
+    state = after(*changed_at(1))
+    state = FOLD(state, said(undone(at(1), "flag off"), state, 5, BOB))
+    assert refusal(undone(at(1), ""), state) == f"that was undone already, by bob at {at(5)}: flag off"
+
+
+def test_a_stamp_of_no_change_is_declined_with_what_is_left() -> None:
+    assert refusal(undone(at(7), ""), after(*changed_at(1))) == f"@{at(7)} is no change: @{at(1)} thing 1"
+    assert refusal(undone(at(7), ""), FOLD.empty) == f"@{at(7)} is no change, and none is left to undo"
+
+
+def test_a_change_says_how_it_was_undone_by_the_best_words_there_are() -> None:
+    state = after(line(1, BOB, "Changed: flag on", ("CHANGE", "open")))
+    assert texts_of(said(undone(at(1), ""), state, 5)) == [f"Undone: @{at(1)} flag on"]
+    assert texts_of(said(undone(at(1), ""), after(*changed_at(1)), 5)) == [f"Undone: @{at(1)} back"]
+
+
+# --- stamps in words, and the lines that they name
+
+
+def test_a_stamp_is_taken_from_the_beginning_of_the_words() -> None:
+    assert stamp_of(f" @{at(1)}  the words ") == (at(1), "the words")
+    assert stamp_of(f"@{at(1)}") == (at(1), "")
+    assert stamp_of(f"see @{at(1)}") == (None, f"see @{at(1)}")
+    assert stamp_of("") == (None, "")
+    for bad in ("@", "@nobody", f"@{at(1)},", "@2026-02-31T00:00:00.000000000+0000"):
+        with pytest.raises(BadStamp, match="is no stamp"):
+            stamp_of(f"{bad} words")
+
+
+def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, writer: Writer, clock: FakeClock) -> None:
+    blocks: list[Block] = []
+    for n in range(6):
+        clock.forward(NS)
+        blocks.append(writer.write(Draft(lambda *_, n=n: [DraftLine(f"note {n}")])))
+        if n % 2:
+            with writer.locked(whole=True) as held:
+                held.rotate()
+    for n, block in enumerate(blocks):
+        found = line_of(journal, Stamp(block.entries[0].stamp.ns, 3600)).entry
+        assert found is not None
+        assert found.text == f"note {n}"
+
+
+def test_an_unknown_stamp_names_the_next_entry_or_the_last(log: Path, journal: Journal) -> None:
+    with pytest.raises(Declined, match="the log is empty"):
+        line_of(journal, at(5))
+    log.write_bytes(format_entry(line(1, ALICE, "a")) + format_entry(line(9, ALICE, "b")))
+    for asked, named in (
+        (0, f"the next one is @{at(1)}"),
+        (5, f"the next one is @{at(9)}"),
+        (10, f"the last one is @{at(9)}"),
+    ):
+        with pytest.raises(Declined) as why:
+            line_of(journal, at(asked))
+        assert str(why.value) == f"there is no entry @{at(asked)}: {named}"
+
+
+# --- the shell
+
+
+def good(run: Run, *argv: str) -> str:
+    done = run(*argv)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def one_line(run: Run, *argv: str) -> Entry:
+    (raw,) = good(run, *argv).splitlines()
+    entry = parse(raw.encode())
+    assert entry is not None
+    return entry
+
+
+def refused(run: Run, code: int, *argv: str) -> list[str]:
+    """What is said on stderr of a command that does not do it."""
+    done = run(*argv)
+    assert (done.returncode, done.stdout) == (code, b""), done
+    return done.stderr.decode().splitlines()
+
+
+def test_a_hunt_is_told_from_the_shell(run: Run) -> None:
+    good(run, "hyp", "new", "the", "sweeper")
+    seen = one_line(run, "log", "UPDATE 2 ms after DELETE")
+    assert one_line(run, "hyp", "predict", "h1", "500 clean runs").text == "Prediction: 500 clean runs"
+    assert one_line(run, "hyp", "support", "1", f"@{seen.stamp}").text == f"Supports: @{seen.stamp} {seen.text}"
+    against = one_line(run, "hyp", "contradict", "H1", "it", "was", "off")
+    assert (against.text, against.hypothesis) == ("Contradicts: it was off", (1, "open"))
+    (listed,) = [json.loads(one) for one in good(run, "hyp", "list", "--json").splitlines()]
+    assert {"number", "state", "claim", "supports", "contradicts", "by", "at"} <= listed.keys()
+    assert (listed["number"], listed["state"], listed["claim"]) == (1, "open", "the sweeper")
+    assert (listed["supports"], listed["contradicts"]) == (1, 1)
+    assert listed["by"].startswith("alice@")
+    stamp = Stamp.parse(listed["at"])
+    assert stamp is not None
+    assert listed["ts_ns"] == str(stamp.ns)
+    story = [parse(one.encode()) for one in good(run, "hyp", "show", "H1").splitlines()]
+    assert [one.kind for one in story if one] == ["Hypothesis", "Prediction", "Supports", "Contradicts"]
+    late = run("hyp", "predict", "H1", "and 500 more")
+    assert late.returncode == 0
+    assert late.stderr.decode().splitlines() == [f"3am: H1: {TOO_LATE}"]
+
+
+def test_a_corrected_claim_is_what_the_list_shows(run: Run) -> None:
+    claimed = parse(good(run, "hyp", "new", "replica 1 lags").splitlines()[1].encode())
+    assert claimed is not None
+    fixed = one_line(run, "correct", f"@{claimed.stamp}", "replica 2 lags")
+    assert fixed.text == f"Correction: @{claimed.stamp} replica 2 lags"
+    assert one_line(run, "correct", f"@{fixed.stamp}", "replica 3 lags").text.startswith(
+        f"Correction: @{claimed.stamp} "
+    )
+    assert good(run, "hyp", "list") == "H1   open      +0 -0  replica 3 lags\n"
+    assert json.loads(good(run, "hyp", "list", "--json"))["claim"] == "replica 3 lags"
+    assert "replica 1 lags" in good(run, "hyp", "show", "H1")  # nothing is rewritten
+
+
+def test_a_stamp_from_the_shell_gets_its_words_once(run: Run) -> None:
+    taken = one_line(run, "stamp")
+    assert (taken.text, taken.tag("STAMP")) == ("Stamp: words follow", "now")
+    given_words = one_line(run, "stamp", f"@{taken.stamp}", "the", "lag", "jumped")
+    assert given_words.text == f"Words: @{taken.stamp} the lag jumped"
+    assert refused(run, 1, "stamp", f"@{taken.stamp}", "precious words") == [
+        f"3am: not written: @{taken.stamp} precious words",
+        f"3am: @{taken.stamp} has its words already, 'the lag jumped': correct them instead",
+    ]
+
+
+def test_what_was_changed_is_ticked_off_from_the_shell(run: Run) -> None:
+    first = one_line(run, "changed", "flag", "on", "--undo", "flag off")
+    assert (first.text, first.tag("CHANGE")) == ("Changed: flag on (undo: flag off)", "open")
+    second = one_line(run, "changed", "pool at 50")
+    lines = refused(run, 1, "undone")
+    assert str(first.stamp) in lines[0]
+    assert str(second.stamp) in lines[0]
+    assert one_line(run, "undone", f"@{first.stamp}").text == f"Undone: @{first.stamp} flag off"
+    assert refused(run, 1, "undone", f"@{first.stamp}", "again")[1].startswith("3am: that was undone already, by alice")
+    assert one_line(run, "undone", "pool", "at", "20").text == f"Undone: @{second.stamp} pool at 20"
+    assert refused(run, 1, "undone") == ["3am: nothing is left to undo"]
+
+
+def test_whoever_takes_the_journal_holds_it(run: Run) -> None:
+    assert one_line(run, "take").text == "Taken: alice holds the journal now."
+    assert refused(run, 1, "take") == ["3am: alice holds the journal already"]
+    assert one_line_as(run, "bob", "take").text == "Taken: bob holds the journal now, and no longer alice."
+
+
+def one_line_as(run: Run, user: str, *argv: str) -> Entry:
+    done = run(*argv, LOGNAME=user)
+    assert done.returncode == 0, done.stderr.decode()
+    entry = parse(done.stdout.rstrip(b"\n"))
+    assert entry is not None
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("argv", "words", "named"),
+    [
+        (["hyp", "predict", "H9", "precious"], "precious", "there are H1"),
+        (["hyp", "support", "H9", "precious"], "precious", "there are H1"),
+        (["hyp", "contradict", "9", "precious"], "precious", "there are H1"),
+        (["hyp", "confirm", "H9", "precious"], "precious", "there are H1"),
+        (["hyp", "confirm", "H1", "precious"], "precious", "H1 is confirmed already: 300 clean runs"),
+        (["hyp", "support", "H1", NOT_YET, "precious"], f"{NOT_YET} precious", f"the next one is @{at(0)}"),
+        (["correct", NOT_YET, "precious"], f"{NOT_YET} precious", f"the next one is @{at(0)}"),
+        (["correct", f"@{at(99)}", "precious"], f"@{at(99)} precious", f"the last one is @{at(5)}"),
+        (["stamp", f"@{at(0)}", "precious"], f"@{at(0)} precious", "is no stamp without words"),
+        (["undone", f"@{at(0)}", "precious"], f"@{at(0)} precious", "is no change"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_the_answer_no_names_what_there_is_and_hands_the_words_back(
+    run: Run, log: Path, argv: list[str], words: str, named: str
+) -> None:
+    before = b"".join(map(format_entry, [opened(1, "the sweeper"), judged(1, "confirmed", "300 clean runs", 5)]))
+    log.write_bytes(before)
+    given_back, why = refused(run, 1, *argv)
+    assert given_back == f"3am: not written: {words}"
+    assert named in why
+    assert log.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["hyp", "support", "H1", "@nonsense", "precious"],
+        ["hyp", "contradict", "H1", "@2026-02-31T00:00:00.000000000+0000", "precious"],
+        ["undone", "@nonsense", "precious"],
+    ],
+    ids=" ".join,
+)
+def test_a_word_that_is_no_stamp_is_bad_usage_and_the_words_come_back(run: Run, argv: list[str]) -> None:
+    given_back, why = refused(run, 2, *argv)
+    assert given_back.startswith("3am: not written: @")
+    assert given_back.endswith("precious")
+    assert "is no stamp: write it as the log has it" in why
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["hyp", "predict", "H1", " "],
+        ["hyp", "support", "H1"],
+        ["hyp", "contradict", "H1", ""],
+        ["changed", " "],
+        ["changed"],
+        ["correct"],
+        ["take", "x"],
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_is_one_sentence_and_leaves_nothing_behind(run: Run, log: Path, argv: list[str]) -> None:
+    (why,) = refused(run, 2, *argv)
+    assert why.startswith("3am")
+    assert not log.exists()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["correct", f"@{at(0)}", " "],
+        ["correct", "@nonsense", "x"],
+        ["correct", "no stamp before"],
+        ["stamp", "no stamp before"],
+        ["stamp", f"@{at(0)}"],
+        ["stamp", "@nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_words_without_their_stamp_come_back(run: Run, log: Path, argv: list[str]) -> None:
+    given_back, why = refused(run, 2, *argv)
+    assert given_back == f"3am: not written: {' '.join(argv[1:])}"
+    assert "stamp" in why or "no words" in why
+    assert not log.exists()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["hyp", "predict", "H1", "x"],
+        ["hyp", "support", "H1", f"@{at(0)}"],
+        ["hyp", "park", "H1", "x"],
+        ["stamp", f"@{at(0)}", "x"],
+        ["correct", f"@{at(0)}", "x"],
+        ["undone"],
+    ],
+    ids=" ".join,
+)
+def test_where_there_is_no_log_the_answer_is_no_and_there_is_none_after(run: Run, log: Path, argv: list[str]) -> None:
+    refused(run, 1, *argv)
+    assert not log.exists()
+    assert good(run, "hyp", "list") == ""
+
+
+def test_a_claim_like_a_refuted_one_is_written_and_the_old_reason_told(run: Run, log: Path) -> None:
+    log.write_bytes(
+        b"".join(map(format_entry, [opened(1, "the replica lags"), judged(1, "refuted", "0.4 ms", 5, BOB)]))
+    )
+    done = run("hyp", "new", "replicas are lagging")
+    assert done.returncode == 0
+    assert done.stderr.decode() == "3am: H2 resembles H1 'the replica lags', refuted by bob: 0.4 ms\n"
+    assert b"[H2: open] Hypothesis: replicas are lagging\n" in done.stdout
+
+
+def test_quiet_commands_print_nothing_and_write(run: Run) -> None:
+    for argv in (["stamp", "-q"], ["changed", "-q", "flag on"], ["undone", "-q"], ["take", "-q"]):
+        assert good(run, *argv) == ""
+    assert len(good(run, "tail").splitlines()) == 4
+
+
+# --- what a first reading of all this got wrong
+
+
+def test_a_claim_that_mentions_a_hypothesis_of_the_scripts_does_not_swallow_it() -> None:
+    state = FOLD(OF_THE_SCRIPT, said(claim(f"unlike {CRON} the pool leaks", 4), OF_THE_SCRIPT, 6))
+    assert len(state.hypotheses) == len(OF_THE_SCRIPT.hypotheses) + 1
+
+
+def test_the_reason_of_a_verdict_is_told_as_it_was_corrected(run: Run) -> None:
+    run("hyp", "new", "the replica lags")
+    verdict = one_line(run, "hyp", "refute", "H1", "replica 1 was off")
+    run("correct", f"@{verdict.stamp}", "replica 2 was off")
+    assert "replica 2 was off" in run("hyp", "list").stdout.decode()
+    assert "replica 2 was off" in run("hyp", "list", "--json").stdout.decode()
+    assert "replica 2 was off" in run("hyp", "new", f"the replica lags, see @{verdict.stamp}").stderr.decode()
+    assert "replica 2 was off" in run("hyp", "refute", "H1", "no").stderr.decode()
+
+
+def test_an_undo_of_several_lines_and_one_in_the_text_stay_apart() -> None:
+    assert said(change("a", "b\nc"), FOLD.empty, 0)[0].text == "Changed: a (undo: b / c)"
+    state = after(*said(change("x (undo: y)", "z"), FOLD.empty, 0))
+    assert [(one.text, one.undo) for one in open_changes(state)] == [("x (undo: y)", "z")]
