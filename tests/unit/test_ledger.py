@@ -21,7 +21,7 @@ from threeam.core.writer import Block, Writer
 from threeam.method.changes import change, change_as_typed, changes, open_changes, undone
 from threeam.method.drafts import claim, evidence, judge, known, predict, quoted
 from threeam.method.guards import NO_EVIDENCE, TOO_LATE, overturned, remarks, resembling
-from threeam.method.ledger import EVIDENCE, VERDICTS, in_order, thread_of, verdict_of
+from threeam.method.ledger import EVIDENCE, VERDICTS, in_order, move_of, thread_of, verdict_of
 from threeam.method.texts import claim_of, correction, read, spoken_for, take_stamp, texts, words_for
 from threeam.rooms import FOLD
 
@@ -156,6 +156,9 @@ def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry
         cited = lines[step.cites % len(lines)] if step.cites >= 0 else None
         cites = cited is not None and step.verb in ("support", "contradict")
         kind = {"support": "Supports", "contradict": "Contradicts"}.get(step.verb, "")
+        move = move_of(cited) if cited is not None else None
+        if cited is not None and move is not None and move.cites is not None:
+            cited = cited._replace(stamp=move.cites)  # evidence that is cited stands for what it cites
         again = cited is not None and one.evidence.get(cited.stamp.ns) == kind
         if again or STATE_AFTER.get(step.verb) == one.state:
             with pytest.raises(Declined):
@@ -569,30 +572,28 @@ def test_a_stamp_waits_for_its_words_and_then_has_them() -> None:
     (taken,) = said(take_stamp(), FOLD.empty, 0)
     state = after(taken)
     assert list(texts(state).stamps) == [at(0).ns]
-    state = FOLD(state, said(words_for(None, ALICE, "the lag jumped"), state, 5))
+    state = FOLD(state, said(words_for(lambda: at(0), "the lag jumped"), state, 5))
     assert texts(state).stamps == {}
     assert read(state, at(0), "words follow") == "the lag jumped"
 
 
-def test_words_without_a_stamp_are_for_the_last_of_ones_own() -> None:
-    state = after(*(line(n, by, "Stamp: words follow", ("STAMP", "now")) for n, by in enumerate((ALICE, ALICE, BOB))))
-    assert texts_of(said(words_for(None, ALICE, "x"), state, 5)) == [f"Words: @{at(1)} x"]
-    assert "no stamp of yours" in refusal(words_for(None, By("carol", "db1", 1), "x"), state)
+def test_words_whose_stamp_was_taken_back_are_declined() -> None:
+    assert refusal(words_for(lambda: None, "x"), BY_ALICE).startswith("the stamp for these words was taken back")
 
 
 def test_anybody_may_give_the_words_for_a_stamp_that_they_name() -> None:
-    assert texts_of(said(words_for(at(0), BOB, "x"), BY_ALICE, 5, BOB)) == [f"Words: @{at(0)} x"]
+    assert texts_of(said(words_for(lambda: at(0), "x"), BY_ALICE, 5, BOB)) == [f"Words: @{at(0)} x"]
 
 
 def test_words_for_what_has_some_or_is_no_stamp_are_declined_with_what_there_is() -> None:
-    assert refusal(words_for(at(1), ALICE, "x"), BY_ALICE) == (
+    assert refusal(words_for(lambda: at(1), "x"), BY_ALICE) == (
         f"@{at(1)} is no stamp without words: @{at(0)} wait for them"
     )
-    now = FOLD(BY_ALICE, said(words_for(at(0), ALICE, "the lag"), BY_ALICE, 5))
-    assert refusal(words_for(at(0), BOB, "x"), now) == (
+    now = FOLD(BY_ALICE, said(words_for(lambda: at(0), "the lag"), BY_ALICE, 5))
+    assert refusal(words_for(lambda: at(0), "x"), now) == (
         f"@{at(0)} has its words already, 'the lag': correct them instead"
     )
-    assert refusal(words_for(at(1), BOB, "x"), now).endswith("none waits for them")
+    assert refusal(words_for(lambda: at(1), "x"), now).endswith("none waits for them")
 
 
 def corrected(state: State, of: Stamp, text: str, seconds: float) -> State:
@@ -620,7 +621,7 @@ def test_a_correction_of_a_correction_goes_to_the_original() -> None:
 
 
 def test_the_words_of_a_stamp_can_be_corrected_by_either_of_their_lines() -> None:
-    (given,) = said(words_for(at(0), ALICE, "replica 1"), BY_ALICE, 5)
+    (given,) = said(words_for(lambda: at(0), "replica 1"), BY_ALICE, 5)
     state = FOLD(BY_ALICE, [given])
     for of in (at(0), spoken_for(given)):
         assert read(corrected(state, of, "replica 2", 9), at(0), "") == "replica 2"
@@ -730,14 +731,15 @@ def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, write
         assert found.text == f"note {n}"
 
 
-def test_an_unknown_stamp_names_the_next_entry_or_the_last(log: Path, journal: Journal) -> None:
+def test_an_unknown_stamp_names_the_nearest_entry(log: Path, journal: Journal) -> None:
     with pytest.raises(Declined, match="the log is empty"):
         line_of(journal, at(5))
     log.write_bytes(format_entry(line(1, ALICE, "a")) + format_entry(line(9, ALICE, "b")))
     for asked, named in (
-        (0, f"the next one is @{at(1)}"),
-        (5, f"the next one is @{at(9)}"),
-        (10, f"the last one is @{at(9)}"),
+        (0, f"the nearest one is @{at(1)}"),
+        (4, f"the nearest one is @{at(1)}"),
+        (6, f"the nearest one is @{at(9)}"),
+        (10, f"the nearest one is @{at(9)}"),
     ):
         with pytest.raises(Declined) as why:
             line_of(journal, at(asked))
@@ -848,9 +850,9 @@ def one_line_as(run: Run, user: str, *argv: str) -> Entry:
         (["hyp", "contradict", "9", "precious"], "precious", "there are H1"),
         (["hyp", "confirm", "H9", "precious"], "precious", "there are H1"),
         (["hyp", "confirm", "H1", "precious"], "precious", "H1 is confirmed already: 300 clean runs"),
-        (["hyp", "support", "H1", NOT_YET, "precious"], f"{NOT_YET} precious", f"the next one is @{at(0)}"),
-        (["correct", NOT_YET, "precious"], f"{NOT_YET} precious", f"the next one is @{at(0)}"),
-        (["correct", f"@{at(99)}", "precious"], f"@{at(99)} precious", f"the last one is @{at(5)}"),
+        (["hyp", "support", "H1", NOT_YET, "precious"], f"{NOT_YET} precious", f"the nearest one is @{at(0)}"),
+        (["correct", NOT_YET, "precious"], f"{NOT_YET} precious", f"the nearest one is @{at(0)}"),
+        (["correct", f"@{at(99)}", "precious"], f"@{at(99)} precious", f"the nearest one is @{at(5)}"),
         (["stamp", f"@{at(0)}", "precious"], f"@{at(0)} precious", "is no stamp without words"),
         (["undone", f"@{at(0)}", "precious"], f"@{at(0)} precious", "is no change"),
     ],

@@ -43,7 +43,7 @@ def run(command: str, argv: Sequence[str]) -> int:
         if not words:
             raise BadInput(f"@{at} and no words: an empty text says nothing")
         if command == "stamp":
-            return words_for(at, here.by, words)
+            return words_for(lambda: at, words)
         entry = line_of(here.journal, at).entry
         return correction(at if entry is None else spoken_for(entry), words)
 

@@ -150,12 +150,15 @@ def line_of(journal: Journal, stamp: Stamp) -> Line:
 
 
 def _nearest(journal: Journal, live: Segment | None, ns: int) -> str:
-    place = None if live is None else place_of(journal, Position(live, live.size()), ns)[0]
-    line = next(lines_forward(*place), None) if place is not None else None
-    if line is not None and (entry := line.entry) is not None:
-        return f"the next one is @{entry.stamp}"
-    last = None if live is None else last_entry(live, live.size())
-    return f"the last one is @{last[1].stamp}" if last is not None else "the log is empty"
+    """What has a stamp near ``ns``, in words."""
+    if live is None:
+        return "the log is empty"
+    place = place_of(journal, Position(live, live.size()), ns)[0]
+    after = next(lines_forward(*place), None) if place is not None else None
+    before = last_entry(*place) if place is not None else last_entry(live, live.size())
+    entries = [entry for line in (before[0] if before is not None else None, after) if line and (entry := line.entry)]
+    near = min(entries, default=None, key=lambda entry: abs(entry.stamp.ns - ns))
+    return f"the nearest one is @{near.stamp}" if near is not None else "the log is empty"
 
 
 def begins_after(journal: Journal, place: Position, ns: int) -> bool:

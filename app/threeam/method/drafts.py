@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from threeam.core.draft import Author, Declined, Draft, DraftLine, toxic
 from threeam.core.entry import Entry, Stamp, lines_of
 from threeam.core.fold import OPEN, Hypothesis, State
-from threeam.method.ledger import CONTRADICTS, PREDICTION, RECHECK, SUPPORTS, thread_of, verdict_of, words_of
-from threeam.method.texts import claim_of
+from threeam.method.ledger import CONTRADICTS, PREDICTION, RECHECK, SUPPORTS, move_of, thread_of, verdict_of, words_of
+from threeam.method.texts import claim_of, read
 
 # What each verb writes: the kind of its line, and for a verdict the state of the hypothesis after it.
 VERDICTS = {
@@ -52,11 +52,13 @@ def evidence(verb: str, name: str, cited: Entry | None, words: str) -> Draft:
     a line the words are the evidence. A line counts once; what is said of it last is what counts.
     """
     kind, at = EVIDENCE[verb], cited.stamp if cited is not None else None
-    words = words.strip() or (quoted(cited.text) if cited is not None else "")
-    first, *rest = lines_of(f"@{at} {words}" if at is not None else words)
+    if cited is not None and (move := move_of(cited)) is not None and move.cites is not None:
+        at = move.cites  # the line that matters, and not what was said of it
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         one = known(state, name)
+        own = quoted(_words_of(state, cited)) if cited is not None else ""
+        first, *rest = lines_of(f"@{at} {words.strip() or own}" if at is not None else words)
         for move in thread_of(state, one).evidence:
             if at is not None and move.cites is not None and move.cites.ns == at.ns and move.kind == kind:
                 who = move.by.user if move.by is not None else "somebody"
@@ -65,6 +67,12 @@ def evidence(verb: str, name: str, cited: Entry | None, words: str) -> Draft:
         return [*said, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
+
+
+def _words_of(state: State, cited: Entry) -> str:
+    """What is read in a line now; of evidence, what is said of the line that it cites."""
+    move = move_of(cited)
+    return read(state, cited.stamp, cited.text) if move is None or move.cites is None else words_of(state, move)
 
 
 def quoted(text: str) -> str:

@@ -6,7 +6,7 @@ never what is counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine
@@ -62,15 +62,13 @@ def take_stamp() -> Draft:
     return Draft(lambda state, author, stamp: [DraftLine(f"Stamp: {NO_WORDS}", (("STAMP", "now"),))], whole=False)
 
 
-def words_for(at: Stamp | None, by: By, text: str) -> Draft:
-    """The words for the stamp of ``at``; without one, for the last that ``by`` has taken and that has none."""
+def words_for(stamp_taken: Callable[[], Stamp | None], text: str) -> Draft:
+    """The words for the stamp that ``stamp_taken`` gives under the lock; None: it was taken back."""
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        found = texts(state)
-        mine = [one for one in found.stamps.values() if one.by is not None and one.by == by]
-        of = at if at is not None else mine[-1].at if mine else None
+        found, of = texts(state), stamp_taken()
         if of is None:
-            raise Declined("no stamp of yours is without words: s, or 3am stamp, takes one")
+            raise Declined("the stamp for these words was taken back: take another")
         if of.ns in found.said:
             raise Declined(f"@{of} has its words already, {found.said[of.ns].text!r}: correct them instead")
         if of.ns not in found.stamps:

@@ -175,7 +175,8 @@ class Bridge:
             self._answer(ticket, WriteRefused(ticket, ""))
             return None
         try:
-            return log.write(ticket.draft)
+            ticket.block = log.write(ticket.draft)
+            return ticket.block
         except DiskFull:
             raise
         except Unsure as unsure:

@@ -9,7 +9,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from threeam.actions import ACTIONS, BY_WORD, Action
 from threeam.core.draft import Draft, note
-from threeam.core.entry import By, Stamp
+from threeam.core.entry import Stamp
 from threeam.core.journal import Journal
 from threeam.core.journals import name_of
 from threeam.core.settings import Settings
@@ -23,8 +23,18 @@ ABOUT_ONE = (*VERDICTS, "predict")  # the kinds of box that are about one hypoth
 _HYP = (*ABOUT_ONE, *EVIDENCE, "list", "show")
 
 
-def draft_of(kind: str, text: str, settings: Settings, by: By) -> Draft:
-    """The draft that ``text`` of ``by`` is in a box of this kind: ``note``, ``refute H7``, ``correct @stamp``."""
+def kind_of_box(kind: str) -> str:
+    """``kind`` as a box can be of it; a note, where it is one that has gone, or is yet to come."""
+    verb, _, name = kind.partition(" ")
+    if verb in ABOUT_ONE:
+        return kind if name else "note"
+    if verb == "correct" or (verb == "words" and name):
+        return kind if Stamp.parse(name.removeprefix("@")) is not None else "note"
+    return kind if kind in ("hypothesis", "changed", "words") else "note"
+
+
+def draft_of(kind: str, text: str, settings: Settings) -> Draft:
+    """The draft that ``text`` is in a box of this kind: ``note``, ``refute H7``, ``correct @stamp``."""
     verb, _, name = kind.partition(" ")
     if verb in VERDICTS:
         return judge(verb, name, text, settings.toxic_cups)
@@ -35,7 +45,7 @@ def draft_of(kind: str, text: str, settings: Settings, by: By) -> Draft:
         case "hypothesis":
             return claim(text, settings.toxic_cups)
         case "words":
-            return words_for(at, by, text)
+            return words_for(lambda: at, text)
         case "correct" if at is not None:
             return correction(at, text)
         case "changed":

@@ -10,6 +10,7 @@ from threeam.core.draft import Draft as LogDraft
 from threeam.core.entry import By, lines_of, visible
 from threeam.core.journal import Journal, Position
 from threeam.core.reader import end_of_lines, matching_back
+from threeam.tui.commands import kind_of_box
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
 from threeam.tui.outbox import Outbox, Ticket
 from threeam.tui.widgets.composer import DRAFTS, Composer
@@ -51,7 +52,7 @@ class Desk:
         if not left:
             self.keep()
             return "what was left in the box stands in the log already: up brings it back", ""
-        first, *others = left
+        first, *others = (draft._replace(kind=kind_of_box(draft.kind)) for draft in left)
         if first.kind in DRAFTS:
             self.composer.become(first.kind)
             self.composer.box.replace_all(first.text)
@@ -65,15 +66,16 @@ class Desk:
             self.keep_words(draft.text)
         more = "; up brings back the others" if others else ""
         key = shown_keys(BY_ID[first.kind.partition(" ")[0]].keys) or "tab"
-        return f"a draft was left here: {short(first.text)}{more}", f"{key} goes to the draft"
+        return f"a draft was left here: {short(first.text)}{more}", f"{key} leads to the draft"
 
-    def submit(self, draft: LogDraft, what: str, words: str | None = None) -> bool:
-        """Sends ``draft``; False where its like waits already. With ``words`` the box is held until the answer."""
-        if not self.outbox.submit(Ticket(draft, what, words)):
-            return False
+    def submit(self, draft: LogDraft, what: str, words: str | None = None) -> Ticket | None:
+        """Sends ``draft``; None where its like waits already. With ``words`` the box is held until the answer."""
+        ticket = Ticket(draft, what, words)
+        if not self.outbox.submit(ticket):
+            return None
         if words is not None:
             self.composer.wait()
-        return True
+        return ticket
 
     def answered(self, ticket: Ticket, *, written: bool) -> None:
         """A ticket has its answer: the box is free, and empty if its words are in the log."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from threeam.core.draft import Draft
+from threeam.core.writer import Block
 
 
 @dataclass(eq=False)
@@ -17,6 +18,7 @@ class Ticket:
     ``what`` names it in a notice; ``words``: the text in the input box that it is, which stays there until it is
     answered (None: it came from a key). Setting ``abandoned`` takes it back for as long as it waits for the lock.
     ``answered`` is set by the writer's thread, and ``landed`` before it, if the text is in the log (or may be).
+    ``block``: what it became, as soon as it was put there.
     """
 
     draft: Draft
@@ -25,6 +27,7 @@ class Ticket:
     abandoned: threading.Event = field(default_factory=threading.Event)
     answered: threading.Event = field(default_factory=threading.Event)
     landed: bool = False
+    block: Block | None = None
 
 
 class Outbox:

@@ -7,6 +7,7 @@ from inspect import isawaitable
 from textual.actions import parse as parse_action
 
 from threeam.actions import Action
+from threeam.core.entry import Entry
 from threeam.core.fold import Hypothesis
 from threeam.tui import messages
 from threeam.tui.commands import ABOUT_ONE, UnknownCommand, parse_command
@@ -15,12 +16,15 @@ from threeam.tui.widgets.board import Board
 from threeam.tui.widgets.composer import DRAFTS, Composer
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.prompt import Prompt
+from threeam.tui.window import Row
 
 
 class CommandingScreen(WritingScreen):
     """A screen whose actions can be called by their words, about the hypotheses of its state."""
 
     pane: LogPane
+    _begun_at: Row | None = None  # what was selected when the `:` line was asked for: who follows has another line soon
+    _at_hand: Row | None = None  # the same, while the command is done
     board: Board
 
     @property
@@ -59,14 +63,19 @@ class CommandingScreen(WritingScreen):
 
     async def _do(self, known: tuple[Action, str] | None) -> None:
         """Does what a command says, if it is one; then the keys behind its Enter may go on."""
+        self._at_hand = self._begun_at
         try:
             if known is not None:
                 await self.run(*known)
         finally:
+            self._at_hand = None
             self.app.post_message(messages.CommandDone())
 
     async def run(self, action: Action, argument: str = "") -> None:
         """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
+        if action.writes and not self.writes:
+            self._read_only()
+            return
         kind, text = action.id, argument
         owner = self.log_view if action.owner == "log" else self
         if action.id in ABOUT_ONE and argument:
@@ -98,7 +107,13 @@ class CommandingScreen(WritingScreen):
         else:
             self.action_write(kind)
 
+    def _selected_entry(self) -> Entry | None:
+        """The entry that a command is about: the one that was selected when its person began to type it."""
+        row = self._at_hand or self.log_view.selected
+        return row.entry if row is not None else None
+
     def action_command_line(self) -> None:
+        self._begun_at = self.log_view.selected
         if self.desk is None:
             self.action_ask("command")
         else:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-from threeam.core.draft import Declined
-from threeam.core.entry import Entry, Stamp
+from threeam.core.draft import Declined, Draft
+from threeam.core.entry import Stamp
 from threeam.core.fold import Hypothesis
 from threeam.core.journal import JournalError
 from threeam.core.reader import Line
@@ -18,9 +18,10 @@ from threeam.method.changes import open_changes, undone
 from threeam.method.drafts import EVIDENCE, evidence
 from threeam.method.guards import overturned
 from threeam.method.noted import take
-from threeam.method.texts import claim_of, spoken_for, take_stamp, texts
+from threeam.method.texts import claim_of, read, spoken_for, take_stamp, texts, words_for
 from threeam.story.handoff import handoff, nights_of, parts
 from threeam.tui.desk import short
+from threeam.tui.outbox import Ticket
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.told import ThreadScreen, ToldScreen
 from threeam.tui.widgets.board import Hypotheses
@@ -31,6 +32,7 @@ class MethodScreen(CommandingScreen):
 
     picked: str | None = None
     told: ToldScreen | None = None  # what lies over it, and is to be told of news
+    _stamp_ticket: Ticket | None = None  # of the stamp that was taken last
 
     # Hypotheses.
 
@@ -41,6 +43,8 @@ class MethodScreen(CommandingScreen):
         self.board.add_class("-open")
         if self.state.hypotheses:
             self.set_focus(self.board.hypotheses)
+            if self.board.hypotheses.highlighted is None:
+                self.board.hypotheses.action_first()
 
     def action_board_full(self) -> None:
         self.board.toggle_class("-full")
@@ -78,10 +82,8 @@ class MethodScreen(CommandingScreen):
         one = self._named(name) if name else self._picked()
         if one is None:
             return
-        try:
-            at, words = stamp_of(rest)
-        except BadStamp as bad:
-            self._say(str(bad), severity="warning")
+        at, words = self._stamp_in(rest)
+        if words is None:
             return
         cited = self._selected_entry() if at is None and not words else None
         if at is not None:
@@ -128,24 +130,36 @@ class MethodScreen(CommandingScreen):
         if self.desk is None:
             self._read_only()
             return
-        self._submit(take_stamp(), "stamp")
-        self.action_write("words")
+        if (ticket := self._submit(take_stamp(), "stamp")) is not None:
+            self._stamp_ticket = ticket
+            self.action_write("words")
+
+    def _draft(self, kind: str, text: str) -> Draft:
+        return words_for(self._stamp_taken, text) if kind == "words" else super()._draft(kind, text)
+
+    def _stamp_taken(self) -> Stamp | None:
+        """The stamp that was taken last, once it is in the log. Called by the writer's thread too, in its turn."""
+        block = self._stamp_ticket.block if self._stamp_ticket is not None else None
+        return block.entries[-1].stamp if block is not None else None
 
     async def action_words(self, argument: str = "") -> None:
-        await self._about_entry("words", argument, lambda entry: entry.kind == "Stamp")
+        """Writes the words for a stamp: the one that is named, the selected one, or one's own last without any."""
+        at, words = self._stamp_in(argument)
+        if words is None or (at is not None and await self._line_of(at) is None):
+            return
+        waiting, selected = texts(self.state).stamps, self._selected_entry()
+        mine = [one.at for one in waiting.values() if one.by is not None and one.by.user == self.session.by.user]
+        if at is None and not words and selected is not None and selected.stamp.ns in waiting:
+            at = selected.stamp
+        elif at is None and not mine:
+            self._say("no stamp of yours is without words: s takes one")
+            return
+        self._write_at_once(f"words @{at or mine[-1]}", words)
 
     async def action_correct(self, argument: str = "") -> None:
-        await self._about_entry("correct", argument, lambda entry: True)
-
-    async def _about_entry(self, kind: str, argument: str, fits: Callable[[Entry], bool]) -> None:
-        """Writes words for the entry that ``argument`` begins with; without one, for the selected one."""
-        if self.desk is None:
-            self._read_only()
-            return
-        try:
-            at, words = stamp_of(argument)
-        except BadStamp as bad:
-            self._say(str(bad), severity="warning")
+        """Writes other words for an entry: the one that is named, or the selected one."""
+        at, words = self._stamp_in(argument)
+        if words is None:
             return
         selected = self._selected_entry()
         if at is not None:
@@ -153,25 +167,28 @@ class MethodScreen(CommandingScreen):
             selected = line.entry if line is not None else None
             if selected is None:
                 return
-        if selected is not None and (at is not None or fits(selected)):
-            at = spoken_for(selected) if kind == "correct" else selected.stamp
-        if at is None and kind == "correct":
+        if selected is None:
             self._say("select a line of the log first, or name it: :correct @stamp text")
             return
-        self._write_at_once(kind if at is None else f"{kind} @{at}", words)
-        box = self.desk.composer.box
-        if kind == "correct" and not words and not box.text and selected is not None and at is not None:
-            said = texts(self.state).said.get(at.ns)
-            box.replace_all(selected.body if said is None else said.text)
+        at = spoken_for(selected)
+        self._write_at_once(f"correct @{at}", words)
+        if not words and self.desk is not None and not self.desk.composer.text:
+            self.desk.composer.box.replace_all(read(self.state, at, selected.body))
+
+    def _stamp_in(self, argument: str) -> tuple[Stamp | None, str | None]:
+        """The stamp that ``argument`` begins with, and the words; None for the words, and it is said, if it is bad."""
+        try:
+            return stamp_of(argument)
+        except BadStamp as bad:
+            self._say(str(bad), severity="warning")
+            return None, None
 
     def action_changed(self) -> None:
         self.action_write("changed")
 
     async def action_undone(self, argument: str = "") -> None:
-        try:
-            at, words = stamp_of(argument)
-        except BadStamp as bad:
-            self._say(str(bad), severity="warning")
+        at, words = self._stamp_in(argument)
+        if words is None:
             return
         selected = self._selected_entry()
         if at is None and selected is not None and selected.stamp.ns in {c.at.ns for c in open_changes(self.state)}:
@@ -215,10 +232,6 @@ class MethodScreen(CommandingScreen):
             self.pane.go_to(answer)
         elif answer:
             self.action_ask_about(answer)
-
-    def _selected_entry(self) -> Entry | None:
-        row = self.log_view.selected
-        return row.entry if row is not None else None
 
     async def _line_of(self, at: Stamp) -> Line | None:
         """The line of a stamp; None, and it is said, where there is none."""

@@ -28,7 +28,7 @@ class WritingScreen(Screen[None]):
     log_view: LogView
     desk: Desk | None
     state: State
-    _shown_like = ""  # the refuted hypothesis that the claim in the box was seen to resemble
+    _tried_before = ""  # the claim in the box that was seen to resemble a refuted one
     leaving = False  # as soon as everything has its answer
 
     @property
@@ -89,17 +89,24 @@ class WritingScreen(Screen[None]):
         if self.leaving and not len(self.desk.outbox):
             self.leave(0)
 
-    def _submit(self, draft: Draft, what: str, words: str | None = None) -> None:
+    def _submit(self, draft: Draft, what: str, words: str | None = None) -> Ticket | None:
         if self.desk is None:
             self._read_only()
-        elif not self.desk.submit(draft, what, words):
+            return None
+        ticket = self.desk.submit(draft, what, words)
+        if ticket is None:
             self._say(f"{what}: one waits for the lock already")
+        return ticket
 
     # The box.
 
     def on_composer_changed(self) -> None:
-        if self.desk is not None:
-            self.desk.keep()
+        if self.desk is None:
+            return
+        self.desk.keep()
+        if self._tried_before and self.desk.composer.text != self._tried_before:  # it is another one by now
+            self._tried_before = ""
+            self.desk.composer.tell("")
 
     def _not_kept(self, sentence: str) -> None:
         self.post_message(messages.DraftNotKept(sentence))
@@ -122,20 +129,26 @@ class WritingScreen(Screen[None]):
         """Sends what stands in the box; a claim that resembles a refuted one only after that was shown."""
         if self.desk is None:
             return
-        like = resembling(self.state, text) if kind == "hypothesis" else None
-        if like is not None and like.name != self._shown_like:
-            self._shown_like = like.name
+        like = resembling(self.state, text) if kind == "hypothesis" and text != self._tried_before else None
+        if like is not None:
+            self._tried_before = text
             self.desk.composer.settle(clear=False)
             self.desk.composer.tell("enter again writes it")
             self._say(f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning")
             return
-        self._shown_like = ""
-        self._submit(draft_of(kind, text, self.session.settings, self.session.by), kind, text)
+        self._tried_before = ""
+        self._submit(self._draft(kind, text), kind, text)
+
+    def _draft(self, kind: str, text: str) -> Draft:
+        return draft_of(kind, text, self.session.settings)
 
     def action_write(self, kind: str, text: str | None = None) -> None:
         """Goes to the box, as a box for ``kind``; ``text`` is added to what stands there."""
         if self.desk is None:
             self._read_only()
+            return
+        if self.desk.composer.waiting and kind != self.desk.composer.kind:  # what is typed would go on behind that
+            self._say("what is in the box is not written yet: esc takes it back")
             return
         self.desk.keep_words(self.desk.composer.become(kind))
         self.set_focus(self.desk.composer.box)

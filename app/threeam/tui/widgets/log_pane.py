@@ -214,6 +214,9 @@ class LogPane(Vertical):
             if too_early:
                 self._tell(f"the journal begins later than {words}")
             self.view.show_place(place)
+            shown = self.view.selected
+            if self.view.window.wanted and (shown is None or shown.place != place):
+                self._tell("the filter leaves that line out: :unfilter shows it")
             if others:
                 more = "one more place has" if others == 1 else f"{others} more places have"
                 self._tell(f"the clock was stepped back: {more} this time, further up", "warning")
