@@ -934,9 +934,7 @@ async def test_a_read_only_screen_has_the_board_the_thread_and_the_hand_off(jour
 # --- what a first reading of all this got wrong
 
 
-async def test_correcting_a_correction_begins_with_the_words_that_are_read_now(
-    journal: Journal, log: Path
-) -> None:
+async def test_correcting_a_correction_begins_with_the_words_that_are_read_now(journal: Journal, log: Path) -> None:
     append(log, notes(2))
     async with night(journal) as it:
         await it.command(f"correct @{at(1)} right")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 
 from threeam.cli.console import put, talk
@@ -11,11 +12,18 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.tail import Range, hypothesis_number, times_joined
+from threeam.core.draft import Declined
 from threeam.core.entry import visible
+from threeam.core.fold import State
 from threeam.core.journal import BadInput, Unusable
 from threeam.core.reader import Line
+from threeam.core.seek import line_of
 from threeam.core.wanted import About, SaidAgain, Wanted
 from threeam.core.when import parse_when
+from threeam.method.drafts import known
+from threeam.method.ledger import thread_of
+from threeam.method.texts import texts
+from threeam.rooms import FOLD
 from threeam.story.records import BadRecord, as_csv, as_json, csv_head, line_of_record
 
 _FORMATS = ("md", "html", "jsonl", "csv")
@@ -67,13 +75,25 @@ def _report(at: Context, shape: str, number: int | None, lines: Iterator[Line]) 
 
     state = at.state()
     if number is not None:
-        state = state._replace(hypotheses={key: one for key, one in state.hypotheses.items() if key == number})
-    told = report(visible(at.journal.name), state, at.clock(), lines)
+        state, lines = _about(at, state, number, lines)
+    told = report(visible(at.journal.name), state, lines)
     if shape == "md":
         return report_in_markdown(told)
     from threeam.story.page import page  # a template library takes its time to import
 
     return page(told)
+
+
+def _about(at: Context, state: State, number: int, lines: Iterator[Line]) -> tuple[State, Iterator[Line]]:
+    """``state`` with one hypothesis alone, and ``lines`` with those that its evidence cites."""
+    one = known(state, f"H{number}")
+    found = {line.entry.stamp.ns: line for line in lines if line.entry is not None}
+    for move in thread_of(state, one).evidence:
+        if move.cites is not None and move.cites.ns not in found:
+            with suppress(Declined):  # in a file that has been deleted
+                found[move.cites.ns] = line_of(at.journal, move.cites)
+    rooms = {**FOLD.empty.rooms, "ledger": state.rooms["ledger"], "texts": texts(state)._replace(stamps={})}
+    return state._replace(hypotheses={number: one}, rooms=rooms), iter([found[ns] for ns in sorted(found)])
 
 
 def _put_all(texts: Iterator[str]) -> None:

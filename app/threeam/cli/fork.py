@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 from threeam.cli.console import put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.core.draft import Declined
 from threeam.core.entry import Entry, format_entry
 from threeam.core.journal import Journal, Position, journal_at
 from threeam.core.moment import moment_at
@@ -26,7 +28,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "examples:\n  3am fork --at 03:14 --to /tmp/before.log\n"
         "  3am fork --blank @2026-11-24T03:14:07.123456789+0000 --to clean.log   a secret that was pasted",
     )
-    parser.add_argument("--at", default="now", metavar="T", help="a time, or the @stamp of an entry: before it (now)")
+    parser.add_argument("--at", metavar="T", help="a time, or the @stamp of an entry: before it (all of it)")
     parser.add_argument("--to", required=True, metavar="FILE", help="the new log; it must not be there")
     parser.add_argument(
         "--blank",
@@ -42,7 +44,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if live is None:
         talk(f"there is no log at {at.journal.log}: there is nothing to copy yet")
         return Exit.NO
-    end = _place(at, Position(live, live.size()), args.at)
+    if os.path.lexists(args.to):  # also where it is a link to nothing
+        raise Declined(f"{args.to} is there already, and stays as it is: name a file that is not")
+    end = Position(live, live.size())
+    if args.at is not None:
+        end = _place(at, end, args.at)
     blanks: list[Blank] = []
     for word in args.blank:
         stamp, _ = stamp_of(word if word.startswith("@") else f"@{word}")

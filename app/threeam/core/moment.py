@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from threeam.core.draft import Declined
 from threeam.core.entry import Stamp
-from threeam.core.journal import Journal, Position, Segment
+from threeam.core.journal import Journal, Position
 from threeam.core.reader import Line, lines_back, lines_forward
-from threeam.core.seek import begins_after, line_of, place_of, stamp_of, steps_back
+from threeam.core.seek import first_at, first_entry, line_of, stamp_of, steps_back, stretches
 from threeam.core.when import parse_when
 
 _BEFORE_NS = 1_000_000  # so long before an entry the world was as it was before it
@@ -28,43 +28,50 @@ def moment_before(journal: Journal, line: Line) -> Moment:
     """
     entry = line.entry
     assert entry is not None
-    ns, segment, end = entry.stamp.ns - _BEFORE_NS, line.segment, line.offset
-    for before in lines_back(segment, end) if not steps_back(entry) else ():
-        if (above := before.entry) is None:
-            continue
-        if above.stamp.ns <= ns:
-            break
-        end = before.offset
-        if steps_back(above):
-            break
-    return Moment(ns, _where_it_stands_alone(journal, segment, end))
+    ns, end = entry.stamp.ns - _BEFORE_NS, Position(line.segment, line.offset)
+    if steps_back(entry):
+        return Moment(ns, _where_it_stands_alone(journal, end))
+    for segment in journal.back_from(line.segment):
+        for before in lines_back(segment, line.offset if segment == line.segment else segment.size()):
+            above = before.entry
+            if above is None or above.carried is not None:  # what a rotation says again was there before
+                continue
+            if above.stamp.ns <= ns:
+                return Moment(ns, _where_it_stands_alone(journal, end))
+            end = Position(segment, before.offset)
+            if steps_back(above):
+                return Moment(ns, _where_it_stands_alone(journal, end))
+    return Moment(ns, _where_it_stands_alone(journal, end))
 
 
 def moment_at(journal: Journal, end: Position, word: str, now: Stamp) -> Moment:
     """The moment that ``word`` names: a time, or a little before the entry of an ``@stamp``.
 
-    Raises `BadTime`, `BadStamp`, and `Declined` where the journal begins later, or has no such entry. Raises OSError.
+    Where the clock was stepped back, a time is that of the last stretch that had begun by then. Raises `BadTime`,
+    `BadStamp`, and `Declined` where the journal begins later, or has no such entry. Raises OSError.
     """
     stamp, _ = stamp_of(word)
     if stamp is not None:
         return moment_before(journal, line_of(journal, stamp))
     ns = parse_when(word, now)
-    place, _ = place_of(journal, end, ns + 1)
-    if place is not None and begins_after(journal, place, ns):
-        raise Declined(f"the journal begins later than {word}")
-    place = place or end
-    return Moment(ns, _where_it_stands_alone(journal, *place))
+    for segment in journal.back_from(end.segment):
+        for begin, stop in reversed(stretches(segment, end.offset if segment == end.segment else segment.size())):
+            first = first_entry(segment, begin, stop)
+            if first is not None and first[1].stamp.ns <= ns:
+                place = Position(segment, first_at(segment, begin, stop, ns + 1))
+                return Moment(ns, _where_it_stands_alone(journal, place))
+    raise Declined(f"the journal begins later than {word}")
 
 
-def _where_it_stands_alone(journal: Journal, segment: Segment, end: int) -> Position:
+def _where_it_stands_alone(journal: Journal, end: Position) -> Position:
     """``end`` itself; or the end of the file before, where ``end`` is among the lines with which a rotation begins one.
 
     Until the last of those is there, the file does not say all that the one before it does.
     """
-    next_line = next(lines_forward(segment, end), None)
+    next_line = next(lines_forward(*end), None)
     entry = next_line.entry if next_line is not None else None
-    if end == 0 or (entry is not None and entry.carried is not None):
-        before = journal.predecessor(segment)
+    if end.offset == 0 or (entry is not None and entry.carried is not None):
+        before = journal.predecessor(end.segment)
         if before is not None:
             return Position(before, before.size())
-    return Position(segment, end)
+    return end

@@ -87,7 +87,7 @@ def first_at(segment: Segment, begin: int, end: int, ns: int) -> int:
     low, high, found = begin, end, end
     while high - low > _NEAR:
         middle = (low + high) // 2
-        after = _first_entry(segment, middle, high)
+        after = first_entry(segment, middle, high)
         if after is None:
             high = middle
         elif after[1].stamp.ns < ns:
@@ -165,11 +165,11 @@ def begins_after(journal: Journal, place: Position, ns: int) -> bool:
     """Whether ``place``, where ``ns`` was looked for, is the first line of the journal and later than that."""
     if place.offset or journal.predecessor(place.segment) is not None:
         return False
-    first = _first_entry(place.segment, 0, place.segment.size())
+    first = first_entry(place.segment, 0, place.segment.size())
     return first is not None and first[1].stamp.ns > ns
 
 
-def _first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry] | None:
+def first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry] | None:
     """The first whole line that begins at ``after`` or later, and before ``before``, and is an entry."""
     for line in lines_forward(segment, max(0, after - 1)):  # the end of the line before
         if line.offset >= before:

@@ -30,12 +30,14 @@ class Part(NamedTuple):
     lines: Sequence[Told]
 
 
-def who_when(by: By | None, at: Stamp, now: Stamp) -> str:
-    """``alice, 03:14:07 (5 min)``: by whom and when, with the day where it is not of these hours."""
+def who_when(by: By | None, at: Stamp, now: Stamp | None) -> str:
+    """``alice, 03:14:07 (5 min)``: by whom and when, as `when` tells it."""
     return f"{by.user if by is not None else 'script'}, {when(at, now)}"
 
 
-def when(at: Stamp, now: Stamp) -> str:
-    """``03:14:07 (5 min)``."""
+def when(at: Stamp, now: Stamp | None) -> str:
+    """``03:14:07 (5 min)``, with the day where it is not of these hours; without a ``now``, day and time."""
+    if now is None:
+        return f"{at.day} {at.clock[:8]}"
     clock = at.clock[:8] if abs(now.ns - at.ns) < _THESE_HOURS_NS else f"{at.day} {at.clock[:8]}"
     return f"{clock} ({ago(now.ns - at.ns)})"

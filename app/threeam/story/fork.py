@@ -6,19 +6,25 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from threeam.core.entry import GOES_ON, Entry, Stamp, format_entry, parse, references
+from threeam.core.entry import GOES_ON, NS, Entry, Stamp, decode, format_entry, parse, references, visible
 from threeam.core.journal import Journal, Position
 from threeam.core.reader import Line, blocks_forward, lines_forward
 
 LEFT_OUT = "(left out)"
-_LONG_ENOUGH = 8  # bytes: a shorter text is left out only where its entry is cited
+_LONG_ENOUGH = 8  # characters: a shorter text is left out only where its entry is cited
+_BEGINNING = 100  # characters
+_OURS = ("Coffee", "Water", "Sleep", "Stamp", "WARNING", "ceremony", "Continued")  # 3am's own words are no secret
 
 
 class Blank(NamedTuple):
-    """A text that is not to be in the copy: the stamps of its lines, and the words of each."""
+    """A text that is not to be in the copy: the stamps of its lines (ns), and the words of each, made visible.
+
+    ``anywhere``: whether a line that has these words, and does not cite it, is left out as well.
+    """
 
     stamps: frozenset[int]
-    words: tuple[bytes, ...]
+    words: tuple[str, ...]
+    anywhere: bool
 
 
 def blank_of(line: Line) -> Blank:
@@ -33,8 +39,8 @@ def blank_of(line: Line) -> Blank:
         texts.append(later.text.partition(" ")[2])
         stamps.append(later.stamp.ns)
     # The beginning is enough: where it is quoted, the end may be cut off.
-    words = (text.strip()[:100].encode() for text in texts)
-    return Blank(frozenset(stamps), tuple(word for word in words if word))
+    words = (visible(text).strip()[:_BEGINNING] for text in texts)
+    return Blank(frozenset(stamps), tuple(word for word in words if word), entry.kind not in _OURS)
 
 
 def fork(
@@ -62,31 +68,37 @@ def fork(
 
 def _without(block: bytes, blanks: Sequence[Blank]) -> tuple[bytes, int]:
     """``block`` without the words of ``blanks``, and how many lines that has changed."""
-    if not any(word in block for blank in blanks for word in blank.words):
+    if not blanks:
         return block, 0
-    lines, count = [], 0
-    for raw in block.splitlines(keepends=True):
-        if any(_says(raw, blank) for blank in blanks):
-            raw, count = _left_out(raw), count + 1
-        lines.append(raw)
-    return b"".join(lines), count
+    *lines, rest = block.split(b"\n")
+    lines += [rest] if rest else []
+    out, count = [], 0
+    for raw in lines:
+        says = any(_says(raw, blank) for blank in blanks)
+        out.append(_left_out(raw) if says else raw + b"\n")
+        count += says
+    data = b"".join(out)
+    return (data if not rest else data.removesuffix(b"\n")), count
 
 
 def _says(raw: bytes, blank: Blank) -> bool:
-    """Whether a line has the words of ``blank``: it is one of its own, cites one, or is too much like one."""
-    if not any(word in raw for word in blank.words):
+    """Whether a line says what ``blank`` is: it is one of its own, has words for one, cites one, or has its words."""
+    text = visible(decode(raw))
+    has_words = any(word in text for word in blank.words)
+    if not has_words and "@" not in text and not any(str(ns % NS) in text for ns in blank.stamps):
         return False
-    entry = parse(raw.rstrip(b"\n"))
+    entry = parse(raw)
     if entry is not None:
-        stamps = [entry.stamp, *([entry.carried] if entry.carried else []), *references(entry.text)]
-        if any(stamp.ns in blank.stamps for stamp in stamps):
+        own = entry.stamp.ns in blank.stamps or (entry.carried is not None and entry.carried.ns in blank.stamps)
+        cites = any(stamp.ns in blank.stamps for stamp in references(entry.text))
+        if own or (cites and (has_words or entry.kind in ("Correction", "Words"))):
             return True
-    return any(len(word) >= _LONG_ENOUGH and word in raw for word in blank.words)
+    return blank.anywhere and any(len(word) >= _LONG_ENOUGH and word in text for word in blank.words)
 
 
 def _left_out(raw: bytes) -> bytes:
     """The line with all that counts, and without its words."""
-    entry = parse(raw.rstrip(b"\n"))
+    entry = parse(raw)
     if entry is None:
         return LEFT_OUT.encode() + b"\n"
     words = entry.text.removesuffix(entry.body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -54,7 +55,9 @@ def page(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"linked": linked, "anchor": anchor, "shown": visible}
+    there = frozenset(event.entry.stamp.ns for event in report.events)
+    environment.filters |= {"linked": partial(linked, there=there), "anchor": anchor, "shown": visible}
+    environment.tests["there"] = lambda stamp: stamp.ns in there
     lanes = {(row * _ROW + _ROW / 2, name) for row, name, _ in _LANES.values()}
     return environment.get_template("night.html").render(
         report=report,
@@ -72,12 +75,14 @@ def anchor(stamp: Stamp) -> str:
     return f"at-{stamp.ns}"
 
 
-def linked(text: str) -> Markup:
-    """``text``, with each ``@stamp`` in it a link to the entry."""
+def linked(text: str, there: frozenset[int]) -> Markup:
+    """``text``, with each ``@stamp`` in it a link to its entry, if that is one of ``there`` (ns)."""
     whole, pieces = visible(text), list[Markup]()
     for stamp in references(whole):
         before, cited, whole = whole.partition(f"@{stamp}")
-        if cited:
+        if cited and stamp.ns not in there:
+            pieces.append(escape(before + cited))
+        elif cited:
             pieces += [escape(before), Markup('<a href="#{}">{}</a>').format(anchor(stamp), f"@{stamp.clock[:12]}")]
         else:
             whole = before

@@ -50,7 +50,7 @@ class Report(NamedTuple):
     left_out: int
 
 
-def report(name: str, state: State, now: Stamp, lines: Iterable[Line]) -> Report:
+def report(name: str, state: State, lines: Iterable[Line]) -> Report:
     """What ``lines`` and ``state`` come to. Pure."""
     cited = {move.cites.ns for one in in_order(state) for move in thread_of(state, one).evidence if move.cites}
     events: list[Event] = []
@@ -69,23 +69,23 @@ def report(name: str, state: State, now: Stamp, lines: Iterable[Line]) -> Report
         people[entry.by.user if entry.by is not None else "script"] += 1
     begin, end = (events[0].entry.stamp, events[-1].entry.stamp) if events else (None, None)
     sections = [
-        Section("Summary", [_summary(state, now, begin, end, people)], "In two sentences: what broke, and why."),
+        Section("Summary", [_summary(state, begin, end, people)], "In two sentences: what broke, and why."),
         Section("Impact", [], "Who noticed, what it did to them, and for how long."),
-        Section("Theories tried, and their verdicts", _theories(state, now)),
+        Section("Theories tried, and their verdicts", _theories(state)),
         Section("Evidence", [_evidence(state, events)]),
-        Section("What was changed, and undone", [_changes(state, now)]),
-        Section("Open questions", [_open(state, now)]),
+        Section("What was changed, and undone", [_changes(state)]),
+        Section("Open questions", [_open(state)]),
     ]
     return Report(name, begin, end, sections, events, left_out)
 
 
-def _summary(state: State, now: Stamp, begin: Stamp | None, end: Stamp | None, people: Counter[str]) -> Part:
+def _summary(state: State, begin: Stamp | None, end: Stamp | None, people: Counter[str]) -> Part:
     lines: list[Told] = []
     for one in in_order(state):
         verdict = verdict_of(state, one)
         if one.state == "confirmed" and verdict is not None:
             recheck = " · recheck: too many cups" if verdict.recheck else ""
-            more = f"confirmed: {words_of(state, verdict)} · {who_when(verdict.by, verdict.at, now)}{recheck}"
+            more = f"confirmed: {words_of(state, verdict)} · {who_when(verdict.by, verdict.at, None)}{recheck}"
             lines.append(Told(f"{one.name} {claim_of(state, one) or LOST}", more, verdict.at, one.state))
     if begin is not None and end is not None:
         hours, minutes = divmod((end.ns - begin.ns) // (60 * NS), 60)
@@ -99,19 +99,23 @@ def _summary(state: State, now: Stamp, begin: Stamp | None, end: Stamp | None, p
     return Part("", lines)
 
 
-def _theories(state: State, now: Stamp) -> list[Part]:
+def _theories(state: State) -> list[Part]:
     found = []
     for one in in_order(state):
-        lines = [line for part in thread.parts(state, one, now) for line in _under(part)]
+        lines = [line for part in thread.parts(state, one, None) for line in _under(part)]
         name = one.name if one.number is not None else "script"
         found.append(Part(f"{name} {claim_of(state, one) or LOST}: {one.state}", lines))
     return found
 
 
 def _under(part: Part) -> list[Told]:
-    if part.title in ("claim", "predictions", "history"):
+    """The lines of a part of the thread, each of which says what it is."""
+    if part.title == "claim":
         return list(part.lines)
-    return [line._replace(text=f"{part.title.partition(':')[0]} {line.text}") for line in part.lines]
+    if part.title == "history":  # the verdict that stands is told with the claim
+        return list(part.lines) if len(part.lines) > 1 else []
+    word = "predicted" if part.title == "predictions" else part.title.partition(":")[0]
+    return [line._replace(text=f"{word}: {line.text}") for line in part.lines]
 
 
 def _evidence(state: State, events: Sequence[Event]) -> Part:
@@ -128,17 +132,17 @@ def _evidence(state: State, events: Sequence[Event]) -> Part:
     return Part("", lines)
 
 
-def _changes(state: State, now: Stamp) -> Part:
+def _changes(state: State) -> Part:
     lines = []
     for one in changes(state):
         undo = f"undo: {one.undo}" if one.undo else "nobody has said how to undo it"
-        done = "NOT UNDONE" if one.undone is None else f"undone, {who_when(one.undoer, one.undone, now)}: {one.how}"
+        done = "NOT UNDONE" if one.undone is None else f"undone, {who_when(one.undoer, one.undone, None)}: {one.how}"
         text = f"{read(state, one.at, one.text)} ({undo})"
-        lines.append(Told(text, f"{who_when(one.by, one.at, now)} · {done}", one.at, "Changed"))
+        lines.append(Told(text, f"{who_when(one.by, one.at, None)} · {done}", one.at, "Changed"))
     return Part("", lines)
 
 
-def _open(state: State, now: Stamp) -> Part:
+def _open(state: State) -> Part:
     lines = []
     for one in in_order(state):
         verdict = verdict_of(state, one)
@@ -148,9 +152,9 @@ def _open(state: State, now: Stamp) -> Part:
         elif one.state not in ("confirmed", "refuted"):
             lines.append(Told(name, one.state, one.opened, "Hypothesis" if one.state == OPEN else one.state))
     lines += [
-        Told("a stamp without words", when(taken.at, now), taken.at, "Stamp") for taken in texts(state).stamps.values()
+        Told("a stamp without words", when(taken.at, None), taken.at, "Stamp") for taken in texts(state).stamps.values()
     ]
     if (following := noted(state, "next")) is not None:
         text = read(state, following.at, following.lines[0])
-        lines.append(Told(f"next: {text}", who_when(following.by, following.at, now), following.at, "Next"))
+        lines.append(Told(f"next: {text}", who_when(following.by, following.at, None), following.at, "Next"))
     return Part("", lines)

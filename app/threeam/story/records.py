@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from threeam.core.entry import Entry, Stamp, format_entry
+from threeam.core.entry import Entry, Stamp, format_entry, parse, visible
 from threeam.core.journal import BadInput
 from threeam.core.reader import Line
 
@@ -65,15 +65,20 @@ def line_of_record(record: object) -> bytes:
     try:
         if (raw := record.get("raw")) is not None:
             line = base64.b64decode(raw, validate=True) + b"\n"
+            if line.count(b"\n") > 1:
+                raise BadRecord("its bytes are more than one line")
         else:
             stamp = Stamp.parse(record["at"])
             if stamp is None:
                 raise BadRecord(f"{record['at']!r} is no stamp")
             tags = tuple((str(key), str(value)) for key, value in record["tags"])
-            line = format_entry(Entry(stamp, int(record["coffee"]), tags, str(record["text"])))
+            entry = Entry(stamp, int(record["coffee"]), tags, str(record["text"]))
+            line = format_entry(entry)
+            if parse(line[:-1]) != entry:  # a key that is none, cups below nothing: it would be another line
+                raise BadRecord("it is not as 3am export jsonl writes it: its tags or cups are none")
     except KeyError as error:
         raise BadRecord(f"it has no {error.args[0]!r}") from None
-    except (TypeError, ValueError, binascii.Error) as error:
+    except (TypeError, ValueError, OverflowError, binascii.Error) as error:
         raise BadRecord(f"it is not as 3am export jsonl writes it: {error}") from None
     return line[:-1] if record.get("unfinished") is True else line
 
@@ -97,7 +102,7 @@ def as_csv(line: Line) -> str:
     record = record_of(line)
     if "tags" in record:
         record["tags"] = json.dumps(record["tags"], ensure_ascii=False)
-    cells = ["" if (value := record.get(name)) is None else str(value) for name in COLUMNS]
+    cells = ["" if (value := record.get(name)) is None else visible(str(value)) for name in COLUMNS]
     return _row([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
 
 
