@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from threeam.core.entry import Entry
@@ -56,7 +56,8 @@ def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
         if move is None:
             continue
         moves = () if one is None else thread_of(before, one).moves
-        said += (f"H{tagged[0]}: {remark}" for remark in about(move, moves, before))
+        evidence = next((other for other in reversed(moves) if other.kind in EVIDENCE), None)
+        said += (f"H{tagged[0]}: {remark}" for remark in about(move, evidence, before))
         if one is not None and move.kind in VERDICTS and (verdict := verdict_of(before, one)) is not None:
             who = verdict.by.user if verdict.by is not None else "somebody"
             ago = duration(max(0, move.at.ns - verdict.at.ns))
@@ -81,15 +82,14 @@ def overturned(before: State, entries: Sequence[Entry], user: str) -> list[str]:
     return said
 
 
-def about(move: Move, before: Iterable[Move], state: State) -> Iterator[str]:
-    """What is to be said of ``move``, given the moves before it about the same hypothesis."""
-    evidence = [one for one in before if one.kind in EVIDENCE]
-    if move.kind == PREDICTION and evidence:
+def about(move: Move, evidence: Move | None, state: State) -> Iterator[str]:
+    """What is to be said of ``move``, given the last evidence before it about the same hypothesis."""
+    if move.kind == PREDICTION and evidence is not None:
         yield TOO_LATE
-    if move.kind == "Conclusion" and move.state in ("confirmed", "refuted") and not evidence:
+    if move.kind == "Conclusion" and move.state in ("confirmed", "refuted") and evidence is None:
         yield NO_EVIDENCE
-    if move.cites is not None and evidence and (last := evidence[-1].cites) is not None:
-        first, after = sorted((last.ns, move.cites.ns))
+    if move.cites is not None and evidence is not None and evidence.cites is not None:
+        first, after = sorted((evidence.cites.ns, move.cites.ns))
         between = [one.text for one in changes(state) if first < one.at.ns < after]
         if len(between) > 1:
             yield f"{_COUNTS.get(len(between), len(between))} things changed at once since the evidence before: " + (

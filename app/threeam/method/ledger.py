@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.entry import By, Entry, Stamp, references
@@ -32,19 +32,24 @@ class Move(NamedTuple):
 
 
 class Thread(NamedTuple):
-    """All moves of one hypothesis, in the order of the file."""
+    """All moves of one hypothesis, in the order of the file.
+
+    ``evidence``: what stands for it and against it: for each line that is cited, the last that was said of it.
+    """
 
     moves: tuple[Move, ...] = ()
+    evidence: tuple[Move, ...] = ()
 
-    @property
-    def evidence(self) -> tuple[Move, ...]:
-        """What stands for it and against it: for each line that is cited, the last that was said of it."""
+    @classmethod
+    def of(cls, moves: Iterable[Move]) -> Thread:
+        """The thread of these moves."""
         last: dict[int, Move] = {}
-        for move in self.moves:
+        moves = tuple(moves)
+        for move in moves:
             if move.cites is not None:
                 last.pop(move.cites.ns, None)
                 last[move.cites.ns] = move
-        return tuple(last.values())
+        return cls(moves, tuple(last.values()))
 
     @property
     def supports(self) -> tuple[Move, ...]:
@@ -134,7 +139,7 @@ def _fold(threads: Mapping[int, Thread], entries: Sequence[Entry]) -> Mapping[in
         moves[move] = None
     if not changed:
         return threads
-    return {**threads, **{number: Thread(tuple(moves)) for number, moves in changed.items()}}
+    return {**threads, **{number: Thread.of(moves) for number, moves in changed.items()}}
 
 
 def _carry(threads: Mapping[int, Thread]) -> Iterator[Entry]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 
 from threeam.core.entry import Stamp
 from threeam.core.fold import Hypothesis, State
 from threeam.core.told import Part, Told, who_when
 from threeam.method.guards import about
-from threeam.method.ledger import CONTRADICTS, SUPPORTS, VERDICTS, Move, Thread, thread_of, verdict_of, words_of
+from threeam.method.ledger import (
+    CONTRADICTS,
+    EVIDENCE,
+    SUPPORTS,
+    VERDICTS,
+    Move,
+    Thread,
+    thread_of,
+    verdict_of,
+    words_of,
+)
 from threeam.method.texts import claim_of, texts
 
+_MOST = 200  # lines of a part
 LOST = "(its first line is not in this log)"
 
 
@@ -20,34 +31,39 @@ def parts(state: State, one: Hypothesis, now: Stamp | None) -> list[Part]:
     where = [Told(claim_of(state, one) or LOST, who_when(one.by, one.opened, now), one.opened, "Hypothesis")]
     if (said := texts(state).said.get(one.opened.ns)) is not None:
         where.append(Told(f"it was: {one.claim}", who_when(said.by, said.at, now), said.at, "Correction"))
-    if verdict is None:
-        where.append(Told(one.state, sign=one.state))
-    else:
-        where.append(_verdict(state, thread, verdict, now))
-    for_it, against = thread.supports, thread.contradicts
+    doubts = _doubts(state, thread)
+
+    def told(move: Move) -> Told:
+        """A move with what a colleague would say of it. Evidence leads to the line that it cites."""
+        word = "reopened: " if move.kind == "Reopened" else f"{move.state}: " if move.kind == "Conclusion" else ""
+        more = " · ".join([who_when(move.by, move.at, now), *doubts.get(move, ())])
+        sign = move.state if move.kind == "Conclusion" else move.kind
+        return Told(word + words_of(state, move), more, move.cites or move.at, sign)
+
+    where.append(Told(one.state, sign=one.state) if verdict is None else told(verdict))
     found = [
         Part("claim", where),
-        Part("predictions", [_told(state, thread, move, now) for move in thread.predictions]),
-        Part(f"{SUPPORTS.lower()} it: {len(for_it)}", [_told(state, thread, move, now) for move in for_it]),
-        Part(f"{CONTRADICTS.lower()} it: {len(against)}", [_told(state, thread, move, now) for move in against]),
-        Part("history", [_verdict(state, thread, move, now) for move in thread.moves if move.kind in VERDICTS]),
+        Part("predictions", _last(thread.predictions, told)),
+        Part(f"{SUPPORTS.lower()} it: {len(thread.supports)}", _last(thread.supports, told)),
+        Part(f"{CONTRADICTS.lower()} it: {len(thread.contradicts)}", _last(thread.contradicts, told)),
+        Part("history", _last([move for move in thread.moves if move.kind in VERDICTS], told)),
     ]
     return [part for part in found if part.lines]
 
 
-def _verdict(state: State, thread: Thread, move: Move, now: Stamp | None) -> Told:
-    word = "reopened" if move.kind == "Reopened" else move.state
-    return _told(state, thread, move, now, f"{word}: {words_of(state, move)}")
+def _last(moves: Sequence[Move], told: Callable[[Move], Told]) -> list[Told]:
+    """The last of ``moves``, as many as anybody reads."""
+    before = len(moves) - _MOST
+    return [*([Told(f"and {before:,} before them")] if before > 0 else []), *map(told, moves[-_MOST:])]
 
 
-def _told(state: State, thread: Thread, move: Move, now: Stamp | None, text: str = "") -> Told:
-    """A move with what a colleague would say of it. Evidence jumps to the line that it cites."""
-    sign = move.state if move.kind == "Conclusion" else move.kind
-    more = [who_when(move.by, move.at, now), *_doubts(state, thread, move)]
-    return Told(text or words_of(state, move), " · ".join(more), move.cites or move.at, sign)
-
-
-def _doubts(state: State, thread: Thread, move: Move) -> Iterator[str]:
-    yield from about(move, thread.moves[: thread.moves.index(move)], state)
-    if move.recheck:
-        yield "recheck: too many cups"
+def _doubts(state: State, thread: Thread) -> dict[Move, list[str]]:
+    """What is to be said of each move, of which there is anything."""
+    found: dict[Move, list[str]] = {}
+    evidence: Move | None = None
+    for move in thread.moves:
+        remarks = [*about(move, evidence, state), *(["recheck: too many cups"] if move.recheck else [])]
+        if remarks:
+            found[move] = remarks
+        evidence = move if move.kind in EVIDENCE else evidence
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.entry import Stamp
@@ -19,6 +19,7 @@ from threeam.method.noted import Noted, holder_of_journal, noted
 from threeam.method.texts import Taken, claim_of, read, texts
 from threeam.method.thread import LOST
 
+_MOST = 100  # lines of a part
 _STATES = (OPEN, "confirmed", "refuted", "parked")
 
 
@@ -89,7 +90,13 @@ def parts(all_of_it: Handoff) -> list[Part]:
                                       for one in all_of_it.unworded]),
         Part("people", [_person(one, now) for one in all_of_it.people]),
     ]  # fmt: skip
-    return [part for part in found if part.lines]
+    return [Part(part.title, _readable(part.lines)) for part in found if part.lines]
+
+
+def _readable(lines: Sequence[Told]) -> list[Told]:
+    """As many lines as anybody reads: a script in a loop opens thousands of hypotheses."""
+    more = len(lines) - _MOST
+    return [*lines[:_MOST], *([Told(f"and {more:,} lines more: 3am hyp list")] if more > 0 else [])]
 
 
 def _standing(all_of_it: Handoff) -> list[Told]:
