@@ -62,8 +62,8 @@ ACTIONS = (
         for n in range(1, 10)
     ),
     Action("predict", "p", "predict", "Predict what is seen if the picked one is true, before you look", "hypotheses", writes=True, words="predict", argument="H7 TEXT", call="ask_about('predict')"),
-    Action("support", "plus", "supports", "The selected line supports the picked hypothesis", "hypotheses", writes=True, words="support", argument="H7 @STAMP WORDS", call="evidence('support')"),
-    Action("contradict", "minus", "contradicts", "The selected line contradicts the picked hypothesis", "hypotheses", writes=True, words="contradict", argument="H7 @STAMP WORDS", call="evidence('contradict')"),
+    Action("support", "plus", "supports", "The selected line supports the picked one; words if you like", "hypotheses", writes=True, words="support", argument="H7 @STAMP WORDS", call="evidence('support')"),
+    Action("contradict", "minus", "contradicts", "The selected line contradicts the picked one", "hypotheses", writes=True, words="contradict", argument="H7 @STAMP WORDS", call="evidence('contradict')"),
     Action("confirm", "v", "confirm", "Confirm the picked hypothesis, with a line of why", "hypotheses", writes=True, words="confirm", argument="H7 WHY", call="ask_about('confirm')"),
     Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, words="refute", argument="H7 WHY", call="ask_about('refute')"),
     Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, words="park", argument="H7 WHY", call="ask_about('park')"),
@@ -99,6 +99,7 @@ ACTIONS = (
     Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", owner="log", words="wrap"),
     Action("raw", "z", "raw ceremony", "Show the lines of the lock itself, or fold them", "look", owner="log", words="raw"),
     Action("command", "colon", "command", "The command line: the words of the shell", "look", call="command_line"),
+    Action("journal", "", "change journal", "Show another journal of the state folder", "look", words="journal", argument="NAME"),
     Action("theme", "", "theme", "Change the theme", "look", words="theme", argument="NAME"),
     Action("help", "question_mark,f1", "help", "All the keys and signs", "look", footer=True, words="help"),
     Action("leave", "escape", "leave", "Take back what waits, or leave the box; the draft stays", "leave", place="anywhere"),

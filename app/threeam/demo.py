@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from threeam.core.clock import Clock, system_clock
 from threeam.core.draft import Author, Draft, DraftLine, as_script, note
-from threeam.core.entry import NS, By, Entry, Stamp
+from threeam.core.entry import NS, By, Stamp
 from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
@@ -60,8 +60,7 @@ def _last(verb: str, name: str, words: str) -> Draft:
     """Evidence that points at the line before."""
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        cited = None if state.last is None else Entry(state.last, 0, (), words)
-        return evidence(verb, name, cited, words).lines(state, author, stamp)
+        return evidence(verb, name, state.last, words).lines(state, author, stamp)
 
     return Draft(lines)
 

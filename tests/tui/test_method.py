@@ -143,25 +143,30 @@ async def test_evidence_is_the_selected_line_with_its_words(journal: Journal, lo
         await it.press("1")
         await counted(it, "+0 −0")
         await it.press("+")
+        assert it.composer.kind == f"support H1 @{at(1)}"
+        assert "its words" in it.composer.box.placeholder or "words of the line" in it.composer.box.placeholder
+        await it.press("enter")
         await counted(it, "+1 −0")
         assert texts(log)[4:] == [f"Supports: @{at(1)} note 1"]
         assert last(log).hypothesis == (1, "open")
-        await it.press("+")
+        await it.press("+", "enter")
         await it.says("alice has said already that this line supports H1")
         assert len(texts(log)) == 5
-        await it.press("-")
+        await it.press("escape", "escape", "-")
+        await it.type("of my own\n")
         await counted(it, "+0 −1")
-        assert texts(log)[5:] == [f"Contradicts: @{at(1)} note 1"]
+        assert texts(log)[5:] == [f"Contradicts: @{at(1)} of my own"]
         assert it.selected_text == "note 1", "the cursor stays where it was"
 
 
-async def test_two_presses_of_plus_in_one_read_write_one_line(journal: Journal, log: Path) -> None:
+async def test_two_enters_in_one_read_write_one_line(journal: Journal, log: Path) -> None:
     append(log, claim(1) + notes(3, 200))
     async with night(journal) as it:
         await select(it, "note 201")
         await it.press("1")
-        it.at_once("+", "+")
-        await it.says("has said already")
+        it.at_once("+", "\n", "\n")
+        await it.eventually(lambda: len(texts(log)) == 5, "it is tied")
+        await it.settled()
         assert texts(log)[4:] == [f"Supports: @{at(201)} note 201"]
 
 
@@ -197,6 +202,7 @@ async def test_the_selected_line_is_tied_to_the_one_that_a_command_names(journal
         await select(it, "note 0")
         await it.press("1")
         await it.command("contradict H2")
+        await it.press("enter")
         await it.eventually(lambda: texts(log)[5:] == [f"Contradicts: @{at(0)} note 0"], "it is written")
         assert last(log).hypothesis == (2, "open")
 
@@ -242,7 +248,7 @@ async def test_evidence_for_one_of_the_script_gives_it_a_number(journal: Journal
     append(log, notes(2) + line("Hypothesis: of the script", 5 * MS, user=""))
     async with night(journal) as it:
         await select(it, "note 1")
-        await it.press("h", "j", "escape", "+")
+        await it.press("h", "j", "escape", "+", "enter")
         await it.eventually(lambda: len(texts(log)) == 5, "two lines are written")
         assert texts(log)[3:] == [f"Hypothesis: @{at(5)} of the script", f"Supports: @{at(1)} note 1"]
         assert last(log).hypothesis == (1, "open")
@@ -987,15 +993,20 @@ async def test_a_correction_is_for_the_line_that_was_selected_when_it_was_begun(
         append(log, line("of bob's", 900 * MS))
         await it.shows("of bob's")
         await it.type(" words\n")
+        assert it.composer.kind == f"correct @{at(1)}"
+        assert it.composer.text == "more words"
+        await it.press("enter")
         await it.eventually(lambda: texts(log)[-1] == f"Correction: @{at(1)} more words", "it is for the note before")
 
 
 async def test_plus_on_evidence_is_about_the_line_that_it_cites(journal: Journal, log: Path) -> None:
     append(log, claim(1) + notes(1))
     async with night(journal) as it:
-        await it.press("1", "G", "+")
+        await it.press("1", "G", "+", "enter")
         await it.eventually(lambda: len(texts(log)) == 3, "it is tied")
         await it.press("G", "+")
+        assert it.composer.kind == f"support H1 @{at(0)}"
+        await it.press("enter")
         await it.says("has said already")
         assert len(texts(log)) == 3
 

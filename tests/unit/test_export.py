@@ -177,7 +177,7 @@ def test_the_export_is_what_it_was_when_it_was_read(night: Path, exported: Expor
 
 
 def test_recheck_is_in_every_export(night: Path, exported: Exported, run: Run) -> None:
-    assert "- `2026-11-24T03:28:07.123456789+0000` alice: H1 Conclusion: 1,200 sweeps" in exported("md")
+    assert "- `2026-11-24T03:28:07.123456789+0000` alice: H1 confirmed: 1,200 sweeps" in exported("md")
     assert exported("md").count("recheck") >= 3, "in the summary, the timeline and the open questions"
     assert '<span class="recheck">recheck: too many cups</span>' in exported("html")
     assert [one["text"] for one in records(exported("jsonl")) if one.get("recheck")] == [
@@ -249,9 +249,9 @@ def test_no_link_of_the_page_is_dead(night: Path, exported: Exported, more: tupl
     assert set(re.findall(r'href="#(at-\d+)"', page)) <= set(re.findall(r'id="(at-\d+)"', page))
 
 
-def test_hyp_of_none_is_empty(night: Path, exported: Exported) -> None:
-    assert exported("jsonl", "--hyp", "H77") == ""
-    assert rows(exported("csv", "--hyp", "H77")) == []
+def test_hyp_of_none_says_which_there_are(night: Path, run: Run) -> None:
+    for shape in ("md", "html", "jsonl", "csv"):
+        assert "there is no hypothesis H77: there are" in refused(run("export", shape, "--hyp", "H77"), 1)
 
 
 def test_where_there_is_no_log_nothing_is_exported(run: Run, log: Path) -> None:
@@ -399,7 +399,7 @@ def test_the_page_interprets_nothing(log: Path) -> None:
 def test_each_stamp_in_the_page_is_a_link_to_its_row(night: Path) -> None:
     read = Reading(page(told(night)))
     assert {link.removeprefix("#") for link in read.links} <= read.ids
-    assert len(read.ids) == len(told(night).events)
+    assert len(read.ids) == sum(1 + len(event.lines) for event in told(night).events)
     assert "#" + anchor(at(3)) in read.links
 
 
@@ -594,6 +594,7 @@ def line_of_row(row: dict[str, str]) -> bytes:
     if cells["at"] and not cells["raw"]:
         del record["raw"]
         record["tags"] = json.loads(cells["tags"])
+        record["coffee"] = int(cells["coffee"])
     record["unfinished"] = cells["unfinished"] == "True"
     return line_of_record(record)
 

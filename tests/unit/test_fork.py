@@ -545,3 +545,56 @@ def test_a_link_to_nothing_is_something_that_is_there(run: Run, log: Path, tmp_p
     (tmp_path / "d.log").symlink_to(tmp_path / "target.log")
     assert run("fork", "--to", str(tmp_path / "d.log")).returncode == 1
     assert not (tmp_path / "target.log").exists()
+
+
+def by(user: str, seconds: int, text: str, *tags: tuple[str, str]) -> bytes:
+    return format_entry(Entry(Stamp(NIGHT.ns + seconds * NS), 0, (("BY", f"{user}@db1:1"), *tags), text))
+
+
+def left_of(run: Run, log: Path, tmp_path: Path, *stamps: int) -> bytes:
+    """The copy without the entries of so many seconds into the night."""
+    blanks = [word for one in stamps for word in ("--blank", f"@{Stamp(NIGHT.ns + one * NS)}")]
+    good(run("fork", "--to", str(tmp_path / "clean.log"), *blanks))
+    return (tmp_path / "clean.log").read_bytes()
+
+
+def test_a_long_line_with_others_in_between_is_left_out_whole(run: Run, log: Path, tmp_path: Path) -> None:
+    pipe = ("VIA", "stdin")
+    log.write_bytes(by("a", 1, "begin", pipe) + by("b", 2, "other") + by("a", 3, "|+ S3cr3t", pipe) + by("a", 4, "new"))
+    copied = left_of(run, log, tmp_path, 1)
+    assert b"S3cr3t" not in copied
+    assert b"other" in copied
+    assert b"new" in copied
+
+
+def test_the_undo_of_a_change_is_left_out_where_it_was_undone(run: Run, log: Path, tmp_path: Path) -> None:
+    log.write_bytes(by("a", 1, "Changed: pw rotated (undo: put back S3cr3tPw)", ("CHANGE", "open")))
+    good(run("undone"))
+    assert b"S3cr3t" not in left_of(run, log, tmp_path, 1)
+
+
+def test_what_quotes_the_correction_of_it_is_left_out(run: Run, log: Path, tmp_path: Path) -> None:
+    at = Stamp(NIGHT.ns + NS)
+    log.write_bytes(by("a", 1, "innocent") + by("a", 2, "Hypothesis: it", ("H1", "open")))
+    good(run("correct", f"@{at}", "the key is S3cr3tKey"))
+    good(run("hyp", "support", "H1", f"@{at}"))
+    assert b"S3cr3t" in log.read_bytes().splitlines()[-1], "it is quoted"
+    assert b"S3cr3t" not in left_of(run, log, tmp_path, 1)
+
+
+def test_both_lines_of_a_stamp_that_stands_twice_are_left_out(run: Run, log: Path, tmp_path: Path) -> None:
+    log.write_bytes(by("a", 1, "first S3cr3t") + by("a", 2, "x") + by("a", 1, "WARNING: Clock stepped back 1.000 s; x"))
+    log.write_bytes(log.read_bytes() + by("b", 1, "second S3cr3t"))
+    assert b"S3cr3t" not in left_of(run, log, tmp_path, 1)
+
+
+def test_no_other_file_is_touched_and_what_one_that_was_killed_has_left_is_cleared(
+    run: Run, log: Path, tmp_path: Path
+) -> None:
+    log.write_bytes(by("a", 1, "x"))
+    left = tmp_path / "clean.log.0123456789abcdef.creating"
+    os.link(log, left)
+    before = log.read_bytes()
+    good(run("fork", "--to", str(tmp_path / "clean.log")))
+    assert not left.exists()
+    assert log.read_bytes() == before

@@ -19,10 +19,10 @@ from threeam.core.journal import Journal, journal_at
 from threeam.core.seek import BadStamp, line_of, stamp_of
 from threeam.core.writer import Block, Writer
 from threeam.method.changes import change, change_as_typed, changes, open_changes, undone
-from threeam.method.drafts import claim, evidence, judge, known, predict, quoted
+from threeam.method.drafts import claim, evidence, judge, known, predict, quoted, to_cite
 from threeam.method.guards import NO_EVIDENCE, TOO_LATE, overturned, remarks, resembling
 from threeam.method.ledger import EVIDENCE, VERDICTS, in_order, move_of, thread_of, verdict_of
-from threeam.method.texts import claim_of, correction, read, spoken_for, take_stamp, texts, words_for
+from threeam.method.texts import claim_of, correction, read, spoken_for, take_stamp, texts, without_kind, words_for
 from threeam.rooms import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
@@ -114,7 +114,7 @@ def draft_of(step: Step, name: str, cited: Entry | None) -> Draft:
         case "predict":
             return predict(name, step.words)
         case "support" | "contradict":
-            return evidence(step.verb, name, cited, step.words)
+            return evidence(step.verb, name, None if cited is None else to_cite(cited), step.words)
         case _:
             return judge(step.verb, name, step.words, LIMIT)
 
@@ -414,7 +414,7 @@ def test_two_changes_between_two_observations_are_two_things_at_once(when: tuple
         line(55, ALICE, f"Supports: @{at(10)} clean", ("H1", "open")),
         *changed_at(*(one for one in when if one > 50)),
     )
-    found = remarks(before, said(evidence("contradict", "H1", line(50, ALICE, "dirty"), "dirty"), before, 70))
+    found = remarks(before, said(evidence("contradict", "H1", at(50), "dirty"), before, 70))
     assert bool(found) is warned, found
     if warned:
         assert "things changed at once" in found[0]
@@ -427,16 +427,15 @@ def test_the_order_in_which_two_observations_are_cited_does_not_matter() -> None
         *changed_at(30, 40),
         line(55, ALICE, f"Supports: @{at(50)} dirty", ("H1", "open")),
     )
-    (found,) = remarks(before, said(evidence("contradict", "H1", line(10, ALICE, "x"), "clean"), before, 70))
+    (found,) = remarks(before, said(evidence("contradict", "H1", at(10), "clean"), before, 70))
     assert found.startswith("H1: two things changed at once")
 
 
 def test_a_verdict_over_somebody_elses_says_that_both_stand() -> None:
     before = FOLD(WITH_EVIDENCE, [judged(1, "confirmed", "yes", 10, BOB)])
     assert remarks(before, said(judge("refute", "H1", "no", LIMIT), before, 310)) == [
-        "H1 was confirmed by bob 5 min before: both stand, and the later counts"
+        "H1 was confirmed by bob 5 min before (yes): both stand, and the later counts"
     ]
-    assert remarks(before, said(judge("refute", "H1", "no", LIMIT), before, 310, BOB)) == []  # it is their own
 
 
 def test_whoever_is_overturned_is_told_and_nobody_else() -> None:
@@ -465,7 +464,7 @@ OF_THE_SCRIPT = after(opened(4, "the sweeper"), line(2, SCRIPT, "Hypothesis: the
     ("draft", "text", "state"),
     [
         (predict(CRON, "no run at 3"), "Prediction: no run at 3", "open"),
-        (evidence("support", CRON, line(3, ALICE, "seen"), "there"), f"Supports: @{at(3)} there", "open"),
+        (evidence("support", CRON, at(3), "there"), f"Supports: @{at(3)} there", "open"),
         (evidence("contradict", CRON, None, "no cron"), "Contradicts: no cron", "open"),
         (judge("refute", CRON, "cron was off", LIMIT), "Conclusion: cron was off", "refuted"),
         (judge("park", CRON, "later", LIMIT), "Conclusion: later", "parked"),
@@ -515,15 +514,16 @@ def test_reopening_is_no_conclusion_and_is_never_marked() -> None:
 
 def test_evidence_without_words_quotes_the_line_that_it_cites() -> None:
     cited = line(3, ALICE, "UPDATE 2 ms after DELETE")
-    (one,) = said(evidence("support", "H1", cited, "  "), WITHOUT, 10)
+    assert quoted(WITHOUT, cited) == "UPDATE 2 ms after DELETE"
+    assert quoted(corrected(WITHOUT, at(3), "3 ms", 5), cited) == "3 ms", "as it is read now"
+    (one,) = said(evidence("support", "H1", to_cite(cited), quoted(WITHOUT, cited)), WITHOUT, 10)
     assert one.text == f"Supports: @{at(3)} UPDATE 2 ms after DELETE"
+    assert (to_cite(one), quoted(WITHOUT, one)) == (at(3), "UPDATE 2 ms after DELETE"), "of evidence, what it cites"
 
 
 def test_what_is_quoted_is_as_long_as_a_glance() -> None:
-    assert quoted("x" * 160) == "x" * 160
-    assert quoted("x" * 161) == "x" * 159 + "…"
-    (one,) = said(evidence("support", "H1", line(3, ALICE, "x" * 9000), ""), WITHOUT, 10)
-    assert len(one.text) < 250
+    assert quoted(WITHOUT, line(3, ALICE, "x" * 160)) == "x" * 160
+    assert quoted(WITHOUT, line(3, ALICE, "x" * 161)) == "x" * 159 + "…"
 
 
 def test_words_of_several_lines_are_a_block_under_the_number() -> None:
@@ -534,7 +534,7 @@ def test_words_of_several_lines_are_a_block_under_the_number() -> None:
 
 
 def test_the_same_said_of_the_same_line_twice_is_declined_and_the_opposite_is_not() -> None:
-    cited = line(1, ALICE, "seen")
+    cited = at(1)
     assert refusal(evidence("support", "H1", cited, "again"), WITH_EVIDENCE, BOB) == (
         "alice has said already that this line supports H1"
     )
@@ -610,8 +610,8 @@ def test_a_correction_is_read_in_place_of_the_line_and_counted_nowhere() -> None
 def test_a_correction_of_a_correction_goes_to_the_original() -> None:
     (once,) = said(correction(at(0), "two sweepers"), WITHOUT, 5)
     state = FOLD(WITHOUT, [once])
-    assert spoken_for(once) == at(0)
-    (again,) = said(correction(spoken_for(once), "three sweepers"), state, 6)
+    assert spoken_for(state, once) == at(0)
+    (again,) = said(correction(spoken_for(state, once), "three sweepers"), state, 6)
     assert again.text == f"Correction: @{at(0)} three sweepers"
     assert again.tag("CORRECTION") == "2"
     state = FOLD(state, [again])
@@ -623,15 +623,54 @@ def test_a_correction_of_a_correction_goes_to_the_original() -> None:
 def test_the_words_of_a_stamp_can_be_corrected_by_either_of_their_lines() -> None:
     (given,) = said(words_for(lambda: at(0), "replica 1"), BY_ALICE, 5)
     state = FOLD(BY_ALICE, [given])
-    for of in (at(0), spoken_for(given)):
+    for of in (at(0), spoken_for(state, given)):
         assert read(corrected(state, of, "replica 2", 9), at(0), "") == "replica 2"
 
 
 def test_correcting_the_line_that_gave_it_a_number_corrects_the_scripts_claim() -> None:
     numbered, predicted = said(predict(CRON, "x"), OF_THE_SCRIPT, 6)
-    state = corrected(FOLD(OF_THE_SCRIPT, [numbered, predicted]), spoken_for(numbered), "the cron job of db2", 9)
+    state = FOLD(OF_THE_SCRIPT, [numbered, predicted])
+    assert spoken_for(state, predicted) == predicted.stamp
+    state = corrected(state, spoken_for(state, numbered), "the cron job of db2", 9)
     assert claim_of(state, state.hypotheses[5]) == "the cron job of db2"
-    assert spoken_for(predicted) == predicted.stamp
+
+
+def test_a_claim_that_begins_with_a_stamp_is_corrected_itself() -> None:
+    (mine,) = said(claim(f"{CRON} is wrong, it is the DNS", 4), OF_THE_SCRIPT, 6)
+    state = FOLD(OF_THE_SCRIPT, [mine])
+    assert len(state.hypotheses) == len(OF_THE_SCRIPT.hypotheses) + 1
+    assert spoken_for(state, mine) == mine.stamp
+
+
+def test_evidence_that_mentions_a_stamp_further_on_is_its_own() -> None:
+    (one,) = said(evidence("contradict", "H1", None, f"it was off, unlike at @{at(1)}"), WITH_EVIDENCE, 10)
+    state = FOLD(WITH_EVIDENCE, [one])
+    thread = thread_of(state, state.hypotheses[1])
+    assert (len(thread.supports), len(thread.contradicts)) == (1, 1)
+
+
+def test_a_correction_of_a_change_corrects_its_undo() -> None:
+    state = after(*said(change("set x", "unset x"), FOLD.empty, 0))
+    state = corrected(state, at(0), "set y (undo: unset y)", 5)
+    assert [(one.text, one.undo) for one in open_changes(state)] == [("set y", "unset y")]
+    assert said(undone(at(0), ""), state, 9)[0].text == f"Undone: @{at(0)} unset y"
+
+
+def test_a_correction_of_several_lines_is_one_line() -> None:
+    (one,) = said(correction(at(0), "a\nb"), WITHOUT, 5)
+    assert one.text == f"Correction: @{at(0)} a / b"
+
+
+def test_a_correction_keeps_the_kind_out_of_its_words() -> None:
+    assert without_kind(line(0, ALICE, "Next: a", ("NOTED", "next")), "Next: b") == "b"
+    assert without_kind(line(0, ALICE, "a"), "Next: b") == "Next: b"
+
+
+def test_whoever_is_overturned_in_the_same_breath_is_told() -> None:
+    mine, theirs = judged(1, "refuted", "no", 20), judged(1, "confirmed", "yes", 21, BOB)
+    assert overturned(WITH_EVIDENCE, [mine, theirs], "alice") == [
+        "H1: bob says confirmed 1 s after you said refuted: yes"
+    ]
 
 
 def test_a_correction_of_the_scripts_claim_holds_when_it_gets_its_number() -> None:

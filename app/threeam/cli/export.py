@@ -15,7 +15,8 @@ from threeam.cli.tail import Range, hypothesis_number, times_joined
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
 from threeam.core.fold import State
-from threeam.core.journal import BadInput, Unusable
+from threeam.core.journal import BadInput, Position, Unusable
+from threeam.core.moment import ended_at
 from threeam.core.reader import Line
 from threeam.core.seek import line_of
 from threeam.core.wanted import About, SaidAgain, Wanted
@@ -56,6 +57,8 @@ def _export(argv: Sequence[str]) -> int:
     if live is None:
         talk(f"there is no log at {at.journal.log}: there is nothing to export yet")
         return Exit.NO
+    if args.hyp is not None:
+        known(at.state(), f"H{args.hyp}")
     conditions = (About(args.hyp),) if args.hyp is not None else ()
     whole = since is None and until is None and not conditions and args.format in ("jsonl", "csv")
     what = Range(Wanted(conditions, () if whole else (SaidAgain(),)), since, until)
@@ -65,15 +68,17 @@ def _export(argv: Sequence[str]) -> int:
     elif args.format == "csv":
         _put_all(chain([csv_head()], map(as_csv, lines)))
     else:
-        put((_report(at, args.format, args.hyp, lines) + "\n").encode("utf-8", "backslashreplace"))
+        end = Position(live, live.size())
+        place = end if until is None else ended_at(at.journal, end, until)
+        state = FOLD.empty if place is None else FOLD.of(*place)
+        put((_report(at, state, args.format, args.hyp, lines) + "\n").encode("utf-8", "backslashreplace"))
     return Exit.DONE
 
 
-def _report(at: Context, shape: str, number: int | None, lines: Iterator[Line]) -> str:
+def _report(at: Context, state: State, shape: str, number: int | None, lines: Iterator[Line]) -> str:
     from threeam.story.markdown import report_in_markdown
     from threeam.story.postmortem import report
 
-    state = at.state()
     if number is not None:
         state, lines = _about(at, state, number, lines)
     told = report(visible(at.journal.name), state, lines)
@@ -113,7 +118,7 @@ def _import(argv: Sequence[str]) -> int:
         "3am import",
         "Makes the journal, which must not be there yet, of what 3am export jsonl has written: the same log byte for "
         "byte, and no line more.",
-        "example:\n  3am -j checkout import night.jsonl",
+        "examples:\n  3am import --log night.log night.jsonl\n  3am -j checkout import night.jsonl",
     )
     parser.add_argument("file", metavar="FILE", help="the JSONL; - reads stdin")
     args = parser.parse_args(argv)

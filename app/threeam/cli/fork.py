@@ -45,7 +45,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         talk(f"there is no log at {at.journal.log}: there is nothing to copy yet")
         return Exit.NO
     if os.path.lexists(args.to):  # also where it is a link to nothing
-        raise Declined(f"{args.to} is there already, and stays as it is: name a file that is not")
+        raise Declined(f"{args.to} is there already, and stays as it is: name a file that is not there")
     end = Position(live, live.size())
     if args.at is not None:
         end = _place(at, end, args.at)
@@ -53,7 +53,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     for word in args.blank:
         stamp, _ = stamp_of(word if word.startswith("@") else f"@{word}")
         if stamp is not None:
-            blanks.append(blank_of(line_of(at.journal, stamp)))
+            blanks.append(blank_of(at.journal, line_of(at.journal, stamp)))
     to = journal_at(args.to)
     line = _fork(at, to, end, blanks)
     if not args.quiet:
@@ -75,6 +75,8 @@ def _fork(at: Context, to: Journal, end: Position, blanks: Sequence[Blank]) -> b
     def last(before: Entry | None, sha256: str, size: int, left_out: int) -> Entry:
         stamp, user = after(before, at.clock()), at.by.user
         cups = FOLD.of(end.segment, end.offset).cups(user, stamp.ns, at.settings.night_gap_ns)
+        if blanks and not left_out:
+            talk("no words were left out: what was to be is not among the entries that are copied")
         words = f"; {left_out} {'line' if left_out == 1 else 'lines'} with words left out" if left_out else ""
         text = f"Forked: from {end.segment.path}, offset {end.offset}: {size} bytes, SHA-256 {sha256}{words}."
         entry = Entry(stamp, cups, (("BY", str(at.by)), ("FORK", sha256)), text)

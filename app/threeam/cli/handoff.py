@@ -87,7 +87,7 @@ def _json(all_of_it: Handoff) -> dict[str, Any]:
         ],
         "to_undo": [
             {
-                "text": visible(read(state, one.at, one.text)),
+                "text": visible(one.text),
                 "undo": visible(one.undo) or None,
                 **_by_at(one.by, one.at),
             }

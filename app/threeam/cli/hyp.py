@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from threeam.cli.console import out, out_json, stamp_json, talk
@@ -12,12 +13,12 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, nearest
 from threeam.cli.submit import submit
 from threeam.cli.words import split_command
-from threeam.core.draft import Draft
+from threeam.core.draft import Declined, Draft
 from threeam.core.entry import visible
 from threeam.core.fold import Hypothesis, State
-from threeam.core.reader import lines_forward
-from threeam.core.seek import line_of, stamp_of
-from threeam.method.drafts import EVIDENCE, VERDICTS, claim, evidence, judge, known, predict
+from threeam.core.seek import found_forward, line_of, stamp_of
+from threeam.core.wanted import About, SaidAgain, Wanted
+from threeam.method.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, known, predict, quoted, to_cite
 from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
 from threeam.method.texts import claim_of
 
@@ -66,8 +67,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if verb == "show":
         args = parser.parse_args(rest)
         return _show(context(args), args.name)
-    metavar, about = ("WHY", "the reason") if verb in VERDICTS else ("TEXT", "the words")
-    if verb in EVIDENCE:
+    metavar, about = ("WHY", "the reason") if verb in VERDICT_VERBS else ("TEXT", "the words")
+    if verb in EVIDENCE_VERBS:
         metavar, about = "WORDS", "the @stamp of the line, and words if you like; or words alone"
     parser.add_argument("text", nargs="+", metavar=metavar, help=about)
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
@@ -83,11 +84,13 @@ def _draft(verb: str, args: Namespace, text: str, at: Context) -> Draft:
         return claim(text, at.settings.toxic_cups)
     if verb == "predict":
         return predict(args.name, text)
-    if verb in VERDICTS:
+    if verb in VERDICT_VERBS:
         return judge(verb, args.name, text, at.settings.toxic_cups)
     cited, words = stamp_of(text)
-    line = line_of(at.journal, cited) if cited is not None else None
-    return evidence(verb, args.name, line.entry if line is not None else None, words)
+    entry = line_of(at.journal, cited).entry if cited is not None else None
+    if entry is None:
+        return evidence(verb, args.name, None, words)
+    return evidence(verb, args.name, to_cite(entry), words or quoted(at.state(), entry))
 
 
 def _list(at: Context, as_json: bool) -> int:
@@ -110,14 +113,18 @@ def _show(at: Context, name: str) -> int:
     one = known(at.state(), name)
     live = at.journal.live()
     assert live is not None  # it was found there
-    for number, segment in enumerate(at.journal.segments(live)):
-        for line in lines_forward(segment):
-            entry = line.entry
-            if entry is None or (number and entry.carried):  # the line itself stands in a file before
-                continue
-            opened = (entry.carried or entry.stamp).ns
-            if opened == one.opened.ns or (entry.hypothesis and entry.hypothesis[0] == one.number):
-                out(line.shown)
+    if one.by is None:  # the script's own line has no tag to be found by
+        with suppress(Declined):  # in a file that has been deleted
+            out(line_of(at.journal, one.opened).shown)
+    if one.number is None:
+        return Exit.DONE
+    for first, segment in enumerate(at.journal.segments(live)):
+        # What a file begins with is said again; but where the one before it is gone, nowhere else.
+        wanted = Wanted((About(one.number),), (SaidAgain(),) if first else ())
+        for found in found_forward(segment, 0, None, wanted):
+            for line in found.lines:
+                if line.finished:
+                    out(line.shown)
     return Exit.DONE
 
 

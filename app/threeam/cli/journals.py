@@ -45,7 +45,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _line(at: Context, one: Summary) -> str:
     here = "*" if one.journal.log == at.journal.log else " "
-    name = f"{here} {visible(name_of(one.journal)):<16}"
+    mine = os.path.dirname(one.journal.log) == os.path.realpath(state_folder(os.environ))
+    name = f"{here} {visible(name_of(one.journal) if mine else one.journal.log):<16}"  # -j knows no others
     if one.problem:
         return f"{name} {visible(one.problem)}"
     last = "no entry yet" if one.last is None else f"last {when(one.last.stamp, at.clock())}"

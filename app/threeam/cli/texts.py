@@ -10,7 +10,7 @@ from threeam.cli.submit import submit
 from threeam.core.draft import Draft
 from threeam.core.journal import BadInput
 from threeam.core.seek import line_of, stamp_of
-from threeam.method.texts import correction, spoken_for, take_stamp, words_for
+from threeam.method.texts import correction, correction_of, take_stamp, words_for
 
 _ABOUT = {
     "stamp": (
@@ -45,6 +45,6 @@ def run(command: str, argv: Sequence[str]) -> int:
         if command == "stamp":
             return words_for(lambda: at, words)
         entry = line_of(here.journal, at).entry
-        return correction(at if entry is None else spoken_for(entry), words)
+        return correction(at, words) if entry is None else correction_of(here.state(), entry, words)
 
     return submit(lambda: context(args), draft, text, quiet=args.quiet)

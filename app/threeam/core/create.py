@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -17,10 +18,11 @@ def create_log(journal: Journal, mode: int, chunks: Iterable[bytes]) -> int:
     It is made aside and then gets its name, which must be nobody's. Raises `Declined` where it is somebody's by then,
     and `Unusable` or whatever ``chunks`` raise, with nothing left behind.
     """
-    aside = f"{journal.log}.{os.getpid()}.creating"
+    aside = f"{journal.log}.{os.urandom(8).hex()}.creating"
     size = 0
     try:
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN_SAFELY, 0o600)
+        _clear(journal.log)
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600)
         try:
             os.fchmod(fd, mode)
             for chunk in chunks:
@@ -36,9 +38,17 @@ def create_log(journal: Journal, mode: int, chunks: Iterable[bytes]) -> int:
         sync_folder(os.path.dirname(journal.log))
     except OSError as error:
         if error.errno == errno.EEXIST:
-            raise Declined(f"{journal.log} is there by now, and stays as it is: name a file that is not") from None
+            raise Declined(f"{journal.log} is there by now, and stays as it is: name one that is not there") from None
         raise Unusable(unusable(journal.log, error)) from None
     finally:
         with suppress(FileNotFoundError):
             os.unlink(aside)
     return size
+
+
+def _clear(log: str) -> None:
+    """Removes what one that was killed has left: under the lock nobody else is at it. Raises OSError."""
+    folder, base = os.path.split(log)
+    for name in os.listdir(folder):
+        if re.fullmatch(re.escape(base) + r"\.[0-9a-f]{16}\.creating", name):
+            os.unlink(os.path.join(folder, name))

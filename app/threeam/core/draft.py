@@ -55,8 +55,10 @@ class Draft(NamedTuple):
 
 def note(text: str) -> Draft:
     """A note; the lines of a text with several become one block."""
-    word, colon, _ = text.partition(":")
-    tags = (("NOTED", word.lower()),) if colon and KINDS.get(word) == "NOTED" else ()  # what the next person must know
+    word, colon, rest = text.partition(":")
+    tags: tuple[tuple[str, str], ...] = ()
+    if colon and KINDS.get(word.capitalize()) == "NOTED":  # what the next person must know
+        tags, text = (("NOTED", word.lower()),), f"{word.capitalize()}:{rest}"
     said = [DraftLine(line, tags) for line in lines_of(text)]
     return Draft(lambda state, author, stamp: said, whole=False)
 

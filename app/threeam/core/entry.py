@@ -154,6 +154,11 @@ class Entry(NamedTuple):
         return None if value is None else Stamp.parse(value)
 
     @property
+    def said_at(self) -> Stamp:
+        """When what it says came to be: its own stamp, and for a line that was carried over that of the first."""
+        return self.carried or self.stamp
+
+    @property
     def active(self) -> Stamp | None:
         """When its author was active, where this line shows it: they typed it, or it carries that over."""
         if self.by is None or self.tag("VIA") is not None:
@@ -300,6 +305,12 @@ def references(text: str) -> list[Stamp]:
     """The ``@stamp`` references in ``text``, in order; what only looks like one is left out."""
     stamps = (_stamp(*found.groups()[1:]) for found in _REFERENCE.finditer(text))
     return [stamp for stamp in stamps if stamp is not None]
+
+
+def cited(text: str) -> Stamp | None:
+    """The ``@stamp`` that ``text`` begins with: what it is about. One further on is only mentioned."""
+    found = _REFERENCE.match(text)
+    return _stamp(*found.groups()[1:]) if found else None
 
 
 def _show(found: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from threeam.core.entry import By, Entry, Stamp, references
+from threeam.core.entry import By, Entry, Stamp, cited
 from threeam.core.journal import Segment
 from threeam.core.reader import significant
 
@@ -158,10 +158,13 @@ class Fold:
         return State(people, hypotheses, last, rooms)
 
 
-def cited_claim(entry: Entry) -> Stamp | None:
-    """The stamp of the script's hypothesis to which this line gives a number, if there is one; else None."""
-    cited = references(entry.body)[:1] if entry.kind == "Hypothesis" else []
-    return cited[0] if cited and entry.body.startswith(f"@{cited[0]}") else None
+def gives_number_to(hypotheses: Iterable[Hypothesis], entry: Entry) -> Hypothesis | None:
+    """The script's hypothesis that ``entry`` cites, claim and all, to give it a number; None where it does not."""
+    at = cited(entry.body) if entry.kind == "Hypothesis" else None
+    if at is None:
+        return None
+    script = (one for one in hypotheses if one.opened.ns == at.ns)
+    return next((one for one in script if entry.body == f"@{at} {one.claim}".rstrip()), None)
 
 
 def _in_order(blocks: Iterable[list[Entry]]) -> Iterator[Entry]:
@@ -185,9 +188,10 @@ def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, e
     elif known is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
         opened, author = stamp, by
-        cited = cited_claim(entry)  # a number for one that the script wrote
-        if cited and (script := hypotheses.pop(_same_instant(hypotheses, cited), None)) is not None:
+        script = gives_number_to((one for one in hypotheses.values() if one.number is None), entry)
+        if script is not None:
             claim, opened, author = script.claim, script.opened, script.by
+            del hypotheses[script.opened]
         hypotheses[number] = Hypothesis(number, state, claim, author, opened)
     elif state != known.state:
         hypotheses[number] = known._replace(state=state)
@@ -203,10 +207,3 @@ def _carry_hypothesis(one: Hypothesis) -> Entry:
     by = (("BY", str(one.by)),) if one.by is not None else ()
     tag = ((f"H{one.number}", one.state),) if one.number is not None else ()
     return Entry(one.opened, 0, (*by, *tag), f"Hypothesis: {one.claim}")
-
-
-def _same_instant(hypotheses: Mapping[int | Stamp, Hypothesis], stamp: Stamp) -> Stamp:
-    """The key of the hypothesis opened at this instant, in whatever zone it is cited."""
-    if stamp in hypotheses:
-        return stamp
-    return next((key for key in hypotheses if isinstance(key, Stamp) and key.ns == stamp.ns), stamp)

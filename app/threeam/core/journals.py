@@ -11,6 +11,7 @@ from threeam.core.fold import Fold
 from threeam.core.journal import Journal, JournalError, journal_at
 from threeam.core.reader import last_entry
 
+_NAME = re.compile(r"[^.].*\.log")
 _ROTATED = re.compile(r"\.\d{8}T\d{6}\.\d{9}Z\.log\Z")
 
 
@@ -27,21 +28,25 @@ class Summary(NamedTuple):
     problem: str = ""
 
 
-def journals(folder: str) -> list[Journal]:
-    """The journals whose logs lie in ``folder``, by name; without the files that were rotated away."""
+def journals(folder: str, lock: str | None = None) -> list[Journal]:
+    """The journals whose logs lie in ``folder``, by name; without the files that were rotated away.
+
+    ``lock``: the one that was asked for, for all of them; None: each has its own.
+    """
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".log") and not _ROTATED.search(name))
+        names = sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name) and not _ROTATED.search(name))
     except OSError:  # there is none yet, or it is not ours to read
         return []
-    found = []
+    found: dict[str, Journal] = {}
     for name in names:
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             try:
-                found.append(journal_at(path, home=folder))
+                one = journal_at(path, lock, home=folder)
             except JournalError:  # somebody else's symlink
                 continue
-    return found
+            found[one.log] = found.get(one.log, one)  # a link of our own is another name of the same
+    return list(found.values())
 
 
 def name_of(journal: Journal) -> str:

@@ -54,13 +54,21 @@ def moment_at(journal: Journal, end: Position, word: str, now: Stamp) -> Moment:
     if stamp is not None:
         return moment_before(journal, line_of(journal, stamp))
     ns = parse_when(word, now)
+    place = ended_at(journal, end, ns)
+    if place is None:
+        raise Declined(f"the journal begins later than {word}")
+    return Moment(ns, place)
+
+
+def ended_at(journal: Journal, end: Position, ns: int) -> Position | None:
+    """Where the journal ended at the instant ``ns``, up to ``end``; None where it begins later. Raises OSError."""
     for segment in journal.back_from(end.segment):
         for begin, stop in reversed(stretches(segment, end.offset if segment == end.segment else segment.size())):
             first = first_entry(segment, begin, stop)
             if first is not None and first[1].stamp.ns <= ns:
                 place = Position(segment, first_at(segment, begin, stop, ns + 1))
-                return Moment(ns, _where_it_stands_alone(journal, place))
-    raise Declined(f"the journal begins later than {word}")
+                return _where_it_stands_alone(journal, place)
+    return None
 
 
 def _where_it_stands_alone(journal: Journal, end: Position) -> Position:

@@ -128,11 +128,11 @@ class Writer:
     def create(self, chunks: Callable[[], Iterable[bytes]]) -> int:
         """Makes the journal's log, which must not be there, of what ``chunks`` give under its lock; gives its bytes.
 
-        Raises `Declined`, `LockTimeout`, `LockUnusable` or `Unusable`, and leaves nothing behind then.
+        Raises `Declined`, `LockTimeout`, `LockUnusable` or `Unusable`, and leaves nothing but the lock file then.
         """
         journal, mode = self.journal, _mode(self.journal)
         if os.path.lexists(journal.log):
-            raise Declined(f"{journal.log} is there already, and stays as it is: name a file that is not")
+            raise Declined(f"{journal.log} is there already, and stays as it is: name another (-j, --log, --to)")
         journal.make_home()
         lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
         lock.acquire(self.options.lock_timeout)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from threeam.core.entry import Entry, Stamp
-from threeam.core.journal import Journal, Segment
-from threeam.core.reader import Line, matching_back
-from threeam.core.seek import found_forward
-from threeam.core.wanted import By, Wanted
+from threeam.core.entry import Entry, Stamp, parse
+from threeam.core.journal import Journal, Position, Segment
+from threeam.core.reader import blocks_forward, matching_back
+from threeam.core.wanted import line_at
 
 
-def awake_since(journal: Journal, end: tuple[Segment, int], user: str) -> Stamp | None:
+def awake_since(journal: Journal, end: Position, user: str) -> Stamp | None:
     """When this night of ``user`` began: with the first line that they typed after the last long pause, or sleep.
 
     In the journal up to ``end``; None for somebody who has typed nothing since then. Reads back as far as that is.
     Raises OSError.
     """
-    night = re.compile(rb"\[BY: %s@[^\]\n]*\][^\n]*? \[NIGHT: (?:new|over)\] " % re.escape(user.encode()))
+    night = re.compile(rb"\[NIGHT: (?:new|over)\] ")
     last, size = end
     begin: Segment | None = None
     since = 0
@@ -32,20 +30,24 @@ def awake_since(journal: Journal, end: tuple[Segment, int], user: str) -> Stamp 
             break
         if begin is not None:
             break
-    return next((entry.stamp for line in _after(journal, begin, since, last, size, user)
-                 if (entry := line.entry) is not None and _typed(entry, user)), None)  # fmt: skip
+    return _first_after(journal, Position(begin, since) if begin is not None else None, end, user)
 
 
-def _after(journal: Journal, begin: Segment | None, since: int, last: Segment, size: int, user: str) -> Iterator[Line]:
-    """The lines of ``user`` from ``since`` in the file ``begin`` on; from the first file on where there is none."""
-    wanted, begun = Wanted((By(user),)), begin is None
-    for segment in journal.segments(last):
-        here = segment == begin
+def _first_after(journal: Journal, since: Position | None, end: Position, user: str) -> Stamp | None:
+    """The first line that ``user`` typed between the two; from the first file on where there is no ``since``."""
+    typed = re.compile(rb"\[BY: %s@[^\]\n]*\](?! \[VIA: )" % re.escape(user.encode()))  # and no stream
+    begun = since is None
+    for segment in journal.segments(end.segment):
+        here = since is not None and segment == since.segment
         begun = begun or here
-        if begun:
-            stop = size if segment == last else None
-            for found in found_forward(segment, since if here else 0, stop, wanted):
-                yield from found.lines
+        start = since.offset if since is not None and here else 0
+        stop = end.offset if segment == end.segment else None
+        for _, data in blocks_forward(segment, start, stop) if begun else ():
+            for found in typed.finditer(data):
+                entry = parse(line_at(data, data.rfind(b"\n", 0, found.start()) + 1))
+                if entry is not None and _typed(entry, user):
+                    return entry.stamp
+    return None
 
 
 def _typed(entry: Entry, user: str) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine
-from threeam.core.entry import By, Entry, Stamp, lines_of, references
+from threeam.core.entry import By, Entry, Stamp, cited, lines_of
 from threeam.core.fold import Room, State
+from threeam.method.texts import texts
 
 _UNDO = re.compile(r"(.*) \(undo: (.+)\)", re.DOTALL)
 
@@ -29,9 +30,18 @@ class Change(NamedTuple):
 
 
 def changes(state: State) -> list[Change]:
-    """All changes, in their order."""
+    """All changes, in their order, as they are read now."""
     found: Mapping[int, Change] = state.rooms[ROOM.name]
-    return list(found.values())
+    return [_as_read(state, one) for one in found.values()]
+
+
+def _as_read(state: State, one: Change) -> Change:
+    """``one`` with the words that were put in place of its own; without an undo among them, that of before."""
+    said = texts(state).said.get(one.at.ns)
+    if said is None:
+        return one
+    text, undo = change_as_typed(said.text)
+    return one._replace(text=text, undo=undo or one.undo)
 
 
 def open_changes(state: State) -> list[Change]:
@@ -93,14 +103,14 @@ def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int,
         if entry.tag("CHANGE") is None or (kind := entry.kind) not in ("Changed", "Undone"):
             continue
         others = dict(found) if others is None else others
-        stamp, body = entry.carried or entry.stamp, entry.body
+        stamp, body = entry.said_at, entry.body
         if kind == "Changed":
             words = _UNDO.fullmatch(body)
             text, undo = (words[1], words[2]) if words else (body, "")
             others.pop(stamp.ns, None)
             others[stamp.ns] = Change(stamp, entry.by, text, undo)
-        elif (cited := references(body)[:1]) and (one := others.get(cited[0].ns)) is not None:
-            how = body.replace(f"@{cited[0]}", "", 1).strip()
+        elif (at := cited(body)) is not None and (one := others.get(at.ns)) is not None:
+            how = body.removeprefix(f"@{at}").strip()
             others[one.at.ns] = one._replace(undone=stamp, undoer=entry.by, how=how)
     return found if others is None else others
 

@@ -11,14 +11,14 @@ from threeam.method.ledger import CONTRADICTS, PREDICTION, RECHECK, SUPPORTS, mo
 from threeam.method.texts import claim_of, read
 
 # What each verb writes: the kind of its line, and for a verdict the state of the hypothesis after it.
-VERDICTS = {
+VERDICT_VERBS = {
     "confirm": ("Conclusion", "confirmed"),
     "refute": ("Conclusion", "refuted"),
     "park": ("Conclusion", "parked"),
     "reopen": ("Reopened", OPEN),
 }
 _GLANCE = 160  # characters
-EVIDENCE = {"support": SUPPORTS, "contradict": CONTRADICTS}
+EVIDENCE_VERBS = {"support": SUPPORTS, "contradict": CONTRADICTS}
 
 
 def claim(text: str, toxic_cups: int) -> Draft:
@@ -45,20 +45,16 @@ def predict(name: str, text: str) -> Draft:
     return Draft(lines)
 
 
-def evidence(verb: str, name: str, cited: Entry | None, words: str) -> Draft:
-    """What ``support`` or ``contradict`` does: ties the line ``cited`` to the hypothesis ``name``, with words for it.
+def evidence(verb: str, name: str, at: Stamp | None, words: str) -> Draft:
+    """What ``support`` or ``contradict`` does: ties the line of ``at`` to the hypothesis ``name``, with words for it.
 
-    Without words its own stand there, so that the story of a hypothesis can be read without looking them up. Without
-    a line the words are the evidence. A line counts once; what is said of it last is what counts.
+    Without a line the words are the evidence. A line counts once; what is said of it last is what counts.
     """
-    kind, at = EVIDENCE[verb], cited.stamp if cited is not None else None
-    if cited is not None and (move := move_of(cited)) is not None and move.cites is not None:
-        at = move.cites  # the line that matters, and not what was said of it
+    kind = EVIDENCE_VERBS[verb]
+    first, *rest = lines_of(f"@{at} {words.strip()}".rstrip() if at is not None else words)
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         one = known(state, name)
-        own = quoted(_words_of(state, cited)) if cited is not None else ""
-        first, *rest = lines_of(f"@{at} {words.strip() or own}" if at is not None else words)
         for move in thread_of(state, one).evidence:
             if at is not None and move.cites is not None and move.cites.ns == at.ns and move.kind == kind:
                 who = move.by.user if move.by is not None else "somebody"
@@ -69,30 +65,33 @@ def evidence(verb: str, name: str, cited: Entry | None, words: str) -> Draft:
     return Draft(lines)
 
 
-def _words_of(state: State, cited: Entry) -> str:
-    """What is read in a line now; of evidence, what is said of the line that it cites."""
-    move = move_of(cited)
-    return read(state, cited.stamp, cited.text) if move is None or move.cites is None else words_of(state, move)
+def to_cite(entry: Entry) -> Stamp:
+    """The line that is cited by who points at ``entry``: of evidence, the line that matters, and not what was said."""
+    move = move_of(entry)
+    return entry.said_at if move is None or move.cites is None else move.cites
 
 
-def quoted(text: str) -> str:
-    """The beginning of ``text``, as long as it is read at a glance."""
+def quoted(state: State, entry: Entry) -> str:
+    """The beginning of what is read in ``entry`` now: the story of a hypothesis is read without looking it up."""
+    move = move_of(entry)
+    text = read(state, entry.said_at, entry.text) if move is None or move.cites is None else words_of(state, move)
     return text if len(text) <= _GLANCE else text[: _GLANCE - 1] + "…"
 
 
 def judge(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
-    """What one of `VERDICTS` does to the hypothesis ``name`` (``H7``, or ``@stamp`` for the script's), with the reason.
+    """What one of `VERDICT_VERBS` does to the hypothesis ``name`` (``H7``, or the script's ``@stamp``), and why.
 
     Over ``toxic_cups`` the verdict is marked: it is to be looked at again.
     """
-    kind, state_after = VERDICTS[verb]
+    kind, state_after = VERDICT_VERBS[verb]
     first, *rest = lines_of(why)
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         one = known(state, name)
         if one.state == state_after:
             verdict = verdict_of(state, one)
-            why_already = claim_of(state, one) if verdict is None else words_of(state, verdict)
+            is_open = verdict is None or state_after == OPEN
+            why_already = claim_of(state, one) if verdict is None or is_open else words_of(state, verdict)
             raise Declined(f"{one.name} is {state_after} already: {why_already}")
         said, ((key, _),) = _with_a_number(state, one)
         tag = ((key, state_after),)

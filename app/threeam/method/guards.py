@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from heapq import nlargest
 
 from threeam.core.entry import Entry
-from threeam.core.fold import Hypothesis, State, cited_claim
+from threeam.core.fold import Hypothesis, State, gives_number_to
 from threeam.core.when import duration
 from threeam.method.changes import changes
 from threeam.method.ledger import EVIDENCE, PREDICTION, VERDICTS, Move, move_of, thread_of, verdict_of, words_of
@@ -15,6 +16,7 @@ from threeam.method.texts import claim_of
 
 NO_EVIDENCE = "no evidence stands for it or against it"
 TOO_LATE = "written after the evidence: a prediction counts when it comes first"
+_COMPARED = 50  # claims
 _LIKE = 0.5  # of the words of two claims: so many in common, and they are taken for one
 _SAME_WORD = 0.7  # of the letters of two words
 _SMALL = frozenset(
@@ -29,9 +31,12 @@ def resembling(state: State, claim: str) -> Hypothesis | None:
     """The refuted hypothesis that ``claim`` resembles most, if it resembles any."""
     words = _words(claim)
     refuted = [one for one in state.hypotheses.values() if one.state == "refuted"]
-    ranked = [(_likeness(words, _words(claim_of(state, one))), one.name, one) for one in refuted]
+    claims = [(_words(claim_of(state, one)), one) for one in refuted]
+    # Who has no word in common is not compared letter by letter: that takes long with thousands of them.
+    claims = nlargest(_COMPARED, claims, key=lambda claim: len(words & claim[0]))
+    ranked = [(_likeness(words, others), one) for others, one in claims]
     best = max(ranked, default=None, key=lambda found: found[0])
-    return best[2] if best is not None and best[0] >= _LIKE else None
+    return best[1] if best is not None and best[0] >= _LIKE else None
 
 
 def why_refuted(state: State, one: Hypothesis) -> str:
@@ -45,11 +50,12 @@ def why_refuted(state: State, one: Hypothesis) -> str:
 def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
     """What is to be said of a block that was written, given the state ``before`` it."""
     said: list[str] = []
+    scripts = [one for one in before.hypotheses.values() if one.number is None]
     for entry in entries:
         if (tagged := entry.hypothesis) is None:
             continue
         one = before.hypotheses.get(tagged[0])
-        is_new = entry.kind == "Hypothesis" and one is None and cited_claim(entry) is None
+        is_new = entry.kind == "Hypothesis" and one is None and gives_number_to(scripts, entry) is None
         if is_new and (like := resembling(before, entry.body)) is not None:
             said.append(f"H{tagged[0]} resembles {why_refuted(before, like)}")
         move = move_of(entry)
@@ -61,25 +67,34 @@ def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
         if one is not None and move.kind in VERDICTS and (verdict := verdict_of(before, one)) is not None:
             who = verdict.by.user if verdict.by is not None else "somebody"
             ago = duration(max(0, move.at.ns - verdict.at.ns))
-            if move.by is None or who != move.by.user:
-                said.append(f"H{tagged[0]} was {verdict.state} by {who} {ago} before: both stand, and the later counts")
+            said.append(
+                f"H{tagged[0]} was {verdict.state} by {who} {ago} before ({words_of(before, verdict)}): "
+                "both stand, and the later counts"
+            )
     return said
 
 
 def overturned(before: State, entries: Sequence[Entry], user: str) -> list[str]:
     """What ``user`` is told when ``entries``, which others wrote, overturn a verdict of theirs in ``before``."""
     said = []
+    verdicts = {one.number: verdict_of(before, one) for one in before.hypotheses.values() if one.number is not None}
+    mine = {number: move for number, move in verdicts.items() if move is not None and _is_of(move, user)}
     for entry in entries:
         tagged, move = entry.hypothesis, move_of(entry)
-        one = before.hypotheses.get(tagged[0]) if tagged is not None else None
-        verdict = verdict_of(before, one) if one is not None else None
-        if move is None or verdict is None or move.kind not in VERDICTS or move.state == verdict.state:
+        if tagged is None or move is None or move.kind not in VERDICTS:
             continue
-        if verdict.by is not None and verdict.by.user == user and (move.by is None or move.by.user != user):
-            who, name = move.by.user if move.by is not None else "somebody", f"H{tagged[0] if tagged else 0}"
-            ago = duration(max(0, move.at.ns - verdict.at.ns))
-            said.append(f"{name}: {who} says {move.state} {ago} after you said {verdict.state}: {move.text}")
+        own = mine.pop(tagged[0], None)
+        if _is_of(move, user):
+            mine[tagged[0]] = move
+        elif own is not None and own.state != move.state:
+            who = move.by.user if move.by is not None else "somebody"
+            ago = duration(max(0, move.at.ns - own.at.ns))
+            said.append(f"H{tagged[0]}: {who} says {move.state} {ago} after you said {own.state}: {move.text}")
     return said
+
+
+def _is_of(move: Move, user: str) -> bool:
+    return move.by is not None and move.by.user == user
 
 
 def about(move: Move, evidence: Move | None, state: State) -> Iterator[str]:

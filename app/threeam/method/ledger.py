@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.entry import By, Entry, Stamp, references
+from threeam.core.entry import By, Entry, Stamp, cited
 from threeam.core.fold import OPEN, Hypothesis, Room, State
 from threeam.method.texts import read
 
@@ -83,10 +83,8 @@ def verdict_of(state: State, one: Hypothesis) -> Move | None:
 def words_of(state: State, move: Move) -> str:
     """The words of a move as they are read now, without the reference that evidence begins with."""
     text = read(state, move.at, move.text)
-    cited = references(text)[:1]
-    if move.kind in EVIDENCE and cited and text.startswith(f"@{cited[0]}"):
-        text = text.removeprefix(f"@{cited[0]}").strip()
-    return text
+    at = cited(text) if move.kind in EVIDENCE else None
+    return text if at is None else text.removeprefix(f"@{at}").strip()
 
 
 def last_change(state: State, one: Hypothesis) -> Stamp:
@@ -113,12 +111,11 @@ def in_order(state: State) -> list[Hypothesis]:
 
 def move_of(entry: Entry) -> Move | None:
     """The move that a line is, or None."""
-    tagged, kind, text, at = entry.hypothesis, entry.kind, entry.body, entry.carried or entry.stamp
+    tagged, kind, text, at = entry.hypothesis, entry.kind, entry.body, entry.said_at
     if tagged is None:
         return None
     if kind in EVIDENCE:
-        cited = references(text)[:1]
-        return Move(at, kind, entry.by, text, tagged[1], cited[0] if cited else at)
+        return Move(at, kind, entry.by, text, tagged[1], cited(text) or at)
     if kind == PREDICTION or kind in VERDICTS:
         return Move(at, kind, entry.by, text, tagged[1], recheck=entry.tag("RECHECK") is not None)
     return None

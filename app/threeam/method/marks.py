@@ -44,7 +44,7 @@ def _fold(found: Mapping[int, Mark], entries: Sequence[Entry]) -> Mapping[int, M
         others = dict(found) if others is None else others
         others.pop(cited[0].ns, None)
         if value == "on":
-            others[cited[0].ns] = Mark(cited[0], entry.by, entry.carried or entry.stamp)
+            others[cited[0].ns] = Mark(cited[0], entry.by, entry.said_at)
     return found if others is None else others
 
 

@@ -49,7 +49,7 @@ def take(by: By) -> Draft:
 def _fold(found: Mapping[str, Noted], entries: Sequence[Entry]) -> Mapping[str, Noted]:
     others: dict[str, Noted] | None = None
     for entry in entries:
-        what, taken, stamp = entry.tag("NOTED"), entry.tag("HOLDS"), entry.carried or entry.stamp
+        what, taken, stamp = entry.tag("NOTED"), entry.tag("HOLDS"), entry.said_at
         if taken is not None and entry.kind == "Taken":
             others = dict(found) if others is None else others
             others[_HOLDER] = Noted(stamp, entry.by, (entry.body,))

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine
-from threeam.core.entry import By, Entry, Stamp, lines_of, references
-from threeam.core.fold import Hypothesis, Room, State, cited_claim
+from threeam.core.entry import By, Entry, Stamp, cited, lines_of
+from threeam.core.fold import Hypothesis, Room, State, gives_number_to
 
 NO_WORDS = "words follow"
 
@@ -81,10 +81,18 @@ def words_for(stamp_taken: Callable[[], Stamp | None], text: str) -> Draft:
     return Draft(lines)
 
 
-def spoken_for(entry: Entry) -> Stamp:
+def spoken_for(state: State, entry: Entry) -> Stamp:
     """The line whose words ``entry`` has: its own, or the one that it corrects or gives a number to."""
-    cited = references(entry.body)[:1] if entry.kind in ("Correction", "Words") else []
-    return cited[0] if cited else cited_claim(entry) or entry.stamp
+    if entry.kind in ("Correction", "Words"):
+        return cited(entry.body) or entry.said_at
+    numbered = gives_number_to(state.hypotheses.values(), entry)
+    return entry.said_at if numbered is None else numbered.opened
+
+
+def without_kind(entry: Entry, words: str) -> str:
+    """``words`` for ``entry`` without its kind, which stays in front of them whatever is typed."""
+    kind = entry.kind
+    return words.removeprefix(f"{kind}:").strip() if kind != "note" else words
 
 
 def correction(of: Stamp, text: str) -> Draft:
@@ -98,9 +106,15 @@ def correction(of: Stamp, text: str) -> Draft:
     return Draft(lines)
 
 
+def correction_of(state: State, entry: Entry, words: str) -> Draft:
+    """Other words for ``entry``."""
+    return correction(spoken_for(state, entry), without_kind(entry, words))
+
+
 def _about(kind: str, tags: tuple[tuple[str, str], ...], of: Stamp, text: str) -> list[DraftLine]:
-    first, *rest = lines_of(text)
-    return [DraftLine(f"{kind}: @{of} {first}", tags), *map(DraftLine, rest)]
+    # On one line, since they stand for one.
+    first, *rest = lines_of(f"@{of} {' / '.join(line.strip() for line in text.splitlines() if line.strip())}")
+    return [DraftLine(f"{kind}: {first}", tags), *map(DraftLine, rest)]
 
 
 def _fold(found: Texts, entries: Sequence[Entry]) -> Texts:
@@ -111,12 +125,12 @@ def _fold(found: Texts, entries: Sequence[Entry]) -> Texts:
             continue
         if said is None:
             said, stamps = dict(found.said), dict(found.stamps)
-        kind, body, stamp = entry.kind, entry.body, entry.carried or entry.stamp
+        kind, body, stamp = entry.kind, entry.body, entry.said_at
         if kind == "Stamp" and taken == "now" and stamp.ns not in said:
             stamps.pop(stamp.ns, None)
             stamps[stamp.ns] = Taken(stamp, entry.by)
-        elif kind in ("Words", "Correction") and (cited := references(body)[:1]):
-            of, text = cited[0], body.replace(f"@{cited[0]}", "", 1).strip()
+        elif kind in ("Words", "Correction") and (of := cited(body)) is not None:
+            text = body.removeprefix(f"@{of}").strip()
             said.pop(of.ns, None)
             said[of.ns] = Said(of, text, entry.by, stamp, _times(entry))
             stamps.pop(of.ns, None)

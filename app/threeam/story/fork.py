@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from threeam.core.entry import GOES_ON, NS, Entry, Stamp, decode, format_entry, parse, references, visible
+from threeam.core.entry import GOES_ON, NS, Entry, Stamp, cited, decode, format_entry, parse, references, visible
 from threeam.core.journal import Journal, Position
-from threeam.core.reader import Line, blocks_forward, lines_forward
+from threeam.core.reader import Line, blocks_forward, lines_forward, matching_back
 
 LEFT_OUT = "(left out)"
 _LONG_ENOUGH = 8  # characters: a shorter text is left out only where its entry is cited
 _BEGINNING = 100  # characters
+_LATER_WORDS = re.compile(rb"\] (?:Words|Correction): @")
 _OURS = ("Coffee", "Water", "Sleep", "Stamp", "WARNING", "ceremony", "Continued")  # 3am's own words are no secret
 
 
@@ -27,20 +29,46 @@ class Blank(NamedTuple):
     anywhere: bool
 
 
-def blank_of(line: Line) -> Blank:
-    """What `fork` leaves out for the entry that ``line`` is: its text, with the later lines of that."""
+def blank_of(journal: Journal, line: Line) -> Blank:
+    """What `fork` leaves out for the entry that ``line`` is: its text, with the later lines of that and later words.
+
+    Raises OSError.
+    """
     entry = line.entry
     assert entry is not None
-    texts, stamps = [entry.body], [entry.stamp.ns]
-    for after in lines_forward(line.segment, line.end):
-        later = after.entry
-        if later is None or later.by != entry.by or not later.text.startswith(("| ", GOES_ON)):
-            break
-        texts.append(later.text.partition(" ")[2])
-        stamps.append(later.stamp.ns)
+    said = {entry.stamp.ns: entry.body}
+    for later in _goes_on(journal, line, entry):
+        said[later.stamp.ns] = later.text.partition(" ")[2]
+    live = journal.live()
+    for segment in journal.back_from(live) if live is not None else ():
+        for found in matching_back(segment, segment.size(), _LATER_WORDS):
+            words = found.entry
+            if words is not None and (of := cited(words.body)) is not None and of.ns in said:
+                said[words.stamp.ns] = words.body.removeprefix(f"@{of}")
     # The beginning is enough: where it is quoted, the end may be cut off.
-    words = (visible(text).strip()[:_BEGINNING] for text in texts)
-    return Blank(frozenset(stamps), tuple(word for word in words if word), entry.kind not in _OURS)
+    texts = (
+        visible(part).strip().removesuffix(")")[:_BEGINNING]
+        for text in said.values()
+        for part in text.split(" (undo: ")
+    )
+    return Blank(frozenset(said), tuple(text for text in texts if text), entry.kind not in _OURS)
+
+
+def _goes_on(journal: Journal, line: Line, entry: Entry) -> Iterator[Entry]:
+    """The later lines of the text that begins with ``entry``; through a pipe those of others may get in between."""
+    begun = False
+    live = journal.live()
+    for segment in journal.segments(live) if live is not None else ():
+        begun = begun or segment == line.segment
+        if not begun:
+            continue
+        for after in lines_forward(segment, line.end if segment == line.segment else 0):
+            later = after.entry
+            if later is None or later.by != entry.by or later.carried is not None:
+                continue
+            if not later.text.startswith(("| ", GOES_ON)):
+                return
+            yield later
 
 
 def fork(
@@ -104,9 +132,8 @@ def _left_out(raw: bytes) -> bytes:
     words = entry.text.removesuffix(entry.body)
     if entry.text.startswith(("| ", GOES_ON)):
         words = entry.text.partition(" ")[0] + " "
-    cited = references(entry.body)[:1]
-    if cited and entry.body.startswith(f"@{cited[0]}"):
-        words += f"@{cited[0]} "
+    if (at := cited(entry.body)) is not None:
+        words += f"@{at} "
     return format_entry(entry._replace(text=words + LEFT_OUT))
 
 

@@ -145,7 +145,7 @@ def _claim(state: State, one: Hypothesis) -> str:
 
 def _to_undo(state: State, one: Change, now: Stamp) -> Told:
     undo = f"undo: {one.undo}" if one.undo else "nobody has said how"
-    return Told(read(state, one.at, one.text), f"{undo} · {who_when(one.by, one.at, now)}", one.at, "Changed")
+    return Told(one.text, f"{undo} · {who_when(one.by, one.at, now)}", one.at, "Changed")
 
 
 def _noted(state: State, one: Noted | None, now: Stamp) -> list[Told]:

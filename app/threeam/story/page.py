@@ -55,7 +55,7 @@ def page(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    there = frozenset(event.entry.stamp.ns for event in report.events)
+    there = frozenset(stamp.ns for event in report.events for stamp in (event.entry.stamp, *event.lines))
     environment.filters |= {"linked": partial(linked, there=there), "anchor": anchor, "shown": visible}
     environment.tests["there"] = lambda stamp: stamp.ns in there
     lanes = {(row * _ROW + _ROW / 2, name) for row, name, _ in _LANES.values()}

@@ -14,7 +14,7 @@ from threeam.method import thread
 from threeam.method.changes import changes
 from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
 from threeam.method.noted import noted
-from threeam.method.texts import claim_of, read, texts
+from threeam.method.texts import claim_of, read, spoken_for, texts
 from threeam.method.thread import LOST
 
 _QUIET = ("ceremony", "Continued")  # lines of the journal itself
@@ -29,11 +29,15 @@ class Section(NamedTuple):
 
 
 class Event(NamedTuple):
-    """An entry of the timeline: its words as they are read now, and those that were written where they are others."""
+    """An entry of the timeline: its words as they are read now, and those that were written where they are others.
+
+    ``lines``: the stamps of the lines that have words for it, or a number, and are told here.
+    """
 
     entry: Entry
     text: str
     was: str = ""
+    lines: tuple[Stamp, ...] = ()
 
 
 class Report(NamedTuple):
@@ -55,6 +59,7 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
     cited = {move.cites.ns for one in in_order(state) for move in thread_of(state, one).evidence if move.cites}
     events: list[Event] = []
     people: Counter[str] = Counter()
+    elsewhere: dict[int, list[Stamp]] = {}
     left_out = 0
     for line in lines:
         entry = line.entry
@@ -63,10 +68,16 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
             continue
         if entry.kind in _QUIET or entry.carried is not None:
             continue
+        if (of := _told_at(state, entry)) is not None:
+            elsewhere.setdefault(of.ns, []).append(entry.stamp)
+            continue
         said = texts(state).said.get(entry.stamp.ns)
         text = entry.text if said is None else entry.text.removesuffix(entry.body) + said.text
-        events.append(Event(entry, text, "" if said is None else entry.text))
+        if entry.kind == "Conclusion" and entry.hypothesis is not None:
+            text = text.replace("Conclusion", entry.hypothesis[1], 1)
+        events.append(Event(entry, text, entry.text if said is not None and said.times else ""))
         people[entry.by.user if entry.by is not None else "script"] += 1
+    events = [event._replace(lines=tuple(elsewhere.get(event.entry.stamp.ns, ()))) for event in events]
     begin, end = (events[0].entry.stamp, events[-1].entry.stamp) if events else (None, None)
     sections = [
         Section("Summary", [_summary(state, begin, end, people)], "In two sentences: what broke, and why."),
@@ -77,6 +88,14 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
         Section("Open questions", [_open(state)]),
     ]
     return Report(name, begin, end, sections, events, left_out)
+
+
+def _told_at(state: State, entry: Entry) -> Stamp | None:
+    """The line for which this one only has words that are read there, or a number; None where it says something."""
+    of = spoken_for(state, entry)
+    if entry.kind in ("Words", "Correction"):
+        return of if of.ns in texts(state).said else None
+    return of if of.ns != entry.stamp.ns else None
 
 
 def _summary(state: State, begin: Stamp | None, end: Stamp | None, people: Counter[str]) -> Part:
@@ -111,7 +130,7 @@ def _theories(state: State) -> list[Part]:
 def _under(part: Part) -> list[Told]:
     """The lines of a part of the thread, each of which says what it is."""
     if part.title == "claim":
-        return list(part.lines)
+        return [line for line in part.lines if line.at is not None]
     if part.title == "history":  # the verdict that stands is told with the claim
         return list(part.lines) if len(part.lines) > 1 else []
     word = "predicted" if part.title == "predictions" else part.title.partition(":")[0]
@@ -125,10 +144,14 @@ def _evidence(state: State, events: Sequence[Event]) -> Part:
     for one in in_order(state):
         for move in thread_of(state, one).evidence:
             event = found.get(move.cites.ns) if move.cites is not None else None
-            by = move.by if event is None else event.entry.by
-            text = words_of(state, move) if event is None or event.entry.stamp == move.at else event.text
-            more = f"{by.user if by is not None else 'script'} · {move.kind.lower()} {one.name}"
-            lines.append(Told(text, more, move.cites, move.kind))
+            words, judge = words_of(state, move), move.by.user if move.by is not None else "script"
+            about = f"{move.kind.lower()} {one.name}, says {judge}"
+            if event is None or event.entry.stamp == move.at:
+                lines.append(Told(words, about, move.cites, move.kind))
+                continue
+            who = event.entry.by.user if event.entry.by is not None else "script"
+            why = "" if words in event.text else f": {words}"
+            lines.append(Told(event.text, f"{who} · {about}{why}", move.cites, move.kind))
     return Part("", lines)
 
 
@@ -137,7 +160,7 @@ def _changes(state: State) -> Part:
     for one in changes(state):
         undo = f"undo: {one.undo}" if one.undo else "nobody has said how to undo it"
         done = "NOT UNDONE" if one.undone is None else f"undone, {who_when(one.undoer, one.undone, None)}: {one.how}"
-        text = f"{read(state, one.at, one.text)} ({undo})"
+        text = f"{one.text} ({undo})"
         lines.append(Told(text, f"{who_when(one.by, one.at, None)} · {done}", one.at, "Changed"))
     return Part("", lines)
 

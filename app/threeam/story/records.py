@@ -72,7 +72,9 @@ def line_of_record(record: object) -> bytes:
             if stamp is None:
                 raise BadRecord(f"{record['at']!r} is no stamp")
             tags = tuple((str(key), str(value)) for key, value in record["tags"])
-            entry = Entry(stamp, int(record["coffee"]), tags, str(record["text"]))
+            if type(record["coffee"]) is not int or not isinstance(record["tags"], list):
+                raise BadRecord("coffee is a whole number, and tags are a list of pairs")
+            entry = Entry(stamp, record["coffee"], tags, str(record["text"]))
             line = format_entry(entry)
             if parse(line[:-1]) != entry:  # a key that is none, cups below nothing: it would be another line
                 raise BadRecord("it is not as 3am export jsonl writes it: its tags or cups are none")

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from typing import ClassVar
 
@@ -22,7 +22,7 @@ from threeam.actions import BY_ID
 from threeam.core.clock import Clock
 from threeam.core.disk import network_warning
 from threeam.core.entry import By, visible
-from threeam.core.journal import Journal, JournalError
+from threeam.core.journal import Journal, JournalError, journal_at
 from threeam.core.journals import journals
 from threeam.core.moment import Moment
 from threeam.core.settings import Settings, state_folder
@@ -55,7 +55,7 @@ def styles() -> list[str | PurePath]:
 class JournalApp(App[None], inherit_bindings=False):
     """One screen on a journal; with ``as_of``, the journal as it was then lies over it at first.
 
-    ``others``: the journals that can be changed to. ``next``: the one that is to be shown when this has ended.
+    ``all_journals``: those that can be changed to. ``next``: the one that is to be shown when this has ended.
     """
 
     TITLE = "3am"
@@ -66,10 +66,12 @@ class JournalApp(App[None], inherit_bindings=False):
     # Textual's own ctrl+q is flow control to some terminals and a tmux prefix to some people.
     BINDINGS: ClassVar[list[Binding]] = [Binding("ctrl+c", "help_quit", show=False, system=True)]  # type: ignore[assignment]
 
-    def __init__(self, session: Session, as_of: Moment | None = None, others: Sequence[Journal] = ()) -> None:
+    def __init__(
+        self, session: Session, as_of: Moment | None = None, all_journals: Callable[[], Sequence[Journal]] = tuple
+    ) -> None:
         super().__init__()
         self.session = session
-        self.others = [one for one in others if one.log != session.journal.log]
+        self._all_journals = all_journals
         self.next: Journal | None = None
         self._as_of = as_of
         self.register_theme(NIGHT)
@@ -151,7 +153,7 @@ class JournalApp(App[None], inherit_bindings=False):
         """
         screen = self.screen if self._screen_stack else None
         typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
-        if typed and self._keys_wait:
+        if typed and self._keys_wait and not (isinstance(event, events.Key) and event.key == "ctrl+c"):
             self._waiting_keys.append(event)
             return
         if isinstance(event, events.Key) and typed and event.key == "enter":
@@ -174,6 +176,11 @@ class JournalApp(App[None], inherit_bindings=False):
             event = waiting.pop(0)
             await self.on_event(event)
             self._waiting_keys = waiting + self._waiting_keys
+
+    @property
+    def others(self) -> list[Journal]:
+        """The journals that can be changed to, as of now."""
+        return [one for one in self._all_journals() if one.log != self.session.journal.log]
 
     def open_journal(self, journal: Journal) -> None:
         """Ends, for another journal to be shown in its place; what stands in the box stays with this one."""
@@ -229,10 +236,14 @@ def open_screen(
         writer = None if looks else Writer(journal, FOLD, clock, options._replace(lock_timeout=None))
         return Session(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
 
-    first = here = journal
+    def all_journals() -> list[Journal]:
+        lock = None if journal.lock == journal_at(journal.log).lock else journal.lock  # one that was asked for
+        found = journals(state_folder(os.environ), lock)
+        return [journal, *(one for one in found if one.log != journal.log)]
+
+    here = journal
     while True:
-        found = journals(state_folder(os.environ))
-        app = JournalApp(session_of(here), as_of, found if first in found else [first, *found])
+        app = JournalApp(session_of(here), as_of, all_journals)
         app.run()
         if app.next is None:
             break

@@ -14,13 +14,13 @@ from threeam.core.journal import Journal
 from threeam.core.journals import name_of
 from threeam.core.settings import Settings
 from threeam.method.changes import change, change_as_typed
-from threeam.method.drafts import EVIDENCE, VERDICTS, claim, judge, predict
+from threeam.method.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, predict
 from threeam.method.texts import correction, words_for
 from threeam.tui.cells import drawn
 
-ALIASES = {"hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
-ABOUT_ONE = (*VERDICTS, "predict")  # the kinds of box that are about one hypothesis, which follows: ``refute H7``
-_HYP = (*ABOUT_ONE, *EVIDENCE, "list", "show")
+ALIASES = {"journals": "journal", "hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
+ABOUT_ONE = (*VERDICT_VERBS, "predict")  # the kinds of box that are about one hypothesis, which follows: ``refute H7``
+_HYP = (*ABOUT_ONE, *EVIDENCE_VERBS, "list", "show")
 
 
 def kind_of_box(kind: str) -> str:
@@ -28,6 +28,9 @@ def kind_of_box(kind: str) -> str:
     verb, _, name = kind.partition(" ")
     if verb in ABOUT_ONE:
         return kind if name else "note"
+    if verb in EVIDENCE_VERBS:
+        name, _, at = name.partition(" ")
+        return kind if name and Stamp.parse(at.removeprefix("@")) is not None else "note"
     if verb == "correct" or (verb == "words" and name):
         return kind if Stamp.parse(name.removeprefix("@")) is not None else "note"
     return kind if kind in ("hypothesis", "changed", "words") else "note"
@@ -36,8 +39,11 @@ def kind_of_box(kind: str) -> str:
 def draft_of(kind: str, text: str, settings: Settings) -> Draft:
     """The draft that ``text`` is in a box of this kind: ``note``, ``refute H7``, ``correct @stamp``."""
     verb, _, name = kind.partition(" ")
-    if verb in VERDICTS:
+    if verb in VERDICT_VERBS:
         return judge(verb, name, text, settings.toxic_cups)
+    if verb in EVIDENCE_VERBS:
+        name, _, cited = name.partition(" ")
+        return evidence(verb, name, Stamp.parse(cited.removeprefix("@")), text)
     at = Stamp.parse(name.removeprefix("@"))
     match verb:
         case "predict":

@@ -30,7 +30,7 @@ class AsOfScreen(LookingScreen):
     def _above(self) -> Iterator[Widget]:
         at = str(self.session.clock())
         yield Static(
-            Content(f" AS OF {at[11:23]} · > back to now · {at[:10]} {at[11:29]} {at[29:]} · read-only"),
+            Content(f" AS OF {at[11:23]} · > back to now · {at[:10]} {at[29:]} · read-only"),
             classes="as-of--banner",
         )
 
@@ -47,6 +47,9 @@ class AsOfScreen(LookingScreen):
         """Back to the journal as it is, however far back this is."""
         while isinstance(self.app.screen, AsOfScreen):
             self.app.pop_screen()
+
+    def _read_only(self) -> None:
+        self._say("this is as it was: > leads back to now")
 
     def action_quit(self) -> None:
         self.app.pop_screen()

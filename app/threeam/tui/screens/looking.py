@@ -18,6 +18,7 @@ from threeam.actions import ACTIONS, BY_ID
 from threeam.core.entry import visible
 from threeam.core.fold import State
 from threeam.core.journal import JournalError, Position
+from threeam.core.journals import name_of
 from threeam.core.moment import moment_at, moment_before
 from threeam.core.reader import Line
 from threeam.human.caffeine import milligrams
@@ -142,6 +143,8 @@ class LookingScreen(MethodScreen):
         self.header.water = glasses_tonight(self.state, user, now.ns, session.settings.night_gap_ns)
         self.header.set_class(self.header.alarming, "-toxic")
         self.header.refresh()
+        if self.picked and (one := self.state.named(self.picked)) is not None:
+            self.picked = one.name  # it may have got a number
         self.board.show(self.state, self.picked, user, now, session.settings.half_life_h)
         self.log_view.set_texts(texts(self.state).said)
         self._show_marks()
@@ -160,6 +163,14 @@ class LookingScreen(MethodScreen):
                 self.call_next(self.run_action, "undo_coffee")
 
         self.app.push_screen(CupsScreen(tonight, self.header.mg, now, writes=self.writes), closed)
+
+    def action_journal(self, name: str = "") -> None:
+        others = {name_of(one): one for one in self.app.others}  # type: ignore[attr-defined]  # the app is the journals'
+        if name in others:
+            self.app.open_journal(others[name])  # type: ignore[attr-defined]
+        else:
+            there = f"there are {', '.join(others)}" if others else "3am -j NAME begins one"
+            self._say(f"there is no other journal {name}: {there}" if name else f"other journals: {there}")
 
     def action_theme(self, name: str = "") -> None:
         if not name:
@@ -181,7 +192,7 @@ class LookingScreen(MethodScreen):
         if entry is None:
             self._say("select a line of the log first: only those have a stamp")
         elif self.desk is not None:
-            self._submit(mark(entry.stamp, on=entry.stamp.ns not in self.log_view.marks), "mark")
+            self._submit(mark(entry.said_at, on=entry.said_at.ns not in self.log_view.marks), "mark")
         else:  # nobody else sees it, and it goes with this screen
             if entry.stamp.ns in self._own_marks:
                 self._own_marks.remove(entry.stamp.ns)

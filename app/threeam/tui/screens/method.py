@@ -15,10 +15,10 @@ from threeam.core.seek import BadStamp, line_of, stamp_of
 from threeam.core.told import Part
 from threeam.method import thread
 from threeam.method.changes import open_changes, undone
-from threeam.method.drafts import EVIDENCE, evidence
+from threeam.method.drafts import evidence, quoted, to_cite
 from threeam.method.guards import overturned
 from threeam.method.noted import take
-from threeam.method.texts import claim_of, read, spoken_for, take_stamp, texts, words_for
+from threeam.method.texts import claim_of, read, spoken_for, take_stamp, texts, without_kind, words_for
 from threeam.story.handoff import handoff, nights_of, parts
 from threeam.tui.desk import short
 from threeam.tui.outbox import Ticket
@@ -33,6 +33,10 @@ class MethodScreen(CommandingScreen):
     picked: str | None = None
     told: ToldScreen | None = None  # what lies over it, and is to be told of news
     _stamp_ticket: Ticket | None = None  # of the stamp that was taken last
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._quotes: dict[str, str] = {}  # by kind of box: what stands in the line that is cited
 
     # Hypotheses.
 
@@ -85,16 +89,18 @@ class MethodScreen(CommandingScreen):
         at, words = self._stamp_in(rest)
         if words is None:
             return
-        cited = self._selected_entry() if at is None and not words else None
+        entry = self._selected_entry() if at is None and not words else None
         if at is not None:
             line = await self._line_of(at)
-            if line is None:
-                return
-            cited = line.entry
-        if cited is None and not words:
+            entry = line.entry if line is not None else None
+        if entry is not None:
+            kind = f"{verb} {one.name} @{to_cite(entry)}"
+            self._quotes[kind] = quoted(self.state, entry)
+            self._write_at_once(kind, words or (self._quotes[kind] if at is not None else ""))
+        elif words and at is None:
+            self._submit(evidence(verb, one.name, None, words), verb)
+        elif at is None:
             self._say("select a line of the log first: only those have a stamp")
-            return
-        self._submit(evidence(verb, one.name, cited, words), f"{EVIDENCE[verb].lower()} {one.name}")
 
     def action_thread(self, name: str = "") -> None:
         """Shows all that was said of a hypothesis."""
@@ -135,7 +141,12 @@ class MethodScreen(CommandingScreen):
             self.action_write("words")
 
     def _draft(self, kind: str, text: str) -> Draft:
-        return words_for(self._stamp_taken, text) if kind == "words" else super()._draft(kind, text)
+        if kind == "words":
+            return words_for(self._stamp_taken, text)
+        return super()._draft(kind, text if text.strip() else self._quotes.get(kind, ""))
+
+    def _may_be_empty(self, kind: str) -> bool:
+        return kind in self._quotes
 
     def _stamp_taken(self) -> Stamp | None:
         """The stamp that was taken last, once it is in the log. Called by the writer's thread too, in its turn."""
@@ -149,8 +160,8 @@ class MethodScreen(CommandingScreen):
             return
         waiting, selected = texts(self.state).stamps, self._selected_entry()
         mine = [one.at for one in waiting.values() if one.by is not None and one.by.user == self.session.by.user]
-        if at is None and not words and selected is not None and selected.stamp.ns in waiting:
-            at = selected.stamp
+        if at is None and not words and selected is not None and selected.said_at.ns in waiting:
+            at = selected.said_at
         elif at is None and not mine:
             self._say("no stamp of yours is without words: s takes one")
             return
@@ -170,10 +181,11 @@ class MethodScreen(CommandingScreen):
         if selected is None:
             self._say("select a line of the log first, or name it: :correct @stamp text")
             return
-        at = spoken_for(selected)
-        self._write_at_once(f"correct @{at}", words)
-        if not words and self.desk is not None and not self.desk.composer.text:
-            self.desk.composer.box.replace_all(read(self.state, at, selected.body))
+        named, at = at is not None, spoken_for(self.state, selected)
+        words = without_kind(selected, words)
+        self._write_at_once(f"correct @{at}", words if named else "")
+        if not named and self.desk is not None and not self.desk.composer.waiting:  # to be seen before it is sent
+            self.desk.composer.box.replace_all(words or read(self.state, at, selected.body))
 
     def _stamp_in(self, argument: str) -> tuple[Stamp | None, str | None]:
         """The stamp that ``argument`` begins with, and the words; None for the words, and it is said, if it is bad."""
@@ -191,8 +203,8 @@ class MethodScreen(CommandingScreen):
         if words is None:
             return
         selected = self._selected_entry()
-        if at is None and selected is not None and selected.stamp.ns in {c.at.ns for c in open_changes(self.state)}:
-            at = selected.stamp
+        if at is None and selected is not None and selected.said_at.ns in {c.at.ns for c in open_changes(self.state)}:
+            at = selected.said_at
         self._submit(undone(at, words), "undone")
 
     def action_take(self) -> None:
@@ -200,7 +212,10 @@ class MethodScreen(CommandingScreen):
 
     # The hand-off, and whatever is told.
 
-    async def action_handoff(self) -> None:
+    def action_handoff(self) -> None:
+        self.run_worker(self._handoff(), group="handoff", exclusive=True)  # it may have to read much of the log
+
+    async def _handoff(self) -> None:
         settings, clock, end = self.session.settings, self.session.clock, self.pane.view.window.known
         if end is None or not self.board.is_known:
             self._say(

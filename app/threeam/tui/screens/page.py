@@ -19,5 +19,8 @@ class Page(ModalScreen[ScreenResultType]):
         Binding("b,pageup", "scroll(-10)", "page up", show=False),
     ]
 
+    def on_mount(self) -> None:
+        self.app.clear_notifications()  # they would lie over it
+
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

@@ -54,6 +54,7 @@ class ToldScreen(ModalScreen[Stamp | str]):
             yield self.list
 
     def on_mount(self) -> None:
+        self.app.clear_notifications()  # they would lie over it
         self.look_again()
         self.set_focus(self.list)
 
@@ -97,7 +98,7 @@ class ToldScreen(ModalScreen[Stamp | str]):
             self.list.action_cursor_up()
 
     def _keys(self) -> str:
-        return "enter goes to the line · esc closes"
+        return "enter: its line · esc"
 
     def _line(self, line: Told, width: int) -> Content:
         sign = SIGNS.get(line.sign)
@@ -130,8 +131,7 @@ class ThreadScreen(ToldScreen):
         return self._writes or action != "dismiss" or parameters == ("",)
 
     def _keys(self) -> str:
-        asks = "p predicts · v x ~ judge · " if self._writes else ""
-        return f"enter goes to the line · {asks}esc closes"
+        return f"enter: its line · {'p v x ~ · ' if self._writes else ''}esc"
 
 
 _STYLES = {

@@ -119,7 +119,7 @@ class WritingScreen(Screen[None]):
         kind, text = message.kind, message.text
         if kind == "command":  # done where the commands are
             return
-        if text.strip():
+        if text.strip() or self._may_be_empty(kind):
             self._send(kind, text)
         else:
             self._say("nothing to write yet: type it first")
@@ -139,6 +139,10 @@ class WritingScreen(Screen[None]):
         self._tried_before = ""
         self._submit(self._draft(kind, text), kind, text)
 
+    def _may_be_empty(self, kind: str) -> bool:
+        """Whether a box of this kind can be sent without a text."""
+        return False
+
     def _draft(self, kind: str, text: str) -> Draft:
         return draft_of(kind, text, self.session.settings)
 
@@ -150,6 +154,9 @@ class WritingScreen(Screen[None]):
         if self.desk.composer.waiting and kind != self.desk.composer.kind:  # what is typed would go on behind that
             self._say("what is in the box is not written yet: esc takes it back")
             return
+        if self._tried_before:
+            self._tried_before = ""
+            self.desk.composer.tell("")
         self.desk.keep_words(self.desk.composer.become(kind))
         self.set_focus(self.desk.composer.box)
         if text is not None:

@@ -19,10 +19,10 @@ from threeam.core.fold import OPEN, Hypothesis, State
 from threeam.core.when import ago
 from threeam.human.caffeine import HOUR_NS, milligrams
 from threeam.human.room import human
-from threeam.method.drafts import VERDICTS
+from threeam.method.drafts import VERDICT_VERBS
 from threeam.method.ledger import Thread, in_order, last_change, thread_of
 from threeam.method.noted import holder_of_journal
-from threeam.method.texts import claim_of
+from threeam.method.texts import claim_of, texts
 from threeam.method.thread import LOST
 from threeam.tui.cells import drawn
 from threeam.tui.signs import SIGNS
@@ -45,7 +45,7 @@ class Hypotheses(OptionList):
         Binding("enter", "select", "thread", key_display="enter"),
         Binding("f", "screen.board_full", "full screen"),
         *(
-            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERDICTS, tooltip=a.about)
+            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERDICT_VERBS, tooltip=a.about)
             for a in ACTIONS
             if a.owner == "screen" and a.place == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
         ),
@@ -72,13 +72,11 @@ class Hypotheses(OptionList):
 
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
         """Shows what the log says; the highlight stays on the same hypothesis."""
-        ordered = in_order(state)
         minutes = now.ns // (60 * NS)
-        said = [(one, thread_of(state, one), claim_of(state, one)) for one in ordered[:_SHOWN]]
-        shown = (said, picked, minutes, self.size.width)
+        shown = (state.hypotheses, state.rooms["ledger"], texts(state).said, picked, minutes, self._room)
         if shown == self._shown:
             return
-        self._shown = shown
+        self._shown, ordered = shown, in_order(state)
         at = self.highlighted_option.id if self.highlighted_option else picked
         self.clear_options()
         self.add_options(
@@ -105,7 +103,7 @@ class Hypotheses(OptionList):
         live = one.state == OPEN
         name = f"H{one.number}" if one.number is not None else "script"
         mark = ("▸" if self._emoji else ">") if picked else " "
-        thread, room = thread_of(state, one), max(12, self.size.width - 4)
+        thread, room = thread_of(state, one), self._room
         moves = thread.moves
         author = moves[-1].by if moves else one.by
         who = self._between + drawn(author.user) if author else ""
@@ -120,6 +118,11 @@ class Hypotheses(OptionList):
         style = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}.get(one.state, "$foreground")
         claim = drawn(claim_of(state, one)) or LOST
         return Content.assemble(head, "\n   ", (claim if room > _WHOLE else self._fit(claim, room), style))
+
+    @property
+    def _room(self) -> int:
+        """Cells for a claim."""
+        return max(12, self.scrollable_content_region.width - 3)
 
     def _counts(self, thread: Thread) -> str:
         return f"+{len(thread.supports)} {'−' if self._emoji else '-'}{len(thread.contradicts)}"

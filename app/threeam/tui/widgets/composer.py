@@ -23,6 +23,8 @@ PLACEHOLDERS = {
     "note": "what did you see?",
     "hypothesis": "what do you believe right now?",
     "predict": "what will be seen, if it is true?",
+    "support": "enter says it in the words of the line; or in yours",
+    "contradict": "enter says it in the words of the line; or in yours",
     "words": "what was that?",
     "correct": "what should it say?",
     "changed": "what was changed? (undo: how?)",
