@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from threeam.cli.console import talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
-from threeam.cli.parser import Parser
+from threeam.cli.parser import Parser, times_as_words
 from threeam.core.journal import Position
 from threeam.core.moment import moment_at
 
@@ -22,7 +22,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "examples:\n  3am as-of 03:14\n  3am as-of @2026-11-24T03:14:07.123456789+0000",
     )
     parser.add_argument("when", metavar="T", help="03:14, -15m, yesterday, @stamp")
-    args = parser.parse_args(_joined(argv))
+    args = parser.parse_args(times_as_words(argv))
     at = context(args)
     live = at.journal.live()
     if live is None:
@@ -36,8 +36,3 @@ def run(_command: str, argv: Sequence[str]) -> int:
         talk("stdout is no terminal, so this is 3am tail")
         return tail.up_to(at, moment.end)
     return screen.show(at, as_of=moment) if screen.can_draw() else Exit.USAGE
-
-
-def _joined(argv: Sequence[str]) -> list[str]:
-    """``-15m`` as a word: to argparse it would look like an option."""
-    return [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from threeam.cli.console import put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
-from threeam.cli.parser import Parser
+from threeam.cli.parser import Parser, times_as_words
 from threeam.core.draft import Declined
 from threeam.core.entry import Entry, format_entry
 from threeam.core.journal import Journal, Position, journal_at
@@ -38,7 +38,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         help="leave the text of this entry out; again for more",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print the last line")
-    args = parser.parse_args([f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv])
+    args = parser.parse_args(times_as_words(argv))
     at = context(args)
     live = at.journal.live()
     if live is None:

@@ -44,6 +44,11 @@ class Parser(argparse.ArgumentParser):
         self.exit(Exit.USAGE, visible(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
 
 
+def times_as_words(argv: Sequence[str]) -> list[str]:
+    """``argv`` with a space before ``-15m``: to argparse it would look like an option."""
+    return [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv]
+
+
 def nearest(word: str, words: Sequence[str]) -> str:
     """``; did you mean X?`` for the nearest of ``words``, or nothing."""
     near = get_close_matches(word, words, 1)

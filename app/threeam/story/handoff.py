@@ -82,7 +82,7 @@ def parts(all_of_it: Handoff) -> list[Part]:
         Part("live hypotheses", [line for one in every if one.state == OPEN for line in _live(state, one, now)]),
         Part("ruled out", [_judged(state, one, now) for one in every if one.state == "refuted"]),
         Part("parked", [_judged(state, one, now) for one in every if one.state not in (OPEN, "refuted", "confirmed")]),
-        Part("to be undone", [_to_undo(state, one, now) for one in all_of_it.to_undo]),
+        Part("to be undone", [_to_undo(one, now) for one in all_of_it.to_undo]),
         Part("topology", _noted(state, all_of_it.topology, now)),
         Part("shared state", _noted(state, all_of_it.shared, now)),
         Part("next", _noted(state, all_of_it.next, now)),
@@ -143,7 +143,7 @@ def _claim(state: State, one: Hypothesis) -> str:
     return f"{one.name if one.number is not None else 'script'} {claim_of(state, one) or LOST}"
 
 
-def _to_undo(state: State, one: Change, now: Stamp) -> Told:
+def _to_undo(one: Change, now: Stamp) -> Told:
     undo = f"undo: {one.undo}" if one.undo else "nobody has said how"
     return Told(one.text, f"{undo} · {who_when(one.by, one.at, now)}", one.at, "Changed")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 
 from threeam.core.draft import Declined, Draft
 from threeam.core.entry import Stamp
@@ -237,9 +236,9 @@ class MethodScreen(CommandingScreen):
     def _tell(self, screen: ToldScreen) -> None:
         if self.told is None:  # S again while the log is read for it
             self.told = screen
-            self.app.push_screen(screen, partial(self._told_and_closed, screen))
+            self.app.push_screen(screen, self._told_and_closed)
 
-    async def _told_and_closed(self, screen: ToldScreen, answer: Stamp | str | None) -> None:
+    def _told_and_closed(self, answer: Stamp | str | None) -> None:
         self.told = None
         if isinstance(answer, Stamp):
             self.board.remove_class("-full", "-open")
