@@ -18,7 +18,7 @@ from threeam.core.entry import visible
 from threeam.core.fold import Hypothesis, State
 from threeam.core.seek import found_forward, line_of, stamp_of
 from threeam.core.wanted import About, SaidAgain, Wanted
-from threeam.method.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, known, predict, quoted, to_cite
+from threeam.method.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, known, predict, to_cite
 from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
 from threeam.method.texts import claim_of
 
@@ -90,7 +90,7 @@ def _draft(verb: str, args: Namespace, text: str, at: Context) -> Draft:
     entry = line_of(at.journal, cited).entry if cited is not None else None
     if entry is None:
         return evidence(verb, args.name, None, words)
-    return evidence(verb, args.name, to_cite(entry), words or quoted(at.state(), entry))
+    return evidence(verb, args.name, to_cite(entry), words, entry)
 
 
 def _list(at: Context, as_json: bool) -> int:

@@ -45,22 +45,24 @@ def predict(name: str, text: str) -> Draft:
     return Draft(lines)
 
 
-def evidence(verb: str, name: str, at: Stamp | None, words: str) -> Draft:
+def evidence(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | None = None) -> Draft:
     """What ``support`` or ``contradict`` does: ties the line of ``at`` to the hypothesis ``name``, with words for it.
 
-    Without a line the words are the evidence. A line counts once; what is said of it last is what counts.
+    Without words those of ``entry`` stand there, as they are read under the lock. Without a line the words are the
+    evidence. A line counts once; what is said of it last is what counts.
     """
     kind = EVIDENCE_VERBS[verb]
-    first, *rest = lines_of(f"@{at} {words.strip()}".rstrip() if at is not None else words)
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         one = known(state, name)
+        said = words.strip() or (quoted(state, entry) if entry is not None else "")
+        first, *rest = lines_of(f"@{at} {said}".rstrip() if at is not None else said)
         for move in thread_of(state, one).evidence:
             if at is not None and move.cites is not None and move.cites.ns == at.ns and move.kind == kind:
                 who = move.by.user if move.by is not None else "somebody"
                 raise Declined(f"{who} has said already that this line {kind.lower()} {one.name}")
-        said, tag = _with_a_number(state, one)
-        return [*said, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
+        numbered, tag = _with_a_number(state, one)
+        return [*numbered, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
 

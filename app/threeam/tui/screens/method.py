@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from threeam.core.draft import Declined, Draft
-from threeam.core.entry import Stamp
+from threeam.core.entry import Entry, Stamp
 from threeam.core.fold import Hypothesis
 from threeam.core.journal import JournalError
 from threeam.core.reader import Line
@@ -14,7 +14,7 @@ from threeam.core.seek import BadStamp, line_of, stamp_of
 from threeam.core.told import Part
 from threeam.method import thread
 from threeam.method.changes import open_changes, undone
-from threeam.method.drafts import evidence, quoted, to_cite
+from threeam.method.drafts import evidence, to_cite
 from threeam.method.guards import overturned
 from threeam.method.noted import take
 from threeam.method.texts import claim_of, read, spoken_for, take_stamp, texts, without_kind, words_for
@@ -35,7 +35,7 @@ class MethodScreen(CommandingScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._quotes: dict[str, str] = {}  # by kind of box: what stands in the line that is cited
+        self._cited: dict[str, Entry] = {}  # by kind of box: the line that is cited there
 
     # Hypotheses.
 
@@ -93,9 +93,13 @@ class MethodScreen(CommandingScreen):
             line = await self._line_of(at)
             entry = line.entry if line is not None else None
         if entry is not None:
-            kind = f"{verb} {one.name} @{to_cite(entry)}"
-            self._quotes[kind] = quoted(self.state, entry)
-            self._write_at_once(kind, words or (self._quotes[kind] if at is not None else ""))
+            cites = to_cite(entry)
+            kind = f"{verb} {one.name} @{cites}"
+            self._cited[kind] = entry
+            if at is not None and not words:  # who names the line wants no box
+                self._submit(evidence(verb, one.name, cites, "", entry), verb)
+            else:
+                self._write_at_once(kind, words)
         elif words and at is None:
             self._submit(evidence(verb, one.name, None, words), verb)
         elif at is None:
@@ -142,10 +146,13 @@ class MethodScreen(CommandingScreen):
     def _draft(self, kind: str, text: str) -> Draft:
         if kind == "words":
             return words_for(self._stamp_taken, text)
-        return super()._draft(kind, text if text.strip() else self._quotes.get(kind, ""))
+        if (entry := self._cited.get(kind)) is not None:
+            verb, name, _ = kind.split(" ")
+            return evidence(verb, name, to_cite(entry), text, entry)
+        return super()._draft(kind, text)
 
     def _may_be_empty(self, kind: str) -> bool:
-        return kind in self._quotes
+        return kind in self._cited
 
     def _stamp_taken(self) -> Stamp | None:
         """The stamp that was taken last, once it is in the log. Called by the writer's thread too, in its turn."""
