@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from threeam.cli.main import main
 from threeam.core.entry import Entry, Stamp, parse
 from threeam.core.journal import Journal, journal_at
 from threeam.core.writer import WriteOptions, Writer
@@ -104,6 +107,31 @@ def run(tmp_path: Path) -> Run:
         )
 
     return run_3am
+
+
+@pytest.fixture
+def run_here(run: Run, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """As ``run``, but in this process, for tests that need it often; where something is on stdin, as a real one."""
+
+    def run_3am(*args: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        if stdin is not None:
+            return run(*args, stdin=stdin)
+        capfdbinary.readouterr()
+        code = main(args)
+        said = capfdbinary.readouterr()
+        return subprocess.CompletedProcess(args, code, said.out, said.err)
+
+    return run_3am
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that every user can get to, which pytest's own folders are not."""
+    assert os.geteuid() == 0, "these tests become other users: run them as root"
+    folder = Path(tempfile.mkdtemp(prefix="3am-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 def command() -> str:

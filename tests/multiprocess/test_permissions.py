@@ -6,41 +6,17 @@ These tests become other users, so they are run by root, as in a container.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
-import sys
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from processes import entries, eventually, held, is_free, texts
 
 from conftest import command
-
-# The console script of `3am` under another uid. The interpreter may lie where only root can go (as /root/.pyenv
-# does), so everything is imported before the change of user, and nothing but that is different.
-AS_USER = """
-import importlib, os, pkgutil, sys
-import difflib, getpass, grp, json, pwd, tomllib
-from filelock import lock_descriptor
-import threeam
-for found in pkgutil.walk_packages(threeam.__path__, "threeam."):
-    if not found.name.startswith("threeam.tui"):
-        importlib.import_module(found.name)
-if sys.platform == "linux":
-    import inotify_simple
-uid, gids, umask = int(sys.argv[1]), [int(gid) for gid in sys.argv[2].split(",")], int(sys.argv[3], 8)
-os.setgroups(gids[1:])
-os.setgid(gids[0])
-os.setuid(uid)
-os.umask(umask)
-sys.argv[1:] = sys.argv[4:]
-"""
-THREE_AM = "from threeam.cli.main import run; run()"
+from people import Person
 
 # Writes one line into each of many logs, every time at the same instant as the other one does: each says with a
 # file that it is there, and waits for the other's.
@@ -66,36 +42,12 @@ for n in range(rounds):
 TEAM, ELSEWHERE = 64001, 64002
 
 
-class Person(NamedTuple):
-    """An ordinary user: the first group is the primary one."""
-
-    name: str
-    uid: int
-    gids: tuple[int, ...]
-    umask: str = "077"
-
-    def argv(self, *args: str, program: str = THREE_AM) -> list[str]:
-        """The command line of this person's `3am`, or of another program of theirs."""
-        gids = ",".join(map(str, self.gids))
-        return [sys.executable, "-c", AS_USER + program, str(self.uid), gids, self.umask, *args]
-
-
 # All have the same primary group, as on hosts with a group `users`; alice and bob are in the team, mallory is not.
 ALICE = Person("alice", 64011, (ELSEWHERE, TEAM))
 BOB = Person("bob", 64012, (ELSEWHERE, TEAM))
 MALLORY = Person("mallory", 64013, (ELSEWHERE,))
 
 Does = Callable[..., subprocess.CompletedProcess[bytes]]
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that every user can get to, which pytest's own folders are not."""
-    assert os.geteuid() == 0, "these tests become other users: run them as root"
-    folder = Path(tempfile.mkdtemp(prefix="3am-permissions-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

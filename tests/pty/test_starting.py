@@ -6,8 +6,6 @@ import os
 import pty
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +15,6 @@ from conftest import Run, command, texts
 
 ALICE = 64011
 LINE = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n"
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that every user can get to, which pytest's own folders are not."""
-    folder = Path(tempfile.mkdtemp(prefix="3am-pty-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def test_text_piped_into_the_full_screen_is_refused_with_the_command_to_use(log: Path) -> None:

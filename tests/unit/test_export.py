@@ -25,7 +25,6 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from conftest import FakeClock, Run, writer_of
-from conftest import command as three_am
 from threeam.cli import export as command
 from threeam.cli.main import main
 from threeam.core.entry import NS, By, Entry, Stamp, format_entry, visible
@@ -100,18 +99,9 @@ def night(log: Path) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
-    """Runs `3am` with arguments in this process; where it has something on stdin, as a real one."""
-
-    def run_3am(*args: str, stdin: bytes | None = None) -> Done:
-        if stdin is not None:
-            return subprocess.run([three_am(), *args], input=stdin, capture_output=True, timeout=60, cwd=tmp_path)
-        capfdbinary.readouterr()
-        code = main(args)
-        said = capfdbinary.readouterr()
-        return Done(args, code, said.out, said.err)
-
-    return run_3am
+def run(run_here: Run) -> Run:
+    """In this process: these tests need it often."""
+    return run_here
 
 
 @pytest.fixture
@@ -256,7 +246,7 @@ def test_hyp_of_none_says_which_there_are(night: Path, run: Run) -> None:
 
 def test_where_there_is_no_log_nothing_is_exported(run: Run, log: Path) -> None:
     for shape in ("md", "html", "jsonl", "csv"):
-        assert "nothing to export" in refused(run("export", shape), 1)
+        assert "there is no log at" in refused(run("export", shape), 1)
     assert not log.exists()
 
 

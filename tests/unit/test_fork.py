@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import stat
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from conftest import NIGHT, Run, command, entries
-from threeam.cli.main import main
+from people import Person
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse, references
 from threeam.core.fold import State
 from threeam.core.journal import Journal, journal_at
@@ -28,21 +25,6 @@ Done = subprocess.CompletedProcess[bytes]
 SECRET = "hunter2-4f1d9c"
 ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
 OPEN = ("H1", "open")
-AS_USER = """
-import importlib, os, pkgutil, sys
-import difflib, getpass, grp, json, pwd, tomllib
-from filelock import lock_descriptor
-import threeam
-for found in pkgutil.walk_packages(threeam.__path__, "threeam."):
-    if not found.name.startswith("threeam.tui"):
-        importlib.import_module(found.name)
-import inotify_simple
-os.setgroups([])
-os.setgid(64021)
-os.setuid(64021)
-from threeam.cli.main import run
-run()
-"""  # as in tests/multiprocess/test_permissions.py: the interpreter may lie where only root can go
 
 
 def at(seconds: float) -> Stamp:
@@ -64,16 +46,9 @@ A_NIGHT = (
 
 
 @pytest.fixture
-def run(capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
-    """Runs `3am` with arguments in this process: many of these tests need it often."""
-
-    def run_3am(*args: str) -> Done:
-        capfdbinary.readouterr()
-        code = main(args)
-        said = capfdbinary.readouterr()
-        return Done(args, code, said.out, said.err)
-
-    return run_3am
+def run(run_here: Run) -> Run:
+    """In this process: these tests need it often."""
+    return run_here
 
 
 @pytest.fixture
@@ -278,7 +253,7 @@ def test_what_is_not_in_it_is_said(run: Run, night: Path, to: Path, argv: Sequen
 
 
 def test_where_there_is_no_log_there_is_nothing_to_copy(run: Run, to: Path) -> None:
-    assert "nothing to copy" in refused(run("fork", "--to", str(to)), 1)
+    assert "there is no log at" in refused(run("fork", "--to", str(to)), 1)
     assert not to.exists()
 
 
@@ -434,20 +409,12 @@ def _end(log: Path):  # type: ignore[no-untyped-def]
 # --- who may
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that every user can get to, which pytest's own folders are not."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become somebody else")
-    folder = Path(tempfile.mkdtemp(prefix="3am-fork-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+CAROL = Person("carol", 64021, (64021,))
 
 
 def as_user(place: Path, *argv: str) -> Done:
     return subprocess.run(
-        [sys.executable, "-c", AS_USER, *argv],
+        CAROL.argv(*argv),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=60,

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import NIGHT, Run
-from threeam.cli.main import main
+from people import Person
 from threeam.core.entry import NS, Entry, Stamp, format_entry, parse
 from threeam.core.journal import journal_at
 from threeam.core.journals import journals, name_of, summary
@@ -23,34 +19,11 @@ from threeam.rooms import FOLD
 
 Done = subprocess.CompletedProcess[bytes]
 
-AS_USER = """
-import importlib, os, pkgutil, sys
-import difflib, getpass, grp, json, pwd, tomllib
-from filelock import lock_descriptor
-import threeam
-for found in pkgutil.walk_packages(threeam.__path__, "threeam."):
-    if not found.name.startswith("threeam.tui"):
-        importlib.import_module(found.name)
-import inotify_simple
-os.setgroups([])
-os.setgid(64022)
-os.setuid(64022)
-from threeam.cli.main import run
-run()
-"""  # as in tests/multiprocess/test_permissions.py: the interpreter may lie where only root can go
-
 
 @pytest.fixture
-def run(capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
-    """Runs `3am` with arguments in this process: many of these tests need it often."""
-
-    def run_3am(*args: str) -> Done:
-        capfdbinary.readouterr()
-        code = main(args)
-        said = capfdbinary.readouterr()
-        return Done(args, code, said.out, said.err)
-
-    return run_3am
+def run(run_here: Run) -> Run:
+    """In this process: these tests need it often."""
+    return run_here
 
 
 @pytest.fixture
@@ -184,17 +157,6 @@ def test_the_summary_is_that_of_the_lines(tmp_path: Path) -> None:
     assert (told.last.text, told.open, told.size, told.problem) == ("Hypothesis: b", 1, len(raw), "")
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that every user can get to, which pytest's own folders are not."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become somebody else")
-    made = Path(tempfile.mkdtemp(prefix="3am-journals-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
-
-
 def test_one_that_may_not_be_read_is_listed_with_its_problem(place: Path) -> None:
     folder = place / "state" / "3am"
     folder.mkdir(parents=True)
@@ -207,7 +169,7 @@ def test_one_that_may_not_be_read_is_listed_with_its_problem(place: Path) -> Non
         env = {**os.environ, "HOME": str(place), "XDG_STATE_HOME": str(place / "state"), "SANITY_LOG": ""}
         return good(
             subprocess.run(
-                [sys.executable, "-c", AS_USER, *argv],
+                Person("carol", 64021, (64021,)).argv(*argv),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=60,

@@ -24,10 +24,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("when", metavar="T", help="03:14, -15m, yesterday, @stamp")
     args = parser.parse_args(times_as_words(argv))
     at = context(args)
-    live = at.journal.live()
-    if live is None:
-        talk(f"there is no log at {at.journal.log}: 3am log TEXT begins one, and 3am path says why that one")
-        return Exit.NO
+    live = at.log_there()
     now = at.clock()
     moment = moment_at(at.journal, Position(live, live.size()), args.when, now)
     from threeam.cli import screen, tail

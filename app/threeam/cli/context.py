@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from threeam.core.clock import Clock, system_clock
+from threeam.core.draft import Declined
 from threeam.core.entry import By
 from threeam.core.fold import State
 from threeam.core.identity import author
-from threeam.core.journal import Journal
+from threeam.core.journal import Journal, Segment
 from threeam.core.settings import Flags, Settings, Setup, setup
 from threeam.core.writer import WriteOptions, Writer
 from threeam.rooms import FOLD
@@ -52,6 +53,15 @@ class Context(NamedTuple):
     def writer(self) -> Writer:
         """The door into the log, for this process's author."""
         return Writer(self.journal, FOLD, self.clock, self.write_options())
+
+    def log_there(self) -> Segment:
+        """The live log. Raises `Declined` where there is none yet."""
+        live = self.journal.live()
+        if live is None:
+            raise Declined(
+                f"there is no log at {self.journal.log}: 3am log TEXT begins one, 3am path says why that one"
+            )
+        return live
 
     def state(self) -> State:
         """The state as of the last whole line; empty where there is no log yet."""

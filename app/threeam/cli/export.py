@@ -53,10 +53,7 @@ def _export(argv: Sequence[str]) -> int:
     now = at.clock()
     since = parse_when(args.since, now) if args.since is not None else None
     until = parse_when(args.until, now) if args.until is not None else None
-    live = at.journal.live()
-    if live is None:
-        talk(f"there is no log at {at.journal.log}: there is nothing to export yet")
-        return Exit.NO
+    live = at.log_there()
     if args.hyp is not None:
         known(at.state(), f"H{args.hyp}")
     conditions = (About(args.hyp),) if args.hyp is not None else ()

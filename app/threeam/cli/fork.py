@@ -40,10 +40,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print the last line")
     args = parser.parse_args(times_as_words(argv))
     at = context(args)
-    live = at.journal.live()
-    if live is None:
-        talk(f"there is no log at {at.journal.log}: there is nothing to copy yet")
-        return Exit.NO
+    live = at.log_there()
     if os.path.lexists(args.to):  # also where it is a link to nothing
         raise Declined(f"{args.to} is there already, and stays as it is: name a file that is not there")
     end = Position(live, live.size())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from threeam.cli.console import out, out_json, talk
+from threeam.cli.console import out, out_json
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.hyp import hypothesis_json
@@ -41,10 +41,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     shape.add_argument("--md", action="store_true", help="Markdown")
     args = parser.parse_args(argv)
     at = context(args)
-    live = at.journal.live()
-    if live is None:
-        talk(f"there is no log at {at.journal.log}: there is nothing to hand over yet")
-        return Exit.NO
+    live = at.log_there()
     all_of_it = _handoff(at, Position(live, live.size()))
     if args.json:
         out_json(_json(all_of_it))

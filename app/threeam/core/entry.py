@@ -208,6 +208,16 @@ class Entry(NamedTuple):
         return self.text if self.kind in ("note", "ceremony", "Continued") else self.text.partition(":")[2].lstrip(" ")
 
 
+def signed(by: By | None) -> tuple[tuple[str, str], ...]:
+    """The tag of whoever said it; none, where nobody is said to have."""
+    return (("BY", str(by)),) if by is not None else ()
+
+
+def user_of(by: By | None) -> str:
+    """The user who wrote it; ``script``, where nobody is said to have."""
+    return by.user if by is not None else "script"
+
+
 def visible(text: str) -> str:
     """``text`` with every control made visible (``\\x1b``, ``\\u202e``, ``\\xff``): safe to ``cat``."""
     return _UNSAFE.sub(_show, text) if _UNSAFE.search(text) else text

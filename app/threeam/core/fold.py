@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from threeam.core.entry import By, Entry, Stamp, cited
+from threeam.core.entry import By, Entry, Stamp, cited, signed
 from threeam.core.journal import Segment
 from threeam.core.reader import significant
 
@@ -42,6 +42,11 @@ class Hypothesis(NamedTuple):
     def name(self) -> str:
         """How a person names it: ``H7``, or ``@stamp`` while it has no number."""
         return f"H{self.number}" if self.number is not None else f"@{self.opened}"
+
+    @property
+    def short(self) -> str:
+        """As it is shown: ``H7``, or ``script`` while it has no number."""
+        return f"H{self.number}" if self.number is not None else "script"
 
 
 class State(NamedTuple):
@@ -208,6 +213,5 @@ def _carried_over(entry: Entry, stamp: Stamp) -> Entry:
 
 
 def _carry_hypothesis(one: Hypothesis) -> Entry:
-    by = (("BY", str(one.by)),) if one.by is not None else ()
     tag = ((f"H{one.number}", one.state),) if one.number is not None else ()
-    return Entry(one.opened, 0, (*by, *tag), f"Hypothesis: {one.claim}")
+    return Entry(one.opened, 0, (*signed(one.by), *tag), f"Hypothesis: {one.claim}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from threeam.core.entry import NS, By, Stamp
+from threeam.core.entry import NS, By, Stamp, user_of
 from threeam.core.when import ago
 
 _THESE_HOURS_NS = 12 * 3600 * NS
@@ -32,7 +32,7 @@ class Part(NamedTuple):
 
 def who_when(by: By | None, at: Stamp, now: Stamp | None) -> str:
     """``alice, 03:14:07 (5 min)``: by whom and when, as `when` tells it."""
-    return f"{by.user if by is not None else 'script'}, {when(at, now)}"
+    return f"{user_of(by)}, {when(at, now)}"
 
 
 def when(at: Stamp, now: Stamp | None) -> str:

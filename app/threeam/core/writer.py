@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from threeam.core.clock import Clock
-from threeam.core.create import create_log
 from threeam.core.disk import free_bytes, in_units
 from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import (
@@ -32,6 +30,7 @@ from threeam.core.entry import (
     visible,
 )
 from threeam.core.fold import Fold, State
+from threeam.core.interrupts import interrupts_deferred
 from threeam.core.journal import Journal, JournalError, Unusable, sync_folder
 from threeam.core.lock import Holder, LockFile, SanityLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
@@ -42,7 +41,6 @@ TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not 
 SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _WARN_AGAIN_NS = 15 * 60 * NS  # so long after a warning of the disk the next one is due
-_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 OnWait = Callable[[Holder | None, float], None]
 """Told who holds the lock, and the seconds waited so far, for as long as a writer waits."""
@@ -130,6 +128,8 @@ class Writer:
 
         Raises `Declined`, `LockTimeout`, `LockUnusable` or `Unusable`, and leaves nothing but the lock file then.
         """
+        from threeam.core.create import create_log  # the first verb is called a thousand times as often
+
         journal, mode = self.journal, _mode(self.journal)
         if os.path.lexists(journal.log):
             raise Declined(f"{journal.log} is there already, and stays as it is: name another (-j, --log, --to)")
@@ -165,7 +165,7 @@ class Writer:
             mode = _mode(journal)
             lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
             lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
-            with _interrupts_deferred(not interruptible) as interrupted:
+            with interrupts_deferred(not interruptible) as interrupted:
                 try:
                     log = LockedLog(journal, mode, lock, self._cache, self._clock, self.options)
                     try:
@@ -385,23 +385,3 @@ def _why_not(path: str, number: int) -> str:
     if number == errno.EFBIG:
         return f"{path} has reached the file size limit of this process (ulimit -f)"
     return f"{path}: {os.strerror(number)}"
-
-
-@contextmanager
-def _interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
-    """Holds SIGINT, SIGTERM and SIGHUP back from this thread; gives a way to take one that came."""
-
-    def interrupted() -> bool:
-        pending = signal.sigpending() & set(_INTERRUPTIONS)
-        for number in pending:
-            signal.sigtimedwait([number], 0)
-        return bool(pending)
-
-    if not wanted:
-        yield lambda: False
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
-    try:
-        yield interrupted
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine
-from threeam.core.entry import By, Entry, Stamp, cited, lines_of
+from threeam.core.entry import By, Entry, Stamp, cited, lines_of, signed, user_of
 from threeam.core.fold import Room, State
 from threeam.method.texts import texts
 
@@ -86,7 +86,7 @@ def _to_undo(state: State, at: Stamp | None) -> Change:
         raise Declined(f"name the change by its @stamp: {_listed(left)}" if left else "nothing is left to undo")
     for one in changes(state):
         if one.at.ns == at.ns and one.undone is not None:
-            who = one.undoer.user if one.undoer else "the script"
+            who = user_of(one.undoer)
             raise Declined(f"that was undone already, by {who} at {one.undone}: {one.how}")
         if one.at.ns == at.ns:
             return one
@@ -117,12 +117,10 @@ def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int,
 
 def _carry(found: Mapping[int, Change]) -> Iterator[Entry]:
     for one in found.values():
-        by = (("BY", str(one.by)),) if one.by is not None else ()
         undo = f" (undo: {one.undo})" if one.undo else ""
-        yield Entry(one.at, 0, (*by, ("CHANGE", "open")), f"Changed: {one.text}{undo}")
+        yield Entry(one.at, 0, (*signed(one.by), ("CHANGE", "open")), f"Changed: {one.text}{undo}")
         if one.undone is not None:
-            undoer = (("BY", str(one.undoer)),) if one.undoer is not None else ()
-            yield Entry(one.undone, 0, (*undoer, ("CHANGE", "undone")), f"Undone: @{one.at} {one.how}")
+            yield Entry(one.undone, 0, (*signed(one.undoer), ("CHANGE", "undone")), f"Undone: @{one.at} {one.how}")
 
 
 ROOM = Room("changes", ("CHANGE",), {}, _fold, _carry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine, toxic
-from threeam.core.entry import Entry, Stamp, lines_of
+from threeam.core.entry import Entry, Stamp, lines_of, user_of
 from threeam.core.fold import OPEN, Hypothesis, State
 from threeam.method.ledger import CONTRADICTS, PREDICTION, RECHECK, SUPPORTS, move_of, thread_of, verdict_of, words_of
 from threeam.method.texts import claim_of, read
@@ -59,7 +59,7 @@ def evidence(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | 
         first, *rest = lines_of(f"@{at} {said}".rstrip() if at is not None else said)
         for move in thread_of(state, one).evidence:
             if at is not None and move.cites is not None and move.cites.ns == at.ns and move.kind == kind:
-                who = move.by.user if move.by is not None else "somebody"
+                who = user_of(move.by)
                 raise Declined(f"{who} has said already that this line {kind.lower()} {one.name}")
         numbered, tag = _with_a_number(state, one)
         return [*numbered, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]

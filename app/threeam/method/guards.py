@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from heapq import nlargest
 
-from threeam.core.entry import Entry
+from threeam.core.entry import Entry, user_of
 from threeam.core.fold import Hypothesis, State, gives_number_to
 from threeam.core.when import duration
 from threeam.method.changes import changes
@@ -65,7 +65,7 @@ def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
         evidence = next((other for other in reversed(moves) if other.kind in EVIDENCE), None)
         said += (f"H{tagged[0]}: {remark}" for remark in about(move, evidence, before))
         if one is not None and move.kind in VERDICTS and (verdict := verdict_of(before, one)) is not None:
-            who = verdict.by.user if verdict.by is not None else "somebody"
+            who = user_of(verdict.by)
             ago = duration(max(0, move.at.ns - verdict.at.ns))
             said.append(
                 f"H{tagged[0]} was {verdict.state} by {who} {ago} before ({words_of(before, verdict)}): "
@@ -76,7 +76,9 @@ def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
 
 def overturned(before: State, entries: Sequence[Entry], user: str) -> list[str]:
     """What ``user`` is told when ``entries``, which others wrote, overturn a verdict of theirs in ``before``."""
-    said = []
+    said: list[str] = []
+    if not any(entry.kind in VERDICTS for entry in entries):  # nearly always
+        return said
     verdicts = {one.number: verdict_of(before, one) for one in before.hypotheses.values() if one.number is not None}
     mine = {number: move for number, move in verdicts.items() if move is not None and _is_of(move, user)}
     for entry in entries:
@@ -87,7 +89,7 @@ def overturned(before: State, entries: Sequence[Entry], user: str) -> list[str]:
         if _is_of(move, user):
             mine[tagged[0]] = move
         elif own is not None and own.state != move.state:
-            who = move.by.user if move.by is not None else "somebody"
+            who = user_of(move.by)
             ago = duration(max(0, move.at.ns - own.at.ns))
             said.append(f"H{tagged[0]}: {who} says {move.state} {ago} after you said {own.state}: {move.text}")
     return said

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.entry import By, Entry, Stamp, cited
+from threeam.core.entry import By, Entry, Stamp, cited, signed
 from threeam.core.fold import OPEN, Hypothesis, Room, State
 from threeam.method.texts import read
 
@@ -13,6 +13,7 @@ SUPPORTS, CONTRADICTS, PREDICTION = "Supports", "Contradicts", "Prediction"
 EVIDENCE = (SUPPORTS, CONTRADICTS)
 VERDICTS = ("Conclusion", "Reopened")
 RECHECK = (("RECHECK", "toxic"),)  # the tags of a verdict by somebody who had too many cups
+TOO_MANY_CUPS = "recheck: too many cups"  # and what is said of it
 
 
 class Move(NamedTuple):
@@ -142,9 +143,10 @@ def _fold(threads: Mapping[int, Thread], entries: Sequence[Entry]) -> Mapping[in
 def _carry(threads: Mapping[int, Thread]) -> Iterator[Entry]:
     for number, thread in threads.items():
         for move in thread.moves:
-            by = (("BY", str(move.by)),) if move.by is not None else ()
             recheck = RECHECK if move.recheck else ()
-            yield Entry(move.at, 0, (*by, (f"H{number}", move.state), *recheck), f"{move.kind}: {move.text}")
+            yield Entry(
+                move.at, 0, (*signed(move.by), (f"H{number}", move.state), *recheck), f"{move.kind}: {move.text}"
+            )
 
 
 ROOM = Room("ledger", (), {}, _fold, _carry)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine
-from threeam.core.entry import By, Entry, Stamp, references
+from threeam.core.entry import By, Entry, Stamp, references, signed
 from threeam.core.fold import Room, State
 
 
@@ -50,8 +50,7 @@ def _fold(found: Mapping[int, Mark], entries: Sequence[Entry]) -> Mapping[int, M
 
 def _carry(found: Mapping[int, Mark]) -> Iterator[Entry]:
     for one in found.values():
-        by = (("BY", str(one.by)),) if one.by is not None else ()
-        yield Entry(one.set, 0, (*by, ("MARK", "on")), f"Mark: @{one.at}")
+        yield Entry(one.set, 0, (*signed(one.by), ("MARK", "on")), f"Mark: @{one.at}")
 
 
 ROOM = Room("marks", ("MARK",), {}, _fold, _carry)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine
-from threeam.core.entry import GOES_ON, By, Entry, Stamp
+from threeam.core.entry import GOES_ON, By, Entry, Stamp, signed
 from threeam.core.fold import Room, State
 
 KINDS = ("next", "topology", "shared")  # the words that such a note begins with
@@ -68,15 +68,14 @@ def _fold(found: Mapping[str, Noted], entries: Sequence[Entry]) -> Mapping[str, 
 
 def _carry(found: Mapping[str, Noted]) -> Iterator[Entry]:
     for what, one in found.items():
-        by = (("BY", str(one.by)),) if one.by is not None else ()
         if what == _HOLDER:
             user = one.by.user if one.by is not None else ""
-            yield Entry(one.at, 0, (*by, ("HOLDS", user)), f"Taken: {one.lines[0]}")
+            yield Entry(one.at, 0, (*signed(one.by), ("HOLDS", user)), f"Taken: {one.lines[0]}")
             continue
         tag = ("NOTED", what)
-        yield Entry(one.at, 0, (*by, tag), f"{what.capitalize()}: {one.lines[0]}")
+        yield Entry(one.at, 0, (*signed(one.by), tag), f"{what.capitalize()}: {one.lines[0]}")
         for line in one.lines[1:]:
-            yield Entry(one.at, 0, (*by, tag), f"| {line}")
+            yield Entry(one.at, 0, (*signed(one.by), tag), f"| {line}")
 
 
 ROOM = Room("noted", ("NOTED", "HOLDS"), {}, _fold, _carry)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine
-from threeam.core.entry import By, Entry, Stamp, cited, lines_of
+from threeam.core.entry import By, Entry, Stamp, cited, lines_of, signed
 from threeam.core.fold import Hypothesis, Room, State, gives_number_to
 
 NO_WORDS = "words follow"
@@ -144,12 +144,10 @@ def _times(entry: Entry) -> int:
 
 def _carry(found: Texts) -> Iterator[Entry]:
     for taken in found.stamps.values():
-        by = (("BY", str(taken.by)),) if taken.by is not None else ()
-        yield Entry(taken.at, 0, (*by, ("STAMP", "now")), f"Stamp: {NO_WORDS}")
+        yield Entry(taken.at, 0, (*signed(taken.by), ("STAMP", "now")), f"Stamp: {NO_WORDS}")
     for one in found.said.values():
-        by = (("BY", str(one.by)),) if one.by is not None else ()
         kind, tag = ("Correction", ("CORRECTION", str(one.times))) if one.times else ("Words", ("STAMP", "words"))
-        yield Entry(one.at, 0, (*by, tag), f"{kind}: @{one.of} {one.text}")
+        yield Entry(one.at, 0, (*signed(one.by), tag), f"{kind}: @{one.of} {one.text}")
 
 
 ROOM = Room("texts", ("STAMP", "CORRECTION"), Texts(), _fold, _carry)

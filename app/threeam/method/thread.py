@@ -12,6 +12,7 @@ from threeam.method.ledger import (
     CONTRADICTS,
     EVIDENCE,
     SUPPORTS,
+    TOO_MANY_CUPS,
     VERDICTS,
     Move,
     Thread,
@@ -51,6 +52,15 @@ def parts(state: State, one: Hypothesis, now: Stamp | None) -> list[Part]:
     return [part for part in found if part.lines]
 
 
+def judged(state: State, one: Hypothesis, now: Stamp | None) -> Told:
+    """A hypothesis in a line, with the verdict on it and its reason."""
+    verdict, claim = verdict_of(state, one), f"{one.short} {claim_of(state, one) or LOST}"
+    if verdict is None:
+        return Told(claim, who_when(one.by, one.opened, now), one.opened, one.state)
+    more = [f"{one.state}: {words_of(state, verdict)}", who_when(verdict.by, verdict.at, now)]
+    return Told(claim, " · ".join([*more, *([TOO_MANY_CUPS] if verdict.recheck else [])]), verdict.at, one.state)
+
+
 def _last(moves: Sequence[Move], told: Callable[[Move], Told]) -> list[Told]:
     """The last of ``moves``, as many as anybody reads."""
     before = len(moves) - _MOST
@@ -62,7 +72,7 @@ def _doubts(state: State, thread: Thread) -> dict[Move, list[str]]:
     found: dict[Move, list[str]] = {}
     evidence: Move | None = None
     for move in thread.moves:
-        remarks = [*about(move, evidence, state), *(["recheck: too many cups"] if move.recheck else [])]
+        remarks = [*about(move, evidence, state), *([TOO_MANY_CUPS] if move.recheck else [])]
         if remarks:
             found[move] = remarks
         evidence = move if move.kind in EVIDENCE else evidence

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.entry import Stamp
+from threeam.core.entry import Stamp, user_of
 from threeam.core.fold import OPEN, Hypothesis, State
 from threeam.core.journal import Journal, Position
 from threeam.core.told import Part, Told, when, who_when
@@ -14,10 +14,10 @@ from threeam.human.caffeine import HOUR_NS, milligrams
 from threeam.human.nights import awake_since
 from threeam.human.room import human
 from threeam.method.changes import Change, open_changes
-from threeam.method.ledger import Move, in_order, thread_of, verdict_of, words_of
+from threeam.method.ledger import Move, in_order, thread_of, words_of
 from threeam.method.noted import Noted, holder_of_journal, noted
 from threeam.method.texts import Taken, claim_of, read, texts
-from threeam.method.thread import LOST
+from threeam.method.thread import LOST, judged
 
 _MOST = 100  # lines of a part
 _STATES = (OPEN, "confirmed", "refuted", "parked")
@@ -80,8 +80,8 @@ def parts(all_of_it: Handoff) -> list[Part]:
     found = [
         Part("where we stand", _standing(all_of_it)),
         Part("live hypotheses", [line for one in every if one.state == OPEN for line in _live(state, one, now)]),
-        Part("ruled out", [_judged(state, one, now) for one in every if one.state == "refuted"]),
-        Part("parked", [_judged(state, one, now) for one in every if one.state not in (OPEN, "refuted", "confirmed")]),
+        Part("ruled out", [judged(state, one, now) for one in every if one.state == "refuted"]),
+        Part("parked", [judged(state, one, now) for one in every if one.state not in (OPEN, "refuted", "confirmed")]),
         Part("to be undone", [_to_undo(one, now) for one in all_of_it.to_undo]),
         Part("topology", _noted(state, all_of_it.topology, now)),
         Part("shared state", _noted(state, all_of_it.shared, now)),
@@ -104,10 +104,10 @@ def _standing(all_of_it: Handoff) -> list[Told]:
     counts = Counter(one.state for one in all_of_it.hypotheses)
     known = [f"{counts.pop(name)} {name}" for name in _STATES if counts[name]]
     others = [f"{count} {name}" for name, count in counts.items() if count]
-    lines = [_judged(state, one, now) for one in all_of_it.hypotheses if one.state == "confirmed"]
+    lines = [judged(state, one, now) for one in all_of_it.hypotheses if one.state == "confirmed"]
     lines.append(Told("hypotheses: " + (", ".join([*known, *others]) or "none yet")))
     if (holder := all_of_it.holder) is not None:
-        user = holder.by.user if holder.by is not None else "somebody"
+        user = user_of(holder.by)
         lines.append(Told(f"{user} holds the journal", f"since {holder.at.clock[:8]}", holder.at, "Taken"))
     if state.last is not None:
         lines.append(Told(f"last entry {when(state.last, now)}", at=state.last))
@@ -118,7 +118,14 @@ def _live(state: State, one: Hypothesis, now: Stamp) -> list[Told]:
     """An open hypothesis, and of what stands for it and against it the last of each."""
     thread = thread_of(state, one)
     counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
-    lines = [Told(_claim(state, one), f"{counts} · {who_when(one.by, one.opened, now)}", one.opened, "Hypothesis")]
+    lines = [
+        Told(
+            f"{one.short} {claim_of(state, one) or LOST}",
+            f"{counts} · {who_when(one.by, one.opened, now)}",
+            one.opened,
+            "Hypothesis",
+        )
+    ]
     for best in (thread.supports[-1:], thread.contradicts[-1:], thread.predictions[-1:]):
         lines += [_evidence(state, move, now) for move in best]
     return lines
@@ -128,19 +135,6 @@ def _evidence(state: State, move: Move, now: Stamp) -> Told:
     return Told(
         f"    {move.kind}: {words_of(state, move)}", who_when(move.by, move.at, now), move.cites or move.at, move.kind
     )
-
-
-def _judged(state: State, one: Hypothesis, now: Stamp) -> Told:
-    verdict = verdict_of(state, one)
-    if verdict is None:
-        return Told(_claim(state, one), who_when(one.by, one.opened, now), one.opened, one.state)
-    why = f"{one.state}: {words_of(state, verdict)} · {who_when(verdict.by, verdict.at, now)}"
-    recheck = " · recheck: too many cups" if verdict.recheck else ""
-    return Told(_claim(state, one), why + recheck, verdict.at, one.state)
-
-
-def _claim(state: State, one: Hypothesis) -> str:
-    return f"{one.name if one.number is not None else 'script'} {claim_of(state, one) or LOST}"
 
 
 def _to_undo(one: Change, now: Stamp) -> Told:

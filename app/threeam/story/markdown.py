@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from threeam.core.entry import visible
+from threeam.core.entry import user_of, visible
 from threeam.core.told import Part
+from threeam.method.ledger import TOO_MANY_CUPS
 from threeam.story.postmortem import Report
 
 # What is markup anywhere; what would make a block of a line; what GitHub makes a link of by itself.
@@ -62,10 +63,10 @@ def report_in_markdown(report: Report) -> str:
 def _timeline(report: Report) -> Iterator[str]:
     for event in report.events:
         entry = event.entry
-        who = as_markdown(entry.by.user if entry.by is not None else "script")
+        who = as_markdown(user_of(entry.by))
         tag = f"H{entry.hypothesis[0]} " if entry.hypothesis is not None else ""
         was = f" (it was: {as_markdown(event.was)})" if event.was else ""
-        recheck = " (recheck: too many cups)" if entry.tag("RECHECK") is not None else ""
+        recheck = f" ({TOO_MANY_CUPS})" if entry.tag("RECHECK") is not None else ""
         yield f"- `{entry.stamp}` {who}: {tag}{as_markdown(event.text)}{was}{recheck}"
     if report.left_out:
         yield f"\n{report.left_out:,} lines that came through a pipe, or are not entries, are not in it."

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from threeam.core.entry import Stamp, references, visible
+from threeam.core.entry import Stamp, references, user_of, visible
+from threeam.method.ledger import TOO_MANY_CUPS
 from threeam.story.postmortem import Event, Report
 
 _WIDTH = 1000  # units of the drawing
@@ -56,11 +57,17 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
     )
     there = frozenset(stamp.ns for event in report.events for stamp in (event.entry.stamp, *event.lines))
-    environment.filters |= {"linked": partial(linked, there=there), "anchor": anchor, "shown": visible}
+    environment.filters |= {
+        "linked": partial(linked, there=there),
+        "anchor": anchor,
+        "user": user_of,
+        "shown": visible,
+    }
     environment.tests["there"] = lambda stamp: stamp.ns in there
     lanes = {(row * _ROW + _ROW / 2, name) for row, name, _ in _LANES.values()}
     return environment.get_template("night.html").render(
         report=report,
+        too_many_cups=TOO_MANY_CUPS,
         ticks=list(_ticks(report.events)),
         bars=_bars(report.events),
         lanes=sorted(lanes),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from threeam.core.entry import NS, Entry, Stamp
+from threeam.core.entry import NS, Entry, Stamp, user_of
 from threeam.core.fold import OPEN, State
 from threeam.core.reader import Line
 from threeam.core.told import Part, Told, when, who_when
@@ -15,7 +15,7 @@ from threeam.method.changes import changes
 from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
 from threeam.method.noted import noted
 from threeam.method.texts import claim_of, read, spoken_for, texts
-from threeam.method.thread import LOST
+from threeam.method.thread import LOST, judged
 
 _QUIET = ("ceremony", "Continued")  # lines of the journal itself
 
@@ -76,7 +76,7 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
         if entry.kind == "Conclusion" and entry.hypothesis is not None:
             text = text.replace("Conclusion", entry.hypothesis[1], 1)
         events.append(Event(entry, text, entry.text if said is not None and said.times else ""))
-        people[entry.by.user if entry.by is not None else "script"] += 1
+        people[user_of(entry.by)] += 1
     events = [event._replace(lines=tuple(elsewhere.get(event.entry.stamp.ns, ()))) for event in events]
     begin, end = (events[0].entry.stamp, events[-1].entry.stamp) if events else (None, None)
     sections = [
@@ -99,13 +99,7 @@ def _told_at(state: State, entry: Entry) -> Stamp | None:
 
 
 def _summary(state: State, begin: Stamp | None, end: Stamp | None, people: Counter[str]) -> Part:
-    lines: list[Told] = []
-    for one in in_order(state):
-        verdict = verdict_of(state, one)
-        if one.state == "confirmed" and verdict is not None:
-            recheck = " · recheck: too many cups" if verdict.recheck else ""
-            more = f"confirmed: {words_of(state, verdict)} · {who_when(verdict.by, verdict.at, None)}{recheck}"
-            lines.append(Told(f"{one.name} {claim_of(state, one) or LOST}", more, verdict.at, one.state))
+    lines = [judged(state, one, None) for one in in_order(state) if one.state == "confirmed"]
     if begin is not None and end is not None:
         hours, minutes = divmod((end.ns - begin.ns) // (60 * NS), 60)
         span = f"{begin.day} {begin.clock[:8]} to {end.day} {end.clock[:8]}, {hours} h {minutes} min"
@@ -122,8 +116,7 @@ def _theories(state: State) -> list[Part]:
     found = []
     for one in in_order(state):
         lines = [line for part in thread.parts(state, one, None) for line in _under(part)]
-        name = one.name if one.number is not None else "script"
-        found.append(Part(f"{name} {claim_of(state, one) or LOST}: {one.state}", lines))
+        found.append(Part(f"{one.short} {claim_of(state, one) or LOST}: {one.state}", lines))
     return found
 
 
@@ -144,12 +137,12 @@ def _evidence(state: State, events: Sequence[Event]) -> Part:
     for one in in_order(state):
         for move in thread_of(state, one).evidence:
             event = found.get(move.cites.ns) if move.cites is not None else None
-            words, judge = words_of(state, move), move.by.user if move.by is not None else "script"
+            words, judge = words_of(state, move), user_of(move.by)
             about = f"{move.kind.lower()} {one.name}, says {judge}"
             if event is None or event.entry.stamp == move.at:
                 lines.append(Told(words, about, move.cites, move.kind))
                 continue
-            who = event.entry.by.user if event.entry.by is not None else "script"
+            who = user_of(event.entry.by)
             why = "" if words in event.text else f": {words}"
             lines.append(Told(event.text, f"{who} · {about}{why}", move.cites, move.kind))
     return Part("", lines)
@@ -169,7 +162,7 @@ def _open(state: State) -> Part:
     lines = []
     for one in in_order(state):
         verdict = verdict_of(state, one)
-        name = f"{one.name if one.number is not None else 'script'} {claim_of(state, one) or LOST}"
+        name = f"{one.short} {claim_of(state, one) or LOST}"
         if verdict is not None and verdict.recheck:
             lines.append(Told(f"recheck {name}", f"{one.state} over the toxic limit", verdict.at, one.state))
         elif one.state not in ("confirmed", "refuted"):

@@ -10,7 +10,6 @@ from textual.widgets import Static
 
 from threeam.core.entry import Stamp
 from threeam.core.fold import State
-from threeam.core.journal import Position
 from threeam.core.moment import Moment
 from threeam.tui.screens.looking import LookingScreen
 from threeam.tui.session import Session
@@ -34,9 +33,8 @@ class AsOfScreen(LookingScreen):
             classes="as-of--banner",
         )
 
-    @property
-    def _end(self) -> Position | None:
-        return self._moment.end
+    def on_mount(self) -> None:
+        self.read_up_to(self._moment.end, self._know)
 
     def _know(self, state: State) -> None:
         self.state = state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threeam.core.fold import State
 from threeam.core.journal import Position
 from threeam.human import drafts as human_drafts
 from threeam.tui import messages
@@ -39,15 +38,9 @@ class JournalScreen(LookingScreen):
             self._say(self.session.notice, severity="warning")
         self.set_interval(LOOK_AT_CLOCK, self._show_state)
         self.call_after_refresh(self.bridge.start)
-        self.app.post_message(messages.CommandDone())  # what was typed ahead may come
-
-    @property
-    def _end(self) -> Position | None:
         start = self.pane.view.window.anchor
-        return None if start is None else Position(start.segment, start.offset)
-
-    def _know(self, state: State) -> None:
-        self.bridge.begin_with(state)
+        self.read_up_to(None if start is None else Position(start.segment, start.offset), self.bridge.begin_with)
+        self.app.post_message(messages.CommandDone())  # what was typed ahead may come
 
     def on_unmount(self) -> None:
         self.bridge.stop()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -86,30 +87,23 @@ class LookingScreen(MethodScreen):
 
     def on_mount(self) -> None:
         self.set_focus(self.log_view)
-        self.set_timer(_FIRST, self._begin_to_read)
 
     # Reading it all.
 
-    @property
-    def _end(self) -> Position | None:
-        """Up to where the state has to be read."""
-        raise NotImplementedError
+    def read_up_to(self, end: Position | None, know: Callable[[State], None]) -> None:
+        """Counts the lines, and has ``know`` called with the state as of ``end``, after the first screen."""
+        self.set_timer(_FIRST, partial(self._begin_to_read, end, know))
 
-    def _know(self, state: State) -> None:
-        """Takes the state as of `_end`."""
-        raise NotImplementedError
-
-    def _begin_to_read(self) -> None:
-        end = self._end
+    def _begin_to_read(self, end: Position | None, know: Callable[[State], None]) -> None:
         cost = 0 if end is None else end.offset * _FOLD_COST
         self.set_timer(_A_MOMENT, self._show_state)  # what is not known by then is said to be read still
-        self.pane.begin_to_read(iter(()) if end is None else self._fold_to(end), cost)
+        self.pane.begin_to_read(iter(()) if end is None else self._fold_to(end, know), cost)
 
-    def _fold_to(self, end: Position) -> Iterator[None]:
+    def _fold_to(self, end: Position, know: Callable[[State], None]) -> Iterator[None]:
         try:
             for state in self.session.fold.steps(*end):
                 if state is not None:
-                    self._know(state)
+                    know(state)
                 yield
         except Exception as error:  # as where lines are followed: it may pass
             known = isinstance(error, JournalError | OSError)
@@ -118,7 +112,7 @@ class LookingScreen(MethodScreen):
                 title="what the log adds up to is not known",
                 severity="error",
             )
-            self.set_timer(LOOK_AT_CLOCK, self._begin_to_read)
+            self.set_timer(LOOK_AT_CLOCK, partial(self._begin_to_read, end, know))
 
     # What is shown.
 
@@ -143,13 +137,9 @@ class LookingScreen(MethodScreen):
         self.header.water = glasses_tonight(self.state, user, now.ns, session.settings.night_gap_ns)
         self.header.set_class(self.header.alarming, "-toxic")
         self.header.refresh()
-        if self.picked and (one := self.state.named(self.picked)) is not None:
-            self.picked = one.name  # it may have got a number
-        self.board.show(self.state, self.picked, user, now, session.settings.half_life_h)
+        super()._show_state()
         self.log_view.set_texts(texts(self.state).said)
         self._show_marks()
-        if self.told is not None:
-            self.told.look_again()
 
     # What the keys do; each is an action of the table.
 

@@ -265,4 +265,11 @@ class MethodScreen(CommandingScreen):
         return None
 
     def _show_state(self) -> None:
-        raise NotImplementedError
+        """Shows what the log says by now."""
+        session = self.session
+        if self.picked and (one := self.state.named(self.picked)) is not None:
+            self.picked = one.name  # it may have got a number
+        now, half_life_h = session.clock(), session.settings.half_life_h
+        self.board.show(self.state, self.picked, session.by.user, now, half_life_h)
+        if self.told is not None:
+            self.told.look_again()

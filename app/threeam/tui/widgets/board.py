@@ -101,14 +101,13 @@ class Hypotheses(OptionList):
     def _prompt(self, state: State, one: Hypothesis, picked: bool, now: Stamp) -> Content:
         sign = SIGNS.get(one.state, SIGNS["Hypothesis"])
         live = one.state == OPEN
-        name = f"H{one.number}" if one.number is not None else "script"
         mark = ("▸" if self._emoji else ">") if picked else " "
         thread, room = thread_of(state, one), self._room
         moves = thread.moves
         author = moves[-1].by if moves else one.by
         who = self._between + drawn(author.user) if author else ""
         about = f" {self._counts(thread)}{self._between}{ago(now.ns - last_change(state, one).ns)}{who}"
-        first = f"{mark}{sign.sign if self._emoji else sign.plain} {name} "
+        first = f"{mark}{sign.sign if self._emoji else sign.plain} {one.short} "
         live_style = "$hypothesis" if live else "$foreground-muted"
         head = Content.assemble(
             (first, "bold " + live_style),

@@ -170,7 +170,7 @@ class LogView(RowsView, can_focus=True):
 
     def set_texts(self, said: Mapping[int, Said]) -> None:
         """Draws these words on the rows of these stamps (ns), in place of what was written there."""
-        if said != self.said:
+        if said is not self.said:  # the fold makes another one only when there is another word
             self.said = said
             self._redraw()
 

@@ -1,0 +1,29 @@
+"""Signals that have to wait: between the write and its acknowledgement nobody may be interrupted."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
+    """Holds SIGINT, SIGTERM and SIGHUP back from this thread; gives a way to take one that came."""
+
+    def interrupted() -> bool:
+        pending = signal.sigpending() & set(_INTERRUPTIONS)
+        for number in pending:
+            signal.sigtimedwait([number], 0)
+        return bool(pending)
+
+    if not wanted:
+        yield lambda: False
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    try:
+        yield interrupted
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
