@@ -209,7 +209,10 @@ def test_where_there_is_no_log_nothing_is_handed_over(run: Run, log: Path) -> No
     for argv in ([], ["--md"], ["--json"]):
         done = run("handoff", *argv)
         assert (done.returncode, done.stdout) == (1, b"")
-        assert done.stderr.decode() == f"3am: there is no log at {log}: 3am log TEXT begins one, 3am path says why that one\n"
+        assert (
+            done.stderr.decode()
+            == f"3am: there is no log at {log}: 3am log TEXT begins one, 3am path says why that one\n"
+        )
     assert not log.exists()
 
 

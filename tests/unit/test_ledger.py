@@ -353,6 +353,11 @@ def test_a_claim_of_something_else_resembles_nothing(other: str) -> None:
     assert resembling(REFUTED, other) is None
 
 
+def test_a_word_is_known_in_another_form() -> None:
+    state = after(opened(1, "reads go to a lagging replica"), judged(1, "refuted", "no", 5))
+    assert resembling(state, "reads going to the replica which lags") is not None
+
+
 def test_a_refuted_claim_that_was_reopened_resembles_nothing() -> None:
     assert resembling(FOLD(REFUTED, [judged(1, "open", "seen", 9)]), "the replica lags, and reads go there") is None
 

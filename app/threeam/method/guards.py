@@ -18,11 +18,12 @@ NO_EVIDENCE = "no evidence stands for it or against it"
 TOO_LATE = "written after the evidence: a prediction counts when it comes first"
 _COMPARED = 50  # claims
 _LIKE = 0.5  # of the words of two claims: so many in common, and they are taken for one
+_STEM = 3  # letters, at least, that two forms of a word begin with
 _SAME_WORD = 0.7  # of the letters of two words
 _SMALL = frozenset(
     (
         *("a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "it", "not", "of", "on", "or"),
-        *("than", "that", "the", "then", "this", "to", "was", "when", "with"),
+        *("than", "that", "the", "then", "this", "to", "was", "when", "which", "with"),
     )
 )
 
@@ -133,6 +134,9 @@ def _likeness(words: frozenset[str], others: frozenset[str]) -> float:
 
 def _is_like(word: str, other: str) -> bool:
     if word == other:
+        return True
+    short, long = sorted((word, other), key=len)
+    if len(short) >= _STEM and long.startswith(short[: max(_STEM, len(short) - 1)]):  # lags, lagging
         return True
     # The upper bounds first: they cost little.
     matcher = SequenceMatcher(None, word, other)
