@@ -37,10 +37,10 @@ class Action(NamedTuple):
         return self.call or self.id.replace("-", "_")
 
 
-GROUPS = ("write", "hypotheses", "find", "move", "look", "leave")
+GROUPS = ("write", "hypotheses", "before and after", "find", "move", "look", "leave")
 
 ACTIONS = (
-    Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, words="coffee", argument="N"),
+    Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, words="coffee", argument="N --mg MG"),
     Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, footer=True, words="note", argument="TEXT", call="write('note')"),
     Action("hypothesis", "H", "hypothesis", "Write down what you believe; its number is given under the lock", "write", writes=True, footer=True, words="hyp", argument="TEXT", call="write('hypothesis')"),
     Action("stamp", "s", "stamp now", "Take a stamp now; the words for it come after", "write", writes=True, words="stamp"),
@@ -52,7 +52,6 @@ ACTIONS = (
     Action("water", "", "water", "One glass of water", "write", writes=True, words="water"),
     Action("coffee-panel", "C", "coffee panel", "Tonight's cups, and take the last one back", "write", words="cups"),
     Action("undo-coffee", "", "take a cup back", "Take the last cup back, by a new line", "write", writes=True, words="uncoffee"),
-    Action("sleep", "", "sleep", "Say what the night came to, and start the count anew", "write", writes=True, words="sleep"),
     Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", place="box", writes=True, call="write('hypothesis')"),
     Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", place="box", writes=True, call="write('note')"),
     Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", place="box", writes=True, call="coffee"),
@@ -69,6 +68,12 @@ ACTIONS = (
     Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, words="park", argument="H7 WHY", call="ask_about('park')"),
     Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, words="reopen", argument="H7 WHY", call="ask_about('reopen')"),
     Action("thread", "", "thread", "The thread of the picked one: claim, predictions, evidence", "hypotheses", words="thread", argument="H7"),
+    Action("preflight", "", "preflight", "What the hunt needs: tools, clock, disk, tmux, topology", "before and after", words="preflight"),
+    Action("baseline", "B", "baseline", "What is not normal now; :baseline save takes a snapshot of normal", "before and after", words="baseline", argument="save|diff NAME"),
+    Action("restore", "R", "restore", "What must be undone, and the code since the stable commit", "before and after", words="restore", argument="data @STAMP"),
+    Action("stable", "", "stable", "Note the last known stable commit of the work tree here", "before and after", writes=True, words="stable", argument="REV"),
+    Action("blockers", "", "blocked queries", "Who blocks whom in a PostgreSQL, live; x terminates one", "before and after", words="blockers", argument="DSN"),
+    Action("sleep", "", "sleep", "Restore the sysadmin: what is open is handed over, and lights out", "before and after", writes=True, words="sleep"),
     Action("search", "slash", "search", "Search a regular expression; with nothing, the one before", "find", footer=True, words="search", argument="RE", call="ask('search')"),
     Action("next-match", "n", "next match", "The next match", "find", call="find_next(1)"),
     Action("previous-match", "N", "match before", "The match before", "find", call="find_next(-1)"),

@@ -2,10 +2,12 @@
 
 from threeam.core.fold import Fold
 from threeam.human.room import ROOM as HUMAN
+from threeam.machine.baselines import ROOM as BASELINES
 from threeam.method.changes import ROOM as CHANGES
 from threeam.method.ledger import ROOM as LEDGER
 from threeam.method.marks import ROOM as MARKS
 from threeam.method.noted import ROOM as NOTED
 from threeam.method.texts import ROOM as TEXTS
+from threeam.restore.stable import ROOM as STABLES
 
-FOLD = Fold((HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED))
+FOLD = Fold((HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED, BASELINES, STABLES))

@@ -1026,7 +1026,7 @@ async def test_a_filter_that_hides_the_evidence_is_named(journal: Journal, log: 
         await it.press("1")
         await it.command("thread")
         await it.eventually(lambda: isinstance(it.app.screen, ThreadScreen), "the thread")
-        await it.press("j", "enter")
+        await it.press("j", "j", "enter")
         await it.says("leaves that line out")
 
 

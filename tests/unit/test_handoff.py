@@ -23,11 +23,12 @@ from threeam.core.draft import Draft, note
 from threeam.core.entry import NS, By, Entry, Stamp, format_entry, parse, visible
 from threeam.core.journal import Journal, Position
 from threeam.core.told import Part
-from threeam.human.drafts import coffee, sleep
+from threeam.human.drafts import coffee
 from threeam.human.nights import awake_since
 from threeam.rooms import FOLD
 from threeam.story.handoff import Handoff, handoff, nights_of, parts
 from threeam.story.markdown import as_markdown
+from threeam.story.sleep import lights_out
 
 REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
 GOLDEN = Path(__file__).parent / "golden"
@@ -363,7 +364,7 @@ def test_a_night_begins_anew_after_a_long_pause(journal: Journal) -> None:
 def test_after_sleep_nobody_is_awake_until_they_type_again(journal: Journal) -> None:
     clock = FakeClock()
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
-    for draft in (note("up"), coffee(1, 95, 4), sleep(5.0)):
+    for draft in (note("up"), coffee(1, 95, 4), lights_out(5.0)):
         alice.write(draft)
         clock.forward(MINUTE)
     bob.write(note("still here"))
@@ -427,7 +428,7 @@ def test_what_a_rotation_carries_over_was_not_typed(journal: Journal) -> None:
     with alice.locked(whole=True) as held:
         held.rotate()
     assert awake(journal) == first.stamp
-    alice.write(sleep(5.0))
+    alice.write(lights_out(5.0))
     with alice.locked(whole=True) as held:
         held.rotate()
     assert awake(journal) is None

@@ -20,7 +20,7 @@ from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_ent
 from threeam.core.journal import Journal, Unusable, journal_at
 from threeam.core.lock import LockTimeout, LockUnusable, SanityLock
 from threeam.core.writer import TIE_NS, Refused, Unsure, WriteOptions, Writer
-from threeam.human.drafts import coffee, sleep, undo_coffee, water
+from threeam.human.drafts import coffee, undo_coffee, water
 from threeam.method.drafts import claim, judge
 from threeam.rooms import FOLD
 

@@ -10,16 +10,14 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.lock import holder
-from threeam.human.caffeine import milligrams
-from threeam.human.drafts import glasses_tonight
-from threeam.human.room import human
+from threeam.human.evening import MORNING_H, evening
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am status``."""
     parser = Parser(
         "3am status",
-        "One line: your cups, the milligrams left, water, open hypotheses, and the lock.",
+        "One line: your cups, the milligrams left now and at 07:00, water, open hypotheses, and the lock.",
         "example, for ~/.tmux.conf:\n  set -g status-right '#(3am status --tmux)'",
     )
     parser.add_argument("--json", action="store_true", help="one object")
@@ -31,7 +29,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         out_json(facts)
         return Exit.DONE
     toxic = " TOXIC" if facts["toxic"] else ""
-    cups = f"☕ {facts['cups']}{toxic} {facts['mg']:.0f} mg"
+    later = f" ({facts['mg_morning']['mg']:.0f} at {MORNING_H:02d}:00)" if facts["mg"] >= 1 else ""
+    cups = f"☕ {facts['cups']}{toxic} {facts['mg']:.0f} mg{later}"
     if args.tmux and toxic:
         cups = f"#[fg=red]{cups}#[default]"
     lock = facts["lock"]
@@ -44,12 +43,15 @@ def run(_command: str, argv: Sequence[str]) -> int:
 def _facts(at: Context) -> dict[str, Any]:
     state, settings, now = at.state(), at.settings, at.clock()
     cups = state.cups(at.by.user, now.ns, settings.night_gap_ns)
+    one = evening(state, at.by.user, now, settings.night_gap_ns, settings.half_life_h)
     held = holder(at.journal.lock)
     return {
         "cups": cups,
         "toxic": cups > settings.toxic_cups,
-        "mg": round(milligrams(human(state, at.by.user).doses, now.ns, settings.half_life_h), 1),
-        "water": glasses_tonight(state, at.by.user, now.ns, settings.night_gap_ns),
+        "mg": round(one.mg, 1),
+        "mg_24h": one.day_mg,
+        "mg_morning": {"at": one.morning.rfc3339(), "mg": round(one.morning_mg, 1)},
+        "water": one.glasses,
         "open": len(state.open_hypotheses()),
         "lock": "held" if held else "free",
         "holder": {"pid": held.pid, "name": held.name} if held and held.pid else None,

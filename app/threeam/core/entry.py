@@ -47,6 +47,13 @@ KINDS: dict[str, str | None] = {
     "Shared": "NOTED",
     "Taken": "HOLDS",
     "Forked": "FORK",
+    "Handoff": "HANDOFF",
+    "Preflight": "PREFLIGHT",
+    "Baseline": "BASELINE",
+    "Compared": "BASELINE",
+    "Stable": "STABLE",
+    "Terminated": "TERMINATED",
+    "Restore": "RESTORE",
     "WARNING": None,
 }
 LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill

@@ -22,11 +22,15 @@ _LAST_NUMBER = 999_999_999  # of a hypothesis, as the format has it; written by 
 
 
 class Person(NamedTuple):
-    """What the log says of one user: cups this night, when they last typed (ns), and from where."""
+    """What the log says of one user: cups this night, when they last typed (ns), and from where.
+
+    ``asleep``: with that line they ended their night.
+    """
 
     cups: int
     typed_ns: int
     by: By
+    asleep: bool = False
 
 
 class Hypothesis(NamedTuple):
@@ -58,9 +62,12 @@ class State(NamedTuple):
     rooms: Mapping[str, Any] = {}
 
     def tonight(self, user: str, now_ns: int, gap_ns: int) -> Person | None:
-        """What the log says of ``user`` this night, as of ``now_ns``: nothing once ``gap_ns`` has passed between."""
+        """What the log says of ``user`` this night, as of ``now_ns``.
+
+        Nothing once ``gap_ns`` has passed since they typed, or they went to sleep.
+        """
         person = self.people.get(user)
-        return None if person is None or now_ns - person.typed_ns > gap_ns else person
+        return None if person is None or person.asleep or now_ns - person.typed_ns > gap_ns else person
 
     def cups(self, user: str, now_ns: int, gap_ns: int) -> int:
         """The cups of ``user`` this night, as of ``now_ns``."""
@@ -128,7 +135,7 @@ class Fold:
         everything before they change nothing.
         """
         carried = [
-            Entry(Stamp(one.typed_ns), one.cups, (("BY", str(one.by)),), f"Carried: {one.cups} cups of {user}.")
+            Entry(Stamp(one.typed_ns), one.cups, _carried_tags(one), f"Carried: {one.cups} cups of {user}.")
             for user, one in state.people.items()
         ]
         carried += map(_carry_hypothesis, state.hypotheses.values())
@@ -161,7 +168,7 @@ class Fold:
             last = entry.stamp
             by = entry.by
             if by is not None and (active := entry.active) is not None:
-                people[by.user] = Person(entry.coffee, active.ns, by)
+                people[by.user] = Person(entry.coffee, active.ns, by, entry.tag("NIGHT") == "over")
             _fold_hypothesis(hypotheses, by, entry)
         rooms = {room.name: room.fold(state.rooms[room.name], entries) for room in self.rooms}
         return State(people, hypotheses, last, rooms)
@@ -204,6 +211,10 @@ def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, e
         hypotheses[number] = Hypothesis(number, state, claim, author, opened)
     elif state != known.state:
         hypotheses[number] = known._replace(state=state)
+
+
+def _carried_tags(one: Person) -> tuple[tuple[str, str], ...]:
+    return (("BY", str(one.by)), *([("NIGHT", "over")] if one.asleep else []))
 
 
 def _carried_over(entry: Entry, stamp: Stamp) -> Entry:

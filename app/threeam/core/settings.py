@@ -14,6 +14,7 @@ from threeam.core.journal import BadInput, Journal, journal_at
 
 SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
 SCRIPT_LOCK = "/tmp/sanity.lock"
+REMINDERS = ("water", "dose", "awake")
 
 
 class BadSetting(BadInput):
@@ -23,13 +24,14 @@ class BadSetting(BadInput):
 class Settings(NamedTuple):
     """The settings in force. Units: hours (``_h``), milligrams, seconds, bytes, as in the settings file.
 
-    ``keep``: rotated files that stay; None is ``all``.
+    ``keep``: rotated files that stay; None is ``all``. ``reminders``: those that are wanted.
     """
 
     ceremony: str = "hypotheses"
     toxic_cups: int = 4
     cup_mg: int = 95
     half_life_h: float = 5.0
+    reminders: tuple[str, ...] = REMINDERS
     night_gap_h: float = 8.0
     lock_timeout: float = 10.0
     sync: str = "always"
@@ -175,6 +177,11 @@ def _checked(name: str, value: object, where: str) -> object:
             if value in choices:
                 return value
             wanted = f"one of {', '.join(choices)}"
+        case "reminders":
+            listed = value if isinstance(value, list) else re.split(r"[\s,]+", str(value).strip())
+            if listed == ["none"] or (listed and all(one in REMINDERS for one in listed)):
+                return tuple(one for one in REMINDERS if one in listed)
+            wanted = f"some of {', '.join(REMINDERS)}, or none"
         case "theme":
             if isinstance(value, str) and value:
                 return value

@@ -14,13 +14,15 @@ _THESE_HOURS_NS = 12 * 3600 * NS
 class Told(NamedTuple):
     """One line: the words, what is added to them (who, when, why), and the entry that it is about.
 
-    ``sign``: the kind of line or the state of a hypothesis that its sign stands for; empty: none.
+    ``sign``: the kind of line, the state of a hypothesis or the verdict that its sign stands for; empty: none.
+    ``command``: what is to be typed in a shell for it, to be copied.
     """
 
     text: str
     more: str = ""
     at: Stamp | None = None
     sign: str = ""
+    command: str = ""
 
 
 class Part(NamedTuple):

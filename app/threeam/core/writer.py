@@ -224,7 +224,8 @@ class LockedLog:
             stamp = Stamp(stamp.ns + 1, stamp.offset)
         if ceremonial:  # stamped last of all, so that the two stamps are a lower bound of the hold
             now = self._clock()
-            entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (by,), RELEASING))
+            over = [tag for tag in lines[-1].tags if tag[0] == "NIGHT"]  # it is this line that is the author's last
+            entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (by, *over), RELEASING))
         raw = b"".join(map(format_entry, entries))
         self._append(raw, entries)
         return Block(tuple(entries), raw, state)

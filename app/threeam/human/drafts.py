@@ -11,6 +11,7 @@ from threeam.human.caffeine import milligrams
 from threeam.human.room import human
 
 MOST_CUPS = 20  # in one go: more is a slip of the finger
+MOST_MG = 1000  # in one cup: more is another one
 
 
 def coffee(cups: int, mg: int, toxic_cups: int) -> Draft:
@@ -51,20 +52,16 @@ def water() -> Draft:
     return Draft(lines)
 
 
-def sleep(half_life_h: float) -> Draft:
-    """The end of the night: says what it came to, and starts the count anew."""
-
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        cups = author.cups(state, stamp)
-        glasses = glasses_tonight(state, author.user, stamp.ns, author.gap_ns)
-        left = milligrams(human(state, author.user).doses, stamp.ns, half_life_h)
-        text = (
-            f"Sleep: {_count(cups, 'cup')}, {_count(glasses, 'glass', 'es')} of water, "
-            f"{left:.0f} mg of caffeine left. The ghost will still be there tomorrow."
-        )
-        return [DraftLine(text, (("NIGHT", "over"),), 0)]
-
-    return Draft(lines)
+def sleep(state: State, author: Author, stamp: Stamp, half_life_h: float) -> DraftLine:
+    """The last line of a night: what it came to. Cups are counted anew after it; milligrams go their own way."""
+    cups = author.cups(state, stamp)
+    glasses = glasses_tonight(state, author.user, stamp.ns, author.gap_ns)
+    left = milligrams(human(state, author.user).doses, stamp.ns, half_life_h)
+    text = (
+        f"Sleep: {count_of(cups, 'cup')}, {count_of(glasses, 'glass', 'es')} of water, "
+        f"{left:.0f} mg of caffeine left. The ghost will still be there tomorrow."
+    )
+    return DraftLine(text, (("NIGHT", "over"),), 0)
 
 
 def glasses_tonight(state: State, user: str, now_ns: int, gap_ns: int) -> int:
@@ -72,5 +69,6 @@ def glasses_tonight(state: State, user: str, now_ns: int, gap_ns: int) -> int:
     return 0 if state.tonight(user, now_ns, gap_ns) is None else human(state, user).water
 
 
-def _count(n: int, word: str, plural: str = "s") -> str:
+def count_of(n: int, word: str, plural: str = "s") -> str:
+    """``1 cup``, ``2 cups``."""
     return f"{n} {word}{'' if n == 1 else plural}"

@@ -33,6 +33,16 @@ def awake_since(journal: Journal, end: Position, user: str) -> Stamp | None:
     return _first_after(journal, Position(begin, since) if begin is not None else None, end, user)
 
 
+def awake_after(since: Stamp | None, entry: Entry, user: str) -> Stamp | None:
+    """What `awake_since` gives after one more ``entry``, if it gave ``since`` before."""
+    if not _typed(entry, user):
+        return since
+    night = entry.tag("NIGHT")
+    if night == "over":
+        return None
+    return entry.stamp if night == "new" or since is None else since
+
+
 def _first_after(journal: Journal, since: Position | None, end: Position, user: str) -> Stamp | None:
     """The first line that ``user`` typed between the two; from the first file on where there is no ``since``."""
     typed = re.compile(rb"\[BY: %s@[^\]\n]*\](?! \[VIA: )" % re.escape(user.encode()))  # and no stream

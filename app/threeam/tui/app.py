@@ -75,6 +75,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self.next: Journal | None = None
         self._as_of = as_of
         self.register_theme(NIGHT)
+        self.set_class(not session.emoji, "-plain")
         self._asked = float("-inf")
         self._keys_wait = True  # until there is a screen that can take them
         self._waiting_keys: list[events.Event] = []

@@ -17,8 +17,8 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from threeam.core.beside import make_folder, one_name, own_folder, refuse_foreign
 from threeam.core.journal import Journal
-from threeam.core.settings import state_folder
 
 _HISTORY_NAME = "history"
 _HISTORY = 500  # texts that are brought back
@@ -55,7 +55,7 @@ class DraftStore:
         self._on_problem = on_problem
         self._latest: KeptDrafts | None = None
         self._problems: dict[str, str] = {}
-        self._folder = _folder(journal)
+        self._folder = own_folder(journal)
         self._folders = (self._folder, _folder_in_memory(journal))
         self._name = f"draft-{os.getpid()}-{_started(os.getpid())}.json"
         self._work: SimpleQueue[tuple[str, Callable[[], None]]] = SimpleQueue()
@@ -92,7 +92,7 @@ class DraftStore:
         texts: list[str] = []
         for folder in self._folders:
             with suppress(OSError):
-                _refuse_foreign(folder)
+                refuse_foreign(folder)
                 with open(os.path.join(folder, _HISTORY_NAME), encoding="utf-8", errors="replace") as file:
                     for line in file:
                         with suppress(ValueError):  # cut off by a full disk, or the empty line that ends such a one
@@ -144,7 +144,7 @@ class DraftStore:
         """Keeps the drafts in the first of ``folders`` that takes them; gives it. Raises the OSError of the first."""
         first, *others = folders
         try:
-            _make(first)
+            make_folder(first)
             path = os.path.join(first, self._name)
             new = f"{path}.{threading.get_ident()}.new"
             fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -177,7 +177,7 @@ class DraftStore:
         left: list[str] = []
         for folder in self._folders:
             with suppress(OSError):
-                _refuse_foreign(folder)
+                refuse_foreign(folder)
                 drafts = ((name, _DRAFT_NAME.fullmatch(name)) for name in os.listdir(folder))
                 dead = [name for name, found in drafts if found and _started(int(found[1])) != int(found[2])]
                 left += [os.path.join(folder, name) for name in dead]
@@ -204,30 +204,16 @@ def _place(value: object) -> tuple[int, int, int] | None:
     return None
 
 
-def _folder(journal: Journal) -> str:
-    """The journal's folder if it is ours or can be made, else one of our own for this journal."""
-    folder = journal.folder
-    try:
-        if os.stat(folder).st_uid == os.geteuid():
-            return folder
-    except FileNotFoundError:
-        if os.access(os.path.dirname(folder), os.W_OK | os.X_OK):
-            return folder
-    except OSError:
-        pass
-    return os.path.join(state_folder(os.environ), _one_name(journal))
-
-
 def _folder_in_memory(journal: Journal) -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(runtime):
-        return os.path.join(runtime, "3am", _one_name(journal))
-    return f"/dev/shm/3am-{os.geteuid()}-{_one_name(journal)}"
+        return os.path.join(runtime, "3am", one_name(journal))
+    return f"/dev/shm/3am-{os.geteuid()}-{one_name(journal)}"
 
 
 def _append(folder: str, text: str) -> None:
     """Appends a record to the history in ``folder``, whole. Raises OSError."""
-    _make(folder)
+    make_folder(folder)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     fd = os.open(os.path.join(folder, _HISTORY_NAME), flags, 0o600)
     try:
@@ -236,22 +222,6 @@ def _append(folder: str, text: str) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(fd)
-
-
-def _one_name(journal: Journal) -> str:
-    return journal.log.strip("/").replace("/", "%") + ".d"
-
-
-def _make(folder: str) -> None:
-    """Makes ``folder`` and what it lies in, for us alone. Raises OSError, also where it is somebody else's."""
-    os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    _refuse_foreign(folder)
-
-
-def _refuse_foreign(folder: str) -> None:
-    if os.stat(folder).st_uid != os.geteuid():
-        raise PermissionError(errno.EPERM, "it belongs to somebody else")
 
 
 def _started(pid: int) -> int:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from threeam.core.journal import Position
+from threeam.core.reader import Line
 from threeam.human import drafts as human_drafts
+from threeam.human import reminders
+from threeam.human.nights import awake_after
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
 from threeam.tui.commands import ABOUT_ONE
@@ -13,6 +19,9 @@ from threeam.tui.screens.looking import LOOK_AT_CLOCK, LookingScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import Composer
 from threeam.tui.window import Window
+
+_HOURS_AGAIN = 3600.0  # s: so often it is said that the night is long
+_COFFEE = re.compile(r"(\d{1,3})?(?: *--mg[ =](\d{1,5}))?", re.ASCII)
 
 
 class JournalScreen(LookingScreen):
@@ -50,13 +59,55 @@ class JournalScreen(LookingScreen):
     def on_lines_arrived(self, message: messages.LinesArrived) -> None:
         if message.state is not None:
             self._tell_of_verdicts(message.lines)
+            begins = not self.board.is_known
             self.state = message.state
             self.header.is_known = self.board.is_known = True
+            if begins:
+                self._begin()
+            else:
+                self._follow_the_night(message.lines)
         self.pane.arrive(message.lines, message.end, message.unfinished, restarted=message.restarted)
         if message.restarted:
             self._say("the log was truncated: what is above may be nowhere else than here", severity="warning")
         self._show_state()
         self.bridge.ready()
+
+    def _begin(self) -> None:
+        """What is said once, when it is known what the log says: good morning, or that the night is long."""
+        me = self.state.people.get(self.session.by.user)
+        if me is not None and me.asleep:
+            self.awake_is_known = True
+            self.action_handoff()
+        else:
+            self.run_worker(self._remind_of_the_hours(), group="awake")
+            self.set_interval(_HOURS_AGAIN, self._say_the_hours)
+
+    async def _remind_of_the_hours(self) -> None:
+        await self.find_out_awake()
+        self._say_the_hours()
+
+    def _say_the_hours(self) -> None:
+        wanted = self.session.settings.reminders
+        if sentence := reminders.of_the_hours(self.awake, self.session.clock(), wanted):
+            self._say(sentence, title="bed", timeout=15)
+
+    def _follow_the_night(self, lines: Sequence[Line]) -> None:
+        """Keeps up since when this person is awake, from the lines that they have typed."""
+        if not self.awake_is_known:
+            return
+        mine = f"[BY: {self.session.by.user}@".encode()
+        for line in lines:
+            if mine in line.raw and (entry := line.entry) is not None:
+                self.awake = awake_after(self.awake, entry, self.session.by.user)
+
+    def on_block_written(self, message: messages.BlockWritten) -> None:
+        super().on_block_written(message)
+        if message.ticket.what == "coffee":
+            settings, user, block = self.session.settings, self.session.by.user, message.block
+            state = self.session.fold(block.before, block.entries)
+            now, gap_ns = block.entries[-1].stamp, settings.night_gap_ns
+            for sentence in reminders.with_a_cup(state, user, now, gap_ns, settings.half_life_h, settings.reminders):
+                self._say(sentence, title="coffee", timeout=6)
 
     def on_lock_seen(self, message: messages.LockSeen) -> None:
         self.header.held_since(message.holder, message.since_ns)
@@ -81,21 +132,21 @@ class JournalScreen(LookingScreen):
 
     # What the keys do; each is an action of the table.
 
-    def action_coffee(self, cups: str = "1") -> None:
+    def action_coffee(self, argument: str = "") -> None:
         settings = self.session.settings
-        if cups in map(str, range(1, human_drafts.MOST_CUPS + 1)):
-            self._submit(human_drafts.coffee(int(cups), settings.cup_mg, settings.toxic_cups), "coffee")
+        said = _COFFEE.fullmatch(argument)
+        cups, mg = (int(said[1] or 1), int(said[2] or settings.cup_mg)) if said else (0, 0)
+        if 1 <= cups <= human_drafts.MOST_CUPS and 1 <= mg <= human_drafts.MOST_MG:
+            self._submit(human_drafts.coffee(cups, mg, settings.toxic_cups), "coffee")
         else:
-            self._say(f"coffee takes a number from 1 to {human_drafts.MOST_CUPS}, not {cups!r}", severity="warning")
+            most = f"1 to {human_drafts.MOST_CUPS} cups, and --mg 1 to {human_drafts.MOST_MG}"
+            self._say(f"coffee takes {most}, not {argument!r}", severity="warning")
 
     def action_undo_coffee(self) -> None:
         self._submit(human_drafts.undo_coffee(), "taking a cup back")
 
     def action_water(self) -> None:
         self._submit(human_drafts.water(), "water")
-
-    def action_sleep(self) -> None:
-        self._submit(human_drafts.sleep(self.session.settings.half_life_h), "sleep")
 
     def action_quit(self) -> None:
         if self.desk is None or not len(self.desk.outbox) or self.leaving:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import ClassVar
@@ -16,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Footer
 
 from threeam.actions import ACTIONS, BY_ID
-from threeam.core.entry import visible
+from threeam.core.entry import Stamp, visible
 from threeam.core.fold import State
 from threeam.core.journal import JournalError, Position
 from threeam.core.journals import name_of
@@ -24,15 +23,14 @@ from threeam.core.moment import moment_at, moment_before
 from threeam.core.reader import Line
 from threeam.human.caffeine import milligrams
 from threeam.human.drafts import glasses_tonight
+from threeam.human.evening import Evening, evening, others
 from threeam.human.room import human
 from threeam.method.marks import mark, marks
 from threeam.method.texts import texts
-from threeam.tui.clipboard import copy
-from threeam.tui.desk import short
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
-from threeam.tui.screens.method import MethodScreen
+from threeam.tui.screens.machine import MachineScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.activity_strip import ActivityStrip
 from threeam.tui.widgets.board import Board
@@ -48,7 +46,7 @@ _A_MOMENT = 0.3  # s
 LOOK_AT_CLOCK = 30.0  # s between two looks: milligrams and ages change slowly
 
 
-class LookingScreen(MethodScreen):
+class LookingScreen(MachineScreen):
     """A journal as a `Window` has it, with what it adds up to."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -144,15 +142,27 @@ class LookingScreen(MethodScreen):
     # What the keys do; each is an action of the table.
 
     def action_coffee_panel(self) -> None:
-        user, now = self.session.by.user, self.session.clock()
-        cups = self.header.cups
-        tonight = human(self.state, user).doses[-cups:] if cups else ()
+        session, settings = self.session, self.session.settings
+        gap_ns, half_life_h = settings.night_gap_ns, settings.half_life_h
+
+        def look() -> tuple[Evening, list[Evening], Stamp | None]:
+            now, user = session.clock(), session.by.user
+            mine = evening(self.state, user, now, gap_ns, half_life_h)
+            return mine, others(self.state, user, now, gap_ns, half_life_h), self.awake
 
         def closed(undo: bool | None) -> None:
             if undo:
                 self.call_next(self.run_action, "undo_coffee")
 
-        self.app.push_screen(CupsScreen(tonight, self.header.mg, now, writes=self.writes), closed)
+        screen = CupsScreen(look, half_life_h, writes=self.writes, emoji=session.emoji)
+        self.app.push_screen(screen, closed)
+
+        async def look_again() -> None:
+            await self.find_out_awake()
+            if screen.is_mounted:
+                screen.look_again()
+
+        self.run_worker(look_again(), group="awake", exclusive=True)
 
     def action_journal(self, name: str = "") -> None:
         others = {name_of(one): one for one in self.app.others}  # type: ignore[attr-defined]  # the app is the journals'
@@ -238,14 +248,7 @@ class LookingScreen(MethodScreen):
         if what == "stamp" and line.entry is None:
             self._say("there is no stamp to copy here")
             return
-        text = f"@{line.entry.stamp}" if what == "stamp" and line.entry is not None else line.shown
-        file = os.path.join(self.session.journal.folder, "copied") if self.writes else None
-
-        async def copied() -> None:
-            told = await copy(text, self.app.copy_to_clipboard, file)
-            self._say(told, title=f"{what}: {short(text)}", timeout=3)
-
-        self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other
+        self.copy_text(f"@{line.entry.stamp}" if what == "stamp" and line.entry is not None else line.shown, what)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         return self.writes or action not in _WRITING

@@ -118,7 +118,7 @@ class MethodScreen(CommandingScreen):
             now = self.state.named(key) or self.state.named(f"@{opened}")
             return [] if now is None else thread.parts(self.state, now, self.session.clock())
 
-        self._tell(ThreadScreen(one.name, tell, emoji=self.session.emoji, writes=self.writes))
+        self._tell(ThreadScreen(one.name, tell, self.copy_text, emoji=self.session.emoji, writes=self.writes))
 
     def _picked(self) -> Hypothesis | None:
         """The hypothesis that is picked; None, and it is said, where there is none."""
@@ -238,7 +238,7 @@ class MethodScreen(CommandingScreen):
         def tell() -> Sequence[Part]:
             return parts(handoff(self.state, clock(), gap, settings.half_life_h, nights))
 
-        self._tell(ToldScreen("hand-off", tell, emoji=self.session.emoji))
+        self._tell(ToldScreen("hand-off", tell, self.copy_text, emoji=self.session.emoji))
 
     def _tell(self, screen: ToldScreen) -> None:
         if self.told is None:  # S again while the log is read for it

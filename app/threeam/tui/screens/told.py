@@ -27,6 +27,7 @@ _ASKS = ("predict", "confirm", "refute", "park", "reopen")  # what a thread can 
 class ToldScreen(ModalScreen[Stamp | str]):
     """Lines under titles, told by ``tell`` each time that there may be news.
 
+    ``copy``: what y does with the words of a line, or with its command.
     Dismissed with the stamp of the entry to go to, with the id of an action that was asked for, or with nothing.
     """
 
@@ -34,16 +35,20 @@ class ToldScreen(ModalScreen[Stamp | str]):
         Binding("escape,q", "dismiss('')", "close"),
         Binding("j", "cursor(1)", "down", show=False),
         Binding("k", "cursor(-1)", "up", show=False),
+        Binding("y", "copy_line", "copy", show=False),
     ]
 
-    def __init__(self, title: str, tell: Callable[[], Sequence[Part]], *, emoji: bool) -> None:
+    def __init__(
+        self, title: str, tell: Callable[[], Sequence[Part]], copy: Callable[[str], object], *, emoji: bool
+    ) -> None:
         super().__init__()
+        self._copy = copy
         self._title = title
         self._tell = tell
         self._emoji = emoji
         self._told: Sequence[Part] = ()
         self._width = 0
-        self._stamps: list[Stamp | None] = []
+        self._lines: list[Told | None] = []  # what stands where in the list; None: a title
         self.list = OptionList(id="told-lines", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -64,32 +69,43 @@ class ToldScreen(ModalScreen[Stamp | str]):
         if (told, width) == (self._told, self._width):
             return
         at = self.list.highlighted
-        here = self._stamps[at] if at is not None and at < len(self._stamps) else None
-        self._told, self._width, self._stamps = told, width, []
+        here = self.line
+        self._told, self._width, self._lines = told, width, []
         options: list[Option] = []
         for part in told:
             title = Content.assemble((("\n" if options else "") + drawn(part.title).upper(), "bold $hypothesis"))
             options.append(Option(title, disabled=True))
-            self._stamps.append(None)
-            for line in part.lines:
-                options.append(Option(self._line(line, width), disabled=line.at is None))
-                self._stamps.append(line.at)
+            self._lines.append(None)
+            options += [Option(self._line(line, width)) for line in part.lines]
+            self._lines += part.lines
         self.list.clear_options()
         self.list.add_options(options)
-        if at is not None and here is not None and self._stamps[at : at + 1] == [here]:
+        names = [None if line is None else _name(line) for line in self._lines]
+        name = None if here is None else _name(here)
+        if at is not None and name is not None and names[at : at + 1] == [name]:
             self.list.highlighted = at
-        elif here is not None and here in self._stamps:
-            self.list.highlighted = self._stamps.index(here)
+        elif name is not None and name in names:
+            self.list.highlighted = names.index(name)
         else:
             self.list.action_first()
+
+    @property
+    def line(self) -> Told | None:
+        """The line under the cursor."""
+        at = self.list.highlighted
+        return self._lines[at] if at is not None and at < len(self._lines) else None
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.look_again)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        if (at := self._stamps[event.option_index]) is not None:
-            self.dismiss(at)
+        if self.line is not None and self.line.at is not None:
+            self.dismiss(self.line.at)
+
+    def action_copy_line(self) -> None:
+        if self.line is not None:
+            self._copy(self.line.command or self.line.text.strip())
 
     def action_cursor(self, step: int) -> None:
         if step > 0:
@@ -98,13 +114,14 @@ class ToldScreen(ModalScreen[Stamp | str]):
             self.list.action_cursor_up()
 
     def _keys(self) -> str:
-        return "enter: its line · esc"
+        return "enter: its line · y copies · esc"
 
     def _line(self, line: Told, width: int) -> Content:
         sign = SIGNS.get(line.sign)
         shown = "  " if sign is None else (sign.sign if self._emoji else sign.plain) + " "
         text = drawn(line.text)
-        indent = 4 if text.startswith(" ") else 2
+        deep = len(text) - len(text.lstrip(" "))
+        indent = min(max(4, deep), width // 2) if deep else 2
         below = "\n" + " " * (indent + 2)  # what does not fit goes on below the words
         style = f"{_MUTED} strike" if line.sign == "refuted" else "$foreground"
         first, more = (wrap(one.strip(), max(8, width - indent - 3)) for one in (text, drawn(line.more)))
@@ -123,9 +140,17 @@ class ThreadScreen(ToldScreen):
         Binding(BY_ID[one].keys, f"dismiss('{one}')", BY_ID[one].label) for one in _ASKS if BY_ID[one].keys
     ]
 
-    def __init__(self, title: str, tell: Callable[[], Sequence[Part]], *, emoji: bool, writes: bool) -> None:
+    def __init__(
+        self,
+        title: str,
+        tell: Callable[[], Sequence[Part]],
+        copy: Callable[[str], object],
+        *,
+        emoji: bool,
+        writes: bool,
+    ) -> None:
         self._writes = writes
-        super().__init__(title, tell, emoji=emoji)
+        super().__init__(title, tell, copy, emoji=emoji)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self._writes or action != "dismiss" or parameters == ("",)
@@ -134,10 +159,16 @@ class ThreadScreen(ToldScreen):
         return f"enter: its line · {'p v x ~ · ' if self._writes else ''}esc"
 
 
+def _name(line: Told) -> object:
+    """What stays the same of a line when it is told anew."""
+    return line.at or line.command or line.text
+
+
 _STYLES = {
     "hypothesis": "$hypothesis",
     "refuted": _MUTED,
     "parked": _MUTED,
     "toxic": "$error",
     "coffee": "$coffee",
+    "fine": "$foreground-muted",
 }

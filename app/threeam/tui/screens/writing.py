@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from textual.screen import Screen
 
 from threeam.core.draft import Draft
@@ -9,8 +11,9 @@ from threeam.core.entry import visible
 from threeam.core.fold import State
 from threeam.method.guards import remarks, resembling, why_refuted
 from threeam.tui import messages
+from threeam.tui.clipboard import copy
 from threeam.tui.commands import draft_of
-from threeam.tui.desk import Desk
+from threeam.tui.desk import Desk, short
 from threeam.tui.outbox import Ticket
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import DRAFTS, Composer
@@ -30,6 +33,7 @@ class WritingScreen(Screen[None]):
     state: State
     _tried_before = ""  # the claim in the box that was seen to resemble a refuted one
     leaving = False  # as soon as everything has its answer
+    parting = ""  # what is said on the terminal then
 
     @property
     def writes(self) -> bool:
@@ -86,6 +90,8 @@ class WritingScreen(Screen[None]):
         self.desk.answered(ticket, written=written)
         if verdict and self.desk.composer.idle and self.desk.composer.box.has_focus:
             self.set_focus(self.log_view)  # where it was asked for
+        if not written and ticket.what == "sleep":  # nobody goes to bed on that
+            self.leaving, self.parting = False, ""
         if self.leaving and not len(self.desk.outbox):
             self.leave(0)
 
@@ -166,7 +172,17 @@ class WritingScreen(Screen[None]):
         """Ends the program: what still waits is taken back, and stays as the draft."""
         if self.desk is not None:
             self.desk.close()
-        self.app.exit(return_code=code)
+        self.app.exit(return_code=code, message=self.parting or None)
+
+    def copy_text(self, text: str, what: str = "line") -> None:
+        """Copies ``text``, and says where it is then."""
+        file = os.path.join(self.session.journal.folder, "copied") if self.writes else None
+
+        async def copied() -> None:
+            told = await copy(text, self.app.copy_to_clipboard, file)
+            self._say(told, title=f"{what}: {short(text)}", timeout=3)
+
+        self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other
 
     def _read_only(self) -> None:
         self._say("read-only: this screen was opened without a writer")

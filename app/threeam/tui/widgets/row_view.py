@@ -257,7 +257,8 @@ def _short_references(text: str) -> str:
 _KNOWN_TAGS = frozenset(
     {
         *("BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES", "MARK"),
-        *("STAMP", "CORRECTION", "CHANGE", "NOTED", "HOLDS", "RECHECK", "FORK"),
+        *("STAMP", "CORRECTION", "CHANGE", "NOTED", "HOLDS", "RECHECK", "FORK", "HANDOFF", "PREFLIGHT"),
+        *("BASELINE", "FILE", "STABLE", "TREE", "TERMINATED", "RESTORE"),
     }
 )
 

@@ -1,0 +1,120 @@
+"""``3am baseline``: a snapshot of normal, and what is different from it now."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Sequence
+
+from threeam.cli.console import out, out_json, talk
+from threeam.cli.context import Context, context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser, nearest
+from threeam.cli.submit import submit
+from threeam.cli.words import split_command
+from threeam.core.draft import Declined
+from threeam.core.entry import visible
+from threeam.core.journal import JournalError
+from threeam.core.writer import Unsure
+from threeam.machine.baseline import how_unusual
+from threeam.machine.baselines import DEFAULT, baseline_named, checked_name
+from threeam.machine.normal import Looked, keep, line_of, look, take
+from threeam.machine.snapshot import NoSuchProcess, watch
+
+_MOST_SAMPLES = 1000
+_ABOUT = {
+    "save": (
+        "Takes a snapshot of normal: load, memory, processes and threads by name, sockets by state and peer, disks, "
+        "kernel settings, versions; of the processes that are named also descriptors, locks and sockets; and what your "
+        "own commands say. Several samples give a range, so that a difference is one from normal variation.",
+        "3am baseline save --pid $(pgrep -o postgres) --cmd 'redis-cli info clients' --samples 5 --every 2",
+    ),
+    "diff": (
+        "Says what is different from a baseline now, the most unusual first, and writes one line about it. "
+        "Exit 1 if anything differs.",
+        "3am baseline diff --json",
+    ),
+}
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am baseline …``."""
+    verb, rest = split_command(argv)
+    if verb is not None and verb not in _ABOUT:
+        Parser("3am baseline", "", "").error(f"there is no 3am baseline {verb}{nearest(verb, list(_ABOUT))}")
+    if verb is None:
+        every = "\n".join(f"  {example}" for _, example in _ABOUT.values())
+        parser = Parser("3am baseline", f"What is normal: {', '.join(_ABOUT)}.", f"examples:\n{every}")
+        parser.add_argument("verb", metavar="VERB", help="one of those; 3am baseline VERB --help says more")
+        parser.parse_args(argv)
+        return Exit.USAGE
+    description, example = _ABOUT[verb]
+    parser = Parser(f"3am baseline {verb}", description, f"example:\n  {example}")
+    parser.add_argument("name", nargs="?", metavar="NAME", help=f"of the baseline ({DEFAULT}; diff: the last one)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+    if verb == "diff":
+        parser.add_argument("--json", action="store_true", help="one object a difference, one a line")
+        return _diff(parser.parse_args(rest))
+    parser.add_argument("--pid", action="append", type=int, default=[], metavar="P", help="look closely at a process")
+    parser.add_argument("--cmd", action="append", default=[], metavar="CMD", help="keep what a command says, too")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="take so many (1)")
+    parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds from one to the next (1)")
+    args = parser.parse_args(rest)
+    if not 1 <= args.samples <= _MOST_SAMPLES:
+        parser.error(f"--samples {args.samples}: write a number from 1 to {_MOST_SAMPLES}")
+    if not 0 <= args.every <= 86_400:
+        parser.error(f"--every {args.every}: write seconds, from 0 to a day of them")
+    return _save(args)
+
+
+def _save(args: Namespace) -> int:
+    name = checked_name(args.name or DEFAULT)
+    at = context(args)
+    try:
+        watched = [watch(pid) for pid in args.pid]
+    except NoSuchProcess as gone:
+        raise Declined(f"{gone}: nothing was saved") from None
+    baseline = take(name, at.by.host, watched, args.cmd, args.samples, args.every, at.clock)
+    for unread in baseline.snapshots[-1].unread:
+        talk(f"not read: {unread}")
+    path, draft = keep(at.journal, baseline)
+    try:
+        code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet)
+    except Unsure:
+        raise
+    except (JournalError, KeyboardInterrupt):  # nothing names the file
+        os.unlink(path)
+        raise
+    return code
+
+
+def _diff(args: Namespace) -> int:
+    at = context(args)
+    looked = look(baseline_named(at.state(), args.name), at.clock)
+    for unread in looked.unread:
+        talk(f"not read: {unread}")
+    _show(at, looked, as_json=args.json)
+    code = submit(lambda: at, lambda _: line_of(looked), "", quiet=True)
+    return code or (Exit.NO if looked.differences else Exit.DONE)
+
+
+def _show(at: Context, looked: Looked, *, as_json: bool) -> None:
+    if as_json:
+        for one in looked.differences:
+            out_json(
+                {
+                    "name": visible(one.name),
+                    "now": visible(one.now),
+                    "normal": visible(one.normal),
+                    "unusual": round(one.unusual, 3),
+                }
+            )
+        return
+    if not looked.differences:
+        talk(f"all {looked.things:,} things are as in {looked.saved.name}")
+        return
+    rows = [("NAME", "NOW", "NORMAL", "UNUSUAL")]
+    rows += [(visible(one.name), visible(one.now), visible(one.normal), how_unusual(one)) for one in looked.differences]
+    widths = [min(44, max(len(row[column]) for row in rows)) for column in range(3)]
+    for row in rows:
+        out("  ".join(f"{text:<{width}}" for text, width in zip(row, (*widths, 0), strict=True)).rstrip())

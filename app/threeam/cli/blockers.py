@@ -1,0 +1,100 @@
+"""``3am blockers``: who blocks whom in a PostgreSQL, and the end of one of them."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from threeam.cli.console import out, out_json, talk
+from threeam.cli.context import context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser
+from threeam.cli.submit import hand_back, submit
+from threeam.core.draft import Declined
+from threeam.core.entry import visible
+from threeam.restore.blockers import Node, backends, host_of, in_words, query_of, terminate, terminated, tree, waiting
+from threeam.restore.postgres import connected
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am blockers``."""
+    parser = Parser(
+        "3am blockers",
+        "The backends of a PostgreSQL that wait for a lock, below those that they wait for: pid, user, state and age, "
+        "lock, query. --terminate ends one after a question, and says so in the journal. Without --dsn what libpq's "
+        "environment says (PGHOST, PGSERVICE, …). Needs psycopg: pip install '3am[postgres]'.",
+        "example:\n  3am blockers --dsn postgresql://postgres@db1/shop --terminate 4711",
+    )
+    parser.add_argument("--dsn", default="", metavar="DSN", help="the server; its password is written nowhere")
+    parser.add_argument("--json", action="store_true", help="one object a backend, one a line")
+    parser.add_argument("--terminate", type=int, metavar="PID", help="end this backend")
+    parser.add_argument("--yes", action="store_true", help="without a question")
+    args = parser.parse_args(argv)
+    if args.yes and args.terminate is None:
+        parser.error("--yes goes with --terminate PID")
+    return _shown(args) if args.terminate is None else _terminated(args)
+
+
+def _shown(args: Namespace) -> int:
+    with connected(args.dsn) as connection:
+        nodes = tree(backends(connection))
+    if not nodes:
+        talk("nobody waits for anybody")
+    for node in nodes:
+        if args.json:
+            out_json(_json(node))
+            continue
+        lead = "    " * node.depth
+        others = [pid for pid in node.backend.blocked_by[1:] if node.depth]
+        also = f", and for {', '.join(map(str, others))}" if others else ""
+        out(f"{lead}{in_words(node.backend)}{also}")
+        if query := query_of(node.backend):
+            out(f"{lead}  {query}")
+    return Exit.DONE
+
+
+def _terminated(args: Namespace) -> int:
+    at = context(args)
+    with connected(args.dsn) as connection:
+        every = backends(connection)
+        one = next((one for one in every if one.pid == args.terminate), None)
+        if one is None:
+            raise Declined(f"{args.terminate} is no backend of that server: nothing was terminated")
+        waits = len(list(waiting(tree(every), one.pid)))
+        if not args.yes:
+            talk(f"{in_words(one)}: {query_of(one)}")
+            sys.stderr.write(f"3am: {waits} wait for it. Terminate {one.pid}? [y]es, [N]o: ")
+            sys.stderr.flush()
+            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+                raise Declined("nothing was terminated")
+        host = host_of(connection)
+        terminate(connection, one)
+    draft = terminated(one, waits, host)
+    said = f"{one.pid} is terminated; that it is, is not in the log"
+    try:
+        return submit(lambda: at, lambda _: draft, "", quiet=False)
+    except Exception:
+        hand_back([said])
+        raise
+
+
+def _json(node: Node) -> dict[str, Any]:
+    one = node.backend
+    return {
+        "pid": one.pid,
+        "user": visible(one.user),
+        "database": visible(one.database),
+        "application": visible(one.application),
+        "client": visible(one.client),
+        "state": one.state,
+        "state_s": one.state_s,
+        "transaction_s": one.transaction_s,
+        "query": visible(one.query),
+        "waits_for": one.waits_for,
+        "waits_s": one.waits_s,
+        "blocked_by": list(one.blocked_by),
+        "blocks": list(node.blocks),
+        "depth": node.depth,
+    }

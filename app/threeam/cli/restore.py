@@ -1,0 +1,124 @@
+"""``3am restore``, ``3am stable``: the application and the data as they were before the night."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from threeam.cli.console import out, put, talk
+from threeam.cli.context import Context, context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser, nearest, times_as_words
+from threeam.cli.submit import submit
+from threeam.cli.words import split_command
+from threeam.core.entry import visible
+from threeam.method.changes import Change, open_changes, undone
+from threeam.restore.git import stable_here
+from threeam.restore.plan import keep, plan_at, plan_before
+from threeam.restore.recovery import DEFAULT_MINUS, ENGINES, moment_of, parse_length
+from threeam.story.application import is_left, look, parts
+
+_ABOUT = {
+    "application": (
+        "What must be undone, the newest first; on a terminal it is ticked off one by one, each by a line. Then what "
+        "has changed since the commit of 3am stable, and every sleep that was added. Exit 1 if anything is left.",
+        "3am restore application",
+    ),
+    "data": (
+        "Writes the runbook for a restore to the moment before a corrupted commit: recovery settings, the rows of then "
+        "beside the live ones, the compare, the patch. With --dsn it asks a PostgreSQL whether that is possible.",
+        "3am restore data --at 03:14:07.123456 --engine postgres --dsn postgresql://db1/shop",
+    ),
+}
+
+
+def run(command: str, argv: Sequence[str]) -> int:
+    """Runs one of the two."""
+    if command == "stable":
+        return _stable(argv)
+    verb, rest = split_command(argv)
+    if verb is not None and verb not in _ABOUT:
+        more = "; the sysadmin is restored by 3am sleep" if verb in ("sysadmin", "me") else nearest(verb, list(_ABOUT))
+        Parser("3am restore", "", "").error(f"there is no 3am restore {verb}{more}")
+    if verb is None:
+        every = "\n".join(f"  {example}" for _, example in _ABOUT.values())
+        parser = Parser("3am restore", "Restores: application, data; and you, by 3am sleep.", f"examples:\n{every}")
+        parser.add_argument("verb", metavar="VERB", help="one of those; 3am restore VERB --help says more")
+        parser.parse_args(argv)
+        return Exit.USAGE
+    description, example = _ABOUT[verb]
+    parser = Parser(f"3am restore {verb}", description, f"example:\n  {example}")
+    if verb == "application":
+        return _application(parser.parse_args(rest))
+    moment = parser.add_mutually_exclusive_group(required=True)
+    moment.add_argument("--at", metavar="T", help="when the corrupted transaction was committed: a time, or an @stamp")
+    moment.add_argument("--xid", type=int, metavar="N", help="its number; needs --dsn and track_commit_timestamp")
+    parser.add_argument("--minus", default=DEFAULT_MINUS, metavar="LENGTH", help="so long before it (1ms)")
+    parser.add_argument("--engine", required=True, choices=ENGINES, help="which database")
+    parser.add_argument("--dsn", metavar="DSN", help="ask this PostgreSQL; its password is written nowhere")
+    args = parser.parse_args(times_as_words(rest))
+    if args.dsn is not None and args.engine != "postgres":
+        parser.error("--dsn is for --engine postgres")
+    if args.xid is not None and args.dsn is None:
+        parser.error("--xid needs --dsn: only the server knows when that was committed")
+    return _data(args)
+
+
+def _stable(argv: Sequence[str]) -> int:
+    parser = Parser(
+        "3am stable",
+        "Notes the last known stable commit of the git work tree around you; 3am restore application shows what has "
+        "changed since.",
+        "example:\n  3am stable v2.31.0",
+    )
+    parser.add_argument("rev", nargs="?", default="HEAD", metavar="REV", help="a commit, a tag or a branch (HEAD)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+    args = parser.parse_args(argv)
+    draft = stable_here(args.rev, os.getcwd())
+    return submit(lambda: context(args), lambda _: draft, "", quiet=args.quiet)
+
+
+def _application(args: Namespace) -> int:
+    at = context(args)
+    at.log_there()
+    state = at.state()
+    looked = look(state)
+    for part in parts(state, at.clock(), looked):
+        out(part.title.upper())
+        for line in part.lines:
+            more = f"  ({line.more})" if line.more else ""
+            out(visible(f"  {line.text}{more}{f'  @{line.at}' if line.at is not None else ''}"))
+    if sys.stdin.isatty():
+        for one in reversed(open_changes(state)):
+            if not _ticked_off(at, one):
+                break
+        state = at.state()
+    return Exit.NO if is_left(state, looked) else Exit.DONE
+
+
+def _ticked_off(at: Context, one: Change) -> bool:
+    """Asks whether ``one`` is undone, and writes that it is; False to stop asking."""
+    sys.stderr.write(f"\nundone: {visible(one.undo or one.text)}? [y]es, [n]ot yet, [q]uit: ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline().strip().lower()
+    if answer in ("y", "yes"):
+        submit(lambda: at, lambda _: undone(one.at, ""), "", quiet=False)
+    return answer in ("y", "yes", "n", "no", "")
+
+
+def _data(args: Namespace) -> int:
+    at = context(args)
+    now, minus_ns = at.clock(), parse_length(args.minus)
+    if args.xid is not None:
+        plan = plan_before(args.xid, minus_ns, args.dsn, at.clock)
+    else:
+        plan = plan_at(args.engine, moment_of(args.at, now), args.at.strip(), minus_ns, args.dsn, at.clock)
+    put(plan.text.encode("utf-8", "backslashreplace"))
+    path, draft = keep(at.journal, plan, now)
+    code = submit(lambda: at, lambda _: draft, "", quiet=True)
+    talk(f"kept as {path}")
+    for sentence in plan.against:
+        talk(sentence)
+    return code or (Exit.NO if plan.against else Exit.DONE)

@@ -1,0 +1,86 @@
+"""The night of one person as it is drawn and told: cups, what is left of them and when it will be little. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from threeam.core.entry import NS, Stamp
+from threeam.core.fold import State
+from threeam.human.caffeine import SLEEP_MG, in_a_day, milligrams, under_at
+from threeam.human.drafts import count_of, glasses_tonight
+from threeam.human.room import human
+
+MORNING_H = 7  # o'clock, in the zone of the writer: what is left then is still in bed, or should be
+
+
+class Evening(NamedTuple):
+    """``user`` as of ``now``. ``cups``: the doses of this night as (ns, mg); ``doses``: all that may still count.
+
+    ``mg``: left now; ``day_mg``: drunk in 24 hours; ``morning``: the next 07:00, with ``morning_mg`` left then;
+    ``little``: from when on less than `SLEEP_MG` is left.
+    """
+
+    user: str
+    now: Stamp
+    cups: tuple[tuple[int, int], ...]
+    doses: tuple[tuple[int, int], ...]
+    glasses: int
+    mg: float
+    day_mg: int
+    morning: Stamp
+    morning_mg: float
+    little: Stamp
+
+
+def evening(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float) -> Evening:
+    """What ``state`` says of ``user``, as of ``now``, if they drink nothing more."""
+    doses = human(state, user).doses
+    cups = state.cups(user, now.ns, gap_ns)
+    morning = next_morning(now)
+    return Evening(
+        user,
+        now,
+        doses[-cups:] if cups else (),
+        doses,
+        glasses_tonight(state, user, now.ns, gap_ns),
+        milligrams(doses, now.ns, half_life_h),
+        in_a_day(doses, now.ns),
+        morning,
+        milligrams(doses, morning.ns, half_life_h),
+        Stamp(under_at(doses, now.ns, half_life_h, SLEEP_MG), now.offset),
+    )
+
+
+def next_morning(now: Stamp) -> Stamp:
+    """The next 07:00 in the zone of ``now``."""
+    local = datetime.fromtimestamp(now.ns // NS, UTC) + timedelta(seconds=now.offset)
+    morning = local.replace(hour=MORNING_H, minute=0, second=0, microsecond=0)
+    if morning <= local:
+        morning += timedelta(days=1)
+    seconds = round((morning - timedelta(seconds=now.offset)).timestamp())
+    return Stamp(seconds * NS, now.offset)
+
+
+def forecast(one: Evening) -> str:
+    """``102 mg left at 07:00, under 50 mg at 11:40``; empty where hardly anything is left."""
+    if one.mg < 1:
+        return ""
+    day = "" if one.little.day == one.now.day or one.little.ns - one.now.ns < 12 * 3600 * NS else f" ({one.little.day})"
+    if one.little.ns == one.now.ns:
+        return f"{one.morning_mg:.0f} mg left at {one.morning.clock[:5]}, under {SLEEP_MG} mg already"
+    return (
+        f"{one.morning_mg:.0f} mg left at {one.morning.clock[:5]}, under {SLEEP_MG} mg at {one.little.clock[:5]}{day}"
+    )
+
+
+def others(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float) -> list[Evening]:
+    """Everybody else who has had something this night, the most in them first."""
+    people = [one for one in state.people if one != user and state.tonight(one, now.ns, gap_ns) is not None]
+    found = [evening(state, one, now, gap_ns, half_life_h) for one in people]
+    return sorted((one for one in found if one.cups or one.mg >= 1), key=lambda one: (-one.mg, one.user))
+
+
+def drunk(one: Evening) -> str:
+    """``3 cups, 1 glass of water``."""
+    return f"{count_of(len(one.cups), 'cup')}, {count_of(one.glasses, 'glass', 'es')} of water"

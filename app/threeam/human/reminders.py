@@ -1,0 +1,43 @@
+"""What a tired person is reminded of, gently: water with the coffee, the dose, the hours. Each can be switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from threeam.core.entry import Stamp
+from threeam.core.fold import State
+from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG, HOUR_NS, in_a_day, milligrams
+from threeam.human.drafts import count_of, glasses_tonight
+from threeam.human.room import human
+
+AWAKE_H = 17
+"""Hours awake after which one performs as with half a per mille of alcohol in the blood.
+
+Dawson and Reid, *Fatigue, alcohol and performance impairment*, Nature 1997;388:235.
+"""
+
+
+def with_a_cup(
+    state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, wanted: Collection[str]
+) -> Iterator[str]:
+    """What is said to ``user`` after a coffee; ``wanted``: the reminders that are not switched off."""
+    cups = state.cups(user, now.ns, gap_ns)
+    glasses = glasses_tonight(state, user, now.ns, gap_ns)
+    doses = human(state, user).doses
+    if "water" in wanted and cups > glasses:
+        yield f"{count_of(cups, 'cup')}, {count_of(glasses, 'glass', 'es')} of water: a glass of water with it?"
+    if "dose" not in wanted:
+        return
+    left, day = milligrams(doses, now.ns, half_life_h), in_a_day(doses, now.ns)
+    if day > A_DAY_MG:
+        yield f"{day} mg of caffeine in 24 hours: over {A_DAY_MG} mg, which is no concern for most adults"
+    elif left > AT_ONCE_MG:
+        yield f"about {left:.0f} mg of caffeine in you now: over {AT_ONCE_MG} mg, which is no concern for most adults"
+
+
+def of_the_hours(awake_since: Stamp | None, now: Stamp, wanted: Collection[str]) -> str | None:
+    """What is said of the hours, once they are too many; None before that, or where they are not known."""
+    if "awake" not in wanted or awake_since is None or now.ns - awake_since.ns < AWAKE_H * HOUR_NS:
+        return None
+    hours = (now.ns - awake_since.ns) // HOUR_NS
+    return f"awake for {hours} hours at least: after {AWAKE_H} one works as with half a per mille of alcohol"

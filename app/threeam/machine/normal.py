@@ -1,0 +1,106 @@
+"""Taking a baseline, keeping it beside the journal, and looking at what is different now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from threeam.core.beside import keep_beside, read_beside
+from threeam.core.draft import Draft
+from threeam.core.entry import Stamp
+from threeam.core.journal import Journal
+from threeam.core.told import Part, Told, when
+from threeam.machine.baseline import (
+    Baseline,
+    Difference,
+    compared_count,
+    differences,
+    from_bytes,
+    how_unusual,
+    in_words,
+    to_bytes,
+)
+from threeam.machine.baselines import Saved, compared, saved
+from threeam.machine.snapshot import Watched, seconds_between, snapshot
+
+_IN_THE_LINE = 5  # differences that the log's one line names
+_SHOWN = 200  # and that anybody reads
+
+
+class Looked(NamedTuple):
+    """What came of looking again: the baseline, what is different, of how many things, and what could not be read."""
+
+    saved: Saved
+    baseline: Baseline
+    differences: list[Difference]
+    things: int
+    unread: tuple[str, ...]
+
+
+def take(
+    name: str,
+    host: str,
+    watched: Sequence[Watched],
+    commands: Sequence[str],
+    samples: int,
+    every_s: float,
+    clock: Callable[[], Stamp],
+    pause: Callable[[float], object] = time.sleep,
+) -> Baseline:
+    """``samples`` snapshots, one ``every_s`` seconds, counted from the first so that they do not drift."""
+    taken = []
+    begun = time.monotonic()
+    for n in range(samples):
+        if n:
+            pause(max(0.0, begun + n * every_s - time.monotonic()))
+        taken.append(snapshot(watched, commands, lambda: clock().ns))
+    return Baseline(name, host, tuple(taken), tuple(watched), tuple(commands))
+
+
+def keep(journal: Journal, baseline: Baseline) -> tuple[str, Draft]:
+    """Keeps ``baseline`` in a file beside the journal: its path, and the line that says so. Raises `Unusable`."""
+    last = baseline.snapshots[-1]
+    path = keep_beside(journal, f"baseline-{baseline.name}-{last.at_ns}.json", to_bytes(baseline))
+    count = len({*last.numbers, *last.texts})
+    samples = "one sample" if len(baseline.snapshots) == 1 else f"{len(baseline.snapshots)} samples"
+    over = f" over {seconds_between(baseline.snapshots):.0f} s" if len(baseline.snapshots) > 1 else ""
+    unread = f"; not read: {'; '.join(last.unread)}" if last.unread else ""
+    text = f"{baseline.name} is {count:,} things on {baseline.host}, {samples}{over}{unread}"
+    return path, saved(baseline.name, path, text)
+
+
+def look(one: Saved, clock: Callable[[], Stamp]) -> Looked:
+    """Looks at everything again that ``one`` holds. Raises `Unusable`."""
+    baseline = from_bytes(read_beside(one.file), one.file)
+    now = snapshot(baseline.watched, baseline.commands, lambda: clock().ns)
+    return Looked(one, baseline, differences(baseline, now), compared_count(baseline, now), now.unread)
+
+
+def line_of(looked: Looked) -> Draft:
+    """The one line of the log about it."""
+    found = looked.differences
+    named = "; ".join(in_words(one) for one in found[:_IN_THE_LINE])
+    more = f"; and {len(found) - _IN_THE_LINE} more" if len(found) > _IN_THE_LINE else ""
+    said = f"{len(found)} of {looked.things:,} differ: {named}{more}" if found else f"all {looked.things:,} are normal"
+    return compared(looked.saved.name, f"with {looked.saved.name} @{looked.saved.at}: {said}")
+
+
+def parts(looked: Looked, now: Stamp) -> list[Part]:
+    """The table: what is different, now and normal, the most unusual first."""
+    found = looked.differences
+    name, at = looked.saved.name, when(looked.saved.at, now)
+    head = [Told(looked.saved.text, at, looked.saved.at)]
+    table = [
+        Told(f"{one.name}  {one.now}", f"normal: {one.normal} · {how_unusual(one)}", sign="red" if n < 3 else "yellow")
+        for n, one in enumerate(found[:_SHOWN])
+    ]
+    if len(found) > _SHOWN:
+        table.append(Told(f"and {len(found) - _SHOWN:,} more: 3am baseline diff"))
+    normal = [] if found else [Told(f"all {looked.things:,} things are as they were", sign="ok")]
+    told = [
+        Part(f"baseline {name}", head),
+        Part(f"different now: {len(found)} of {looked.things:,}", table or normal),
+        Part("not read", [Told(one, sign="unknown") for one in looked.unread]),
+    ]
+    return [part for part in told if part.lines]

@@ -1,0 +1,127 @@
+"""The disk under the log: how much room it has, for how long, and who rotates the log."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import datetime
+from fnmatch import fnmatch
+from glob import glob
+
+from threeam.core.disk import free_bytes, in_units, kind_of_mount, network_warning
+from threeam.core.entry import NS
+from threeam.core.journal import Journal, Position
+from threeam.core.moment import ended_at
+from threeam.core.when import duration
+from threeam.machine.check import OK, RED, UNKNOWN, YELLOW, Check
+from threeam.machine.system import System
+
+_DAY_NS = 86_400 * NS
+_HOUR_NS = 3600 * NS
+_STATES = ("/var/lib/logrotate/status", "/var/lib/logrotate/logrotate.status", "/var/lib/logrotate.status")
+_OVERDUE_NS = 8 * _DAY_NS  # logrotate's longest usual interval is a week (logrotate(8)), and a day of grace
+_STATE = re.compile(r'"(.+)" (\d+)-(\d+)-(\d+)(?:-(\d+):(\d+):(\d+))?')
+
+
+def room_left(system: System, journal: Journal, now_ns: int, disk_floor: int, rotate_bytes: int) -> list[Check]:
+    """The checks of the log's disk, as of ``now_ns``. Raises OSError for a log that cannot be read."""
+    folder = os.path.dirname(journal.log)
+    while not os.path.isdir(folder):  # one's own state folder may still have to be made
+        folder = os.path.dirname(folder)
+    free = free_bytes(folder)
+    return [
+        _space(folder, free, disk_floor),
+        _file_system(journal, folder),
+        _how_long(journal, now_ns, free),
+        _rotation(system, journal.log, now_ns, rotate_bytes),
+    ]
+
+
+def _space(folder: str, free: int, disk_floor: int) -> Check:
+    about = os.statvfs(folder)
+    found = f"{in_units(free)} free of {in_units(about.f_blocks * about.f_frsize)}"
+    mend = f"du -xh {folder} | sort -h | tail"
+    if about.f_files and about.f_favail == 0:
+        return Check("disk space", RED, f"{found}, and no inode left", f"df -i {folder}")
+    if free < disk_floor:
+        return Check("disk space", RED, f"{found}: under disk_floor ({in_units(disk_floor)})", mend)
+    few = free < 8 * disk_floor
+    return Check("disk space", YELLOW if few else OK, found, mend if few else "")
+
+
+def _file_system(journal: Journal, folder: str) -> Check:
+    warning = network_warning(os.path.join(folder, journal.name))
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as table:
+            kind = kind_of_mount(table.read().splitlines(), os.stat(folder).st_dev)
+    except OSError:
+        kind = None
+    if warning is not None:
+        return Check("file system", RED, warning, "3am --log /var/tmp/sanity.log")
+    if kind is None:
+        return Check("file system", UNKNOWN, f"the kernel does not say what {folder} lies on")
+    if kind in ("tmpfs", "ramfs"):
+        return Check("file system", YELLOW, f"{kind}: the log is gone after the next boot")
+    return Check("file system", OK, f"{kind}, local")
+
+
+def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
+    """How long the room lasts, if the log grows on as in the last hour, by its own stamps."""
+    name, live = "disk full in", journal.live()
+    if live is None:
+        return Check(name, OK, "there is no log yet")
+    size = live.size()
+    then = ended_at(journal, Position(live, size), now_ns - _HOUR_NS)
+    grown = size - (then.offset if then is not None and then.segment == live else 0)
+    if grown <= 0:
+        return Check(name, OK, "nothing was written in the last hour")
+    left_ns = free * _HOUR_NS // grown
+    found = f"{_long(left_ns)}, at {in_units(grown)} an hour"
+    return Check(name, RED if left_ns < _DAY_NS else YELLOW if left_ns < 7 * _DAY_NS else OK, found)
+
+
+def _long(ns: int) -> str:
+    days = ns // _DAY_NS
+    return f"{days // 365:,} years" if days >= 730 else f"{days} days" if days >= 2 else duration(ns)
+
+
+def _rotation(system: System, log: str, now_ns: int, rotate_bytes: int) -> Check:
+    """Whether logrotate knows the log, and when it last did its work: cron tells nobody when it fails."""
+    name, by = "rotation", _configured(system, log)
+    if by is None:
+        return Check(name, OK, f"by 3am itself, at {in_units(rotate_bytes)}; logrotate does not know the log")
+    texts = [text for path in _STATES if (text := system.read(path)) is not None]
+    if not texts:
+        mend = f"sudo logrotate -v {by}"
+        there = any(os.path.exists(path) for path in _STATES)
+        found = f"{by} names it, and its state file {'is not yours to read' if there else 'is not there'}"
+        return Check(name, UNKNOWN if there else RED, found + ("" if there else ": it has never run"), mend)
+    seen = {match[1]: _ns(match) for match in map(_STATE.fullmatch, texts[0].splitlines()) if match}
+    last = seen.get(log)
+    mend = f"sudo logrotate -v {by}"
+    if last is None:
+        return Check(name, YELLOW, f"{by} names it, and logrotate has not seen it yet", mend)
+    ago = f"{max(0, now_ns - last) // _DAY_NS} days ago"
+    if now_ns - last > _OVERDUE_NS:
+        others = "" if max(seen.values()) <= last else "; it has rotated others since"
+        return Check(name, RED, f"by logrotate ({by}), and last {ago}{others}: it fails silently", mend)
+    return Check(name, OK, f"by logrotate ({by}), last {ago}")
+
+
+def _configured(system: System, log: str) -> str | None:
+    """The file in which logrotate is told of ``log``, or None."""
+    for path in ("/etc/logrotate.conf", *sorted(glob("/etc/logrotate.d/*"))):
+        for line in (system.read(path) or "").splitlines():
+            named = line.partition("#")[0].replace("{", " ").replace('"', " ").split()
+            if any(word.startswith("/") and fnmatch(log, word) for word in named):
+                return path
+    return None
+
+
+def _ns(found: re.Match[str]) -> int:
+    """The time of a line of the state file, which has no zone: logrotate writes local time."""
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[1:])
+    try:
+        return round(datetime(year, month, day, hour, minute, second).timestamp()) * NS
+    except (ValueError, OverflowError, OSError):
+        return 0

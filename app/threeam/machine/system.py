@@ -1,0 +1,81 @@
+"""The system as a check sees it: its files, its programs, its environment. Handed in, so that tests have their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+_LONGEST = 5.0  # s that a program may take to say what it is asked
+
+Ran = tuple[int, str]  # exit code, and what it said on both streams
+
+
+class System(NamedTuple):
+    """``read``: the text of a file, None where there is none or it is not ours. ``run``: the exit code and all that a
+    program said, None where it could not be started or took too long. ``which``: the path of a program, or None.
+    """
+
+    read: Callable[[str], str | None]
+    run: Callable[[Sequence[str]], Ran | None]
+    which: Callable[[str], str | None]
+    environ: Mapping[str, str]
+    uid: int
+
+    def can(self, capability: int) -> bool:
+        """Whether this process has a capability (capabilities(7), by its number) in effect."""
+        for line in (self.read("/proc/self/status") or "").splitlines():
+            if line.startswith("CapEff:"):
+                return bool(int(line.split()[1], 16) >> capability & 1)
+        return self.uid == 0
+
+    def install(self, package: str) -> str:
+        """The command that installs ``package`` here."""
+        sudo = "" if self.uid == 0 else "sudo "
+        for manager, words in _MANAGERS.items():
+            if self.which(manager):
+                return f"{sudo}{manager} {words} {package}"
+        return f"install {package}"
+
+
+_MANAGERS = {
+    "apt-get": "install",
+    "dnf": "install",
+    "yum": "install",
+    "zypper": "install",
+    "apk": "add",
+    "pacman": "-S",
+    "brew": "install",
+}
+
+
+def this_system(environ: Mapping[str, str] = os.environ) -> System:
+    """The system that this process runs on."""
+    return System(_read, _run, shutil.which, environ, os.geteuid())
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _run(argv: Sequence[str]) -> Ran | None:
+    plain = {**os.environ, "LC_ALL": "C"}
+    try:
+        ran = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_LONGEST,
+            env=plain,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return ran.returncode, ran.stdout.decode("utf-8", "replace")

@@ -1,0 +1,74 @@
+"""The tracing tools of the essay: whether they are here, and whether they are let. Each is tried for real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from threeam.machine.check import OK, RED, UNKNOWN, YELLOW, Check
+from threeam.machine.system import System
+
+# capabilities(7), by their numbers in linux/capability.h
+_NET_RAW, _SYS_PTRACE, _SYS_ADMIN, _PERFMON = 13, 19, 21, 38
+
+# Each tool, its Debian package, and a call that only works where it may trace.
+_TRIALS: dict[str, tuple[str, Sequence[str]]] = {
+    "strace": ("strace", ("strace", "-o", "/dev/null", "true")),
+    "lsof": ("lsof", ("lsof", "-v")),
+    "tcpdump": ("tcpdump", ("tcpdump", "-i", "lo", "-d")),
+    "perf": ("linux-perf", ("perf", "stat", "-e", "cpu-clock", "true")),
+}
+
+
+def tracing(system: System) -> list[Check]:
+    """strace, lsof, tcpdump and perf, and what the kernel lets this user trace."""
+    absent = [tool for tool in _TRIALS if system.which(tool) is None]
+    missing = RED if len(absent) == len(_TRIALS) else YELLOW  # with none of them one hunts blind
+    checks = []
+    for tool, (package, trial) in _TRIALS.items():
+        if tool in absent:
+            checks.append(Check(tool, missing, "not installed", system.install(package)))
+        else:
+            checks.append(_tried(system, tool, trial))
+    return [*checks, _attaching(system), _counting(system)]
+
+
+def _tried(system: System, tool: str, trial: Sequence[str]) -> Check:
+    ran = system.run(trial)
+    if ran is None:
+        return Check(tool, UNKNOWN, f"did not answer: {' '.join(trial)}")
+    code, said = ran
+    if code != 0:
+        why = next((line.strip() for line in said.splitlines() if line.strip()), f"exit {code}")
+        return Check(tool, YELLOW, f"may not trace here: {why}", f"sudo {' '.join(trial)}" if system.uid else "")
+    if tool == "lsof" and not system.can(_SYS_PTRACE):
+        return Check(tool, OK, "of your own processes; the others' only with sudo")
+    return Check(tool, OK, "works")
+
+
+def _attaching(system: System) -> Check:
+    """Whether strace may attach to a running process: the Yama module's ptrace_scope (kernel: Yama.rst)."""
+    name, scope = "attach to a process", (system.read("/proc/sys/kernel/yama/ptrace_scope") or "").strip()
+    if scope == "3":
+        return Check(name, RED, "ptrace_scope 3: nobody may, until the next boot")
+    if system.can(_SYS_PTRACE):
+        return Check(name, OK, "to anybody's (CAP_SYS_PTRACE)")
+    if scope in ("", "0"):
+        return Check(name, OK, "to your own" + (", ptrace_scope 0" if scope else ""))
+    whose = "only to children of the tracer" if scope == "1" else "not without CAP_SYS_PTRACE"
+    mend = "sudo sysctl kernel.yama.ptrace_scope=0"
+    return Check(name, YELLOW if scope == "1" else RED, f"{whose}: ptrace_scope {scope}", mend)
+
+
+def _counting(system: System) -> Check:
+    """What perf may count (kernel: perf-security.rst, sysctl/kernel.rst; Debian has 3 and more: nothing)."""
+    name, level = "perf events", (system.read("/proc/sys/kernel/perf_event_paranoid") or "").strip()
+    if not level.lstrip("-").isdigit():
+        return Check(name, UNKNOWN, "the kernel does not say: no perf_event_paranoid")
+    if system.can(_PERFMON) or system.can(_SYS_ADMIN):
+        return Check(name, OK, f"all (perf_event_paranoid {level}, and CAP_PERFMON)")
+    mend = "sudo sysctl kernel.perf_event_paranoid=1"
+    if int(level) >= 3:
+        return Check(name, RED, f"none: perf_event_paranoid {level}", mend)
+    if int(level) == 2:
+        return Check(name, YELLOW, "your own programs, and not the kernel: perf_event_paranoid 2", mend)
+    return Check(name, OK, f"perf_event_paranoid {level}")

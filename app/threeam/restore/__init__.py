@@ -1,0 +1,1 @@
+"""Restoring what the hunt has broken: the application, its queries, its data."""

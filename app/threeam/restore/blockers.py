@@ -1,0 +1,199 @@
+"""Who blocks whom in a PostgreSQL: the tree of waiting backends, and the end of one of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from threeam.core.draft import Declined, Draft, DraftLine
+from threeam.core.entry import visible
+from threeam.core.told import Told
+from threeam.core.when import duration
+from threeam.restore.postgres import Unreachable, redacted
+
+if TYPE_CHECKING:
+    from threeam.restore.postgres import Connection
+
+_LONGEST = 120  # characters of a query that are shown
+_KEPT = 500  # and that go into the log
+_GONE_S = 5.0  # within which a backend that is told to end has ended
+_LOOK_S = 0.02
+_THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND backend_start::text = %s"
+
+# pg_locks.waitstart is of PostgreSQL 14: through a row's JSON an older one gives null.
+_ASKED = """
+SELECT a.pid, a.usename, a.datname, a.application_name, coalesce(host(a.client_addr), 'local'), a.state,
+       extract(epoch FROM clock_timestamp() - coalesce(a.state_change, a.backend_start))::float8,
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
+       left(a.query, 4000), pg_blocking_pids(a.pid), l.mode, l.locktype, l.relation::regclass::text,
+       extract(epoch FROM clock_timestamp() - (to_jsonb(l) ->> 'waitstart')::timestamptz)::float8,
+       a.backend_start::text
+  FROM pg_stat_activity a
+  LEFT JOIN LATERAL (SELECT * FROM pg_locks p WHERE p.pid = a.pid AND NOT p.granted LIMIT 1) l ON true
+ WHERE a.pid <> pg_backend_pid()
+"""
+
+
+class Backend(NamedTuple):
+    """One process of the server, as it was at the time of asking. Seconds since; None: the server does not say.
+
+    ``blocked_by``: the pids that it waits for. ``started``: with the pid it names the process for good.
+    """
+
+    pid: int
+    user: str
+    database: str
+    application: str
+    client: str
+    state: str
+    state_s: float | None
+    transaction_s: float | None
+    query: str
+    blocked_by: tuple[int, ...]
+    waits_for: str | None
+    waits_s: float | None
+    started: str
+
+
+class Node(NamedTuple):
+    """A backend in the tree: how deep, and who waits for it directly."""
+
+    depth: int
+    backend: Backend
+    blocks: tuple[int, ...]
+
+
+def backends(connection: Connection) -> list[Backend]:
+    """All backends of the server, by pid."""
+    found = []
+    for row in connection.execute(_ASKED):
+        pid, user, database, application, client, state, state_s, transaction_s, query = row[:9]
+        blocked_by, mode, kind, relation, waits_s, started = row[9:]
+        waits_for = None if mode is None else f"{mode} on {relation or kind}"
+        if blocked_by and waits_for is None:
+            waits_for = "a lock"
+        found.append(
+            Backend(
+                pid,
+                user or "?",
+                database or "?",
+                application or "",
+                client,
+                state or "?",
+                state_s,
+                transaction_s,
+                redacted(query or ""),
+                tuple(dict.fromkeys(blocked_by or ())),
+                waits_for,
+                waits_s if waits_for is not None else None,
+                started or "",
+            )
+        )
+    return sorted(found)
+
+
+def tree(every: Sequence[Backend]) -> list[Node]:
+    """Those that wait, below the one that they wait for; first those that wait for nobody. Each stands there once."""
+    known = {one.pid: one for one in every}
+    blocks: dict[int, list[int]] = {}
+    for one in every:
+        for blocker in one.blocked_by:
+            blocks.setdefault(blocker, []).append(one.pid)
+            known.setdefault(blocker, _unknown(blocker))
+    concerned = [one for one in known.values() if one.blocked_by or one.pid in blocks]
+    nodes: list[Node] = []
+    seen: set[int] = set()
+    # Those that are left when all that hang on somebody are placed wait for each other in a circle.
+    for first in sorted(concerned, key=lambda one: (bool(one.blocked_by), -len(blocks.get(one.pid, ())), one.pid)):
+        stack = [(0, first.pid)]
+        while stack:
+            depth, pid = stack.pop()
+            if pid in seen:
+                continue
+            seen.add(pid)
+            below = tuple(sorted(blocks.get(pid, ())))
+            nodes.append(Node(depth, known[pid], below))
+            stack += [(depth + 1, other) for other in reversed(below)]
+    return nodes
+
+
+def _unknown(pid: int) -> Backend:
+    name = "a prepared transaction (pg_prepared_xacts)" if pid == 0 else "?"
+    return Backend(pid, name, "?", "", "?", "?", None, None, "", (), None, None, "")
+
+
+def in_words(one: Backend) -> str:
+    """``4711 app@orders · idle in transaction 12 min``, and what it waits for."""
+    said = f"{one.pid} {one.user}@{one.database} · {one.state}{_for(one.state_s)}"
+    if one.transaction_s is not None and one.state == "active":
+        said += f", in a transaction{_for(one.transaction_s)}"
+    if one.waits_for is not None:
+        said += f" · waits{_for(one.waits_s)} for {one.waits_for}"
+    return visible(said)
+
+
+def query_of(one: Backend, longest: int = _LONGEST) -> str:
+    """Its query in one line."""
+    query = visible(" ".join(one.query.split()))
+    return query if len(query) <= longest else query[: longest - 1] + "…"
+
+
+def told(node: Node) -> Told:
+    """A node as it is shown."""
+    lead = "    " * node.depth + ("└ " if node.depth else "")
+    return Told(
+        lead + in_words(node.backend),
+        query_of(node.backend),
+        sign="red" if node.depth == 0 else "yellow",
+        command=f"3am blockers --terminate {node.backend.pid}",
+    )
+
+
+def terminate(connection: Connection, one: Backend) -> None:
+    """Ends ``one``, and no other that has got its pid meanwhile. Raises `Declined` where it has gone by itself.
+
+    Raises `Unreachable` where it does not end, or may not be ended.
+    """
+    done = connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start::text = %s",
+        (one.pid, one.started),
+    ).fetchone()
+    if done is None:
+        raise Declined(f"{one.pid} has gone by itself: nothing was terminated")
+    deadline = time.monotonic() + _GONE_S
+    while connection.execute(_THERE, (one.pid, one.started)).fetchone() is not None:
+        if not done[0] or time.monotonic() > deadline:
+            raise Unreachable(f"PostgreSQL: {one.pid} was told to end, and is there still after {_GONE_S:g} s")
+        time.sleep(_LOOK_S)
+
+
+def terminated(one: Backend, waited: int, host: str) -> Draft:
+    """Says that ``one`` was terminated, on ``host``, and how many waited for it."""
+    query = query_of(one, _KEPT)
+    text = f"Terminated: {in_words(one)} on {visible(host)}, for whom {waited} waited: {query or 'no query'}"
+    line = DraftLine(text, (("TERMINATED", str(one.pid)),))
+    return Draft(lambda state, author, stamp: [line], whole=False)
+
+
+def host_of(connection: Connection) -> str:
+    """The host that is asked, as the log may name it."""
+    info = connection.info
+    return f"{info.host or 'local'}:{info.port}/{info.dbname}"
+
+
+def _for(seconds: float | None) -> str:
+    return "" if seconds is None else f" {duration(round(max(0.0, seconds) * 10) * 10**8)}"
+
+
+def waiting(nodes: Sequence[Node], pid: int) -> Iterator[int]:
+    """The pids that wait for ``pid``, directly or through others."""
+    below = {node.backend.pid: node.blocks for node in nodes}
+    seen: set[int] = set()
+    stack = list(below.get(pid, ()))
+    while stack:
+        one = stack.pop()
+        if one not in seen and one != pid:
+            seen.add(one)
+            yield one
+            stack += below.get(one, ())

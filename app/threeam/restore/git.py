@@ -1,0 +1,104 @@
+"""What git says of a work tree: a commit that is to be noted as stable, and what has changed since one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from threeam.core.draft import Declined, Draft
+from threeam.core.journal import JournalError
+from threeam.restore.sleeps import Sleep, added_sleeps, sleeps_in
+from threeam.restore.stable import Stable, stable
+
+_LONGEST = 64 * 1024 * 1024  # bytes of a diff: more is no hotfix
+_LARGEST_FILE = 1024 * 1024  # bytes of a new file that is looked through
+_GIT_S = 30.0
+
+
+class GitFailed(JournalError):
+    """git could not say it; the message is its own."""
+
+
+class Since(NamedTuple):
+    """What has changed in a work tree since a commit: files as ``M path``, and the sleeps that were added.
+
+    ``commits``: how many the branch has since then; ``unsaved``: files that are changed and not committed.
+    """
+
+    files: tuple[str, ...]
+    sleeps: tuple[Sleep, ...]
+    commits: int
+    unsaved: int
+
+
+def stable_here(rev: str, folder: str) -> Draft:
+    """Notes that ``rev`` of the work tree around ``folder`` is stable. Raises `Declined`, `GitFailed`."""
+    if rev.startswith("-"):
+        raise Declined(f"{rev} is no commit: write a hash, a branch or a tag")
+    tree = _git(folder, "rev-parse", "--show-toplevel").strip()
+    try:
+        commit = _git(tree, "rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").strip()
+    except GitFailed:
+        raise Declined(f"{rev} is no commit of {tree}: write a hash, a branch or a tag") from None
+    short, _, subject = _git(tree, "log", "-1", "--format=%h %s", commit).strip().partition(" ")
+    unsaved = len(_unsaved(tree))
+    also = f"; {unsaved} changed and not committed" if unsaved else ""
+    return stable(commit, tree, f"{short} in {tree}: {subject}{also}")
+
+
+def since(one: Stable) -> Since:
+    """What has changed since ``one``, commits and the work tree together. Raises `GitFailed`."""
+    if not os.path.isdir(one.tree):
+        raise GitFailed(f"{one.tree} is not on this machine")
+    names = _git(one.tree, "diff", "--name-status", "--no-renames", "-z", one.commit, "--").split("\0")
+    files = [f"{kind} {path}" for kind, path in zip(names[::2], names[1::2], strict=False)]
+    diff = _git(
+        one.tree, "diff", "-U0", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", one.commit, "--"
+    )
+    sleeps = list(added_sleeps(diff))
+    untracked = [p for p in _git(one.tree, "ls-files", "--others", "--exclude-standard", "-z").split("\0") if p]
+    for path in untracked:
+        sleeps += _sleeps_of(one.tree, path)
+    commits = int(_git(one.tree, "rev-list", "--count", f"{one.commit}..HEAD").strip())
+    return Since((*files, *(f"? {path}" for path in untracked)), tuple(sleeps), commits, len(_unsaved(one.tree)))
+
+
+def _sleeps_of(tree: str, path: str) -> Iterator[Sleep]:
+    """The sleeps of a file that git does not know yet."""
+    whole = os.path.join(tree, path)
+    if os.path.islink(whole) or not os.path.isfile(whole):
+        return
+    try:
+        with open(whole, "rb") as file:
+            data = file.read(_LARGEST_FILE)
+    except OSError:  # it went away since git has seen it, or is not ours to read
+        return
+    if b"\0" in data:
+        return
+    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
+        if sleeps_in(line):
+            yield Sleep(path, number, line.strip()[:200])
+
+
+def _unsaved(tree: str) -> list[str]:
+    return [line for line in _git(tree, "status", "--porcelain", "--no-renames").splitlines() if line]
+
+
+def _git(folder: str, *words: str) -> str:
+    """What git says. It takes no lock there, and runs no diff driver and no monitor. Raises `GitFailed`."""
+    argv = ["git", "-C", folder, "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *words]
+    environ = {**os.environ, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat"}
+    try:
+        ran = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_S, env=environ, check=False
+        )
+    except FileNotFoundError:
+        raise GitFailed("git is not installed") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise GitFailed(f"git in {folder}: {error}") from None
+    if ran.returncode != 0:
+        why = ran.stderr.decode("utf-8", "replace").strip().partition("\n")[0].removeprefix("fatal: ")
+        raise GitFailed(f"git in {folder}: {why or f'exit {ran.returncode}'}")
+    return ran.stdout[:_LONGEST].decode("utf-8", "replace")

@@ -1,0 +1,56 @@
+"""The plan of a restore of data: when, what the server says to it, the runbook, and where that is kept."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from threeam.core.beside import keep_beside
+from threeam.core.clock import Clock
+from threeam.core.draft import Draft
+from threeam.core.entry import Stamp
+from threeam.core.journal import Journal
+from threeam.restore.recovery import Server, Target, noted, runbook
+
+
+class Plan(NamedTuple):
+    """A runbook, and what stands against it (empty: nothing)."""
+
+    engine: str
+    target: Target
+    text: str
+    against: tuple[str, ...]
+
+
+def plan_at(engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock) -> Plan:
+    """The way to ``minus_ns`` before ``at``; ``source``: the words for that. Raises `Unreachable`."""
+    target = Target(at, minus_ns)
+    if dsn is None:
+        return _plan(engine, target, source, None)
+    from threeam.restore.archive import server
+    from threeam.restore.postgres import connected
+
+    with connected(dsn) as connection:
+        return _plan(engine, target, source, server(connection, target, lambda: clock().ns))
+
+
+def plan_before(xid: int, minus_ns: int, dsn: str, clock: Clock) -> Plan:
+    """The way to ``minus_ns`` before a PostgreSQL has committed ``xid``. Raises `Unreachable`, `Declined`."""
+    from threeam.restore.archive import commit_time, server
+    from threeam.restore.postgres import connected
+
+    with connected(dsn) as connection:
+        target = Target(Stamp(commit_time(connection, xid), clock().offset), minus_ns)
+        said = server(connection, target, lambda: clock().ns)
+        return _plan("postgres", target, f"the commit of transaction {xid}", said)
+
+
+def keep(journal: Journal, plan: Plan, now: Stamp) -> tuple[str, Draft]:
+    """Keeps the runbook beside the journal: its path, and the line that says so. Raises `Unusable`."""
+    data = plan.text.encode("utf-8", "backslashreplace")
+    path = keep_beside(journal, f"restore-{plan.engine}-{now.ns}.md", data)
+    return path, noted(plan.engine, plan.target, path)
+
+
+def _plan(engine: str, target: Target, source: str, said: Server | None) -> Plan:
+    text = runbook(engine, target, source, said) + "\n"
+    return Plan(engine, target, text, tuple(said.against) if said is not None else ())

@@ -1,0 +1,53 @@
+"""The last known stable commit of a work tree, as the line says that notes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.draft import Draft, DraftLine
+from threeam.core.entry import By, Entry, Stamp, signed
+from threeam.core.fold import Room, State
+
+
+class Stable(NamedTuple):
+    """A commit that is known to be good: its hash, its work tree, what its line says, when and by whom."""
+
+    commit: str
+    tree: str
+    text: str
+    at: Stamp
+    by: By | None
+
+
+def stables(state: State) -> list[Stable]:
+    """The newest stable commit of each work tree, the one noted last at the end."""
+    found: Mapping[str, Stable] = state.rooms[ROOM.name]
+    return list(found.values())
+
+
+def stable(commit: str, tree: str, text: str) -> Draft:
+    """Notes that ``commit`` of a work tree is stable."""
+    line = DraftLine(f"Stable: {text}", (("STABLE", commit), ("TREE", tree)))
+    return Draft(lambda state, author, stamp: [line], whole=False)
+
+
+def _fold(found: Mapping[str, Stable], entries: Sequence[Entry]) -> Mapping[str, Stable]:
+    others: dict[str, Stable] | None = None
+    for entry in entries:
+        commit, tree = entry.tag("STABLE"), entry.tag("TREE")
+        if commit is None or tree is None or entry.kind != "Stable" or not commit.isalnum():
+            continue
+        others = dict(found) if others is None else others
+        others.pop(tree, None)
+        others[tree] = Stable(commit, tree, entry.body, entry.said_at, entry.by)
+    return found if others is None else others
+
+
+def _carry(found: Mapping[str, Stable]) -> Iterator[Entry]:
+    for one in found.values():
+        tags = (*signed(one.by), ("STABLE", one.commit), ("TREE", one.tree))
+        yield Entry(one.at, 0, tags, f"Stable: {one.text}")
+
+
+ROOM = Room("stables", ("STABLE",), {}, _fold, _carry)

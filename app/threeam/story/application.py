@@ -1,0 +1,104 @@
+"""Restoring the application: what must be undone, and what has changed since the last known stable commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from threeam.core.draft import Declined
+from threeam.core.entry import Stamp
+from threeam.core.fold import State
+from threeam.core.told import Part, Told, who_when
+from threeam.method.changes import changes, open_changes
+from threeam.restore.git import GitFailed, Since, since
+from threeam.restore.stable import stables
+
+_FILES = 40  # of a work tree that are named
+_DONE = 5  # changes that are undone already and are shown for comfort
+
+Looked = Mapping[str, Since | str]
+"""What has changed in each work tree since its stable commit; or the sentence that says why git cannot tell."""
+
+
+def look(state: State) -> Looked:
+    """Asks git about every work tree that has a stable commit. Runs git; what it cannot say is a sentence."""
+    found: dict[str, Since | str] = {}
+    for one in stables(state):
+        try:
+            found[one.tree] = since(one)
+        except (GitFailed, Declined) as failed:
+            found[one.tree] = str(failed)
+    return found
+
+
+def parts(state: State, now: Stamp, looked: Looked) -> list[Part]:
+    """What is left to do, the newest change first; then the code."""
+    left = open_changes(state)[::-1]
+    undo = [
+        Told(
+            f"{one.undo or 'nobody has said how'}",
+            f"changed: {one.text} · {who_when(one.by, one.at, now)}",
+            one.at,
+            "Changed",
+        )
+        for one in left
+    ]
+    done = [one for one in changes(state) if one.undone is not None][::-1][:_DONE]
+    ticked = [
+        Told(f"{one.how or one.text}", who_when(one.undoer, one.undone, now), one.at, "Undone")
+        for one in done
+        if one.undone is not None
+    ]
+    nothing = [Told("nothing: every change is undone", sign="ok")]
+    return [
+        Part("to be undone, the newest first", undo or nothing),
+        *([Part("undone", ticked)] if ticked else []),
+        *_code(state, now, looked),
+        Part("blocked queries", [Told("who blocks whom", "3am blockers --dsn …", command="3am blockers --dsn ")]),
+    ]
+
+
+def is_left(state: State, looked: Looked) -> bool:
+    """Whether anything is to be done still: a change to undo, or a sleep to take out."""
+    return bool(open_changes(state)) or any(isinstance(one, Since) and one.sleeps for one in looked.values())
+
+
+def _code(state: State, now: Stamp, looked: Looked) -> list[Part]:
+    found = stables(state)
+    if not found:
+        return [
+            Part(
+                "since the stable commit",
+                [Told("none is noted", "3am stable REV, in the work tree", command="3am stable")],
+            )
+        ]
+    told = []
+    for one in reversed(found):
+        lines = [Told(one.text, who_when(one.by, one.at, now), one.at, "Stable")]
+        seen = looked.get(one.tree)
+        if isinstance(seen, str):
+            lines.append(Told(seen, sign="unknown"))
+        elif seen is None:
+            lines.append(Told("git is being asked"))
+        else:
+            lines += _since(seen, one.commit, one.tree)
+        told.append(Part(f"since the stable commit of {one.tree}", lines))
+    return told
+
+
+def _since(seen: Since, commit: str, tree: str) -> Sequence[Told]:
+    if not seen.files:
+        return [Told("nothing has changed since", sign="ok")]
+    sleeps = [
+        Told(
+            f"sleeps: {one.file}:{one.line}  {one.text}",
+            "do not leave temporary sleep statements in the code",
+            sign="red",
+        )
+        for one in seen.sleeps
+    ]
+    files = [Told(f"  {name}") for name in seen.files[:_FILES]]
+    if len(seen.files) > _FILES:
+        files.append(Told(f"  and {len(seen.files) - _FILES:,} files more"))
+    counts = f"{seen.commits} commits since, {len(seen.files)} files differ, {seen.unsaved} of them not committed"
+    back = f"git -C {tree} diff {commit[:12]}"
+    return [Told(counts, back, command=back), *sleeps, *files]

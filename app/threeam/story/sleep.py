@@ -1,0 +1,87 @@
+"""Restoring the sysadmin: what is still open, said into the log, and then lights out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from threeam.core.draft import Author, Draft, DraftLine
+from threeam.core.entry import Stamp
+from threeam.core.fold import State
+from threeam.core.told import Part, Told, when
+from threeam.human import drafts
+from threeam.human.evening import drunk, evening, forecast
+from threeam.method.changes import open_changes
+from threeam.method.ledger import in_order, thread_of
+from threeam.method.noted import noted
+from threeam.method.texts import claim_of, read, texts
+from threeam.method.thread import LOST
+
+EVENTUALLY = "the system is eventually consistent, and right now you are not"
+_MOST = 12  # lines of each kind: a list that is longer is read by nobody
+_LONGEST = 160  # characters of a line of it
+
+
+def still_open(state: State) -> list[Told]:
+    """What is not done: what must be undone, the live hypotheses, the next step, stamps without words. Short."""
+    open_ones = [one for one in in_order(state) if one.state == "open"]
+    undo = [
+        Told(f"undo: {one.undo or one.text}", f"changed: {one.text}" if one.undo else "", one.at, "Changed")
+        for one in reversed(open_changes(state))
+    ]
+    live = []
+    for one in open_ones:
+        thread = thread_of(state, one)
+        counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
+        live.append(Told(f"{one.short} {claim_of(state, one) or LOST}", counts, one.opened, "Hypothesis"))
+    following = noted(state, "next")
+    then = (
+        []
+        if following is None
+        else [Told(f"next: {read(state, following.at, following.lines[0])}", "", following.at, "Next")]
+    )
+    unworded = [Told("a stamp without words", "", one.at, "Stamp") for one in texts(state).stamps.values()]
+    return [line for part in (undo, live, then, unworded) for line in _some(part)]
+
+
+def _some(lines: Sequence[Told]) -> list[Told]:
+    more = len(lines) - _MOST
+    return [*lines[:_MOST], *([Told(f"and {more:,} more: 3am handoff")] if more > 0 else [])]
+
+
+def lights_out(half_life_h: float) -> Draft:
+    """The end of the author's night, as one block: what is still open, for whoever is up, and the sleep line."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        left = still_open(state)
+        head = f"Handoff: {author.user} goes to sleep, and {len(left) or 'nothing'} {_is(len(left))} still open."
+        return [
+            DraftLine(head, (("HANDOFF", str(len(left))),)),
+            *(DraftLine(f"| {_short(one)}") for one in left),
+            drafts.sleep(state, author, stamp, half_life_h),
+        ]
+
+    return Draft(lines)
+
+
+def _is(count: int) -> str:
+    return "thing is" if count == 1 else "things are" if count else "is"
+
+
+def _short(line: Told) -> str:
+    text = f"{line.text}{f' ({line.more})' if line.more else ''}"
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return f"{text}{f' @{line.at}' if line.at is not None else ''}"
+
+
+def parts(
+    state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, awake_since: Stamp | None
+) -> list[Part]:
+    """What is read before the lights go out."""
+    one = evening(state, user, now, gap_ns, half_life_h)
+    you = [Told(f"{drunk(one)}, {one.mg:.0f} mg", forecast(one))]
+    if awake_since is not None:
+        you.append(Told("awake", f"since {when(awake_since, now)} at least", awake_since))
+    return [
+        Part("still open", still_open(state) or [Told("nothing", sign="ok")]),
+        Part("you", [*you, Told("a glass of water, and then lights out"), Told(EVENTUALLY)]),
+    ]

@@ -1,0 +1,271 @@
+"""The half of the journal's screen that is about machine and person: preflight, baseline, the three restores."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from threeam.core.draft import Draft
+from threeam.core.entry import Stamp
+from threeam.core.journal import BadInput, JournalError
+from threeam.core.told import Part, Told
+from threeam.human.nights import awake_since
+from threeam.machine import normal, preflight
+from threeam.machine.baselines import DEFAULT, baseline_named, checked_name
+from threeam.machine.system import this_system
+from threeam.method.changes import undone
+from threeam.restore import blockers, plan
+from threeam.restore.git import stable_here
+from threeam.restore.postgres import connected, shown_dsn
+from threeam.restore.recovery import DEFAULT_MINUS, ENGINES, moment_of, parse_length
+from threeam.story import application, sleep
+from threeam.story.preflight import preflight_checks
+from threeam.tui.screens.method import MethodScreen
+from threeam.tui.screens.restore import BlockersScreen, RestoreScreen, SleepScreen
+from threeam.tui.screens.told import ToldScreen
+
+_T = TypeVar("_T")
+_LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
+
+
+class MachineScreen(MethodScreen):
+    """A screen on which the machine is looked at, and what the night has broken is restored."""
+
+    awake: Stamp | None = None  # since when this person is awake at least; None: nothing says so
+    awake_is_known = False  # whether the log was read for it
+
+    # Before the hunt.
+
+    def action_preflight(self) -> None:
+        self._work(self._preflight(), "preflight")
+
+    async def _preflight(self) -> None:
+        session = self.session
+        self._say("looking at tools, clock, disk and terminal", timeout=2)
+        groups = await self._asked(
+            lambda: preflight_checks(
+                this_system(), session.journal, self.state, session.settings, session.by.user, session.clock()
+            )
+        )
+        if groups is not None:
+            told = preflight.parts(groups)
+            self._tell(ToldScreen("preflight", lambda: told, self.copy_text, emoji=session.emoji))
+            self._note_down(preflight.preflight(groups), "preflight")
+
+    def action_baseline(self, argument: str = "") -> None:
+        verb, _, name = argument.partition(" ")
+        if verb not in ("", "save", "diff"):
+            self._say(f"baseline takes save NAME or diff NAME, and not {argument!r}", severity="warning")
+        elif verb == "save" and not self.writes:
+            self._read_only()
+        else:
+            self._work(self._save(name.strip()) if verb == "save" else self._diff(name.strip()), "baseline")
+
+    async def _save(self, name: str) -> None:
+        session = self.session
+
+        def taken() -> tuple[str, Draft]:
+            called = checked_name(name or DEFAULT)
+            return normal.keep(session.journal, normal.take(called, session.by.host, (), (), 3, 0.5, session.clock))
+
+        self._say("taking three samples", title="baseline", timeout=2)
+        if (kept := await self._asked(taken)) is not None:
+            self._submit(kept[1], "baseline")
+
+    async def _diff(self, name: str) -> None:
+        session = self.session
+
+        def looked() -> normal.Looked:
+            return normal.look(baseline_named(self.state, name or None), session.clock)
+
+        found = await self._asked(looked)
+        if found is not None:
+            told = normal.parts(found, session.clock())
+            self._tell(ToldScreen("what is not normal", lambda: told, self.copy_text, emoji=session.emoji))
+            self._note_down(normal.line_of(found), "baseline")
+
+    # After it.
+
+    def action_restore(self, argument: str = "") -> None:
+        what, _, rest = argument.partition(" ")
+        if what in ("", "application"):
+            self._work(self._application(), "restore")
+        elif what == "data":
+            self._restore_data(rest)
+        else:
+            self._say(f"restore takes application or data, and not {what!r}", severity="warning")
+
+    async def _application(self) -> None:
+        looked: application.Looked = {}
+        known = self.state.rooms["stables"]
+
+        def tell() -> Sequence[Part]:
+            return application.parts(self.state, self.session.clock(), looked)
+
+        def undo(at: Stamp) -> None:
+            self._submit(undone(at, ""), "undone")
+
+        screen = RestoreScreen(tell, self.copy_text, undo if self.writes else None, emoji=self.session.emoji)
+        self._tell(screen)
+        found = await self._asked(lambda: application.look(self.state)) if known else None
+        if found is not None and self.told is screen:
+            looked = found
+            screen.look_again()
+
+    def action_stable(self, rev: str = "HEAD") -> None:
+        self._work(self._stable(rev or "HEAD"), "stable")
+
+    async def _stable(self, rev: str) -> None:
+        if (draft := await self._asked(lambda: stable_here(rev, os.getcwd()))) is not None:
+            self._submit(draft, "stable")
+
+    def action_data(self) -> None:
+        """Goes to the `:` line, with a restore to before the selected line in it."""
+        entry = self._selected_entry()
+        at = f"@{entry.said_at}" if entry is not None else "03:14:07.123456"
+        self.action_write("command", f"restore data {at} --engine postgres")
+
+    def _restore_data(self, argument: str) -> None:
+        try:
+            given = _data_options(argument)
+            minus_ns = parse_length(given.get("--minus", DEFAULT_MINUS))
+            at = moment_of(given["at"], self.session.clock())
+        except BadInput as bad:
+            self._say(str(bad), severity="warning")
+            return
+        if self.writes:
+            self._work(self._plan(given, at, minus_ns), "restore")
+        else:
+            self._read_only()
+
+    async def _plan(self, given: dict[str, str], at: Stamp, minus_ns: int) -> None:
+        session = self.session
+        made = await self._asked(
+            lambda: plan.plan_at(given["--engine"], at, given["at"], minus_ns, given.get("--dsn"), session.clock)
+        )
+        kept = None if made is None else await self._asked(lambda: plan.keep(session.journal, made, session.clock()))
+        if made is None or kept is None:
+            return
+        path, draft = kept
+        told = _as_parts(made.text, path, made.against)
+        self._tell(ToldScreen("runbook", lambda: told, self.copy_text, emoji=session.emoji))
+        self._submit(draft, "restore")
+
+    def action_blockers(self, dsn: str = "") -> None:
+        if not dsn and not any(os.environ.get(name) for name in _LIBPQ):
+            self._say("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
+            if self.desk is not None:
+                self.action_write("command", "blockers postgresql://")
+            return
+
+        def ask() -> list[blockers.Node]:
+            with connected(dsn) as connection:
+                return blockers.tree(blockers.backends(connection))
+
+        def end(node: blockers.Node, waits: int) -> Draft:
+            with connected(dsn) as connection:
+                host = blockers.host_of(connection)
+                blockers.terminate(connection, node.backend)
+            return blockers.terminated(node.backend, waits, host)
+
+        def write(draft: Draft) -> None:
+            self._submit(draft, "terminated")
+
+        end_it = end if self.writes else None
+        self._tell(BlockersScreen(shown_dsn(dsn), ask, end_it, write, self.copy_text, emoji=self.session.emoji))
+
+    # The sysadmin.
+
+    def action_sleep(self) -> None:
+        self._work(self._sleep(), "sleep")
+
+    async def _sleep(self) -> None:
+        session = self.session
+        gap_ns, half_life_h = session.settings.night_gap_ns, session.settings.half_life_h
+        await self.find_out_awake()
+
+        def tell() -> Sequence[Part]:
+            return sleep.parts(self.state, session.by.user, session.clock(), gap_ns, half_life_h, self.awake)
+
+        self._tell(SleepScreen("the sysadmin", tell, self.copy_text, emoji=session.emoji))
+
+    async def find_out_awake(self) -> None:
+        """Reads since when this person is awake, unless it is known."""
+        session, user, end = self.session, self.session.by.user, self.pane.view.window.known
+        if self.awake_is_known or end is None or not self.board.is_known:
+            return
+        if self.state.tonight(user, session.clock().ns, session.settings.night_gap_ns) is not None:
+            self.awake = await self._asked(partial(awake_since, session.journal, end, user))
+        self.awake_is_known = True
+
+    def _told_and_closed(self, answer: Stamp | str | None) -> None:
+        if answer in ("data", "blockers", "sleep"):
+            self.told = None
+            self.call_next(self.run_action, str(answer))
+        elif answer == "lights-out":
+            self.told = None
+            self.lights_out()
+        else:
+            super()._told_and_closed(answer)
+
+    def lights_out(self) -> None:
+        """Writes the end of the night, and quits when it is written."""
+        if self._submit(sleep.lights_out(self.session.settings.half_life_h), "sleep") is not None:
+            self.leaving, self.parting = True, f"a glass of water, and lights out: {sleep.EVENTUALLY}"
+
+    # How it is done: what takes its time is asked on a thread, and what went wrong is said.
+
+    async def _asked(self, ask: Callable[[], _T]) -> _T | None:
+        try:
+            return await asyncio.to_thread(ask)
+        except (JournalError, OSError) as error:
+            self._say(str(error), severity="warning", timeout=10)
+            return None
+
+    def _work(self, work: object, group: str) -> None:
+        self.run_worker(work, group=group, exclusive=True)  # type: ignore[arg-type]  # a coroutine
+
+    def _note_down(self, draft: Draft, what: str) -> None:
+        """Writes a line about what was looked at; a read-only screen only looks."""
+        if self.writes:
+            self._submit(draft, what)
+
+
+def _data_options(argument: str) -> dict[str, str]:
+    """``@stamp --engine mysql --minus 2ms`` by name, the time under ``at``. Raises `BadInput`."""
+    try:
+        words = shlex.split(argument)
+    except ValueError as error:
+        raise BadInput(f"{argument!r}: {error}") from None
+    given, at = {"--engine": ENGINES[0]}, []
+    while words:
+        word = words.pop(0)
+        if word in ("--engine", "--minus", "--dsn", "--at"):
+            if not words:
+                raise BadInput(f"{word} says nothing")
+            given[word] = words.pop(0)
+        else:
+            at.append(word)
+    given["at"] = " ".join(at) or given.get("--at", "")
+    if not given["at"]:
+        raise BadInput("restore data takes the time of the corrupted commit: a time, or an @stamp")
+    if given["--engine"] not in ENGINES:
+        raise BadInput(f"--engine is one of {', '.join(ENGINES)}, and not {given['--engine']!r}")
+    return given
+
+
+def _as_parts(text: str, path: str, against: Sequence[str]) -> list[Part]:
+    """A runbook to be read on the screen: its lines under their headings, and where it is kept."""
+    parts = [Part("kept as", [Told(path, command=path), *(Told(one, sign="red") for one in against)])]
+    lines: list[Told] = []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            lines = []
+            parts.append(Part(line.lstrip("# "), lines))
+        elif line.strip() and not line.startswith("```"):
+            lines.append(Told(line, command=line))
+    return [part for part in parts if part.lines]

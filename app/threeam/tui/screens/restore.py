@@ -1,0 +1,171 @@
+"""The screens of the restores: what is to be undone, who blocks whom, and lights out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+
+from threeam.core.draft import Draft
+from threeam.core.entry import Stamp
+from threeam.core.journal import JournalError
+from threeam.core.told import Part, Told
+from threeam.restore.blockers import Node, in_words, told, waiting
+from threeam.tui.cells import drawn
+from threeam.tui.screens.told import ToldScreen
+
+_LOOK_S = 1.0  # between two looks at who blocks whom
+
+
+class RestoreScreen(ToldScreen):
+    """What is to be undone; Enter ticks off the change under the cursor by ``undo``. Without one it is read-only."""
+
+    BINDINGS: ClassVar[list[Binding]] = [
+        Binding("b", "dismiss('blockers')", "blocked queries"),
+        Binding("d", "dismiss('data')", "the data"),
+        Binding("s", "dismiss('sleep')", "the sysadmin"),
+        Binding("g", "go", "its line", show=False),
+    ]
+
+    def __init__(
+        self,
+        tell: Callable[[], Sequence[Part]],
+        copy: Callable[[str], object],
+        undo: Callable[[Stamp], object] | None,
+        *,
+        emoji: bool,
+    ) -> None:
+        super().__init__("restore", tell, copy, emoji=emoji)
+        self._undo = undo
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._undo is not None or parameters not in (("data",), ("sleep",))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        line = self.line
+        if self._undo is not None and line is not None and line.at is not None and line.sign == "Changed":
+            event.stop()
+            self._undo(line.at)
+        else:
+            super().on_option_list_option_selected(event)
+
+    def action_go(self) -> None:
+        if self.line is not None and self.line.at is not None:
+            self.dismiss(self.line.at)
+
+    def _keys(self) -> str:
+        ticks = "enter: undone · g its line" if self._undo is not None else "enter: its line"
+        others = "b queries · d data · s sleep" if self._undo is not None else "b queries"
+        return f"{ticks} · {others} · esc"
+
+
+class SleepScreen(ToldScreen):
+    """What is still open, and you. Dismissed with ``lights-out``."""
+
+    BINDINGS: ClassVar[list[Binding]] = [Binding("z", "dismiss('lights-out')", "lights out")]
+
+    def _keys(self) -> str:
+        return "z: lights out · enter: its line · esc: not yet"
+
+
+class BlockersScreen(ToldScreen):
+    """Who blocks whom, asked again and again by ``ask``; x ends the one under the cursor by ``end``, after a question.
+
+    Both are called on a thread, and raise `JournalError` with the sentence that is shown. What ``end`` gives is for
+    ``write``. Without an ``end`` nothing can be ended.
+    """
+
+    BINDINGS: ClassVar[list[Binding]] = [Binding("x", "terminate", "terminate")]
+
+    def __init__(
+        self,
+        host: str,
+        ask: Callable[[], list[Node]],
+        end: Callable[[Node, int], Draft] | None,
+        write: Callable[[Draft], object],
+        copy: Callable[[str], object],
+        *,
+        emoji: bool,
+    ) -> None:
+        super().__init__(f"blocked queries, {host}", self._parts, copy, emoji=emoji)
+        self._write = write
+        self._ask = ask
+        self._end = end
+        self._backends: list[Node] | None = None
+        self._failed = ""
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.run_worker(self._look(), group="blockers")
+
+    async def _look(self) -> None:
+        while self.is_mounted:
+            try:
+                self._backends, self._failed = await asyncio.to_thread(self._ask), ""
+            except JournalError as error:
+                self._failed = str(error)
+            self.look_again()
+            await asyncio.sleep(_LOOK_S)
+
+    def _parts(self) -> Sequence[Part]:
+        lines = [Told(self._failed, "what is below may not be so any more", sign="red")] if self._failed else []
+        if self._backends is None:
+            return [Part("who blocks whom", lines or [Told("the server is being asked")])]
+        lines += [told(node) for node in self._backends]
+        return [Part("who blocks whom, now", lines or [Told("nobody waits for anybody", sign="ok")])]
+
+    def action_terminate(self) -> None:
+        nodes = self._backends or []
+        line, end = self.line, self._end
+        node = next((one for one in nodes if told(one) == line), None)
+        if node is None or end is None:
+            return
+        waits = len(list(waiting(nodes, node.backend.pid)))
+        question = f"Terminate {in_words(node.backend)}?\n\n{waits} wait for it. Its transaction is rolled back."
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.run_worker(self._terminate(node, waits, end), group="terminate")
+
+        self.app.push_screen(ConfirmScreen(question), answered)
+
+    async def _terminate(self, node: Node, waits: int, end: Callable[[Node, int], Draft]) -> None:
+        try:
+            self._write(await asyncio.to_thread(end, node, waits))
+        except JournalError as error:
+            self._failed = str(error)
+            self.look_again()
+
+    def _keys(self) -> str:
+        return "x terminates · y copies · esc" if self._end is not None else "y copies · esc"
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    """A question that only y answers with yes."""
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("y", "dismiss(True)", "yes"),
+        Binding("n,escape,q", "dismiss(False)", "no"),
+    ]
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        """The question in a frame."""
+        with Vertical(id="confirm") as frame:
+            frame.border_subtitle = "y yes · n no"
+            yield Static(Content(drawn_lines(self._question)))
+
+
+def drawn_lines(text: str) -> str:
+    """``text`` as it may be drawn, its lines kept."""
+    return "\n".join(drawn(line) for line in text.split("\n"))

@@ -1,0 +1,189 @@
+"""The tree of who blocks whom, as a pure function; and that no password comes through `redacted`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from threeam.restore.blockers import Backend, Node, in_words, query_of, tree, waiting
+from threeam.restore.postgres import redacted
+
+
+def backend(pid: int, *blocked_by: int, query: str = "SELECT 1") -> Backend:
+    lock, since = ("ShareLock on transactionid", 3.2) if blocked_by else (None, None)
+    started = f"start of {pid}"
+    return Backend(pid, "app", "shop", "psql", "10.0.0.9", "active", 3.2, 4.0, query, blocked_by, lock, since, started)
+
+
+def shape(nodes: Sequence[Node]) -> list[tuple[int, int]]:
+    return [(node.depth, node.backend.pid) for node in nodes]
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"),
+    [
+        ([], []),
+        ([backend(1), backend(2)], []),
+        ([backend(1), backend(2, 1)], [(0, 1), (1, 2)]),
+        ([backend(2, 1), backend(1)], [(0, 1), (1, 2)]),
+        ([backend(1), backend(2, 1), backend(3, 2)], [(0, 1), (1, 2), (2, 3)]),
+        ([backend(3), backend(2, 3), backend(1, 2)], [(0, 3), (1, 2), (2, 1)]),
+        (
+            [backend(1), backend(2, 1), backend(3), backend(4, 3), backend(5, 3)],
+            [(0, 3), (1, 4), (1, 5), (0, 1), (1, 2)],
+        ),
+        ([backend(1), backend(2, 1), backend(3, 2, 1)], [(0, 1), (1, 2), (2, 3)]),
+        ([backend(7, 0)], [(0, 0), (1, 7)]),  # a prepared transaction has no process
+        ([backend(7, 99)], [(0, 99), (1, 7)]),  # one that has gone between the two questions
+        ([backend(1, 1)], [(0, 1)]),
+    ],
+)
+def test_whoever_waits_stands_below_whom_it_waits_for(every: list[Backend], expected: list[tuple[int, int]]) -> None:
+    assert shape(tree(every)) == expected
+
+
+def test_a_circle_is_told_once_and_comes_to_an_end() -> None:
+    nodes = tree([backend(1, 3), backend(2, 1), backend(3, 2), backend(4, 2), backend(5)])
+    assert sorted(node.backend.pid for node in nodes) == [1, 2, 3, 4]
+    assert [node.depth for node in nodes if node.depth == 0] == [0]
+    assert set(waiting(nodes, 1)) == {2, 3, 4}
+
+
+def test_what_hangs_on_a_circle_stands_below_it() -> None:
+    nodes = tree([backend(1, 2), backend(2, 1), backend(3, 2), *(backend(pid, 3) for pid in (4, 5, 6))])
+    assert next(node.depth for node in nodes if node.backend.pid == 3) > 0, shape(nodes)
+
+
+def test_a_prepared_transaction_says_what_it_is() -> None:
+    first = tree([backend(7, 0)])[0]
+    assert "prepared transaction" in in_words(first.backend)
+    assert first.blocks == (7,)
+
+
+@pytest.mark.parametrize(("pid", "found"), [(1, {2, 3, 4}), (2, {3, 4}), (5, {4}), (4, set()), (99, set())])
+def test_who_waits_also_through_others(pid: int, found: set[int]) -> None:
+    nodes = tree([backend(1), backend(5), backend(2, 1), backend(3, 2), backend(4, 3, 5)])
+    assert set(waiting(nodes, pid)) == found
+
+
+PIDS = st.integers(0, 8)
+GRAPHS = st.dictionaries(st.integers(1, 8), st.lists(PIDS, max_size=3, unique=True).map(tuple), max_size=8)
+
+
+@given(GRAPHS)
+@example({1: (2,), 2: (1,)})
+def test_each_that_blocks_or_waits_is_there_once(graph: dict[int, tuple[int, ...]]) -> None:
+    nodes = tree([backend(pid, *by) for pid, by in graph.items()])
+    concerned = {pid for pid, by in graph.items() if by} | {pid for by in graph.values() for pid in by}
+    assert sorted(node.backend.pid for node in nodes) == sorted(concerned)
+    depth, above = {node.backend.pid: node.depth for node in nodes}, list[int]()
+    for node in nodes:
+        pid = node.backend.pid
+        del above[node.depth :]
+        assert len(above) == node.depth, "one that is deeper than the one before by more than one"
+        if above:
+            assert above[-1] in node.backend.blocked_by, f"{pid} is below one that it does not wait for"
+        above.append(pid)
+        assert set(node.blocks) == {other for other, by in graph.items() if pid in by}
+    free = [pid for pid in concerned if not graph.get(pid)]
+    assert all(depth[pid] == 0 for pid in free)
+    reached = set(free).union(*(waiting(nodes, pid) for pid in free))
+    assert all(depth[pid] > 0 for pid in reached - set(free)), "who waits for one that waits for nobody hangs on it"
+
+
+@given(st.text())
+def test_a_query_is_one_line_of_120_characters_at_most(query: str) -> None:
+    shown = query_of(backend(1, query=query))
+    assert len(shown) <= 120
+    assert len(shown.splitlines()) <= 1
+
+
+def quoted(secret: str) -> str:
+    return "'" + secret.replace("'", "''") + "'"
+
+
+def escaped(secret: str) -> str:
+    return "E'" + secret.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def libpq(secret: str) -> str:
+    return "'" + secret.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def url(secret: str) -> str:
+    return "".join(one if one.isalnum() else f"%{ord(one):02X}" for one in secret)
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "quoted": lambda secret: f"ALTER ROLE app PASSWORD {quoted(secret)}",
+    "next line": lambda secret: f"create user app with encrypted password\n\t{quoted(secret)} valid until 'infinity'",
+    "E''": lambda secret: f"ALTER ROLE app PASSWORD {escaped(secret)}",
+    "U&''": lambda secret: f"ALTER ROLE app PASSWORD U&{quoted(secret)}",
+    "comment": lambda secret: f"ALTER ROLE app PASSWORD /* it's new */ {quoted(secret)}",
+    "line comment": lambda secret: f"ALTER ROLE app PASSWORD -- new\n {quoted(secret)}",
+    "$$": lambda secret: f"ALTER ROLE app PASSWORD $${secret.replace('$', '')}$$",
+    "$tag$": lambda secret: f"ALTER ROLE app PASSWORD $tag${secret.replace('$', '')}$tag$",
+    "inside of EXECUTE": lambda secret: (
+        f"DO $do$ BEGIN EXECUTE {quoted(f'ALTER ROLE app PASSWORD {quoted(secret)}')}; END $do$"
+    ),
+    "user mapping": lambda secret: (
+        f"CREATE USER MAPPING FOR app SERVER db2 OPTIONS (user 'app', password {quoted(secret)})"
+    ),
+    "column": lambda secret: f"UPDATE users SET password = {quoted(secret)} WHERE id = 1",
+    "argument": lambda secret: f"SELECT sign_in('app', password => {quoted(secret)})",
+    "dblink": lambda secret: f"SELECT dblink_connect({quoted(f'host=db2 password={libpq(secret)} dbname=shop')})",
+    "dblink, E''": lambda secret: f"SELECT dblink_connect({escaped(f'host=db2 password={libpq(secret)}')})",
+    "subscription": lambda secret: (
+        f"CREATE SUBSCRIPTION s CONNECTION {quoted(f'host=db2 password={libpq(secret)}')} PUBLICATION p"
+    ),
+    "url": lambda secret: f"SELECT dblink_connect('postgresql://app:{url(secret)}@db2/shop')",
+    "url parameter": lambda secret: f"SELECT dblink_connect('postgresql://db2/shop?user=app&password={url(secret)}')",
+    "mysql": lambda secret: f"ALTER USER app IDENTIFIED BY {quoted(secret)}",
+}
+SEPARATORS = st.text("'\"\\ @&=$:/;,)xé", min_size=0, max_size=3)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(between=SEPARATORS)
+@example(between="")
+def test_no_password_comes_through(form: str, between: str) -> None:
+    """Neither half of it, whatever stands between them."""
+    shown = redacted(FORMS[form](f"hunter{between}geheim"))
+    assert "hunter" not in shown
+    assert "geheim" not in shown
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(st.data())
+def test_no_password_comes_through_that_is_cut(form: str, data: st.DataObject) -> None:
+    """The server cuts a long query, anywhere; the first half of the password must not be left."""
+    whole = FORMS[form]("huntergeheim")
+    until = data.draw(st.integers(whole.index("hunter") + 6, len(whole)))
+    assert "hunter" not in redacted(whole[:until])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "UPDATE orders SET amount = 2 WHERE id = 1",
+        "SELECT * FROM users WHERE note = 'a:b@c'",
+        "SELECT 'https://db2:5432/shop', 'a@b'",
+    ],
+)
+def test_what_is_no_password_is_left_as_it_is(query: str) -> None:
+    assert redacted(query) == query
+
+
+@given(st.text("abc '\"\\$@:/=\n", max_size=40))
+def test_what_has_no_password_in_it_is_never_mangled(text: str) -> None:
+    assert redacted(text) == text or "://" in text
+
+
+def test_a_long_query_is_made_safe_in_no_time() -> None:
+    """Four thousand characters that look like the beginning of a secret, again and again."""
+    for piece in ("password ", "password $a$", "://a:", "password='\\", "password E'", "identified by "):
+        assert len(redacted(piece * (4_000 // len(piece)))) <= 8_000

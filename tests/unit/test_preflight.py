@@ -1,0 +1,575 @@
+"""What is looked at before the hunt: each check with a system that the test makes up, and what the shell says of it.
+
+`golden/preflight.txt` was read before it was kept. SANITY_GOLDEN=write makes it anew, to be read again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from conftest import FakeClock, Run, entries, texts, writer_of
+from people import Person
+from threeam.cli import preflight as command
+from threeam.core.draft import note
+from threeam.core.entry import NS
+from threeam.core.journal import Journal, journal_at
+from threeam.human.drafts import coffee
+from threeam.machine.baselines import saved
+from threeam.machine.check import OK, RED, UNKNOWN, VERDICTS, YELLOW, Check
+from threeam.machine.room_left import room_left
+from threeam.machine.system import Ran, System
+from threeam.machine.terminal import terminal
+from threeam.machine.timekeeping import timekeeping
+from threeam.machine.tracing import tracing
+
+REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
+GOLDEN = Path(__file__).parent / "golden" / "preflight.txt"
+NOW = 1_795_490_047 * NS  # 2026-11-24T03:14:07 UTC
+MINUTE, DAY = 60 * NS, 86_400 * NS
+MIB = 1024 * 1024
+LOG = "/var/log/app/sanity.log"
+
+TOOLS = ("strace", "lsof", "tcpdump", "perf")
+NOTHING, NET_RAW, SYS_PTRACE, SYS_ADMIN, PERFMON = 0, 1 << 13, 1 << 19, 1 << 21, 1 << 38  # capabilities(7)
+PTRACE_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
+PARANOID = "/proc/sys/kernel/perf_event_paranoid"
+SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+CONF = "/etc/logrotate.conf"
+STATE = "/var/lib/logrotate/status"
+STATE_OF_RHEL = "/var/lib/logrotate/logrotate.status"
+
+
+def a_system(
+    files: Mapping[str, str | None] | None = None,
+    says: Mapping[str, Ran | None] | None = None,
+    here: Collection[str] = (*TOOLS, "apt-get"),
+    environ: Mapping[str, str] | None = None,
+    caps: int = NOTHING,
+    uid: int = 1000,
+) -> System:
+    """An ordinary user's system on which all is well, apart from what is given. ``says``: by how a command begins."""
+    known = {
+        "/proc/self/status": f"Name:\t3am\nCapInh:\t{0:016x}\nCapEff:\t{caps:016x}\nThreads:\t1\n",
+        PTRACE_SCOPE: "0\n",
+        PARANOID: "1\n",
+        SOURCE: "tsc\n",
+        "/etc/timezone": "Etc/UTC\n",
+        **(files or {}),
+    }
+
+    def run(argv: Sequence[str]) -> Ran | None:
+        line = " ".join(argv)
+        return next((said for start, said in (says or {}).items() if line.startswith(start)), (0, ""))
+
+    return System(known.get, run, lambda tool: f"/usr/bin/{tool}" if tool in here else None, environ or {}, uid)
+
+
+def named(checks: Iterable[Check], name: str) -> Check:
+    """The one check of that name."""
+    (found,) = [check for check in checks if check.name == name]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _zone_of_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    time.tzset()  # conftest says UTC
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+# --- tracing tools
+
+
+def test_a_system_on_which_all_is_well_needs_no_mending() -> None:
+    checks = tracing(a_system())
+    assert [(check.name, check.verdict, check.mend) for check in checks] == [
+        (name, OK, "") for name in (*TOOLS, "attach to a process", "perf events")
+    ]
+
+
+@pytest.mark.parametrize("absent", TOOLS)
+def test_a_tool_that_is_absent_is_yellow_and_says_how_it_is_installed(absent: str) -> None:
+    checks = tracing(a_system(here={*TOOLS, "apt-get"} - {absent}))
+    assert named(checks, absent).verdict == YELLOW
+    assert named(checks, absent).mend == f"sudo apt-get install {'linux-perf' if absent == 'perf' else absent}"
+    assert all(named(checks, tool).verdict == OK for tool in TOOLS if tool != absent)
+
+
+@pytest.mark.parametrize(
+    ("manager", "uid", "mend"),
+    [
+        ("apt-get", 0, "apt-get install strace"),
+        ("dnf", 1000, "sudo dnf install strace"),
+        ("apk", 1000, "sudo apk add strace"),
+        ("", 1000, "install strace"),
+    ],
+)
+def test_no_tool_at_all_is_red(manager: str, uid: int, mend: str) -> None:
+    checks = tracing(a_system(here={manager}, uid=uid))
+    assert {named(checks, tool).verdict for tool in TOOLS} == {RED}
+    assert named(checks, "strace").mend == mend
+
+
+@pytest.mark.parametrize(
+    ("tool", "code", "said", "why"),
+    [
+        ("strace", 1, "strace: ptrace(PTRACE_TRACEME, ...): Operation not permitted\n", "Operation not permitted"),
+        ("tcpdump", 1, "tcpdump: lo: You don't have permission to perform this capture on that device\n", "permission"),
+        # perf says "Error:" on a line of its own, and what it means on the next one
+        ("perf", 255, "Error:\nAccess to performance monitoring and observability is limited.\n", "limited"),
+        ("perf", 2, "", "exit 2"),
+    ],
+    ids=["strace", "tcpdump", "perf", "silent"],
+)
+def test_a_tool_that_may_not_trace_says_why(tool: str, code: int, said: str, why: str) -> None:
+    check = named(tracing(a_system(says={tool: (code, said)})), tool)
+    assert (check.verdict, check.mend.split()[:2]) == (YELLOW, ["sudo", tool])
+    assert why in check.found
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_tool_that_hangs_is_unknown_and_not_waited_for(tool: str) -> None:
+    check = named(tracing(a_system(says={tool: None})), tool)
+    assert check.verdict == UNKNOWN
+    assert "did not answer" in check.found
+
+
+@pytest.mark.parametrize(
+    ("scope", "caps", "verdict", "mend"),
+    [
+        (None, NOTHING, OK, ""),  # a kernel without Yama
+        ("0\n", NOTHING, OK, ""),
+        ("1\n", NOTHING, YELLOW, "sudo sysctl kernel.yama.ptrace_scope=0"),
+        ("2\n", NOTHING, RED, "sudo sysctl kernel.yama.ptrace_scope=0"),
+        ("2\n", NET_RAW, RED, "sudo sysctl kernel.yama.ptrace_scope=0"),
+        ("1\n", SYS_PTRACE, OK, ""),
+        ("2\n", SYS_PTRACE, OK, ""),
+        ("3\n", NOTHING, RED, ""),
+        ("3\n", SYS_PTRACE, RED, ""),
+    ],
+)
+def test_who_may_attach_to_a_process(scope: str | None, caps: int, verdict: str, mend: str) -> None:
+    check = named(tracing(a_system({PTRACE_SCOPE: scope}, caps=caps)), "attach to a process")
+    assert (check.verdict, check.mend) == (verdict, mend)
+    assert scope is None or caps or f"ptrace_scope {scope.strip()}" in check.found
+
+
+@pytest.mark.parametrize(
+    ("level", "caps", "verdict"),
+    [
+        ("-1\n", NOTHING, OK),
+        ("0\n", NOTHING, OK),
+        ("1\n", NOTHING, OK),
+        ("2\n", NOTHING, YELLOW),
+        ("3\n", NOTHING, RED),
+        ("4\n", NOTHING, RED),  # Ubuntu
+        ("4\n", SYS_PTRACE, RED),
+        ("4\n", PERFMON, OK),
+        ("3\n", SYS_ADMIN, OK),
+        (None, NOTHING, UNKNOWN),
+        ("", NOTHING, UNKNOWN),
+        ("what\n", NOTHING, UNKNOWN),
+    ],
+)
+def test_what_perf_may_count(level: str | None, caps: int, verdict: str) -> None:
+    check = named(tracing(a_system({PARANOID: level}, caps=caps)), "perf events")
+    assert check.verdict == verdict
+    assert bool(check.mend) == (verdict in (YELLOW, RED))
+
+
+def test_root_without_capabilities_as_in_a_container_may_not_attach() -> None:
+    assert named(tracing(a_system({PTRACE_SCOPE: "2"}, uid=0)), "attach to a process").verdict == RED
+    assert named(tracing(a_system({"/proc/self/status": None}, uid=0)), "attach to a process").verdict == OK
+
+
+# --- the clock
+
+CHRONY = "C0248F97,ntp1.example.net,3,1795489990.123456789,{offset},-0.000012,0.000031,-12.154,0.001,0.02,0.0012,"
+CHRONY += "0.0003,64.2,{leap}\n"
+TIMESYNC = """       Server: 185.125.190.57 (ntp.ubuntu.com)
+Poll interval: 34min 8s (min: 32s; max 34min 8s)
+         Leap: normal
+    Precision: 1us (-25)
+Root distance: 762us (max: 5s)
+       Offset: {offset}
+        Delay: 26.118ms
+       Jitter: 1.119ms
+"""
+
+
+def chrony(offset: str, leap: str = "Normal") -> System:
+    said = CHRONY.format(offset=offset, leap=leap)
+    return a_system(says={"chronyc -c tracking": (0, said)}, here={"chronyc", "apt-get"})
+
+
+def timesyncd(offset: str | None, synchronised: str = "yes") -> System:
+    status = (1, "Failed to query server\n") if offset is None else (0, TIMESYNC.format(offset=offset))
+    return a_system(says={"timedatectl show": (0, f"{synchronised}\n"), "timedatectl timesync": status})
+
+
+@pytest.mark.parametrize(
+    ("system", "verdict", "found"),
+    [
+        (chrony("-0.000000123"), OK, "by chrony, 123 ns off"),
+        (chrony("0.000812345"), OK, "by chrony, 0.8 ms off"),
+        (chrony("0.250000000"), YELLOW, "by chrony, 250 ms off"),
+        (chrony("-3.5"), YELLOW, "by chrony, 3.5 s off"),
+        (chrony("0.000000000", "Not synchronised"), YELLOW, "chrony runs, and has no source"),
+        (timesyncd("+1.203ms"), OK, "by timesyncd, 1.2 ms off"),
+        (timesyncd("-762us"), OK, "by timesyncd, 0.7 ms off"),
+        (timesyncd("-1.5s"), YELLOW, "by timesyncd, 1.5 s off"),
+        (timesyncd("+1min 2.5s"), YELLOW, "by timesyncd, "),
+        (timesyncd("-2h 3min"), YELLOW, "by timesyncd, "),
+        (timesyncd(None), OK, "nobody says how far it is off"),
+        (timesyncd(None, "no"), YELLOW, "no: "),
+    ],
+)
+def test_who_keeps_the_clock_right_and_how_far_it_is_off(system: System, verdict: str, found: str) -> None:
+    check = named(timekeeping(system, NOW), "clock synchronised")
+    assert found in check.found
+    assert check.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "506 Cannot talk to daemon", "a,b,c,d,e,f,g,h,i,j,k,l,m,n", "a,b,c,d,1e400,f,g,h,i,j,k,l,m,Normal"],
+)
+def test_chrony_that_cannot_be_understood_is_unknown(said: str) -> None:
+    system = a_system(says={"chronyc": (0, said)}, here={"chronyc"})
+    assert named(timekeeping(system, NOW), "clock synchronised").verdict == UNKNOWN
+
+
+def test_chrony_whose_daemon_is_away_leaves_the_word_to_timedatectl() -> None:
+    says = {"chronyc": (1, "506 Cannot talk to daemon\n"), "timedatectl show": (0, "no\n")}
+    check = named(timekeeping(a_system(says=says, here={"chronyc"}), NOW), "clock synchronised")
+    assert (check.verdict, check.found.partition(":")[0]) == (YELLOW, "no")
+
+
+def test_where_nobody_knows_of_the_clock_it_is_unknown() -> None:
+    says = {"timedatectl": None}
+    check = named(timekeeping(a_system(says=says), NOW), "clock synchronised")
+    assert (check.verdict, check.mend) == (UNKNOWN, "sudo apt-get install chrony")
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [("tsc\n", OK), ("kvm-clock\n", OK), ("hpet\n", YELLOW), ("acpi_pm\n", YELLOW), (None, UNKNOWN)],
+)
+def test_a_slow_clock_source_is_told(source: str | None, verdict: str) -> None:
+    check = named(timekeeping(a_system({SOURCE: source}), NOW), "clock source")
+    assert check.verdict == verdict
+    assert ("available_clocksource" in check.mend) == (verdict == YELLOW)
+
+
+@pytest.mark.parametrize("name", ["clock source", "clock synchronised"])
+def test_what_only_root_may_mend_is_mended_with_sudo(name: str) -> None:
+    says = {"chronyc": (0, CHRONY.format(offset="2.5", leap="Normal"))}
+    system = a_system({SOURCE: "hpet\n"}, says, {"chronyc"}, uid=1000)
+    assert "sudo" in named(timekeeping(system, NOW), name).mend
+
+
+def a_time(step_ns: int) -> SimpleNamespace:
+    """A module `time` whose clock goes on by steps, one a reading."""
+    readings = iter(range(NOW, NOW + 1_000_000 * max(step_ns, 1), step_ns) if step_ns else [NOW] * 1_000_000)
+    return SimpleNamespace(
+        time_ns=lambda: next(readings),
+        clock_getres=lambda _: max(step_ns, 1) / 1e9,
+        CLOCK_REALTIME=time.CLOCK_REALTIME,
+        localtime=time.localtime,
+        strftime=time.strftime,
+    )
+
+
+@pytest.mark.parametrize(("step_ns", "verdict"), [(60, OK), (50_000, YELLOW), (4_000_000, RED), (0, RED)])
+def test_a_clock_too_coarse_for_a_race_is_red(step_ns: int, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threeam.machine.timekeeping.time", a_time(step_ns))
+    assert named(timekeeping(a_system(), NOW), "clock resolution").verdict == verdict
+
+
+BERLIN_BY_RULE = "CET-1CEST,M3.5.0,M10.5.0/3"
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "verdict"),
+    [
+        ("Europe/Berlin", (2026, 10, 24, 12), YELLOW),  # summer time ends on the 25th at 01:00 UTC
+        ("Europe/Berlin", (2026, 10, 25, 12), YELLOW),
+        ("Europe/Berlin", (2026, 10, 20, 12), OK),
+        ("America/New_York", (2026, 3, 8, 2), YELLOW),
+        ("UTC", (2026, 10, 25, 0), OK),
+        (":Europe/Berlin", (2026, 10, 25, 0), YELLOW),
+        (":/usr/share/zoneinfo/Europe/Berlin", (2026, 10, 25, 0), YELLOW),  # as TZ=:/etc/localtime, which many set
+        (BERLIN_BY_RULE, (2026, 10, 25, 0), YELLOW),  # as in tzset(3)
+        (BERLIN_BY_RULE, (2026, 10, 20, 0), OK),
+    ],
+)
+def test_a_zone_whose_clocks_change_within_a_day_is_told(
+    zone: str, day: tuple[int, int, int, int], verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    now_ns = round(datetime.fromisoformat("{}-{:02}-{:02}T{:02}:00:00Z".format(*day)).timestamp()) * NS
+    check = named(timekeeping(a_system(environ={"TZ": zone}), now_ns), "time zone")
+    assert check.verdict == verdict
+
+
+# --- the log's disk
+
+
+def rotation(files: Mapping[str, str | None], log: str = LOG) -> Check:
+    return named(room_left(a_system(files), journal_at(log), NOW, 0, 64 * MIB), "rotation")
+
+
+def state(log: str, last: str) -> str:
+    return f'logrotate state -- version 2\n"/var/log/syslog" 2026-11-24-0:0:1\n"{log}" {last}\n'
+
+
+def test_a_log_that_logrotate_does_not_know_is_rotated_by_3am() -> None:
+    check = rotation({CONF: "weekly\ninclude /etc/logrotate.d\n# /var/log/app/sanity.log {\n"})
+    assert (check.verdict, "by 3am itself, at 64 MiB" in check.found) == (OK, True)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [f"{LOG} {{", f'"{LOG}" {{', f"/var/log/syslog {LOG}\n{{", "/var/log/app/*.log {", "/var/log/*/sanity.log{"],
+)
+def test_a_rotation_that_last_worked_in_october_is_red(names: str) -> None:
+    check = rotation({CONF: f"{names}\n  daily\n}}\n", STATE: state(LOG, "2026-10-12-3:0:0")})
+    assert check.verdict == RED
+    assert "43 days ago; it has rotated others since" in check.found
+    assert check.mend == f"sudo logrotate -v {CONF}"
+
+
+@pytest.mark.parametrize("path", [STATE, STATE_OF_RHEL, "/var/lib/logrotate.status"])
+@pytest.mark.parametrize("last", ["2026-11-23-0:0:0", "2026-11-23"])
+def test_a_rotation_of_yesterday_is_well(path: str, last: str) -> None:
+    check = rotation({CONF: f"{LOG} {{\n  weekly\n}}\n", path: state(LOG, last)})
+    assert (check.verdict, check.mend) == (OK, "")
+    assert f"by logrotate ({CONF}), last 1 days ago" in check.found
+
+
+def test_a_rotation_that_has_not_come_yet_is_yellow() -> None:
+    assert rotation({CONF: f"{LOG} {{ }}", STATE: state("/other.log", "2026-11-23-0:0:0")}).verdict == YELLOW
+
+
+def test_a_state_that_is_garbage_is_no_rotation() -> None:
+    assert rotation({CONF: f"{LOG} {{ }}", STATE: f'"{LOG}" 2026-99-99-0:0:0\n\x00"\n'}).verdict != OK
+
+
+def test_a_glob_of_logrotate_does_not_reach_into_folders() -> None:
+    # glob(7): a / is matched by a / alone; nobody rotates this log but 3am
+    assert "by 3am itself" in rotation({CONF: "/var/log/*.log {\n}\n", STATE: state(LOG, "2026-11-23")}).found
+
+
+def test_a_quoted_name_may_have_a_space_in_it() -> None:
+    log = "/var/log/my app/sanity.log"
+    assert "by logrotate" in rotation({CONF: f'"{log}" {{\n}}\n', STATE: state(log, "2026-11-23")}, log).found
+
+
+@pytest.mark.parametrize("rule", ["monthly", "size 100M"])
+def test_a_rotation_that_is_not_due_is_not_red(rule: str) -> None:
+    check = rotation({CONF: f"{LOG} {{\n  {rule}\n}}\n", STATE: state(LOG, "2026-11-04-0:0:0")})
+    assert check.verdict != RED, check.found
+
+
+@pytest.mark.parametrize(("of_what_is_free", "verdict"), [(2.0, RED), (0.5, YELLOW), (0.001, OK)])
+def test_a_full_disk_is_red_and_a_low_one_yellow(journal: Journal, of_what_is_free: float, verdict: str) -> None:
+    about = os.statvfs(os.path.dirname(journal.log))
+    floor = round(about.f_bavail * about.f_frsize * of_what_is_free)
+    check = named(room_left(a_system(), journal, NOW, floor, MIB), "disk space")
+    assert check.verdict == verdict
+    assert bool(check.mend) == (verdict != OK)
+
+
+def test_a_command_that_mends_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "my $app"
+    folder.mkdir()
+    check = named(room_left(a_system(), journal_at(str(folder / "sanity.log")), NOW, 1 << 62, MIB), "disk space")
+    assert str(folder) in shlex.split(check.mend)
+
+
+@pytest.mark.parametrize(("free", "verdict"), [(0, RED), (10 * MIB, RED), (100 * MIB, YELLOW), (1 << 40, OK)])
+def test_how_long_the_room_lasts_as_the_log_grows_now(
+    journal: Journal, clock: FakeClock, free: int, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = writer_of("alice", journal, clock)
+    writer.write(note("long ago\n" + "x" * 10_000))
+    clock.forward(2 * DAY)
+    for _ in range(10):
+        clock.forward(MINUTE)
+        writer.write(note("x" * 100_000))  # 1 MB in the last hour
+    monkeypatch.setattr("threeam.machine.room_left.free_bytes", lambda _: free)
+    check = named(room_left(a_system(), journal, clock.now.ns, 0, MIB), "disk full in")
+    assert check.verdict == verdict
+    assert "978 KiB an hour" in check.found
+    clock.forward(2 * DAY)
+    assert "nothing" in named(room_left(a_system(), journal, clock.now.ns, 0, MIB), "disk full in").found
+
+
+# --- the terminal
+
+
+def in_tmux(clipboard: str = "external", escape: str = "10", features: str = "256,RGB", term: str = "tmux") -> System:
+    says = {
+        "tmux show-options -sv set-clipboard": (0, f"{clipboard}\n"),
+        "tmux show-options -sv escape-time": (0, f"{escape}\n"),
+        "tmux display-message": (0, f"{features}\n"),
+    }
+    return a_system(says=says, environ={"TMUX": "/tmp/tmux-0/default,1,0", "TERM": term})
+
+
+@pytest.mark.parametrize(
+    ("system", "verdicts"),
+    [
+        (in_tmux(), [OK, OK, OK]),
+        (in_tmux(clipboard="on"), [OK, OK, OK]),
+        (in_tmux(clipboard="off"), [YELLOW, OK, OK]),
+        (in_tmux(escape="500"), [OK, YELLOW, OK]),
+        (in_tmux(escape=""), [OK, UNKNOWN, OK]),
+        (in_tmux(features="256,clipboard"), [OK, OK, YELLOW]),
+        (in_tmux(features="", term="screen"), [OK, OK, YELLOW]),
+        (a_system(environ={"TMUX": "x"}, says={"tmux": None}), [UNKNOWN, UNKNOWN, YELLOW]),
+    ],
+)
+def test_what_tmux_is_set_to(system: System, verdicts: list[str]) -> None:
+    checks = terminal(system)
+    assert [check.verdict for check in checks] == verdicts
+    assert all(check.mend.startswith("tmux set-option ") == (check.verdict == YELLOW) for check in checks)
+
+
+def test_outside_of_tmux_nothing_is_asked_of_it() -> None:
+    assert [(check.name, check.verdict) for check in terminal(a_system())] == [("tmux", UNKNOWN)]
+
+
+# --- the shell
+
+
+@pytest.fixture
+def shell(run_here: Run, log: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`3am preflight` at 03:14 on a system that is handed in: ``shell(system, "--json")``."""
+    monkeypatch.setattr("threeam.cli.context.system_clock", clock)
+    monkeypatch.setattr("threeam.machine.timekeeping.time", a_time(60))
+
+    def run_preflight(system: System, *args: str) -> subprocess.CompletedProcess[bytes]:
+        monkeypatch.setattr(command, "this_system", lambda: system)
+        return run_here("preflight", *args)
+
+    return run_preflight
+
+
+def the_system(log: Path, here: Collection[str] = ("strace", "lsof", "apt-get")) -> System:
+    """A system of which every verdict can be seen."""
+    return a_system(
+        {PTRACE_SCOPE: "1\n", PARANOID: "4\n", CONF: f"{log} {{\n}}\n", STATE: state(str(log), "2026-10-12-3:0:0")},
+        {"strace": (1, "strace: Operation not permitted\n"), "lsof": None, "timedatectl": (0, "yes\n")},
+        here,
+    )
+
+
+def test_the_text_is_what_it_was_when_it_was_read(shell: Run, log: Path) -> None:
+    done = shell(the_system(log))
+    assert (done.returncode, done.stderr) == (1, b"")
+    text = done.stdout.decode().replace(str(log), LOG)
+    text = re.sub(r"\w+ +disk space: .*\n( +\$ du.*\n)?", "ok       disk space: …\n", text)
+    text = re.sub(r"\w+ +file system: .*", "ok       file system: …", text)
+    text = re.sub(r"(\d+ red), .*ok\.", r"\1, …", text)
+    if REWRITE:
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
+
+
+def test_the_log_has_one_block_with_a_line_a_check(shell: Run, log: Path) -> None:
+    said = [json.loads(line) for line in shell(the_system(log), "--json").stdout.splitlines()]
+    head, *rest = entries(log)
+    assert (head.kind, head.tag("PREFLIGHT")) == ("Preflight", "red")
+    assert [line.stamp.ns - head.stamp.ns for line in rest] == list(range(1, len(rest) + 1))
+    assert [line.text.split()[:2] for line in rest] == [["|", one["verdict"]] for one in said]
+    assert all(one["found"] in line.text and one["mend"] in line.text for one, line in zip(said, rest, strict=True))
+
+
+def test_json_gives_a_verdict_each(shell: Run, log: Path) -> None:
+    done = shell(the_system(log), "--json")
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {tuple(one) for one in said} == {("group", "name", "verdict", "found", "mend")}
+    assert {one["verdict"] for one in said} <= set(VERDICTS)
+    verdicts = {one["name"]: one["verdict"] for one in said}
+    assert [verdicts[tool] for tool in TOOLS] == [YELLOW, UNKNOWN, YELLOW, YELLOW]
+    assert (done.returncode, verdicts["rotation"]) == (1, RED)
+
+
+def test_no_red_is_exit_0(shell: Run, log: Path) -> None:
+    done = shell(a_system(), "--json")
+    assert b'"red"' not in done.stdout
+    assert done.returncode == 0
+    assert texts(log)[0].startswith("Preflight: ")
+
+
+def test_what_the_journal_knows_of_the_hunt_is_looked_at(
+    shell: Run, journal: Journal, log: Path, clock: FakeClock
+) -> None:
+    def verdicts() -> dict[str, tuple[str, str]]:
+        said = [json.loads(line) for line in shell(a_system(), "--json").stdout.splitlines()]
+        return {one["name"]: (one["verdict"], one["found"]) for one in said if one["group"] == "the hunt"}
+
+    assert [verdict for verdict, _ in verdicts().values()] == [YELLOW, YELLOW, YELLOW, OK]
+    alice = writer_of("alice", journal, clock)
+    for draft in (
+        note("Topology: lb -> app1, app2 -> db1"),
+        note("Shared: carts, in redis 0"),
+        saved("quiet", "/f", ""),
+    ):
+        alice.write(draft)
+    assert [verdict for verdict, _ in verdicts().values()] == [OK, OK, OK, OK]
+    for cup in range(1, 6):
+        alice.write(coffee(cup, 95, 4))
+    assert verdicts()["you"] == (YELLOW, "5 cups, 475 mg, 0 glasses of water: no more coffee")
+    clock.forward(31 * DAY)
+    assert verdicts()["baseline"] == (YELLOW, "quiet is 31 days old")
+    assert verdicts()["you"][0] == OK
+
+
+def test_a_log_of_somebody_elses_is_looked_at_and_not_written(place: Path) -> None:
+    log = place / "sanity.log"
+    log.write_bytes(b"")
+    log.chmod(0o644)
+    env = {**os.environ, "HOME": str(place), "SANITY_LOG": str(log), "SANITY_LOCK": str(place / "sanity.log.lock")}
+    who = Person("alice", 64011, (64002,))
+    done = subprocess.run(who.argv("preflight"), capture_output=True, timeout=60, env=env)
+    assert b"disk space" in done.stdout
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
+
+
+def test_no_tracing_tool_is_exit_1(shell: Run) -> None:
+    assert shell(a_system(here=())).returncode == 1
+
+
+def test_what_a_tool_says_does_not_drive_the_terminal(shell: Run, log: Path) -> None:
+    done = shell(a_system(says={"strace": (1, "\x1b[2J\x07 \u202e no\n")}))
+    assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout.decode())
+    assert len(entries(log)) == len(texts(log))
+
+
+def test_a_log_that_cannot_be_written_is_one_sentence(run: Run, log: Path) -> None:
+    log.mkdir()
+    done = run("preflight")
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) == 1
+    assert os.listdir(log) == []
+
+
+@pytest.mark.parametrize("argv", [["now"], ["--yaml"]])
+def test_a_wrong_word_is_bad_usage_and_writes_nothing(run: Run, log: Path, argv: list[str]) -> None:
+    assert run("preflight", *argv).returncode == 2
+    assert not log.exists()
