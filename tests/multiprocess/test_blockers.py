@@ -238,7 +238,7 @@ def test_who_blocks_nobody_any_more_when_the_answer_comes_is_left_alone(
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe) as asks:
         assert asks.stderr is not None
         said = b""
-        while b"?" not in said and (more := asks.stderr.read1()):
+        while b"?" not in said and (more := asks.stderr.read(1)):  # the question has no end of line
             said += more
         if meanwhile == "gone":
             night.admin.execute("SELECT pg_terminate_backend(%s, 5000)", (blocker,))

@@ -176,7 +176,7 @@ def test_a_baseline_comes_back_from_its_file_as_it_was(one: Baseline) -> None:
 
 
 def a_file(**changed: Any) -> bytes:
-    shot = {"at_ns": "1", "numbers": {"a": 1.0}, "texts": {"b": "c"}, "unread": []}
+    shot = {"at_ns": "1", "numbers": {"a": 1.0}, "texts": {"b": "c"}, "unread": [], "blind": []}
     watched = {"pid": 7, "created": 1.0, "name": "w", "cmdline": ["w"]}
     value = {"format": 1, "name": "n", "host": "h", "watched": [watched], "commands": ["true"], "snapshots": [shot]}
     for key, new in changed.items():
@@ -333,7 +333,7 @@ def test_what_is_kept_is_what_its_line_says(journal: Journal, log: Path, clock: 
     writer_of("alice", journal, clock).write(draft)
     (line,) = entries(log)
     assert line.text == "Baseline: normal is 2 things on db1, 2 samples over 1 s; not read: x: denied"
-    assert line.tag("FILE") == path
+    assert line.tag("FILE") == Path(path).name
     assert from_bytes(Path(path).read_bytes(), path) == baseline(*shots)
     assert Path(path).stat().st_mode & 0o777 == 0o600
 

@@ -10,6 +10,7 @@ from threeam.core.fold import State
 from threeam.human import drafts as human_drafts
 from threeam.method.drafts import claim, judge
 from threeam.rooms import FOLD
+from threeam.story.sleep import lights_out
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 HOUR = 3600 * NS
@@ -98,7 +99,8 @@ def test_water_counts_the_glasses_of_this_night() -> None:
 
 def test_sleep_says_what_the_night_came_to_and_starts_anew() -> None:
     state = after((1, (BY, ("MG", "95")), "Coffee: ."), (1, (BY, ("WATER", "1")), "Water: ."))
-    (said,) = human_drafts.sleep(5.0).lines(state, ALICE, Stamp(NIGHT.ns + 5 * HOUR))
+    head, said = lights_out(5.0).lines(state, ALICE, Stamp(NIGHT.ns + 5 * HOUR))
+    assert head == DraftLine("Handoff: alice goes to sleep, and nothing is still open.", (("HANDOFF", "0"),))
     assert said.text.startswith("Sleep: 1 cup, 1 glass of water, 48 mg of caffeine left.")
     assert (said.tags, said.cups) == ((("NIGHT", "over"),), 0)
 
@@ -132,5 +134,5 @@ def test_a_hypothesis_of_the_scripts_gets_a_number_when_it_is_acted_on() -> None
 
 
 def test_a_draft_called_twice_gives_the_same_lines() -> None:
-    for draft in (note("a"), claim("b", 4), human_drafts.coffee(2, 95, 4), human_drafts.sleep(5.0)):
+    for draft in (note("a"), claim("b", 4), human_drafts.coffee(2, 95, 4), lights_out(5.0)):
         assert draft.lines(WITH_FOUR, ALICE, NOW) == draft.lines(WITH_FOUR, ALICE, NOW)

@@ -44,6 +44,7 @@ words = st.sampled_from(
 numbers = st.integers(1, 4)
 states = st.sampled_from([OPEN, "confirmed", "refuted", "parked"])
 cups = st.integers(0, 6)
+files = st.sampled_from(["/srv/cart", "/srv/a b/[x)ü", "/var/lib/3am/baseline-normal-1.json", ""])
 later = st.one_of(st.integers(1, 3), st.integers(0, 20 * HOUR), st.integers(-2 * HOUR, 0))
 
 
@@ -66,7 +67,7 @@ def logs(draw: st.DrawFn) -> bytes:
         def said(*tags: tuple[str, str], text: str = text, stamp: Stamp = stamp, coffee: int = coffee) -> bytes:
             return format_entry(Entry(stamp, coffee, tags, text))
 
-        match draw(st.integers(0, 20)):
+        match draw(st.integers(0, 26)):
             case 0 | 1 | 2:
                 lines.append(said(by))
             case 3:
@@ -108,6 +109,18 @@ def logs(draw: st.DrawFn) -> bytes:
                 lines.append(said(by, ("NOTED", what), text=f"| {text}", stamp=Stamp(ns + 1)))
                 if draw(st.booleans()):
                     lines.append(said(by, ("HOLDS", "alice"), text=f"Taken: {text}"))
+            case 20 | 21:
+                name, file = draw(st.sampled_from(["normal", "checkout-prod"])), draw(files)
+                kind = draw(st.sampled_from(["Baseline", "Compared"]))
+                there = (("FILE", file),) if kind == "Baseline" or draw(st.booleans()) else ()
+                lines.append(said(by, ("BASELINE", name), *there, text=f"{kind}: {text}"))
+            case 22 | 23:
+                commit = draw(st.sampled_from(["0123abcd" * 5, "deadbeef", "--output=x", ""]))
+                lines.append(said(by, ("STABLE", commit), ("TREE", draw(files)), text=f"Stable: {text}"))
+            case 24:
+                over = (("NIGHT", "over"),) if draw(st.booleans()) else ()
+                own = draw(st.sampled_from(["Carried: 0 cups of alice.", "Sleep: at last."]))
+                lines.append(said(by, ("AT", str(cited)), *over, text=own))
             case 10:
                 scripts.append(stamp)
                 lines.append(said(text="Acquired sanity lock."))

@@ -357,7 +357,7 @@ def test_a_rotation_that_last_worked_in_october_is_red(names: str) -> None:
 def test_a_rotation_of_yesterday_is_well(path: str, last: str) -> None:
     check = rotation({CONF: f"{LOG} {{\n  weekly\n}}\n", path: state(LOG, last)})
     assert (check.verdict, check.mend) == (OK, "")
-    assert f"by logrotate ({CONF}), last 1 days ago" in check.found
+    assert f"by logrotate ({CONF}, weekly), last 1 day ago" in check.found
 
 
 def test_a_rotation_that_has_not_come_yet_is_yellow() -> None:
@@ -532,9 +532,9 @@ def test_what_the_journal_knows_of_the_hunt_is_looked_at(
     ):
         alice.write(draft)
     assert [verdict for verdict, _ in verdicts().values()] == [OK, OK, OK, OK]
-    for cup in range(1, 6):
-        alice.write(coffee(cup, 95, 4))
-    assert verdicts()["you"] == (YELLOW, "5 cups, 475 mg, 0 glasses of water: no more coffee")
+    alice.write(coffee(5, 95, 4))
+    clock.forward(MINUTE)
+    assert verdicts()["you"] == (YELLOW, "5 cups, 474 mg, 0 glasses of water: no more coffee")
     clock.forward(31 * DAY)
     assert verdicts()["baseline"] == (YELLOW, "quiet is 31 days old")
     assert verdicts()["you"][0] == OK

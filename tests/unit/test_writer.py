@@ -23,6 +23,7 @@ from threeam.core.writer import TIE_NS, Refused, Unsure, WriteOptions, Writer
 from threeam.human.drafts import coffee, undo_coffee, water
 from threeam.method.drafts import claim, judge
 from threeam.rooms import FOLD
+from threeam.story.sleep import lights_out
 
 HOUR = 3600 * NS
 BY = ("BY", "alice@db1:4121%3")
@@ -219,11 +220,14 @@ def test_the_first_line_of_all_marks_no_new_night(writer: Writer) -> None:
 def test_sleep_ends_the_night_once(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee(3, 95, 4))
     clock.forward(9 * HOUR)
-    (entry,) = writer.write(sleep(5.0)).entries
-    assert [value for key, value in entry.tags if key == "NIGHT"] == ["over"]
+    *before, entry = writer.write(lights_out(5.0)).entries
+    assert [one.text.partition(":")[0] for one in before] == ["Handoff"]
+    assert [value for one in (*before, entry) for key, value in one.tags if key == "NIGHT"] == ["over"]
     assert entry.coffee == 0
     clock.forward(NS)
-    assert writer.write(water()).entries[0].tag("WATER") == "1"
+    first = writer.write(water()).entries[0]
+    assert (first.tag("WATER"), first.tag("NIGHT")) == ("1", "new")
+    assert writer.write(note("up")).entries[0].tag("NIGHT") is None
 
 
 def test_a_stream_keeps_no_night_going(writer: Writer, clock: FakeClock) -> None:

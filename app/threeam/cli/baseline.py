@@ -68,7 +68,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 
 def _save(args: Namespace) -> int:
-    name = checked_name(args.name or DEFAULT)
+    name = checked_name(DEFAULT if args.name is None else args.name)
     at = context(args)
     try:
         watched = [watch(pid) for pid in args.pid]
@@ -90,7 +90,7 @@ def _save(args: Namespace) -> int:
 
 def _diff(args: Namespace) -> int:
     at = context(args)
-    looked = look(baseline_named(at.state(), args.name), at.clock)
+    looked = look(at.journal, baseline_named(at.state(), args.name), at.clock)
     for unread in looked.unread:
         talk(f"not read: {unread}")
     _show(at, looked, as_json=args.json)

@@ -49,8 +49,7 @@ def keep_beside(journal: Journal, name: str, data: bytes) -> str:
 
     Raises `Unusable`, and leaves nothing then.
     """
-    folder = own_folder(journal)
-    path = os.path.join(folder, name)
+    folder, path = own_folder(journal), path_beside(journal, name)
     try:
         make_folder(folder)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -68,17 +67,31 @@ def keep_beside(journal: Journal, name: str, data: bytes) -> str:
     return path
 
 
-def read_beside(path: str) -> bytes:
-    """The bytes of a file that `keep_beside` made. Anybody may write a line that names another: nothing hangs on it.
+def path_beside(journal: Journal, name: str) -> str:
+    """Where this user's file ``name`` lies."""
+    return os.path.join(own_folder(journal), name)
 
-    Raises `Unusable`.
+
+def read_beside(journal: Journal, name: str) -> bytes:
+    """The bytes of the file ``name`` that `keep_beside` has made for this very user.
+
+    Anybody in a team may write a line that names a file: another's is not read, nor what lies elsewhere. Raises
+    `Unusable`.
     """
+    path = path_beside(journal, name)
+    if not name or "/" in name or name in (".", ".."):
+        raise Unusable(f"{name!r} is no file beside the journal: the line that names it was not written by 3am")
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
+            about = os.fstat(fd)
+            if not stat.S_ISREG(about.st_mode):
                 raise Unusable(f"{path} is no file that 3am keeps")
+            if about.st_uid != os.geteuid():
+                raise Unusable(f"{path} is somebody else's, and what others keep is not believed: keep one of your own")
             data = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise Unusable(f"{path} is not there: it was removed, or somebody else keeps it") from None
     except OSError as error:
         raise Unusable(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > LARGEST:

@@ -75,7 +75,9 @@ def ranges(baseline: Baseline) -> dict[str, Range]:
 
 def differences(baseline: Baseline, now: Snapshot) -> list[Difference]:
     """What is not normal in ``now``, the most unusual first."""
+    blind = tuple(prefix for one in (*baseline.snapshots, now) for prefix in one.blind)  # what is not known is no news
     found = [*_numbers(ranges(baseline), now.numbers), *_texts(baseline, now.texts)]
+    found = [one for one in found if not one.name.startswith(blind)]
     return sorted(found, key=lambda one: (-one.unusual, one.name))
 
 
@@ -101,9 +103,15 @@ def _texts(baseline: Baseline, now: Mapping[str, str]) -> Iterator[Difference]:
         here = now.get(name)
         if here in before:
             continue
-        if len(set(before)) == len(before) > 1:  # it was another one each time: there is no normal
+        if name.startswith("command/"):
+            plain = set(map(_without_numbers, before))
+            if len(set(before)) > 1 and _without_numbers(here) in plain:  # it counts, and is another one each time
+                continue
+            usual = _without_numbers(here) in plain
+        elif len(set(before)) == len(before) > 1:  # it was another one each time: there is no normal
             continue
-        usual = name.startswith("command/") and _without_numbers(here) in map(_without_numbers, before)
+        else:
+            usual = False
         yield Difference(name, *_changed(before[-1], here), 1.0 if usual else _FOR_NOTHING)
 
 
@@ -183,12 +191,12 @@ def from_bytes(data: bytes, path: str) -> Baseline:
             str(value["host"]),
             tuple(_snapshot(one) for one in value["snapshots"]),
             tuple(
-                Watched(int(one["pid"]), float(one["created"]), str(one["name"]), tuple(map(str, one["cmdline"])))
+                Watched(_pid(one["pid"]), float(one["created"]), str(one["name"]), _texts_in(one["cmdline"]))
                 for one in value["watched"]
             ),
-            tuple(map(str, value["commands"])),
+            _texts_in(value["commands"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         raise Unusable(f"{path} is no baseline: 3am baseline save takes a new one") from None
     if not baseline.snapshots:
         raise Unusable(f"{path} holds no snapshot: 3am baseline save takes a new one")
@@ -200,4 +208,16 @@ def _snapshot(value: Any) -> Snapshot:
     if not all(map(math.isfinite, numbers.values())):
         raise ValueError
     texts = {str(name): str(text) for name, text in value["texts"].items()}
-    return Snapshot(int(value["at_ns"]), numbers, texts, tuple(map(str, value["unread"])))
+    return Snapshot(int(value["at_ns"]), numbers, texts, _texts_in(value["unread"]), _texts_in(value["blind"]))
+
+
+def _pid(value: Any) -> int:
+    if not isinstance(value, int) or not 0 < value < 2**31:
+        raise ValueError
+    return value
+
+
+def _texts_in(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):  # a string is one of letters, too
+        raise TypeError
+    return tuple(map(str, value))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from threeam.core.beside import keep_beside, read_beside
+from threeam.core.beside import keep_beside, path_beside, read_beside
 from threeam.core.draft import Draft
 from threeam.core.entry import Stamp
 from threeam.core.journal import Journal
@@ -67,12 +68,12 @@ def keep(journal: Journal, baseline: Baseline) -> tuple[str, Draft]:
     over = f" over {seconds_between(baseline.snapshots):.0f} s" if len(baseline.snapshots) > 1 else ""
     unread = f"; not read: {'; '.join(last.unread)}" if last.unread else ""
     text = f"{baseline.name} is {count:,} things on {baseline.host}, {samples}{over}{unread}"
-    return path, saved(baseline.name, path, text)
+    return path, saved(baseline.name, os.path.basename(path), text)
 
 
-def look(one: Saved, clock: Callable[[], Stamp]) -> Looked:
+def look(journal: Journal, one: Saved, clock: Callable[[], Stamp]) -> Looked:
     """Looks at everything again that ``one`` holds. Raises `Unusable`."""
-    baseline = from_bytes(read_beside(one.file), one.file)
+    baseline = from_bytes(read_beside(journal, one.file), path_beside(journal, one.file))
     now = snapshot(baseline.watched, baseline.commands, lambda: clock().ns)
     return Looked(one, baseline, differences(baseline, now), compared_count(baseline, now), now.unread)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from datetime import datetime
-from fnmatch import fnmatch
 from glob import glob
+from pathlib import PurePosixPath
 
 from threeam.core.disk import free_bytes, in_units, kind_of_mount, network_warning
 from threeam.core.entry import NS
@@ -19,7 +20,7 @@ from threeam.machine.system import System
 _DAY_NS = 86_400 * NS
 _HOUR_NS = 3600 * NS
 _STATES = ("/var/lib/logrotate/status", "/var/lib/logrotate/logrotate.status", "/var/lib/logrotate.status")
-_OVERDUE_NS = 8 * _DAY_NS  # logrotate's longest usual interval is a week (logrotate(8)), and a day of grace
+_OVERDUE = {"hourly": 2, "daily": 3, "weekly": 9, "monthly": 34, "yearly": 370}  # days, with some of grace
 _STATE = re.compile(r'"(.+)" (\d+)-(\d+)-(\d+)(?:-(\d+):(\d+):(\d+))?')
 
 
@@ -40,9 +41,9 @@ def room_left(system: System, journal: Journal, now_ns: int, disk_floor: int, ro
 def _space(folder: str, free: int, disk_floor: int) -> Check:
     about = os.statvfs(folder)
     found = f"{in_units(free)} free of {in_units(about.f_blocks * about.f_frsize)}"
-    mend = f"du -xh {folder} | sort -h | tail"
+    mend = f"du -xh {shlex.quote(folder)} | sort -h | tail"
     if about.f_files and about.f_favail == 0:
-        return Check("disk space", RED, f"{found}, and no inode left", f"df -i {folder}")
+        return Check("disk space", RED, f"{found}, and no inode left", f"df -i {shlex.quote(folder)}")
     if free < disk_floor:
         return Check("disk space", RED, f"{found}: under disk_floor ({in_units(disk_floor)})", mend)
     few = free < 8 * disk_floor
@@ -87,35 +88,59 @@ def _long(ns: int) -> str:
 
 def _rotation(system: System, log: str, now_ns: int, rotate_bytes: int) -> Check:
     """Whether logrotate knows the log, and when it last did its work: cron tells nobody when it fails."""
-    name, by = "rotation", _configured(system, log)
-    if by is None:
+    name, rule = "rotation", _rule(system, log)
+    if rule is None:
         return Check(name, OK, f"by 3am itself, at {in_units(rotate_bytes)}; logrotate does not know the log")
+    by, every = rule
+    mend = f"{system.sudo}logrotate -v {by}"
     texts = [text for path in _STATES if (text := system.read(path)) is not None]
     if not texts:
-        mend = f"sudo logrotate -v {by}"
         there = any(os.path.exists(path) for path in _STATES)
         found = f"{by} names it, and its state file {'is not yours to read' if there else 'is not there'}"
         return Check(name, UNKNOWN if there else RED, found + ("" if there else ": it has never run"), mend)
     seen = {match[1]: _ns(match) for match in map(_STATE.fullmatch, texts[0].splitlines()) if match}
     last = seen.get(log)
-    mend = f"sudo logrotate -v {by}"
     if last is None:
         return Check(name, YELLOW, f"{by} names it, and logrotate has not seen it yet", mend)
-    ago = f"{max(0, now_ns - last) // _DAY_NS} days ago"
-    if now_ns - last > _OVERDUE_NS:
-        others = "" if max(seen.values()) <= last else "; it has rotated others since"
-        return Check(name, RED, f"by logrotate ({by}), and last {ago}{others}: it fails silently", mend)
-    return Check(name, OK, f"by logrotate ({by}), last {ago}")
+    days = max(0, now_ns - last) // _DAY_NS
+    ago = f"{days} day{'' if days == 1 else 's'} ago"
+    if every in _OVERDUE and now_ns - last > _OVERDUE[every] * _DAY_NS:
+        others = "; it has rotated others since" if max(seen.values()) > last else ""
+        return Check(name, RED, f"by logrotate ({by}, {every}), and last {ago}{others}: it fails silently", mend)
+    return Check(name, OK, f"by logrotate ({by}, {every}), last {ago}")
 
 
-def _configured(system: System, log: str) -> str | None:
-    """The file in which logrotate is told of ``log``, or None."""
+def _rule(system: System, log: str) -> tuple[str, str] | None:
+    """The file in which logrotate is told of ``log``, and how often it rotates that; None where it is not told.
+
+    Without a word of its own a log has what stands outside of all braces before it, and weekly (logrotate(8)).
+    """
+    usual = "weekly"
     for path in ("/etc/logrotate.conf", *sorted(glob("/etc/logrotate.d/*"))):
+        inside, ours, every = False, False, ""
+        named: list[str] = []
         for line in (system.read(path) or "").splitlines():
-            named = line.partition("#")[0].replace("{", " ").replace('"', " ").split()
-            if any(word.startswith("/") and fnmatch(log, word) for word in named):
-                return path
+            words = _words(line.replace("{", " { ").replace("}", " } "))
+            for word in words:
+                if word == "{":
+                    inside, ours, every = True, any(PurePosixPath(log).match(one) for one in named), usual
+                elif word == "}":
+                    if ours:
+                        return path, every
+                    inside, named = False, []
+                elif word.startswith("/") and not inside:
+                    named.append(word)
+                elif word in _OVERDUE or word == "size":
+                    every = word
+                    usual = usual if inside else word
     return None
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:  # a quote that is not closed
+        return line.split()
 
 
 def _ns(found: re.Match[str]) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import select
+import signal
 import subprocess
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +20,7 @@ from threeam.core.entry import NS, visible
 
 _COMMAND_S = 10.0  # so long a command of the user's may take
 _LONGEST = 64 * 1024  # bytes of what it says that are kept
+_KTHREADD = 2  # the parent of the threads of the kernel
 _CPU_S = 0.1  # over which the share of the processor is measured
 
 # What decides who runs when, and how many may wait. Those that a kernel does not have are left out.
@@ -54,13 +58,15 @@ class Watched(NamedTuple):
 class Snapshot(NamedTuple):
     """What was seen at ``at_ns``: numbers and texts by name, and what could not be read, in words.
 
-    A name is ``group/what``; a number that is not there is 0 of its kind. Bytes, counts, and per cent.
+    A name is ``group/what``; a number that is not there is 0 of its kind. Bytes, counts, and per cent. ``blind``: what
+    the names begin with of which nothing is known, because it could not be read.
     """
 
     at_ns: int
     numbers: Mapping[str, float]
     texts: Mapping[str, str]
     unread: tuple[str, ...]
+    blind: tuple[str, ...] = ()
 
 
 class NoSuchProcess(Exception):
@@ -73,7 +79,7 @@ def watch(pid: int) -> Watched:
         process = psutil.Process(pid)
         with process.oneshot():
             return Watched(pid, process.create_time(), process.name(), tuple(_or_nothing(process.cmdline)))
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, ValueError, OverflowError):
         raise NoSuchProcess(f"there is no process {pid}") from None
 
 
@@ -81,14 +87,17 @@ def snapshot(watched: Sequence[Watched], commands: Sequence[str], clock: Callabl
     """Looks at everything once; what cannot be read is told in `Snapshot.unread`, and stops nothing."""
     at_ns = clock()
     found = _Found()
-    for read in (_load, _memory, _processes, _sockets, _disks, _tunables, _versions):
-        with found.whatever_is_readable(read.__name__.strip("_")):
+    for read, groups in _READ.items():
+        with found.whatever_is_readable(read.__name__.strip("_"), *groups):
             read(found)
+    seen: set[int] = set()
     for label, one in _labelled(watched):
-        _process(found, label, one)
+        others = {other.pid for other in watched if other != one}
+        _process(found, label, one, seen | others)
+        seen.add(one.pid)
     for command in commands:
         found.texts[f"command/{command}"] = _output(command)
-    return Snapshot(at_ns, found.numbers, found.texts, tuple(found.unread))
+    return Snapshot(at_ns, found.numbers, found.texts, tuple(found.unread), tuple(found.blind))
 
 
 class _Found:
@@ -98,18 +107,21 @@ class _Found:
         self.numbers: dict[str, float] = {}
         self.texts: dict[str, str] = {}
         self.unread: list[str] = []
+        self.blind: list[str] = []
 
     @contextmanager
-    def whatever_is_readable(self, what: str) -> Iterator[None]:
-        """Notes that ``what`` could not be read, and goes on."""
+    def whatever_is_readable(self, what: str, *names: str) -> Iterator[None]:
+        """Notes that ``what`` could not be read, and so nothing is known of ``names``; and goes on."""
+        why = ""
         try:
             yield
         except psutil.AccessDenied:
-            self.unread.append(f"{what}: permission denied")
-        except psutil.Error as error:
-            self.unread.append(f"{what}: {error}")
-        except (OSError, RuntimeError, NotImplementedError) as error:
-            self.unread.append(f"{what}: {error}")
+            why = "permission denied"
+        except (psutil.Error, OSError, RuntimeError, NotImplementedError) as error:
+            why = str(error)
+        if why:
+            self.unread.append(f"{what}: {why}")
+            self.blind += names
 
 
 def _load(found: _Found) -> None:
@@ -132,9 +144,11 @@ def _processes(found: _Found) -> None:
     threads: Counter[str] = Counter()
     states: Counter[str] = Counter()
     hidden = 0
-    for process in psutil.process_iter(["name", "num_threads", "status"]):
+    for process in psutil.process_iter(["name", "num_threads", "status", "ppid"]):
         about = process.info
         name = visible(about["name"] or "?")
+        if about["ppid"] == _KTHREADD:  # kworker/1:2-events is called something else in a second
+            name = name.partition("/")[0]
         names[name] += 1
         states[about["status"]] += 1
         if about["num_threads"] is None:
@@ -171,7 +185,7 @@ def _sockets(found: _Found) -> None:
 
 def _disks(found: _Found) -> None:
     for disk in psutil.disk_partitions(all=False):
-        with found.whatever_is_readable(f"disk {disk.mountpoint}"):
+        with found.whatever_is_readable(f"disk {disk.mountpoint}", f"disk/{disk.mountpoint} "):
             usage, about = psutil.disk_usage(disk.mountpoint), os.statvfs(disk.mountpoint)
             found.numbers[f"disk/{disk.mountpoint} free bytes"] = usage.free
             found.numbers[f"disk/{disk.mountpoint} used %"] = usage.percent
@@ -203,6 +217,17 @@ def _versions(found: _Found) -> None:
     found.texts["version/boot"] = f"booted {int(psutil.boot_time())}"
 
 
+_READ: dict[Callable[[_Found], None], tuple[str, ...]] = {
+    _load: ("load/", "cpu/"),
+    _memory: ("memory/",),
+    _processes: ("processes/", "threads/", "processes in state/"),
+    _sockets: ("sockets/", "listening/", "peers/"),
+    _disks: ("disk/", "mount/"),
+    _tunables: ("sysctl/",),
+    _versions: ("version/",),
+}  # what is looked at, and what the names begin with that come of it
+
+
 def _labelled(watched: Sequence[Watched]) -> Iterator[tuple[str, Watched]]:
     """Each process with a name of its own, which is the same after a restart: ``worker``, ``worker 2``."""
     seen: Counter[str] = Counter()
@@ -211,42 +236,46 @@ def _labelled(watched: Sequence[Watched]) -> Iterator[tuple[str, Watched]]:
         yield one.name if seen[one.name] == 1 else f"{one.name} {seen[one.name]}", one
 
 
-def _process(found: _Found, label: str, one: Watched) -> None:
-    process = _again(one)
+def _process(found: _Found, label: str, one: Watched, others: Collection[int]) -> None:
+    process = _again(one, others)
     found.numbers[f"process {label}/there"] = int(process is not None)
     if process is None:
         found.unread.append(f"process {label}: {one.pid} is gone, and nothing with its command line is there")
         return
 
     def told(what: str, read: Callable[[], float]) -> None:
-        with found.whatever_is_readable(f"{what} of {label} ({process.pid})"):
+        with found.whatever_is_readable(f"{what} of {label} ({process.pid})", f"process {label}/{what}"):
             found.numbers[f"process {label}/{what}"] = read()
 
     told("threads", process.num_threads)
     told("descriptors", process.num_fds)
     told("memory bytes", lambda: process.memory_info().rss)
     told("children", lambda: len(process.children()))
-    with found.whatever_is_readable(f"sockets of {label} ({process.pid})"):
+    with found.whatever_is_readable(f"sockets of {label} ({process.pid})", f"process {label}/sockets"):
         for connection in process.net_connections("inet"):
             _count(found, f"process {label}/sockets {connection.status}")
-    with found.whatever_is_readable(f"files of {label} ({process.pid})"):
+    with found.whatever_is_readable(f"files of {label} ({process.pid})", f"process {label}/open files"):
         found.numbers[f"process {label}/open files"] = len(process.open_files())
-    with found.whatever_is_readable("locks"):
+    with found.whatever_is_readable("locks", f"process {label}/locks"):
         held, waited_for = _locks(process.pid)
         found.numbers[f"process {label}/locks held"] = held
         found.numbers[f"process {label}/locks waited for"] = waited_for
 
 
-def _again(one: Watched) -> psutil.Process | None:
-    """The same process; or, after a restart, the oldest one with its command line."""
+def _again(one: Watched, others: Collection[int]) -> psutil.Process | None:
+    """The same process; or, after a restart, the oldest one with its command line that is none of ``others``."""
     try:
         process = psutil.Process(one.pid)
         if process.create_time() == one.created:
             return process
     except psutil.NoSuchProcess:
         pass
-    same = [p for p in psutil.process_iter() if one.cmdline and tuple(_or_nothing(p.cmdline)) == one.cmdline]
-    return min(same, key=lambda p: p.create_time(), default=None)
+    same = [
+        process
+        for process in psutil.process_iter()
+        if one.cmdline and process.pid not in others and tuple(_or_nothing(process.cmdline)) == one.cmdline
+    ]
+    return min(same, key=lambda process: process.create_time(), default=None)
 
 
 def _locks(pid: int) -> tuple[int, int]:
@@ -258,20 +287,28 @@ def _locks(pid: int) -> tuple[int, int]:
 
 
 def _output(command: str) -> str:
-    """What a command of the user's says on both streams, and how it ended."""
-    try:
-        ran = subprocess.run(
-            ["sh", "-c", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_COMMAND_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"(took more than {_COMMAND_S:g} s)\n"
-    said = ran.stdout[:_LONGEST].decode("utf-8", "replace")
-    return said if ran.returncode == 0 else f"{said}\n(exit {ran.returncode})\n"
+    """What a command of the user's says on both streams, cut, and how it ended. What it has started ends with it."""
+    deadline, said = time.monotonic() + _COMMAND_S, bytearray()
+    with subprocess.Popen(
+        ["sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        fd, is_open = process.stdout.fileno(), True
+        while is_open and (left := deadline - time.monotonic()) > 0:
+            if select.select([fd], [], [], left)[0]:
+                data = os.read(fd, _LONGEST)
+                said += data[: _LONGEST - len(said)]
+                is_open = bool(data)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL if is_open else 0)
+    text = said.decode("utf-8", "replace")
+    if is_open:
+        return f"{text}(took more than {_COMMAND_S:g} s)\n"
+    return text if process.returncode == 0 else f"{text}\n(exit {process.returncode})\n"
 
 
 def _count(found: _Found, name: str) -> None:

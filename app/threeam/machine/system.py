@@ -31,9 +31,14 @@ class System(NamedTuple):
                 return bool(int(line.split()[1], 16) >> capability & 1)
         return self.uid == 0
 
+    @property
+    def sudo(self) -> str:
+        """What stands before a command that only root may run."""
+        return "" if self.uid == 0 else "sudo "
+
     def install(self, package: str) -> str:
         """The command that installs ``package`` here."""
-        sudo = "" if self.uid == 0 else "sudo "
+        sudo = self.sudo
         for manager, words in _MANAGERS.items():
             if self.which(manager):
                 return f"{sudo}{manager} {words} {package}"

@@ -38,7 +38,8 @@ def _tried(system: System, tool: str, trial: Sequence[str]) -> Check:
         return Check(tool, UNKNOWN, f"did not answer: {' '.join(trial)}")
     code, said = ran
     if code != 0:
-        why = next((line.strip() for line in said.splitlines() if line.strip()), f"exit {code}")
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        why = next((line for line in lines if not line.endswith(":")), f"exit {code}")  # perf begins with "Error:"
         return Check(tool, YELLOW, f"may not trace here: {why}", f"sudo {' '.join(trial)}" if system.uid else "")
     if tool == "lsof" and not system.can(_SYS_PTRACE):
         return Check(tool, OK, "of your own processes; the others' only with sudo")

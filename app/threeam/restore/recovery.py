@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from importlib.resources import files
@@ -105,5 +106,5 @@ def noted(engine: str, target: Target, path: str) -> Draft:
     """Says to where data is being restored, and where the runbook lies."""
     where = target.microsecond if engine == "postgres" else f"{target.second}, and on by position"
     text = f"Restore: data of {engine} to {where}, {duration(target.minus_ns)} before @{target.t}: {path}"
-    line = DraftLine(text, (("RESTORE", "data"), ("FILE", path)))
+    line = DraftLine(text, (("RESTORE", "data"), ("FILE", os.path.basename(path))))
     return Draft(lambda state, author, stamp: [line], whole=False)

@@ -80,7 +80,7 @@ class MachineScreen(MethodScreen):
         session = self.session
 
         def looked() -> normal.Looked:
-            return normal.look(baseline_named(self.state, name or None), session.clock)
+            return normal.look(session.journal, baseline_named(self.state, name or None), session.clock)
 
         found = await self._asked(looked)
         if found is not None:

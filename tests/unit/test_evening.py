@@ -1,0 +1,292 @@
+"""The night of a person as it is told: what is left in the morning, who else is up, reminders, the status line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import FakeClock, Run, command, entries, writer_of
+from threeam.core.draft import Draft, note
+from threeam.core.entry import NS, Stamp
+from threeam.core.fold import State
+from threeam.core.journal import Journal
+from threeam.core.settings import REMINDERS, BadSetting, Flags, setup
+from threeam.human.drafts import coffee, sleep, undo_coffee, water
+from threeam.human.evening import Evening, drunk, evening, forecast, next_morning, others
+from threeam.human.reminders import AWAKE_H, of_the_hours, with_a_cup
+from threeam.human.room import human
+from threeam.rooms import FOLD
+
+HOUR = 3600 * NS
+GAP = 8 * HOUR
+SLEEP = Draft(lambda state, author, stamp: [sleep(state, author, stamp, 5.0)])
+
+
+def stamp(text: str) -> Stamp:
+    found = Stamp.parse(text)
+    assert found is not None, text
+    return found
+
+
+def state_of(journal: Journal) -> State:
+    live = journal.live()
+    return FOLD.empty if live is None else FOLD.of(live, live.size())
+
+
+def soon(clock: FakeClock) -> Stamp:
+    """After the last line of the block that was written now: its lines are a nanosecond apart."""
+    return Stamp(clock().ns + 100, clock().offset)
+
+
+def told(journal: Journal, clock: FakeClock) -> Evening:
+    return evening(state_of(journal), "alice", soon(clock), GAP, 5.0)
+
+
+# --- the next morning
+
+
+@pytest.mark.parametrize(
+    ("now", "morning"),
+    [
+        ("2026-11-24T03:14:07.123456789+0000", "2026-11-24T07:00:00.000000000+0000"),
+        ("2026-11-24T06:59:59.999999999+0000", "2026-11-24T07:00:00.000000000+0000"),
+        ("2026-11-24T07:00:00.000000000+0000", "2026-11-25T07:00:00.000000000+0000"),
+        ("2026-11-24T07:00:00.000000001+0000", "2026-11-25T07:00:00.000000000+0000"),
+        ("2026-11-24T23:30:00.000000000-0800", "2026-11-25T07:00:00.000000000-0800"),
+        ("2026-11-24T23:30:00.000000000+0545", "2026-11-25T07:00:00.000000000+0545"),
+        ("2026-12-31T23:59:59.000000000+1400", "2027-01-01T07:00:00.000000000+1400"),
+        ("2028-02-28T12:00:00.000000000-0330", "2028-02-29T07:00:00.000000000-0330"),
+    ],
+)
+def test_the_morning_is_the_next_seven_o_clock_where_one_is(now: str, morning: str) -> None:
+    assert str(next_morning(stamp(now))) == morning
+
+
+@given(st.integers(0, 4_000_000_000 * NS), st.integers(-14 * 60, 14 * 60))
+def test_the_morning_is_ahead_by_a_day_at_most(ns: int, minutes: int) -> None:
+    now = Stamp(ns, minutes * 60)
+    morning = next_morning(now)
+    assert 0 < morning.ns - now.ns <= 24 * HOUR
+    assert (morning.clock, morning.offset) == ("07:00:00.000000000", now.offset)
+
+
+# --- what is told of it
+
+
+def test_the_forecast_names_the_morning_and_the_hour_at_which_little_is_left(journal: Journal) -> None:
+    clock = FakeClock(stamp("2026-11-24T02:00:00.000000000+0000"))
+    writer_of("alice", journal, clock).write(coffee(2, 100, 4))
+    assert forecast(told(journal, clock)) == "100 mg left at 07:00, under 50 mg at 12:00"
+
+
+def test_the_forecast_of_another_day_says_which(journal: Journal) -> None:
+    clock = FakeClock(stamp("2026-11-24T23:00:00.000000000+0000"))
+    writer_of("alice", journal, clock).write(coffee(8, 100, 4))
+    assert forecast(told(journal, clock)) == "264 mg left at 07:00, under 50 mg at 19:00 (2026-11-25)"
+
+
+def test_the_forecast_of_half_a_cup_says_already(journal: Journal) -> None:
+    clock = FakeClock(stamp("2026-11-24T02:00:00.000000000+0000"))
+    writer_of("alice", journal, clock).write(coffee(1, 40, 4))
+    assert forecast(told(journal, clock)) == "20 mg left at 07:00, under 50 mg already"
+
+
+def test_nothing_is_forecast_of_nothing(journal: Journal, clock: FakeClock) -> None:
+    assert forecast(told(journal, clock)) == ""
+
+
+def test_the_cups_of_the_night_are_its_own_and_the_milligrams_are_all(journal: Journal, clock: FakeClock) -> None:
+    alice = writer_of("alice", journal, clock)
+    alice.write(coffee(3, 95, 4))
+    clock.forward(GAP + 1)
+    alice.write(coffee(1, 130, 4))
+    alice.write(water())
+    one = told(journal, clock)
+    assert [mg for _, mg in one.cups] == [130]
+    assert len(one.doses) == 4
+    assert drunk(one) == "1 cup, 1 glass of water"
+    assert one.mg == pytest.approx(130 + 3 * 95 * 0.5**1.6, abs=0.01)
+    assert one.day_mg == 3 * 95 + 130
+
+
+def test_others_are_shown_for_who_they_are_the_most_in_them_first(journal: Journal, clock: FakeClock) -> None:
+    for user, drafts in {
+        "bob": [coffee(1, 95, 4)],
+        "carol": [coffee(2, 95, 4)],
+        "dan": [note("no coffee, thanks")],
+        "erin": [coffee(4, 95, 4), SLEEP],
+        "alice": [coffee(1, 95, 4)],
+    }.items():
+        for draft in drafts:
+            writer_of(user, journal, clock).write(draft)
+    found = others(state_of(journal), "alice", soon(clock), GAP, 5.0)
+    assert [(one.user, len(one.cups)) for one in found] == [("carol", 2), ("bob", 1)]
+    clock.forward(GAP + HOUR)
+    assert others(state_of(journal), "alice", soon(clock), GAP, 5.0) == []
+
+
+# --- taking a cup back
+
+
+def test_undo_takes_ones_own_last_dose_back_and_no_other(journal: Journal, clock: FakeClock) -> None:
+    alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
+    for writer, draft in ((alice, coffee(2, 95, 4)), (alice, coffee(1, 130, 4)), (bob, coffee(1, 40, 4))):
+        writer.write(draft)
+    taken = [alice.write(undo_coffee()).entries[0] for _ in range(2)]
+    assert [(one.tag("MG"), one.coffee) for one in taken] == [("-130", 2), ("-95", 1)]
+    assert [mg for _, mg in human(state_of(journal), "alice").doses] == [95]
+    assert [mg for _, mg in human(state_of(journal), "bob").doses] == [40]
+
+
+def test_undo_leaves_the_dose_of_another_night_alone(journal: Journal, clock: FakeClock) -> None:
+    alice = writer_of("alice", journal, clock)
+    alice.write(coffee(1, 95, 4))
+    clock.forward(GAP + 1)
+    alice.write(coffee(1, 130, 4))
+    assert alice.write(undo_coffee()).entries[0].tag("MG") == "-130"
+    assert [mg for _, mg in human(state_of(journal), "alice").doses] == [95]
+
+
+# --- reminders
+
+
+def said(journal: Journal, clock: FakeClock, wanted: Sequence[str] = REMINDERS) -> list[str]:
+    return list(with_a_cup(state_of(journal), "alice", soon(clock), GAP, 5.0, wanted))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [(REMINDERS, ["a glass of water", "475 mg"]), (["water"], ["a glass of water"]), (["dose"], ["475 mg"]), ([], [])],
+    ids=str,
+)
+def test_each_reminder_with_a_cup_can_be_switched_off(
+    journal: Journal, clock: FakeClock, wanted: Sequence[str], words: list[str]
+) -> None:
+    writer_of("alice", journal, clock).write(coffee(5, 95, 4))
+    found = said(journal, clock, wanted)
+    assert len(found) == len(words)
+    assert all(word in sentence for word, sentence in zip(words, found, strict=True)), found
+
+
+def test_a_glass_for_each_cup_is_reminder_enough(journal: Journal, clock: FakeClock) -> None:
+    alice = writer_of("alice", journal, clock)
+    alice.write(coffee(1, 95, 4))
+    assert said(journal, clock) == ["1 cup, 0 glasses of water: a glass of water with it?"]
+    alice.write(water())
+    assert said(journal, clock) == []
+
+
+@pytest.mark.parametrize(("mg", "about"), [(200, ""), (201, "about 201 mg"), (400, "about 400 mg"), (401, "401 mg")])
+def test_the_dose_is_told_once_it_is_over_what_is_no_concern(
+    journal: Journal, clock: FakeClock, mg: int, about: str
+) -> None:
+    writer_of("alice", journal, clock).write(coffee(1, mg, 4))
+    found = said(journal, clock, ["dose"])
+    assert [sentence[: len(about)] for sentence in found] == ([about] if about else [])
+
+
+def test_the_hours_are_told_after_seventeen_if_that_is_wanted(clock: FakeClock) -> None:
+    since = clock()
+    clock.forward(AWAKE_H * HOUR - 1)
+    assert of_the_hours(since, clock(), REMINDERS) is None
+    clock.forward(1)
+    assert (of_the_hours(since, clock(), ["awake"]) or "").startswith("awake for 17 hours")
+    assert of_the_hours(since, clock(), ["water", "dose"]) is None
+    assert of_the_hours(None, clock(), REMINDERS) is None
+
+
+WANTED = [
+    ('["water", "dose"]', ("water", "dose")),
+    ('["awake", "water", "awake"]', ("water", "awake")),
+    ('"dose, awake"', ("dose", "awake")),
+    ('"none"', ()),
+    ('["none"]', ()),
+    ("[]", ()),
+]
+NONSENSE = ['["wine"]', '"water, wine"', '"none, water"', "7", "true", '[["water"]]', "{water = true}"]
+
+
+def reminders(config: Path, table: str, **environ: str) -> tuple[str, ...]:
+    config.write_text(table)
+    return setup(Flags(log="/nowhere/l"), {"SANITY_CONFIG": str(config), **environ}, 1000).settings.reminders
+
+
+@pytest.mark.parametrize(("value", "wanted"), WANTED)
+def test_reminders_are_chosen_in_the_settings_file(tmp_path: Path, value: str, wanted: tuple[str, ...]) -> None:
+    assert reminders(tmp_path / "config.toml", f"reminders = {value}\n") == wanted
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+def test_reminders_that_are_none_are_refused_with_the_list_of_them(tmp_path: Path, value: str) -> None:
+    with pytest.raises(BadSetting, match="reminders must be some of water, dose, awake, or none"):
+        reminders(tmp_path / "config.toml", f"reminders = {value}\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [("none", ()), ("water", ("water",)), ("dose awake", ("dose", "awake")), ("", ("water",))]
+)
+def test_the_environment_beats_the_file_for_reminders_too(tmp_path: Path, value: str, wanted: tuple[str, ...]) -> None:
+    assert reminders(tmp_path / "config.toml", 'reminders = ["water"]\n', SANITY_REMINDERS=value) == wanted
+
+
+def test_nonsense_in_the_environment_is_named_by_its_variable(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANITY_REMINDERS", "wine")
+    did = run_here("coffee")
+    assert did.returncode == 2
+    assert did.stderr.count(b"\n") == 1
+    assert b"SANITY_REMINDERS must be some of water, dose, awake, or none" in did.stderr
+
+
+@pytest.mark.parametrize(("wanted", "times"), [("water", 1), ("none", 0)])
+def test_somebody_at_a_terminal_is_reminded_and_a_script_is_not(
+    run: Run, monkeypatch: pytest.MonkeyPatch, wanted: str, times: int
+) -> None:
+    monkeypatch.setenv("SANITY_REMINDERS", wanted)
+    assert run("coffee").stderr == b""
+    ours, theirs = os.openpty()
+    try:
+        subprocess.run([command(), "coffee"], stdout=subprocess.DEVNULL, stderr=theirs, timeout=60, check=True)
+        os.write(theirs, b".")  # so that there is something to read in any case
+        assert os.read(ours, 4096).count(b"2 cups, 0 glasses of water") == times
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+# --- from the shell
+
+
+def test_the_dose_stands_in_the_line(run_here: Run, log: Path) -> None:
+    assert b"[MG: 130]" in run_here("coffee", "--mg", "130").stdout
+    run_here("coffee", "2", "--mg", "1000")
+    assert [entry.tag("MG") for entry in entries(log)] == ["130", "1000", "1000"]
+
+
+@pytest.mark.parametrize("mg", ["0", "-5", "1001", "much"])
+def test_a_dose_that_is_none_is_refused(run_here: Run, log: Path, mg: str) -> None:
+    did = run_here("coffee", f"--mg={mg}")
+    assert (did.returncode, did.stdout) == (2, b"")
+    assert b"--mg" in did.stderr
+    assert not log.exists()
+
+
+def test_status_says_the_night_in_a_line(run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = FakeClock(stamp("2026-11-24T02:00:00.000000000+0100"))
+    monkeypatch.setattr("threeam.cli.context.system_clock", at)
+    for argv in (["coffee", "2", "--mg", "100"], ["water"], ["hyp", "new", "the sweeper"]):
+        assert run_here(*argv).returncode == 0
+    at.now = soon(at)
+    line = "☕ 2 200 mg (100 at 07:00) · 💧 1 · 1 open · lock free\n"
+    assert run_here("status").stdout.decode() == line
+    assert run_here("status", "--tmux").stdout.decode() == line
+    assert json.loads(run_here("status", "--json").stdout) == {
+        "cups": 2, "toxic": False, "mg": 200.0, "mg_24h": 200, "water": 1, "open": 1, "lock": "free", "holder": None,
+        "mg_morning": {"at": "2026-11-24T06:00:00.000000000Z", "mg": 100.0}, "log": str(log),
+    }  # fmt: skip
