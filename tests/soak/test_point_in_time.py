@@ -53,6 +53,9 @@ def night() -> Iterator[Night]:
             admin.execute(f"INSERT INTO {table} (id, amount) OVERRIDING SYSTEM VALUE {rows}".encode())
         admin.execute(f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'".encode())
         live.base_backup(live.folder / "base")
+        ended = live.fact("SELECT ceil(extract(epoch FROM clock_timestamp()))::int8")  # known to the second only
+        next_second = "SELECT extract(epoch FROM clock_timestamp()) > %s"
+        eventually(lambda: live.fact(next_second, ended), "the second in which the backup ended has gone by")
         commit(live, "UPDATE {table} SET amount = 333 WHERE id = 3")
         good_xid, good = commit(live, "UPDATE {table} SET amount = 444 WHERE id = 4")
         past = "SELECT clock_timestamp() > pg_xact_commit_timestamp(%s::text::xid) + interval '3 ms'"

@@ -120,6 +120,19 @@ def test_it_is_the_first_nanosecond_at_which_no_more_than_the_level_is_left(
         assert milligrams(drunk, max(NOW, when - slack), half_life) > level * (1 - 1e-12)
 
 
+@quickly
+@given(
+    st.lists(st.tuples(st.integers(NOW - 10**10, NOW), st.integers(1, 1000)), max_size=8),
+    st.floats(0.001, 0.02),
+    st.integers(1, 400),
+)
+def test_it_is_so_to_the_nanosecond_where_a_double_can_tell(drunk: Doses, half_life: float, level: int) -> None:
+    when = under_at(drunk, NOW, half_life, level)
+    assert milligrams(drunk, when, half_life) <= level * (1 + 1e-13)
+    if when > NOW:
+        assert milligrams(drunk, when - 1, half_life) > level * (1 - 1e-13)
+
+
 # --- the curve
 
 

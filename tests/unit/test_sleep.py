@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, texts, writer_of
-from threeam.core.draft import note
+from threeam.core.draft import Draft, note
 from threeam.core.entry import NS, RELEASING, Entry, Stamp, references
 from threeam.core.journal import Journal, Position, journal_at
 from threeam.core.reader import lines_forward
@@ -193,7 +194,7 @@ def test_only_ones_own_night_is_over(journal: Journal, at: FakeClock) -> None:
 
 # --- since when somebody is awake, read back and folded forward
 
-ACTS = {
+ACTS: dict[str, Callable[[], Draft]] = {
     "note": lambda: note("words\nand more"),
     "coffee": lambda: coffee(1, 95, 4),
     "water": water,

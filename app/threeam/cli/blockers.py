@@ -11,7 +11,7 @@ from threeam.cli.console import out, out_json, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.cli.submit import hand_back, submit
+from threeam.cli.submit import submit
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
 from threeam.restore.blockers import Node, backends, host_of, in_words, query_of, terminate, terminated, tree, waiting
@@ -47,8 +47,7 @@ def _shown(args: Namespace) -> int:
             out_json(_json(node))
             continue
         lead = "    " * node.depth
-        others = [pid for pid in node.backend.blocked_by[1:] if node.depth]
-        also = f", and for {', '.join(map(str, others))}" if others else ""
+        also = f", also for {', '.join(map(str, node.also_waits_for))}" if node.also_waits_for else ""
         out(f"{lead}{in_words(node.backend)}{also}")
         if query := query_of(node.backend):
             out(f"{lead}  {query}")
@@ -57,6 +56,8 @@ def _shown(args: Namespace) -> int:
 
 def _terminated(args: Namespace) -> int:
     at = context(args)
+    if (why := at.journal.why_not_writable()) is not None:  # before anything is ended that could not be noted
+        raise Declined(f"nothing was terminated: {why}")
     with connected(args.dsn) as connection:
         every = backends(connection)
         one = next((one for one in every if one.pid == args.terminate), None)
@@ -72,12 +73,7 @@ def _terminated(args: Namespace) -> int:
         host = host_of(connection)
         terminate(connection, one)
     draft = terminated(one, waits, host)
-    said = f"{one.pid} is terminated; that it is, is not in the log"
-    try:
-        return submit(lambda: at, lambda _: draft, "", quiet=False)
-    except Exception:
-        hand_back([said])
-        raise
+    return submit(lambda: at, lambda _: draft, f"{one.pid} is terminated, and that is not in the log", quiet=False)
 
 
 def _json(node: Node) -> dict[str, Any]:

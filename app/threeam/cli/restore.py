@@ -13,6 +13,7 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, nearest, times_as_words
 from threeam.cli.submit import submit
 from threeam.cli.words import split_command
+from threeam.core.draft import Declined
 from threeam.core.entry import visible
 from threeam.method.changes import Change, open_changes, undone
 from threeam.restore.git import stable_here
@@ -100,12 +101,22 @@ def _application(args: Namespace) -> int:
 
 def _ticked_off(at: Context, one: Change) -> bool:
     """Asks whether ``one`` is undone, and writes that it is; False to stop asking."""
-    sys.stderr.write(f"\nundone: {visible(one.undo or one.text)}? [y]es, [n]ot yet, [q]uit: ")
-    sys.stderr.flush()
-    answer = sys.stdin.readline().strip().lower()
-    if answer in ("y", "yes"):
+    while True:
+        sys.stderr.write(f"\nundone: {visible(one.undo or one.text)}? [y]es, [n]ot yet, [q]uit: ")
+        sys.stderr.flush()
+        typed = sys.stdin.readline()
+        answer = typed.strip().lower()
+        if not typed or answer in ("q", "quit"):  # the end of it is an end
+            return False
+        if answer in ("n", "no", ""):
+            return True
+        if answer in ("y", "yes"):
+            break
+    try:
         submit(lambda: at, lambda _: undone(one.at, ""), "", quiet=False)
-    return answer in ("y", "yes", "n", "no", "")
+    except Declined as meanwhile:  # somebody else was faster
+        talk(str(meanwhile))
+    return True
 
 
 def _data(args: Namespace) -> int:

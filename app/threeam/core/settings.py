@@ -203,7 +203,7 @@ def _checked(name: str, value: object, where: str) -> object:
             except ValueError:
                 number = -1.0
             low = 0.0 if name in ("toxic_cups", "lock_timeout", "keep", "disk_floor") else 1e-3
-            high = 1e15 if name in ("rotate_bytes", "disk_floor") else 1e6
+            high = 1e15 if name in ("rotate_bytes", "disk_floor") else 1e3 if name == "cup_mg" else 1e6
             if low <= number <= high and not (whole and number != int(number)):
                 return int(number) if whole else number
             words = "all, or a" if name == "keep" else "a"

@@ -43,7 +43,7 @@ def in_a_day(doses: Iterable[tuple[int, int]], now_ns: int) -> int:
 
 
 def under_at(doses: Iterable[tuple[int, int]], now_ns: int, half_life_h: float, level_mg: float) -> int:
-    """When less than ``level_mg`` is left (ns), if nothing more is drunk; ``now_ns`` where it is so already."""
+    """When no more than ``level_mg`` is left (ns), if nothing more is drunk; ``now_ns`` where it is so already."""
     left = milligrams(doses, now_ns, half_life_h)
     if left <= level_mg:
         return now_ns

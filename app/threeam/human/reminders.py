@@ -30,9 +30,9 @@ def with_a_cup(
         return
     left, day = milligrams(doses, now.ns, half_life_h), in_a_day(doses, now.ns)
     if day > A_DAY_MG:
-        yield f"{day} mg of caffeine in 24 hours: over {A_DAY_MG} mg, which is no concern for most adults"
+        yield f"{day} mg of caffeine in 24 hours: more than the {A_DAY_MG} mg that are no concern for most adults"
     elif left > AT_ONCE_MG:
-        yield f"about {left:.0f} mg of caffeine in you now: over {AT_ONCE_MG} mg, which is no concern for most adults"
+        yield f"about {left:.0f} mg of caffeine in you: more than the {AT_ONCE_MG} mg at once that are no concern"
 
 
 def of_the_hours(awake_since: Stamp | None, now: Stamp, wanted: Collection[str]) -> str | None:

@@ -39,9 +39,10 @@ def commit_time(connection: Connection, xid: int) -> int:
     """When ``xid`` was committed, in ns. Raises `Declined` where the server does not know."""
     if not _tracks(connection):
         raise Declined("track_commit_timestamp is off on that server: name the time with --at")
-    low = xid % 2**32
-    row = None
-    if low > 2:
+    row, low = None, xid % 2**32
+    newest = _newest(connection)
+    whole = newest - (newest - low) % 2**32  # the last transaction that had this number
+    if low > 2 and xid in (low, whole):
         asked = "SELECT (extract(epoch FROM pg_xact_commit_timestamp(%s::text::xid)) * 1000000)::int8"
         row = connection.execute(asked, (low,)).fetchone()
     if row is None or row[0] is None:
@@ -63,9 +64,12 @@ def server(connection: Connection, target: Target, clock: Callable[[], int]) -> 
         says.append(oldest)
     else:
         stop, label = oldest
-        says.append(f"the oldest restorable point that it knows of: {_utc(stop)}, the end of the base backup {label}")
+        says.append(
+            f"the oldest restorable point that it knows of: {_utc(stop)}, the end of its last base backup, {label}"
+        )
         if target.ns < stop:
-            against.append(f"the target is before that: take an older backup, if there is one ({_utc(target.ns)})")
+            end = f"the end of the last base backup, {_utc(stop)}"
+            against.append(f"the target is before {end}: it takes an older backup, of which the server does not know")
     says += _transactions(connection, target)
     return Server(says, against, redacted(command) if mode != "off" else "")
 
@@ -103,18 +107,21 @@ def _archiver(connection: Connection) -> list[str]:
 def _oldest(connection: Connection) -> tuple[int, str]:
     """When the oldest base backup whose history file is in pg_wal was finished (ns), and its label.
 
-    The file says so to the second (STOP TIME); the server deletes those of older backups.
+    The file says so to the second (STOP TIME), so it is taken for the end of that; the server deletes those of backups
+    before the last one.
     """
     names = [row[0] for row in connection.execute("SELECT name FROM pg_ls_waldir() WHERE name LIKE '%.backup'")]
     found = []
     for name in sorted(names):
         row = connection.execute(
-            "SELECT (extract(epoch FROM substring(t FROM 'STOP TIME: ([^\\n]+)')::timestamptz))::int8,"
+            # An abbreviation of a zone means another one elsewhere (CST, IST): the setting says which it is.
+            "SELECT (extract(epoch FROM left(substring(t FROM 'STOP TIME: ([^\\n]+)'), 19)::timestamp"
+            " AT TIME ZONE current_setting('log_timezone')))::int8,"
             " substring(t FROM 'LABEL: ([^\\n]+)') FROM pg_read_file('pg_wal/' || %s) AS t",
             (name,),
         ).fetchone()
         if row is not None and row[0] is not None:
-            found.append((int(row[0]) * NS, visible(row[1] or name)))
+            found.append(((int(row[0]) + 1) * NS, visible(row[1] or name)))
     if not found:
         raise Declined("no base backup has left its history file in pg_wal")
     return min(found)
@@ -138,9 +145,7 @@ def _transactions(connection: Connection, target: Target) -> list[str]:
 
 def _around(connection: Connection, t_ns: int) -> list[Commit]:
     """The transactions that were committed within a second of ``t_ns``, looked at from the newest on."""
-    row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8").fetchone()
-    assert row is not None
-    end, found = int(row[0]), []
+    end, found = _newest(connection), []
     for high in range(end, max(3, end - _MOST_LOOKED), -_AT_ONCE):
         rows: list[Any] = connection.execute(_TIMES, (max(3, high - _AT_ONCE + 1), high)).fetchall()
         commits = [Commit(int(xid), us * 1_000) for xid, us in rows]
@@ -148,6 +153,13 @@ def _around(connection: Connection, t_ns: int) -> list[Commit]:
         if not commits or max(one.ns for one in commits) < t_ns - _AROUND_NS:
             break
     return found
+
+
+def _newest(connection: Connection) -> int:
+    """The next transaction's number, with its epoch."""
+    row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _tracks(connection: Connection) -> bool:
@@ -168,7 +180,7 @@ def _told(ask: Callable[[], tuple[int, str]], what: str) -> tuple[int, str] | st
     except Declined as none:
         return f"{what}: {none}"
     except psycopg.errors.InsufficientPrivilege:
-        return f"{what}: that takes a superuser, or pg_monitor and pg_read_server_files"
+        return f"{what}: that takes a superuser, or pg_monitor and EXECUTE on pg_read_file(text)"
 
 
 def _utc(ns: int) -> str:

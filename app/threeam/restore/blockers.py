@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from threeam.core.draft import Declined, Draft, DraftLine
@@ -19,26 +19,35 @@ _LONGEST = 120  # characters of a query that are shown
 _KEPT = 500  # and that go into the log
 _GONE_S = 5.0  # within which a backend that is told to end has ended
 _LOOK_S = 0.02
-_THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND backend_start::text = %s"
+_THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
 
 # pg_locks.waitstart is of PostgreSQL 14: through a row's JSON an older one gives null.
 _ASKED = """
-SELECT a.pid, a.usename, a.datname, a.application_name, coalesce(host(a.client_addr), 'local'), a.state,
+SELECT a.pid, a.usename, a.datname, a.application_name,
+       CASE WHEN a.client_addr IS NOT NULL THEN host(a.client_addr) WHEN a.client_port = -1 THEN 'local' ELSE '?' END,
+       a.state,
        extract(epoch FROM clock_timestamp() - coalesce(a.state_change, a.backend_start))::float8,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
        left(a.query, 4000), pg_blocking_pids(a.pid), l.mode, l.locktype, l.relation::regclass::text,
        extract(epoch FROM clock_timestamp() - (to_jsonb(l) ->> 'waitstart')::timestamptz)::float8,
-       a.backend_start::text
+       coalesce(a.backend_start::text, '') || ' ' || coalesce(a.xact_start::text, '')
   FROM pg_stat_activity a
   LEFT JOIN LATERAL (SELECT * FROM pg_locks p WHERE p.pid = a.pid AND NOT p.granted LIMIT 1) l ON true
- WHERE a.pid <> pg_backend_pid()
+ WHERE a.pid <> pg_backend_pid() AND coalesce(a.backend_type, '') <> ALL (%s)
 """
+# They are processes of the server, and no sessions; pg_terminate_backend does not take them.
+_NO_SESSIONS = [
+    *("checkpointer", "background writer", "walwriter", "archiver", "startup", "logger", "walreceiver", "io worker"),
+    *("autovacuum launcher", "logical replication launcher", "walsummarizer", "slotsync worker"),
+]
+_SAME = "pid = %s AND coalesce(backend_start::text, '') || ' ' || coalesce(xact_start::text, '') = %s"
 
 
 class Backend(NamedTuple):
     """One process of the server, as it was at the time of asking. Seconds since; None: the server does not say.
 
-    ``blocked_by``: the pids that it waits for. ``started``: with the pid it names the process for good.
+    ``blocked_by``: the pids that it waits for. ``started``: when it was, and its transaction: with the pid that names
+    this work of this process for good.
     """
 
     pid: int
@@ -57,17 +66,23 @@ class Backend(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A backend in the tree: how deep, and who waits for it directly."""
+    """A backend in the tree: how deep, who waits for it directly, and the one that it stands below."""
 
     depth: int
     backend: Backend
     blocks: tuple[int, ...]
+    below: int | None = None
+
+    @property
+    def also_waits_for(self) -> list[int]:
+        """The pids that it waits for besides the one above it."""
+        return [pid for pid in self.backend.blocked_by if pid != self.below]
 
 
 def backends(connection: Connection) -> list[Backend]:
     """All backends of the server, by pid."""
     found = []
-    for row in connection.execute(_ASKED):
+    for row in connection.execute(_ASKED, (_NO_SESSIONS,)):
         pid, user, database, application, client, state, state_s, transaction_s, query = row[:9]
         blocked_by, mode, kind, relation, waits_s, started = row[9:]
         waits_for = None if mode is None else f"{mode} on {relation or kind}"
@@ -104,17 +119,22 @@ def tree(every: Sequence[Backend]) -> list[Node]:
     concerned = [one for one in known.values() if one.blocked_by or one.pid in blocks]
     nodes: list[Node] = []
     seen: set[int] = set()
-    # Those that are left when all that hang on somebody are placed wait for each other in a circle.
-    for first in sorted(concerned, key=lambda one: (bool(one.blocked_by), -len(blocks.get(one.pid, ())), one.pid)):
-        stack = [(0, first.pid)]
+
+    def order(one: Backend) -> tuple[bool, bool, int, int]:
+        # What is not below somebody who waits for nobody waits for a circle, or is in it; that comes first.
+        in_circle = one.pid in _below(blocks, one.pid)
+        return bool(one.blocked_by), not in_circle, -len(blocks.get(one.pid, ())), one.pid
+
+    for first in sorted(concerned, key=order):
+        stack: list[tuple[int, int, int | None]] = [(0, first.pid, None)]
         while stack:
-            depth, pid = stack.pop()
+            depth, pid, above = stack.pop()
             if pid in seen:
                 continue
             seen.add(pid)
             below = tuple(sorted(blocks.get(pid, ())))
-            nodes.append(Node(depth, known[pid], below))
-            stack += [(depth + 1, other) for other in reversed(below)]
+            nodes.append(Node(depth, known[pid], below, above))
+            stack += [(depth + 1, other, pid) for other in reversed(below)]
     return nodes
 
 
@@ -151,18 +171,16 @@ def told(node: Node) -> Told:
 
 
 def terminate(connection: Connection, one: Backend) -> None:
-    """Ends ``one``, and no other that has got its pid meanwhile. Raises `Declined` where it has gone by itself.
+    """Ends ``one``, if it is still at the work at which it was seen. Raises `Declined` where it is not.
 
     Raises `Unreachable` where it does not end, or may not be ended.
     """
-    done = connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start::text = %s",
-        (one.pid, one.started),
-    ).fetchone()
+    asked = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_SAME}"
+    done = connection.execute(asked, (one.pid, one.started)).fetchone()
     if done is None:
-        raise Declined(f"{one.pid} has gone by itself: nothing was terminated")
+        raise Declined(f"{one.pid} has gone by itself, or is at other work by now: nothing was terminated")
     deadline = time.monotonic() + _GONE_S
-    while connection.execute(_THERE, (one.pid, one.started)).fetchone() is not None:
+    while connection.execute(_THERE, (one.pid,)).fetchone() is not None:
         if not done[0] or time.monotonic() > deadline:
             raise Unreachable(f"PostgreSQL: {one.pid} was told to end, and is there still after {_GONE_S:g} s")
         time.sleep(_LOOK_S)
@@ -188,12 +206,16 @@ def _for(seconds: float | None) -> str:
 
 def waiting(nodes: Sequence[Node], pid: int) -> Iterator[int]:
     """The pids that wait for ``pid``, directly or through others."""
-    below = {node.backend.pid: node.blocks for node in nodes}
+    yield from _below({node.backend.pid: node.blocks for node in nodes}, pid) - {pid}
+
+
+def _below(blocks: Mapping[int, Sequence[int]], pid: int) -> set[int]:
+    """Everybody who waits for ``pid``; in a circle it does so itself."""
     seen: set[int] = set()
-    stack = list(below.get(pid, ()))
+    stack = list(blocks.get(pid, ()))
     while stack:
         one = stack.pop()
-        if one not in seen and one != pid:
+        if one not in seen:
             seen.add(one)
-            yield one
-            stack += below.get(one, ())
+            stack += blocks.get(one, ())
+    return seen

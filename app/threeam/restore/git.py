@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from threeam.core.draft import Declined, Draft
 from threeam.core.journal import JournalError
-from threeam.restore.sleeps import Sleep, added_sleeps, sleeps_in
+from threeam.restore.sleeps import SHOWN, Sleep, added_sleeps, sleeps_in
 from threeam.restore.stable import Stable, stable
 
 _LONGEST = 64 * 1024 * 1024  # bytes of a diff: more is no hotfix
 _LARGEST_FILE = 1024 * 1024  # bytes of a new file that is looked through
 _GIT_S = 30.0
+_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
 
 
 class GitFailed(JournalError):
@@ -37,12 +38,12 @@ def stable_here(rev: str, folder: str) -> Draft:
     """Notes that ``rev`` of the work tree around ``folder`` is stable. Raises `Declined`, `GitFailed`."""
     if rev.startswith("-"):
         raise Declined(f"{rev} is no commit: write a hash, a branch or a tag")
-    tree = _git(folder, "rev-parse", "--show-toplevel").strip()
+    tree = _git(folder, "rev-parse", "--show-toplevel").removesuffix("\n")
     try:
         commit = _git(tree, "rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").strip()
     except GitFailed:
         raise Declined(f"{rev} is no commit of {tree}: write a hash, a branch or a tag") from None
-    short, _, subject = _git(tree, "log", "-1", "--format=%h %s", commit).strip().partition(" ")
+    short, _, subject = _git(tree, "log", "-1", "--no-show-signature", "--format=%h %s", commit).strip().partition(" ")
     unsaved = len(_unsaved(tree))
     also = f"; {unsaved} changed and not committed" if unsaved else ""
     return stable(commit, tree, f"{short} in {tree}: {subject}{also}")
@@ -54,9 +55,7 @@ def since(one: Stable) -> Since:
         raise GitFailed(f"{one.tree} is not on this machine")
     names = _git(one.tree, "diff", "--name-status", "--no-renames", "-z", one.commit, "--").split("\0")
     files = [f"{kind} {path}" for kind, path in zip(names[::2], names[1::2], strict=False)]
-    diff = _git(
-        one.tree, "diff", "-U0", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", one.commit, "--"
-    )
+    diff = _git(one.tree, "diff", "-U0", "-M", *_PLAIN, one.commit, "--")  # what was only moved was not added
     sleeps = list(added_sleeps(diff))
     untracked = [p for p in _git(one.tree, "ls-files", "--others", "--exclude-standard", "-z").split("\0") if p]
     for path in untracked:
@@ -79,7 +78,7 @@ def _sleeps_of(tree: str, path: str) -> Iterator[Sleep]:
         return
     for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
         if sleeps_in(line):
-            yield Sleep(path, number, line.strip()[:200])
+            yield Sleep(path, number, line.strip()[:SHOWN])
 
 
 def _unsaved(tree: str) -> list[str]:
@@ -89,7 +88,10 @@ def _unsaved(tree: str) -> list[str]:
 def _git(folder: str, *words: str) -> str:
     """What git says. It takes no lock there, and runs no diff driver and no monitor. Raises `GitFailed`."""
     argv = ["git", "-C", folder, "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *words]
-    environ = {**os.environ, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat"}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith("GIT_")
+    }  # those of a hook, above all
+    environ = {**kept, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0"}
     try:
         ran = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_S, env=environ, check=False

@@ -16,14 +16,12 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 5
 _ASK_MS = 10_000  # a question of ours that takes longer would be in the way itself
-_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]+(?=@)")
-_SECRETS = (
-    re.compile(
-        r"(password\s+|identified\s+by\s+)(?:E?'(?:[^']|'')*'?|\$(\w*)\$.*?(?:\$\2\$|\Z))", re.IGNORECASE | re.DOTALL
-    ),
-    re.compile(r"(password\s*=\s*)(?:\\?'(?:[^'\\]|\\.)*\\?'?|[^\s'\"&]+)", re.IGNORECASE),
-    _URL,
+# A port is not a password, unless an @ follows it.
+_URL = re.compile(
+    r"(://[^/\s:@'\"]*:)(?!\d{1,5}(?:[/?'\",;)\s]|\Z))(?:[^\s'\"]*@|[^\s'\"]*)",
 )
+# SQL can quote it in a dozen ways, each of which can stand in a string in another: all that follows goes.
+_SECRET = re.compile(r"(passw(?:or)?d|identified\s+by)\b(.*)", re.IGNORECASE | re.DOTALL)
 
 
 class Unreachable(JournalError):
@@ -51,13 +49,13 @@ def connected(dsn: str) -> Iterator[Connection]:
             yield connection
     except psycopg.Error as error:
         said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        said = redacted(said.replace(password, "***") if password else said)
+        said = without_url_password(said.replace(password, "***") if password else said)
         raise Unreachable(f"PostgreSQL: {said}") from None
 
 
 def without_url_password(text: str) -> str:
     """``text`` without the passwords of its URLs: nothing that was typed for a server is kept with one."""
-    return _URL.sub(r"\1***", text)
+    return _URL.sub(lambda url: f"{url[1]}***{'@' if url[0].endswith('@') else ''}", text)
 
 
 def shown_dsn(dsn: str) -> str:
@@ -74,7 +72,5 @@ def shown_dsn(dsn: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """``text`` without the passwords that SQL, connection strings and URLs have in them."""
-    for secret in _SECRETS:
-        text = secret.sub(r"\1***", text)
-    return text
+    """``text``, SQL or a command, without what follows a word for a password in it, and without those of URLs."""
+    return _SECRET.sub(r"\1 ***", without_url_password(text))

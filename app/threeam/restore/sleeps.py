@@ -6,26 +6,36 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# A word with "sleep" in it that is called or given a time: sleep 1, usleep(100), time.Sleep(d), this_thread::sleep_for,
-# Thread.sleep 5, pg_sleep(1), timer:sleep(100), Start-Sleep -Seconds 1, thread::sleep(...), SLEEP(5).
-_CALLED = r"(?:[a-z_]*sleep[a-z_]*|[a-z_]*Sleep[A-Za-z_]*)!?\s*(?:\(|<|\s[-\d.$\"'{@:]|\s+\w+\s*;)"
+# A word that is "sleep" or begins or ends with it, called or given a time: time.Sleep(d), usleep(100), sleep 1,
+# this_thread::sleep_for(…), Thread.sleep 5, DBMS_LOCK.SLEEP(5), (sleep 1), Start-Sleep -Seconds 1, "sleep", "5".
+_BEFORE = r"(?:(?:clock_)?nano|k_|g_u|pg_|udelay_|usleep_|u|m|s|f|n|thread_)?"
+_AFTER = r"(?:f|s|ms|ns|_ms|_for|-for|_until|_us|_ns|_range|For|Until|Uninterruptibly)?"
+_WORD = rf"(?<![A-Za-z_]){_BEFORE}(?:[sS]leep|SLEEP){_AFTER}"
+_CALLED = r"(?:!?\s*\(|!?<\w+>\(|,?\s+[-\d.$\"'{]|\s+infinity\b|\s+rand\b|\s+[A-Z][A-Z_]+\b|[\"']\s*,)"
 _OTHERS = (
-    r"\bsetTimeout\s*\(",
-    r"\bset_?interval\s*\(",
+    r"(?<![.\w])setTimeout\s*\(",
+    r"\b(?:window|global|globalThis)\.setTimeout\s*\(",
+    r"(?<![.\w])setInterval\s*\(",
+    r"\bwaitForTimeout\s*\(",
     r"\bTask\.Delay\s*\(",
-    r"\b(?:m|u|n)delay\s*\(",
+    r"\bFuture\.delayed\s*\(",
+    r"\bSDL_Delay\s*\(",
+    r"\bvTaskDelay\w*\s*\(",
+    r"\b[mun]delay\s*\(",
     r"(?<![\w.])delay\s*\(",
-    r"\bWAITFOR\s+DELAY\b",
+    r"^\s*delay\s+(?:until\s+)?\d[\d.]*\s*;",
+    r"\bthreadDelay\b\s*[\d(]",
+    r"\b(?i:waitfor)\s+(?i:delay)\b",
     r"\bparkNanos\s*\(",
-    r"\b(?:TimeUnit\.\w+|await|Fiber|Kernel)\.(?:wait|delay)\s*\(",
     r"\bpause\s*\(\s*\d",
-    r"\bvTaskDelay\s*\(",
     r"\btimeout\s+/t\s+\d",
-    r"\busleep\b",
+    r"\bselect\s*\(\s*(?:undef\s*,\s*){3}",
 )
-_SLEEP = re.compile(rf"(?<![A-Za-z]){_CALLED}|(?i:{'|'.join(_OTHERS)})|(?<![\w.])SLEEP\s*\(|(?i:\bpg_sleep\w*\s*\()")
+_SLEEP = re.compile(rf"{_WORD}{_CALLED}|{'|'.join(_OTHERS)}")
+_NEW = re.compile(r"^\s*(?:async\s+)?(?:def|function|func|fn|sub|class)\s+\w+")  # the name of what is defined there
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-_LONGEST = 200  # characters of a line that are looked at and shown
+_LONGEST = 2000  # characters of a line that are looked at
+SHOWN = 200  # and that are shown
 
 
 class Sleep(NamedTuple):
@@ -38,7 +48,7 @@ class Sleep(NamedTuple):
 
 def sleeps_in(line: str) -> bool:
     """Whether a line of code makes its program sleep, or looks as if it did: better one too many."""
-    return _SLEEP.search(line[:_LONGEST]) is not None
+    return _SLEEP.search(_NEW.sub("", line[:_LONGEST])) is not None
 
 
 def added_sleeps(diff: str) -> Iterator[Sleep]:
@@ -48,7 +58,7 @@ def added_sleeps(diff: str) -> Iterator[Sleep]:
         if gone or come:  # inside a hunk: what looks like a header there is none
             if line.startswith("+"):
                 if sleeps_in(line[1:]):
-                    yield Sleep(file, number, line[1:].strip()[:_LONGEST])
+                    yield Sleep(file, number, line[1:].strip()[:SHOWN])
                 number, come = number + 1, come - 1
             elif line.startswith("-"):
                 gone -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from threeam.core.draft import Declined
@@ -58,8 +59,8 @@ def parts(state: State, now: Stamp, looked: Looked) -> list[Part]:
 
 
 def is_left(state: State, looked: Looked) -> bool:
-    """Whether anything is to be done still: a change to undo, or a sleep to take out."""
-    return bool(open_changes(state)) or any(isinstance(one, Since) and one.sleeps for one in looked.values())
+    """Whether anything is to be done still, or nobody can say: a change to undo, a sleep to take out, no git."""
+    return bool(open_changes(state)) or any(isinstance(one, str) or one.sleeps for one in looked.values())
 
 
 def _code(state: State, now: Stamp, looked: Looked) -> list[Part]:
@@ -99,6 +100,6 @@ def _since(seen: Since, commit: str, tree: str) -> Sequence[Told]:
     files = [Told(f"  {name}") for name in seen.files[:_FILES]]
     if len(seen.files) > _FILES:
         files.append(Told(f"  and {len(seen.files) - _FILES:,} files more"))
-    counts = f"{seen.commits} commits since, {len(seen.files)} files differ, {seen.unsaved} of them not committed"
-    back = f"git -C {tree} diff {commit[:12]}"
+    counts = f"commits since: {seen.commits} · files that differ: {len(seen.files)} · not committed: {seen.unsaved}"
+    back = f"git -C {shlex.quote(tree)} diff {commit[:12]}"
     return [Told(counts, back, command=back), *sleeps, *files]

@@ -1,0 +1,129 @@
+"""Reminders: water with the coffee, the dose, the hours; each can be switched off, in the file and for one shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from conftest import FakeClock, Run, command, writer_of
+from threeam.core.entry import NS, Stamp
+from threeam.core.journal import Journal
+from threeam.core.settings import REMINDERS, BadSetting, Flags, setup
+from threeam.human.drafts import coffee, water
+from threeam.human.reminders import AWAKE_H, of_the_hours, with_a_cup
+from threeam.rooms import FOLD
+
+HOUR = 3600 * NS
+
+
+def said(journal: Journal, clock: FakeClock, wanted: Sequence[str] = REMINDERS) -> list[str]:
+    live = journal.live()
+    assert live is not None
+    soon = Stamp(clock().ns + 100)  # after all of the last block: its lines are a nanosecond apart
+    state = FOLD.of(live, live.size())
+    return list(with_a_cup(state, "alice", soon, 8 * HOUR, 5.0, wanted))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [(REMINDERS, ["a glass of water", "475 mg"]), (["water"], ["a glass of water"]), (["dose"], ["475 mg"]), ([], [])],
+    ids=str,
+)
+def test_each_reminder_with_a_cup_can_be_switched_off(
+    journal: Journal, clock: FakeClock, wanted: Sequence[str], words: list[str]
+) -> None:
+    writer_of("alice", journal, clock).write(coffee(5, 95, 4))
+    found = said(journal, clock, wanted)
+    assert len(found) == len(words)
+    assert all(word in sentence for word, sentence in zip(words, found, strict=True)), found
+
+
+def test_a_glass_for_each_cup_is_reminder_enough(journal: Journal, clock: FakeClock) -> None:
+    alice = writer_of("alice", journal, clock)
+    alice.write(coffee(1, 95, 4))
+    assert said(journal, clock) == ["1 cup, 0 glasses of water: a glass of water with it?"]
+    alice.write(water())
+    assert said(journal, clock) == []
+
+
+@pytest.mark.parametrize(("mg", "about"), [(200, ""), (201, "about 201 mg"), (400, "about 400 mg"), (401, "401 mg")])
+def test_the_dose_is_told_once_it_is_over_what_is_no_concern(
+    journal: Journal, clock: FakeClock, mg: int, about: str
+) -> None:
+    writer_of("alice", journal, clock).write(coffee(1, mg, 4))
+    found = said(journal, clock, ["dose"])
+    assert [sentence[: len(about)] for sentence in found] == ([about] if about else [])
+
+
+def test_the_hours_are_told_after_seventeen_if_that_is_wanted(clock: FakeClock) -> None:
+    since = clock()
+    clock.forward(AWAKE_H * HOUR - 1)
+    assert of_the_hours(since, clock(), REMINDERS) is None
+    clock.forward(1)
+    assert (of_the_hours(since, clock(), ["awake"]) or "").startswith("awake for 17 hours")
+    assert of_the_hours(since, clock(), ["water", "dose"]) is None
+    assert of_the_hours(None, clock(), REMINDERS) is None
+
+
+# --- which of them are wanted
+
+WANTED = [
+    ('["water", "dose"]', ("water", "dose")),
+    ('["awake", "water", "awake"]', ("water", "awake")),
+    ('"dose, awake"', ("dose", "awake")),
+    ('"none"', ()),
+    ('["none"]', ()),
+    ("[]", ()),
+]
+NONSENSE = ['["wine"]', '"water, wine"', '"none, water"', "7", "true", '[["water"]]', "{water = true}"]
+
+
+def reminders(config: Path, table: str, **environ: str) -> tuple[str, ...]:
+    config.write_text(table)
+    return setup(Flags(log="/nowhere/l"), {"SANITY_CONFIG": str(config), **environ}, 1000).settings.reminders
+
+
+@pytest.mark.parametrize(("value", "wanted"), WANTED)
+def test_reminders_are_chosen_in_the_settings_file(tmp_path: Path, value: str, wanted: tuple[str, ...]) -> None:
+    assert reminders(tmp_path / "config.toml", f"reminders = {value}\n") == wanted
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+def test_reminders_that_are_none_are_refused_with_the_list_of_them(tmp_path: Path, value: str) -> None:
+    with pytest.raises(BadSetting, match="reminders must be some of water, dose, awake, or none"):
+        reminders(tmp_path / "config.toml", f"reminders = {value}\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [("none", ()), ("water", ("water",)), ("dose awake", ("dose", "awake")), ("", ("water",))]
+)
+def test_the_environment_beats_the_file_for_reminders_too(tmp_path: Path, value: str, wanted: tuple[str, ...]) -> None:
+    assert reminders(tmp_path / "config.toml", 'reminders = ["water"]\n', SANITY_REMINDERS=value) == wanted
+
+
+def test_nonsense_in_the_environment_is_named_by_its_variable(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANITY_REMINDERS", "wine")
+    did = run_here("coffee")
+    assert did.returncode == 2
+    assert did.stderr.count(b"\n") == 1
+    assert b"SANITY_REMINDERS must be some of water, dose, awake, or none" in did.stderr
+
+
+@pytest.mark.parametrize(("wanted", "times"), [("water", 1), ("none", 0)])
+def test_somebody_at_a_terminal_is_reminded_and_a_script_is_not(
+    run: Run, monkeypatch: pytest.MonkeyPatch, wanted: str, times: int
+) -> None:
+    monkeypatch.setenv("SANITY_REMINDERS", wanted)
+    assert run("coffee").stderr == b""
+    ours, theirs = os.openpty()
+    try:
+        subprocess.run([command(), "coffee"], stdout=subprocess.DEVNULL, stderr=theirs, timeout=60, check=True)
+        os.write(theirs, b".")  # so that there is something to read in any case
+        assert os.read(ours, 4096).count(b"2 cups, 0 glasses of water") == times
+    finally:
+        os.close(ours)
+        os.close(theirs)
