@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from textual.pilot import Pilot
 
-from threeam.core.draft import note
+from threeam.core.draft import Draft, note
+from threeam.core.entry import NS, Stamp
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
+from threeam.core.told import Part
 from threeam.core.writer import WriteOptions, Writer
-from threeam.demo import ALICE, BOB, tell
+from threeam.demo import ALICE, BEGIN, BOB, tell
+from threeam.machine import normal, preflight
+from threeam.machine.baseline import Baseline, Difference
+from threeam.machine.baselines import Saved
+from threeam.machine.check import Check, Group
+from threeam.method.changes import change
 from threeam.method.texts import correction, take_stamp, words_for
+from threeam.restore.blockers import Backend, Node, tree
+from threeam.restore.stable import stable
 from threeam.rooms import FOLD
 from threeam.tui.app import JournalApp
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.looking import LookingScreen
+from threeam.tui.screens.restore import BlockersScreen
+from threeam.tui.screens.told import ToldScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets import log_pane
 from threeam.tui.widgets.composer import Box
 
 Snap = Callable[..., bool]
 
+STABLE = "3f2a91c in /srv/shop: Cart: renew under the row lock"
 WIDE, USUAL, NARROW = (120, 36), (80, 24), (40, 10)
 
 
@@ -67,6 +79,17 @@ def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
         await pilot.press(*keys)
         for box in pilot.app.query(Box):
             box.cursor_blink = False
+        await pilot.pause()
+
+    return run
+
+
+def over(title: str, told: Sequence[Part]) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """Lays what is told over the journal."""
+
+    async def run(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        await pilot.app.push_screen(ToldScreen(title, lambda: told, note, emoji=True))
         await pilot.pause()
 
     return run
@@ -146,8 +169,90 @@ def test_a_verdict_being_written(snap_compare: Snap, journal: Journal) -> None:
     assert snap_compare(story(journal, 27, bob=True), terminal_size=WIDE, run_before=after(*keys))
 
 
-def test_the_coffee_panel(snap_compare: Snap, journal: Journal) -> None:
-    assert snap_compare(story(journal, 23), terminal_size=USUAL, run_before=after("C"))
+@pytest.mark.parametrize("size", [WIDE, USUAL, NARROW])
+def test_the_coffee_panel(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    assert snap_compare(story(journal, 23), terminal_size=size, run_before=after("C"))
+
+
+def test_the_coffee_panel_in_ascii(snap_compare: Snap, journal: Journal) -> None:
+    assert snap_compare(story(journal, 23, emoji=False), terminal_size=USUAL, run_before=after("C"))
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_what_must_be_undone(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    app = story(journal, None)
+    for draft in (
+        change("pool of the worker to 50", "pool back to 20, restart"),
+        stable("a" * 40, "/srv/shop", STABLE),
+    ):
+        Writer(journal, FOLD, app.session.clock, WriteOptions(BOB.user, str(BOB), sync=False)).write(draft)
+    assert snap_compare(app, terminal_size=size, run_before=after("R"))
+
+
+@pytest.mark.parametrize("size", [USUAL, NARROW])
+def test_lights_out(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    assert snap_compare(story(journal, None), terminal_size=size, run_before=after("R", "s"))
+
+
+@pytest.mark.parametrize("size", [USUAL, NARROW])
+def test_preflight(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    tools = [
+        Check("strace", "ok", "works"),
+        Check("tcpdump", "yellow", "not installed", "sudo apt-get install tcpdump"),
+        Check("attach to a process", "red", "not without CAP_SYS_PTRACE: ptrace_scope 2", "sudo sysctl …ptrace_scope=0"),
+    ]  # fmt: skip
+    clock = [
+        Check(
+            "clock synchronised",
+            "unknown",
+            "neither chrony nor timesyncd is here to say",
+            "sudo apt-get install chrony",
+        )
+    ]
+    told = preflight.parts([Group("tracing tools", tools), Group("the clock", clock)])
+    assert snap_compare(story(journal, 18), terminal_size=size, run_before=over("preflight", told))
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_what_is_not_normal(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    saved = Saved("normal", "f", "normal is 312 things on db1, 5 samples over 20 s", BEGIN, ALICE)
+    found = [
+        Difference("sysctl/vm.swappiness", "60", "10", 1e9),
+        Difference("load/1 min", "14.20", "0.31 to 0.94", 21.0),
+        Difference("process worker/locks waited for", "3", "0", 3.0),
+        Difference("peers/10.0.3.7:5432", "48", "20 to 21", 13.0),
+    ]
+    looked = normal.Looked(saved, Baseline("normal", "db1", (), (), ()), found, 312, ("sockets of nginx: denied",))
+    told = normal.parts(looked, Stamp(BEGIN.ns + 3600 * NS))
+    assert snap_compare(story(journal, 18), terminal_size=size, run_before=over("what is not normal", told))
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("asks", [False, True])
+def test_blocked_queries(snap_compare: Snap, journal: Journal, size: tuple[int, int], asks: bool) -> None:
+    def backend(pid: int, user: str, query: str, *blocked_by: int) -> Backend:
+        state, waits = ("active", "ShareLock on transactionid") if blocked_by else ("idle in transaction", None)
+        return Backend(pid, user, "shop", "", "10.0.0.9", state, 192.0, 200.0, query, blocked_by, waits, 3.2, "")
+
+    nodes = tree([
+        backend(4711, "sweeper", "SELECT * FROM carts WHERE expires < now() FOR UPDATE"),
+        backend(4712, "app", "UPDATE carts SET expires = $1 WHERE id = 8812", 4711),
+        backend(4713, "app", "UPDATE carts SET expires = $1 WHERE id = 8812", 4712, 4711),
+    ])  # fmt: skip
+
+    def end(_node: Node, _waits: int) -> Draft:
+        return note("nothing is ended in a picture")
+
+    async def run(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        screen = BlockersScreen("db1:5432/shop", lambda: nodes, end, note, note, emoji=True)
+        await pilot.app.push_screen(screen)
+        while screen._backends is None:
+            await pilot.pause(0.01)
+        await pilot.press(*(["x"] if asks else []))
+        await pilot.pause()
+
+    assert snap_compare(story(journal, 18), terminal_size=size, run_before=run)
 
 
 def test_wrapped(snap_compare: Snap, journal: Journal) -> None:

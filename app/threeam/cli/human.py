@@ -47,6 +47,8 @@ def run(command: str, argv: Sequence[str]) -> int:
         parser.error(f"{args.cups} cups: write a number from 1 to {drafts.MOST_CUPS}; --undo takes one back")
     if command == "coffee" and args.undo and args.cups != 1:
         parser.error("--undo takes one cup back at a time")
+    if command == "coffee" and args.undo and args.mg is not None:
+        parser.error("--undo takes the last cup back, whatever was in it: leave --mg away")
     if command == "coffee" and args.mg is not None and not 1 <= args.mg <= drafts.MOST_MG:
         parser.error(f"--mg {args.mg}: write the milligrams of one cup, 1 to {drafts.MOST_MG}")
     at = context(args)

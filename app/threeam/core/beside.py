@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 
 from threeam.core.journal import Journal, Unusable, sync_folder
 from threeam.core.settings import state_folder
@@ -65,6 +66,15 @@ def keep_beside(journal: Journal, name: str, data: bytes) -> str:
     except OSError as error:
         raise Unusable(f"{path} cannot be written: {error.strerror}") from None
     return path
+
+
+def is_first(journal: Journal, name: str) -> bool:
+    """Whether nobody has asked this of ``name`` before, as far as can be kept: an empty file says so."""
+    if os.path.lexists(path_beside(journal, name)):
+        return False
+    with suppress(Unusable):  # then it will be the first again
+        keep_beside(journal, name, b"")
+    return True
 
 
 def path_beside(journal: Journal, name: str) -> str:

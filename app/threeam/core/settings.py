@@ -178,8 +178,8 @@ def _checked(name: str, value: object, where: str) -> object:
                 return value
             wanted = f"one of {', '.join(choices)}"
         case "reminders":
-            listed = value if isinstance(value, list) else re.split(r"[\s,]+", str(value).strip())
-            if listed == ["none"] or (listed and all(one in REMINDERS for one in listed)):
+            listed = value if isinstance(value, list) else re.findall(r"[^\s,]+", str(value).lower())
+            if listed == ["none"] or all(one in REMINDERS for one in listed):
                 return tuple(one for one in REMINDERS if one in listed)
             wanted = f"some of {', '.join(REMINDERS)}, or none"
         case "theme":

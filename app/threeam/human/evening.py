@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from threeam.core.entry import NS, Stamp
 from threeam.core.fold import State
-from threeam.human.caffeine import SLEEP_MG, in_a_day, milligrams, under_at
+from threeam.human.caffeine import HOUR_NS, SLEEP_MG, in_a_day, milligrams, under_at
 from threeam.human.drafts import count_of, glasses_tonight
 from threeam.human.room import human
 
@@ -66,12 +66,12 @@ def forecast(one: Evening) -> str:
     """``102 mg left at 07:00, under 50 mg at 11:40``; empty where hardly anything is left."""
     if one.mg < 1:
         return ""
-    day = "" if one.little.day == one.now.day or one.little.ns - one.now.ns < 12 * 3600 * NS else f" ({one.little.day})"
+    tomorrow = " tomorrow" if one.morning.ns - one.now.ns > 12 * HOUR_NS else ""
+    at_seven = f"{one.morning_mg:.0f} mg left at {one.morning.clock[:5]}{tomorrow}"
+    day = "" if one.little.day == one.now.day or one.little.ns - one.now.ns < 12 * HOUR_NS else f" ({one.little.day})"
     if one.little.ns == one.now.ns:
-        return f"{one.morning_mg:.0f} mg left at {one.morning.clock[:5]}, under {SLEEP_MG} mg already"
-    return (
-        f"{one.morning_mg:.0f} mg left at {one.morning.clock[:5]}, under {SLEEP_MG} mg at {one.little.clock[:5]}{day}"
-    )
+        return f"{at_seven}, under {SLEEP_MG} mg already"
+    return f"{at_seven}, under {SLEEP_MG} mg at {one.little.clock[:5]}{day}"
 
 
 def others(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float) -> list[Evening]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.beside import keep_beside, path_beside, read_beside
@@ -27,6 +27,8 @@ from threeam.machine.snapshot import Watched, seconds_between, snapshot
 
 _IN_THE_LINE = 5  # differences that the log's one line names
 _SHOWN = 200  # and that anybody reads
+_WIDEST = 40  # characters of a column
+_VERY = 10  # times its normal variation: that is looked at first
 
 
 class Looked(NamedTuple):
@@ -87,15 +89,21 @@ def line_of(looked: Looked) -> Draft:
     return compared(looked.saved.name, f"with {looked.saved.name} @{looked.saved.at}: {said}")
 
 
+def _rows(found: Sequence[Difference]) -> Iterator[tuple[str, str]]:
+    """The rows of the table, under their heads, each with the sign that it has: columns as wide as they must be."""
+    rows = [("what", "now", "normal", "unusual"), *((one.name, one.now, one.normal, how_unusual(one)) for one in found)]
+    widths = [min(_WIDEST, max(len(row[column]) for row in rows)) for column in range(3)]
+    for row, one in zip(rows, (None, *found), strict=True):
+        text = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, (*widths, 0), strict=True))
+        yield text.rstrip(), "" if one is None else "red" if one.unusual >= _VERY else "yellow"
+
+
 def parts(looked: Looked, now: Stamp) -> list[Part]:
     """The table: what is different, now and normal, the most unusual first."""
     found = looked.differences
     name, at = looked.saved.name, when(looked.saved.at, now)
     head = [Told(looked.saved.text, at, looked.saved.at)]
-    table = [
-        Told(f"{one.name}  {one.now}", f"normal: {one.normal} · {how_unusual(one)}", sign="red" if n < 3 else "yellow")
-        for n, one in enumerate(found[:_SHOWN])
-    ]
+    table = [Told(row, sign=sign) for row, sign in _rows(found[:_SHOWN])] if found else []
     if len(found) > _SHOWN:
         table.append(Told(f"and {len(found) - _SHOWN:,} more: 3am baseline diff"))
     normal = [] if found else [Told(f"all {looked.things:,} things are as they were", sign="ok")]

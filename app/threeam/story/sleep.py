@@ -21,8 +21,8 @@ _MOST = 12  # lines of each kind: a list that is longer is read by nobody
 _LONGEST = 160  # characters of a line of it
 
 
-def still_open(state: State) -> list[Told]:
-    """What is not done: what must be undone, the live hypotheses, the next step, stamps without words. Short."""
+def still_open(state: State) -> list[list[Told]]:
+    """What is not done, by kind: what must be undone, the live hypotheses, the next step, stamps without words."""
     open_ones = [one for one in in_order(state) if one.state == "open"]
     undo = [
         Told(f"undo: {one.undo or one.text}", f"changed: {one.text}" if one.undo else "", one.at, "Changed")
@@ -40,23 +40,28 @@ def still_open(state: State) -> list[Told]:
         else [Told(f"next: {read(state, following.at, following.lines[0])}", "", following.at, "Next")]
     )
     unworded = [Told("a stamp without words", "", one.at, "Stamp") for one in texts(state).stamps.values()]
-    return [line for part in (undo, live, then, unworded) for line in _some(part)]
+    return [undo, live, then, unworded]
 
 
-def _some(lines: Sequence[Told]) -> list[Told]:
-    more = len(lines) - _MOST
-    return [*lines[:_MOST], *([Told(f"and {more:,} more: 3am handoff")] if more > 0 else [])]
+def _short_list(kinds: Sequence[Sequence[Told]]) -> list[Told]:
+    """As many lines of each kind as anybody reads."""
+    told: list[Told] = []
+    for lines in kinds:
+        more = len(lines) - _MOST
+        told += [*lines[:_MOST], *([Told(f"and {more:,} more: 3am handoff")] if more > 0 else [])]
+    return told
 
 
 def lights_out(half_life_h: float) -> Draft:
     """The end of the author's night, as one block: what is still open, for whoever is up, and the sleep line."""
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        left = still_open(state)
-        head = f"Handoff: {author.user} goes to sleep, and {len(left) or 'nothing'} {_is(len(left))} still open."
+        kinds = still_open(state)
+        left = sum(map(len, kinds))
+        head = f"Handoff: {author.user} goes to sleep, and {left or 'nothing'} {_is(left)} still open."
         return [
-            DraftLine(head, (("HANDOFF", str(len(left))),)),
-            *(DraftLine(f"| {_short(one)}") for one in left),
+            DraftLine(head, (("HANDOFF", str(left)),)),
+            *(DraftLine(f"| {_short(one)}") for one in _short_list(kinds)),
             drafts.sleep(state, author, stamp, half_life_h),
         ]
 
@@ -82,6 +87,6 @@ def parts(
     if awake_since is not None:
         you.append(Told("awake", f"since {when(awake_since, now)} at least", awake_since))
     return [
-        Part("still open", still_open(state) or [Told("nothing", sign="ok")]),
+        Part("still open", _short_list(still_open(state)) or [Told("nothing", sign="ok")]),
         Part("you", [*you, Told("a glass of water, and then lights out"), Told(EVENTUALLY)]),
     ]

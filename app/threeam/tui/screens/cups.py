@@ -58,7 +58,6 @@ class CupsScreen(Page[bool]):
             yield self._page
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.look_again()
 
     def on_resize(self) -> None:

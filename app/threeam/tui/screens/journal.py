@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from threeam.core.beside import is_first
 from threeam.core.journal import Position
 from threeam.core.reader import Line
 from threeam.human import drafts as human_drafts
@@ -77,7 +78,8 @@ class JournalScreen(LookingScreen):
         me = self.state.people.get(self.session.by.user)
         if me is not None and me.asleep:
             self.awake_is_known = True
-            self.action_handoff()
+            if self.writes and is_first(self.session.journal, f"morning-{me.typed_ns}"):
+                self.action_handoff()
         else:
             self.run_worker(self._remind_of_the_hours(), group="awake")
             self.set_interval(_HOURS_AGAIN, self._say_the_hours)
@@ -101,7 +103,6 @@ class JournalScreen(LookingScreen):
                 self.awake = awake_after(self.awake, entry, self.session.by.user)
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
-        super().on_block_written(message)
         if message.ticket.what == "coffee":
             settings, user, block = self.session.settings, self.session.by.user, message.block
             state = self.session.fold(block.before, block.entries)

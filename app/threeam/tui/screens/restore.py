@@ -52,9 +52,8 @@ class RestoreScreen(ToldScreen):
         line = self.line
         if self._undo is not None and line is not None and line.at is not None and line.sign == "Changed":
             event.stop()
+            event.prevent_default()  # else it would lead to its line, too
             self._undo(line.at)
-        else:
-            super().on_option_list_option_selected(event)
 
     def action_go(self) -> None:
         if self.line is not None and self.line.at is not None:
@@ -102,7 +101,6 @@ class BlockersScreen(ToldScreen):
         self._failed = ""
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.run_worker(self._look(), group="blockers")
 
     async def _look(self) -> None:
@@ -115,7 +113,8 @@ class BlockersScreen(ToldScreen):
             await asyncio.sleep(_LOOK_S)
 
     def _parts(self) -> Sequence[Part]:
-        lines = [Told(self._failed, "what is below may not be so any more", sign="red")] if self._failed else []
+        still = "what is below may not be so any more" if self._backends else ""
+        lines = [Told(self._failed, still, sign="red")] if self._failed else []
         if self._backends is None:
             return [Part("who blocks whom", lines or [Told("the server is being asked")])]
         lines += [told(node) for node in self._backends]

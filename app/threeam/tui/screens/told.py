@@ -161,7 +161,7 @@ class ThreadScreen(ToldScreen):
 
 def _name(line: Told) -> object:
     """What stays the same of a line when it is told anew."""
-    return line.at or line.command or line.text
+    return line.at or line.command or line.text, line.sign
 
 
 _STYLES = {

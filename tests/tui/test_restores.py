@@ -1,0 +1,338 @@
+"""Before the hunt and after it, on the screen: preflight, baseline, what must be undone, and lights out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pilots import HOUR_NS, append, full_disk, line, night, notes
+
+from conftest import FakeClock, entries, texts
+from postgres import PASSWORD, Cluster, Sessions, cluster
+from threeam.core.entry import Stamp
+from threeam.core.journal import Journal
+from threeam.core.settings import Settings
+from threeam.human.drafts import count_of
+from threeam.restore.stable import stable
+from threeam.story.sleep import EVENTUALLY
+from threeam.tui.screens.restore import BlockersScreen, ConfirmScreen, RestoreScreen, SleepScreen
+from threeam.tui.screens.told import ToldScreen
+
+SLEPT = "Sleep: 0 cups, 0 glasses of water, 0 mg of caffeine left. The ghost will still be there tomorrow."
+
+
+def changed(text: str, undo: str, ns: int) -> bytes:
+    return line(f"Changed: {text} (undo: {undo})", ns, tags=(("CHANGE", "open"),))
+
+
+# --- before the hunt
+
+
+async def test_preflight_is_shown_and_noted_down(journal: Journal, log: Path) -> None:
+    async with night(journal, size=(110, 60)) as it:
+        await it.command("preflight")
+        await it.shows("TRACING TOOLS")
+        await it.shows("topology: nobody has said")
+        await it.eventually(lambda: texts(log)[:1], "a block in the log")
+    assert texts(log)[0].startswith("Preflight: ")
+    assert entries(log)[0].tag("PREFLIGHT") in ("ok", "yellow", "red")
+
+
+async def test_the_command_that_mends_is_copied(journal: Journal) -> None:
+    async with night(journal, size=(110, 60)) as it:
+        await it.command("preflight")
+        await it.shows("topology: nobody has said")
+        screen = it.app.screen
+        assert isinstance(screen, ToldScreen)
+        for _ in range(40):
+            if screen.line is not None and "topology" in screen.line.text:
+                break
+            await it.press("j")
+        await it.press("y")
+        await it.eventually(lambda: it.app.clipboard, "it is copied")
+        assert it.app.clipboard.startswith("3am log 'Topology: ")
+
+
+async def test_a_read_only_screen_looks_and_writes_nothing(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(2))
+    before = log.read_bytes()
+    async with night(journal, read_only=True, size=(110, 60)) as it:
+        await it.command("preflight")
+        await it.shows("TRACING TOOLS")
+        await it.press("escape")
+        await it.command("baseline save")
+        await it.says("read-only")
+        await it.command("sleep")
+        assert it.in_the_log
+    assert log.read_bytes() == before
+
+
+async def test_b_without_a_baseline_says_how_one_is_taken(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.press("B")
+        await it.says("3am baseline save")
+
+
+async def test_a_baseline_is_saved_and_compared_with(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.command("baseline save quiet")
+        await it.eventually(lambda: texts(log)[-1:] and texts(log)[-1].startswith("Baseline: quiet is "), "it is saved")
+        await it.eventually(lambda: it.journal_screen.state.rooms["baselines"], "the screen knows it")
+        await it.press("B")
+        await it.shows("BASELINE QUIET")
+        await it.eventually(lambda: texts(log)[-1].startswith("Compared: with quiet @"), "one line about it")
+    assert len(list(Path(journal.folder).glob("baseline-quiet-*.json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("baseline drop", "save NAME or diff NAME"),
+        ("baseline diff nope", "there is no baseline"),
+        ("baseline save a/b", "one plain word"),
+        ("restore everything", "application or data"),
+        ("restore data", "takes the time"),
+        ("restore data 25:99", "is no time"),
+        ("restore data @now", "is no stamp"),
+        ("restore data now --engine oracle", "postgres, mysql"),
+        ("restore data now --minus soon", "no length of time"),
+        ("restore data now --minus", "says nothing"),
+        ("restore data 'now", "quotation"),
+        ("blockers", "which server?"),
+        ("coffee 0", "1 to 20 cups"),
+        ("coffee --mg 5000", "--mg 1 to 1000"),
+    ],
+)
+async def test_what_is_asked_wrongly_is_one_notice(journal: Journal, log: Path, words: str, says: str) -> None:
+    async with night(journal) as it:
+        await it.command(words)
+        await it.says(says)
+    assert texts(log) == []
+
+
+# --- the application
+
+
+async def test_changes_are_ticked_off_one_by_one(journal: Journal, log: Path) -> None:
+    log.write_bytes(changed("pool to 50", "back to 20", 0) + changed("debug on", "debug off", 10))
+    async with night(journal) as it:
+        await it.press("R")
+        await it.shows("TO BE UNDONE, THE NEWEST FIRST")
+        shown = it.shown.partition("TO BE UNDONE")[2]
+        assert shown.index("debug off") < shown.index("back to 20")
+        await it.press("enter")
+        await it.eventually(lambda: texts(log)[-1].startswith("Undone: @"), "the newest is undone")
+        await it.shows("UNDONE")
+        await it.press("enter")
+        await it.shows("nothing: every change is undone")
+    assert [text.partition(" ")[2].partition(" ")[2] for text in texts(log)[-2:]] == ["debug off", "back to 20"]
+
+
+async def test_what_somebody_else_ticks_off_goes_from_the_screen(journal: Journal, log: Path) -> None:
+    log.write_bytes(changed("pool to 50", "back to 20", 0))
+    async with night(journal) as it:
+        await it.press("R")
+        await it.shows("back to 20")
+        at = Stamp(1_795_490_047_123_456_789)
+        append(log, line(f"Undone: @{at} done by bob", 20, tags=(("CHANGE", "undone"),)))
+        await it.shows("nothing: every change is undone")
+
+
+async def test_enter_on_a_read_only_screen_leads_to_the_line(journal: Journal, log: Path) -> None:
+    log.write_bytes(changed("pool to 50", "back to 20", 0) + notes(3, 1))
+    async with night(journal, read_only=True) as it:
+        await it.press("R")
+        await it.shows("back to 20")
+        await it.press("s", "d")
+        assert isinstance(it.app.screen, RestoreScreen)
+        await it.press("enter")
+        await it.eventually(lambda: "pool to 50" in it.selected_text, "its line is selected")
+
+
+async def test_sleeps_that_were_added_since_the_stable_commit_are_shown(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "shop"
+    tree.mkdir()
+    git = ("git", "-C", str(tree), "-c", "user.name=a", "-c", "user.email=a@b")
+    (tree / "cart.py").write_text("renew()\n")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "as it was")):
+        subprocess.run([*git, *words], check=True, timeout=60)
+    monkeypatch.chdir(tree)
+    async with night(journal) as it:
+        await it.command("stable")
+        await it.eventually(lambda: it.journal_screen.state.rooms["stables"], "it is noted")
+        (tree / "cart.py").write_text("time.sleep(0.1)  # only for tonight\nrenew()\n")
+        await it.press("R")
+        await it.shows("sleeps: cart.py:1")
+        await it.shows("do not leave temporary sleep statements")
+
+
+async def test_a_work_tree_that_is_gone_is_told(journal: Journal, writer: object) -> None:
+    writer.write(stable("0" * 40, "/nowhere/shop", "0000000 in /nowhere/shop: x"))  # type: ignore[attr-defined]
+    async with night(journal) as it:
+        await it.press("R")
+        await it.shows("is not on this machine")
+
+
+async def test_the_runbook_for_the_moment_before_a_line(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(3))
+    async with night(journal, size=(120, 40)) as it:
+        await it.press("g", "R", "d")
+        await it.eventually(lambda: it.composer.kind == "command", "the line asks for it")
+        assert "restore data @2026-11-24T03:14:07.123456789+0000" in it.composer.text
+        await it.type("\n")
+        await it.shows("recovery_target_time = '2026-11-24 03:14:07.122456+00'")
+        await it.eventually(lambda: texts(log)[-1].startswith("Restore: data of postgres to "), "it is noted")
+    (kept,) = Path(journal.folder).glob("restore-postgres-*.md")
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+# --- the sysadmin
+
+
+async def test_lights_out_writes_what_is_open_and_ends(journal: Journal, log: Path, clock: FakeClock) -> None:
+    log.write_bytes(changed("pool to 50", "back to 20", 0))
+    clock.forward(HOUR_NS)
+    async with night(journal, clock=clock) as it:
+        await it.press("R", "s")
+        await it.eventually(lambda: isinstance(it.app.screen, SleepScreen), "the last page of the night")
+        await it.shows(EVENTUALLY)
+        await it.press("z")
+        await it.eventually(lambda: not it.app.is_running, "the lights are out")
+    assert texts(log)[1].startswith("Handoff: alice goes to sleep, and 1 thing is still open.")
+    assert texts(log)[-1] == SLEPT
+    assert it.app.return_code == 0
+
+
+async def test_esc_on_it_writes_nothing(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.command("sleep")
+        await it.shows(EVENTUALLY)
+        await it.press("escape")
+        assert it.in_the_log
+    assert texts(log) == []
+
+
+async def test_nobody_goes_to_bed_on_a_line_that_was_refused(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with night(journal) as it:
+        await it.command("sleep")
+        await it.shows(EVENTUALLY)
+        with full_disk(monkeypatch, log):
+            await it.press("z")
+            await it.says("disk is full")
+            await it.press("escape")
+            await it.says("not written")
+        assert it.app.is_running
+        await it.press("c")
+        await it.eventually(lambda: texts(log) == ["Coffee: cup 1 of the night."], "it goes on")
+        assert it.app.is_running
+
+
+async def test_the_first_start_in_the_morning_shows_the_hand_off(journal: Journal, log: Path, clock: FakeClock) -> None:
+    log.write_bytes(line(SLEPT, user="alice", tags=(("NIGHT", "over"),)) + line("bob goes on", 1))
+    clock.forward(6 * HOUR_NS)
+    async with night(journal, clock=clock) as it:
+        await it.shows("WHERE WE STAND")
+        await it.press("escape")
+        assert it.in_the_log
+    async with night(journal, clock=clock) as it:
+        assert "WHERE WE STAND" not in it.shown, "the second start is no morning"
+
+
+async def test_whoever_is_awake_is_shown_none(journal: Journal, log: Path, clock: FakeClock) -> None:
+    log.write_bytes(line(SLEPT, user="bob", tags=(("NIGHT", "over"),)) + line("still here", 1, user="alice"))
+    async with night(journal, clock=clock) as it:
+        assert "WHERE WE STAND" not in it.shown
+
+
+@pytest.mark.parametrize(("reminders", "said"), [(("awake",), True), ((), False)])
+async def test_after_17_hours_bed_is_named(
+    journal: Journal, log: Path, clock: FakeClock, reminders: tuple[str, ...], said: bool
+) -> None:
+    for hour in range(0, 18, 3):
+        append(log, line("still at it", hour * HOUR_NS, user="alice"))
+    clock.forward(18 * HOUR_NS)
+    async with night(journal, clock=clock, settings=Settings(reminders=reminders)) as it:
+        await it.eventually(lambda: it.journal_screen.awake_is_known, "it is known since when")
+        assert any("awake for 18 hours" in notice for notice in it.notices) == said
+
+
+@pytest.mark.parametrize(("reminders", "said"), [(("water",), True), (("dose", "awake"), False)])
+async def test_a_cup_reminds_of_water_gently(
+    journal: Journal, clock: FakeClock, reminders: tuple[str, ...], said: bool
+) -> None:
+    async with night(journal, clock=clock, settings=Settings(reminders=reminders)) as it:
+        await it.press("c")
+        await it.eventually(lambda: "☕ 1" in it.header, "one cup")
+        assert any(f"{count_of(1, 'cup')}, 0 glasses of water" in notice for notice in it.notices) == said
+
+
+async def test_a_cup_with_a_dose_of_its_own(journal: Journal, log: Path, clock: FakeClock) -> None:
+    async with night(journal, clock=clock) as it:
+        await it.command("coffee 2 --mg 130")
+        await it.eventually(lambda: "☕ 2" in it.header, "two of them")
+    assert [entry.tag("MG") for entry in entries(log)] == ["130", "130"]
+
+
+async def test_the_coffee_panel_tells_of_the_others(journal: Journal, log: Path, clock: FakeClock) -> None:
+    append(log, line("Coffee: cup 2 of the night.", cups=2, tags=(("MG", "95"),)))
+    async with night(journal, clock=clock) as it:
+        await it.press("C")
+        await it.shows("THE OTHERS")
+        await it.shows("bob  1 cup")
+
+
+# --- blocked queries
+
+
+@pytest.fixture
+def server() -> Iterator[Cluster]:
+    with cluster() as found:
+        yield found
+
+
+async def test_who_blocks_whom_is_live_and_x_ends_one(journal: Journal, log: Path, server: Cluster) -> None:
+    sessions = Sessions(server)
+    try:
+        blocker = sessions.holds("CREATE TABLE carts (id int PRIMARY KEY)")
+        sessions.waits("CREATE TABLE carts (id int)")
+        async with night(journal, size=(140, 30)) as it:
+            await it.command(f"blockers {server.dsn()}")
+            await it.eventually(lambda: isinstance(it.app.screen, BlockersScreen), "the screen")
+            await it.shows("for ShareLock on")
+            await it.press("x")
+            await it.eventually(lambda: isinstance(it.app.screen, ConfirmScreen), "it asks")
+            await it.press("n")
+            assert texts(log) == []
+            await it.press("x", "y")
+            await it.eventually(lambda: texts(log)[-1:] and texts(log)[-1].startswith("Terminated: "), "it is noted")
+            await it.shows("nobody waits for anybody")
+        assert not sessions.there(blocker)
+    finally:
+        sessions.close()
+    assert entries(log)[-1].tag("TERMINATED") == str(blocker)
+    kept = b"".join(file.read_bytes() for file in Path(journal.folder).rglob("*") if file.is_file())
+    assert PASSWORD.encode() not in log.read_bytes() + kept
+
+
+async def test_a_server_that_does_not_answer_is_told_on_the_screen(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.command("blockers postgresql://postgres:geheim@127.0.0.1:1/postgres")
+        await it.shows("port 1 failed")
+        assert "geheim" not in it.shown
+
+
+async def test_a_password_on_the_command_line_is_not_kept(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.press("colon")
+        await it.type("blockers postgresql://postgres:geheim@db1/shop")
+        await it.press("escape")
+    kept = [file.read_bytes() for file in Path(journal.folder).rglob("*") if file.is_file()]
+    assert kept or os.listdir(journal.folder) == []
+    assert not any(b"geheim" in one for one in kept)
