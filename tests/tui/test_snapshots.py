@@ -199,7 +199,7 @@ def test_preflight(snap_compare: Snap, journal: Journal, size: tuple[int, int]) 
     tools = [
         Check("strace", "ok", "works"),
         Check("tcpdump", "yellow", "not installed", "sudo apt-get install tcpdump"),
-        Check("attach to a process", "red", "not without CAP_SYS_PTRACE: ptrace_scope 2", "sudo sysctl …ptrace_scope=0"),
+        Check("attach to a process", "red", "not without CAP_SYS_PTRACE: ptrace_scope 2", "sudo sysctl …scope=0"),
     ]  # fmt: skip
     clock = [
         Check(
