@@ -87,29 +87,30 @@ async def test_a_baseline_is_saved_and_compared_with(journal: Journal, log: Path
     assert len(list(Path(journal.folder).glob("baseline-quiet-*.json"))) == 1
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        ("baseline drop", "save NAME or diff NAME"),
-        ("baseline diff nope", "there is no baseline"),
-        ("baseline save a/b", "one plain word"),
-        ("restore everything", "application or data"),
-        ("restore data", "takes the time"),
-        ("restore data 25:99", "is no time"),
-        ("restore data @now", "is no stamp"),
-        ("restore data now --engine oracle", "postgres, mysql"),
-        ("restore data now --minus soon", "no length of time"),
-        ("restore data now --minus", "says nothing"),
-        ("restore data 'now", "quotation"),
-        ("blockers", "which server?"),
-        ("coffee 0", "1 to 20 cups"),
-        ("coffee --mg 5000", "--mg 1 to 1000"),
-    ],
-)
-async def test_what_is_asked_wrongly_is_one_notice(journal: Journal, log: Path, words: str, says: str) -> None:
+WRONG = {
+    "baseline drop": "save NAME or diff NAME",
+    "baseline diff nope": "there is no baseline",
+    "baseline save a/b": "one plain word",
+    "restore everything": "application or data",
+    "restore data": "takes the time",
+    "restore data 25:99": "is no time",
+    "restore data @now": "is no stamp",
+    "restore data now --engine oracle": "postgres, mysql",
+    "restore data now --minus soon": "no length of time",
+    "restore data now --minus": "says nothing",
+    "restore data 'now": "quotation",
+    "coffee 0": "1 to 20 cups",
+    "coffee --mg 5000": "--mg 1 to 1000",
+    "blockers": "which server?",
+}
+
+
+async def test_what_is_asked_wrongly_is_one_notice(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        await it.command(words)
-        await it.says(says)
+        for words, says in WRONG.items():
+            it.app.clear_notifications()
+            await it.command(words)
+            await it.says(says)
     assert texts(log) == []
 
 
