@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from threeam.core.draft import Declined, Draft
 from threeam.core.journal import JournalError
-from threeam.restore.sleeps import SHOWN, Sleep, added_sleeps, sleeps_in
+from threeam.restore.sleeps import SHOWN, Sleep, added_sleeps, removed_sleeps, sleeps_in
 from threeam.restore.stable import Stable, stable
 
 _LONGEST = 64 * 1024 * 1024  # bytes of a diff: more is no hotfix
 _LARGEST_FILE = 1024 * 1024  # bytes of a new file that is looked through
 _GIT_S = 30.0
-_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+_PLAIN = ("--text", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
 
 
 class GitFailed(JournalError):
@@ -56,10 +56,10 @@ def since(one: Stable) -> Since:
     names = _git(one.tree, "diff", "--name-status", "--no-renames", "-z", one.commit, "--").split("\0")
     files = [f"{kind} {path}" for kind, path in zip(names[::2], names[1::2], strict=False)]
     diff = _git(one.tree, "diff", "-U0", "-M", *_PLAIN, one.commit, "--")  # what was only moved was not added
-    sleeps = list(added_sleeps(diff))
+    sleeps, gone = list(added_sleeps(diff)), removed_sleeps(diff)
     untracked = [p for p in _git(one.tree, "ls-files", "--others", "--exclude-standard", "-z").split("\0") if p]
     for path in untracked:
-        sleeps += _sleeps_of(one.tree, path)
+        sleeps += [new for new in _sleeps_of(one.tree, path) if new.text not in gone]  # moved without telling git
     commits = int(_git(one.tree, "rev-list", "--count", f"{one.commit}..HEAD").strip())
     return Since((*files, *(f"? {path}" for path in untracked)), tuple(sleeps), commits, len(_unsaved(one.tree)))
 
@@ -82,12 +82,20 @@ def _sleeps_of(tree: str, path: str) -> Iterator[Sleep]:
 
 
 def _unsaved(tree: str) -> list[str]:
-    return [line for line in _git(tree, "status", "--porcelain", "--no-renames").splitlines() if line]
+    return [
+        line
+        for line in _git(tree, "status", "--porcelain", "--no-renames", "--untracked-files=all").splitlines()
+        if line
+    ]
 
 
 def _git(folder: str, *words: str) -> str:
-    """What git says. It takes no lock there, and runs no diff driver and no monitor. Raises `GitFailed`."""
-    argv = ["git", "-C", folder, "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *words]
+    """What git says. It writes nothing there, and runs no diff driver and no monitor; filters it does.
+
+    Raises `GitFailed`.
+    """
+    argv = ["git", "-C", folder, "-c", "core.quotePath=false", "-c", "core.fsmonitor=false"]
+    argv += ["-c", "diff.autoRefreshIndex=false", *words]  # it would write the index, and run a hook for it
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith("GIT_")
     }  # those of a hook, above all
@@ -103,4 +111,4 @@ def _git(folder: str, *words: str) -> str:
     if ran.returncode != 0:
         why = ran.stderr.decode("utf-8", "replace").strip().partition("\n")[0].removeprefix("fatal: ")
         raise GitFailed(f"git in {folder}: {why or f'exit {ran.returncode}'}")
-    return ran.stdout[:_LONGEST].decode("utf-8", "replace")
+    return os.fsdecode(ran.stdout[:_LONGEST])  # a path may be of any bytes

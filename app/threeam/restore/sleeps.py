@@ -8,15 +8,16 @@ from typing import NamedTuple
 
 # A word that is "sleep" or begins or ends with it, called or given a time: time.Sleep(d), usleep(100), sleep 1,
 # this_thread::sleep_for(…), Thread.sleep 5, DBMS_LOCK.SLEEP(5), (sleep 1), Start-Sleep -Seconds 1, "sleep", "5".
-_BEFORE = r"(?:(?:clock_)?nano|k_|g_u|pg_|udelay_|usleep_|u|m|s|f|n|thread_)?"
-_AFTER = r"(?:f|s|ms|ns|_ms|_for|-for|_until|_us|_ns|_range|For|Until|Uninterruptibly)?"
+_BEFORE = r"(?:(?:clock_)?nano|k_|g_u|pg_|PG_|udelay_|usleep_|u|m|s|f|n|thread_)?"
+_AFTER = r"(?:f|ms|ns|_ms|_for|-for|_until|_us|_ns|_range|For|Until|Uninterruptibly|Ms|Seconds)?(?!s\b)"
 _WORD = rf"(?<![A-Za-z_]){_BEFORE}(?:[sS]leep|SLEEP){_AFTER}"
-_CALLED = r"(?:!?\s*\(|!?<\w+>\(|,?\s+[-\d.$\"'{]|\s+infinity\b|\s+rand\b|\s+[A-Z][A-Z_]+\b|[\"']\s*,)"
+_CALLED = r"(?:!?\s*\(|!?<\w+>\(|,?\s+[-\d.$\"'{]|\s+infinity\b|\s+rand\b|\s+[A-Z][A-Z_]+\b|[\"']\s*,\s*[\"']\d)"
 _OTHERS = (
     r"(?<![.\w])setTimeout\s*\(",
     r"\b(?:window|global|globalThis)\.setTimeout\s*\(",
     r"(?<![.\w])setInterval\s*\(",
     r"\bwaitForTimeout\s*\(",
+    r"\bsleepForTimeInterval:",
     r"\bTask\.Delay\s*\(",
     r"\bFuture\.delayed\s*\(",
     r"\bSDL_Delay\s*\(",
@@ -24,16 +25,21 @@ _OTHERS = (
     r"\b[mun]delay\s*\(",
     r"(?<![\w.])delay\s*\(",
     r"^\s*delay\s+(?:until\s+)?\d[\d.]*\s*;",
-    r"\bthreadDelay\b\s*[\d(]",
+    r"\bthreadDelay\s+[\w($]",
     r"\b(?i:waitfor)\s+(?i:delay)\b",
     r"\bparkNanos\s*\(",
-    r"\bpause\s*\(\s*\d",
+    r"(?<![\w.])pause\s*\(\s*\d",
+    r"\btimers\.setTimeout\s*\(",
+    r"\b(?:HAL_Delay|_delay_[mu]s|delayMicroseconds|thrd_sleep|SleepEx|schedule_timeout|wait_for_timeout)\s*\(",
+    r"\bcoroutines\.delay\s*\(",
     r"\btimeout\s+/t\s+\d",
     r"\bselect\s*\(\s*(?:undef\s*,\s*){3}",
 )
 _SLEEP = re.compile(rf"{_WORD}{_CALLED}|{'|'.join(_OTHERS)}")
 _NEW = re.compile(r"^\s*(?:async\s+)?(?:def|function|func|fn|sub|class)\s+\w+")  # the name of what is defined there
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _LONGEST = 2000  # characters of a line that are looked at
 SHOWN = 200  # and that are shown
 
@@ -57,7 +63,7 @@ def added_sleeps(diff: str) -> Iterator[Sleep]:
     for line in diff.split("\n"):
         if gone or come:  # inside a hunk: what looks like a header there is none
             if line.startswith("+"):
-                if sleeps_in(line[1:]):
+                if "\0" not in line and sleeps_in(line[1:]):  # what is binary says anything
                     yield Sleep(file, number, line[1:].strip()[:SHOWN])
                 number, come = number + 1, come - 1
             elif line.startswith("-"):
@@ -65,6 +71,19 @@ def added_sleeps(diff: str) -> Iterator[Sleep]:
             elif not line.startswith("\\"):
                 number, gone, come = number + 1, gone - 1, come - 1
         elif line.startswith("+++ "):
-            file = line[4:].strip().strip('"').removeprefix("b/")
+            file = _unquoted(line[4:].rstrip("\t")).removeprefix("b/")
         elif found := _HUNK.match(line):
             gone, number, come = int(found[1] or 1), int(found[2]), int(found[3] or 1)
+
+
+def removed_sleeps(diff: str) -> set[str]:
+    """What the lines say that sleep and were taken out: the same in a new file was only moved."""
+    lines = (line[1:].strip()[:SHOWN] for line in diff.split("\n") if line.startswith("-"))
+    return {line for line in lines if sleeps_in(line)}
+
+
+def _unquoted(name: str) -> str:
+    """A path as git writes it into a patch: in quotes, as in C, where it has some or a backslash in it."""
+    if not (name.startswith('"') and name.endswith('"') and len(name) > 1):
+        return name
+    return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), name[1:-1])

@@ -82,7 +82,7 @@ def _code(state: State, now: Stamp, looked: Looked) -> list[Part]:
             lines.append(Told("git is being asked"))
         else:
             lines += _since(seen, one.commit, one.tree)
-        told.append(Part(f"since the stable commit of {one.tree}", lines))
+        told.append(Part("since the stable commit", lines))
     return told
 
 
