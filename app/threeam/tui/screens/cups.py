@@ -12,13 +12,14 @@ from textual.content import Content
 from textual.widgets import Static
 
 from threeam.core.entry import Stamp
-from threeam.core.when import ago
+from threeam.core.when import ago, duration
 from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG, HOUR_NS, SLEEP_MG, curve
 from threeam.human.evening import Evening, drunk, forecast
 from threeam.tui.cells import drawn
 from threeam.tui.screens.page import Page
 
 _MUTED = "$foreground-muted"
+_MINUTE_NS = 60 * 1_000_000_000
 _BARS = " ▁▂▃▄▅▆▇█"
 _PLAIN_BARS = "    #####"
 _LABEL = 5  # cells of the scale at the left
@@ -101,7 +102,7 @@ class CupsScreen(Page[bool]):
             (f", {one.day_mg} mg drunk in 24 h", "$coffee"),
             (f"   {mark}{' and '.join(over)}" if over else "", "bold $error"),
         )
-        up = "" if awake is None else f" · awake for {(one.now.ns - awake.ns) / HOUR_NS:.1f} h at least"
+        up = "" if awake is None else f" · awake for {_minutes(one.now.ns - awake.ns)} at least"
         lines = [first]
         if told := forecast(one):
             lines.append(Content(told))
@@ -162,6 +163,11 @@ def _hours(begin: int, end: int, columns: int, offset: int) -> str:
         if int(clock[:2]) % step == 0 and at + len(clock) <= columns:
             text[at : at + len(clock)] = clock
     return "".join(text)
+
+
+def _minutes(ns: int) -> str:
+    """A length of time in minutes, or hours: seconds would only flicker."""
+    return duration(max(_MINUTE_NS, ns // _MINUTE_NS * _MINUTE_NS))
 
 
 def _note(half_life_h: float) -> str:
