@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from threeam.core.secrets import redacted
 from threeam.restore.blockers import Backend, Node, in_words, query_of, tree, waiting
-from threeam.restore.postgres import redacted
 
 
 def backend(pid: int, *blocked_by: int, query: str = "SELECT 1") -> Backend:

@@ -69,6 +69,25 @@ def a_program(tmp_path: Path, *, leaves: Path) -> Path:
     return program
 
 
+@pytest.mark.parametrize("filters", ["clean", "process"])
+def test_no_filter_of_the_tree_is_run(told: Told, tree: Path, tmp_path: Path, filters: str) -> None:
+    ran = tmp_path / "ran"
+    (tree / ".gitattributes").write_text("*.py filter=evil\n")
+    git_in(tree, "config", f"filter.evil.{filters}", str(a_program(tmp_path, leaves=ran)))
+    (tree / "cart.py").write_text("sleep(1)\n")
+    assert flagged(told(1)) == ["cart.py:1  sleep(1)"]
+    assert not ran.exists(), f"git ran filter.evil.{filters}"
+
+
+def test_noting_a_commit_runs_no_filter_either(shell: Run, tree: Path, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    (tree / ".gitattributes").write_text("*.py filter=evil\n")
+    git_in(tree, "config", "filter.evil.clean", str(a_program(tmp_path, leaves=ran)))
+    (tree / "cart.py").write_text((tree / "cart.py").read_text().replace("9", "8"))  # as long as before: git reads it
+    assert shell("stable").returncode == 0
+    assert not ran.exists(), "git ran filter.evil.clean"
+
+
 def test_no_monitor_of_a_submodule_is_run(told: Told, tree: Path, tmp_path: Path) -> None:
     ran, other = tmp_path / "ran", tmp_path / "other"
     other.mkdir()

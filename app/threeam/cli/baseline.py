@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -14,8 +13,6 @@ from threeam.cli.submit import submit
 from threeam.cli.words import split_command
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
-from threeam.core.journal import JournalError
-from threeam.core.writer import Unsure
 from threeam.machine.baseline import how_unusual
 from threeam.machine.baselines import DEFAULT, baseline_named, checked_name
 from threeam.machine.normal import Looked, keep, line_of, look, take
@@ -78,14 +75,7 @@ def _save(args: Namespace) -> int:
     for unread in baseline.snapshots[-1].unread:
         talk(f"not read: {unread}")
     path, draft = keep(at.journal, baseline)
-    try:
-        code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet)
-    except Unsure:
-        raise
-    except (JournalError, KeyboardInterrupt):  # nothing names the file
-        os.unlink(path)
-        raise
-    return code
+    return submit(lambda: at, lambda _: draft, "", quiet=args.quiet, beside=path)
 
 
 def _diff(args: Namespace) -> int:

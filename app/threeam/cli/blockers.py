@@ -14,7 +14,7 @@ from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
-from threeam.restore.blockers import Node, backends, host_of, in_words, query_of, terminate, terminated, tree, waiting
+from threeam.restore.blockers import Node, backends, in_words, query_of, terminate, tree, waiting
 from threeam.restore.postgres import connected
 
 
@@ -70,9 +70,7 @@ def _terminated(args: Namespace) -> int:
             sys.stderr.flush()
             if sys.stdin.readline().strip().lower() not in ("y", "yes"):
                 raise Declined("nothing was terminated")
-        host = host_of(connection)
-        terminate(connection, one)
-    draft = terminated(one, waits, host)
+        draft = terminate(connection, one, waits)
     return submit(lambda: at, lambda _: draft, f"{one.pid} is terminated, and that is not in the log", quiet=False)
 
 

@@ -19,7 +19,7 @@ from threeam.method.changes import Change, open_changes, undone
 from threeam.restore.git import stable_here
 from threeam.restore.plan import keep, plan_at, plan_before
 from threeam.restore.recovery import DEFAULT_MINUS, ENGINES, moment_of, parse_length
-from threeam.story.application import is_left, look, parts
+from threeam.story.application import look, parts, what_is_left
 
 _ABOUT = {
     "application": (
@@ -60,8 +60,6 @@ def run(command: str, argv: Sequence[str]) -> int:
     parser.add_argument("--engine", required=True, choices=ENGINES, help="which database")
     parser.add_argument("--dsn", metavar="DSN", help="ask this PostgreSQL; its password is written nowhere")
     args = parser.parse_args(times_as_words(rest))
-    if args.dsn is not None and args.engine != "postgres":
-        parser.error("--dsn is for --engine postgres")
     if args.xid is not None and args.dsn is None:
         parser.error("--xid needs --dsn: only the server knows when that was committed")
     return _data(args)
@@ -96,7 +94,10 @@ def _application(args: Namespace) -> int:
             if not _ticked_off(at, one):
                 break
         state = at.state()
-    return Exit.NO if is_left(state, looked) else Exit.DONE
+    left = what_is_left(state, looked)
+    if left:
+        talk(f"left: {'; '.join(left)}")
+    return Exit.NO if left else Exit.DONE
 
 
 def _ticked_off(at: Context, one: Change) -> bool:
@@ -128,7 +129,7 @@ def _data(args: Namespace) -> int:
         plan = plan_at(args.engine, moment_of(args.at, now), args.at.strip(), minus_ns, args.dsn, at.clock)
     put(plan.text.encode("utf-8", "backslashreplace"))
     path, draft = keep(at.journal, plan, now)
-    code = submit(lambda: at, lambda _: draft, "", quiet=True)
+    code = submit(lambda: at, lambda _: draft, "", quiet=True, beside=path)
     talk(f"kept as {path}")
     for sentence in plan.against:
         talk(sentence)

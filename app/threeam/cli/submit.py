@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 
 from threeam.cli.console import Untold, is_open_on, put, talk
@@ -12,16 +13,19 @@ from threeam.core.journal import JournalError
 from threeam.core.writer import Unsure
 
 
-def submit(context: Callable[[], Context], draft_in: Callable[[Context], Draft], text: str, *, quiet: bool) -> int:
+def submit(
+    context: Callable[[], Context], draft_in: Callable[[Context], Draft], text: str, *, quiet: bool, beside: str = ""
+) -> int:
     """Writes what ``draft_in`` makes of the context, prints it as it was written, and gives the exit code.
 
-    ``context`` is called here, so that whatever is wrong with the journal, ``text`` is handed back.
+    ``beside``: a file that the lines name; it goes where they are refused. ``context`` is called here, so that whatever
+    is wrong with the journal, ``text`` is handed back.
     """
     try:
         at = context()
         writer = at.writer()
     except JournalError:
-        hand_back([text])
+        refused(text, beside)
         raise
     try:
         block = writer.write(draft_in(at))
@@ -38,14 +42,21 @@ def submit(context: Callable[[], Context], draft_in: Callable[[Context], Draft],
         talk(f"written as @{writer.landed}, but {untold}")
         return Exit.IO
     except JournalError:
-        hand_back([text])
+        refused(text, beside)
         raise
     except KeyboardInterrupt:
         if writer.landed is not None:  # 130 would say that nothing was written
             raise Unsure(writer.landed, "the program was interrupted before it could say so") from None
-        hand_back([text])
+        refused(text, beside)
         raise
     return Exit.DONE
+
+
+def refused(text: str, beside: str) -> None:
+    """What was refused is still the caller's, and nothing is left of it."""
+    hand_back([text])
+    if beside:
+        os.unlink(beside)
 
 
 def hand_back(texts: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from threeam.core.entry import By, Entry, Stamp
 from threeam.core.fold import Room, State
 
-_DOSE = re.compile(r"(\d{1,6})@(\d{1,19})", re.ASCII)
+_DOSE = re.compile(r"(\d{1,6})@(-?\d{1,20})", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,6}", re.ASCII)
 _KEYS = ("MG", "WATER", "NIGHT", "DOSES")
 _KEPT = 64  # doses a person: more than a week of excess, and after two days none of them counts

@@ -92,6 +92,8 @@ def _numbers(normal: Mapping[str, Range], now: Mapping[str, float]) -> Iterator[
         range_ = normal.get(name, Range(0.0, 0.0))
         value = now.get(name, 0.0)
         unusual = range_.outside(value) / range_.width(name)
+        if (unusual and name.startswith("listening/")) or name.endswith("/there"):
+            unusual *= _FOR_NOTHING  # who is gone, or new, stands before every amount
         if unusual >= 1.0:
             yield Difference(name, amount(name, value), range_in_words(name, range_), unusual)
 

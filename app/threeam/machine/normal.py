@@ -11,6 +11,7 @@ from threeam.core.beside import keep_beside, path_beside, read_beside
 from threeam.core.draft import Draft
 from threeam.core.entry import Stamp
 from threeam.core.journal import Journal
+from threeam.core.secrets import redacted
 from threeam.core.told import Part, Told, when
 from threeam.machine.baseline import (
     Baseline,
@@ -73,9 +74,14 @@ def keep(journal: Journal, baseline: Baseline) -> tuple[str, Draft]:
     return path, saved(baseline.name, os.path.basename(path), text)
 
 
+def kept(journal: Journal, one: Saved) -> Baseline:
+    """The baseline of ``one``, from its file. Raises `Unusable`."""
+    return from_bytes(read_beside(journal, one.file), path_beside(journal, one.file))
+
+
 def look(journal: Journal, one: Saved, clock: Callable[[], Stamp]) -> Looked:
     """Looks at everything again that ``one`` holds. Raises `Unusable`."""
-    baseline = from_bytes(read_beside(journal, one.file), path_beside(journal, one.file))
+    baseline = kept(journal, one)
     now = snapshot(baseline.watched, baseline.commands, lambda: clock().ns)
     return Looked(one, baseline, differences(baseline, now), compared_count(baseline, now), now.unread)
 
@@ -83,7 +89,7 @@ def look(journal: Journal, one: Saved, clock: Callable[[], Stamp]) -> Looked:
 def line_of(looked: Looked) -> Draft:
     """The one line of the log about it."""
     found = looked.differences
-    named = "; ".join(in_words(one) for one in found[:_IN_THE_LINE])
+    named = redacted("; ".join(in_words(one) for one in found[:_IN_THE_LINE]))
     more = f"; and {len(found) - _IN_THE_LINE} more" if len(found) > _IN_THE_LINE else ""
     said = f"{len(found)} of {looked.things:,} differ: {named}{more}" if found else f"all {looked.things:,} are normal"
     return compared(looked.saved.name, f"with {looked.saved.name} @{looked.saved.at}: {said}")
@@ -101,14 +107,14 @@ def _rows(found: Sequence[Difference]) -> Iterator[tuple[str, str]]:
 def parts(looked: Looked, now: Stamp) -> list[Part]:
     """The table: what is different, now and normal, the most unusual first."""
     found = looked.differences
-    name, at = looked.saved.name, when(looked.saved.at, now)
+    at = when(looked.saved.at, now)
     head = [Told(looked.saved.text, at, looked.saved.at)]
     table = [Told(row, sign=sign) for row, sign in _rows(found[:_SHOWN])] if found else []
     if len(found) > _SHOWN:
         table.append(Told(f"and {len(found) - _SHOWN:,} more: 3am baseline diff"))
     normal = [] if found else [Told(f"all {looked.things:,} things are as they were", sign="ok")]
     told = [
-        Part(f"baseline {name}", head),
+        Part("baseline", head),
         Part(f"different now: {len(found)} of {looked.things:,}", table or normal),
         Part("not read", [Told(one, sign="unknown") for one in looked.unread]),
     ]

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
-import select
-import signal
-import subprocess
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 
 from threeam.core.entry import NS, visible
+from threeam.machine.system import hear
 
 _COMMAND_S = 10.0  # so long a command of the user's may take
-_LONGEST = 64 * 1024  # bytes of what it says that are kept
 _KTHREADD = 2  # the parent of the threads of the kernel
 _CPU_S = 0.1  # over which the share of the processor is measured
 
@@ -146,6 +142,8 @@ def _processes(found: _Found) -> None:
     hidden = 0
     for process in psutil.process_iter(["name", "num_threads", "status", "ppid"]):
         about = process.info
+        if process.pid == os.getpid():  # who looks is no part of it
+            continue
         name = visible(about["name"] or "?")
         if about["ppid"] == _KTHREADD:  # kworker/1:2-events is called something else in a second
             name = name.partition("/")[0]
@@ -213,7 +211,7 @@ def _versions(found: _Found) -> None:
     found.texts["version/libc"] = " ".join(platform.libc_ver()).strip() or "?"
     with found.whatever_is_readable("os-release"):
         found.texts["version/system"] = platform.freedesktop_os_release().get("PRETTY_NAME", "?")
-    found.numbers["cpu/count"] = psutil.cpu_count() or 0
+    found.texts["version/processors"] = str(psutil.cpu_count())
     found.texts["version/boot"] = f"booted {int(psutil.boot_time())}"
 
 
@@ -266,7 +264,7 @@ def _again(one: Watched, others: Collection[int]) -> psutil.Process | None:
     """The same process; or, after a restart, the oldest one with its command line that is none of ``others``."""
     try:
         process = psutil.Process(one.pid)
-        if process.create_time() == one.created:
+        if process.create_time() == one.created and process.status() != psutil.STATUS_ZOMBIE:
             return process
     except psutil.NoSuchProcess:
         pass
@@ -287,28 +285,14 @@ def _locks(pid: int) -> tuple[int, int]:
 
 
 def _output(command: str) -> str:
-    """What a command of the user's says on both streams, cut, and how it ended. What it has started ends with it."""
-    deadline, said = time.monotonic() + _COMMAND_S, bytearray()
-    with subprocess.Popen(
-        ["sh", "-c", command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        fd, is_open = process.stdout.fileno(), True
-        while is_open and (left := deadline - time.monotonic()) > 0:
-            if select.select([fd], [], [], left)[0]:
-                data = os.read(fd, _LONGEST)
-                said += data[: _LONGEST - len(said)]
-                is_open = bool(data)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL if is_open else 0)
-    text = said.decode("utf-8", "replace")
-    if is_open:
-        return f"{text}(took more than {_COMMAND_S:g} s)\n"
-    return text if process.returncode == 0 else f"{text}\n(exit {process.returncode})\n"
+    """What a command of the user's says on both streams, cut, and how it ended."""
+    heard = hear(["sh", "-c", command], _COMMAND_S, os.environ)
+    if heard is None:
+        return "(there is no sh)\n"
+    code, said = heard
+    if code is None:
+        return f"{said}(took more than {_COMMAND_S:g} s)\n"
+    return said if code == 0 else f"{said}\n(exit {code})\n"
 
 
 def _count(found: _Found, name: str) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
-_LONGEST = 5.0  # s that a program may take to say what it is asked
+_LONGEST_S = 5.0  # that a program may take to say what it is asked
+LONGEST = 64 * 1024  # bytes of what it says that are kept
 
 Ran = tuple[int, str]  # exit code, and what it said on both streams
 
@@ -70,17 +75,38 @@ def _read(path: str) -> str | None:
 
 
 def _run(argv: Sequence[str]) -> Ran | None:
-    plain = {**os.environ, "LC_ALL": "C"}
+    heard = hear(argv, _LONGEST_S, {**os.environ, "LC_ALL": "C"})
+    return None if heard is None or heard[0] is None else (heard[0], heard[1])
+
+
+def hear(argv: Sequence[str], seconds: float, environ: Mapping[str, str]) -> tuple[int | None, str] | None:
+    """The exit code of a program (None: it took longer than ``seconds``) and all that it said on both streams, cut.
+
+    None where it cannot be started. Whatever it has started ends with it.
+    """
+    deadline, said, is_open = time.monotonic() + seconds, bytearray(), True
     try:
-        ran = subprocess.run(
+        process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=_LONGEST,
-            env=plain,
-            check=False,
+            start_new_session=True,
+            env=environ,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return None
-    return ran.returncode, ran.stdout.decode("utf-8", "replace")
+    with process:
+        assert process.stdout is not None
+        fd = process.stdout.fileno()
+        while is_open and (left := deadline - time.monotonic()) > 0:
+            if select.select([fd], [], [], left)[0]:
+                data = os.read(fd, LONGEST)
+                said += data[: LONGEST - len(said)]
+                is_open = bool(data)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+        code = None if is_open else process.returncode
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return code, said.decode("utf-8", "replace")

@@ -33,7 +33,7 @@ def _clipboard(system: System) -> Check:
 
 def _escape_time(system: System) -> Check:
     value = _option(system, "escape-time")
-    if value is None or not value.isdigit():
+    if value is None or not (value.isascii() and value.isdigit()):
         return Check("tmux escape-time", UNKNOWN, "tmux does not say")
     if int(value) > _SLOW_ESCAPE_MS:
         mend = "tmux set-option -s escape-time 10"

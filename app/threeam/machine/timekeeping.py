@@ -55,7 +55,7 @@ def _synchronised(system: System) -> Check:
     if says == "yes":
         status = system.run(("timedatectl", "timesync-status"))
         said = re.search(r"Offset: *[+-]?(.*)", status[1]) if status and status[0] == 0 else None
-        parts = re.findall(r"(\d[\d.]*) ?(us|ms|s|min|h|d)\b", said[1]) if said else []
+        parts = re.findall(r"(\d+(?:\.\d+)?) ?(us|ms|s|min|h|d)\b", said[1]) if said else []
         if not parts:
             return Check(name, OK, "yes, and nobody says how far it is off")
         return _off_by(system, name, "by timesyncd", sum(round(float(count) * _UNITS[unit]) for count, unit in parts))

@@ -63,7 +63,7 @@ def _attaching(system: System) -> Check:
 def _counting(system: System) -> Check:
     """What perf may count (kernel: perf-security.rst, sysctl/kernel.rst; Debian has 3 and more: nothing)."""
     name, level = "perf events", (system.read("/proc/sys/kernel/perf_event_paranoid") or "").strip()
-    if not level.lstrip("-").isdigit():
+    if not level.isascii() or not level.lstrip("-").isdigit():
         return Check(name, UNKNOWN, "the kernel does not say: no perf_event_paranoid")
     if system.can(_PERFMON) or system.can(_SYS_ADMIN):
         return Check(name, OK, f"all (perf_event_paranoid {level}, and CAP_PERFMON)")

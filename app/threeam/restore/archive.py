@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from threeam.core.draft import Declined
 from threeam.core.entry import NS, Stamp, visible
+from threeam.core.secrets import redacted
 from threeam.core.when import duration
-from threeam.restore.postgres import redacted
 from threeam.restore.recovery import Server, Target
 
 if TYPE_CHECKING:

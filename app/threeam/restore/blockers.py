@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from threeam.core.draft import Declined, Draft, DraftLine
 from threeam.core.entry import visible
+from threeam.core.secrets import redacted
 from threeam.core.told import Told
 from threeam.core.when import duration
-from threeam.restore.postgres import Unreachable, redacted
 
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
@@ -162,19 +162,21 @@ def query_of(one: Backend, longest: int = _LONGEST) -> str:
 def told(node: Node) -> Told:
     """A node as it is shown."""
     lead = "    " * node.depth + ("└ " if node.depth else "")
+    also = f", also for {', '.join(map(str, node.also_waits_for))}" if node.also_waits_for else ""
     return Told(
-        lead + in_words(node.backend),
+        lead + in_words(node.backend) + also,
         query_of(node.backend),
         sign="red" if node.depth == 0 else "yellow",
-        command=f"3am blockers --terminate {node.backend.pid}",
+        command=f"SELECT pg_terminate_backend({node.backend.pid})",
     )
 
 
-def terminate(connection: Connection, one: Backend) -> None:
-    """Ends ``one``, if it is still at the work at which it was seen. Raises `Declined` where it is not.
+def terminate(connection: Connection, one: Backend, waits: int) -> Draft:
+    """Ends ``one``, for whom ``waits`` others wait, if it is still at the work at which it was seen; what to note.
 
-    Raises `Unreachable` where it does not end, or may not be ended.
+    Raises `Declined` where it is not, and `Unreachable` where it may not be ended.
     """
+    host = _host(connection)
     asked = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_SAME}"
     done = connection.execute(asked, (one.pid, one.started)).fetchone()
     if done is None:
@@ -182,19 +184,19 @@ def terminate(connection: Connection, one: Backend) -> None:
     deadline = time.monotonic() + _GONE_S
     while connection.execute(_THERE, (one.pid,)).fetchone() is not None:
         if not done[0] or time.monotonic() > deadline:
-            raise Unreachable(f"PostgreSQL: {one.pid} was told to end, and is there still after {_GONE_S:g} s")
+            return _noted(one, waits, host, f"; it was told to end, and is there still after {_GONE_S:g} s")
         time.sleep(_LOOK_S)
+    return _noted(one, waits, host, "")
 
 
-def terminated(one: Backend, waited: int, host: str) -> Draft:
-    """Says that ``one`` was terminated, on ``host``, and how many waited for it."""
+def _noted(one: Backend, waits: int, host: str, but: str) -> Draft:
     query = query_of(one, _KEPT)
-    text = f"Terminated: {in_words(one)} on {visible(host)}, for whom {waited} waited: {query or 'no query'}"
+    text = f"Terminated: {in_words(one)} on {visible(host)}, for whom {waits} waited: {query or 'no query'}{but}"
     line = DraftLine(text, (("TERMINATED", str(one.pid)),))
     return Draft(lambda state, author, stamp: [line], whole=False)
 
 
-def host_of(connection: Connection) -> str:
+def _host(connection: Connection) -> str:
     """The host that is asked, as the log may name it."""
     info = connection.info
     return f"{info.host or 'local'}:{info.port}/{info.dbname}"

@@ -15,6 +15,14 @@ from threeam.restore.stable import Stable, stable
 _LONGEST = 64 * 1024 * 1024  # bytes of a diff: more is no hotfix
 _LARGEST_FILE = 1024 * 1024  # bytes of a new file that is looked through
 _GIT_S = 30.0
+# Names as they are; no monitor; no writing of the index, which runs a hook; no repository that lies hidden in another;
+# and nothing that is fetched, by whatever program a tree names for that.
+_CAREFUL = (
+    *("-c", "core.quotePath=false", "-c", "core.fsmonitor=false", "-c", "diff.autoRefreshIndex=false"),
+    *("-c", "safe.bareRepository=explicit", "-c", "protocol.allow=never"),
+)
+_OWN = ("local", "worktree")
+_OFF = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
 _PLAIN = ("--text", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
 
 
@@ -53,9 +61,12 @@ def since(one: Stable) -> Since:
     """What has changed since ``one``, commits and the work tree together. Raises `GitFailed`."""
     if not os.path.isdir(one.tree):
         raise GitFailed(f"{one.tree} is not on this machine")
-    names = _git(one.tree, "diff", "--name-status", "--no-renames", "-z", one.commit, "--").split("\0")
+    off = _filters_off(one.tree)
+    if _git(one.tree, "rev-parse", "--show-toplevel").removesuffix("\n") != one.tree:
+        raise GitFailed(f"{one.tree} is no work tree any more")
+    names = _git(one.tree, *off, "diff", "--name-status", "--no-renames", "-z", one.commit, "--").split("\0")
     files = [f"{kind} {path}" for kind, path in zip(names[::2], names[1::2], strict=False)]
-    diff = _git(one.tree, "diff", "-U0", "-M", *_PLAIN, one.commit, "--")  # what was only moved was not added
+    diff = _git(one.tree, *off, "diff", "-U0", "-M", *_PLAIN, one.commit, "--")  # what was only moved was not added
     sleeps, gone = list(added_sleeps(diff)), removed_sleeps(diff)
     untracked = [p for p in _git(one.tree, "ls-files", "--others", "--exclude-standard", "-z").split("\0") if p]
     for path in untracked:
@@ -81,6 +92,18 @@ def _sleeps_of(tree: str, path: str) -> Iterator[Sleep]:
             yield Sleep(path, number, line.strip()[:SHOWN])
 
 
+def _filters_off(tree: str) -> list[str]:
+    """The options that switch off the filters which the tree itself brings; those of the user's own settings stay."""
+    try:
+        said = _git(tree, "config", "--show-scope", "-z", "--name-only", "--get-regexp", r"^filter\.")
+    except GitFailed:  # it has none
+        return []
+    fields = said.split("\0")
+    names = {name.rpartition(".")[0] for scope, name in zip(fields[::2], fields[1::2], strict=False) if scope in _OWN}
+    off = [f"{name}.{word}={value}" for name in sorted(names) for word, value in _OFF]
+    return [word for one in off for word in ("-c", one)]
+
+
 def _unsaved(tree: str) -> list[str]:
     return [
         line
@@ -90,16 +113,12 @@ def _unsaved(tree: str) -> list[str]:
 
 
 def _git(folder: str, *words: str) -> str:
-    """What git says. It writes nothing there, and runs no diff driver and no monitor; filters it does.
-
-    Raises `GitFailed`.
-    """
-    argv = ["git", "-C", folder, "-c", "core.quotePath=false", "-c", "core.fsmonitor=false"]
-    argv += ["-c", "diff.autoRefreshIndex=false", *words]  # it would write the index, and run a hook for it
+    """What git says. It writes nothing there, and runs nothing that the tree asks for. Raises `GitFailed`."""
+    argv = ["git", "-C", folder, *_CAREFUL, *words]
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith("GIT_")
     }  # those of a hook, above all
-    environ = {**kept, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0"}
+    environ = {**kept, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
     try:
         ran = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_S, env=environ, check=False
@@ -108,7 +127,9 @@ def _git(folder: str, *words: str) -> str:
         raise GitFailed("git is not installed") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GitFailed(f"git in {folder}: {error}") from None
+    if len(ran.stdout) > _LONGEST:
+        raise GitFailed(f"git in {folder}: what has changed is more than {_LONGEST // 2**20} MiB; look there by hand")
     if ran.returncode != 0:
         why = ran.stderr.decode("utf-8", "replace").strip().partition("\n")[0].removeprefix("fatal: ")
         raise GitFailed(f"git in {folder}: {why or f'exit {ran.returncode}'}")
-    return os.fsdecode(ran.stdout[:_LONGEST])  # a path may be of any bytes
+    return os.fsdecode(ran.stdout)  # a path may be of any bytes

@@ -7,9 +7,11 @@ from typing import NamedTuple
 from threeam.core.beside import keep_beside
 from threeam.core.clock import Clock
 from threeam.core.draft import Draft
-from threeam.core.entry import Stamp
-from threeam.core.journal import Journal
+from threeam.core.entry import NS, Stamp
+from threeam.core.journal import BadInput, Journal
 from threeam.restore.recovery import Server, Target, noted, runbook
+
+_LAST_NS = 253_402_214_400 * NS  # the last day of the year 9999: what comes after it nobody can write
 
 
 class Plan(NamedTuple):
@@ -22,8 +24,10 @@ class Plan(NamedTuple):
 
 
 def plan_at(engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock) -> Plan:
-    """The way to ``minus_ns`` before ``at``; ``source``: the words for that. Raises `Unreachable`."""
+    """The way to ``minus_ns`` before ``at``; ``source``: the words for that. Raises `Unreachable`, `BadInput`."""
     target = Target(at, minus_ns)
+    if dsn is not None and engine != "postgres":
+        raise BadInput("--dsn is for --engine postgres")
     if dsn is None:
         return _plan(engine, target, source, None)
     from threeam.restore.archive import server
@@ -52,5 +56,7 @@ def keep(journal: Journal, plan: Plan, now: Stamp) -> tuple[str, Draft]:
 
 
 def _plan(engine: str, target: Target, source: str, said: Server | None) -> Plan:
+    if not 0 < target.ns < _LAST_NS:
+        raise BadInput(f"{target.t} minus that is no time to restore to")
     text = runbook(engine, target, source, said) + "\n"
     return Plan(engine, target, text, tuple(said.against) if said is not None else ())

@@ -12,6 +12,7 @@ from threeam.core.told import Part, Told, who_when
 from threeam.method.changes import changes, open_changes
 from threeam.restore.git import GitFailed, Since, since
 from threeam.restore.stable import stables
+from threeam.story.sleep import UNSAID
 
 _FILES = 40  # of a work tree that are named
 _DONE = 5  # changes that are undone already and are shown for comfort
@@ -36,8 +37,8 @@ def parts(state: State, now: Stamp, looked: Looked) -> list[Part]:
     left = open_changes(state)[::-1]
     undo = [
         Told(
-            f"{one.undo or 'nobody has said how'}",
-            f"changed: {one.text} · {who_when(one.by, one.at, now)}",
+            one.undo or one.text,
+            f"{f'changed: {one.text}' if one.undo else UNSAID} · {who_when(one.by, one.at, now)}",
             one.at,
             "Changed",
         )
@@ -45,7 +46,7 @@ def parts(state: State, now: Stamp, looked: Looked) -> list[Part]:
     ]
     done = [one for one in changes(state) if one.undone is not None][::-1][:_DONE]
     ticked = [
-        Told(f"{one.how or one.text}", who_when(one.undoer, one.undone, now), one.at, "Undone")
+        Told(one.text, f"{one.how} · {who_when(one.undoer, one.undone, now)}", one.at, "Undone")
         for one in done
         if one.undone is not None
     ]
@@ -58,9 +59,15 @@ def parts(state: State, now: Stamp, looked: Looked) -> list[Part]:
     ]
 
 
-def is_left(state: State, looked: Looked) -> bool:
-    """Whether anything is to be done still, or nobody can say: a change to undo, a sleep to take out, no git."""
-    return bool(open_changes(state)) or any(isinstance(one, str) or one.sleeps for one in looked.values())
+def what_is_left(state: State, looked: Looked) -> list[str]:
+    """What is to be done still, or nobody can say: changes to undo, sleeps to take out, no git."""
+    undo = len(open_changes(state))
+    sleeps = sum(len(one.sleeps) for one in looked.values() if isinstance(one, Since))
+    return [
+        *([f"changes to undo: {undo}"] if undo else []),
+        *([f"sleeps to take out: {sleeps}"] if sleeps else []),
+        *(one for one in looked.values() if isinstance(one, str)),
+    ]
 
 
 def _code(state: State, now: Stamp, looked: Looked) -> list[Part]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.core.draft import Author, Draft, DraftLine
+from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import Stamp
 from threeam.core.fold import State
 from threeam.core.told import Part, Told, when
@@ -17,6 +17,7 @@ from threeam.method.texts import claim_of, read, texts
 from threeam.method.thread import LOST
 
 EVENTUALLY = "the system is eventually consistent, and right now you are not"
+UNSAID = "nobody has said how it is undone"
 _MOST = 12  # lines of each kind: a list that is longer is read by nobody
 _LONGEST = 160  # characters of a line of it
 
@@ -25,7 +26,7 @@ def still_open(state: State) -> list[list[Told]]:
     """What is not done, by kind: what must be undone, the live hypotheses, the next step, stamps without words."""
     open_ones = [one for one in in_order(state) if one.state == "open"]
     undo = [
-        Told(f"undo: {one.undo or one.text}", f"changed: {one.text}" if one.undo else "", one.at, "Changed")
+        Told(*(f"undo: {one.undo}", one.text) if one.undo else (f"changed: {one.text}", UNSAID), one.at, "Changed")
         for one in reversed(open_changes(state))
     ]
     live = []
@@ -56,6 +57,9 @@ def lights_out(half_life_h: float) -> Draft:
     """The end of the author's night, as one block: what is still open, for whoever is up, and the sleep line."""
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        me = state.people.get(author.user)
+        if me is not None and me.asleep:
+            raise Declined(f"the night of {author.user} is over already, since {Stamp(me.typed_ns, stamp.offset)}")
         kinds = still_open(state)
         left = sum(map(len, kinds))
         head = f"Handoff: {author.user} goes to sleep, and {left or 'nothing'} {_is(left)} still open."

@@ -10,7 +10,6 @@ from threeam.core.draft import Draft as LogDraft
 from threeam.core.entry import By, lines_of, visible
 from threeam.core.journal import Journal, Position
 from threeam.core.reader import end_of_lines, matching_back
-from threeam.restore.postgres import without_url_password
 from threeam.tui.commands import kind_of_box
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
 from threeam.tui.outbox import Outbox, Ticket
@@ -97,7 +96,6 @@ class Desk:
 
     def keep_words(self, words: str) -> None:
         """Puts words that leave the box into the history: they are one key (up) away."""
-        words = without_url_password(words)
         if words.strip():
             self.composer.box.remember([words])
             self._store.remember(words)

@@ -9,6 +9,7 @@ from textual.actions import parse as parse_action
 from threeam.actions import Action
 from threeam.core.entry import Entry
 from threeam.core.fold import Hypothesis
+from threeam.core.secrets import redacted
 from threeam.tui import messages
 from threeam.tui.commands import ABOUT_ONE, UnknownCommand, parse_command
 from threeam.tui.screens.writing import WritingScreen
@@ -43,7 +44,7 @@ class CommandingScreen(WritingScreen):
         known = self._parsed(text) if text.strip() else None
         composer.settle(clear=known is not None)
         if known is not None:
-            composer.box.remember([text])
+            composer.box.remember([redacted(text)])
             self.set_focus(self.log_view)
         elif not text.strip():
             self.action_leave()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 
@@ -31,6 +32,7 @@ class JournalScreen(LookingScreen):
     def __init__(self, session: Session, window: Window) -> None:
         super().__init__(session, window)
         self._cups: int | None = None
+        self._typed_meanwhile = []
         floor = session.settings.disk_floor
         self.bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, floor, self.post_message)
         if session.writer is not None:
@@ -78,11 +80,16 @@ class JournalScreen(LookingScreen):
         me = self.state.people.get(self.session.by.user)
         if me is not None and me.asleep:
             self.awake_is_known = True
-            if self.writes and is_first(self.session.journal, f"morning-{me.typed_ns}"):
-                self.action_handoff()
+            if self.writes:
+                self.run_worker(self._good_morning(me.typed_ns), group="morning")
         else:
             self.run_worker(self._remind_of_the_hours(), group="awake")
-            self.set_interval(_HOURS_AGAIN, self._say_the_hours)
+        self.set_interval(_HOURS_AGAIN, self._say_the_hours)
+
+    async def _good_morning(self, slept_ns: int) -> None:
+        """Shows the hand-off at the first start after a sleep."""
+        if await asyncio.to_thread(is_first, self.session.journal, f"morning-{slept_ns}"):
+            self.action_handoff()
 
     async def _remind_of_the_hours(self) -> None:
         await self.find_out_awake()
@@ -95,20 +102,22 @@ class JournalScreen(LookingScreen):
 
     def _follow_the_night(self, lines: Sequence[Line]) -> None:
         """Keeps up since when this person is awake, from the lines that they have typed."""
-        if not self.awake_is_known:
-            return
         mine = f"[BY: {self.session.by.user}@".encode()
         for line in lines:
             if mine in line.raw and (entry := line.entry) is not None:
-                self.awake = awake_after(self.awake, entry, self.session.by.user)
+                if self.awake_is_known:
+                    self.awake = awake_after(self.awake, entry, self.session.by.user)
+                else:
+                    self._typed_meanwhile.append(entry)
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
         if message.ticket.what == "coffee":
             settings, user, block = self.session.settings, self.session.by.user, message.block
             state = self.session.fold(block.before, block.entries)
             now, gap_ns = block.entries[-1].stamp, settings.night_gap_ns
-            for sentence in reminders.with_a_cup(state, user, now, gap_ns, settings.half_life_h, settings.reminders):
-                self._say(sentence, title="coffee", timeout=6)
+            said = reminders.with_a_cup(state, user, now, gap_ns, settings.half_life_h, settings.reminders)
+            if sentences := "; ".join(said):
+                self._say(sentences, title="coffee", timeout=6)
 
     def on_lock_seen(self, message: messages.LockSeen) -> None:
         self.header.held_since(message.holder, message.since_ns)

@@ -162,7 +162,7 @@ class LookingScreen(MachineScreen):
             if screen.is_mounted:
                 screen.look_again()
 
-        self.run_worker(look_again(), group="awake", exclusive=True)
+        self.run_worker(look_again(), group="cups", exclusive=True)
 
     def action_journal(self, name: str = "") -> None:
         others = {name_of(one): one for one in self.app.others}  # type: ignore[attr-defined]  # the app is the journals'

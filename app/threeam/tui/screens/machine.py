@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from threeam.core.draft import Draft
-from threeam.core.entry import Stamp
+from threeam.core.draft import Declined, Draft
+from threeam.core.entry import Entry, Stamp
 from threeam.core.journal import BadInput, JournalError
 from threeam.core.told import Part, Told
-from threeam.human.nights import awake_since
+from threeam.human.nights import awake_after, awake_since
 from threeam.machine import normal, preflight
 from threeam.machine.baselines import DEFAULT, baseline_named, checked_name
 from threeam.machine.system import this_system
@@ -37,6 +38,7 @@ class MachineScreen(MethodScreen):
 
     awake: Stamp | None = None  # since when this person is awake at least; None: nothing says so
     awake_is_known = False  # whether the log was read for it
+    _typed_meanwhile: list[Entry]  # while it was
 
     # Before the hunt.
 
@@ -53,28 +55,35 @@ class MachineScreen(MethodScreen):
         )
         if groups is not None:
             told = preflight.parts(groups)
-            self._tell(ToldScreen("preflight", lambda: told, self.copy_text, emoji=session.emoji))
+            self._show(ToldScreen("preflight", lambda: told, self.copy_text, emoji=session.emoji))
             self._note_down(preflight.preflight(groups), "preflight")
 
     def action_baseline(self, argument: str = "") -> None:
         verb, _, name = argument.partition(" ")
         if verb not in ("", "save", "diff"):
             self._say(f"baseline takes save NAME or diff NAME, and not {argument!r}", severity="warning")
+        elif name.startswith("-"):
+            self._say("processes and commands are named in a shell; here it takes those of the last one of that name")
         elif verb == "save" and not self.writes:
             self._read_only()
         else:
-            self._work(self._save(name.strip()) if verb == "save" else self._diff(name.strip()), "baseline")
+            self._work(self._save(name.strip()) if verb == "save" else self._diff(name.strip()), f"baseline {verb}")
 
     async def _save(self, name: str) -> None:
         session = self.session
 
         def taken() -> tuple[str, Draft]:
-            called = checked_name(name or DEFAULT)
-            return normal.keep(session.journal, normal.take(called, session.by.host, (), (), 3, 0.5, session.clock))
+            called, before = checked_name(name or DEFAULT), None
+            with suppress(JournalError):  # none of that name, or not ours to read
+                before = normal.kept(session.journal, baseline_named(self.state, called))
+            watched, commands = (before.watched, before.commands) if before is not None else ((), ())
+            return normal.keep(
+                session.journal, normal.take(called, session.by.host, watched, commands, 3, 0.5, session.clock)
+            )
 
         self._say("taking three samples", title="baseline", timeout=2)
-        if (kept := await self._asked(taken)) is not None:
-            self._submit(kept[1], "baseline")
+        if (kept := await self._asked(taken)) is not None and self._submit(kept[1], "baseline") is None:
+            os.unlink(kept[0])  # nothing names it
 
     async def _diff(self, name: str) -> None:
         session = self.session
@@ -85,7 +94,7 @@ class MachineScreen(MethodScreen):
         found = await self._asked(looked)
         if found is not None:
             told = normal.parts(found, session.clock())
-            self._tell(ToldScreen("what is not normal", lambda: told, self.copy_text, emoji=session.emoji))
+            self._show(ToldScreen("what is not normal", lambda: told, self.copy_text, emoji=session.emoji))
             self._note_down(normal.line_of(found), "baseline")
 
     # After it.
@@ -138,7 +147,7 @@ class MachineScreen(MethodScreen):
             self._say(str(bad), severity="warning")
             return
         if self.writes:
-            self._work(self._plan(given, at, minus_ns), "restore")
+            self._work(self._plan(given, at, minus_ns), "restore data")
         else:
             self._read_only()
 
@@ -152,10 +161,11 @@ class MachineScreen(MethodScreen):
             return
         path, draft = kept
         told = _as_parts(made.text, path, made.against)
-        self._tell(ToldScreen("runbook", lambda: told, self.copy_text, emoji=session.emoji))
+        self._show(ToldScreen("runbook", lambda: told, self.copy_text, emoji=session.emoji))
         self._submit(draft, "restore")
 
     def action_blockers(self, dsn: str = "") -> None:
+        dsn = dsn.removeprefix("--dsn").strip(" =")
         if not dsn and not any(os.environ.get(name) for name in _LIBPQ):
             self._say("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
             if self.desk is not None:
@@ -166,17 +176,21 @@ class MachineScreen(MethodScreen):
             with connected(dsn) as connection:
                 return blockers.tree(blockers.backends(connection))
 
-        def end(node: blockers.Node, waits: int) -> Draft:
-            with connected(dsn) as connection:
-                host = blockers.host_of(connection)
-                blockers.terminate(connection, node.backend)
-            return blockers.terminated(node.backend, waits, host)
-
-        def write(draft: Draft) -> None:
-            self._submit(draft, "terminated")
+        def end(node: blockers.Node, waits: int) -> None:  # outlives the screen that asks for it
+            self._work(self._end_backend(dsn, node.backend, waits), f"end {node.backend.pid}")
 
         end_it = end if self.writes else None
-        self._tell(BlockersScreen(shown_dsn(dsn), ask, end_it, write, self.copy_text, emoji=self.session.emoji))
+        self._show(BlockersScreen(shown_dsn(dsn), ask, end_it, self.copy_text, emoji=self.session.emoji))
+
+    async def _end_backend(self, dsn: str, backend: blockers.Backend, waits: int) -> None:
+        def ended() -> Draft:
+            if (why := self.session.journal.why_not_writable()) is not None:  # before anything that cannot be noted
+                raise Declined(f"nothing was terminated: {why}")
+            with connected(dsn) as connection:
+                return blockers.terminate(connection, backend, waits)
+
+        if (draft := await self._asked(ended)) is not None:
+            self._submit(draft, f"terminated {backend.pid}")
 
     # The sysadmin.
 
@@ -191,16 +205,21 @@ class MachineScreen(MethodScreen):
         def tell() -> Sequence[Part]:
             return sleep.parts(self.state, session.by.user, session.clock(), gap_ns, half_life_h, self.awake)
 
-        self._tell(SleepScreen("the sysadmin", tell, self.copy_text, emoji=session.emoji))
+        self._show(SleepScreen("the sysadmin", tell, self.copy_text, emoji=session.emoji))
 
     async def find_out_awake(self) -> None:
         """Reads since when this person is awake, unless it is known."""
         session, user, end = self.session, self.session.by.user, self.pane.view.window.known
         if self.awake_is_known or end is None or not self.board.is_known:
             return
+        since: Stamp | None = None
+        meanwhile: list[Entry] = []
+        self._typed_meanwhile = meanwhile
         if self.state.tonight(user, session.clock().ns, session.settings.night_gap_ns) is not None:
-            self.awake = await self._asked(partial(awake_since, session.journal, end, user))
-        self.awake_is_known = True
+            since = await self._asked(partial(awake_since, session.journal, end, user))
+        for entry in meanwhile:
+            since = awake_after(since, entry, user)
+        self.awake, self.awake_is_known = since, True
 
     def _told_and_closed(self, answer: Stamp | str | None) -> None:
         if answer in ("data", "blockers", "sleep"):
@@ -226,8 +245,16 @@ class MachineScreen(MethodScreen):
             self._say(str(error), severity="warning", timeout=10)
             return None
 
-    def _work(self, work: object, group: str) -> None:
-        self.run_worker(work, group=group, exclusive=True)  # type: ignore[arg-type]  # a coroutine
+    def _work(self, work: Coroutine[None, None, None], group: str) -> None:
+        self.run_worker(work, group=group, exclusive=True)
+
+    def _show(self, screen: ToldScreen) -> None:
+        """Lays ``screen`` over the journal, unless somebody is typing, or reading something else."""
+        typing = self.desk is not None and self.focused is self.desk.composer.box and bool(self.desk.composer.text)
+        if typing or self.app.screen is not self:
+            self._say("it is ready, and would lie over this: ask for it again", title=screen.name_shown)
+        else:
+            self._tell(screen)
 
     def _note_down(self, draft: Draft, what: str) -> None:
         """Writes a line about what was looked at; a read-only screen only looks."""

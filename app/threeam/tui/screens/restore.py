@@ -13,7 +13,6 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
-from threeam.core.draft import Draft
 from threeam.core.entry import Stamp
 from threeam.core.journal import JournalError
 from threeam.core.told import Part, Told
@@ -53,7 +52,13 @@ class RestoreScreen(ToldScreen):
         if self._undo is not None and line is not None and line.at is not None and line.sign == "Changed":
             event.stop()
             event.prevent_default()  # else it would lead to its line, too
-            self._undo(line.at)
+            at, undo = line.at, self._undo
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    undo(at)
+
+            self.app.push_screen(ConfirmScreen(f"Undone: {line.text}?\n\n{line.more}"), answered)
 
     def action_go(self) -> None:
         if self.line is not None and self.line.at is not None:
@@ -77,8 +82,8 @@ class SleepScreen(ToldScreen):
 class BlockersScreen(ToldScreen):
     """Who blocks whom, asked again and again by ``ask``; x ends the one under the cursor by ``end``, after a question.
 
-    Both are called on a thread, and raise `JournalError` with the sentence that is shown. What ``end`` gives is for
-    ``write``. Without an ``end`` nothing can be ended.
+    ``ask`` is called on a thread, and raises `JournalError` with the sentence that is shown. Without an ``end``, which
+    takes how many wait for it, nothing can be ended. Closing the screen ends the asking.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("x", "terminate", "terminate")]
@@ -87,14 +92,12 @@ class BlockersScreen(ToldScreen):
         self,
         host: str,
         ask: Callable[[], list[Node]],
-        end: Callable[[Node, int], Draft] | None,
-        write: Callable[[Draft], object],
+        end: Callable[[Node, int], object] | None,
         copy: Callable[[str], object],
         *,
         emoji: bool,
     ) -> None:
         super().__init__(f"blocked queries, {host}", self._parts, copy, emoji=emoji)
-        self._write = write
         self._ask = ask
         self._end = end
         self._backends: list[Node] | None = None
@@ -104,7 +107,7 @@ class BlockersScreen(ToldScreen):
         self.run_worker(self._look(), group="blockers")
 
     async def _look(self) -> None:
-        while self.is_mounted:
+        while True:
             try:
                 self._backends, self._failed = await asyncio.to_thread(self._ask), ""
             except JournalError as error:
@@ -131,16 +134,9 @@ class BlockersScreen(ToldScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.run_worker(self._terminate(node, waits, end), group="terminate")
+                end(node, waits)
 
         self.app.push_screen(ConfirmScreen(question), answered)
-
-    async def _terminate(self, node: Node, waits: int, end: Callable[[Node, int], Draft]) -> None:
-        try:
-            self._write(await asyncio.to_thread(end, node, waits))
-        except JournalError as error:
-            self._failed = str(error)
-            self.look_again()
 
     def _keys(self) -> str:
         return "x terminates · y copies · esc" if self._end is not None else "y copies · esc"

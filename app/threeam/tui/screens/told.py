@@ -43,7 +43,7 @@ class ToldScreen(ModalScreen[Stamp | str]):
     ) -> None:
         super().__init__()
         self._copy = copy
-        self._title = title
+        self.name_shown = title
         self._tell = tell
         self._emoji = emoji
         self._told: Sequence[Part] = ()
@@ -54,7 +54,7 @@ class ToldScreen(ModalScreen[Stamp | str]):
     def compose(self) -> ComposeResult:
         """The lines in a frame."""
         with Vertical(id="told") as frame:
-            frame.border_title = drawn(self._title)
+            frame.border_title = drawn(self.name_shown)
             frame.border_subtitle = self._keys()
             yield self.list
 

@@ -17,6 +17,7 @@ from textual.widgets import Static, TextArea
 
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.entry import visible
+from threeam.core.secrets import redacted
 
 DRAFTS = ("note", "hypothesis")  # the kinds that a draft can be, and be changed between
 PLACEHOLDERS = {
@@ -357,7 +358,7 @@ class Composer(Horizontal):
     def _leave_prompt(self) -> str:
         """Keeps what was begun for when it is gone on with; gives the words of a command, which is not."""
         if self.kind == "command":
-            return self.text
+            return redacted(self.text)  # :blockers takes a DSN, and what is given here is kept
         if self.text.strip():
             self._prompts[self.kind] = self.text
         return ""
