@@ -490,13 +490,16 @@ def test_the_text_is_what_it_was_when_it_was_read(shell: Run, log: Path) -> None
     assert text == GOLDEN.read_text()
 
 
-def test_the_log_has_one_block_with_a_line_a_check(shell: Run, log: Path) -> None:
+def test_the_log_has_one_block_with_a_line_for_each_that_is_not_well(shell: Run, log: Path) -> None:
     said = [json.loads(line) for line in shell(the_system(log), "--json").stdout.splitlines()]
     head, *rest = entries(log)
     assert (head.kind, head.tag("PREFLIGHT")) == ("Preflight", "red")
     assert [line.stamp.ns - head.stamp.ns for line in rest] == list(range(1, len(rest) + 1))
-    assert [line.text.split()[:2] for line in rest] == [["|", one["verdict"]] for one in said]
-    assert all(one["found"] in line.text and one["mend"] in line.text for one, line in zip(said, rest, strict=True))
+    bad = sorted((one for one in said if one["verdict"] != OK), key=lambda one: VERDICTS.index(one["verdict"]))
+    *told, well = rest
+    assert [line.text.split()[:2] for line in told] == [["|", one["verdict"]] for one in bad]
+    assert all(one["found"] in line.text and one["mend"] in line.text for one, line in zip(bad, told, strict=True))
+    assert well.text == f"| ok      {', '.join(one['name'] for one in said if one['verdict'] == OK)}"
 
 
 def test_json_gives_a_verdict_each(shell: Run, log: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, texts, writer_of
-from threeam.core.draft import Draft, note
+from threeam.core.draft import Declined, Draft, note
 from threeam.core.entry import NS, RELEASING, Entry, Stamp, references
 from threeam.core.journal import Journal, Position, journal_at
 from threeam.core.reader import lines_forward
@@ -72,7 +73,7 @@ def test_sleep_says_what_is_open_and_what_the_night_came_to(run_here: Run, at: F
     head, *told, last = block
     assert (head.text, head.kind) == ("Handoff: alice goes to sleep, and 3 things are still open.", "Handoff")
     assert [one.text.rpartition(" @")[0] for one in told] == [
-        "| undo: back to 20 (changed: pool at 50)",
+        "| undo: back to 20 (pool at 50)",
         "| H1 the sweeper races the writer (+0 −0)",
         "| next: take the row lock",
     ]
@@ -109,13 +110,20 @@ def test_a_long_list_is_cut_and_counted_whole(journal: Journal, at: FakeClock) -
     for n in range(20):
         alice.write(change(f"change {n}"))
     block = alice.write(lights_out(5.0)).entries
-    assert [block[1].text.split(" @")[0], block[-2].text] == ["| undo: change 19", "| and 8 more: 3am handoff"]
+    assert [block[1].text.split(" @")[0], block[-2].text] == [
+        "| changed: change 19 (nobody has said how it is undone)",
+        "| and 8 more: 3am handoff",
+    ]
     assert block[0].text == "Handoff: alice goes to sleep, and 20 things are still open."
     assert block[0].tag("HANDOFF") == "20"
 
 
 def test_a_glass_of_water_and_lights_out(run_here: Run, at: FakeClock) -> None:
     assert EVENTUALLY in run_here("sleep").stderr.decode()
+    again = run_here("sleep")
+    assert (again.returncode, again.stdout) == (1, b"")
+    assert b"is over already" in again.stderr
+    run_here("log", "and up again")
     quiet = run_here("sleep", "-q")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, b"", b"")
 
@@ -226,7 +234,8 @@ def test_awake_since_and_awake_after_agree(night: list[tuple[str, str, int]], ce
             elif what == "stream":
                 writers[user].write_stream(["a", "b"])
             else:
-                writers[user].write(ACTS[what]())
+                with suppress(Declined):  # nobody goes to sleep twice
+                    writers[user].write(ACTS[what]())
             for end, entry in landed(before, end_of(journal)):
                 since = awake_after(since, entry, "alice")
                 assert awake_since(journal, end, "alice") == since, (user, what, entry)

@@ -45,7 +45,10 @@ def shell(run_here: Run, tree: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def told(shell: Run, code: int) -> str:
     done = shell("restore", "application")
-    assert (done.returncode, done.stderr) == (code, b""), done
+    assert (done.returncode, done.stderr.partition(b": ")[0] + done.stderr.partition(b"left: ")[1]) == (
+        code,
+        b"3amleft: " if code else b"",
+    ), done
     return str(done.stdout.decode())
 
 

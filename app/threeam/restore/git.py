@@ -105,11 +105,8 @@ def _filters_off(tree: str) -> list[str]:
 
 
 def _unsaved(tree: str) -> list[str]:
-    return [
-        line
-        for line in _git(tree, "status", "--porcelain", "--no-renames", "--untracked-files=all").splitlines()
-        if line
-    ]
+    words = ("status", "--porcelain", "--no-renames", "--untracked-files=all")
+    return [line for line in _git(tree, *_filters_off(tree), *words).splitlines() if line]
 
 
 def _git(folder: str, *words: str) -> str:
