@@ -537,7 +537,7 @@ def test_what_the_journal_knows_of_the_hunt_is_looked_at(
     assert [verdict for verdict, _ in verdicts().values()] == [OK, OK, OK, OK]
     alice.write(coffee(5, 95, 4))
     clock.forward(MINUTE)
-    assert verdicts()["you"] == (YELLOW, "5 cups, 474 mg, 0 glasses of water: no more coffee")
+    assert verdicts()["you"] == (YELLOW, "5 cups, 0 glasses of water, 474 mg: no more coffee")
     clock.forward(31 * DAY)
     assert verdicts()["baseline"] == (YELLOW, "quiet is 31 days old")
     assert verdicts()["you"][0] == OK

@@ -7,9 +7,8 @@ from threeam.core.fold import State
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
 from threeam.core.told import when
-from threeam.human.caffeine import AT_ONCE_MG, milligrams
-from threeam.human.drafts import glasses_tonight
-from threeam.human.room import human
+from threeam.human.caffeine import AT_ONCE_MG
+from threeam.human.evening import drunk, evening
 from threeam.machine.baselines import baselines
 from threeam.machine.check import OK, YELLOW, Check, Group
 from threeam.machine.room_left import room_left
@@ -63,12 +62,10 @@ def _baseline(state: State, now: Stamp) -> Check:
 
 def _hunter(state: State, settings: Settings, user: str, now: Stamp) -> Check:
     """ "Caffeine and hydration": whoever is about to begin."""
-    cups = state.cups(user, now.ns, settings.night_gap_ns)
-    mg = milligrams(human(state, user).doses, now.ns, settings.half_life_h)
-    water = glasses_tonight(state, user, now.ns, settings.night_gap_ns)
-    found = f"{cups} cups, {mg:.0f} mg, {water} glasses of water"
-    if cups > settings.toxic_cups or mg > AT_ONCE_MG:
+    one = evening(state, user, now, settings.night_gap_ns, settings.half_life_h)
+    found = f"{drunk(one)}, {one.mg:.0f} mg"
+    if len(one.cups) > settings.toxic_cups or one.mg > AT_ONCE_MG:
         return Check("you", YELLOW, f"{found}: no more coffee", "3am water")
-    if cups > water:
+    if len(one.cups) > one.glasses:
         return Check("you", YELLOW, found, "3am water")
     return Check("you", OK, found)
