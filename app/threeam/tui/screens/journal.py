@@ -88,8 +88,12 @@ class JournalScreen(LookingScreen):
 
     async def _good_morning(self, slept_ns: int) -> None:
         """Shows the hand-off at the first start after a sleep."""
-        if await asyncio.to_thread(is_first, self.session.journal, f"morning-{slept_ns}"):
+        if not await asyncio.to_thread(is_first, self.session.journal, f"morning-{slept_ns}"):
+            return
+        if self.focused is self.log_view and self.app.screen is self:
             self.action_handoff()
+        else:  # it would lie over what is being typed already
+            self._say("S shows the hand-off", title="good morning")
 
     async def _remind_of_the_hours(self) -> None:
         await self.find_out_awake()

@@ -160,9 +160,11 @@ class MachineScreen(MethodScreen):
         if made is None or kept is None:
             return
         path, draft = kept
+        if self._submit(draft, "restore") is None:
+            os.unlink(path)  # nothing names it
+            return
         told = _as_parts(made.text, path, made.against)
         self._show(ToldScreen("runbook", lambda: told, self.copy_text, emoji=session.emoji))
-        self._submit(draft, "restore")
 
     def action_blockers(self, dsn: str = "") -> None:
         dsn = dsn.removeprefix("--dsn").strip(" =")
