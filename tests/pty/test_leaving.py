@@ -190,6 +190,24 @@ def test_stopped_and_continued_it_reads_its_keys_once_and_in_order(log: Path, st
         on.is_as_it_was()
 
 
+def test_what_is_typed_around_a_stop_is_not_thrown_away(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.eventually(lambda: on.draws_nothing(0.5), "everything has begun")
+        on.send("i")
+        for n in range(20):
+            on.signal(signal.SIGSTOP)
+            on.eventually(lambda: state_of(on.process.pid) == "T", "it has stopped")
+            if n % 4:
+                on.signal(signal.SIGCONT)
+                on.send(f"typed {n}\r")
+            else:
+                on.send(f"typed {n}\r")
+                on.signal(signal.SIGCONT)
+            on.eventually(lambda n=n: len(texts(log)) > n, f"text {n} is written")
+        assert texts(log) == [f"typed {n}" for n in range(20)]
+
+
 def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 

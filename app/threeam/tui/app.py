@@ -39,6 +39,7 @@ from threeam.tui.window import Window
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 _LOOK_AT_TERMINAL = 3.0  # s
+_A_KEY = 0.02  # s: by then the thread that reads keys has read what there is
 _LATE = 3.0  # s after a signal: by then the program has left by itself, or never will
 _INTERRUPTED = 130
 
@@ -138,9 +139,13 @@ class JournalApp(App[None], inherit_bindings=False):
         """Enters the terminal anew, once: who cannot see a SIGSTOP coming cannot leave it before.
 
         Textual's own handler takes every SIGCONT for the end of a SIGTSTP, and would leave two threads that read the
-        same keys. To suspend twice does no harm.
+        same keys. To suspend twice does no harm. What was typed while the program was stopped is read first: Textual
+        throws away what it finds unread.
         """
         if self._driver is not None and self._driver.can_suspend:
+            if select.select([sys.stdin.fileno()], [], [], 0)[0]:
+                self.set_timer(_A_KEY, self._continued)
+                return
             self._driver.suspend_application_mode()
             self._driver.resume_application_mode()
             self.refresh(layout=True)
