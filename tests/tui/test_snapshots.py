@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from textual.notifications import Notification
 from textual.pilot import Pilot
 
 from threeam.core.draft import note
@@ -40,8 +41,9 @@ WIDE, USUAL, NARROW = (120, 36), (80, 24), (40, 10)
 
 @pytest.fixture(autouse=True)
 def _still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing moves in a picture."""
+    """Nothing moves in a picture, and no notice goes while it is made, however slow the machine is."""
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setattr(Notification, "time_left", property(lambda _: 3600.0))
 
 
 @pytest.fixture(autouse=True)

@@ -134,5 +134,18 @@ def test_a_note_loads_no_more_than_it_needs(log: Path) -> None:
     assert loaded & heavy == set()
 
 
+def test_the_first_screen_waits_for_nothing_that_only_a_key_needs() -> None:
+    loaded = loaded_by("import threeam.tui.app")
+    later = (
+        "psutil",
+        "jinja2",
+        "psycopg",
+        "threeam.machine.normal",
+        "threeam.story.application",
+        "threeam.restore.plan",
+    )
+    assert {name for name in loaded if of(name, *later)} == set()
+
+
 def test_the_screen_would_be_seen_if_it_were_loaded() -> None:
     assert "textual" in loaded_by("import textual")

@@ -11,6 +11,7 @@ import pytest
 from terminals import terminal
 
 from conftest import FakeClock, Run, entries, texts, writer_of
+from repos import a_tree, git_in
 from threeam.core.journal import Journal
 from threeam.method.changes import change
 
@@ -20,18 +21,8 @@ Told = Callable[[int], str]
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A work tree with a commit, in a folder with an odd name."""
-    folder = tmp_path / "mein Lädchen"
-    folder.mkdir()
-    git_in(folder, "init", "-q", "-b", "main")
-    (folder / "cart.py").write_text("import time\n\n\ndef renew():\n    time.sleep(9)  # before\n" + "x = 1\n" * 20)
-    git_in(folder, "add", ".")
-    git_in(folder, "commit", "-qm", "Cart")
-    return folder
-
-
-def git_in(folder: Path, *words: str) -> str:
-    argv = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", *words]
-    return subprocess.run(argv, check=True, capture_output=True, timeout=60, text=True).stdout.strip()
+    cart = "import time\n\n\ndef renew():\n    time.sleep(9)  # before\n" + "x = 1\n" * 20
+    return a_tree(tmp_path / "mein Lädchen", cart=cart)
 
 
 @pytest.fixture
@@ -47,10 +38,8 @@ def told(shell: Run) -> Told:
 
     def restore(code: int) -> str:
         done = shell("restore", "application")
-        assert (done.returncode, done.stderr.partition(b": ")[0] + done.stderr.partition(b"left: ")[1]) == (
-            code,
-            b"3amleft: " if code else b"",
-        ), done
+        assert done.returncode == code, done
+        assert done.stderr.startswith(b"3am: left: ") if code else done.stderr == b""
         return str(done.stdout.decode("utf-8", "backslashreplace"))
 
     assert shell("stable").returncode == 0

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from threeam.cli.console import out, out_json, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
-from threeam.cli.parser import Parser, nearest
+from threeam.cli.parser import of_verb
 from threeam.cli.submit import submit
-from threeam.cli.words import split_command
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
 from threeam.machine.baseline import how_unusual
@@ -36,17 +35,7 @@ _ABOUT = {
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am baseline …``."""
-    verb, rest = split_command(argv)
-    if verb is not None and verb not in _ABOUT:
-        Parser("3am baseline", "", "").error(f"there is no 3am baseline {verb}{nearest(verb, list(_ABOUT))}")
-    if verb is None:
-        every = "\n".join(f"  {example}" for _, example in _ABOUT.values())
-        parser = Parser("3am baseline", f"What is normal: {', '.join(_ABOUT)}.", f"examples:\n{every}")
-        parser.add_argument("verb", metavar="VERB", help="one of those; 3am baseline VERB --help says more")
-        parser.parse_args(argv)
-        return Exit.USAGE
-    description, example = _ABOUT[verb]
-    parser = Parser(f"3am baseline {verb}", description, f"example:\n  {example}")
+    verb, parser, rest = of_verb("3am baseline", "What is normal", _ABOUT, argv)
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"of the baseline ({DEFAULT}; diff: the last one)")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     if verb == "diff":

@@ -10,9 +10,8 @@ from typing import Any
 from threeam.cli.console import out, out_json, stamp_json, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
-from threeam.cli.parser import Parser, nearest
+from threeam.cli.parser import of_verb
 from threeam.cli.submit import submit
-from threeam.cli.words import split_command
 from threeam.core.draft import Declined, Draft
 from threeam.core.entry import visible
 from threeam.core.fold import Hypothesis, State
@@ -47,17 +46,7 @@ _ABOUT = {
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am hyp …``."""
-    verb, rest = split_command(argv)
-    if verb is not None and verb not in _ABOUT:
-        Parser("3am hyp", "", "").error(f"there is no 3am hyp {verb}{nearest(verb, list(_ABOUT))}")
-    if verb is None:
-        every = "\n".join(f"  {example}" for _, example in _ABOUT.values())
-        parser = Parser("3am hyp", f"Hypotheses: {', '.join(_ABOUT)}.", f"examples:\n{every}")
-        parser.add_argument("verb", metavar="VERB", help="one of those; 3am hyp VERB --help says more")
-        parser.parse_args(argv)
-        return Exit.USAGE
-    description, example = _ABOUT[verb]
-    parser = Parser(f"3am hyp {verb}", description, f"example:\n  {example}")
+    verb, parser, rest = of_verb("3am hyp", "Hypotheses", _ABOUT, argv)
     if verb == "list":
         parser.add_argument("--json", action="store_true", help="one object a line")
         args = parser.parse_args(rest)

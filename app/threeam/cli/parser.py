@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
 from threeam.cli.exits import Exit
+from threeam.cli.words import split_command
 from threeam.core.entry import visible
 
 
@@ -42,6 +43,26 @@ class Parser(argparse.ArgumentParser):
             else:
                 message = f"{word} is one word too many"
         self.exit(Exit.USAGE, visible(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
+
+
+def of_verb(
+    prog: str, what: str, about: Mapping[str, tuple[str, str]], argv: Sequence[str]
+) -> tuple[str, Parser, list[str]]:
+    """The verb of ``3am hyp VERB …``, a parser for it, and the words that it is to parse.
+
+    ``about``: for each verb what it does, and an example. Where there is none it says so, or helps, and ends there.
+    """
+    verb, rest = split_command(argv)
+    if verb is not None and verb in about:
+        description, example = about[verb]
+        return verb, Parser(f"{prog} {verb}", description, f"example:\n  {example}"), rest
+    every = "\n".join(f"  {example}" for _, example in about.values())
+    parser = Parser(prog, f"{what}: {', '.join(about)}.", f"examples:\n{every}")
+    if verb is not None:
+        parser.error(f"there is no {prog} {verb}{nearest(verb, list(about))}")
+    parser.add_argument("verb", metavar="VERB", help=f"one of those; {prog} VERB --help says more")
+    parser.parse_args(argv)  # which it is not there for
+    return parser.error("which of them?")
 
 
 def times_as_words(argv: Sequence[str]) -> list[str]:

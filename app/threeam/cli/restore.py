@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from threeam.cli.console import out, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
-from threeam.cli.parser import Parser, nearest, times_as_words
+from threeam.cli.parser import Parser, of_verb, times_as_words
 from threeam.cli.submit import submit
-from threeam.cli.words import split_command
 from threeam.core.draft import Declined
-from threeam.core.entry import visible
+from threeam.core.entry import Stamp, visible
+from threeam.core.when import parse_length, parse_when
 from threeam.method.changes import Change, open_changes, undone
 from threeam.restore.git import stable_here
 from threeam.restore.plan import keep, plan_at, plan_before
-from threeam.restore.recovery import DEFAULT_MINUS, ENGINES, moment_of, parse_length
+from threeam.restore.recovery import DEFAULT_MINUS, ENGINES
 from threeam.story.application import look, parts, what_is_left
 
 _ABOUT = {
@@ -39,18 +39,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     """Runs one of the two."""
     if command == "stable":
         return _stable(argv)
-    verb, rest = split_command(argv)
-    if verb is not None and verb not in _ABOUT:
-        more = "; the sysadmin is restored by 3am sleep" if verb in ("sysadmin", "me") else nearest(verb, list(_ABOUT))
-        Parser("3am restore", "", "").error(f"there is no 3am restore {verb}{more}")
-    if verb is None:
-        every = "\n".join(f"  {example}" for _, example in _ABOUT.values())
-        parser = Parser("3am restore", "Restores: application, data; and you, by 3am sleep.", f"examples:\n{every}")
-        parser.add_argument("verb", metavar="VERB", help="one of those; 3am restore VERB --help says more")
-        parser.parse_args(argv)
-        return Exit.USAGE
-    description, example = _ABOUT[verb]
-    parser = Parser(f"3am restore {verb}", description, f"example:\n  {example}")
+    verb, parser, rest = of_verb("3am restore", "Restores, and 3am sleep restores you", _ABOUT, argv)
     if verb == "application":
         return _application(parser.parse_args(rest))
     moment = parser.add_mutually_exclusive_group(required=True)
@@ -126,7 +115,9 @@ def _data(args: Namespace) -> int:
     if args.xid is not None:
         plan = plan_before(args.xid, minus_ns, args.dsn, at.clock)
     else:
-        plan = plan_at(args.engine, moment_of(args.at, now), args.at.strip(), minus_ns, args.dsn, at.clock)
+        plan = plan_at(
+            args.engine, Stamp(parse_when(args.at, now), now.offset), args.at.strip(), minus_ns, args.dsn, at.clock
+        )
     put(plan.text.encode("utf-8", "backslashreplace"))
     path, draft = keep(at.journal, plan, now)
     code = submit(lambda: at, lambda _: draft, "", quiet=True, beside=path)

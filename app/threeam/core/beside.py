@@ -68,8 +68,8 @@ def keep_beside(journal: Journal, name: str, data: bytes) -> str:
     return path
 
 
-def is_first(journal: Journal, name: str) -> bool:
-    """Whether nobody has asked this of ``name`` before, as far as can be kept: an empty file says so."""
+def leave_trace(journal: Journal, name: str) -> bool:
+    """Leaves an empty file ``name``, and says whether there was none before."""
     if os.path.lexists(path_beside(journal, name)):
         return False
     with suppress(Unusable):  # then it will be the first again

@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from threeam.core.entry import By, Entry, Stamp, cited, signed
 from threeam.core.journal import Segment
 from threeam.core.reader import significant
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 OPEN = "open"
 _TOGETHER = 2000  # entries folded in one step: each copies what is known of people and hypotheses
@@ -172,6 +175,19 @@ class Fold:
             _fold_hypothesis(hypotheses, by, entry)
         rooms = {room.name: room.fold(state.rooms[room.name], entries) for room in self.rooms}
         return State(people, hypotheses, last, rooms)
+
+
+def newest(
+    found: Mapping[K, V], entries: Iterable[Entry], read: Callable[[Entry], tuple[K, V] | None]
+) -> Mapping[K, V]:
+    """``found`` with what ``read`` finds in ``entries``: of each key the newest, the one that came last at the end."""
+    others: dict[K, V] | None = None
+    for entry in entries:
+        if (one := read(entry)) is not None:
+            others = dict(found) if others is None else others
+            others.pop(one[0], None)
+            others[one[0]] = one[1]
+    return found if others is None else others
 
 
 def gives_number_to(hypotheses: Iterable[Hypothesis], entry: Entry) -> Hypothesis | None:

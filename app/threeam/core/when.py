@@ -8,8 +8,18 @@ from datetime import UTC, datetime, timedelta, timezone
 from threeam.core.entry import NS, Stamp
 from threeam.core.journal import BadInput
 
-_UNITS = {"ns": 1, "us": 1000, "ms": 10**6, "s": NS, "m": 60 * NS, "min": 60 * NS, "h": 3600 * NS, "d": 86400 * NS}
-_AGO = re.compile(r"-(\d{1,12})(ns|us|ms|s|min|m|h|d)", re.ASCII)
+_UNITS = {
+    "ns": 1,
+    "us": 1000,
+    "µs": 1000,
+    "ms": 10**6,
+    "s": NS,
+    "m": 60 * NS,
+    "min": 60 * NS,
+    "h": 3600 * NS,
+    "d": 86400 * NS,
+}
+_LENGTH = re.compile(rf"(\d{{1,12}})({'|'.join(_UNITS)})", re.ASCII)
 _CLOCK = re.compile(
     r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|$))?(?:(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
@@ -20,6 +30,14 @@ class BadTime(BadInput):
     """A time that cannot be understood."""
 
 
+def parse_length(text: str) -> int:
+    """``1ms``, ``500us``, ``2s`` in ns. Raises `BadTime`."""
+    found = _LENGTH.fullmatch(text.strip())
+    if not found or int(found[1]) == 0:
+        raise BadTime(f"{text!r} is no length of time: write 1ms, 500us, 2s")
+    return int(found[1]) * _UNITS[found[2]]
+
+
 def parse_when(text: str, now: Stamp) -> int:
     """The instant that ``text`` names, in ns since the epoch; local times are in the zone of ``now``.
 
@@ -28,7 +46,7 @@ def parse_when(text: str, now: Stamp) -> int:
     text = text.strip()
     if text == "now":
         return now.ns
-    if ago := _AGO.fullmatch(text):
+    if text.startswith("-") and (ago := _LENGTH.fullmatch(text[1:])):
         return now.ns - int(ago[1]) * _UNITS[ago[2]]
     if stamp := Stamp.parse(text.removeprefix("@")):
         return stamp.ns

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from threeam.core.draft import Declined, Draft, DraftLine
 from threeam.core.entry import By, Entry, Stamp, signed, tag_value
-from threeam.core.fold import Room, State
+from threeam.core.fold import Room, State, newest
 from threeam.core.journal import BadInput
 
 DEFAULT = "normal"
@@ -67,16 +67,15 @@ def compared(name: str, text: str) -> Draft:
     return Draft(lambda state, author, stamp: [line], whole=False)
 
 
+def _read(entry: Entry) -> tuple[str, Saved] | None:
+    name, file = entry.tag("BASELINE"), entry.tag("FILE")
+    if name is None or file is None or entry.kind != "Baseline":
+        return None
+    return name, Saved(name, file, entry.body, entry.said_at, entry.by)
+
+
 def _fold(found: Mapping[str, Saved], entries: Sequence[Entry]) -> Mapping[str, Saved]:
-    others: dict[str, Saved] | None = None
-    for entry in entries:
-        name, file = entry.tag("BASELINE"), entry.tag("FILE")
-        if name is None or file is None or entry.kind != "Baseline":
-            continue
-        others = dict(found) if others is None else others
-        others.pop(name, None)  # the one that was saved last stands last
-        others[name] = Saved(name, file, entry.body, entry.said_at, entry.by)
-    return found if others is None else others
+    return newest(found, entries, _read)
 
 
 def _carry(found: Mapping[str, Saved]) -> Iterator[Entry]:

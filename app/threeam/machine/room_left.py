@@ -71,9 +71,13 @@ def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
     name, live = "disk full in", journal.live()
     if live is None:
         return Check(name, OK, "there is no log yet")
-    size = live.size()
-    then = ended_at(journal, Position(live, size), now_ns - _HOUR_NS)
-    grown = size - (then.offset if then is not None and then.segment == live else 0)
+    then = ended_at(journal, Position(live, live.size()), now_ns - _HOUR_NS)
+    grown = 0
+    for segment in journal.back_from(live):  # the files since then, and of that one what came after
+        grown += segment.size()
+        if then is not None and segment == then.segment:
+            grown -= then.offset
+            break
     if grown <= 0:
         return Check(name, OK, "nothing was written in the last hour")
     left_ns = free * _HOUR_NS // grown

@@ -113,7 +113,7 @@ class _Found:
             yield
         except psutil.AccessDenied:
             why = "permission denied"
-        except (psutil.Error, OSError, RuntimeError, NotImplementedError) as error:
+        except (psutil.Error, OSError) as error:
             why = str(error)
         if why:
             self.unread.append(f"{what}: {why}")

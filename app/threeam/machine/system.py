@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 _LONGEST_S = 5.0  # that a program may take to say what it is asked
-LONGEST = 64 * 1024  # bytes of what it says that are kept
+_LONGEST = 64 * 1024  # bytes of what it says that are kept
 
 Ran = tuple[int, str]  # exit code, and what it said on both streams
 
@@ -101,8 +101,8 @@ def hear(argv: Sequence[str], seconds: float, environ: Mapping[str, str]) -> tup
         fd = process.stdout.fileno()
         while is_open and (left := deadline - time.monotonic()) > 0:
             if select.select([fd], [], [], left)[0]:
-                data = os.read(fd, LONGEST)
-                said += data[: LONGEST - len(said)]
+                data = os.read(fd, _LONGEST)
+                said += data[: _LONGEST - len(said)]
                 is_open = bool(data)
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from threeam.core.draft import Declined
-from threeam.core.entry import NS, Stamp, visible
+from threeam.core.entry import NS, visible
 from threeam.core.secrets import redacted
 from threeam.core.when import duration
-from threeam.restore.recovery import Server, Target
+from threeam.restore.recovery import Server, Target, in_microseconds
 
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
@@ -64,12 +64,13 @@ def server(connection: Connection, target: Target, clock: Callable[[], int]) -> 
         says.append(oldest)
     else:
         stop, label = oldest
-        says.append(
-            f"the oldest restorable point that it knows of: {_utc(stop)}, the end of its last base backup, {label}"
-        )
+        end = in_microseconds(stop)
+        says.append(f"the oldest restorable point that it knows of: {end}, the end of its last base backup, {label}")
         if target.ns < stop:
-            end = f"the end of the last base backup, {_utc(stop)}"
-            against.append(f"the target is before {end}: it takes an older backup, of which the server does not know")
+            against.append(
+                f"the target is before the end of the last base backup, {end}: it takes an older backup, of which the "
+                "server does not know"
+            )
     says += _transactions(connection, target)
     return Server(says, against, redacted(command) if mode != "off" else "")
 
@@ -139,7 +140,7 @@ def _transactions(connection: Connection, target: Target) -> list[str]:
         where = "is replayed" if one.ns <= target.ns else "is not"
         away = duration(abs(one.ns - target.t.ns))
         side = "at T" if one.ns == target.t.ns else f"{away} {'before' if one.ns < target.t.ns else 'after'} T"
-        said.append(f"xid {one.xid}, {_utc(one.ns)}, {side}: {where}")
+        said.append(f"xid {one.xid}, {in_microseconds(one.ns)}, {side}: {where}")
     return said
 
 
@@ -181,8 +182,3 @@ def _told(ask: Callable[[], tuple[int, str]], what: str) -> tuple[int, str] | st
         return f"{what}: {none}"
     except psycopg.errors.InsufficientPrivilege:
         return f"{what}: that takes a superuser, or pg_monitor and EXECUTE on pg_read_file(text)"
-
-
-def _utc(ns: int) -> str:
-    at = Stamp(ns)
-    return f"{at.day} {at.clock[:15]}+00"

@@ -71,12 +71,12 @@ class Node(NamedTuple):
     depth: int
     backend: Backend
     blocks: tuple[int, ...]
-    below: int | None = None
+    under: int | None = None
 
     @property
     def also_waits_for(self) -> list[int]:
         """The pids that it waits for besides the one above it."""
-        return [pid for pid in self.backend.blocked_by if pid != self.below]
+        return [pid for pid in self.backend.blocked_by if pid != self.under]
 
 
 def backends(connection: Connection) -> list[Backend]:

@@ -112,9 +112,8 @@ def _unsaved(tree: str) -> list[str]:
 def _git(folder: str, *words: str) -> str:
     """What git says. It writes nothing there, and runs nothing that the tree asks for. Raises `GitFailed`."""
     argv = ["git", "-C", folder, *_CAREFUL, *words]
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith("GIT_")
-    }  # those of a hook, above all
+    # A hook has those that name another repository; those that name settings (GIT_CONFIG_…) are the user's.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith("GIT_CONFIG_")}
     environ = {**kept, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
     try:
         ran = subprocess.run(

@@ -56,9 +56,12 @@ def shown_dsn(dsn: str) -> str:
     if not dsn:
         return "as PGHOST and its like say"
     try:
+        import psycopg
         from psycopg.conninfo import conninfo_to_dict
-
+    except ImportError:  # that will be said when it is asked
+        return "?"
+    try:
         given = conninfo_to_dict(dsn)
-    except Exception:  # it will be said what is wrong with it when it is asked
+    except (psycopg.Error, UnicodeError):  # and this, too
         return "?"
     return f"{given.get('host', 'local')}:{given.get('port', 5432)}/{given.get('dbname', '')}"

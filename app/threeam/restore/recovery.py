@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
-from jinja2 import Environment, StrictUndefined
-
 from threeam.core.draft import Draft, DraftLine
 from threeam.core.entry import NS, Stamp, visible
-from threeam.core.journal import BadInput
-from threeam.core.seek import stamp_of
-from threeam.core.when import duration, parse_when
+from threeam.core.when import duration
 
 ENGINES = ("postgres", "mysql")
 DEFAULT_MINUS = "1ms"
-_UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": NS, "m": 60 * NS, "min": 60 * NS, "h": 3600 * NS}
-_LENGTH = re.compile(r"(\d{1,12})(ns|us|µs|ms|s|min|m|h)")
 _US = 1_000  # ns
-
-
-class BadLength(BadInput):
-    """A length of time that cannot be understood."""
 
 
 class Target(NamedTuple):
@@ -41,14 +30,12 @@ class Target(NamedTuple):
     @property
     def microsecond(self) -> str:
         """The last whole microsecond that is not after it, as PostgreSQL writes it, in UTC with the offset."""
-        at = Stamp(self.ns // _US * _US)
-        return f"{at.day} {at.clock[:15]}+00"
+        return in_microseconds(self.ns)
 
     @property
     def t_microsecond(self) -> str:
         """T itself, so written, rounded down."""
-        at = Stamp(self.t.ns // _US * _US)
-        return f"{at.day} {at.clock[:15]}+00"
+        return in_microseconds(self.t.ns)
 
     @property
     def second(self) -> str:
@@ -63,21 +50,10 @@ class Target(NamedTuple):
         return f"{at.day} {at.clock[:8]}"
 
 
-def parse_length(text: str) -> int:
-    """``1ms``, ``500us``, ``2s`` in ns. Raises `BadLength`."""
-    found = _LENGTH.fullmatch(text.strip())
-    if not found or int(found[1]) == 0:
-        raise BadLength(f"{text!r} is no length of time: write 1ms, 500us, 2s")
-    return int(found[1]) * _UNITS[found[2]]
-
-
-def moment_of(text: str, now: Stamp) -> Stamp:
-    """The instant that ``text`` names: an ``@stamp``, or a time as `parse_when` has it. Raises `BadInput`."""
-    if text.strip().startswith("@"):
-        at, rest = stamp_of(text)
-        if at is not None and not rest:
-            return at
-    return Stamp(parse_when(text, now), now.offset)
+def in_microseconds(ns: int) -> str:
+    """An instant as PostgreSQL writes it, in UTC with the offset, rounded down to its microsecond."""
+    at = Stamp(ns)
+    return f"{at.day} {at.clock[:15]}+00"
 
 
 class Server(NamedTuple):
@@ -90,6 +66,8 @@ class Server(NamedTuple):
 
 def runbook(engine: str, target: Target, source: str, server: Server | None = None) -> str:
     """The way to ``target`` and back into the live rows, as Markdown. ``source``: where T comes from."""
+    from jinja2 import Environment, StrictUndefined  # 20 ms: whoever only parses options does not wait for it
+
     environment = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = (files("threeam.restore") / "runbooks" / f"{engine}.md").read_text(encoding="utf-8")
     return environment.from_string(template).render(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 # A word that is "sleep" or begins or ends with it, called or given a time: time.Sleep(d), usleep(100), sleep 1,
 # this_thread::sleep_for(…), Thread.sleep 5, DBMS_LOCK.SLEEP(5), (sleep 1), Start-Sleep -Seconds 1, "sleep", "5".
-_BEFORE = r"(?:(?:clock_)?nano|k_|g_u|pg_|PG_|udelay_|usleep_|u|m|s|f|n|thread_)?"
+_BEFORE = r"(?:(?:clock_)?nano|k_|g_u|pg_|PG_|u|m|s|f|n|thread_)?"
 _AFTER = r"(?:f|ms|ns|_ms|_for|-for|_until|_us|_ns|_range|For|Until|Uninterruptibly|Ms|Seconds)?(?!s\b)"
 _WORD = rf"(?<![A-Za-z_]){_BEFORE}(?:[sS]leep|SLEEP){_AFTER}"
 _CALLED = r"(?:!?\s*\(|!?<\w+>\(|,?\s+[-\d.$\"'{]|\s+infinity\b|\s+rand\b|\s+[A-Z][A-Z_]+\b|[\"']\s*,\s*[\"']\d)"

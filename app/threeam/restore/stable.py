@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from threeam.core.draft import Draft, DraftLine
 from threeam.core.entry import By, Entry, Stamp, signed
-from threeam.core.fold import Room, State
+from threeam.core.fold import Room, State, newest
 
 
 class Stable(NamedTuple):
@@ -32,16 +32,15 @@ def stable(commit: str, tree: str, text: str) -> Draft:
     return Draft(lambda state, author, stamp: [line], whole=False)
 
 
+def _read(entry: Entry) -> tuple[str, Stable] | None:
+    commit, tree = entry.tag("STABLE"), entry.tag("TREE")
+    if commit is None or tree is None or entry.kind != "Stable" or not commit.isalnum():
+        return None
+    return tree, Stable(commit, tree, entry.body, entry.said_at, entry.by)
+
+
 def _fold(found: Mapping[str, Stable], entries: Sequence[Entry]) -> Mapping[str, Stable]:
-    others: dict[str, Stable] | None = None
-    for entry in entries:
-        commit, tree = entry.tag("STABLE"), entry.tag("TREE")
-        if commit is None or tree is None or entry.kind != "Stable" or not commit.isalnum():
-            continue
-        others = dict(found) if others is None else others
-        others.pop(tree, None)
-        others[tree] = Stable(commit, tree, entry.body, entry.said_at, entry.by)
-    return found if others is None else others
+    return newest(found, entries, _read)
 
 
 def _carry(found: Mapping[str, Stable]) -> Iterator[Entry]:

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 
-from threeam.core.beside import is_first
+from threeam.core.beside import leave_trace
 from threeam.core.journal import Position
 from threeam.core.reader import Line
 from threeam.human import drafts as human_drafts
@@ -88,7 +88,7 @@ class JournalScreen(LookingScreen):
 
     async def _good_morning(self, slept_ns: int) -> None:
         """Shows the hand-off at the first start after a sleep."""
-        if not await asyncio.to_thread(is_first, self.session.journal, f"morning-{slept_ns}"):
+        if not await asyncio.to_thread(leave_trace, self.session.journal, f"morning-{slept_ns}"):
             return
         if self.focused is self.log_view and self.app.screen is self:
             self.action_handoff()
@@ -108,11 +108,13 @@ class JournalScreen(LookingScreen):
         """Keeps up since when this person is awake, from the lines that they have typed."""
         mine = f"[BY: {self.session.by.user}@".encode()
         for line in lines:
-            if mine in line.raw and (entry := line.entry) is not None:
-                if self.awake_is_known:
-                    self.awake = awake_after(self.awake, entry, self.session.by.user)
-                else:
-                    self._typed_meanwhile.append(entry)
+            # In a burst most lines are a stream's, or say nothing new of the night: those are not parsed for it.
+            if mine not in line.raw or b"] [VIA: " in line.raw or (self.awake and b"[NIGHT: " not in line.raw):
+                continue
+            if (entry := line.entry) is not None and self.awake_is_known:
+                self.awake = awake_after(self.awake, entry, self.session.by.user)
+            elif entry is not None:
+                self._typed_meanwhile.append(entry)
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
         if message.ticket.what == "coffee":

@@ -1,4 +1,8 @@
-"""The half of the journal's screen that is about machine and person: preflight, baseline, the three restores."""
+"""The half of the journal's screen that is about machine and person: preflight, baseline, the three restores.
+
+What it needs for that is imported where it is used, most of it on the thread that does the asking: the first screen
+does not wait for psutil, templates and seventy modules.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +12,23 @@ import shlex
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from threeam.core.draft import Declined, Draft
 from threeam.core.entry import Entry, Stamp
 from threeam.core.journal import BadInput, JournalError
 from threeam.core.told import Part, Told
+from threeam.core.when import parse_length, parse_when
 from threeam.human.nights import awake_after, awake_since
-from threeam.machine import normal, preflight
 from threeam.machine.baselines import DEFAULT, baseline_named, checked_name
-from threeam.machine.system import this_system
 from threeam.method.changes import undone
-from threeam.restore import blockers, plan
-from threeam.restore.git import stable_here
-from threeam.restore.postgres import connected, shown_dsn
-from threeam.restore.recovery import DEFAULT_MINUS, ENGINES, moment_of, parse_length
-from threeam.story import application, sleep
-from threeam.story.preflight import preflight_checks
 from threeam.tui.screens.method import MethodScreen
-from threeam.tui.screens.restore import BlockersScreen, RestoreScreen, SleepScreen
 from threeam.tui.screens.told import ToldScreen
+
+if TYPE_CHECKING:
+    from threeam.restore.blockers import Backend, Node
+    from threeam.restore.plan import Plan
+    from threeam.story.application import Looked
 
 _T = TypeVar("_T")
 _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
@@ -46,17 +47,22 @@ class MachineScreen(MethodScreen):
         self._work(self._preflight(), "preflight")
 
     async def _preflight(self) -> None:
-        session = self.session
+        session, state = self.session, self.state
+
+        def looked() -> tuple[list[Part], Draft]:
+            from threeam.machine import preflight
+            from threeam.machine.system import this_system
+            from threeam.story.preflight import preflight_checks
+
+            system, user, now = this_system(), session.by.user, session.clock()
+            groups = preflight_checks(system, session.journal, state, session.settings, user, now)
+            return preflight.parts(groups), preflight.preflight(groups)
+
         self._say("looking at tools, clock, disk and terminal", timeout=2)
-        groups = await self._asked(
-            lambda: preflight_checks(
-                this_system(), session.journal, self.state, session.settings, session.by.user, session.clock()
-            )
-        )
-        if groups is not None:
-            told = preflight.parts(groups)
+        if (found := await self._asked(looked)) is not None:
+            told, draft = found
             self._show(ToldScreen("preflight", lambda: told, self.copy_text, emoji=session.emoji))
-            self._note_down(preflight.preflight(groups), "preflight")
+            self._note_down(draft, "preflight")
 
     def action_baseline(self, argument: str = "") -> None:
         verb, _, name = argument.partition(" ")
@@ -70,32 +76,35 @@ class MachineScreen(MethodScreen):
             self._work(self._save(name.strip()) if verb == "save" else self._diff(name.strip()), f"baseline {verb}")
 
     async def _save(self, name: str) -> None:
-        session = self.session
+        session, state = self.session, self.state
 
         def taken() -> tuple[str, Draft]:
+            from threeam.machine import normal
+
             called, before = checked_name(name or DEFAULT), None
             with suppress(JournalError):  # none of that name, or not ours to read
-                before = normal.kept(session.journal, baseline_named(self.state, called))
+                before = normal.kept(session.journal, baseline_named(state, called))
             watched, commands = (before.watched, before.commands) if before is not None else ((), ())
-            return normal.keep(
-                session.journal, normal.take(called, session.by.host, watched, commands, 3, 0.5, session.clock)
-            )
+            samples = normal.take(called, session.by.host, watched, commands, 3, 0.5, session.clock)
+            return normal.keep(session.journal, samples)
 
         self._say("taking three samples", title="baseline", timeout=2)
-        if (kept := await self._asked(taken)) is not None and self._submit(kept[1], "baseline") is None:
-            os.unlink(kept[0])  # nothing names it
+        if (kept := await self._asked(taken)) is not None:
+            self._submit_with(*kept, "baseline")
 
     async def _diff(self, name: str) -> None:
-        session = self.session
+        session, state = self.session, self.state
 
-        def looked() -> normal.Looked:
-            return normal.look(session.journal, baseline_named(self.state, name or None), session.clock)
+        def looked() -> tuple[list[Part], Draft]:
+            from threeam.machine import normal
 
-        found = await self._asked(looked)
-        if found is not None:
-            told = normal.parts(found, session.clock())
+            found = normal.look(session.journal, baseline_named(state, name or None), session.clock)
+            return normal.parts(found, session.clock()), normal.line_of(found)
+
+        if (found := await self._asked(looked)) is not None:
+            told, draft = found
             self._show(ToldScreen("what is not normal", lambda: told, self.copy_text, emoji=session.emoji))
-            self._note_down(normal.line_of(found), "baseline")
+            self._note_down(draft, "baseline")
 
     # After it.
 
@@ -109,8 +118,11 @@ class MachineScreen(MethodScreen):
             self._say(f"restore takes application or data, and not {what!r}", severity="warning")
 
     async def _application(self) -> None:
-        looked: application.Looked = {}
-        known = self.state.rooms["stables"]
+        from threeam.story import application
+        from threeam.tui.screens.restore import RestoreScreen
+
+        looked: Looked = {}
+        state = self.state
 
         def tell() -> Sequence[Part]:
             return application.parts(self.state, self.session.clock(), looked)
@@ -120,7 +132,7 @@ class MachineScreen(MethodScreen):
 
         screen = RestoreScreen(tell, self.copy_text, undo if self.writes else None, emoji=self.session.emoji)
         self._tell(screen)
-        found = await self._asked(lambda: application.look(self.state)) if known else None
+        found = await self._asked(partial(application.look, state))
         if found is not None and self.told is screen:
             looked = found
             screen.look_again()
@@ -129,7 +141,12 @@ class MachineScreen(MethodScreen):
         self._work(self._stable(rev or "HEAD"), "stable")
 
     async def _stable(self, rev: str) -> None:
-        if (draft := await self._asked(lambda: stable_here(rev, os.getcwd()))) is not None:
+        def noted() -> Draft:
+            from threeam.restore.git import stable_here
+
+            return stable_here(rev, os.getcwd())
+
+        if (draft := await self._asked(noted)) is not None:
             self._submit(draft, "stable")
 
     def action_data(self) -> None:
@@ -141,8 +158,8 @@ class MachineScreen(MethodScreen):
     def _restore_data(self, argument: str) -> None:
         try:
             given = _data_options(argument)
-            minus_ns = parse_length(given.get("--minus", DEFAULT_MINUS))
-            at = moment_of(given["at"], self.session.clock())
+            minus_ns = parse_length(given["--minus"])
+            at = Stamp(parse_when(given["at"], self.session.clock()), self.session.clock().offset)
         except BadInput as bad:
             self._say(str(bad), severity="warning")
             return
@@ -153,43 +170,59 @@ class MachineScreen(MethodScreen):
 
     async def _plan(self, given: dict[str, str], at: Stamp, minus_ns: int) -> None:
         session = self.session
-        made = await self._asked(
-            lambda: plan.plan_at(given["--engine"], at, given["at"], minus_ns, given.get("--dsn"), session.clock)
-        )
-        kept = None if made is None else await self._asked(lambda: plan.keep(session.journal, made, session.clock()))
-        if made is None or kept is None:
-            return
-        path, draft = kept
-        if self._submit(draft, "restore") is None:
-            os.unlink(path)  # nothing names it
-            return
-        told = _as_parts(made.text, path, made.against)
-        self._show(ToldScreen("runbook", lambda: told, self.copy_text, emoji=session.emoji))
+
+        def planned() -> tuple[Plan, str, Draft]:
+            from threeam.restore import plan
+
+            engine, dsn = given["--engine"], given.get("--dsn")
+            made = plan.plan_at(engine, at, given["at"], minus_ns, dsn, session.clock)
+            return made, *plan.keep(session.journal, made, session.clock())
+
+        found = await self._asked(planned)
+        if found is not None and self._submit_with(found[1], found[2], "restore"):
+            told = _as_parts(found[0].text, found[1], found[0].against)
+            self._show(ToldScreen("runbook", lambda: told, self.copy_text, emoji=session.emoji))
 
     def action_blockers(self, dsn: str = "") -> None:
         dsn = dsn.removeprefix("--dsn").strip(" =")
-        if not dsn and not any(os.environ.get(name) for name in _LIBPQ):
-            self._say("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
-            if self.desk is not None:
-                self.action_write("command", "blockers postgresql://")
+        if dsn or any(os.environ.get(name) for name in _LIBPQ):
+            self._work(self._blockers(dsn), "blockers")
             return
+        self._say("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
+        if self.desk is not None:
+            self.action_write("command", "blockers postgresql://")
 
-        def ask() -> list[blockers.Node]:
+    async def _blockers(self, dsn: str) -> None:
+        from threeam.tui.screens.restore import BlockersScreen
+
+        def named() -> str:
+            from threeam.restore.postgres import shown_dsn
+
+            return shown_dsn(dsn)
+
+        def ask() -> list[Node]:
+            from threeam.restore.blockers import backends, tree
+            from threeam.restore.postgres import connected
+
             with connected(dsn) as connection:
-                return blockers.tree(blockers.backends(connection))
+                return tree(backends(connection))
 
-        def end(node: blockers.Node, waits: int) -> None:  # outlives the screen that asks for it
+        def end(node: Node, waits: int) -> None:  # outlives the screen that asks for it
             self._work(self._end_backend(dsn, node.backend, waits), f"end {node.backend.pid}")
 
+        host = await asyncio.to_thread(named)
         end_it = end if self.writes else None
-        self._show(BlockersScreen(shown_dsn(dsn), ask, end_it, self.copy_text, emoji=self.session.emoji))
+        self._show(BlockersScreen(host, ask, end_it, self.copy_text, emoji=self.session.emoji))
 
-    async def _end_backend(self, dsn: str, backend: blockers.Backend, waits: int) -> None:
+    async def _end_backend(self, dsn: str, backend: Backend, waits: int) -> None:
         def ended() -> Draft:
+            from threeam.restore.blockers import terminate
+            from threeam.restore.postgres import connected
+
             if (why := self.session.journal.why_not_writable()) is not None:  # before anything that cannot be noted
                 raise Declined(f"nothing was terminated: {why}")
             with connected(dsn) as connection:
-                return blockers.terminate(connection, backend, waits)
+                return terminate(connection, backend, waits)
 
         if (draft := await self._asked(ended)) is not None:
             self._submit(draft, f"terminated {backend.pid}")
@@ -202,6 +235,9 @@ class MachineScreen(MethodScreen):
     async def _sleep(self) -> None:
         session = self.session
         gap_ns, half_life_h = session.settings.night_gap_ns, session.settings.half_life_h
+        from threeam.story import sleep
+        from threeam.tui.screens.restore import SleepScreen
+
         await self.find_out_awake()
 
         def tell() -> Sequence[Part]:
@@ -235,6 +271,8 @@ class MachineScreen(MethodScreen):
 
     def lights_out(self) -> None:
         """Writes the end of the night, and quits when it is written."""
+        from threeam.story import sleep
+
         if self._submit(sleep.lights_out(self.session.settings.half_life_h), "sleep") is not None:
             self.leaving, self.parting = True, f"a glass of water, and lights out: {sleep.EVENTUALLY}"
 
@@ -258,6 +296,13 @@ class MachineScreen(MethodScreen):
         else:
             self._tell(screen)
 
+    def _submit_with(self, path: str, draft: Draft, what: str) -> bool:
+        """Writes the line that names the file ``path``; where it is not taken, the file goes."""
+        taken = self._submit(draft, what) is not None
+        if not taken:
+            os.unlink(path)
+        return taken
+
     def _note_down(self, draft: Draft, what: str) -> None:
         """Writes a line about what was looked at; a read-only screen only looks."""
         if self.writes:
@@ -270,7 +315,9 @@ def _data_options(argument: str) -> dict[str, str]:
         words = shlex.split(argument)
     except ValueError as error:
         raise BadInput(f"{argument!r}: {error}") from None
-    given, at = {"--engine": ENGINES[0]}, []
+    from threeam.restore.recovery import DEFAULT_MINUS, ENGINES
+
+    given, at = {"--engine": ENGINES[0], "--minus": DEFAULT_MINUS}, []
     while words:
         word = words.pop(0)
         if word in ("--engine", "--minus", "--dsn", "--at"):
