@@ -46,7 +46,12 @@ def parts(state: State, now: Stamp, looked: Looked) -> list[Part]:
     ]
     done = [one for one in changes(state) if one.undone is not None][::-1][:_DONE]
     ticked = [
-        Told(one.text, f"{one.how} · {who_when(one.undoer, one.undone, now)}", one.at, "Undone")
+        Told(
+            one.text,
+            f"{f'{one.how} · ' if one.how not in ('', one.text) else ''}{who_when(one.undoer, one.undone, now)}",
+            one.at,
+            "Undone",
+        )
         for one in done
         if one.undone is not None
     ]

@@ -123,7 +123,7 @@ class JournalScreen(LookingScreen):
             now, gap_ns = block.entries[-1].stamp, settings.night_gap_ns
             said = reminders.with_a_cup(state, user, now, gap_ns, settings.half_life_h, settings.reminders)
             if sentences := "; ".join(said):
-                self._say(sentences, title="coffee", timeout=6)
+                self._say(sentences, title="coffee", timeout=3)  # gently: the next cup has one of its own
 
     def on_lock_seen(self, message: messages.LockSeen) -> None:
         self.header.held_since(message.holder, message.since_ns)
