@@ -83,6 +83,11 @@ class Night:
         return 0 if desk is None else len(desk.outbox)
 
     @property
+    def at_work(self) -> bool:
+        """Whether something that was asked for is still being looked at, and may yet lay a screen over this one."""
+        return any(not worker.is_finished for worker in self.app.workers)
+
+    @property
     def in_the_box(self) -> bool:
         """Whether keys go into the input box."""
         return self.app.focused is self.composer.box
