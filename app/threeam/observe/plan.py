@@ -1,0 +1,82 @@
+"""The plan of an experiment: all that is fixed before anything runs. Kept in a file of one's own, to be resumed from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threeam.core.entry import NS
+from threeam.core.journal import Unusable
+from threeam.core.secrets import redacted
+from threeam.core.when import duration
+from threeam.observe.arms import Arm, turns
+from threeam.observe.rule import Rule
+
+_FORMAT = 1
+
+
+class Plan(NamedTuple):
+    """``n`` runs of ``command`` for each of ``arms``, in the order of ``seed``, from the folder ``cwd``.
+
+    ``timeout_ns``: after which a run is ended; None: never.
+    """
+
+    command: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    n: int
+    seed: int
+    rule: Rule
+    timeout_ns: int | None
+    cwd: str
+
+    @property
+    def total(self) -> int:
+        """Runs of all arms."""
+        return self.n * len(self.arms)
+
+    def turns(self) -> list[Arm]:
+        """The arm of each run, in their order."""
+        return [self.arms[i] for i in turns(len(self.arms), self.n, self.seed)]
+
+    def text(self) -> str:
+        """What its line says."""
+        arms = ", ".join(f"{arm.name} ({arm.about})" if arm.about else arm.name for arm in self.arms)
+        runs = f"{self.n} {'run' if self.n == 1 else 'runs'}"
+        limit = f", each for {duration(self.timeout_ns)} at most" if self.timeout_ns is not None else ""
+        said = f"{runs} {'each ' if len(self.arms) > 1 else ''}of {arms}, in random blocks, seed {self.seed}{limit}"
+        return redacted(f"{said}; fails if {self.rule}: {shlex.join(self.command)}")
+
+
+def same(command: Sequence[str], rule: Rule) -> str:
+    """What is the same for the same command under the same rule, and tells no secret of it."""
+    words = "\0".join((str(rule), *(redacted(word) for word in command)))
+    return hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def to_bytes(plan: Plan) -> bytes:
+    """``plan`` as its file holds it."""
+    rule, arms = plan.rule._asdict(), [arm._asdict() for arm in plan.arms]
+    record = {"format": _FORMAT, **plan._asdict(), "rule": rule, "arms": arms}
+    return json.dumps(record, indent=1).encode()  # undecodable bytes of a command become \udc.., and come back
+
+
+def from_bytes(data: bytes, path: str) -> Plan:
+    """The plan that a file holds. Raises `Unusable`."""
+    try:
+        record = json.loads(data)
+        if record.pop("format") != _FORMAT:
+            raise Unusable(f"{path} was written by a later version of 3am")
+        arms = tuple(Arm(**{**one, "before": tuple(one["before"])}) for one in record.pop("arms"))
+        rule = Rule(**record.pop("rule"))
+        plan = Plan(**{**record, "command": tuple(record["command"]), "arms": arms, "rule": rule})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unusable(f"{path} is no plan of 3am: {error}") from None
+    return plan
+
+
+def seconds(ns: int | None) -> float | None:
+    """``ns`` as the system calls have it."""
+    return None if ns is None else ns / NS
