@@ -17,16 +17,16 @@ def out(text: str) -> None:
     put((text + "\n").encode("utf-8", "backslashreplace"))
 
 
-def put(data: bytes) -> None:
+def put(data: bytes, fd: int = 1) -> None:
     """Data as it is. Raises BrokenPipeError when nobody reads any more, and `Untold` for a full disk."""
     view = memoryview(data)
     try:
         while view:
-            view = view[os.write(1, view) :]
+            view = view[os.write(fd, view) :]
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Untold(f"stdout cannot be written: {error.strerror}") from None
+        raise Untold(f"{'stdout' if fd == 1 else 'stderr'} cannot be written: {error.strerror}") from None
 
 
 def is_open_on(path: str, fd: int) -> bool:
@@ -42,17 +42,18 @@ class Untold(JournalError):
 
 
 class Echo:
-    """Repeats on stdout what is written to the log, for as long as anybody reads it: the log comes first."""
+    """Repeats on stdout (or ``fd``) what is written to the log, for as long as anybody reads it: the log comes first."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, fd: int = 1) -> None:
         self._quiet = quiet
+        self._fd = fd
         self._untold: Untold | None = None
 
     def __call__(self, data: bytes) -> None:
         """Repeats ``data``."""
         if not self._quiet:
             try:
-                put(data)
+                put(data, self._fd)
             except BrokenPipeError:
                 self._quiet = True
             except Untold as untold:

@@ -33,6 +33,7 @@ COMMANDS = {
     "export": ("export", "the journal as Markdown, HTML, JSONL or CSV"),
     "import": ("export", "a journal from its JSONL, byte for byte"),
     "as-of": ("as_of", "the journal as it was"),
+    "run": ("run", "a command once, or an experiment; every run a line"),
     "preflight": ("preflight", "what the hunt needs, with the command that mends it"),
     "baseline": ("baseline", "a snapshot of normal, and what is different now"),
     "restore": ("restore", "the application, or the data, as before"),

@@ -14,12 +14,18 @@ from threeam.core.writer import Unsure
 
 
 def submit(
-    context: Callable[[], Context], draft_in: Callable[[Context], Draft], text: str, *, quiet: bool, beside: str = ""
+    context: Callable[[], Context],
+    draft_in: Callable[[Context], Draft],
+    text: str,
+    *,
+    quiet: bool,
+    beside: str = "",
+    fd: int = 1,
 ) -> int:
     """Writes what ``draft_in`` makes of the context, prints it as it was written, and gives the exit code.
 
-    ``beside``: a file that the lines name; it goes where they are refused. ``context`` is called here, so that whatever
-    is wrong with the journal, ``text`` is handed back.
+    ``beside``: a file that the lines name; it goes where they are refused. ``fd``: where it is printed. ``context`` is
+    called here, so that whatever is wrong with the journal, ``text`` is handed back.
     """
     try:
         at = context()
@@ -29,8 +35,8 @@ def submit(
         raise
     try:
         block = writer.write(draft_in(at))
-        if not quiet and not is_open_on(at.journal.log, 1):  # 3am log … >>the.log: it is there already
-            put(block.raw)
+        if not quiet and not is_open_on(at.journal.log, fd):  # 3am log … >>the.log: it is there already
+            put(block.raw, fd)
         if any(entry.hypothesis for entry in block.entries):
             from threeam.method.guards import remarks
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
 
 from threeam.core.journal import Journal, Unusable, sync_folder
 from threeam.core.settings import state_folder
@@ -50,22 +52,32 @@ def keep_beside(journal: Journal, name: str, data: bytes) -> str:
 
     Raises `Unusable`, and leaves nothing then.
     """
+    with file_beside(journal, name) as file:
+        file.write(data)
+    return file.name
+
+
+@contextmanager
+def file_beside(journal: Journal, name: str) -> Iterator[BinaryIO]:
+    """A new file ``name`` beside the journal, to be written; synced at the end. Its ``name`` is its path.
+
+    Raises `Unusable`. If it cannot be written, or what is done with it fails, it is gone.
+    """
     folder, path = own_folder(journal), path_beside(journal, name)
     try:
         make_folder(folder)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            with open(fd, "wb") as file:
-                file.write(data)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(path, "wb", opener=lambda path, _: os.open(path, flags, 0o600)) as file:
+            try:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
-            sync_folder(folder)
-        except OSError:
-            os.unlink(path)
-            raise
+                sync_folder(folder)
+            except BaseException:
+                os.unlink(path)
+                raise
     except OSError as error:
         raise Unusable(f"{path} cannot be written: {error.strerror}") from None
-    return path
 
 
 def leave_trace(journal: Journal, name: str) -> bool:

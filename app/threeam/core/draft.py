@@ -45,12 +45,14 @@ class Draft(NamedTuple):
 
     ``lines``: (state, author, stamp) to the lines; pure; may raise `Declined`. ``ceremonial``: written
     with the ceremony of the lock around it by default. ``whole``: needs the whole state, and not
-    just the author's cups, which are found much faster.
+    just the author's cups, which are found much faster. ``via``: what says it, where nobody types it: so it keeps no
+    night going.
     """
 
     lines: Callable[[State, Author, Stamp], Sequence[DraftLine]]
     ceremonial: bool = False
     whole: bool = True
+    via: str = ""
 
 
 def note(text: str) -> Draft:

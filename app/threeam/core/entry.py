@@ -54,6 +54,9 @@ KINDS: dict[str, str | None] = {
     "Stable": "STABLE",
     "Terminated": "TERMINATED",
     "Restore": "RESTORE",
+    "Plan": "PLAN",
+    "Run": "RUN",
+    "Verdict": "VERDICT",
     "WARNING": None,
 }
 LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill

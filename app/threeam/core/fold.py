@@ -100,9 +100,10 @@ class State(NamedTuple):
 class Room(NamedTuple):
     """What one capability brings to the fold.
 
-    ``tags``: the keys that carry its state, besides H. ``empty``: its state before the first line. ``fold``:
-    (its state, entries in their order) to its state; pure, and in as many goes as they come. ``carry``: its state
-    to the entries that bring it over a rotation; their stamps say when it came to be, and folding them assigns.
+    ``tags``: the keys that carry its state, besides H, as regular expressions. ``empty``: its state before the first
+    line. ``fold``: (its state, entries in their order) to its state; pure, and in as many goes as they come. ``carry``:
+    its state to the entries that bring it over a rotation; their stamps say when it came to be, and folding them
+    assigns.
     """
 
     name: str

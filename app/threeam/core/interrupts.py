@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -14,7 +14,7 @@ def interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
     """Holds SIGINT, SIGTERM and SIGHUP back from this thread; gives a way to take one that came."""
 
     def interrupted() -> bool:
-        pending = signal.sigpending() & set(_INTERRUPTIONS)
+        pending = signal.sigpending() & set(INTERRUPTIONS)
         for number in pending:
             signal.sigtimedwait([number], 0)
         return bool(pending)
@@ -22,7 +22,7 @@ def interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
     if not wanted:
         yield lambda: False
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
     try:
         yield interrupted
     finally:

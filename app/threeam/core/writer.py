@@ -215,17 +215,19 @@ class LockedLog:
         ceremonial = options.ceremony == "always" or (draft.ceremonial and options.ceremony == "hypotheses")
         around = [*_declared(stepped_ns), *self._disk_warning(stamp)]
         lines = [*around, *([DraftLine(ACQUIRED)] if ceremonial else []), *said]
-        if self._is_new_night(state, stamp) and not any(key == "NIGHT" for one in said for key, _ in one.tags):
+        typed = not draft.via and not any(key == "NIGHT" for one in said for key, _ in one.tags)
+        if typed and self._is_new_night(state, stamp):
             lines[0] = lines[0]._replace(tags=(("NIGHT", "new"), *lines[0].tags))
-        cups, entries, by = self._cups(state, stamp), [], ("BY", options.by)
+        by = (("BY", options.by), *([("VIA", draft.via)] if draft.via else []))
+        cups, entries = self._cups(state, stamp), []
         for text, tags, after in lines:
             cups = cups if after is None else after
-            entries.append(Entry(stamp, cups, (by, *tags), visible(text)))
+            entries.append(Entry(stamp, cups, (*by, *tags), visible(text)))
             stamp = Stamp(stamp.ns + 1, stamp.offset)
         if ceremonial:  # stamped last of all, so that the two stamps are a lower bound of the hold
             now = self._clock()
             over = [tag for tag in lines[-1].tags if tag[0] == "NIGHT"]  # it is this line that is the author's last
-            entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (by, *over), RELEASING))
+            entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (*by, *over), RELEASING))
         raw = b"".join(map(format_entry, entries))
         self._append(raw, entries)
         return Block(tuple(entries), raw, state)

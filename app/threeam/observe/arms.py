@@ -9,10 +9,8 @@ from random import Random
 from typing import NamedTuple
 
 from threeam.core.journal import BadInput
+from threeam.observe.runs import BARE, MOST_ARMS
 
-BARE = "bare"
-MOST_ARMS = 8
-MOST_RUNS = 50_000  # of all arms
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
 
 

@@ -1,4 +1,4 @@
-"""The plan of an experiment: all that is fixed before anything runs. Kept in a file of one's own, to be resumed from."""
+"""The plan of an experiment: all that is fixed before anything runs. A file of one's own keeps it, to resume from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from threeam.core.entry import NS
 from threeam.core.journal import Unusable
 from threeam.core.secrets import redacted
 from threeam.core.when import duration
@@ -46,8 +45,14 @@ class Plan(NamedTuple):
         arms = ", ".join(f"{arm.name} ({arm.about})" if arm.about else arm.name for arm in self.arms)
         runs = f"{self.n} {'run' if self.n == 1 else 'runs'}"
         limit = f", each for {duration(self.timeout_ns)} at most" if self.timeout_ns is not None else ""
-        said = f"{runs} {'each ' if len(self.arms) > 1 else ''}of {arms}, in random blocks, seed {self.seed}{limit}"
-        return redacted(f"{said}; fails if {self.rule}: {shlex.join(self.command)}")
+        each = "each " if len(self.arms) > 1 else ""
+        said = f"{runs} {each}of {arms}, in random blocks, seed {self.seed}{limit}; fails if {self.rule}"
+        return f"{shown(self.command)}; {redacted(said)}"
+
+
+def shown(command: Sequence[str]) -> str:
+    """``command`` as it may stand in the log."""
+    return redacted(shlex.join(command))
 
 
 def same(command: Sequence[str], rule: Rule) -> str:
@@ -75,8 +80,3 @@ def from_bytes(data: bytes, path: str) -> Plan:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unusable(f"{path} is no plan of 3am: {error}") from None
     return plan
-
-
-def seconds(ns: int | None) -> float | None:
-    """``ns`` as the system calls have it."""
-    return None if ns is None else ns / NS

@@ -35,7 +35,7 @@ def at_most(failed: int, runs: int, p: float) -> float:
 
 
 def fisher(failed: int, runs: int, other_failed: int, other_runs: int) -> float:
-    """The two-sided p of Fisher's exact test (Fisher, 1922): how likely tables as odd as this are, were the rates the same.
+    """The two-sided p of Fisher's exact test (1922): how likely tables as odd as this one are, were the rates the same.
 
     Those count that are no more likely than the one that was seen.
     """
@@ -83,7 +83,7 @@ def clean_runs(failed: int, runs: int) -> tuple[int | None, int | None, int | No
 
 
 def clean_time(seen: int, over: float) -> tuple[float, float, float]:
-    """The same for a bug that comes by time: how long without it, in the unit of ``over``, in which it came ``seen`` times.
+    """The same for a bug that comes by time, and came ``seen`` times in ``over``: how long without it, in that unit.
 
     Fair: were the rate the same, all of them would have come before (a binomial test, given how many there were).
     Strong: the lowest rate of the exact Poisson interval (Garwood, Biometrika 28, 1936). Infinite where it never came.

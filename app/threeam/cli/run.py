@@ -1,0 +1,305 @@
+"""``3am run``: a command once, its output kept; or many times in arms, and what that shows."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from argparse import REMAINDER, ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from threeam.cli.console import Echo, is_open_on, out, out_json, put, talk
+from threeam.cli.context import Context, context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser
+from threeam.cli.submit import submit
+from threeam.core.beside import keep_beside, path_beside, read_beside
+from threeam.core.draft import Declined, Draft
+from threeam.core.journal import JournalError, Unusable
+from threeam.core.when import duration, parse_length
+from threeam.core.writer import Block, Writer
+from threeam.observe.arms import arms_of
+from threeam.observe.execute import ERR, OUT, NotStarted
+from threeam.observe.hunt import Cut, Doing, check_runnable, go_on, run_once, try_arms
+from threeam.observe.output import Safe
+from threeam.observe.plan import Plan, from_bytes, same, shown, to_bytes
+from threeam.observe.rule import FAILED, TIMED_OUT, rule_of
+from threeam.observe.runs import (
+    MOST_RUNS,
+    Experiment,
+    Run,
+    bound_to,
+    experiment_named,
+    in_words,
+    planned,
+    ran_once,
+)
+from threeam.observe.verdict import percent, rates, record, timeouts, verdict
+
+_TELL_NS = 200_000_000  # between two looks at how far it is
+_TIMED_OUT = 124  # as timeout(1) has it
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am run``."""
+    parser = Parser(
+        "3am run",
+        "Runs a command, shows what it prints, keeps it beside the journal without its secrets, and writes a line about "
+        "how it ended. With -n it is an experiment: so many runs in each arm, in random order, and a verdict when all "
+        "are done. Built-in arms are bare, pin, nice, stress and jitter, together as in pin+stress; yours is "
+        "NAME=WRAPPER. Exit 1 if any run failed.",
+        "examples:\n"
+        "  3am run -H H7 -- ./repro --once\n"
+        "  3am run -n 200 --arm bare --arm strace='strace -f -o /dev/null' --timeout 5s -H H7 -- ./repro\n"
+        "  3am run --resume R12\n"
+        "  3am run --report R12 --json",
+    )
+    parser.add_argument("-n", type=int, metavar="N", help="runs in each arm")
+    parser.add_argument(
+        "--arm", action="append", default=[], metavar="ARM", help="bare, pin+stress, strace='strace -f'"
+    )
+    parser.add_argument("--timeout", metavar="T", help="end a run after so long (5s); it is then no failure")
+    parser.add_argument("--seed", type=int, metavar="S", help="of the order of the arms, and of jitter")
+    parser.add_argument("-H", "--hyp", metavar="H7", help="the hypothesis that it is about")
+    parser.add_argument("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
+    parser.add_argument("--fail-regex", metavar="RE", help="it fails if a line of its output matches")
+    parser.add_argument("--exit-code", action="store_true", help="exit as the command did (124: timed out)")
+    parser.add_argument("--resume", metavar="R12", help="go on with an experiment that was ended")
+    parser.add_argument("--report", metavar="R12", help="what an experiment has shown, again")
+    parser.add_argument("--json", action="store_true", help="with --report: one object, in full precision")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+    parser.add_argument("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")
+    words, separator, command = _split(argv)
+    args = parser.parse_args(words)
+    command = args.command + separator * bool(args.command) + command
+    if args.resume or args.report:
+        if command or args.n is not None or args.arm or (args.resume and args.report):
+            parser.error("--resume and --report take nothing else: what was planned is fixed")
+        return _report(args) if args.report else _resume(args)
+    if args.json:
+        parser.error("--json is for --report")
+    if not command:
+        parser.error("which command? it comes after --")
+    if args.n is None:
+        if args.arm or args.seed is not None:
+            parser.error("how many runs in each arm? -n 200")
+        return _once(args, command)
+    if args.exit_code:
+        parser.error("--exit-code is for one run: of many there is no one exit")
+    return _many(args, command, parser)
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """What stands before the first ``--``, that, and what follows."""
+    words = list(argv)
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at : at + 1], words[at + 1 :]
+
+
+# One run.
+
+
+def _once(args: Namespace, command: list[str]) -> int:
+    rule = rule_of(args.fail, args.fail_regex)
+    timeout_ns = None if args.timeout is None else parse_length(args.timeout)
+    check_runnable(command)
+    at = context(args)
+    _check_writable(at)
+    bound_to(at.state(), args.hyp)  # before anything is run
+    one_pipe = os.path.samestat(os.fstat(OUT), os.fstat(ERR))
+    shows = {which: _Shows(which) for which in (OUT, ERR)}
+    try:
+        made, cut, path = run_once(
+            at.journal, command, rule, timeout_ns, lambda which, data: shows[which](data), at.clock,
+            apart=timeout_ns is not None, one_pipe=one_pipe,
+        )  # fmt: skip
+    except NotStarted as not_started:
+        raise Unusable(str(not_started)) from None
+    draft = ran_once(shown(command), made, same(command, rule), args.hyp)
+    try:
+        submit(lambda: at, lambda _: draft, f"{in_words(made)}: {shown(command)}", quiet=args.quiet, fd=ERR)
+    except JournalError:
+        if path:
+            talk(f"what it printed is kept in {path}")
+        raise
+    if cut:
+        return 128 + cut
+    if args.exit_code:
+        return _TIMED_OUT if made.outcome == TIMED_OUT else made.code
+    return Exit.NO if made.outcome in (FAILED, TIMED_OUT) else Exit.DONE
+
+
+class _Shows:
+    """Shows what a command prints as it comes; on a terminal its escapes are made safe."""
+
+    def __init__(self, fd: int) -> None:
+        self._echo = Echo(quiet=False, fd=fd)
+        self._safe = Safe() if os.isatty(fd) else None
+
+    def __call__(self, data: bytes) -> None:
+        self._echo(self._safe(data) if self._safe is not None else data)
+
+
+# Many.
+
+
+def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
+    rule, timeout_ns = rule_of(args.fail, args.fail_regex), None if args.timeout is None else parse_length(args.timeout)
+    arms = arms_of(args.arm, sorted(os.sched_getaffinity(0)))
+    if not 1 <= args.n * len(arms) <= MOST_RUNS:
+        parser.error(f"-n {args.n}: write a number from 1 to {MOST_RUNS // len(arms)}")
+    if args.seed is not None and not 0 <= args.seed < 2**63:
+        parser.error(f"--seed {args.seed}: write a number from 0 on")
+    seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
+    plan = Plan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd())
+    check_runnable(command)
+    try_arms(arms)
+    at = context(args)
+    _check_writable(at)
+    writer = at.writer()
+    path = keep_beside(at.journal, f"plan-{at.clock().ns}-{os.getpid()}.json", to_bytes(plan))
+    names = [arm.name for arm in arms]
+    draft = planned(plan.text(), plan.n, seed, names, same(command, rule), os.path.basename(path), args.hyp)
+    try:
+        block = writer.write(draft)
+    except JournalError:
+        os.unlink(path)
+        raise
+    _print(block, at, quiet=args.quiet)
+    number = next(int(key[1:]) for key, value in block.entries[-1].tags if key[:1] == "R" and value[:2] == "0/")
+    return _go_through(number, plan, list(range(1, plan.total + 1)), path, at, writer, quiet=args.quiet)
+
+
+def _resume(args: Namespace) -> int:
+    at = context(args)
+    _check_writable(at)
+    one = experiment_named(at.state(), args.resume)
+    if one.seed is None or (one.verdict and not one.left):
+        raise Declined(f"{one.name} is done: {one.verdict or one.text}")
+    path = path_beside(at.journal, one.file)
+    plan = from_bytes(read_beside(at.journal, one.file), path)
+    if (plan.n, plan.seed, tuple(arm.name for arm in plan.arms)) != (one.n, one.seed, one.arms):
+        raise Unusable(f"{path} is not the plan of {one.name}: it has other arms, or another seed")
+    os.chdir(plan.cwd)
+    check_runnable(plan.command)
+    try_arms(plan.arms)
+    return _go_through(one.number, plan, one.left, path, at, at.writer(), quiet=args.quiet)
+
+
+def _go_through(
+    number: int, plan: Plan, left: Sequence[int], path: str, at: Context, writer: Writer, *, quiet: bool
+) -> int:
+    def write(draft: Draft) -> None:
+        with writer.locked(whole=draft.whole, interruptible=True) as log:  # interrupts are held back by whoever runs
+            log.write(draft)
+
+    counter = _Counter(number, plan, len(left))
+    with _claimed(path, f"R{number}"):
+        try:
+            go_on(number, plan, left, Doing(at.journal, write, counter.tell, at.clock))
+        except Cut as cut:
+            counter.close()
+            talk(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
+            return cut.code
+        except NotStarted as not_started:
+            raise Unusable(f"{not_started}; 3am run --resume R{number} goes on when that is mended") from None
+        finally:
+            counter.close()
+        block = writer.write(verdict(number))
+    _print(block, at, quiet=quiet)
+    done = experiment_named(at.state(), f"R{number}")
+    counts = done.counts().values()
+    return Exit.NO if any(one.failed for one in counts) or not any(one.passed for one in counts) else Exit.DONE
+
+
+@contextmanager
+def _claimed(path: str, name: str) -> Iterator[None]:
+    """Keeps everybody else from going on with the plan at ``path`` meanwhile. Raises `Declined` where somebody is."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Declined(f"{name} is being run by another process") from None
+    finally:
+        os.close(fd)
+
+
+class _Counter:
+    """Says on a terminal how far it is, between two runs: whatever draws by itself would disturb them."""
+
+    def __init__(self, number: int, plan: Plan, left: int) -> None:
+        self._head = f"R{number}"
+        self._failed = dict.fromkeys([arm.name for arm in plan.arms], 0)
+        self._ended = dict.fromkeys(self._failed, 0)
+        self._done, self._left, self._total = 0, left, plan.total
+        self._begun = self._told = time.monotonic_ns()
+        self._draws = os.isatty(ERR)
+
+    def tell(self, one: Run) -> None:
+        """Counts a run."""
+        self._done += 1
+        self._failed[one.arm] += one.outcome == FAILED
+        self._ended[one.arm] += one.outcome != TIMED_OUT
+        now = time.monotonic_ns()
+        if self._draws and (now - self._told > _TELL_NS or self._done == self._left):
+            self._told = now
+            arms = " · ".join(f"{arm} {self._failed[arm]}/{ended}" for arm, ended in self._ended.items())
+            left = duration((now - self._begun) // self._done * (self._left - self._done))
+            made = self._total - self._left + self._done
+            self._draw(f"\r{self._head} {made}/{self._total} · failed {arms} · {left} left\x1b[K")
+
+    def close(self) -> None:
+        """Takes it away."""
+        if self._draws:
+            self._draw("\r\x1b[K")
+
+    def _draw(self, text: str) -> None:
+        try:
+            os.write(ERR, text.encode())
+        except OSError:  # the terminal is gone, and the experiment is not
+            self._draws = False
+
+
+def _print(block: Block, at: Context, *, quiet: bool) -> None:
+    if not quiet and not is_open_on(at.journal.log, OUT):
+        put(block.raw)
+
+
+def _check_writable(at: Context) -> None:
+    if (why := at.journal.why_not_writable()) is not None:
+        raise Unusable(f"nothing was run: {why}")
+
+
+# What it has shown.
+
+
+def _report(args: Namespace) -> int:
+    at = context(args)
+    at.log_there()
+    one = experiment_named(at.state(), args.report)
+    if args.json:
+        out_json(record(one))
+    else:
+        for line in report(one):
+            out(line)
+    return Exit.NO if any(counts.failed for counts in one.counts().values()) else Exit.DONE
+
+
+def report(one: Experiment) -> Iterator[str]:
+    """The lines of a report."""
+    bound = f" (H{one.hypothesis})" if one.hypothesis is not None else ""
+    yield f"{one.name}{bound}: {one.text}"
+    width = max(map(len, one.arms))
+    for rate in rates(one):
+        mean = f", {duration(rate.spent.ns // rate.spent.runs)} a run" if rate.spent.runs else ""
+        bounds = f"{percent(rate.low)} to {percent(rate.high)}"
+        counts = f"{rate.counts.failed}/{rate.counts.ended} failed"
+        yield f"  {rate.arm:<{width}}  {counts}, {percent(rate.rate)} % ({bounds}){mean}"
+    for sentence in timeouts(rates(one)):
+        yield f"  {sentence}"
+    if one.verdict:
+        yield f"verdict: {one.verdict}"
+    elif one.left and one.seed is not None:
+        yield f"no verdict before the plan is done: {one.done} of {one.total} runs are; 3am run --resume {one.name}"

@@ -1,0 +1,212 @@
+"""One run of a command: started, timed, and ended with all that it has started.
+
+The clock stands from just before the program is started until it has ended, and nothing else is done in between but
+to read what it prints. It gets no descriptor of ours: every one is closed on exec. What its own parent had open for it
+(a ``<(...)`` of a shell) it gets.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import ceil
+from select import POLLIN, poll
+from typing import NamedTuple
+
+from threeam.core.entry import NS
+from threeam.core.interrupts import INTERRUPTIONS
+
+STDIN, OUT, ERR = 0, 1, 2
+_READ = 256 * 1024  # bytes
+_PIPE = 1024 * 1024  # bytes that it may print before anybody has read them; the most that a user is let
+_GRACE = 5.0  # s to end by itself after it was interrupted
+# Python ignores these, and what it starts would ignore them too.
+_AS_IN_A_SHELL = (signal.SIGPIPE, signal.SIGXFSZ, *INTERRUPTIONS)
+
+
+class NotStarted(Exception):
+    """The program could not be started. The message says why."""
+
+
+class Execution(NamedTuple):
+    """How a run went.
+
+    ``ns``: from the start to its end. ``cpu_ns``: of it and of all that it has waited for, user and system, as
+    getrusage(2) has it: to the microsecond. ``code``: its exit, or 128 + the signal that ended it. ``cut``: the signal
+    by which whoever watched it had it end; 0: none.
+    """
+
+    ns: int
+    cpu_ns: int
+    code: int
+    timed_out: bool = False
+    cut: int = 0
+
+
+class Meddler:
+    """Interferes with a run while it goes on; this one does not."""
+
+    def wait(self) -> float | None:
+        """Seconds until it wants to be called; None: never."""
+        return None
+
+    def meddle(self, pid: int) -> None:
+        """Interferes with the process ``pid`` and its children."""
+
+    def let_go(self, pid: int) -> None:
+        """Makes good what the process would hang in."""
+
+
+def execute(
+    argv: Sequence[str],
+    take: Callable[[int, bytes], object],
+    *,
+    apart: bool,
+    one_pipe: bool = True,
+    timeout: float | None = None,
+    meddler: Meddler | None = None,
+) -> Execution:
+    """Runs ``argv``; ``take`` gets what it prints as it comes, with `OUT` or `ERR`. Raises `NotStarted`.
+
+    ``apart``: in a session of its own, without a terminal or stdin, and whatever it leaves behind is killed at its end;
+    else it is run as a shell would. ``one_pipe``: both outputs in their order, as `OUT`. ``timeout``: seconds.
+    """
+    meddler = meddler or Meddler()
+    pipes = [_pipe()] if one_pipe else [_pipe(), _pipe()]
+    actions: list[tuple[object, ...]] = [
+        (os.POSIX_SPAWN_DUP2, pipes[0][1], OUT),
+        (os.POSIX_SPAWN_DUP2, pipes[-1][1], ERR),
+    ]
+    if apart:
+        actions.insert(0, (os.POSIX_SPAWN_OPEN, STDIN, os.devnull, os.O_RDONLY, 0))
+    taken = {reader: OUT + number for number, (reader, _) in enumerate(pipes)}
+    # An interrupt must not come between the start and the place where it is minded.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    try:
+        begun = time.monotonic_ns()
+        try:
+            pid = os.posix_spawnp(
+                argv[0], [*argv], os.environ, file_actions=actions, setsid=apart,
+                setsigmask=before - set(INTERRUPTIONS),
+                setsigdef=_default(apart),
+            )  # fmt: skip
+        except OSError as error:
+            raise NotStarted(f"{argv[0]}: {error.strerror}") from None
+        finally:
+            for _, writer in pipes:
+                os.close(writer)
+        ended = os.pidfd_open(pid)
+        try:
+            cut, timed_out, end = _watch(pid, ended, taken, take, begun, apart, timeout, meddler)
+            if apart:  # before it is reaped, while its number is nobody else's
+                with suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+            _, status, usage = os.wait4(pid, 0)
+        finally:
+            os.close(ended)
+        for reader, which in taken.items():
+            _drain(reader, which, take)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for reader, _ in pipes:
+            os.close(reader)
+    code = os.waitstatus_to_exitcode(status)
+    cpu_ns = round((usage.ru_utime + usage.ru_stime) * 1_000_000) * 1000
+    if not apart and code == -signal.SIGINT:  # ctrl+c in a terminal
+        cut = signal.SIGINT
+    return Execution(end - begun, cpu_ns, code if code >= 0 else 128 - code, timed_out, cut)
+
+
+def _watch(
+    pid: int,
+    ended: int,
+    taken: dict[int, int],
+    take: Callable[[int, bytes], object],
+    begun: int,
+    apart: bool,
+    timeout: float | None,
+    meddler: Meddler,
+) -> tuple[int, bool, int]:
+    """Reads until the process has ended: the signal that cut it short, whether it took too long, and when it ended."""
+    waiting = poll()
+    for fd in (ended, *taken):
+        waiting.register(fd, POLLIN)
+    limit = None if timeout is None else begun + round(timeout * NS)
+    cut, timed_out = 0, False
+    while True:
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
+            try:
+                ready = waiting.poll(_milliseconds(limit, meddler.wait()))
+            finally:
+                signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+        except KeyboardInterrupt as interrupt:
+            number = getattr(interrupt, "code", 128 + signal.SIGINT) - 128
+            if not apart and number == signal.SIGINT and _in_the_foreground():
+                continue  # it was sent to everybody there, and some programs go on: gdb, a shell
+            _end(pid, signal.SIGKILL if cut else number, apart)
+            cut, limit = number, time.monotonic_ns() + round(_GRACE * NS)
+            meddler.let_go(pid)
+            meddler = Meddler()
+            continue
+        now = time.monotonic_ns()
+        fds = [fd for fd, _ in ready]
+        if ended in fds:
+            return cut, timed_out, now
+        for fd in fds:
+            data = os.read(fd, _READ)
+            if data:
+                take(taken[fd], data)
+            else:
+                waiting.unregister(fd)
+        if limit is not None and now >= limit:
+            timed_out, limit = timed_out or not cut, None
+            _end(pid, signal.SIGKILL, apart)
+        elif not fds:
+            meddler.meddle(pid)
+
+
+def _milliseconds(limit: int | None, seconds: float | None) -> int | None:
+    left = [] if seconds is None else [max(0.0, seconds) * 1000]
+    if limit is not None:
+        left.append(max(0, limit - time.monotonic_ns()) / 1_000_000)
+    return ceil(min(left)) if left else None
+
+
+def _end(pid: int, number: int, apart: bool) -> None:
+    """Sends ``number`` to the process, and to all of its session if it is apart."""
+    with suppress(ProcessLookupError):
+        (os.killpg if apart else os.kill)(pid, number)
+
+
+def _in_the_foreground() -> bool:
+    """Whether a terminal sends its ctrl+c to us, and to what we have started."""
+    for fd in (STDIN, OUT, ERR):
+        with suppress(OSError):
+            return os.tcgetpgrp(fd) == os.getpgrp()
+    return False
+
+
+def _default(apart: bool) -> tuple[int, ...]:
+    """The signals that it does not ignore. What nohup had us ignore it goes on to ignore, as in a shell."""
+    ignored = () if apart else [one for one in INTERRUPTIONS if signal.getsignal(one) == signal.SIG_IGN]
+    return tuple(one for one in _AS_IN_A_SHELL if one not in ignored)
+
+
+def _pipe() -> tuple[int, int]:
+    reader, writer = os.pipe()
+    with suppress(OSError):  # a user may have too many large ones: then it is a smaller one
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE)
+    return reader, writer
+
+
+def _drain(fd: int, which: int, take: Callable[[int, bytes], object]) -> None:
+    """Reads what the process has printed before its end; who was started by it may still print on."""
+    os.set_blocking(fd, False)
+    with suppress(BlockingIOError):
+        while data := os.read(fd, _READ):
+            take(which, data)

@@ -1,0 +1,40 @@
+"""The runs of an experiment are folded on the screen: its plan shows what they come to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from threeam.core.fold import State
+from threeam.observe.runs import experiments
+
+_TAGS = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
+_ONE_OF_MANY = re.compile(rb"\] \[R\d{1,9}: \d{1,9}/(?!1\])\d{1,9}\]" + _TAGS + rb" Run: ")
+
+
+class OneOfMany(NamedTuple):
+    """It is a run of an experiment: a condition of core's `Wanted`."""
+
+    name: str = "one of many runs"
+
+    def holds(self, raw: bytes) -> bool:
+        return b"] Run: " in raw and _ONE_OF_MANY.search(raw) is not None
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        last = -1
+        for found in _ONE_OF_MANY.finditer(data):
+            begin = data.rfind(b"\n", 0, found.start()) + 1
+            if begin != last:
+                yield begin
+                last = begin
+
+
+def progress(state: State) -> dict[int, str]:
+    """For each plan, by its stamp (ns): how far it is, and how often it has failed."""
+    found = {}
+    for one in experiments(state):
+        if one.seed is not None:
+            failed = sum(counts.failed for counts in one.counts().values())
+            found[one.at.ns] = f"{one.done}/{one.total} · {failed} failed"
+    return found

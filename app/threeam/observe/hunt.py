@@ -1,0 +1,201 @@
+"""Going through a plan: its runs are made turn by turn, what did not pass is kept, the lines are written in between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from functools import partial
+from typing import NamedTuple
+
+from threeam.core.beside import file_beside, keep_beside
+from threeam.core.clock import Clock
+from threeam.core.draft import Draft
+from threeam.core.entry import NS, decode
+from threeam.core.interrupts import INTERRUPTIONS
+from threeam.core.journal import BadInput, Journal, Unusable
+from threeam.core.lock import LockTimeout
+from threeam.observe.arms import Arm
+from threeam.observe.chaos import Jitter, Neighbours, neighbours
+from threeam.observe.execute import Execution, execute
+from threeam.observe.output import Output
+from threeam.observe.plan import Plan
+from threeam.observe.rule import CUT, PASSED, Rule
+from threeam.observe.runs import KEPT, Run, ran
+
+TOGETHER = 100  # runs in one hold of the lock, and under one sync
+_EVERY_NS = 1 * NS  # or those of so long
+_KEPT_BYTES = 256 * 1024 * 1024  # of the outputs of one experiment
+
+
+class Cut(KeyboardInterrupt):
+    """Whoever watched a run ended it, with a signal of this ``code`` (128 + its number)."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.code = 128 + number
+
+
+def check_runnable(command: Sequence[str]) -> None:
+    """Raises `BadInput` where ``command`` is nothing that can be run."""
+    name = command[0]
+    if shutil.which(name) is not None:
+        return
+    if os.path.exists(name):
+        raise BadInput(f"{name} cannot be run: it is no program that you may execute")
+    shell = f"; a line for the shell: 3am run -- sh -c '{name}'" if " " in name else ""
+    raise BadInput(f"{name}: there is no such command{shell}")
+
+
+def try_arms(arms: Sequence[Arm]) -> None:
+    """Tries what each arm puts before the command on ``true``: if the tracer itself fails, every run would.
+
+    Raises `BadInput` where one does not come through.
+    """
+    for arm in arms:
+        said: list[bytes] = []
+        if arm.before:
+            check_runnable(arm.before)
+            tried = execute([*arm.before, "true"], partial(_gather, said), apart=True, timeout=10)
+            if tried.code != 0:
+                first = decode(b"".join(said)).strip().partition("\n")[0]
+                raise BadInput(
+                    f"arm {arm.name} fails by itself, with {' '.join(arm.before)} true: {first or tried.code}"
+                )
+
+
+def _gather(said: list[bytes], _which: int, data: bytes) -> None:
+    said.append(data)
+
+
+def run_once(
+    journal: Journal,
+    command: Sequence[str],
+    rule: Rule,
+    timeout_ns: int | None,
+    show: Callable[[int, bytes], object],
+    clock: Clock,
+    *,
+    apart: bool,
+    one_pipe: bool,
+) -> tuple[Run, int, str]:
+    """Runs ``command`` and keeps what it prints: the run, the signal that cut it short (0: none), and its file's path.
+
+    ``show`` gets what it prints as it comes. Raises `NotStarted`, or `Unusable`, before anything was run.
+    """
+    began = clock().ns
+    with file_beside(journal, f"run-{began}-{os.getpid()}.out") as file:
+        output = Output(file.write, rule.regex)
+
+        def take(which: int, data: bytes) -> None:
+            show(which, data)
+            output.take(data)
+
+        seconds = None if timeout_ns is None else timeout_ns / NS
+        ended = execute(command, take, apart=apart, one_pipe=one_pipe, timeout=seconds)
+        output.close()
+    kept = os.path.basename(file.name) if output.size else ""
+    if not kept:
+        os.unlink(file.name)
+    return _run(1, "bare", rule, ended, output, began)._replace(file=kept), ended.cut, file.name if kept else ""
+
+
+class Doing(NamedTuple):
+    """What an experiment needs: where to keep, how to write, whom to tell of each run."""
+
+    journal: Journal
+    submit: Callable[[Draft], object]
+    tell: Callable[[Run], object]
+    clock: Clock
+
+
+def go_on(number: int, plan: Plan, left: Sequence[int], doing: Doing, *, first: bool = True) -> None:
+    """Makes the runs of ``left``, those of ``plan`` whose turn has not been taken.
+
+    ``doing.submit`` writes lines, without being interrupted. Raises `Cut` when somebody ends it: what has been run is
+    written then, and so it is whatever else goes wrong, if it can be.
+    """
+    turns, batch = plan.turns(), _Batch(number, plan.total, doing)
+    shown_passing = set() if first else {arm.name for arm in plan.arms}
+    with ExitStack() as stack:
+        stack.enter_context(_interrupts_held())
+        cpus = sorted(os.sched_getaffinity(0))
+        beside = stack.enter_context(neighbours(cpus)) if any(arm.stress for arm in plan.arms) else None
+        stack.callback(batch.write)
+        for nth in left:
+            arm = turns[nth - 1]
+            run, cut, kept = _turn(nth, arm, plan, beside, doing.clock)
+            if cut:
+                raise Cut(cut)
+            batch.add(run, b"".join(kept), keep=run.outcome != PASSED or arm.name not in shown_passing)
+            if run.outcome == PASSED:
+                shown_passing.add(arm.name)
+            doing.tell(run)
+
+
+def _turn(nth: int, arm: Arm, plan: Plan, beside: Neighbours | None, clock: Clock) -> tuple[Run, int, list[bytes]]:
+    kept: list[bytes] = []
+    output = Output(kept.append, plan.rule.regex)
+    meddler = Jitter(f"{plan.seed}:{nth}") if arm.jitter else None
+    seconds = None if plan.timeout_ns is None else plan.timeout_ns / NS
+    with beside.busy() if arm.stress and beside is not None else nullcontext():
+        began = clock().ns
+        ended = execute(
+            [*arm.before, *plan.command],
+            lambda _, data: output.take(data),
+            apart=True,
+            timeout=seconds,
+            meddler=meddler,
+        )
+    output.close()
+    return _run(nth, arm.name, plan.rule, ended, output, began), ended.cut, kept
+
+
+def _run(nth: int, arm: str, rule: Rule, ended: Execution, output: Output, began: int) -> Run:
+    outcome = rule.outcome(ended.code, timed_out=ended.timed_out, matched=output.matched)
+    return Run(nth, arm, CUT if ended.cut else outcome, ended.code, began, ended.ns, ended.cpu_ns, output.size)
+
+
+class _Batch:
+    """Runs that are not written yet: the journal must not disturb what it counts."""
+
+    def __init__(self, number: int, total: int, doing: Doing) -> None:
+        self._number = number
+        self._total = total
+        self._doing = doing
+        self._runs: list[Run] = []
+        self._since = time.monotonic_ns()
+        self._kept_bytes = 0
+        self._kept = 0
+
+    def add(self, run: Run, output: bytes, *, keep: bool) -> None:
+        if output and keep and self._kept < KEPT and self._kept_bytes + len(output) <= _KEPT_BYTES:
+            name = f"R{self._number}-{run.number}-{run.began_ns}.out"
+            with suppress(Unusable):  # the line comes first, and says by its silence that there is no file
+                keep_beside(self._doing.journal, name, output)
+                run = run._replace(file=name)
+                self._kept, self._kept_bytes = self._kept + 1, self._kept_bytes + len(output)
+        self._runs.append(run)
+        if len(self._runs) >= TOGETHER or time.monotonic_ns() - self._since >= _EVERY_NS:
+            with suppress(LockTimeout):  # with the next ones, then
+                self.write()
+
+    def write(self) -> None:
+        """Writes what is not written. Raises as the writer does."""
+        if self._runs:
+            self._doing.submit(ran(self._number, self._total, self._runs))
+            self._runs = []
+        self._since = time.monotonic_ns()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Lets an interrupt come only while a run goes on, which is ended by it then."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,368 @@
+"""The runs room: every command that was run and every experiment, with what became of each of its runs.
+
+A line for each run stands in the log. What they add up to is small, and is carried over a rotation: of every run whose
+turn it was and what came of it (a letter), of those that did not pass where their output is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.draft import Author, Declined, Draft, DraftLine
+from threeam.core.entry import By, Entry, Stamp, signed
+from threeam.core.fold import Room, State
+from threeam.observe.rule import CUT, FAILED, OUTCOMES, PASSED, TIMED_OUT, exit_shown
+
+VIA = "run"
+BARE = "bare"  # the arm in which the command is run as it is
+MOST_ARMS = 8
+MOST_RUNS = 50_000  # of all arms
+KEPT = 200  # runs of an experiment of which more is known than a letter
+NOT_RUN = "."
+_FIRST = {PASSED: "a", FAILED: "A", TIMED_OUT: "0"}  # the letter of the first arm's; the next one's comes next
+_NUMBER = re.compile(r"R(\d{1,9})", re.ASCII)
+_COMMAND = re.compile(r"(.*); \d+ runs? ", re.ASCII | re.DOTALL)
+_PLACE = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
+
+
+class Run(NamedTuple):
+    """One run: the how manieth it is (from 1), in which arm, what came of it, and how it ended.
+
+    ``began_ns``: since the epoch. ``ns``, ``cpu_ns``: how long it took, and of a CPU. ``size``: bytes that it printed,
+    of which the file ``file`` beside the journal holds what was kept; empty: nothing.
+    """
+
+    number: int
+    arm: str
+    outcome: str
+    code: int
+    began_ns: int
+    ns: int
+    cpu_ns: int
+    size: int
+    file: str = ""
+    at: Stamp = Stamp(0)
+
+
+class Spent(NamedTuple):
+    """What the runs of an arm took together."""
+
+    runs: int = 0
+    ns: int = 0
+    cpu_ns: int = 0
+
+
+class Counts(NamedTuple):
+    """What came of an arm's runs."""
+
+    failed: int = 0
+    passed: int = 0
+    timed_out: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Those that tell of the rate: one that was ended for taking too long neither failed nor passed."""
+        return self.failed + self.passed
+
+
+class Experiment(NamedTuple):
+    """A command, and all of its runs; ``seed`` None: it was run once, by itself.
+
+    ``same``: what is the same for the same command under the same rule. ``letters``: one for each run, in their order:
+    whose it was and what came of it. ``kept``: those of which more is known. ``last``: when the last one was written.
+    """
+
+    number: int
+    at: Stamp
+    by: By | None
+    hypothesis: int | None
+    n: int
+    seed: int | None
+    arms: tuple[str, ...]
+    same: str
+    text: str
+    file: str
+    letters: str
+    spent: tuple[Spent, ...]
+    kept: tuple[Run, ...]
+    last: Stamp
+    verdict: str = ""
+    verdict_at: Stamp | None = None
+
+    @property
+    def name(self) -> str:
+        """``R12``."""
+        return f"R{self.number}"
+
+    @property
+    def total(self) -> int:
+        """Runs of all arms."""
+        return len(self.letters)
+
+    @property
+    def left(self) -> list[int]:
+        """Which of them have still to be made."""
+        return [i for i, letter in enumerate(self.letters, 1) if letter == NOT_RUN]
+
+    @property
+    def done(self) -> int:
+        """How many have been made."""
+        return self.total - self.letters.count(NOT_RUN)
+
+    @property
+    def command(self) -> str:
+        """What was run, as its line says."""
+        if self.seed is None:
+            return self.text.partition(": ")[2]
+        found = _COMMAND.match(self.text)
+        return found[1] if found else self.text
+
+    def counts(self) -> dict[str, Counts]:
+        """What came of the runs of each arm."""
+        found = Counter(self.letters)
+        return {
+            arm: Counts(*(found[letter_of(i, outcome)] for outcome in (FAILED, PASSED, TIMED_OUT)))
+            for i, arm in enumerate(self.arms)
+        }
+
+    def outcomes(self, arm: str) -> list[str]:
+        """What came of its runs, in their order."""
+        known = {letter_of(self.arms.index(arm), outcome): outcome for outcome in OUTCOMES}
+        return [known[letter] for letter in self.letters if letter in known]
+
+
+def letter_of(arm: int, outcome: str) -> str:
+    """How a run of the ``arm``-th arm is noted; `NOT_RUN` for one that came to nothing."""
+    return chr(ord(_FIRST[outcome]) + arm) if outcome in _FIRST else NOT_RUN
+
+
+def experiments(state: State) -> list[Experiment]:
+    """All of them, by their numbers."""
+    found: Mapping[int, Experiment] = state.rooms[ROOM.name]
+    return [found[number] for number in sorted(found)]
+
+
+def experiment_named(state: State, name: str) -> Experiment:
+    """The one that ``R12``, ``r12`` or ``12`` names. Raises `Declined`."""
+    found: Mapping[int, Experiment] = state.rooms[ROOM.name]
+    digits = name[1:] if name[:1] in ("r", "R") else name
+    one = found.get(int(digits)) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
+    if one is None:
+        there = f"there are R{min(found)} to R{max(found)}" if found else "nothing was run yet"
+        raise Declined(f"there is no run {name}: {there}")
+    return one
+
+
+# What is written.
+
+
+def planned(text: str, n: int, seed: int, arms: Sequence[str], same: str, file: str, hypothesis: str | None) -> Draft:
+    """Says what is going to be run; the number is given under the lock."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        place = (f"R{_next_number(state)}", f"0/{n * len(arms)}")
+        plan = ("PLAN", f"n={n} seed={seed} arms={','.join(arms)} same={same}")
+        return [DraftLine(f"Plan: {text}", (place, *bound_to(state, hypothesis), plan, ("FILE", file)))]
+
+    return Draft(lines, via=VIA)
+
+
+def ran(number: int, total: int, runs: Sequence[Run]) -> Draft:
+    """Says what came of ``runs``."""
+    said = [DraftLine(in_words(run), (_place(number, run.number, total), *_tags_of(run))) for run in runs]
+    return Draft(lambda state, author, stamp: said, whole=False, via=VIA)
+
+
+def ran_once(command: str, run: Run, same: str, hypothesis: str | None) -> Draft:
+    """Says what came of a command that was run once; the number is given under the lock."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        place = _place(_next_number(state), 1, 1)
+        return [DraftLine(f"{in_words(run)}: {command}", (place, *bound_to(state, hypothesis), *_tags_of(run, same)))]
+
+    return Draft(lines, via=VIA)
+
+
+def concluded(one: Experiment, state: State, text: str, tag: str) -> DraftLine:
+    """The line of a verdict on ``one``."""
+    hypothesis = None if one.hypothesis is None else f"H{one.hypothesis}"
+    tags = (_place(one.number, one.done, one.total), *bound_to(state, hypothesis), ("VERDICT", tag))
+    return DraftLine(f"Verdict: {text}", tags)
+
+
+def bound_to(state: State, hypothesis: str | None) -> tuple[tuple[str, str], ...]:
+    """The tag that binds a line to a hypothesis, as it stands. Raises `Declined`."""
+    if hypothesis is None:
+        return ()
+    known = state.named(hypothesis)
+    if known is None:
+        raise Declined(f"there is no hypothesis {hypothesis}: 3am hyp list shows those there are")
+    if known.number is None:
+        raise Declined(f"{known.name} has no number yet: 3am hyp predict gives it one")
+    return ((f"H{known.number}", known.state),)
+
+
+def _next_number(state: State) -> int:
+    found: Mapping[int, Experiment] = state.rooms[ROOM.name]
+    return max((number for number in found if number < 999_999_999), default=0) + 1
+
+
+def _place(number: int, nth: int, total: int) -> tuple[str, str]:
+    return f"R{number}", f"{nth}/{total}"
+
+
+def _tags_of(run: Run, same: str = "") -> tuple[tuple[str, str], ...]:
+    facts = (
+        f"{run.arm} {run.outcome} exit={run.code} began={run.began_ns} ns={run.ns} cpu={run.cpu_ns} bytes={run.size}"
+    )
+    tag = ("RUN", f"{facts} same={same}" if same else facts)
+    return (tag, ("FILE", run.file)) if run.file else (tag,)
+
+
+def in_words(run: Run) -> str:
+    arm = "" if run.arm == BARE else f"{run.arm} "
+    seconds = f"{run.ns / 1e9:.9f} s, cpu {run.cpu_ns / 1e9:.6f} s"
+    how = "" if run.outcome == TIMED_OUT else f", {exit_shown(run.code)}"
+    return f"Run: {arm}{run.outcome}{how}, {seconds}, {run.size:,} bytes"
+
+
+# The fold.
+
+
+def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[int, Experiment]:
+    others: dict[int, Experiment] = {}
+    letters: dict[int, bytearray] = {}  # of those with many runs: a line changes one letter
+
+    for entry in entries:
+        if (place := _placed(entry)) is None:
+            continue
+        number, nth, total = place
+        known = others.get(number) or found.get(number)
+        match entry.kind:
+            case "Plan" if known is None or entry.carried is not None:
+                if (one := _plan_of(number, total, entry)) is not None:
+                    others[number], letters[number] = one, bytearray(one.letters.encode())
+            case "Run" if (run := _run_of(nth, entry)) is not None:
+                if total == 1 and (known is None or known.seed is None):
+                    others[number], letters[number] = _once(number, run, entry), bytearray()
+                elif known is not None and run.arm in known.arms and 1 <= nth <= known.total:
+                    noted = letters.setdefault(number, bytearray(known.letters.encode()))
+                    others[number] = _with_run(known, run, noted, again=entry.carried is not None)
+            case "Verdict" if known is not None:
+                others[number] = known._replace(verdict=entry.body, verdict_at=entry.said_at)
+    if not others:
+        return found
+    for number, noted in letters.items():
+        if noted:
+            others[number] = others[number]._replace(letters=noted.decode())
+    return {**found, **others}
+
+
+def _with_run(one: Experiment, run: Run, letters: bytearray, *, again: bool) -> Experiment:
+    arm = one.arms.index(run.arm)
+    letter = letter_of(arm, run.outcome)
+    spent, last = one.spent, one.last
+    if not again:  # what is carried over is in the sums that were carried over with its plan
+        last = run.at
+        if letters[run.number - 1 : run.number] == NOT_RUN.encode() and letter != NOT_RUN:
+            was = spent[arm]
+            now = Spent(was.runs + 1, was.ns + run.ns, was.cpu_ns + run.cpu_ns)
+            spent = (*spent[:arm], now, *spent[arm + 1 :])
+    letters[run.number - 1 : run.number] = letter.encode()
+    kept = one.kept
+    if run.file or run.outcome != PASSED:
+        kept = tuple(other for other in kept if other.number != run.number)
+        kept = (*kept, run) if len(kept) < KEPT else kept
+    return one._replace(spent=spent, last=last, kept=kept)
+
+
+def _once(number: int, run: Run, entry: Entry) -> Experiment:
+    tagged = entry.hypothesis
+    return Experiment(
+        number, entry.said_at, entry.by, None if tagged is None else tagged[0], 1, None, (run.arm,),
+        _facts(entry.tag("RUN") or "").get("same", ""), entry.body, run.file, letter_of(0, run.outcome),
+        (Spent(1, run.ns, run.cpu_ns),), (run,), run.at,
+    )  # fmt: skip
+
+
+def _plan_of(number: int, total: int, entry: Entry) -> Experiment | None:
+    facts, tagged = _facts(entry.tag("PLAN") or ""), entry.hypothesis
+    arms = tuple(facts.get("arms", "").split(","))
+    n, seed = _count(facts.get("n")), _count(facts.get("seed"))
+    if n is None or seed is None or n * len(arms) != total or not all(arms) or len(set(arms)) < len(arms):
+        return None
+    if not 1 <= total <= MOST_RUNS or len(arms) > MOST_ARMS:
+        return None
+    letters, spent, last = entry.tag("RUNS") or NOT_RUN * total, (Spent(),) * len(arms), entry.said_at
+    known = {letter_of(i, outcome) for i in range(len(arms)) for outcome in OUTCOMES} | {NOT_RUN}
+    if len(letters) != total or not set(letters) <= known:
+        return None
+    if (sums := entry.tag("SPENT")) is not None:
+        numbers = [_count(word) for word in sums.split()]
+        if len(numbers) != 3 * len(arms) + 2 or None in numbers:
+            return None
+        whole = [number or 0 for number in numbers]
+        spent = tuple(Spent(*whole[i * 3 : i * 3 + 3]) for i in range(len(arms)))
+        last = Stamp(whole[-2], whole[-1] - _DAY)
+    return Experiment(
+        number, entry.said_at, entry.by, None if tagged is None else tagged[0], n, seed, arms, facts.get("same", ""),
+        entry.body, entry.tag("FILE") or "", letters, spent, (), last,
+    )  # fmt: skip
+
+
+_DAY = 86_400  # s: an offset is less, so with it added it is none below zero
+
+
+def _run_of(nth: int, entry: Entry) -> Run | None:
+    words = (entry.tag("RUN") or "").split(" ", 2)
+    if len(words) < 3 or words[1] not in (*OUTCOMES, CUT):
+        return None
+    facts = _facts(words[2])
+    numbers = [_count(facts.get(key)) for key in ("exit", "began", "ns", "cpu", "bytes")]
+    if None in numbers:
+        return None
+    code, began_ns, ns, cpu_ns, size = (number or 0 for number in numbers)
+    return Run(nth, words[0], words[1], code, began_ns, ns, cpu_ns, size, entry.tag("FILE") or "", entry.said_at)
+
+
+def _placed(entry: Entry) -> tuple[int, int, int] | None:
+    """Number, the how manieth of how many, from the tag of a line."""
+    for key, value in entry.tags:
+        if (found := _NUMBER.fullmatch(key)) and (place := _PLACE.fullmatch(value)):
+            return int(found[1]), int(place[1]), int(place[2])
+    return None
+
+
+def _facts(words: str) -> dict[str, str]:
+    return {key: value for key, equals, value in (word.partition("=") for word in words.split(" ")) if equals}
+
+
+def _count(digits: str | None) -> int | None:
+    return int(digits) if digits is not None and digits.isascii() and digits.isdigit() and len(digits) < 20 else None
+
+
+def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
+    for number, one in found.items():
+        by = signed(one.by)
+        bound = () if one.hypothesis is None else ((f"H{one.hypothesis}", "run"),)
+        if one.seed is None:
+            run = one.kept[0]
+            yield Entry(one.at, 0, (*by, _place(number, 1, 1), *bound, *_tags_of(run, one.same)), f"Run: {one.text}")
+        else:
+            plan = f"n={one.n} seed={one.seed} arms={','.join(one.arms)} same={one.same}"
+            sums = [str(number) for spent in one.spent for number in spent]
+            sums += [str(one.last.ns), str(one.last.offset + _DAY)]
+            tags = (("PLAN", plan), ("FILE", one.file), ("RUNS", one.letters), ("SPENT", " ".join(sums)))
+            yield Entry(one.at, 0, (*by, _place(number, 0, one.total), *bound, *tags), f"Plan: {one.text}")
+            for run in one.kept:
+                place = _place(number, run.number, one.total)
+                yield Entry(run.at, 0, (*by, place, *_tags_of(run)), in_words(run))
+        if one.verdict_at is not None:
+            tags = (_place(number, one.done, one.total), *bound, ("VERDICT", "carried"))
+            yield Entry(one.verdict_at, 0, (*by, *tags), f"Verdict: {one.verdict}")
+
+
+ROOM = Room("runs", (r"R\d+",), {}, _fold, _carry)
