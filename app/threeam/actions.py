@@ -37,7 +37,7 @@ class Action(NamedTuple):
         return self.call or self.id.replace("-", "_")
 
 
-GROUPS = ("write", "hypotheses", "before and after", "find", "move", "look", "leave")
+GROUPS = ("write", "hypotheses", "experiments", "before and after", "find", "move", "look", "leave")
 
 ACTIONS = (
     Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, words="coffee", argument="N --mg MG"),
@@ -68,6 +68,9 @@ ACTIONS = (
     Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, words="park", argument="H7 WHY", call="ask_about('park')"),
     Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, words="reopen", argument="H7 WHY", call="ask_about('reopen')"),
     Action("thread", "", "thread", "The thread of the picked one: claim, predictions, evidence", "hypotheses", words="thread", argument="H7"),
+    Action("run", "exclamation_mark", "run", "Run a command, see what it prints, and keep it beside the journal", "experiments", writes=True, words="run", argument="-n 200 --arm ARM -- CMD"),
+    Action("runs", "r", "runs", "Experiments, arm beside arm, and every command that was run", "experiments", words="runs", argument="R12"),
+    Action("fixed", "", "call it fixed?", "May the picked one be called fixed? From the runs before a change and since", "experiments", words="fixed", argument="H7"),
     Action("preflight", "", "preflight", "What the hunt needs: tools, clock, disk, tmux, topology", "before and after", words="preflight"),
     Action("baseline", "B", "baseline", "What is not normal now; :baseline save takes a snapshot of normal", "before and after", words="baseline", argument="save|diff NAME"),
     Action("restore", "R", "restore", "What must be undone, and the code since the stable commit", "before and after", words="restore", argument="data @STAMP"),
@@ -115,7 +118,7 @@ BY_ID = {action.id: action for action in ACTIONS}
 BY_WORD = {action.words: action for action in ACTIONS if action.words}
 
 _SHOWN = {
-    "question_mark": "?", "tilde": "~", "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">", "colon": ":", "slash": "/", "ampersand": "&", "apostrophe": "'", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space", "escape": "esc",
+    "question_mark": "?", "tilde": "~", "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">", "colon": ":", "slash": "/", "ampersand": "&", "exclamation_mark": "!", "apostrophe": "'", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space", "escape": "esc",
     "pagedown": "pgdn", "pageup": "pgup", "down": "↓", "up": "↑",
 }  # fmt: skip
 

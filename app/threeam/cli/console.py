@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from threeam.core.entry import Stamp, visible
 from threeam.core.journal import JournalError
 from threeam.core.reader import Line
+
+if TYPE_CHECKING:
+    from threeam.core.told import Part
 
 
 def out(text: str) -> None:
@@ -42,7 +45,7 @@ class Untold(JournalError):
 
 
 class Echo:
-    """Repeats on stdout (or ``fd``) what is written to the log, for as long as anybody reads it: the log comes first."""
+    """Repeats on stdout (or ``fd``) what is written to the log, while anybody reads it: the log comes first."""
 
     def __init__(self, *, quiet: bool, fd: int = 1) -> None:
         self._quiet = quiet
@@ -71,6 +74,15 @@ def talk(text: str) -> None:
         os.write(2, f"3am: {visible(text)}\n".encode("utf-8", "backslashreplace"))
     except OSError:  # stderr is closed or full: there is nobody left to tell, and the exit code still says it
         pass
+
+
+def out_parts(parts: Iterable[Part]) -> None:
+    """Lines under their titles, with the stamps that they are about."""
+    for part in parts:
+        out(part.title.upper())
+        for line in part.lines:
+            more = f"  ({line.more})" if line.more else ""
+            out(visible(f"  {line.text}{more}{f'  @{line.at}' if line.at is not None else ''}"))
 
 
 def out_json(value: Mapping[str, Any]) -> None:

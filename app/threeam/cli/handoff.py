@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from threeam.cli.console import out, out_json
+from threeam.cli.console import out, out_json, out_parts
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.hyp import hypothesis_json
@@ -14,10 +14,10 @@ from threeam.cli.submit import submit
 from threeam.core.entry import By, Stamp, visible
 from threeam.core.fold import State
 from threeam.core.journal import Position
-from threeam.core.told import Told
 from threeam.method.ledger import Move, thread_of, words_of
 from threeam.method.noted import Noted, take
 from threeam.method.texts import read
+from threeam.observe.runs import experiments
 from threeam.story.handoff import Handoff, handoff, hours_awake, nights_of, parts
 from threeam.story.markdown import parts_in_markdown
 
@@ -49,10 +49,7 @@ def run(command: str, argv: Sequence[str]) -> int:
         now = all_of_it.now
         out(parts_in_markdown(f"Hand-off, {now.day} {now.clock[:5]}", parts(all_of_it)))
     else:
-        for part in parts(all_of_it):
-            out(f"{part.title.upper()}")
-            for line in part.lines:
-                out(_line(line))
+        out_parts(parts(all_of_it))
     return Exit.DONE
 
 
@@ -60,11 +57,6 @@ def _handoff(at: Context, end: Position) -> Handoff:
     state, now, settings = at.state(), at.clock(), at.settings
     nights = nights_of(at.journal, end, state, now, settings.night_gap_ns)
     return handoff(state, now, settings.night_gap_ns, settings.half_life_h, nights)
-
-
-def _line(line: Told) -> str:
-    more = f"  ({line.more})" if line.more else ""
-    return visible(f"  {line.text}{more}{f'  @{line.at}' if line.at is not None else ''}")
 
 
 def _json(all_of_it: Handoff) -> dict[str, Any]:
@@ -89,6 +81,12 @@ def _json(all_of_it: Handoff) -> dict[str, Any]:
                 **_by_at(one.by, one.at),
             }
             for one in all_of_it.to_undo
+        ],
+        "running": [
+            {"run": one.name, "hypothesis": one.hypothesis, "command": visible(one.command)}
+            | {"done": one.done, "total": one.total, "at": str(one.at), "last": str(one.last)}
+            for one in experiments(state)
+            if one.left
         ],
         "next": noted(all_of_it.next),
         "topology": noted(all_of_it.topology),

@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from threeam.cli.console import out, put, talk
+from threeam.cli.console import out_parts, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, of_verb, times_as_words
@@ -73,11 +73,7 @@ def _application(args: Namespace) -> int:
     at.log_there()
     state = at.state()
     looked = look(state)
-    for part in parts(state, at.clock(), looked):
-        out(part.title.upper())
-        for line in part.lines:
-            more = f"  ({line.more})" if line.more else ""
-            out(visible(f"  {line.text}{more}{f'  @{line.at}' if line.at is not None else ''}"))
+    out_parts(parts(state, at.clock(), looked))
     if sys.stdin.isatty():
         for one in reversed(open_changes(state)):
             if not _ticked_off(at, one):

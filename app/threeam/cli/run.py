@@ -45,9 +45,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am run``."""
     parser = Parser(
         "3am run",
-        "Runs a command, shows what it prints, keeps it beside the journal without its secrets, and writes a line about "
-        "how it ended. With -n it is an experiment: so many runs in each arm, in random order, and a verdict when all "
-        "are done. Built-in arms are bare, pin, nice, stress and jitter, together as in pin+stress; yours is "
+        "Runs a command, shows what it prints, keeps it beside the journal without its secrets, and writes a line "
+        "about how it ended. With -n it is an experiment: so many runs in each arm, in random order, and a verdict "
+        "when all are done. Built-in arms are bare, pin, nice, stress and jitter, together as in pin+stress; yours is "
         "NAME=WRAPPER. Exit 1 if any run failed.",
         "examples:\n"
         "  3am run -H H7 -- ./repro --once\n"

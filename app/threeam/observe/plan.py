@@ -45,8 +45,8 @@ class Plan(NamedTuple):
         arms = ", ".join(f"{arm.name} ({arm.about})" if arm.about else arm.name for arm in self.arms)
         runs = f"{self.n} {'run' if self.n == 1 else 'runs'}"
         limit = f", each for {duration(self.timeout_ns)} at most" if self.timeout_ns is not None else ""
-        each = "each " if len(self.arms) > 1 else ""
-        said = f"{runs} {each}of {arms}, in random blocks, seed {self.seed}{limit}; fails if {self.rule}"
+        of = f"{runs} each of {arms}, in random blocks" if len(self.arms) > 1 else f"{runs} of {arms}"
+        said = f"{of}, seed {self.seed}{limit}; fails if {self.rule}"
         return f"{shown(self.command)}; {redacted(said)}"
 
 

@@ -139,15 +139,21 @@ def letter_of(arm: int, outcome: str) -> str:
     return chr(ord(_FIRST[outcome]) + arm) if outcome in _FIRST else NOT_RUN
 
 
+def made(state: State) -> Mapping[int, Experiment]:
+    """All of them, by number."""
+    found: Mapping[int, Experiment] = state.rooms[ROOM.name]
+    return found
+
+
 def experiments(state: State) -> list[Experiment]:
     """All of them, by their numbers."""
-    found: Mapping[int, Experiment] = state.rooms[ROOM.name]
+    found = made(state)
     return [found[number] for number in sorted(found)]
 
 
 def experiment_named(state: State, name: str) -> Experiment:
     """The one that ``R12``, ``r12`` or ``12`` names. Raises `Declined`."""
-    found: Mapping[int, Experiment] = state.rooms[ROOM.name]
+    found = made(state)
     digits = name[1:] if name[:1] in ("r", "R") else name
     one = found.get(int(digits)) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
     if one is None:
@@ -206,8 +212,7 @@ def bound_to(state: State, hypothesis: str | None) -> tuple[tuple[str, str], ...
 
 
 def _next_number(state: State) -> int:
-    found: Mapping[int, Experiment] = state.rooms[ROOM.name]
-    return max((number for number in found if number < 999_999_999), default=0) + 1
+    return max((number for number in made(state) if number < 999_999_999), default=0) + 1
 
 
 def _place(number: int, nth: int, total: int) -> tuple[str, str]:
@@ -326,6 +331,21 @@ def _run_of(nth: int, entry: Entry) -> Run | None:
         return None
     code, began_ns, ns, cpu_ns, size = (number or 0 for number in numbers)
     return Run(nth, words[0], words[1], code, began_ns, ns, cpu_ns, size, entry.tag("FILE") or "", entry.said_at)
+
+
+def outcome_of(entry: Entry) -> str:
+    """What came of the run that a line tells of; empty where it tells of none."""
+    words = (entry.tag("RUN") or "").split(" ", 2)
+    return words[1] if len(words) > 1 else ""
+
+
+def run_named(entry: Entry) -> str | None:
+    """``R12``, or for one of many runs ``R12 37/400``, where a line is about one."""
+    place = _placed(entry)
+    if place is None:
+        return None
+    number, nth, total = place
+    return f"R{number} {nth}/{total}" if entry.kind == "Run" and total > 1 else f"R{number}"
 
 
 def _placed(entry: Entry) -> tuple[int, int, int] | None:

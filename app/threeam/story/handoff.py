@@ -18,6 +18,9 @@ from threeam.method.ledger import Move, in_order, thread_of, words_of
 from threeam.method.noted import Noted, holder_of_journal, noted
 from threeam.method.texts import Taken, claim_of, read, texts
 from threeam.method.thread import LOST, judged
+from threeam.observe.runs import experiments
+from threeam.observe.told import in_a_line
+from threeam.story.fixed import standing
 
 _MOST = 100  # lines of a part
 _STATES = (OPEN, "confirmed", "refuted", "parked")
@@ -80,6 +83,8 @@ def parts(all_of_it: Handoff) -> list[Part]:
     found = [
         Part("where we stand", _standing(all_of_it)),
         Part("live hypotheses", [line for one in every if one.state == OPEN for line in _live(state, one, now)]),
+        Part("running", [in_a_line(one, now) for one in experiments(state) if one.left]),
+        Part("may it be called fixed", standing(state)),
         Part("ruled out", [judged(state, one, now) for one in every if one.state == "refuted"]),
         Part("parked", [judged(state, one, now) for one in every if one.state not in (OPEN, "refuted", "confirmed")]),
         Part("to be undone", [_to_undo(one, now) for one in all_of_it.to_undo]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from threeam.core.entry import Entry
+from threeam.observe.runs import outcome_of
 
 
 class Sign(NamedTuple):
@@ -44,6 +45,11 @@ SIGNS = {
     "Stable": Sign("⊙", "g", "note", "the last known stable commit"),
     "Terminated": Sign("†", "k", "toxic", "a blocking query that was terminated"),
     "Restore": Sign("↶", "r", "note", "the runbook of a restore"),
+    "Plan": Sign("▷", "#", "hypothesis", "an experiment: how far it is stands behind it; r opens it"),
+    "Run": Sign("▸", "r", "note", "a command that was run, and what it printed is kept"),
+    "failed": Sign("✗", "x", "toxic", "a run that failed"),
+    "timed-out": Sign("◷", "o", "coffee", "a run that was ended for taking too long"),
+    "Verdict": Sign("∴", "V", "hypothesis", "what an experiment has shown"),
     "Sleep": Sign("☾", "z", "water", "the end of a night"),
     "Mark": Sign("◆", "*", "hypothesis", "a mark on a line, and the line that sets it"),
     "ok": Sign("✓", "v", "fine", "as it should be"),
@@ -66,6 +72,8 @@ def sign_of(entry: Entry | None, *, finished: bool = True) -> Sign:
     if entry is None:
         return SIGNS["foreign"]
     kind = entry.kind
+    if kind == "Run" and (outcome := outcome_of(entry)) in SIGNS:
+        return SIGNS[outcome]
     if kind == "Conclusion" and (hypothesis := entry.hypothesis):
         return SIGNS.get(hypothesis[1], SIGNS["Hypothesis"])
     return SIGNS.get(kind, SIGNS["Hypothesis"])

@@ -19,12 +19,13 @@ from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
 from threeam.core.seek import Found, found_back, found_forward, search_back, search_forward
 from threeam.core.wanted import Ceremony, SaidAgain, Text, Wanted
+from threeam.observe.folded import OneOfMany
 from threeam.tui.reading import SLICE
 
 KEPT = 3000  # rows in memory
 STEP = 300  # rows read at a time
 _LONGEST_SECTION = 64  # lines: a longer one that is cut by an edge loses its hold time
-_HIDDEN = (Ceremony(), SaidAgain())  # what is a row only when the log is shown raw
+_HIDDEN = (Ceremony(), SaidAgain(), OneOfMany())  # what is a row only when the log is shown raw
 _CEREMONY_BYTES = (ACQUIRED.encode(), RELEASING.encode())
 
 

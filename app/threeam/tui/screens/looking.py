@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -27,10 +27,12 @@ from threeam.human.evening import Evening, evening, others
 from threeam.human.room import human
 from threeam.method.marks import mark, marks
 from threeam.method.texts import texts
+from threeam.observe.folded import progress
+from threeam.observe.runs import Experiment, made
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
-from threeam.tui.screens.machine import MachineScreen
+from threeam.tui.screens.observing import ObservingScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.activity_strip import ActivityStrip
 from threeam.tui.widgets.board import Board
@@ -46,7 +48,7 @@ _A_MOMENT = 0.3  # s
 LOOK_AT_CLOCK = 30.0  # s between two looks: milligrams and ages change slowly
 
 
-class LookingScreen(MachineScreen):
+class LookingScreen(ObservingScreen):
     """A journal as a `Window` has it, with what it adds up to."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -59,6 +61,7 @@ class LookingScreen(MachineScreen):
         self.state = session.fold.empty
         self.desk = None
         self._own_marks: list[int] = []
+        self._runs_shown: Mapping[int, Experiment] = {}
         read_only, limit = session.writer is None, session.settings.toxic_cups
         name = visible(session.journal.name)
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
@@ -137,6 +140,9 @@ class LookingScreen(MachineScreen):
         self.header.refresh()
         super()._show_state()
         self.log_view.set_texts(texts(self.state).said)
+        if (runs := made(self.state)) is not self._runs_shown:
+            self._runs_shown = runs
+            self.log_view.set_progress(progress(self.state))
         self._show_marks()
 
     # What the keys do; each is an action of the table.

@@ -18,6 +18,7 @@ from threeam.method.drafts import evidence, to_cite
 from threeam.method.guards import overturned
 from threeam.method.noted import take
 from threeam.method.texts import claim_of, read, spoken_for, take_stamp, texts, without_kind, words_for
+from threeam.observe.told import bound
 from threeam.story.handoff import handoff, nights_of, parts
 from threeam.tui.desk import short
 from threeam.tui.outbox import Ticket
@@ -116,7 +117,10 @@ class MethodScreen(CommandingScreen):
         def tell() -> Sequence[Part]:
             # It may have got a number since.
             now = self.state.named(key) or self.state.named(f"@{opened}")
-            return [] if now is None else thread.parts(self.state, now, self.session.clock())
+            if now is None:
+                return []
+            at = self.session.clock()
+            return [*thread.parts(self.state, now, at), *bound(self.state, now.number, at)]
 
         self._tell(ThreadScreen(one.name, tell, self.copy_text, emoji=self.session.emoji, writes=self.writes))
 

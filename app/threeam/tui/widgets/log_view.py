@@ -174,6 +174,12 @@ class LogView(RowsView, can_focus=True):
             self.said = said
             self._redraw()
 
+    def set_progress(self, progress: Mapping[int, str]) -> None:
+        """Draws how far experiments are on the rows of their plans, by stamp (ns)."""
+        if progress != self.progress:
+            self.progress = progress
+            self._redraw()
+
     def action_t0(self) -> None:
         if self.selected is not None and self.selected.entry is not None:
             self.set_look(t0=self.selected.entry.stamp, time="t0")

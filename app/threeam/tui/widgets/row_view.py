@@ -19,6 +19,7 @@ from threeam.core.pattern import Pattern
 from threeam.core.reader import Line
 from threeam.core.when import duration
 from threeam.method.texts import Said
+from threeam.observe.runs import run_named
 from threeam.tui.cells import drawn
 from threeam.tui.signs import sign_of
 from threeam.tui.window import Row
@@ -49,7 +50,8 @@ class Look(NamedTuple):
 class About(NamedTuple):
     """What is so of a row where it stands: under the cursor, maybe not to last, marked, the first of the screen.
 
-    ``said``: the words that are read there, in place of what was written.
+    ``said``: the words that are read there, in place of what was written. ``progress``: how far the experiment is that
+    it plans.
     """
 
     selected: bool = False
@@ -57,6 +59,7 @@ class About(NamedTuple):
     marked: bool = False
     first: bool = False
     said: Said | None = None
+    progress: str = ""
 
 
 class Columns(NamedTuple):
@@ -113,7 +116,9 @@ def draw(row: Row, before: Row | None, width: int, look: Look, about: About, sty
     if look.pattern is not None:
         text = _highlighted(text, look.pattern, styles("match"))
     indent, tail = sum(cell_len(one.text) for one in head), list[Segment]()
-    if columns.held and row.held_ns is not None:
+    if about.progress:  # it says more than the end of its plan
+        tail = [Segment(f"  {about.progress} ", base + styles("hypothesis"))]
+    elif columns.held and row.held_ns is not None:
         held = f"  held {duration(row.held_ns)} "
         if look.wrap or indent + sum(cell_len(one.text) for one in text) + len(held) <= width:  # the words come first
             tail = [Segment(held, base + styles("dim"))]
@@ -223,6 +228,8 @@ def _text(row: Row, said: Said | None, base: Style, styles: Styles, emoji: bool)
         return [*segments, Segment(f"{word}: {drawn(line.shown)}", base + styles("foreign"))]
     if hypothesis := entry.hypothesis:
         segments.append(Segment(f"H{hypothesis[0]} ", base + styles("hypothesis")))
+    if (run := run_named(entry)) is not None:
+        segments.append(Segment(f"{run} ", base + styles("hypothesis")))
     others = [f"[{key}: {value}] " for key, value in entry.tags if key not in _KNOWN_TAGS and not key[1:].isdigit()]
     if others:  # tags of a later version, or of another tool: shown as they are
         segments.append(Segment(drawn("".join(others)), base + styles("dim")))
@@ -259,6 +266,7 @@ _KNOWN_TAGS = frozenset(
         *("BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES", "MARK"),
         *("STAMP", "CORRECTION", "CHANGE", "NOTED", "HOLDS", "RECHECK", "FORK", "HANDOFF", "PREFLIGHT"),
         *("BASELINE", "FILE", "STABLE", "TREE", "TERMINATED", "RESTORE"),
+        *("PLAN", "RUN", "VERDICT", "RUNS", "SPENT"),
     }
 )
 

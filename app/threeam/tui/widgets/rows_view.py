@@ -60,6 +60,7 @@ class RowsView(Widget):
         self._styles: dict[str, Style] = {}
         self.look = Look(emoji=emoji)
         self.said: Mapping[int, Said] = {}  # by stamp (ns): what is read there, in place of what was written
+        self.progress: Mapping[int, str] = {}  # by the stamp (ns) of a plan: how far its experiment is
         self.marks: Collection[int] = ()  # stamps (ns) of rows with a mark, the one set last at the end
 
     @property
@@ -141,6 +142,7 @@ class RowsView(Widget):
             marked=entry is not None and entry.stamp.ns in self.marks,
             first=first,
             said=self.said.get(entry.stamp.ns) if entry is not None and self.said else None,
+            progress=self.progress.get(entry.stamp.ns, "") if entry is not None and self.progress else "",
         )
         key = (row, before.place if before else None, about)
         strips = self._strips.get(key)

@@ -1,0 +1,5 @@
+"""``python -m threeam``: the command, by the interpreter that runs already."""
+
+from threeam.cli.main import run
+
+run()

@@ -1,0 +1,69 @@
+"""``3am fixed``: may I call it fixed?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from threeam.cli.console import out_json, out_parts
+from threeam.cli.context import context
+from threeam.cli.exits import Exit
+from threeam.cli.parser import Parser, times_as_words
+from threeam.core.draft import Declined
+from threeam.core.entry import Stamp, visible
+from threeam.core.when import parse_when
+from threeam.observe.fixed import LEVELS, Fixed
+from threeam.story.fixed import from_lines, from_runs, parts, the_change
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am fixed``."""
+    parser = Parser(
+        "3am fixed",
+        "Says after how many clean runs a bug may be called fixed, given how often it failed before the change, "
+        "and how many there are. Weak takes the rate that was seen for the true one; fair is Fisher's test against "
+        "what was recorded; strong believes the lowest rate that the record allows. Only runs of the same command "
+        "in the same arm count. With --seen it is about a bug that comes by time. Exit 0 at the strong level, 1 "
+        "below it.",
+        "examples:\n  3am fixed H7\n  3am fixed H7 --seen 'deadlock detected' --from 'yesterday'",
+    )
+    parser.add_argument("hypothesis", metavar="H7", help="the bug")
+    parser.add_argument("--since", metavar="T", help="the change: its @stamp (the last one that was not undone)")
+    parser.add_argument("--arm", metavar="ARM", help="only the runs of this arm")
+    parser.add_argument("--seen", metavar="RE", help="it happens where a note or a streamed line matches")
+    parser.add_argument("--from", dest="start", metavar="T", help="with --seen: watched from T on (the first line)")
+    parser.add_argument("--json", action="store_true", help="one object")
+    args = parser.parse_args(times_as_words(argv))
+    if args.start is not None and args.seen is None:
+        parser.error("--from goes with --seen")
+    at = context(args)
+    live, now, state = at.log_there(), at.clock(), at.state()
+    one = state.named(args.hypothesis)
+    if one is None:
+        raise Declined(f"there is no hypothesis {args.hypothesis}: 3am hyp list shows those there are")
+    since = None if args.since is None else Stamp(parse_when(args.since, now))
+    change = the_change(state, since)
+    if args.seen is None:
+        answer = from_runs(state, one, change, args.arm)
+    else:
+        start = None if args.start is None else parse_when(args.start, now)
+        answer = from_lines(at.journal, live, args.seen, start, change, now)
+    if args.json:
+        out_json({"hypothesis": one.number, "change": str(change.at), **_json(answer)})
+    else:
+        out_parts(parts(state, one, change, answer, now))
+    return Exit.DONE if answer.is_fixed else Exit.NO
+
+
+def _json(answer: Fixed) -> dict[str, Any]:
+    reached = {name: i < answer.reached for i, name in enumerate(LEVELS)}
+    return {
+        "what": visible(answer.what),
+        "unit": "ns" if answer.timed else "runs",
+        "before": {"failed": answer.failed, "of": answer.over},
+        "since": {"failed": answer.again, "clean": answer.clean},
+        "needed": dict(zip(LEVELS, answer.needed, strict=True)),
+        "reached": reached,
+        "left_out": answer.left_out,
+        "fixed": answer.is_fixed,
+    }

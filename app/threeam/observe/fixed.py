@@ -1,0 +1,158 @@
+"""May I call it fixed? How often it must not fail after a change, given how often it failed before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import NamedTuple
+
+from threeam.core.draft import Declined
+from threeam.core.entry import NS, Stamp
+from threeam.core.told import Part, Told
+from threeam.core.when import duration
+from threeam.observe.runs import Experiment
+from threeam.observe.stats import clean_runs, clean_time, interval
+from threeam.observe.verdict import percent
+
+LEVELS = ("weak", "fair", "strong")
+APART_NS = 60 * NS  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
+
+
+class Fixed(NamedTuple):
+    """The answer. ``what`` failed ``failed`` times in ``over`` before the change, and ``again`` times since.
+
+    ``clean``: what there is of it since without a failure, and ``needed``: what it takes at each level (None: more than
+    anybody has); both in runs, or in ns where it comes by time (``timed``). ``left_out``: experiments that went on
+    while the change was made.
+    """
+
+    what: str
+    timed: bool
+    failed: int
+    over: int
+    again: int
+    clean: int
+    needed: tuple[int | None, int | None, int | None]
+    left_out: int = 0
+
+    @property
+    def reached(self) -> int:
+        """How many of the levels are reached."""
+        if self.again:
+            return 0
+        return next((i for i, one in enumerate(self.needed) if one is None or self.clean < one), len(LEVELS))
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it may be called so."""
+        return self.reached == len(LEVELS)
+
+
+class _Tally(NamedTuple):
+    what: str
+    failed: int = 0
+    ended: int = 0
+    again: int = 0
+    clean: int = 0
+
+
+def by_runs(found: Sequence[Experiment], since: Stamp, arm: str | None = None) -> Fixed:
+    """The answer from the runs in ``found``, all of one hypothesis, before ``since`` and after it.
+
+    Only those of the same command under the same rule in the same arm are compared: of several, those of which there
+    are most since. A failure since, in whichever, is an answer too. Raises `Declined` where nothing failed before.
+    """
+    tallies: dict[tuple[str, str], _Tally] = {}
+    left_out = 0
+    for one in found:
+        before, after = one.last.ns <= since.ns, one.at.ns > since.ns
+        if not (before or after):  # it went on while the change was made
+            left_out += 1
+            continue
+        for name, counts in one.counts().items():
+            tally = tallies.get((one.same, name), _Tally(f"{one.command}, {name}"))
+            if before:
+                tally = tally._replace(failed=tally.failed + counts.failed, ended=tally.ended + counts.ended)
+            else:
+                tally = tally._replace(again=tally.again + counts.failed, clean=tally.clean + counts.passed)
+            tallies[one.same, name] = tally
+    known = [tally for (_, name), tally in tallies.items() if tally.failed and arm in (None, name)]
+    if not known:
+        which = "" if arm is None else f" in the arm {arm}"
+        raise Declined(f"no run{which} failed before the change: without a rate nobody can say how many it takes now")
+    best = max(known, key=lambda one: (one.clean + one.again, interval(one.failed, one.ended)[0]))
+    again = sum(tally.again for tally in tallies.values())
+    return Fixed(
+        best.what, False, best.failed, best.ended, again, best.clean, clean_runs(best.failed, best.ended), left_out
+    )
+
+
+def by_time(what: str, seen: Sequence[int], start: int, since: int, now: int) -> Fixed:
+    """The answer for what was seen at the times ``seen`` (ns), watched from ``start`` on. Raises `Declined`."""
+    occurrences: list[int] = []
+    last = None
+    for at in seen:
+        if last is None or at - last >= APART_NS:
+            occurrences.append(at)
+        last = at
+    before = sum(start <= at < since for at in occurrences)
+    if not before or since <= start:
+        raise Declined("it was not seen before the change: without a rate nobody can say how long it takes now")
+    again = sum(at >= since for at in occurrences)
+    over = since - start
+    weak, fair, strong = (ceil(ns) for ns in clean_time(before, over))
+    return Fixed(what, True, before, over, again, max(0, now - since), (weak, fair, strong))
+
+
+def parts(answer: Fixed) -> list[Part]:
+    """The answer, as it is told."""
+    if answer.timed:
+        rate = f"{answer.failed} times in {duration(answer.over)}"
+        since = f"{duration(answer.clean)} without it" if not answer.again else f"seen {_times(answer.again)} again"
+    else:
+        low, high = interval(answer.failed, answer.over)
+        bounds = f"{percent(answer.failed / answer.over)} % ({percent(low)} to {percent(high)})"
+        rate = f"{answer.failed} of {answer.over:,} runs failed, {bounds}"
+        since = f"{_runs(answer.clean)} without a failure" if not answer.again else f"failed {_times(answer.again)}"
+    facts = [Told(f"before: {rate}", answer.what), Told(f"since:  {since}", sign="red" if answer.again else "")]
+    if answer.left_out:
+        facts.append(Told(f"left out: {answer.left_out} that went on while the change was made"))
+    levels = [_level(answer, i) for i in range(len(LEVELS))]
+    return [Part("the change and the runs", facts), Part("needed without a failure", levels), Part("so", [so(answer)])]
+
+
+def _level(answer: Fixed, i: int) -> Told:
+    needed = answer.needed[i]
+    name = f"{LEVELS[i]:<6}"
+    if needed is None:
+        return Told(f"{name} more than anybody has", sign="unknown")
+    length = duration(needed) if answer.timed else f"{needed:,} runs"
+    if i < answer.reached:
+        return Told(f"{name} {length}", "there are", sign="ok")
+    left = max(0, needed - answer.clean)
+    return Told(f"{name} {length}", f"{duration(left) if answer.timed else f'{left:,}'} more", sign="yellow")
+
+
+def so(answer: Fixed) -> Told:
+    """The answer in a line."""
+    if answer.again:
+        return Told("no: it happened again after the change", sign="red")
+    if answer.is_fixed:
+        return Told("yes: call it fixed", sign="ok")
+    if answer.reached == 0:
+        return Told("not yet: even if the rate that was seen were the true one, this may be luck", sign="yellow")
+    return Told(f"not yet: {LEVELS[answer.reached - 1]} only, for the rate itself is uncertain", sign="yellow")
+
+
+def counted(answer: Fixed) -> str:
+    """``120 clean runs of 238``."""
+    strong = answer.needed[-1]
+    return f"{answer.clean:,} clean runs{f' of {strong:,}' if strong is not None else ''}"
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run" if count == 1 else f"{count:,} runs"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"

@@ -1,0 +1,160 @@
+"""The half of the journal's screen that is about runs: commands, experiments, and whether a bug may be called fixed.
+
+What is run here is run by a ``3am run`` of its own: the screen is no part of the experiment, and what came of it is
+read from the log, as every other instance reads it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from threeam.core.beside import path_beside, read_beside
+from threeam.core.draft import Declined
+from threeam.core.entry import Stamp, decode
+from threeam.core.told import Part
+from threeam.observe.runs import experiment_named, experiments
+from threeam.tui.desk import short
+from threeam.tui.screens.machine import MachineScreen
+from threeam.tui.screens.told import ToldScreen
+
+_FOR_A_SHELL = frozenset("|&;<>()$`*?[]{}~#!\n")
+
+
+class ObservingScreen(MachineScreen):
+    """A screen from which commands are run, and on which is shown what came of them."""
+
+    def action_run(self, argument: str = "") -> None:
+        if not argument:
+            bound = f"-H {self.picked} " if self.picked and self.picked[:1] == "H" else ""
+            self.action_write("command", f"run {bound}-- ")
+            return
+        try:
+            words = _words_of(argument)
+        except ValueError as error:
+            self._say(f"{argument}: {error}", title="run", severity="warning")
+            return
+        self.run_worker(self._run(words, argument), group="run")
+
+    async def _run(self, words: Sequence[str], said: str) -> None:
+        from threeam.tui.screens.runs import OutputScreen
+
+        journal = self.session.journal
+        command = [sys.executable, "-m", "threeam", "run", "--log", journal.log, "--lock", journal.lock, *words]
+        child = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # a ctrl+c here is not for it, and it ends in its own time
+        )
+
+        def stop() -> None:
+            with suppress(ProcessLookupError):
+                child.send_signal(signal.SIGINT)
+
+        screen = OutputScreen(said, stop)
+        if self.app.screen is self and self.focused is self.log_view:  # else it would lie over what is being typed
+            await self.app.push_screen(screen)
+        assert child.stdout is not None
+        while data := await child.stdout.read(64 * 1024):
+            if screen.is_mounted:
+                screen.show(decode(data))
+        code = await child.wait()
+        how = "done" if code == 0 else f"exit {code}"
+        if screen.is_mounted:
+            screen.ended(f"{how} · esc")
+        else:
+            self._say(f"{how}: r shows it", title=f"run {short(said)}")
+
+    def action_runs(self, name: str = "") -> None:
+        if name:
+            self._experiment(name)
+            return
+        from threeam.tui.screens.runs import RunsScreen
+
+        found = RunsScreen(
+            lambda: experiments(self.state), self.session.clock, self.copy_text, emoji=self.session.emoji
+        )
+        self._tell(found)
+
+    def _experiment(self, name: str) -> None:
+        from threeam.tui.screens.runs import ExperimentScreen
+
+        try:
+            one = experiment_named(self.state, name)
+        except Declined as declined:
+            self._say(str(declined), severity="warning")
+            return
+        if one.seed is None and one.file:
+            self._show_file(one.command, one.file)
+            return
+        self._tell(
+            ExperimentScreen(
+                lambda: experiment_named(self.state, one.name),
+                self.session.clock,
+                self._show_file,
+                self.copy_text,
+                emoji=self.session.emoji,
+            )
+        )
+
+    def _show_file(self, title: str, name: str) -> None:
+        self._work(self._output(title, name), "output")
+
+    async def _output(self, title: str, name: str) -> None:
+        from threeam.tui.screens.runs import OutputScreen
+
+        journal = self.session.journal
+        if (data := await self._asked(lambda: read_beside(journal, name))) is not None:
+            screen = OutputScreen(f"{title} · {path_beside(journal, name)}", follow=False)
+            await self.app.push_screen(screen)
+            screen.show(decode(data))
+
+    def action_fixed(self, name: str = "") -> None:
+        one = self._named(name) if name else self._picked()
+        if one is None:
+            return
+        from threeam.story import fixed
+
+        key, state = one.name, self.state
+
+        def tell() -> Sequence[Part]:
+            now = self.state.named(key) or one
+            change = fixed.the_change(self.state, None)
+            answer = fixed.from_runs(self.state, now, change, None)
+            return fixed.parts(self.state, now, change, answer, self.session.clock())
+
+        try:
+            fixed.from_runs(state, one, fixed.the_change(state, None), None)
+        except Declined as declined:
+            self._say(str(declined), severity="warning", timeout=10)
+            return
+        self._tell(ToldScreen(f"{one.short}: may I call it fixed?", tell, self.copy_text, emoji=self.session.emoji))
+
+    def _told_and_closed(self, answer: Stamp | str | None) -> None:
+        if isinstance(answer, str) and answer[:1] == "R":
+            self.told = None
+            self._experiment(answer)
+        elif answer == "runs":
+            self.told = None
+            self.action_runs()
+        else:
+            super()._told_and_closed(answer)
+
+
+def _words_of(argument: str) -> list[str]:
+    """The words for ``3am run`` of a `:` line; what the shell would have to read goes to one. Raises ValueError."""
+    options, separator, line = f" {argument} ".partition(" -- ")
+    line = line.strip()
+    if not separator:
+        if argument.lstrip()[:1] == "-":
+            return shlex.split(argument)  # --resume R12
+        options, line = "", argument.strip()
+    quoted = shlex.split(line)
+    command = ["sh", "-c", line] if _FOR_A_SHELL & set(line) else quoted
+    return [*shlex.split(options), "--", *command]

@@ -1,0 +1,137 @@
+"""The screens of runs: all of them, one experiment, and what a command has printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Log, OptionList
+
+from threeam.core.entry import Stamp
+from threeam.core.told import Part
+from threeam.observe.runs import Experiment
+from threeam.observe.told import listed, parts
+from threeam.tui.cells import drawn
+from threeam.tui.screens.told import ToldScreen
+
+_MOST_LINES = 20_000  # of an output that are shown
+
+
+class RunsScreen(ToldScreen):
+    """Every command that was run. Dismissed with ``R12``, to open that one."""
+
+    BINDINGS: ClassVar[list[Binding]] = [Binding("g", "go", "its line", show=False)]
+
+    def __init__(
+        self,
+        found: Callable[[], list[Experiment]],
+        now: Callable[[], Stamp],
+        copy: Callable[[str], object],
+        *,
+        emoji: bool,
+    ) -> None:
+        super().__init__("runs", lambda: listed(found(), now()), copy, emoji=emoji)
+        self._found = found
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        event.prevent_default()  # else it would lead to its line
+        line = self.line
+        one = next((one for one in self._found() if line is not None and one.at == line.at), None)
+        if one is not None:
+            self.dismiss(one.name)
+
+    def action_go(self) -> None:
+        if self.line is not None and self.line.at is not None:
+            self.dismiss(self.line.at)
+
+    def _keys(self) -> str:
+        return "enter opens · g its line · y copies · esc"
+
+
+class ExperimentScreen(ToldScreen):
+    """One experiment: its arms, its runs, and the outputs that were kept, which ``open_file`` shows."""
+
+    BINDINGS: ClassVar[list[Binding]] = [
+        Binding("escape,q", "dismiss('runs')", "back", show=False),
+        Binding("g", "go", "its line", show=False),
+    ]
+
+    def __init__(
+        self,
+        find: Callable[[], Experiment],
+        now: Callable[[], Stamp],
+        open_file: Callable[[str, str], object],
+        copy: Callable[[str], object],
+        *,
+        emoji: bool,
+    ) -> None:
+        def tell() -> Sequence[Part]:
+            width = max(24, self.list.scrollable_content_region.width)
+            return parts(find(), now(), width, emoji=emoji)
+
+        super().__init__(find().name, tell, copy, emoji=emoji)
+        self._open_file = open_file
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        if self.line is not None and self.line.command.endswith(".out"):
+            event.stop()
+            event.prevent_default()
+            self._open_file(self.line.text, self.line.command)
+
+    def action_go(self) -> None:
+        if self.line is not None and self.line.at is not None:
+            self.dismiss(self.line.at)
+
+    def _keys(self) -> str:
+        return "enter: what it printed · g its line · esc: all runs"
+
+
+class OutputScreen(ModalScreen[None]):
+    """What a command prints, as it comes, or what was kept of it; ``stop`` ends the command, if it still runs."""
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("escape,q", "dismiss", "close"),
+        Binding("j", "scroll('down')", "down", show=False),
+        Binding("k", "scroll('up')", "up", show=False),
+        Binding("d,space", "scroll('page_down')", "page down", show=False),
+        Binding("u,b", "scroll('page_up')", "page up", show=False),
+        Binding("g", "scroll('home')", "top", show=False),
+        Binding("G", "scroll('end')", "end", show=False),
+        Binding("x", "stop", "stop"),
+    ]
+
+    def __init__(self, title: str, stop: Callable[[], object] | None = None, *, follow: bool = True) -> None:
+        super().__init__()
+        self._title = title
+        self._stop = stop
+        self.output = Log(max_lines=_MOST_LINES, auto_scroll=follow)
+        self._frame = Vertical(self.output, id="told")
+
+    def compose(self) -> ComposeResult:
+        """The output in a frame."""
+        self._frame.border_title = drawn(self._title)
+        self.ended(None if self._stop is not None else "j k scroll · esc")
+        yield self._frame
+
+    def on_mount(self) -> None:
+        self.set_focus(self.output)
+
+    def show(self, text: str) -> None:
+        """Adds ``text``, the next of it."""
+        self.output.write("\n".join(drawn(line) for line in text.split("\n")))
+
+    def ended(self, how: str | None) -> None:
+        """Says how it went; None: it runs."""
+        self._frame.border_subtitle = "x stops it · esc: it runs on" if how is None else drawn(how)
+
+    def action_scroll(self, where: str) -> None:
+        getattr(self.output, f"action_{'scroll_' if '_' not in where else ''}{where}")()
+
+    def action_stop(self) -> None:
+        if self._stop is not None:
+            self._stop()
