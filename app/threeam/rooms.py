@@ -8,7 +8,8 @@ from threeam.method.ledger import ROOM as LEDGER
 from threeam.method.marks import ROOM as MARKS
 from threeam.method.noted import ROOM as NOTED
 from threeam.method.texts import ROOM as TEXTS
+from threeam.observe.observers import ROOM as OBSERVERS
 from threeam.observe.runs import ROOM as RUNS
 from threeam.restore.stable import ROOM as STABLES
 
-FOLD = Fold((HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED, BASELINES, STABLES, RUNS))
+FOLD = Fold((HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED, BASELINES, STABLES, RUNS, OBSERVERS))

@@ -34,6 +34,7 @@ COMMANDS = {
     "import": ("export", "a journal from its JSONL, byte for byte"),
     "as-of": ("as_of", "the journal as it was"),
     "run": ("run", "a command once, or an experiment; every run a line"),
+    "observe": ("observe", "strace, perf, lsof or tcpdump on a process, and since when"),
     "fixed": ("fixed", "may I call it fixed?"),
     "preflight": ("preflight", "what the hunt needs, with the command that mends it"),
     "baseline": ("baseline", "a snapshot of normal, and what is different now"),

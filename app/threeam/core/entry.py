@@ -57,6 +57,8 @@ KINDS: dict[str, str | None] = {
     "Plan": "PLAN",
     "Run": "RUN",
     "Verdict": "VERDICT",
+    "Observer": "OBSERVER",
+    "Captured": "CAPTURED",
     "WARNING": None,
 }
 LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill

@@ -73,3 +73,21 @@ def _counting(system: System) -> Check:
     if int(level) == 2:
         return Check(name, YELLOW, "your own programs, and not the kernel: perf_event_paranoid 2", mend)
     return Check(name, OK, f"perf_event_paranoid {level}")
+
+
+def why_not(system: System, tool: str, pid: int) -> str | None:
+    """Why ``tool`` cannot be attached to the process ``pid``, and what mends that, in a sentence; None if it can."""
+    if system.which(tool) is None:
+        return f"{tool} is not installed: {system.install(_TRIALS[tool][0])}"
+    about = dict(
+        line.split(":\t", 1) for line in (system.read(f"/proc/{pid}/status") or "").splitlines() if ":\t" in line
+    )
+    if (owner := about.get("Uid", "").split("\t")[0]) and int(owner) != system.uid and not system.can(_SYS_PTRACE):
+        return f"{pid} is another user's, and you have no CAP_SYS_PTRACE: sudo 3am observe {pid} --with {tool}"
+    if tool == "strace" and about.get("TracerPid", "0") != "0":
+        return f"{pid} is traced already, by {about['TracerPid']}: a process has one tracer at a time"
+    checks = {"strace": _attaching, "perf": _counting}
+    check = checks[tool](system) if tool in checks else _tried(system, tool, _TRIALS[tool][1])
+    if check.verdict in (OK, UNKNOWN) or (tool == "perf" and check.verdict != RED):
+        return None
+    return f"{tool} may not: {check.found}{f'; mend it with {check.mend}' if check.mend else ''}"

@@ -1,0 +1,171 @@
+"""Attaching a tool to a process that runs, and detaching it again, whatever happens to who has attached it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from select import select
+from typing import NamedTuple
+
+from threeam.core.draft import Declined
+from threeam.core.entry import visible
+from threeam.observe.execute import Execution, Meddler, execute
+
+TOOLS = ("strace", "perf", "lsof", "tcpdump")
+_LOOK = 0.01  # s between two looks whether it is attached
+_GRACE = 5.0  # s to detach by itself
+
+
+class Process(NamedTuple):
+    """A process by its number, as the kernel names it, and since when it runs (clock ticks after the boot)."""
+
+    pid: int
+    name: str
+    started: str
+
+
+def process_of(pid: int) -> Process:
+    """The process ``pid``. Raises `Declined` where there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            about = file.read().decode("utf-8", "backslashreplace")
+    except OSError:
+        raise Declined(f"there is no process {pid}") from None
+    name, _, rest = about.partition("(")[2].rpartition(")")
+    return Process(pid, visible(name), rest.split()[19])
+
+
+def command_for(tool: str, pid: int) -> list[str]:
+    """The command that attaches ``tool`` to ``pid``. Raises `Declined` where there is nothing for it to see."""
+    match tool:
+        case "strace":
+            return ["strace", "-f", "-ttt", "-T", "-s", "256", "-p", str(pid)]
+        case "perf":
+            return ["perf", "stat", "-d", "-p", str(pid)]
+        case "lsof":
+            return ["lsof", "-n", "-P", "+r", "1", "-p", str(pid)]
+        case _:
+            ports = " or ".join(f"port {port}" for port in _ports(pid))
+            return ["tcpdump", "-l", "-n", "-tt", "-i", "any", ports]
+
+
+def _ports(pid: int) -> list[int]:
+    import psutil  # it takes its time, and tcpdump alone needs it
+
+    try:
+        found = psutil.Process(pid).net_connections(kind="inet")
+    except psutil.Error as error:
+        raise Declined(f"the sockets of {pid} are not to be seen: {type(error).__name__}; try it with sudo") from None
+    ports = sorted({port for one in found if (port := getattr(one.laddr, "port", 0))})  # () where it has none
+    if not ports:
+        raise Declined(f"{pid} has no socket of the network: there is nothing for tcpdump to see")
+    return ports
+
+
+class Watching(Meddler):
+    """Tells ``attached`` as soon as the tool is attached, and ends it after ``seconds`` (None: it goes on)."""
+
+    def __init__(self, tool: str, process: Process, seconds: float | None, attached: Callable[[int], object]) -> None:
+        self._tool = tool
+        self._process = process
+        self._due = None if seconds is None else time.monotonic() + seconds
+        self._attached = attached
+        self._is_attached = False
+        self._kill_at: float | None = None
+
+    def wait(self) -> float | None:
+        if not self._is_attached:
+            return _LOOK
+        due = self._kill_at if self._kill_at is not None else self._due
+        return None if due is None else due - time.monotonic()
+
+    def meddle(self, pid: int) -> None:
+        if not self._is_attached and is_attached(self._tool, pid, self._process.pid):
+            self._is_attached = True
+            self._attached(pid)
+        now = time.monotonic()
+        with suppress(ProcessLookupError):
+            if self._kill_at is not None and now >= self._kill_at:
+                os.killpg(pid, signal.SIGKILL)
+            elif self._kill_at is None and self._due is not None and now >= self._due:
+                self._kill_at = now + _GRACE
+                os.killpg(pid, signal.SIGINT)
+
+
+def is_attached(tool: str, by: int, pid: int) -> bool:
+    """Whether the process ``by``, which is ``tool``, has begun to watch ``pid``."""
+    try:
+        if tool == "strace":
+            with open(f"/proc/{pid}/status") as file:
+                return f"TracerPid:\t{by}\n" in file.read()
+        with open(f"/proc/{by}/comm") as file:  # it is itself by now, and no copy of who has started it
+            return file.read().strip()[:15] == tool
+    except OSError:
+        return False
+
+
+def watch(
+    tool: str, process: Process, seconds: float | None, take: Callable[[int, bytes], object],
+    attached: Callable[[int], object],
+) -> Execution:  # fmt: skip
+    """Attaches ``tool`` for ``seconds``, until an interrupt, or until it ends. Raises `Declined` and `NotStarted`."""
+    argv = command_for(tool, process.pid)
+    return execute(argv, take, apart=True, meddler=Watching(tool, process, seconds, attached))
+
+
+@contextmanager
+def guarded(orphaned: Callable[[int], object]) -> Iterator[Callable[[int], None]]:
+    """A second process that minds this one: if this one is killed, it ends the tool, and calls ``orphaned``.
+
+    Gives what tells it the pid of the tool. Forks: call it while there is one thread.
+    """
+    reader, writer = os.pipe()
+    guard = os.fork()
+    if guard == 0:
+        os.close(writer)
+        _mind(reader, orphaned)
+    os.close(reader)
+    try:
+        yield lambda pid: _tell(writer, b"%d\n" % pid)
+    finally:  # whatever it was, it was no kill
+        _tell(writer, b"done\n")
+        os.close(writer)
+        os.waitpid(guard, 0)
+
+
+def _tell(fd: int, words: bytes) -> None:
+    with suppress(BrokenPipeError):  # it was killed itself
+        os.write(fd, words)
+
+
+def _mind(reader: int, orphaned: Callable[[int], object]) -> None:
+    code = 1
+    try:
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        said = b""
+        while data := os.read(reader, 64):
+            said += data
+        if not said.endswith(b"done\n"):
+            pids = [int(word) for word in said.split()]
+            for pid in pids:
+                _end(pid)
+            if pids:
+                orphaned(pids[0])
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _end(pid: int) -> None:
+    """Ends the session of a tool, by an interrupt if it minds one."""
+    with suppress(ProcessLookupError):
+        ended = os.pidfd_open(pid)
+        os.killpg(pid, signal.SIGINT)
+        if not select([ended], [], [], _GRACE)[0]:
+            os.killpg(pid, signal.SIGKILL)
