@@ -30,6 +30,7 @@ from threeam.cli.main import main
 from threeam.core.entry import NS, By, Entry, Stamp, format_entry, visible
 from threeam.core.journal import journal_at
 from threeam.core.reader import Line, lines_forward
+from threeam.observe.observers import Intervals
 from threeam.rooms import FOLD
 from threeam.story.markdown import report_in_markdown
 from threeam.story.page import anchor, linked, page
@@ -436,7 +437,7 @@ def test_the_markdown_interprets_nothing(log: Path) -> None:
 def test_no_cell_of_the_csv_is_calculated(log: Path) -> None:
     said = hostile_night(log, HOSTILE)
     log.write_bytes(log.read_bytes() + b"=1+1 is foreign\n@foreign\n+\n-\n\t\n\r\n")
-    text = csv_head() + "".join(map(as_csv, lines_in(log)))
+    text = csv_head() + "".join(as_csv(line, Intervals()) for line in lines_in(log))
     head, *body = csv.reader(io.StringIO(text, newline=""))
     assert tuple(head) == COLUMNS
     for row in body:
@@ -626,7 +627,7 @@ def test_any_log_is_the_same_after_export_and_import(whole: bytes, torn: bytes) 
         log = Path(folder) / "any.log"
         log.write_bytes(whole + torn)
         lines = lines_in(log)
-        shown = [as_json(one) for one in lines]
+        shown = [as_json(one, Intervals()) for one in lines]
         assert b"".join(line_of_record(json.loads(one)) for one in shown) == whole + torn
         for one in shown:
             assert one.count("\n") == 1

@@ -24,6 +24,7 @@ from threeam.core.when import parse_when
 from threeam.method.drafts import known
 from threeam.method.ledger import thread_of
 from threeam.method.texts import texts
+from threeam.observe.observers import intervals
 from threeam.rooms import FOLD
 from threeam.story.records import BadRecord, as_csv, as_json, csv_head, line_of_record
 
@@ -61,9 +62,11 @@ def _export(argv: Sequence[str]) -> int:
     what = Range(Wanted(conditions, () if whole else (SaidAgain(),)), since, until)
     lines = what.forward(at.journal, live, live.size())
     if args.format == "jsonl":
-        _put_all(map(as_json, lines))
+        observed = intervals(at.state())
+        _put_all(as_json(line, observed) for line in lines)
     elif args.format == "csv":
-        _put_all(chain([csv_head()], map(as_csv, lines)))
+        observed = intervals(at.state())
+        _put_all(chain([csv_head()], (as_csv(line, observed) for line in lines)))
     else:
         end = Position(live, live.size())
         place = end if until is None else ended_at(at.journal, end, until)
@@ -94,7 +97,8 @@ def _about(at: Context, state: State, number: int, lines: Iterator[Line]) -> tup
         if move.cites is not None and move.cites.ns not in found:
             with suppress(Declined):  # in a file that has been deleted
                 found[move.cites.ns] = line_of(at.journal, move.cites)
-    rooms = {**FOLD.empty.rooms, "ledger": state.rooms["ledger"], "texts": texts(state)._replace(stamps={})}
+    kept = {name: state.rooms[name] for name in ("ledger", "runs", "observers")}
+    rooms = {**FOLD.empty.rooms, **kept, "texts": texts(state)._replace(stamps={})}
     return state._replace(hypotheses={number: one}, rooms=rooms), iter([found[ns] for ns in sorted(found)])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from threeam.core.entry import user_of, visible
 from threeam.core.told import Part
 from threeam.method.ledger import TOO_MANY_CUPS
-from threeam.story.postmortem import Report
+from threeam.story.postmortem import OBSERVED, Report
 
 # What is markup anywhere; what would make a block of a line; what GitHub makes a link of by itself.
 _MARKUP = re.compile(r"[\\`*_\[\]<>&~|$]|(?<=[a-zA-Z]):(?=//)|(?<=[wW]{3})\.|(?<=[\w.+-])@(?=\w)")
@@ -67,6 +67,7 @@ def _timeline(report: Report) -> Iterator[str]:
         tag = f"H{entry.hypothesis[0]} " if entry.hypothesis is not None else ""
         was = f" (it was: {as_markdown(event.was)})" if event.was else ""
         recheck = f" ({TOO_MANY_CUPS})" if entry.tag("RECHECK") is not None else ""
-        yield f"- `{entry.stamp}` {who}: {tag}{as_markdown(event.text)}{was}{recheck}"
+        observed = f" ({OBSERVED})" if event.observed else ""
+        yield f"- `{entry.stamp}` {who}: {tag}{as_markdown(event.text)}{was}{recheck}{observed}"
     if report.left_out:
         yield f"\n{report.left_out:,} lines that came through a pipe, or are not entries, are not in it."

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from threeam.core.entry import Stamp, references, user_of, visible
 from threeam.method.ledger import TOO_MANY_CUPS
-from threeam.story.postmortem import Event, Report
+from threeam.story.postmortem import OBSERVED, Event, Report
 
 _WIDTH = 1000  # units of the drawing
 _LANES = {  # what is drawn on which line of it, from the top, in which colour
@@ -68,6 +68,7 @@ def page(report: Report) -> str:
     return environment.get_template("night.html").render(
         report=report,
         too_many_cups=TOO_MANY_CUPS,
+        observed=OBSERVED,
         ticks=list(_ticks(report.events)),
         bars=_bars(report.events),
         lanes=sorted(lanes),

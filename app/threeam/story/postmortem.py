@@ -16,8 +16,13 @@ from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
 from threeam.method.noted import noted
 from threeam.method.texts import claim_of, read, spoken_for, texts
 from threeam.method.thread import LOST, judged
+from threeam.observe.folded import OneOfMany
+from threeam.observe.observers import intervals
+from threeam.observe.runs import Experiment, experiments
 
 _QUIET = ("ceremony", "Continued")  # lines of the journal itself
+_MANY = OneOfMany()
+OBSERVED = "observed: timings perturbed"
 
 
 class Section(NamedTuple):
@@ -31,13 +36,15 @@ class Section(NamedTuple):
 class Event(NamedTuple):
     """An entry of the timeline: its words as they are read now, and those that were written where they are others.
 
-    ``lines``: the stamps of the lines that have words for it, or a number, and are told here.
+    ``lines``: the stamps of the lines that have words for it, or a number, and are told here. ``observed``: whether a
+    tracer was attached to something then.
     """
 
     entry: Entry
     text: str
     was: str = ""
     lines: tuple[Stamp, ...] = ()
+    observed: bool = False
 
 
 class Report(NamedTuple):
@@ -58,12 +65,13 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
     """What ``lines`` and ``state`` come to. Pure."""
     cited = {move.cites.ns for one in in_order(state) for move in thread_of(state, one).evidence if move.cites}
     events: list[Event] = []
+    observed = intervals(state)
     people: Counter[str] = Counter()
     elsewhere: dict[int, list[Stamp]] = {}
     left_out = 0
     for line in lines:
         entry = line.entry
-        if entry is None or (entry.tag("VIA") is not None and entry.stamp.ns not in cited):
+        if entry is None or (_is_streamed(line, entry) and entry.stamp.ns not in cited):
             left_out += 1
             continue
         if entry.kind in _QUIET or entry.carried is not None:
@@ -75,7 +83,8 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
         text = entry.text if said is None else entry.text.removesuffix(entry.body) + said.text
         if entry.kind == "Conclusion" and entry.hypothesis is not None:
             text = text.replace("Conclusion", entry.hypothesis[1], 1)
-        events.append(Event(entry, text, entry.text if said is not None and said.times else ""))
+        was = entry.text if said is not None and said.times else ""
+        events.append(Event(entry, text, was, observed=entry.stamp in observed))
         people[user_of(entry.by)] += 1
     events = [event._replace(lines=tuple(elsewhere.get(event.entry.stamp.ns, ()))) for event in events]
     begin, end = (events[0].entry.stamp, events[-1].entry.stamp) if events else (None, None)
@@ -88,6 +97,11 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
         Section("Open questions", [_open(state)]),
     ]
     return Report(name, begin, end, sections, events, left_out)
+
+
+def _is_streamed(line: Line, entry: Entry) -> bool:
+    """Whether a line came through a pipe, or is one of an experiment's many: there are too many of them to be told."""
+    return entry.tag("VIA") == "stdin" or _MANY.holds(line.raw)
 
 
 def _told_at(state: State, entry: Entry) -> Stamp | None:
@@ -116,8 +130,17 @@ def _theories(state: State) -> list[Part]:
     found = []
     for one in in_order(state):
         lines = [line for part in thread.parts(state, one, None) for line in _under(part)]
+        lines += [told for made in experiments(state) if made.hypothesis == one.number for told in _shown_by(made)]
         found.append(Part(f"{one.short} {claim_of(state, one) or LOST}: {one.state}", lines))
     return found
+
+
+def _shown_by(one: Experiment) -> list[Told]:
+    """The verdict of an experiment, or how far it came."""
+    if one.seed is None:
+        return []  # one run is a line of the timeline
+    text = one.verdict or f"{one.done} of {one.total} runs, and no verdict"
+    return [Told(f"experiment {one.name}: {text}", one.command, one.verdict_at or one.at, "Verdict")]
 
 
 def _under(part: Part) -> list[Told]:

@@ -14,8 +14,23 @@ from typing import Any
 from threeam.core.entry import Entry, Stamp, format_entry, parse, visible
 from threeam.core.journal import BadInput
 from threeam.core.reader import Line
+from threeam.observe.observers import Intervals
 
-COLUMNS = ("ts", "at", "coffee", "by", "kind", "hypothesis", "state", "recheck", "text", "tags", "raw", "unfinished")
+COLUMNS = (
+    "ts",
+    "at",
+    "coffee",
+    "by",
+    "kind",
+    "hypothesis",
+    "state",
+    "recheck",
+    "observed",
+    "text",
+    "tags",
+    "raw",
+    "unfinished",
+)
 # What JSON leaves as it is, and a terminal does not: it is safe to look at the records.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # with what a spreadsheet begins to calculate, and the quote itself
@@ -25,8 +40,8 @@ class BadRecord(BadInput):
     """A record from which no line can be made."""
 
 
-def record_of(line: Line) -> dict[str, Any]:
-    """A line as a record: stamp, cups, tags in their order, text.
+def record_of(line: Line, observed: Intervals) -> dict[str, Any]:
+    """A line as a record: stamp, cups, tags in their order, text; ``observed`` where a tracer was attached then.
 
     A line of which these do not give every byte back (torn, foreign, or written otherwise than 3am writes) has its
     bytes in ``raw``, in base64, too.
@@ -48,6 +63,8 @@ def record_of(line: Line) -> dict[str, Any]:
         record |= {"hypothesis": hypothesis[0], "state": hypothesis[1]}
     if entry.tag("RECHECK") is not None:
         record["recheck"] = True
+    if entry.stamp in observed:
+        record["observed"] = True
     record |= {"tags": [list(tag) for tag in entry.tags], "text": entry.text}
     if format_entry(entry) != line.raw + b"\n":
         record["raw"] = raw
@@ -85,9 +102,9 @@ def line_of_record(record: object) -> bytes:
     return line[:-1] if record.get("unfinished") is True else line
 
 
-def as_json(line: Line) -> str:
+def as_json(line: Line, observed: Intervals) -> str:
     """A line of the log as a line of JSON."""
-    text = json.dumps(record_of(line), ensure_ascii=False)
+    text = json.dumps(record_of(line, observed), ensure_ascii=False)
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
@@ -96,12 +113,12 @@ def csv_head() -> str:
     return _row(list(COLUMNS))
 
 
-def as_csv(line: Line) -> str:
+def as_csv(line: Line, observed: Intervals) -> str:
     """A line of the log as a row of CSV.
 
     A cell with which a spreadsheet would calculate, or that begins with a single quote, has one more in front.
     """
-    record = record_of(line)
+    record = record_of(line, observed)
     if "tags" in record:
         record["tags"] = json.dumps(record["tags"], ensure_ascii=False)
     cells = ["" if (value := record.get(name)) is None else visible(str(value)) for name in COLUMNS]

@@ -49,6 +49,8 @@ SIGNS = {
     "Run": Sign("▸", "r", "note", "a command that was run, and what it printed is kept"),
     "failed": Sign("✗", "x", "toxic", "a run that failed"),
     "timed-out": Sign("◷", "o", "coffee", "a run that was ended for taking too long"),
+    "Observer": Sign("◉", "o", "coffee", "a tracer attached or detached; beside a time: one was attached then"),
+    "Captured": Sign("▣", "p", "note", "the last lines of a pane of tmux"),
     "Verdict": Sign("∴", "V", "hypothesis", "what an experiment has shown"),
     "Sleep": Sign("☾", "z", "water", "the end of a night"),
     "Mark": Sign("◆", "*", "hypothesis", "a mark on a line, and the line that sets it"),

@@ -28,6 +28,7 @@ from threeam.human.room import human
 from threeam.method.marks import mark, marks
 from threeam.method.texts import texts
 from threeam.observe.folded import progress
+from threeam.observe.observers import Observed, intervals, observed
 from threeam.observe.runs import Experiment, made
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.entry import EntryScreen
@@ -61,7 +62,8 @@ class LookingScreen(ObservingScreen):
         self.state = session.fold.empty
         self.desk = None
         self._own_marks: list[int] = []
-        self._runs_shown: Mapping[int, Experiment] = {}
+        self._runs_shown: Mapping[int, Experiment] = made(self.state)
+        self._observers_shown: Mapping[tuple[str, int, int], Observed] = observed(self.state)
         read_only, limit = session.writer is None, session.settings.toxic_cups
         name = visible(session.journal.name)
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
@@ -143,6 +145,9 @@ class LookingScreen(ObservingScreen):
         if (runs := made(self.state)) is not self._runs_shown:
             self._runs_shown = runs
             self.log_view.set_progress(progress(self.state))
+        if (observers := observed(self.state)) is not self._observers_shown:
+            self._observers_shown = observers
+            self.log_view.set_observed(intervals(self.state))
         self._show_marks()
 
     # What the keys do; each is an action of the table.

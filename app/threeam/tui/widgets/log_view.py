@@ -17,6 +17,7 @@ from threeam.core.journal import Position
 from threeam.core.reader import Line
 from threeam.core.wanted import Wanted
 from threeam.method.texts import Said
+from threeam.observe.observers import Intervals
 from threeam.tui.reading import SLICE, TELL
 from threeam.tui.widgets.row_view import TIME_COLUMNS
 from threeam.tui.widgets.rows_view import RowsView
@@ -179,6 +180,11 @@ class LogView(RowsView, can_focus=True):
         if progress != self.progress:
             self.progress = progress
             self._redraw()
+
+    def set_observed(self, observed: Intervals) -> None:
+        """Draws a sign on the rows of the times in which something was observed."""
+        self.observed = observed
+        self._redraw()
 
     def action_t0(self) -> None:
         if self.selected is not None and self.selected.entry is not None:

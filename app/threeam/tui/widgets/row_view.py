@@ -51,7 +51,7 @@ class About(NamedTuple):
     """What is so of a row where it stands: under the cursor, maybe not to last, marked, the first of the screen.
 
     ``said``: the words that are read there, in place of what was written. ``progress``: how far the experiment is that
-    it plans.
+    it plans. ``observed``: a tracer was attached to something then.
     """
 
     selected: bool = False
@@ -60,6 +60,7 @@ class About(NamedTuple):
     first: bool = False
     said: Said | None = None
     progress: str = ""
+    observed: bool = False
 
 
 class Columns(NamedTuple):
@@ -164,15 +165,19 @@ def _head(
 
 
 def _gutter(entry: Entry | None, before: Entry | None, emoji: bool, about: About) -> tuple[str, str]:
-    """The sign between the time and what follows it, and its style: a mark, a step of the clock backwards, a gap."""
+    """The sign between the time and what follows it, and its style.
+
+    A mark, a step of the clock backwards, an observer, a gap: the first of these that there is.
+    """
     if about.marked:
         return ("◆" if emoji else "*"), "hypothesis"
-    if entry is not None and before is not None:
-        after = entry.stamp.ns - before.stamp.ns
-        if after < 0:
-            return ("«" if emoji else "<"), "toxic"
-        if after >= GAP_NS:
-            return ("┊" if emoji else ":"), "dim"
+    after = entry.stamp.ns - before.stamp.ns if entry is not None and before is not None else 0
+    if after < 0:
+        return ("«" if emoji else "<"), "toxic"
+    if about.observed:
+        return ("◉" if emoji else "o"), "coffee"
+    if after >= GAP_NS:
+        return ("┊" if emoji else ":"), "dim"
     return " ", "dim"
 
 
@@ -266,7 +271,7 @@ _KNOWN_TAGS = frozenset(
         *("BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES", "MARK"),
         *("STAMP", "CORRECTION", "CHANGE", "NOTED", "HOLDS", "RECHECK", "FORK", "HANDOFF", "PREFLIGHT"),
         *("BASELINE", "FILE", "STABLE", "TREE", "TERMINATED", "RESTORE"),
-        *("PLAN", "RUN", "VERDICT", "RUNS", "SPENT"),
+        *("PLAN", "RUN", "VERDICT", "RUNS", "SPENT", "OBSERVER", "CAPTURED"),
     }
 )
 

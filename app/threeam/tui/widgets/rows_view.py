@@ -15,6 +15,7 @@ from textual.widget import Widget
 from threeam.core.entry import Stamp
 from threeam.core.reader import Line
 from threeam.method.texts import Said
+from threeam.observe.observers import Intervals
 from threeam.tui.widgets.row_view import PEOPLE_STYLES, About, Look, draw
 from threeam.tui.window import Row, Window
 
@@ -61,6 +62,7 @@ class RowsView(Widget):
         self.look = Look(emoji=emoji)
         self.said: Mapping[int, Said] = {}  # by stamp (ns): what is read there, in place of what was written
         self.progress: Mapping[int, str] = {}  # by the stamp (ns) of a plan: how far its experiment is
+        self.observed = Intervals()  # when a tracer was attached to something
         self.marks: Collection[int] = ()  # stamps (ns) of rows with a mark, the one set last at the end
 
     @property
@@ -143,6 +145,7 @@ class RowsView(Widget):
             first=first,
             said=self.said.get(entry.stamp.ns) if entry is not None and self.said else None,
             progress=self.progress.get(entry.stamp.ns, "") if entry is not None and self.progress else "",
+            observed=entry is not None and bool(self.observed) and entry.stamp in self.observed,
         )
         key = (row, before.place if before else None, about)
         strips = self._strips.get(key)
