@@ -35,6 +35,7 @@ COMMANDS = {
     "as-of": ("as_of", "the journal as it was"),
     "run": ("run", "a command once, or an experiment; every run a line"),
     "observe": ("observe", "strace, perf, lsof or tcpdump on a process, and since when"),
+    "capture": ("capture", "the last lines of another tmux pane"),
     "fixed": ("fixed", "may I call it fixed?"),
     "preflight": ("preflight", "what the hunt needs, with the command that mends it"),
     "baseline": ("baseline", "a snapshot of normal, and what is different now"),

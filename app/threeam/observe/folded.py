@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from threeam.core.entry import Entry
 from threeam.core.fold import State
-from threeam.observe.runs import experiments
+from threeam.observe.runs import experiments, run_named
 
 _TAGS = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
 _ONE_OF_MANY = re.compile(rb"\] \[R\d{1,9}: \d{1,9}/(?!1\])\d{1,9}\]" + _TAGS + rb" Run: ")
@@ -28,6 +29,14 @@ class OneOfMany(NamedTuple):
             if begin != last:
                 yield begin
                 last = begin
+
+
+def kept_with(entry: Entry) -> str | None:
+    """What was kept with a line: the name of its experiment, or that of a file; None: nothing."""
+    file = entry.tag("FILE") or ""
+    if file.endswith(".out"):
+        return file
+    return run_named(entry) if entry.kind in ("Plan", "Verdict") else None
 
 
 def progress(state: State) -> dict[int, str]:

@@ -15,6 +15,7 @@ from threeam.core.entry import Entry
 from threeam.core.reader import Line
 from threeam.core.when import duration
 from threeam.method.texts import Texts
+from threeam.observe.folded import kept_with
 from threeam.tui.cells import drawn
 from threeam.tui.screens.page import Page
 from threeam.tui.widgets.row_view import shortened
@@ -25,13 +26,15 @@ _DIM = "$foreground-muted"
 class EntryScreen(Page[str]):
     """Shows ``line``; ``around`` are lines before and after it and itself, in their order; ``later``: later words.
 
-    Dismissed with ``entry`` or ``stamp`` for that to be copied, or with nothing.
+    Dismissed with ``entry`` or ``stamp`` for that to be copied, with ``kept`` for what was kept with it to be shown, or
+    with nothing.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("escape,q,enter", "dismiss('')", "close"),
         Binding("y", "dismiss('entry')", "copy the line"),
         Binding("Y", "dismiss('stamp')", "copy its @stamp"),
+        Binding("o", "dismiss('kept')", "what was kept with it"),
     ]
 
     def __init__(self, line: Line, around: list[Line], later: Texts) -> None:
@@ -44,8 +47,17 @@ class EntryScreen(Page[str]):
         """The page."""
         with VerticalScroll(id="entry") as page:
             page.border_title = "entry"
-            page.border_subtitle = "y copies it · Y its @stamp · esc closes"
+            kept = "o shows what was kept · " if self._keeps else ""
+            page.border_subtitle = f"{kept}y copies it · Y its @stamp · esc closes"
             yield Static(self._page())
+
+    @property
+    def _keeps(self) -> bool:
+        entry = self._line.entry
+        return entry is not None and kept_with(entry) is not None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return parameters != ("kept",) or self._keeps
 
     def _page(self) -> Content:
         line, left_out = shortened(self._line)

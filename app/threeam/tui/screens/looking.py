@@ -225,7 +225,9 @@ class LookingScreen(ObservingScreen):
             return
 
         def closed(what: str | None) -> None:
-            if what:
+            if what == "kept" and row.entry is not None:
+                self.show_kept(row.entry)
+            elif what:
                 self._copy(what, row.line)  # and not the one that is selected by now
 
         self.app.push_screen(EntryScreen(row.line, around, texts(self.state)), closed)

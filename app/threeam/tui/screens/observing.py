@@ -7,6 +7,7 @@ read from the log, as every other instance reads it.
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import signal
 import sys
@@ -14,9 +15,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from threeam.core.beside import path_beside, read_beside
-from threeam.core.draft import Declined
-from threeam.core.entry import Stamp, decode
+from threeam.core.draft import Declined, Draft
+from threeam.core.entry import Entry, Stamp, decode
 from threeam.core.told import Part
+from threeam.observe.folded import kept_with
 from threeam.observe.runs import experiment_named, experiments
 from threeam.tui.desk import short
 from threeam.tui.screens.machine import MachineScreen
@@ -103,6 +105,14 @@ class ObservingScreen(MachineScreen):
             )
         )
 
+    def show_kept(self, entry: Entry) -> None:
+        """Shows what was kept with a line: the output of a command, the lines of a pane, an experiment."""
+        kept = kept_with(entry)
+        if kept is not None and kept.endswith(".out"):
+            self._show_file(entry.body, kept)
+        elif kept is not None:
+            self._experiment(kept)
+
     def _show_file(self, title: str, name: str) -> None:
         self._work(self._output(title, name), "output")
 
@@ -114,6 +124,33 @@ class ObservingScreen(MachineScreen):
             screen = OutputScreen(f"{title} · {path_beside(journal, name)}", follow=False)
             await self.app.push_screen(screen)
             screen.show(decode(data))
+
+    def action_capture(self, name: str = "") -> None:
+        self._work(self._capture(name or None), "capture")
+
+    async def _capture(self, name: str | None) -> None:
+        from threeam.observe.capture import LINES, Pane, capture, pane_of, panes
+        from threeam.tui.screens.runs import PanesScreen
+
+        session, own = self.session, os.environ.get("TMUX_PANE")
+
+        def found() -> list[Pane]:
+            return panes(own) if name is None else [pane_of(name, own)]
+
+        if (there := await self._asked(found)) is None:
+            return
+        if not there:
+            self._say("there is no other pane: split the window first", title="capture", severity="warning")
+            return
+        if len(there) > 1:
+            self._show(PanesScreen(there, self.copy_text, emoji=session.emoji))
+            return
+
+        def captured() -> tuple[str, Draft]:
+            return capture(session.journal, there[0], LINES, session.clock(), None)
+
+        if (kept := await self._asked(captured)) is not None:
+            self._submit_with(*kept, "capture")
 
     def action_fixed(self, name: str = "") -> None:
         one = self._named(name) if name else self._picked()
@@ -140,6 +177,9 @@ class ObservingScreen(MachineScreen):
         if isinstance(answer, str) and answer[:1] == "R":
             self.told = None
             self._experiment(answer)
+        elif isinstance(answer, str) and answer[:1] == "%":
+            self.told = None
+            self.action_capture(answer)
         elif answer == "runs":
             self.told = None
             self.action_runs()

@@ -12,7 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Log, OptionList
 
 from threeam.core.entry import Stamp
-from threeam.core.told import Part
+from threeam.core.told import Part, Told
+from threeam.observe.capture import Pane
 from threeam.observe.runs import Experiment
 from threeam.observe.told import listed, parts
 from threeam.tui.cells import drawn
@@ -89,6 +90,23 @@ class ExperimentScreen(ToldScreen):
 
     def _keys(self) -> str:
         return "enter: what it printed · g its line · esc: all runs"
+
+
+class PanesScreen(ToldScreen):
+    """The other panes of tmux. Dismissed with the id of the one that is to be captured."""
+
+    def __init__(self, found: Sequence[Pane], copy: Callable[[str], object], *, emoji: bool) -> None:
+        lines = [Told(f"{pane.id} {pane.command}", f"{pane.place} · {pane.title}", command=pane.id) for pane in found]
+        super().__init__("capture which pane?", lambda: [Part("panes", lines)], copy, emoji=emoji)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        event.prevent_default()
+        if self.line is not None:
+            self.dismiss(self.line.command)
+
+    def _keys(self) -> str:
+        return "enter captures its last lines · esc"
 
 
 class OutputScreen(ModalScreen[None]):

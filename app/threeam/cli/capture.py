@@ -1,0 +1,40 @@
+"""``3am capture``: the last lines of another pane of tmux."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from threeam.cli.console import talk
+from threeam.cli.context import context
+from threeam.cli.parser import Parser
+from threeam.cli.submit import submit
+from threeam.core.journal import Unusable
+from threeam.observe.capture import LINES, MOST, capture, pane_of
+from threeam.observe.runs import bound_to
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Runs ``3am capture``."""
+    parser = Parser(
+        "3am capture",
+        "Keeps the last lines of another pane of tmux beside the journal, without their secrets, and writes the last few "
+        "of them. Without a %PANE it is the only other one.",
+        "example:\n  3am capture %3 -n 500 -H H7",
+    )
+    parser.add_argument("pane", nargs="?", metavar="%PANE", help="as tmux list-panes -a names it")
+    parser.add_argument("-n", type=int, default=LINES, metavar="N", help=f"so many lines ({LINES})")
+    parser.add_argument("-H", "--hyp", metavar="H7", help="the hypothesis that it is about")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+    args = parser.parse_args(argv)
+    if not 1 <= args.n <= MOST:
+        parser.error(f"-n {args.n}: write a number from 1 to {MOST:,}")
+    at = context(args)
+    if (why := at.journal.why_not_writable()) is not None:
+        raise Unusable(f"nothing was captured: {why}")
+    bound_to(at.state(), args.hyp)
+    pane = pane_of(args.pane, os.environ.get("TMUX_PANE"))
+    path, draft = capture(at.journal, pane, args.n, at.clock(), args.hyp)
+    code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet, beside=path)
+    talk(f"kept as {path}")
+    return code
