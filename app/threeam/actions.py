@@ -71,7 +71,7 @@ ACTIONS = (
     Action("run", "exclamation_mark", "run", "Run a command, see what it prints, and keep it beside the journal", "experiments", writes=True, words="run", argument="-n 200 --arm ARM -- CMD"),
     Action("runs", "r", "runs", "Experiments, arm beside arm, and every command that was run", "experiments", words="runs", argument="R12"),
     Action("capture", "P", "capture a pane", "Keep the last lines of another tmux pane beside the journal", "experiments", writes=True, words="capture", argument="%PANE"),
-    Action("fixed", "", "call it fixed?", "May the picked one be called fixed? From the runs before a change and since", "experiments", words="fixed", argument="H7"),
+    Action("fixed", "", "call it fixed?", "May the picked one be called fixed? Runs before a change, and since", "experiments", words="fixed", argument="H7"),
     Action("preflight", "", "preflight", "What the hunt needs: tools, clock, disk, tmux, topology", "before and after", words="preflight"),
     Action("baseline", "B", "baseline", "What is not normal now; :baseline save takes a snapshot of normal", "before and after", words="baseline", argument="save|diff NAME"),
     Action("restore", "R", "restore", "What must be undone, and the code since the stable commit", "before and after", words="restore", argument="data @STAMP"),

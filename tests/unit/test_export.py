@@ -455,7 +455,7 @@ def test_a_quote_in_front_is_taken_away_again_without_a_doubt(log: Path) -> None
     """A cell that begins with one has one more, so that a machine can tell what was there."""
     for text in ("'=1", "=1", "x", "'"):
         log.write_bytes(line(0, ALICE, text))
-        (row,) = rows(csv_head() + as_csv(lines_in(log)[0]))
+        (row,) = rows(csv_head() + as_csv(lines_in(log)[0], Intervals()))
         assert (row["text"][1:] if row["text"].startswith("'") else row["text"]) == text
 
 
@@ -632,7 +632,7 @@ def test_any_log_is_the_same_after_export_and_import(whole: bytes, torn: bytes) 
         for one in shown:
             assert one.count("\n") == 1
             assert not HARMFUL.search(one[:-1]), "a terminal is not driven by it"
-        cells = csv_head() + "".join(map(as_csv, lines))
+        cells = csv_head() + "".join(as_csv(line, Intervals()) for line in lines)
         assert b"".join(map(line_of_row, rows(cells))) == whole + torn
 
 

@@ -18,8 +18,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am capture``."""
     parser = Parser(
         "3am capture",
-        "Keeps the last lines of another pane of tmux beside the journal, without their secrets, and writes the last few "
-        "of them. Without a %PANE it is the only other one.",
+        "Keeps the last lines of another pane of tmux beside the journal, without their secrets, and writes the last "
+        "few of them. Without a %PANE it is the only other one.",
         "example:\n  3am capture %3 -n 500 -H H7",
     )
     parser.add_argument("pane", nargs="?", metavar="%PANE", help="as tmux list-panes -a names it")

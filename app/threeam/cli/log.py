@@ -15,6 +15,7 @@ from threeam.cli.parser import Parser
 from threeam.cli.submit import hand_back, submit
 from threeam.core.draft import note
 from threeam.core.entry import GOES_ON, LONGEST, decode, pieces, visible, whole_characters
+from threeam.core.footprint import Footprint
 from threeam.core.journal import JournalError
 from threeam.core.writer import SPACING, Refused, Unsure
 
@@ -60,6 +61,7 @@ def _stream(args: Namespace) -> int:
         if is_open_on(at.journal.log, 0):
             raise Refused("stdin is the log itself: it would never end; nothing was written")
         writer, echo = at.writer(), Echo(quiet=args.quiet or is_open_on(at.journal.log, 1))
+        writer.footprint = Footprint(at.journal.log)
         while texts := texts or stdin.read():
             raw, texts = writer.write_stream(texts[:_TOGETHER]), texts[_TOGETHER:]
             echo(raw)

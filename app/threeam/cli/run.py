@@ -16,11 +16,13 @@ from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.beside import keep_beside, path_beside, read_beside
 from threeam.core.draft import Declined, Draft
+from threeam.core.footprint import Footprint
 from threeam.core.journal import JournalError, Unusable
 from threeam.core.when import duration, parse_length
 from threeam.core.writer import Block, Writer
 from threeam.observe.arms import arms_of
 from threeam.observe.execute import ERR, OUT, NotStarted
+from threeam.observe.footprint import in_words, instances
 from threeam.observe.hunt import Cut, Doing, check_runnable, go_on, run_once, try_arms
 from threeam.observe.output import Safe
 from threeam.observe.plan import Plan, from_bytes, same, shown, to_bytes
@@ -31,13 +33,14 @@ from threeam.observe.runs import (
     Run,
     bound_to,
     experiment_named,
-    in_words,
     planned,
     ran_once,
+    run_in_words,
 )
 from threeam.observe.verdict import percent, rates, record, timeouts, verdict
 
 _TELL_NS = 200_000_000  # between two looks at how far it is
+_LOOK_S = 0.25  # s at what the other instances take
 _TIMED_OUT = 124  # as timeout(1) has it
 
 
@@ -118,7 +121,7 @@ def _once(args: Namespace, command: list[str]) -> int:
         raise Unusable(str(not_started)) from None
     draft = ran_once(shown(command), made, same(command, rule), args.hyp)
     try:
-        submit(lambda: at, lambda _: draft, f"{in_words(made)}: {shown(command)}", quiet=args.quiet, fd=ERR)
+        submit(lambda: at, lambda _: draft, f"{run_in_words(made)}: {shown(command)}", quiet=args.quiet, fd=ERR)
     except JournalError:
         if path:
             talk(f"what it printed is kept in {path}")
@@ -160,7 +163,10 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
     writer = at.writer()
     path = keep_beside(at.journal, f"plan-{at.clock().ns}-{os.getpid()}.json", to_bytes(plan))
     names = [arm.name for arm in arms]
-    draft = planned(plan.text(), plan.n, seed, names, same(command, rule), os.path.basename(path), args.hyp)
+    footprint = in_words(instances(_LOOK_S, but=[os.getpid()]))
+    draft = planned(
+        f"{plan.text()}; {footprint}", plan.n, seed, names, same(command, rule), os.path.basename(path), args.hyp
+    )
     try:
         block = writer.write(draft)
     except JournalError:
@@ -194,6 +200,7 @@ def _go_through(
         with writer.locked(whole=draft.whole, interruptible=True) as log:  # interrupts are held back by whoever runs
             log.write(draft)
 
+    writer.footprint = Footprint(at.journal.log)
     counter = _Counter(number, plan, len(left))
     with _claimed(path, f"R{number}"):
         try:

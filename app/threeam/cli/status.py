@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.lock import holder
 from threeam.human.evening import MORNING_H, evening
+
+_LOOK_S = 1.0  # s at a footprint
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -22,7 +25,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="one object")
     parser.add_argument("--tmux", action="store_true", help="with tmux's colours")
+    parser.add_argument(
+        "--footprint", action="store_true", help="what each running 3am takes of the machine, over a second"
+    )
     args = parser.parse_args(argv)
+    if args.footprint:
+        return _footprint(as_json=args.json)
     at = context(args)
     facts = _facts(at)
     if args.json:
@@ -37,6 +45,23 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if held := facts["holder"]:  # a process may be called anything, and tmux would run a #() in it
         lock = f"held by {held['name'].replace('#', '')} {held['pid']}"
     out(f"{cups} · 💧 {facts['water']} · {facts['open']} open · lock {lock}")
+    return Exit.DONE
+
+
+def _footprint(*, as_json: bool) -> int:
+    from threeam.observe.footprint import in_line, in_words, instances
+
+    found = instances(_LOOK_S, but=[os.getpid()])
+    for one in found:
+        if as_json:
+            out_json(
+                {key: value for key, value in one._asdict().items() if key not in ("spent", "lately")}
+                | {name: spent and spent._asdict() for name, spent in (("spent", one.spent), ("lately", one.lately))}
+            )
+        else:
+            out(in_line(one))
+    if not as_json:
+        out(in_words(found))
     return Exit.DONE
 
 

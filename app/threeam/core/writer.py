@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -30,6 +31,7 @@ from threeam.core.entry import (
     visible,
 )
 from threeam.core.fold import Fold, State
+from threeam.core.footprint import Footprint
 from threeam.core.interrupts import interrupts_deferred
 from threeam.core.journal import Journal, JournalError, Unusable, sync_folder
 from threeam.core.lock import Holder, LockFile, SanityLock
@@ -102,6 +104,7 @@ class Writer:
         self.journal = journal
         self.options = options
         self.landed: Stamp | None = None  # the first stamp of what was last put into the file
+        self.footprint: Footprint | None = None  # where it says what it spends; the one-shots do not
         self._clock = clock
         self._cache = StateCache(journal, fold, options.user)
 
@@ -165,16 +168,19 @@ class Writer:
             mode = _mode(journal)
             lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
             lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
+            since, written = time.monotonic_ns(), 0
             with interrupts_deferred(not interruptible) as interrupted:
                 try:
                     log = LockedLog(journal, mode, lock, self._cache, self._clock, self.options)
                     try:
                         yield log
                     finally:
-                        self.landed = log.first
+                        self.landed, written = log.first, log.written
                     alone = not lock.lost()
                 finally:
                     lock.release()
+                    if self.footprint is not None:
+                        self.footprint.add(time.monotonic_ns() - since, written)
                 if log.first is not None:
                     log.settle(log.first)
                     if not alone:
@@ -194,6 +200,7 @@ class LockedLog:
         self, journal: Journal, mode: int, lock: SanityLock, cache: StateCache, clock: Clock, options: WriteOptions
     ) -> None:
         self.first: Stamp | None = None  # of what was written under this hold
+        self.written = 0  # bytes, under this hold
         self._lock = lock
         self._doubt = ""  # whether a rotation under this hold will last
         self._journal = journal
@@ -365,6 +372,7 @@ class LockedLog:
         except HalfAppended as half:
             raise Unsure(entries[0].stamp, f"only in part: {half}") from None
         self._last = entries[-1].stamp
+        self.written += len(raw)
         self.first = self.first or entries[0].stamp
         self._cache.appended(self._file.segment, before, self._file.size, entries)
 

@@ -178,7 +178,7 @@ def planned(text: str, n: int, seed: int, arms: Sequence[str], same: str, file: 
 
 def ran(number: int, total: int, runs: Sequence[Run]) -> Draft:
     """Says what came of ``runs``."""
-    said = [DraftLine(in_words(run), (_place(number, run.number, total), *_tags_of(run))) for run in runs]
+    said = [DraftLine(run_in_words(run), (_place(number, run.number, total), *_tags_of(run))) for run in runs]
     return Draft(lambda state, author, stamp: said, whole=False, via=VIA)
 
 
@@ -187,7 +187,9 @@ def ran_once(command: str, run: Run, same: str, hypothesis: str | None) -> Draft
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         place = _place(_next_number(state), 1, 1)
-        return [DraftLine(f"{in_words(run)}: {command}", (place, *bound_to(state, hypothesis), *_tags_of(run, same)))]
+        return [
+            DraftLine(f"{run_in_words(run)}: {command}", (place, *bound_to(state, hypothesis), *_tags_of(run, same)))
+        ]
 
     return Draft(lines, via=VIA)
 
@@ -227,7 +229,7 @@ def _tags_of(run: Run, same: str = "") -> tuple[tuple[str, str], ...]:
     return (tag, ("FILE", run.file)) if run.file else (tag,)
 
 
-def in_words(run: Run) -> str:
+def run_in_words(run: Run) -> str:
     arm = "" if run.arm == BARE else f"{run.arm} "
     seconds = f"{run.ns / 1e9:.9f} s, cpu {run.cpu_ns / 1e9:.6f} s"
     how = "" if run.outcome == TIMED_OUT else f", {exit_shown(run.code)}"
@@ -379,7 +381,7 @@ def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
             yield Entry(one.at, 0, (*by, _place(number, 0, one.total), *bound, *tags), f"Plan: {one.text}")
             for run in one.kept:
                 place = _place(number, run.number, one.total)
-                yield Entry(run.at, 0, (*by, place, *_tags_of(run)), in_words(run))
+                yield Entry(run.at, 0, (*by, place, *_tags_of(run)), run_in_words(run))
         if one.verdict_at is not None:
             tags = (_place(number, one.done, one.total), *bound, ("VERDICT", "carried"))
             yield Entry(one.verdict_at, 0, (*by, *tags), f"Verdict: {one.verdict}")

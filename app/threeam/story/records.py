@@ -25,11 +25,11 @@ COLUMNS = (
     "hypothesis",
     "state",
     "recheck",
-    "observed",
     "text",
     "tags",
     "raw",
     "unfinished",
+    "observed",
 )
 # What JSON leaves as it is, and a terminal does not: it is safe to look at the records.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

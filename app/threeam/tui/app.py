@@ -22,6 +22,7 @@ from threeam.actions import BY_ID
 from threeam.core.clock import Clock
 from threeam.core.disk import network_warning
 from threeam.core.entry import By, visible
+from threeam.core.footprint import Footprint
 from threeam.core.journal import Journal, JournalError, journal_at
 from threeam.core.journals import journals
 from threeam.core.moment import Moment
@@ -240,6 +241,8 @@ def open_screen(
             looks, notice = True, f"opened read-only: {why}"
         # The screen waits in plain sight until the lock comes or esc is pressed.
         writer = None if looks else Writer(journal, FOLD, clock, options._replace(lock_timeout=None))
+        if writer is not None:
+            writer.footprint = Footprint(journal.log)
         return Session(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
 
     def all_journals() -> list[Journal]:
