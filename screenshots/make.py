@@ -38,6 +38,7 @@ PICTURES = {
     "handoff": (120, 36, None, ALICE, ("S",)),
     "coffee": (100, 30, 24, ALICE, ("C",)),
     "restore": (100, 30, None, ALICE, ("R",)),
+    "runs": (100, 30, None, ALICE, ("r", "enter")),
     "sleep": (100, 30, None, ALICE, ("R", "s")),
     "as-of": (120, 36, None, ALICE, ("k", "k", "k", "k", "less_than_sign")),
     "help": (120, 36, None, ALICE, ("question_mark",)),

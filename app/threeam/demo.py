@@ -22,6 +22,10 @@ from threeam.core.writer import WriteOptions, Writer
 from threeam.human.drafts import coffee, water
 from threeam.method.changes import change
 from threeam.method.drafts import claim, evidence, judge, predict
+from threeam.observe.arms import turns
+from threeam.observe.rule import FAILED, PASSED
+from threeam.observe.runs import VIA, Run, planned, ran
+from threeam.observe.verdict import verdict
 
 ALICE = By("alice", "db1", 4121, "%3")
 BOB = By("bob", "db1", 2290, "%1")
@@ -78,6 +82,34 @@ def _ns(seconds: float) -> int:
     return round(seconds * NS) + round(seconds * 7_919_331_017) % NS
 
 
+_ARMS, _RUNS, _SEED = ("bare", "strace"), 200, 7  # of the experiment, which is the first one of its journal
+
+
+def _planned() -> Draft:
+    text = (
+        f"./renew --while-sweeping; {_RUNS} runs each of bare, strace (strace -f -o /dev/null), in random blocks, "
+        f"seed {_SEED}; fails if exit!=0; no other 3am runs"
+    )
+    return planned(text, _RUNS, _SEED, _ARMS, "5f1c0a77e2d4", "plan-1.json", "H1")
+
+
+def _ran() -> Draft:
+    """Twelve of 200 fail, and with strace one: the numbers of a tracer that hides it."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        made: list[Run] = []
+        seen = [0, 0]
+        for nth, arm in enumerate(turns(len(_ARMS), _RUNS, _SEED), 1):
+            failed = seen[arm] % 17 == 5 if arm == 0 else seen[arm] == 131
+            seen[arm] += 1
+            ns = (1_900_000, 9_100_000)[arm] + nth * 7_919_331 % 400_000
+            began, outcome = stamp.ns - (2 * _RUNS - nth) * 6_000_000, FAILED if failed else PASSED
+            made.append(Run(nth, _ARMS[arm], outcome, int(failed), began, ns, ns * 3 // 4, 44 * failed))
+        return ran(1, len(made), made).lines(state, author, stamp)
+
+    return Draft(lines, via=VIA)
+
+
 STORY = (
     _at(0, ALICE, note("paged: GET /cart/8812 answered with somebody else's cart. Once. 02:30:54, never in staging")),
     _at(41, ALICE, _cup()),
@@ -115,6 +147,9 @@ STORY = (
     _at(8, ALICE, _judge("refute", "H1", "the sweeper was innocent alone; it took two of them (H3)")),
     _at(45, BOB, _judge("reopen", "H1", "with one sweeper the window is 2 ms wide still. Not tonight")),
     _at(60, ALICE, change("canary runs with SWEEP_LOCK=/shared", "unset SWEEP_LOCK, and restart canary")),
+    _at(71, BOB, _planned()),
+    _at(4, BOB, _ran()),
+    _at(0.1, BOB, verdict(1)),
     _at(24, BOB, note("Next: the window of H1, by daylight: take the row lock in Sweeper.tick")),
 )  # fmt: skip
 
@@ -133,7 +168,8 @@ HINTS = {
     23: ":  is the command line\nctrl+p finds everything",
     27: "?  lists all the keys",
     30: "S  is the hand-off: where we stand,\nand what must be undone",
-    31: "q  quits\n3am log TEXT writes from any shell",
+    32: "3am run -n 200 --arm bare --arm strace=... counts whether the tracer hides it\nr  shows the arms side by side",
+    35: "q  quits\n3am log TEXT writes from any shell",
 }
 
 

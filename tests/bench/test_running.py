@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from measured import Measured
 
-from conftest import command
-
+COMMAND = str(Path(sys.executable).parent / "3am")
 RUNS = 1000
 REPEATS = 3
 Report = Callable[[Measured], None]
@@ -22,8 +22,8 @@ def test_what_a_run_costs(tmp_path: Path, report: Report) -> None:
     loop = f"i=0; while [ $i -lt {RUNS} ]; do /bin/true >/dev/null 2>&1 </dev/null; i=$((i+1)); done"
     ours, peer = [], []
     for _ in range(REPEATS):
-        many = _seconds([command(), "run", "-q", "-n", str(RUNS), "--", "/bin/true"], environ)
-        one = _seconds([command(), "run", "-q", "-n", "1", "--", "/bin/true"], environ)  # to start, plan and conclude
+        many = _seconds([COMMAND, "run", "-q", "-n", str(RUNS), "--", "/bin/true"], environ)
+        one = _seconds([COMMAND, "run", "-q", "-n", "1", "--", "/bin/true"], environ)  # to start, plan and conclude
         ours.append((many - one) * 1000 / (RUNS - 1))
         peer.append(_seconds(["sh", "-c", loop], environ) * 1000 / RUNS)
     added = min(ours) - min(peer)

@@ -215,6 +215,25 @@ def test_preflight(snap_compare: Snap, journal: Journal, size: tuple[int, int]) 
     assert snap_compare(story(journal, 18), terminal_size=size, run_before=over("preflight", told))
 
 
+@pytest.mark.parametrize("size", [WIDE, USUAL, NARROW])
+def test_an_experiment(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    assert snap_compare(story(journal, None), terminal_size=size, run_before=after("r", "enter"))
+
+
+@pytest.mark.parametrize("emoji", [True, False])
+def test_all_runs_and_one_with_plain_signs(snap_compare: Snap, journal: Journal, emoji: bool) -> None:
+    app = story(journal, None, emoji=emoji)
+    assert snap_compare(app, terminal_size=USUAL, run_before=after("r", *([] if emoji else ["enter"])))
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_may_i_call_it_fixed(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
+    app = story(journal, None)
+    assert app.session.writer is not None
+    app.session.writer.write(change("the sweeper takes the row lock"))
+    assert snap_compare(app, terminal_size=size, run_before=after("colon", *"fixed H1", "enter"))
+
+
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 def test_what_is_not_normal(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
     saved = Saved("normal", "f", "normal is 312 things on db1, 5 samples over 20 s", BEGIN, ALICE)

@@ -9,7 +9,7 @@ from argparse import REMAINDER, ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from threeam.cli.console import Echo, is_open_on, out, out_json, put, talk
+from threeam.cli.console import Untold, is_open_on, out, out_json, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
@@ -113,35 +113,45 @@ def _once(args: Namespace, command: list[str]) -> int:
     one_pipe = os.path.samestat(os.fstat(OUT), os.fstat(ERR))
     shows = {which: _Shows(which) for which in (OUT, ERR)}
     try:
-        made, cut, path = run_once(
+        made, cut, kept = run_once(
             at.journal, command, rule, timeout_ns, lambda which, data: shows[which](data), at.clock,
             apart=timeout_ns is not None, one_pipe=one_pipe,
         )  # fmt: skip
     except NotStarted as not_started:
         raise Unusable(str(not_started)) from None
+    if kept.why:
+        talk(f"what it printed is not kept: {kept.why}")
     draft = ran_once(shown(command), made, same(command, rule), args.hyp)
     try:
         submit(lambda: at, lambda _: draft, f"{run_in_words(made)}: {shown(command)}", quiet=args.quiet, fd=ERR)
     except JournalError:
-        if path:
-            talk(f"what it printed is kept in {path}")
+        if kept.path:
+            talk(f"what it printed is kept in {kept.path}")
         raise
     if cut:
         return 128 + cut
     if args.exit_code:
         return _TIMED_OUT if made.outcome == TIMED_OUT else made.code
-    return Exit.NO if made.outcome in (FAILED, TIMED_OUT) else Exit.DONE
+    if made.outcome in (FAILED, TIMED_OUT):
+        return Exit.NO
+    return Exit.IO if kept.why else Exit.DONE
 
 
 class _Shows:
-    """Shows what a command prints as it comes; on a terminal its escapes are made safe."""
+    """Shows what a command prints as it comes; on a terminal its escapes are made safe. Raises BrokenPipeError."""
 
     def __init__(self, fd: int) -> None:
-        self._echo = Echo(quiet=False, fd=fd)
+        self._fd = fd
         self._safe = Safe() if os.isatty(fd) else None
+        self._untold = False
 
     def __call__(self, data: bytes) -> None:
-        self._echo(self._safe(data) if self._safe is not None else data)
+        if not self._untold:
+            try:
+                put(self._safe(data) if self._safe is not None else data, self._fd)
+            except Untold as untold:  # a full disk: what it prints is kept all the same
+                self._untold = True
+                talk(str(untold))
 
 
 # Many.
@@ -209,8 +219,10 @@ def _go_through(
             counter.close()
             talk(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
             return cut.code
-        except NotStarted as not_started:
-            raise Unusable(f"{not_started}; 3am run --resume R{number} goes on when that is mended") from None
+        except (JournalError, NotStarted) as error:
+            counter.close()
+            talk(f"R{number} is ended before its plan is done: when this is mended, 3am run --resume R{number} goes on")
+            raise Unusable(str(error)) if isinstance(error, NotStarted) else error from None
         finally:
             counter.close()
         block = writer.write(verdict(number))
@@ -255,16 +267,17 @@ class _Counter:
             arms = " · ".join(f"{arm} {self._failed[arm]}/{ended}" for arm, ended in self._ended.items())
             left = duration((now - self._begun) // self._done * (self._left - self._done))
             made = self._total - self._left + self._done
-            self._draw(f"\r{self._head} {made}/{self._total} · failed {arms} · {left} left\x1b[K")
+            self._draw(f"{self._head} {made}/{self._total} · {left} left · failed {arms}")
 
     def close(self) -> None:
         """Takes it away."""
         if self._draws:
-            self._draw("\r\x1b[K")
+            self._draw("")
 
     def _draw(self, text: str) -> None:
         try:
-            os.write(ERR, text.encode())
+            width = os.get_terminal_size(ERR).columns - 1  # one that wraps would leave rows behind
+            os.write(ERR, f"\r{text[:width]}\x1b[K".encode())
         except OSError:  # the terminal is gone, and the experiment is not
             self._draws = False
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
 # A port is not a password, unless an @ follows it.
 _URL = re.compile(
@@ -11,24 +13,56 @@ _URL = re.compile(
 # SQL can quote it in a dozen ways, each of which can stand in a string in another: all that follows goes.
 _SECRET = re.compile(r"(passw(?:or)?d|identified\s+by)\b(.*)", re.IGNORECASE | re.DOTALL)
 
-# What is left out of a program's output, line by line. In each the part that is named `keep` stays.
-LISTED = {
-    "the password in a URL": rb"(?P<keep>://[^/\s:@'\"]{0,256}:)[^\s'\"@/]{1,512}(?=@)",
-    "what follows password, passwd, pwd, passphrase, secret, token, api key or access key and a = or :": (
-        rb"(?P<keep>(?i:passw(?:or)?d|pwd|passphrase|secret|token|(?:api|access|secret|private)[-_ ]?key)"
-        rb"[\w-]{0,32}[\"']?\s{0,4}(?:=|:(?!:)|=>)\s{0,4})(?:\"(?:\\.|[^\"\\])*\"?|'(?:\\.|[^'\\])*'?|[^\s,;&\"')}\]]+)"
+
+class Listed(NamedTuple):
+    """Something that is left out of a program's output: how it is called, and what it looks like in a line.
+
+    ``hints``: one of these stands in the line, in small letters; so much is found a hundred times as fast. Of what
+    ``pattern`` finds the part that is named ``keep`` stays. ``small``: it is for small letters.
+    """
+
+    name: str
+    hints: tuple[bytes, ...]
+    pattern: re.Pattern[bytes]
+    small: bool = False
+
+
+LISTED = (
+    Listed("the password in a URL", (b"://",), re.compile(rb"(?P<keep>://[^/\s:@'\"]{0,256}:)[^\s'\"@/]{1,512}(?=@)")),
+    Listed(
+        "what follows password, passwd, pwd, passphrase, secret, token, api, access or private key and a = or :",
+        (b"passw", b"pwd", b"passphrase", b"secret", b"token", b"key"),
+        re.compile(
+            rb"(?P<keep>(?:passw(?:or)?d|pwd|passphrase|secret|token|(?:api|access|secret|private)[-_ ]?key)"
+            rb"[\w-]{0,32}[\"']?[ \t]{0,4}(?:=|:(?!:)|=>)[ \t]{0,4})"
+            rb"(?:\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|[^\s,;&\"')}\]]+)"
+        ),
+        small=True,
     ),
-    "an Authorization or Cookie header": (
-        rb"(?P<keep>(?i:(?:proxy-)?authorization|(?:set-)?cookie)[\"']?\s{0,4}[:=]\s{0,4})[^\r\n]+"
+    Listed(
+        "an Authorization or Cookie header",
+        (b"authorization", b"cookie"),
+        re.compile(rb"(?P<keep>(?:(?:proxy-)?authorization|(?:set-)?cookie)[\"']?[ \t]{0,4}[:=][ \t]{0,4})[^\r\n]+"),
+        small=True,
     ),
-    "a Bearer or Basic token": rb"(?P<keep>\b(?:Bearer|Basic)\s+)[A-Za-z0-9+/._~-]{8,}=*",
-    "keys and tokens of AWS, GitHub, GitLab, Slack, Stripe and Google": (
-        rb"\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}"
-        rb"|xox[abeoprs]-[\w-]{10,}|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|AIza[\w-]{35})"
+    Listed(
+        "a Bearer or Basic token",
+        (b"bearer", b"basic"),
+        re.compile(rb"(?P<keep>\b(?:Bearer|Basic)[ \t]+)[A-Za-z0-9+/._~-]{8,}=*"),
     ),
-    "a JSON web token": rb"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*",
-}
-_LISTED = [re.compile(pattern) for pattern in LISTED.values()]
+    Listed(
+        "keys and tokens of AWS, GitHub, GitLab, Slack, Stripe and Google",
+        (
+            *(b"akia", b"asia", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"glpat-", b"xox"),
+            *(b"k_live_", b"k_test_", b"aiza"),
+        ),
+        re.compile(
+            rb"\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}"
+            rb"|xox[abeoprs]-[\w-]{10,}|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|AIza[\w-]{35})"
+        ),
+    ),
+    Listed("a JSON web token", (b"eyj",), re.compile(rb"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")),
+)
 _KEY_BEGINS = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 _KEY_ENDS = re.compile(rb"-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----")
 
@@ -54,8 +88,11 @@ class Redaction:
         """``lines``, whole ones, with ``***`` for what is left out."""
         if self._in_key or b"PRIVATE KEY" in lines:
             lines = self._without_keys(lines)
-        for pattern in _LISTED:
-            lines = pattern.sub(_starred, lines)
+        small = lines.lower()  # as long, byte for byte
+        for one in LISTED:
+            if any(hint in small for hint in one.hints):
+                lines = _starred(lines, one.pattern.finditer(small if one.small else lines))
+                small = lines.lower()
         return lines
 
     def _without_keys(self, lines: bytes) -> bytes:
@@ -72,5 +109,11 @@ class Redaction:
         return kept
 
 
-def _starred(found: re.Match[bytes]) -> bytes:
-    return (found["keep"] if "keep" in found.re.groupindex else b"") + b"***"
+def _starred(lines: bytes, found: Iterable[re.Match[bytes]]) -> bytes:
+    """``lines`` with ``***`` in place of what was found in them, but for what stays."""
+    pieces, at = [], 0
+    for one in found:
+        begin = one.end("keep") if "keep" in one.re.groupindex else one.start()
+        pieces += [lines[at:begin], b"***"]
+        at = one.end()
+    return b"".join([*pieces, lines[at:]])

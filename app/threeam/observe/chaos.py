@@ -11,6 +11,7 @@ from random import Random
 from select import select
 
 from threeam.observe.execute import Meddler
+from threeam.observe.processes import descendants
 
 _SHORTEST, _LONGEST = 0.001, 0.020  # s
 
@@ -32,7 +33,7 @@ class Jitter(Meddler):
         if self._stopped is not None:
             self.let_go(pid)
         else:
-            every = [pid, *_children(pid)]
+            every = [pid, *descendants(pid)]
             self._stopped = every[int(self._random.random() * len(every))]
             _send(self._stopped, signal.SIGSTOP)
         self._due = time.monotonic() + self._length()
@@ -49,16 +50,6 @@ class Jitter(Meddler):
 def _send(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def _children(pid: int) -> list[int]:
-    """What ``pid`` has started and what these have, as far as the kernel tells (CONFIG_PROC_CHILDREN)."""
-    found: list[int] = []
-    with suppress(OSError):  # it has ended
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                found += map(int, file.read().split())
-    return [*found, *(below for one in found for below in _children(one))]
 
 
 class Neighbours:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from threeam.core.entry import NS
 from threeam.core.interrupts import INTERRUPTIONS
+from threeam.observe.processes import children, end_all_but
 
 STDIN, OUT, ERR = 0, 1, 2
 _READ = 256 * 1024  # bytes
@@ -72,8 +73,10 @@ def execute(
 ) -> Execution:
     """Runs ``argv``; ``take`` gets what it prints as it comes, with `OUT` or `ERR`. Raises `NotStarted`.
 
-    ``apart``: in a session of its own, without a terminal or stdin, and whatever it leaves behind is killed at its end;
-    else it is run as a shell would. ``one_pipe``: both outputs in their order, as `OUT`. ``timeout``: seconds.
+    When ``take`` raises BrokenPipeError, it prints to nobody from then on, as at the end of a pipe in a shell.
+    ``apart``: in a session of its own, without a terminal or stdin, and whatever it leaves behind is killed at its end
+    (`adopt_orphans` must have been called for what has left the session); else it is run as a shell would.
+    ``one_pipe``: both outputs in their order, as `OUT`. ``timeout``: seconds.
     """
     meddler = meddler or Meddler()
     pipes = [_pipe()] if one_pipe else [_pipe(), _pipe()]
@@ -86,6 +89,7 @@ def execute(
     taken = {reader: OUT + number for number, (reader, _) in enumerate(pipes)}
     # An interrupt must not come between the start and the place where it is minded.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    known = children(os.getpid()) if apart else []
     try:
         begun = time.monotonic_ns()
         try:
@@ -102,22 +106,26 @@ def execute(
         ended = os.pidfd_open(pid)
         try:
             cut, timed_out, end = _watch(pid, ended, taken, take, begun, apart, timeout, meddler)
-            if apart:  # before it is reaped, while its number is nobody else's
-                with suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)
-            _, status, usage = os.wait4(pid, 0)
+        except BaseException:
+            _end(pid, signal.SIGKILL, apart)
+            raise
         finally:
             os.close(ended)
+            if apart:  # before it is reaped, while its number is nobody else's
+                _end(pid, signal.SIGKILL, apart)
+            _, status, usage = os.wait4(pid, 0)
+            if apart:
+                end_all_but(known)
         for reader, which in taken.items():
             _drain(reader, which, take)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for reader, _ in pipes:
+        for reader in taken:
             os.close(reader)
     code = os.waitstatus_to_exitcode(status)
+    if not apart and code == 0:  # it has taken ctrl+c in its own way, and gone on
+        cut = 0
     cpu_ns = round((usage.ru_utime + usage.ru_stime) * 1_000_000) * 1000
-    if not apart and code == -signal.SIGINT:  # ctrl+c in a terminal
-        cut = signal.SIGINT
     return Execution(end - begun, cpu_ns, code if code >= 0 else 128 - code, timed_out, cut)
 
 
@@ -147,7 +155,8 @@ def _watch(
         except KeyboardInterrupt as interrupt:
             number = getattr(interrupt, "code", 128 + signal.SIGINT) - 128
             if not apart and number == signal.SIGINT and _in_the_foreground():
-                continue  # it was sent to everybody there, and some programs go on: gdb, a shell
+                cut = number  # it was sent to everybody there, and some programs go on: gdb, a shell
+                continue
             _end(pid, signal.SIGKILL if cut else number, apart)
             cut, limit = number, time.monotonic_ns() + round(_GRACE * NS)
             meddler.let_go(pid)
@@ -159,10 +168,15 @@ def _watch(
             return cut, timed_out, now
         for fd in fds:
             data = os.read(fd, _READ)
-            if data:
-                take(taken[fd], data)
-            else:
+            if not data:
                 waiting.unregister(fd)
+                continue
+            try:
+                take(taken[fd], data)
+            except BrokenPipeError:
+                waiting.unregister(fd)
+                del taken[fd]
+                os.close(fd)
         if limit is not None and now >= limit:
             timed_out, limit = timed_out or not cut, None
             _end(pid, signal.SIGKILL, apart)
@@ -207,6 +221,6 @@ def _pipe() -> tuple[int, int]:
 def _drain(fd: int, which: int, take: Callable[[int, bytes], object]) -> None:
     """Reads what the process has printed before its end; who was started by it may still print on."""
     os.set_blocking(fd, False)
-    with suppress(BlockingIOError):
+    with suppress(BlockingIOError, BrokenPipeError):
         while data := os.read(fd, _READ):
             take(which, data)

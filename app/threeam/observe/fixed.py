@@ -118,7 +118,11 @@ def parts(answer: Fixed) -> list[Part]:
     if answer.left_out:
         facts.append(Told(f"left out: {answer.left_out} that went on while the change was made"))
     levels = [_level(answer, i) for i in range(len(LEVELS))]
-    return [Part("the change and the runs", facts), Part("needed without a failure", levels), Part("so", [so(answer)])]
+    return [
+        Part("the answer", [so(answer)]),
+        Part("the change and the runs", facts),
+        Part("needed without a failure", levels),
+    ]
 
 
 def _level(answer: Fixed, i: int) -> Told:
@@ -129,6 +133,8 @@ def _level(answer: Fixed, i: int) -> Told:
     length = duration(needed) if answer.timed else f"{needed:,} runs"
     if i < answer.reached:
         return Told(f"{name} {length}", "there are", sign="ok")
+    if answer.again:
+        return Told(f"{name} {length}")
     left = max(0, needed - answer.clean)
     return Told(f"{name} {length}", f"{duration(left) if answer.timed else f'{left:,}'} more", sign="yellow")
 

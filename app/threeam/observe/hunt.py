@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
 
-from threeam.core.beside import file_beside, keep_beside
+from threeam.core.beside import keep_beside
 from threeam.core.clock import Clock
 from threeam.core.draft import Draft
 from threeam.core.entry import NS, decode
@@ -21,10 +21,11 @@ from threeam.core.lock import LockTimeout
 from threeam.observe.arms import Arm
 from threeam.observe.chaos import Jitter, Neighbours, neighbours
 from threeam.observe.execute import Execution, execute
-from threeam.observe.output import Output
+from threeam.observe.output import Kept, Output, kept_while
 from threeam.observe.plan import Plan
+from threeam.observe.processes import adopt_orphans
 from threeam.observe.rule import CUT, PASSED, Rule
-from threeam.observe.runs import KEPT, Run, ran
+from threeam.observe.runs import BARE, KEPT, Run, ran
 
 TOGETHER = 100  # runs in one hold of the lock, and under one sync
 _EVERY_NS = 1 * NS  # or those of so long
@@ -81,26 +82,27 @@ def run_once(
     *,
     apart: bool,
     one_pipe: bool,
-) -> tuple[Run, int, str]:
-    """Runs ``command`` and keeps what it prints: the run, the signal that cut it short (0: none), and its file's path.
+) -> tuple[Run, int, Kept]:
+    """Runs ``command`` and keeps what it prints: the run, the signal that cut it short (0: none), and where it is kept.
 
     ``show`` gets what it prints as it comes. Raises `NotStarted`, or `Unusable`, before anything was run.
     """
     began = clock().ns
-    with file_beside(journal, f"run-{began}-{os.getpid()}.out") as file:
-        output = Output(file.write, rule.regex)
+    seconds = None if timeout_ns is None else timeout_ns / NS
 
+    if apart:
+        adopt_orphans()
+
+    def run(output: Output) -> Execution:
         def take(which: int, data: bytes) -> None:
-            show(which, data)
             output.take(data)
+            show(which, data)
 
-        seconds = None if timeout_ns is None else timeout_ns / NS
-        ended = execute(command, take, apart=apart, one_pipe=one_pipe, timeout=seconds)
-        output.close()
-    kept = os.path.basename(file.name) if output.size else ""
-    if not kept:
-        os.unlink(file.name)
-    return _run(1, "bare", rule, ended, output, began)._replace(file=kept), ended.cut, file.name if kept else ""
+        return execute(command, take, apart=apart, one_pipe=one_pipe, timeout=seconds)
+
+    name = f"run-{began}-{os.getpid()}.out"
+    ended, output, kept = kept_while(journal, name, rule.regex, run)
+    return _run(1, BARE, rule, ended, output, began)._replace(file=kept.name), ended.cut, kept
 
 
 class Doing(NamedTuple):
@@ -118,6 +120,7 @@ def go_on(number: int, plan: Plan, left: Sequence[int], doing: Doing, *, first: 
     ``doing.submit`` writes lines, without being interrupted. Raises `Cut` when somebody ends it: what has been run is
     written then, and so it is whatever else goes wrong, if it can be.
     """
+    adopt_orphans()
     turns, batch = plan.turns(), _Batch(number, plan.total, doing)
     shown_passing = set() if first else {arm.name for arm in plan.arms}
     with ExitStack() as stack:

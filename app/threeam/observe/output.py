@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from collections import deque
 from collections.abc import Callable
+from typing import BinaryIO, NamedTuple, TypeVar
 
+from threeam.core.beside import file_beside
 from threeam.core.entry import visible
+from threeam.core.journal import Journal, Unusable
 from threeam.core.secrets import Redaction
 
+T = TypeVar("T")
+
 CAP = 16 * 1024 * 1024  # bytes of one output that are kept: its first half, and its last
-_LONGEST = 64 * 1024  # bytes: of a longer line each piece is looked through by itself
+_AT_ONCE = 1024 * 1024  # bytes that are looked through at once; of a longer line each piece by itself
 _BETWEEN_LINES = re.compile(r"(\r?\n|\t)")
 
 
 class Output:
     """Takes an output as it comes, gives ``write`` what of it is kept, and knows how long it was (``size``, bytes).
 
-    ``regex``: what is looked for in its lines; ``matched`` says whether it was found.
+    ``regex``: what is looked for in its lines; ``matched`` says whether it was found, at the end. As little as can be
+    is done while it comes: the clock of a run goes on meanwhile.
     """
 
     def __init__(self, write: Callable[[bytes], object], regex: str = "", cap: int = CAP) -> None:
@@ -32,29 +39,32 @@ class Output:
         self._held = 0  # bytes of these
         self._left_out = 0
         self._redaction = Redaction()
-        self._line = b""  # that has not ended
+        self._waiting: list[bytes] = []  # taken, and not looked through yet
+        self._waits = 0  # bytes of these
 
     def take(self, data: bytes) -> None:
         """Takes ``data``, the next of it."""
         self.size += len(data)
-        end = data.rfind(b"\n") + 1
-        if end == 0 and len(self._line) + len(data) <= _LONGEST:
-            self._line += data
-            return
-        whole, self._line = (self._line + data[:end], data[end:]) if end else (self._line + data, b"")
-        self._keep(whole)
-        if len(self._line) > _LONGEST:
-            whole, self._line = self._line, b""
-            self._keep(whole)
+        self._waiting.append(data)
+        self._waits += len(data)
+        if self._waits >= _AT_ONCE:
+            self._look_through(b"\n" in data or self._waits >= 2 * _AT_ONCE)
 
     def close(self) -> None:
         """Gives out what is left to be kept."""
-        self._keep(self._line)
-        self._line = b""
+        self._keep(b"".join(self._waiting))
+        self._waiting = []
         if self._left_out:
             self._write(b"\n[3am: %d bytes are left out here]\n" % self._left_out)
         for data in self._last:
             self._write(data)
+
+    def _look_through(self, enough: bool) -> None:
+        """Keeps the whole lines of what waits; where there are none, all of it once there is ``enough``."""
+        waiting = b"".join(self._waiting)
+        end = waiting.rfind(b"\n") + 1 or (len(waiting) if enough else 0)
+        self._keep(waiting[:end])
+        self._waiting, self._waits = [waiting[end:]], len(waiting) - end
 
     def _keep(self, lines: bytes) -> None:
         if self._regex is not None and not self.matched:
@@ -71,6 +81,64 @@ class Output:
                 gone = self._last.popleft()
                 self._held -= len(gone)
                 self._left_out += len(gone)
+
+
+class Kept(NamedTuple):
+    """Where an output was kept; no path where there was nothing to keep, or where it could not be, and ``why``."""
+
+    path: str = ""
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return os.path.basename(self.path)
+
+
+def kept_while(journal: Journal, name: str, regex: str, run: Callable[[Output], T]) -> tuple[T, Output, Kept]:
+    """What ``run`` gives, which puts what is printed into an `Output`; that; and where it was kept.
+
+    Where there is no room for it, ``run`` goes on all the same. Raises `Unusable` before ``run`` is called.
+    """
+    done: list[tuple[T, Output]] = []
+    kept = Kept()
+    try:
+        with file_beside(journal, name) as file:
+            writes = _Writes(file)
+            output = Output(writes, regex)
+            done.append((run(output), output))
+            output.close()
+            writes.check()
+            kept = Kept(file.name)
+    except Unusable as why:
+        if not done:
+            raise
+        kept = Kept(why=str(why))
+    ((result, output),) = done
+    if kept.path and not output.size:
+        os.unlink(kept.path)
+        kept = Kept()
+    return result, output, kept
+
+
+class _Writes:
+    """Writes into a file until that fails; `check` says so in the end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._failed: OSError | None = None
+
+    def __call__(self, data: bytes) -> None:
+        if self._failed is None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self._failed = error
+
+    def check(self) -> None:
+        """Raises the OSError that came up, if any."""
+        if self._failed is not None:
+            raise self._failed
 
 
 class Safe:

@@ -59,11 +59,10 @@ def parts(one: Experiment, now: Stamp, width: int, *, emoji: bool) -> list[Part]
     """One experiment, in lines of at most ``width`` cells."""
     found = rates(one)
     resume = f"3am run --resume {one.name}"
-    head = [Told(one.text, who_when(one.by, one.at, now), one.at, "Plan")]
+    head = [Told(one.verdict, at=one.verdict_at, sign="Verdict")] if one.verdict else []
     if one.left:
         head.append(Told(_progress(one, now), resume, command=resume))
-    if one.verdict:
-        head.append(Told(one.verdict, at=one.verdict_at, sign="Verdict"))
+    head.append(Told(one.text, who_when(one.by, one.at, now), one.at, "Plan"))
     arms = [line for rate in found for line in _arm(one, rate, found, width, emoji=emoji)]
     arms += [Told(sentence, sign=TIMED_OUT) for sentence in timeouts(found)]
     told = [Part(one.name, head), Part("failed of all, and the interval of the rate", arms)]

@@ -76,5 +76,5 @@ def parts(state: State, one: Hypothesis, change: Change, answer: Fixed, now: Sta
     """The answer, under what it is about."""
     about = Told(f"{one.short} {claim_of(state, one)}", at=one.opened, sign="Hypothesis")
     changed = Told(f"changed: {change.text}", who_when(change.by, change.at, now), change.at, "Changed")
-    first, *rest = fixed.parts(answer)
-    return [Part(first.title, [about, changed, *first.lines]), *rest]
+    first, facts, *rest = fixed.parts(answer)
+    return [first, Part(facts.title, [about, changed, *facts.lines]), *rest]

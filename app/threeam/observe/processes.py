@@ -1,0 +1,42 @@
+"""Processes as the kernel has them: who started whom, and whose they are when their parent has ended."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Collection
+from contextlib import suppress
+
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+def children(pid: int) -> list[int]:
+    """What ``pid`` has started and still runs, as far as the kernel tells (CONFIG_PROC_CHILDREN)."""
+    found: list[int] = []
+    with suppress(OSError):  # it has ended
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """These, and what they have started."""
+    found = children(pid)
+    return [*found, *(below for one in found for below in descendants(one))]
+
+
+def adopt_orphans() -> None:
+    """From now on what a process of ours leaves behind is ours, and not init's: prctl(2)."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_all_but(known: Collection[int]) -> None:
+    """Kills and reaps all that runs below this process, but ``known`` and what is below these."""
+    while left := [pid for pid in children(os.getpid()) if pid not in known]:
+        for pid in [*left, *(below for one in left for below in descendants(one))]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in left:
+            os.waitpid(pid, 0)

@@ -1,0 +1,429 @@
+"""`3am run -n` with real processes: the plan, its runs, what ends it half way, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import Output, eventually, held, process, three_am
+
+from conftest import Run, command, entries
+from threeam.core.entry import Entry
+from threeam.core.journal import journal_at
+from threeam.core.reader import lines_forward
+
+TOLD = ("--arm", "bare", "--arm", "told=env ARM=told")  # by the second, the command itself knows whose turn it is
+# Says whose turn it is and what it is going to come to, in a file of its own: what really happened.
+EVERY_THIRD = """
+echo x >> turns; n=$(($(wc -l < turns)))
+[ $((n % 3)) -eq 0 ] && came=failed || came=passed
+echo "${ARM:-bare} $came" >> happened
+[ $came = passed ]
+"""
+# Its 7th turn lasts until somebody ends it, or lets it go on with a file `go`.
+STOPS_AT_7 = """
+echo $$ >> turns
+[ $(wc -l < turns) -ne 7 ] || [ -e go ] || exec sleep 600
+"""
+
+
+def all_entries(log: Path) -> list[Entry]:
+    """The lines of a log and of what was rotated away, but for those that are carried over."""
+    journal = journal_at(str(log))
+    live = journal.live()
+    assert live is not None
+    found = [line.entry for segment in journal.segments(live) for line in lines_forward(segment)]
+    return [entry for entry in found if entry is not None and entry.carried is None]
+
+
+def numbers(found: list[Entry], name: str = "R1") -> list[int]:
+    """The numbers of the runs of an experiment, as their lines stand."""
+    return [int((entry.tag(name) or "").split("/")[0]) for entry in found if entry.kind == "Run" and entry.tag(name)]
+
+
+def came(found: list[Entry], name: str = "R1") -> Counter[tuple[str, ...]]:
+    """How often each arm came to what, by the lines of its runs."""
+    return Counter(
+        tuple((entry.tag("RUN") or "").split()[:2]) for entry in found if entry.kind == "Run" and entry.tag(name)
+    )
+
+
+def verdicts(found: list[Entry]) -> list[str]:
+    return [entry.body for entry in found if entry.kind == "Verdict"]
+
+
+def reported(run: Run, name: str = "R1") -> dict[str, Any]:
+    """What ``--report --json`` says."""
+    found: dict[str, Any] = json.loads(run("run", "--report", name, "--json").stdout)
+    return found
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def is_gone(pid: int) -> bool:
+    """Whether no process has this number any more, or one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.fixture(autouse=True)
+def _in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@contextmanager
+def halfway(tmp_path: Path, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+    """An experiment of 10 runs whose 7th is going on."""
+    argv = flags or TOLD
+    n = "10" if "--arm" not in argv or argv.count("--arm") == 1 else "5"
+    with three_am("run", "-q", "-n", n, *argv, "--", "sh", "-c", STOPS_AT_7) as running:
+        try:
+            eventually(lambda: len(lines_of(tmp_path / "turns")) == 7, "the 7th run goes on")
+            yield running
+        finally:
+            running.kill()
+            running.wait(20)
+            for pid in map(int, lines_of(tmp_path / "turns")[6:7]):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+# What is written.
+
+
+def test_the_plan_is_a_line_before_anything_runs(log: Path, run: Run, tmp_path: Path) -> None:
+    script = f"[ -e seen ] || cp {log} seen"
+    assert run("hyp", "new", "the sweeper races the writer").returncode == 0
+    assert run("run", "-n", "3", *TOLD, "--seed", "5", "-H", "H1", "--", "sh", "-c", script).returncode == 0
+    *_, plan = entries(tmp_path / "seen")
+    assert plan.kind == "Plan"
+    assert (plan.tag("R1"), plan.tag("H1")) == ("0/6", "open")
+    for word in ("3 runs each of bare, told", "env ARM=told", "seed 5", "exit!=0", "3am"):
+        assert word in plan.body
+    (verdict,) = [entry for entry in entries(log) if entry.kind == "Verdict"]
+    assert (verdict.tag("R1"), verdict.tag("H1")) == ("6/6", "open")
+
+
+def test_each_arm_has_n_runs_and_what_is_counted_is_what_happened(log: Path, run: Run, tmp_path: Path) -> None:
+    assert run("run", "-q", "-n", "12", *TOLD, "--", "sh", "-c", EVERY_THIRD).returncode == 1
+    found = all_entries(log)
+    assert numbers(found) == list(range(1, 25))
+    assert {entry.tag("R1") for entry in found if entry.kind == "Run"} == {f"{i}/24" for i in range(1, 25)}
+    happened = Counter(tuple(line.split()) for line in lines_of(tmp_path / "happened"))
+    assert came(found) == happened
+    arms = reported(run)["arms"]
+    assert [(arm["arm"], arm["failed"] + arm["passed"]) for arm in arms] == [("bare", 12), ("told", 12)]
+    assert {(arm["arm"], key): arm[key] for arm in arms for key in ("failed", "passed")} == happened
+    (verdict,) = verdicts(found)
+    assert f"bare {happened['bare', 'failed']}/12 failed" in verdict
+
+
+def test_the_order_is_random_in_blocks_and_the_same_for_the_same_seed(log: Path, run: Run) -> None:
+    for seed in ("1", "1", "2"):
+        run("run", "-q", "-n", "20", *TOLD, "--seed", seed, "--", "true")
+    found = all_entries(log)
+    orders = [
+        [(entry.tag("RUN") or "").split()[0] for entry in found if entry.kind == "Run" and entry.tag(name)]
+        for name in ("R1", "R2", "R3")
+    ]
+    assert orders[0] == orders[1] != orders[2]
+    for order in orders:
+        assert all(set(order[i : i + 2]) == {"bare", "told"} for i in range(0, 40, 2))
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 1", 1), ("exec sleep 60", 1)])
+def test_the_exit_says_whether_any_run_failed_or_none_ended(run: Run, script: str, code: int) -> None:
+    assert run("run", "-q", "-n", "2", "--timeout", "50ms", "--", "sh", "-c", script).returncode == code
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    ["{} &", "sh -c '{} & wait' &", "timeout 600 {} &", "setsid {} &"],
+    ids=["a child", "a grandchild", "a group of its own, as timeout(1) makes one", "a session of its own"],
+)
+@pytest.mark.parametrize("ends", ["exit 0", "wait"], ids=["ended", "timed out"])
+def test_a_run_leaves_no_process_behind(run: Run, tmp_path: Path, leaves: str, ends: str) -> None:
+    mark = f"MARK={tmp_path}"
+    (tmp_path / "left").write_text("#!/bin/sh\n: > there\nexec sleep 600\n")
+    (tmp_path / "left").chmod(0o755)
+    script = f"export {mark}; {leaves.format('./left')} until [ -e there ]; do sleep 0.01; done; {ends}"
+    try:
+        run("run", "-q", "-n", "1", "--timeout", "500ms", "--", "sh", "-c", script)
+        assert (tmp_path / "there").exists()
+        eventually(lambda: not marked(mark), "what was killed has ended", 2)
+    finally:
+        for pid in marked(mark):
+            os.kill(pid, signal.SIGKILL)
+
+
+def marked(mark: str) -> list[int]:
+    """The processes that have ``mark`` in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark.encode() in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
+
+
+def test_a_time_out_is_neither_failed_nor_passed(log: Path, run: Run) -> None:
+    script = "echo x >> turns; [ $(wc -l < turns) -ne 2 ] || exec sleep 60"
+    assert run("run", "-q", "-n", "4", "--timeout", "300ms", "--", "sh", "-c", script).returncode == 0
+    found = all_entries(log)
+    assert came(found) == {("bare", "passed"): 3, ("bare", "timed-out"): 1}
+    (arm,) = reported(run)["arms"]
+    assert (arm["failed"], arm["passed"], arm["timed_out"], arm["rate"]) == (0, 3, 1, 0.0)
+    (verdict,) = verdicts(found)
+    assert "bare 0/3 failed" in verdict
+    assert "1 of bare timed out" in verdict
+
+
+def test_two_at_once_have_two_numbers_and_mix_up_nothing(log: Path, run: Run) -> None:
+    argv = [command(), "run", "-q", "-n", "60", *TOLD, "--"]
+    with process(*argv, "true") as one, process(*argv, "false") as other:
+        assert (one.wait(60), other.wait(60)) == (0, 1)
+    found = all_entries(log)
+    plans = {entry.body.partition(";")[0]: entry for entry in found if entry.kind == "Plan"}
+    for what, outcome in (("true", "passed"), ("false", "failed")):
+        name = next(key for key, value in plans[what].tags if value == "0/120")
+        assert numbers(found, name) == list(range(1, 121))
+        assert came(found, name) == {("bare", outcome): 60, ("told", outcome): 60}
+    assert len(plans) == len(verdicts(found)) == 2
+
+
+# A rotation.
+
+
+def test_a_rotation_in_the_middle_loses_no_run(log: Path, run: Run, tmp_path: Path) -> None:
+    small = {"SANITY_ROTATE_BYTES": "8192"}
+    done = run("run", "-q", "-n", "150", *TOLD, "--", "sh", "-c", EVERY_THIRD, **small)
+    assert (done.returncode, done.stderr) == (1, b"")
+    found = all_entries(log)
+    assert len(list(tmp_path.glob("sanity.log.2*")) or list(tmp_path.glob("sanity.*.log"))) >= 1, "it was rotated"
+    assert sorted(numbers(found)) == list(range(1, 301))
+    happened = Counter(tuple(line.split()) for line in lines_of(tmp_path / "happened"))
+    arms = reported(run)["arms"]
+    assert {(arm["arm"], key): arm[key] for arm in arms for key in ("failed", "passed")} == happened
+    assert len(verdicts(found)) == 1
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
+def test_a_report_is_the_same_before_and_after_a_rotation(log: Path, run: Run, flags: list[str]) -> None:
+    run("run", "-q", "-n", "6", *TOLD, "--timeout", "300ms", "--", "sh", "-c", EVERY_THIRD)
+    before = run("run", "--report", "R1", *flags)
+    inode = log.stat().st_ino
+    for _ in range(2):
+        assert run("log", "-q", "x" * 2000, SANITY_ROTATE_BYTES="1024").returncode == 0
+    assert log.stat().st_ino != inode, "it was rotated"
+    after = run("run", "--report", "R1", *flags)
+    assert (after.returncode, after.stdout, after.stderr) == (before.returncode, before.stdout, before.stderr)
+
+
+# Ended half way.
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda s: s.name)
+def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing_runs(
+    log: Path, run: Run, tmp_path: Path, number: signal.Signals
+) -> None:
+    with halfway(tmp_path) as running:
+        running.send_signal(number)
+        assert running.wait(20) == (-9 if number == signal.SIGKILL else 128 + number)
+        assert running.stderr is not None
+        err = running.stderr.read()
+        if number != signal.SIGKILL:
+            assert b"--resume R1" in err
+            assert is_gone(int(lines_of(tmp_path / "turns")[6]))
+    written = numbers(all_entries(log))
+    assert written == list(range(1, len(written) + 1))
+    if number != signal.SIGKILL:
+        assert len(written) == 6, "all that had ended, and not the one that was cut"
+    doctor = run("doctor")
+    assert (doctor.returncode, b"sound" in doctor.stderr + doctor.stdout) == (0, True)
+    assert verdicts(all_entries(log)) == []
+    partial = reported(run)
+    assert (partial["done"], partial["verdict"], partial["comparisons"]) == (len(written), None, None)
+    assert b"no verdict before the plan is done" in run("run", "--report", "R1").stdout
+
+    (tmp_path / "go").touch()
+    before = len(lines_of(tmp_path / "turns"))
+    assert run("run", "-q", "--resume", "R1").returncode == 0
+    assert len(lines_of(tmp_path / "turns")) - before == 10 - len(written), "exactly the missing ones were made"
+    found = all_entries(log)
+    assert numbers(found) == list(range(1, 11))
+    assert came(found) == {("bare", "passed"): 5, ("told", "passed"): 5}
+    assert len(verdicts(found)) == 1
+    again = run("run", "--resume", "R1")
+    assert (again.returncode, b"R1 is done" in again.stderr) == (1, True)
+    assert all_entries(log) == found
+
+
+def test_what_is_being_run_is_not_gone_on_with_by_another(log: Path, run: Run, tmp_path: Path) -> None:
+    with halfway(tmp_path) as running:
+        declined = run("run", "--resume", "R1")
+        assert (declined.returncode, b"being run" in declined.stderr) == (1, True)
+        assert len(lines_of(tmp_path / "turns")) == 7
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 130
+    assert numbers(all_entries(log)) == list(range(1, 7))
+
+
+@pytest.mark.parametrize("fate", ["gone", "somebody else's", "a link", "another plan", "no plan"])
+def test_a_plan_that_is_not_ours_any_more_is_not_run(log: Path, run: Run, tmp_path: Path, fate: str) -> None:
+    with halfway(tmp_path) as running:
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(20) == 143
+    (plan,) = Path(f"{log}.d").glob("plan-*.json")
+    match fate:
+        case "gone":
+            plan.unlink()
+        case "somebody else's":
+            os.chown(plan, 64011, 64011)
+        case "a link":
+            plan.symlink_to(plan.rename(tmp_path / "elsewhere"))
+        case "another plan":
+            plan.write_text(plan.read_text().replace('"n": 5', '"n": 50'))
+        case "no plan":
+            plan.write_text("[]")
+    before = log.read_bytes()
+    done = run("run", "--resume", "R1")
+    assert (done.returncode, b"Traceback" in done.stderr) == (3, False), done.stderr
+    assert str(plan) in done.stderr.decode()
+    assert len(lines_of(tmp_path / "turns")) == 7
+    assert log.read_bytes() == before
+
+
+def test_it_goes_on_in_the_folder_in_which_it_was_begun(run: Run, tmp_path: Path) -> None:
+    with halfway(tmp_path) as running:
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 130
+    (tmp_path / "go").touch()
+    done = subprocess.run([command(), "run", "-q", "--resume", "R1"], cwd="/", capture_output=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(lines_of(tmp_path / "turns")) == 11
+
+
+def test_a_lock_that_is_held_for_too_long_ends_it_and_it_goes_on_later(
+    log: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANITY_LOCK_TIMEOUT", "0.1")
+    with halfway(tmp_path) as running, held(Path(f"{log}.lock")):
+        os.kill(int(lines_of(tmp_path / "turns")[6]), signal.SIGTERM)
+        assert running.wait(20) == 4
+        assert running.stderr is not None
+        err = running.stderr.read()
+    assert b"Traceback" not in err
+    assert run("doctor").returncode == 0
+    run("run", "-q", "--resume", "R1")
+    found = all_entries(log)
+    assert numbers(found) == list(range(1, 11))
+    assert len(verdicts(found)) == 1
+    assert b"--resume R1" in err, "how to go on is said, as after ctrl+c"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_disk_that_is_full_in_the_middle_is_said_and_it_goes_on_when_there_is_room(
+    run: Run, small_disk: Path
+) -> None:
+    log, fill = small_disk / "s.log", small_disk / "fill"
+    where = {"SANITY_LOG": str(log), "SANITY_LOCK": f"{log}.lock"}
+    script = f"echo x >> turns; [ $(wc -l < turns) -ne 7 ] || head -c 1000000 /dev/zero > {fill} 2> /dev/null; true"
+    done = run("run", "-q", "-n", "200", *TOLD, "--", "sh", "-c", script, **where)
+    assert (done.returncode, b"Traceback" in done.stderr) == (3, False), done.stderr
+    assert b"is full" in done.stderr
+    fill.unlink()
+    assert run("doctor", **where).returncode == 0
+    assert run("run", "-q", "--resume", "R1", **where).returncode == 0
+    assert sorted(numbers(all_entries(log))) == list(range(1, 401))
+    assert b"--resume R1" in done.stderr, "how to go on is said, as after ctrl+c"
+
+
+def test_a_command_that_prints_much_is_not_slowed_down_by_its_observer(log: Path, run: Run) -> None:
+    """4 MB cost it some 10 ms in a shell; what is done with them must not be done inside the timed window."""
+    assert run("run", "-q", "-n", "3", "--", "sh", "-c", "yes | head -c 4000000").returncode == 0
+    told = [entry.tag("RUN") or "" for entry in all_entries(log) if entry.kind == "Run"]
+    took = [int(one.partition(" ns=")[2].split()[0]) for one in told]
+    assert min(took) < 250_000_000, took
+
+
+def test_an_arm_that_fails_by_itself_is_found_before_the_plan(log: Path, run: Run, tmp_path: Path) -> None:
+    broken = "broken=sh -c 'echo it is broken >&2; exit 3'"
+    done = run("run", "-n", "5", "--arm", "bare", "--arm", broken, "--", "touch", str(tmp_path / "mark"))
+    assert done.returncode == 2
+    assert b"arm broken fails by itself" in done.stderr
+    assert b"it is broken" in done.stderr
+    assert not log.exists()
+    assert not (tmp_path / "mark").exists()
+
+
+# Chaos.
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
+def test_neighbours_end_with_us_however_we_end(tmp_path: Path, number: signal.Signals) -> None:
+    with halfway(tmp_path, "--arm", "stress") as running:
+        run_now = int(lines_of(tmp_path / "turns")[6])
+        neighbours = [pid for pid in children(running.pid) if pid != run_now]
+        assert len(neighbours) == len(os.sched_getaffinity(0))
+        running.send_signal(number)
+        running.wait(20)
+        eventually(lambda: all(map(is_gone, neighbours)), "the neighbours have ended", 5)
+
+
+def test_jitter_leaves_nothing_stopped(log: Path, run: Run, tmp_path: Path) -> None:
+    script = "echo $$ >> pids; for i in 1 2 3; do sleep 0.01 & echo $! >> pids; wait; done; sleep 9"
+    done = run("run", "-q", "-n", "8", "--arm", "jitter", "--timeout", "150ms", "--", "sh", "-c", script)
+    assert done.returncode == 1
+    assert came(all_entries(log)) == {("jitter", "timed-out"): 8}
+    pids = [int(pid) for pid in lines_of(tmp_path / "pids")]
+    assert len(pids) > 8
+    eventually(lambda: all(map(is_gone, pids)), "what was killed has ended", 2)
+
+
+def test_a_ctrl_c_in_the_middle_of_jitter_leaves_nothing_stopped(tmp_path: Path) -> None:
+    with three_am("run", "-q", "-n", "3", "--arm", "jitter", "--", "sh", "-c", "echo $$ >> pids; sleep 600") as running:
+        eventually(lambda: lines_of(tmp_path / "pids"), "a run goes on")
+        (pid,) = map(int, lines_of(tmp_path / "pids"))
+        eventually(lambda: "T" in stat_of(pid), "it is stopped")
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 130
+        assert is_gone(pid)
+
+
+def stat_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_the_output_of_an_experiment_is_its_plan_and_its_verdict(run: Run) -> None:
+    with three_am("run", "-n", "3", "--", "sh", "-c", "echo noise; echo noise >&2") as running:
+        plan, verdict = Output(running).rest()
+        assert running.wait(20) == 0
+        assert b" Plan: " in plan
+        assert b" Verdict: " in verdict
+        assert running.stderr is not None
+        assert running.stderr.read() == b"", "nothing is drawn where no terminal is"
