@@ -45,6 +45,43 @@ numbers = st.integers(1, 4)
 states = st.sampled_from([OPEN, "confirmed", "refuted", "parked"])
 cups = st.integers(0, 6)
 files = st.sampled_from(["/srv/cart", "/srv/a b/[x)ü", "/var/lib/3am/baseline-normal-1.json", ""])
+nonsense = st.sampled_from(["", "-1", "9" * 30, "x", "0", "٣"])
+plans = st.builds(
+    lambda number, n, arms, seed, file, place: (
+        (f"R{number}", place or f"0/{n * len(arms)}"),
+        ("PLAN", f"n={n} seed={seed} arms={','.join(arms)} same=0123456789ab"),
+        *([("FILE", file)] if file else []),
+    ),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.sampled_from([["bare"], ["bare", "strace"], ["bare", "bare"], ["a", "b+pin", "c"]]),
+    st.one_of(st.integers(0, 9), nonsense),
+    st.sampled_from(["", "plan-1.json"]),
+    st.sampled_from(["", "", "", "", "0/0", "0/999999999", "x"]),
+)
+runs = st.builds(
+    lambda number, nth, total, arm, outcome, code, ns, same, file: (
+        (f"R{number}", f"{nth}/{total}"),
+        ("RUN", f"{arm} {outcome} exit={code} began=1795490047123456789 ns={ns} cpu=1000 bytes=3{same}"),
+        *([("FILE", file)] if file else []),
+    ),
+    st.integers(1, 3),
+    st.integers(0, 7),
+    st.sampled_from([1, 1, 2, 4, 6]),
+    st.sampled_from(["bare", "bare", "strace", "a", "nobody"]),
+    st.sampled_from(["passed", "failed", "timed-out", "cut", "flown"]),
+    st.one_of(st.integers(0, 139), nonsense),
+    st.one_of(st.integers(0, 10**10), nonsense),
+    st.sampled_from([" same=0123456789ab", ""]),
+    st.sampled_from(["", "R1-2-3.out"]),
+)
+observers = st.builds(
+    "{} {} from={} to={}".format,
+    st.sampled_from(["strace", "lsof", "gdb"]),
+    st.sampled_from(["4121", "7", "x"]),
+    st.sampled_from(["1795490047000000000", "1795490048000000000", "-1"]),
+    st.sampled_from(["now", "now", "1795490049000000000", "later"]),
+)
 later = st.one_of(st.integers(1, 3), st.integers(0, 20 * HOUR), st.integers(-2 * HOUR, 0))
 
 
@@ -67,7 +104,7 @@ def logs(draw: st.DrawFn) -> bytes:
         def said(*tags: tuple[str, str], text: str = text, stamp: Stamp = stamp, coffee: int = coffee) -> bytes:
             return format_entry(Entry(stamp, coffee, tags, text))
 
-        match draw(st.integers(0, 26)):
+        match draw(st.integers(0, 32)):
             case 0 | 1 | 2:
                 lines.append(said(by))
             case 3:
@@ -121,6 +158,19 @@ def logs(draw: st.DrawFn) -> bytes:
                 over = (("NIGHT", "over"),) if draw(st.booleans()) else ()
                 own = draw(st.sampled_from(["Carried: 0 cups of alice.", "Sleep: at last."]))
                 lines.append(said(by, ("AT", str(cited)), *over, text=own))
+            case 25:
+                lines.append(said(by, ("VIA", "run"), *draw(plans), text=f"Plan: {text}; 2 runs of bare"))
+            case 26 | 27 | 28:
+                about = ((number, draw(states)),) if draw(st.booleans()) else ()
+                lines.append(said(by, ("VIA", "run"), *draw(runs), *about, text=f"Run: passed, exit 0: {text}"))
+            case 29:
+                about = ((number, draw(states)),) if draw(st.booleans()) else ()
+                place = (f"R{draw(numbers)}", "4/4")
+                lines.append(said(by, ("VIA", "run"), place, *about, ("VERDICT", "x"), text=f"Verdict: {text}"))
+            case 30:
+                tag = ("OBSERVER", draw(observers))
+                there = (("FILE", draw(files)),) if draw(st.booleans()) else ()
+                lines.append(said(by, ("VIA", "observe"), tag, *there, text=f"Observer: {text}"))
             case 10:
                 scripts.append(stamp)
                 lines.append(said(text="Acquired sanity lock."))

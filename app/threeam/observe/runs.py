@@ -253,7 +253,7 @@ def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[
                 if (one := _plan_of(number, total, entry)) is not None:
                     others[number], letters[number] = one, bytearray(one.letters.encode())
             case "Run" if (run := _run_of(nth, entry)) is not None:
-                if total == 1 and (known is None or known.seed is None):
+                if nth == total == 1 and (known is None or known.seed is None):
                     others[number], letters[number] = _once(number, run, entry), bytearray()
                 elif known is not None and run.arm in known.arms and 1 <= nth <= known.total:
                     noted = letters.setdefault(number, bytearray(known.letters.encode()))
