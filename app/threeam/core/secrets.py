@@ -34,7 +34,7 @@ LISTED = (
         (b"passw", b"pwd", b"passphrase", b"secret", b"token", b"key"),
         re.compile(
             rb"(?P<keep>(?:passw(?:or)?d|pwd|passphrase|secret|token|(?:api|access|secret|private)[-_ ]?key)"
-            rb"[\w-]{0,32}[\"']?[ \t]{0,4}(?:=|:(?!:)|=>)[ \t]{0,4})"
+            rb"[\w-]{0,32}[\"']?[ \t]{0,4}(?:=>?|:(?!:))[ \t]{0,4})"
             rb"(?:\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|[^\s,;&\"')}\]]+)"
         ),
         small=True,

@@ -1,0 +1,276 @@
+"""What an experiment has shown, and how it is told: verdicts, bars, reports. And the plan that it is made from."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from threeam.core.draft import Declined
+from threeam.core.entry import NS, Stamp
+from threeam.core.journal import BadInput, Unusable
+from threeam.core.writer import Writer
+from threeam.observe import told, verdict
+from threeam.observe.arms import arm_of, arms_of, turns
+from threeam.observe.fixed import by_runs, by_time
+from threeam.observe.plan import Plan, from_bytes, same, to_bytes
+from threeam.observe.rule import FAILED, PASSED, TIMED_OUT, Rule, exit_shown, rule_of
+from threeam.observe.runs import Experiment, Run, Spent, letter_of, planned, ran
+
+AT = Stamp(1_795_490_047_123_456_789)
+LATER = Stamp(AT.ns + 60 * NS)
+
+
+def experiment(
+    *counts: tuple[int, int, int], arms: str = "bare strace stress", left: int = 0, at: Stamp = AT
+) -> Experiment:
+    """One with so many failed, passed and timed out in each arm."""
+    names = tuple(arms.split()[: len(counts)])
+    letters = "".join(
+        letter_of(arm, outcome) * count
+        for arm, of in enumerate(counts)
+        for outcome, count in zip((FAILED, PASSED, TIMED_OUT), of, strict=True)
+    )
+    spent = tuple(Spent(sum(of), sum(of) * 2_000_000, 0) for of in counts)
+    letters += "." * left
+    text = f"./repro; {len(letters)} runs of {', '.join(names)}, seed 7; fails if exit!=0"
+    n = len(letters) // len(counts)
+    return Experiment(12, at, None, 7, n, 7, names, "0123456789ab", text, "", letters, spent, (), at)
+
+
+def test_a_tracer_that_hides_it() -> None:
+    said = verdict.text(experiment((12, 188, 0), (1, 199, 0)))
+    assert said == (
+        "bare 12/200 failed, 6.00 % (3.14 to 10.2); strace 1/200 failed, 0.500 % (0.0127 to 2.75), p = 0.0030: "
+        "strace hides it"
+    )
+
+
+def test_what_looks_convincing_and_is_not() -> None:
+    said = verdict.text(experiment((3, 47, 0), (0, 50, 0)))
+    assert said.endswith("p = 0.24: no difference shown; 158 runs an arm would show one of this size")
+
+
+def test_chaos_that_provokes_it() -> None:
+    assert "pin provokes it" in verdict.text(experiment((1, 199, 0), (30, 170, 0), arms="bare pin"))
+
+
+def test_the_first_arm_need_not_be_the_bare_program() -> None:
+    said = verdict.text(experiment((30, 170, 0), (1, 199, 0), arms="stress strace"))
+    assert said.endswith("fewer failures than stress")
+
+
+def test_one_arm_has_a_rate_and_nothing_to_be_compared_with() -> None:
+    assert verdict.text(experiment((12, 188, 0))) == "bare 12/200 failed, 6.00 % (3.14 to 10.2)"
+
+
+def test_runs_that_timed_out_are_in_no_rate() -> None:
+    said = verdict.text(experiment((0, 50, 0), (0, 20, 30)))
+    assert "strace 0/20 failed" in said
+    assert said.endswith("no difference shown, it never failed; 30 of strace timed out, and are in no rate")
+
+
+def test_an_arm_that_only_timed_out_tells_nothing() -> None:
+    assert "p = 1.0: no difference shown" in verdict.text(experiment((9, 41, 0), (0, 0, 50)))
+
+
+def test_with_many_comparisons_each_has_to_be_clearer() -> None:
+    said = verdict.text(experiment((6, 44, 0), (0, 50, 0), (6, 44, 0)))
+    assert "strace 0/50 failed, 0 % (0 to 7.11), p = 0.027: no difference shown" in said
+    assert said.endswith("2 comparisons, so p is held against 0.025")
+
+
+@settings(max_examples=200)
+@given(st.floats(1e-12, 1.0), st.integers(2, 4))
+def test_numbers_have_their_digits_and_are_right_to_these(value: float, count: int) -> None:
+    shown = verdict.digits(value, count)
+    assert float(shown) == pytest.approx(value, rel=0.5 * 10 ** -(count - 1) * 1.01)
+    assert len(shown.partition("e")[0].replace(".", "").lstrip("0")) >= count
+
+
+def test_there_is_no_verdict_before_the_plan_is_done_nor_a_second_one(writer: Writer) -> None:
+    writer.write(planned("./repro; 2 runs of bare", 2, 7, ["bare"], "0123456789ab", "plan.json", None))
+    run = Run(1, "bare", FAILED, 1, AT.ns, 1, 1, 0)
+    writer.write(ran(1, 2, [run]))
+    with pytest.raises(Declined, match="no verdict before its plan is done: 1 of 2 runs are"):
+        writer.write(verdict.verdict(1))
+    writer.write(ran(1, 2, [run._replace(number=2, outcome=PASSED, code=0)]))
+    block = writer.write(verdict.verdict(1))
+    assert block.entries[0].text == "Verdict: bare 1/2 failed, 50.0 % (1.26 to 98.7)"
+    with pytest.raises(Declined, match="R1 has its verdict"):
+        writer.write(verdict.verdict(1))
+
+
+def test_a_record_has_everything_in_full_and_compares_nothing_before_the_end() -> None:
+    done = verdict.record(experiment((12, 188, 0), (1, 199, 0)))
+    assert done["comparisons"][0]["p"] == pytest.approx(0.002960333899180048, rel=1e-9)
+    assert done["arms"][0]["low"] == pytest.approx(0.03138395389348353, rel=1e-9)
+    assert done["arms"][0]["mean_ns"] == 2_000_000
+    assert verdict.record(experiment((12, 188, 0), (1, 199, 0), left=2))["comparisons"] is None
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 3), st.integers(20, 130), st.booleans())
+def test_whatever_the_width_a_bar_fits_and_holds_its_rate(
+    failed: int, passed: int, timed_out: int, width: int, emoji: bool
+) -> None:
+    one = experiment((failed, passed, timed_out), (0, 9, 1))
+    for part in told.parts(one, LATER, width, emoji=emoji):
+        for line in part.lines:
+            if ("●" if emoji else "*") in line.text:
+                assert len(line.text) <= width
+            if not emoji:
+                assert line.text.isascii()
+
+
+def test_runs_that_failed_are_listed_before_those_that_passed() -> None:
+    kept = tuple(
+        Run(n, "bare", outcome, int(outcome == FAILED), AT.ns, 1, 1, 5, f"R12-{n}-1.out", AT)
+        for n, outcome in ((1, PASSED), (2, TIMED_OUT), (3, FAILED))
+    )
+    one = experiment((1, 1, 1))._replace(kept=kept)
+    titles = [part.title for part in told.parts(one, LATER, 80, emoji=True)]
+    assert titles[2:] == ["failed", "timed out", "passed, the first of each arm"]
+
+
+# The plan.
+
+
+def test_every_block_has_each_arm_once() -> None:
+    order = turns(3, 50, 11)
+    assert all(sorted(order[i : i + 3]) == [0, 1, 2] for i in range(0, 150, 3))
+    assert len({tuple(order[i : i + 3]) for i in range(0, 150, 3)}) == 6, "in every order"
+
+
+def test_the_order_of_a_seed_is_the_same_for_ever() -> None:
+    assert turns(3, 4, 42) == [2, 0, 1, 1, 2, 0, 0, 1, 2, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "stated"),
+    [
+        ("bare", (), ""),
+        ("pin", ("taskset", "-c", "3"), "taskset -c 3"),
+        ("pin+stress", ("taskset", "-c", "3"), "taskset -c 3; a busy neighbour on each of 2 CPUs"),
+        ("strace=strace -f -o '/tmp/a b'", ("strace", "-f", "-o", "/tmp/a b"), "strace -f -o '/tmp/a b'"),
+        ("pin+gdb=gdb -batch", ("taskset", "-c", "3", "gdb", "-batch"), "taskset -c 3; gdb -batch"),
+    ],
+)
+def test_an_arm_is_stated_as_it_is_done(said: str, before: tuple[str, ...], stated: str) -> None:
+    arm = arm_of(said, [3, 5])
+    assert (arm.before, arm.about) == (before, stated)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (["strace"], "say what strace is"),
+        (["bare=strace"], "bare comes with what it does already"),
+        (["bare+pin"], "bare is with nothing"),
+        (["a b=x"], "plain words"),
+        (["x="], "it wraps nothing"),
+        (["x='"], "No closing quotation"),
+        (["pin", "pin"], "one of that name already"),
+        (["pin+pin"], "plain words"),
+        ([f"a{n}=x" for n in range(9)], "too many"),
+    ],
+)
+def test_an_arm_that_cannot_be_is_a_sentence(said: list[str], why: str) -> None:
+    with pytest.raises(BadInput, match=why):
+        arms_of(said, [0])
+
+
+@pytest.mark.parametrize(
+    ("fails", "regex", "code", "matched", "timed_out", "outcome"),
+    [
+        ([], None, 0, False, False, PASSED),
+        ([], None, 139, False, False, FAILED),
+        ([], None, 137, False, True, TIMED_OUT),
+        (["timeout"], None, 137, False, True, FAILED),
+        (["timeout"], None, 1, False, False, PASSED),
+        (["exit==3"], None, 1, False, False, PASSED),
+        (["exit == 3"], None, 3, False, False, FAILED),
+        ([], "deadlock", 1, False, False, PASSED),
+        ([], "deadlock", 0, True, False, FAILED),
+        (["exit!=0"], "deadlock", 1, False, False, FAILED),
+    ],
+)
+def test_a_rule(fails: list[str], regex: str | None, code: int, matched: bool, timed_out: bool, outcome: str) -> None:
+    assert rule_of(fails, regex).outcome(code, timed_out=timed_out, matched=matched) == outcome
+
+
+@pytest.mark.parametrize(
+    ("fails", "regex"), [(["exit>0"], None), (["exit!=256"], None), (["exit!=0", "exit==1"], None), ([], "("), ([], "")]
+)
+def test_a_rule_that_is_none_is_a_sentence(fails: list[str], regex: str | None) -> None:
+    with pytest.raises(BadInput):
+        rule_of(fails, regex)
+
+
+def test_the_name_of_a_signal_says_more_than_its_number() -> None:
+    assert [exit_shown(code) for code in (0, 3, 139, 255)] == ["exit 0", "exit 3", "SIGSEGV", "exit 255"]
+
+
+def test_a_plan_comes_back_from_its_file_byte_for_byte() -> None:
+    arms = arms_of(["bare", "strace=strace -f", "pin+stress+jitter"], [0, 1])
+    plan = Plan(("./re pro", "\udcff", "-x"), arms, 200, 7, Rule(3, False, "a|b", True), 5 * NS, "/srv")
+    assert from_bytes(to_bytes(plan), "plan.json") == plan
+    for broken in (b"", b"{}", b"[]", to_bytes(plan)[:-9], to_bytes(plan).replace(b'"n"', b'"m"')):
+        with pytest.raises(Unusable):
+            from_bytes(broken, "plan.json")
+
+
+def test_the_same_command_is_so_under_the_same_rule_and_with_any_password() -> None:
+    rule = Rule()
+    assert same(["psql", "password=a"], rule) == same(["psql", "password=b"], rule)
+    assert same(["psql"], rule) != same(["psql", "-x"], rule)
+    assert same(["psql"], rule) != same(["psql"], Rule(3, False))
+    assert same(["a b"], rule) != same(["a", "b"], rule)
+
+
+# May I call it fixed?
+
+
+def test_three_answers_since_the_rate_itself_is_uncertain() -> None:
+    before = experiment((3, 47, 0))
+    for clean, reached in ((48, 0), (49, 1), (84, 2), (237, 2), (238, 3)):
+        answer = by_runs([before, experiment((0, clean, 0), at=LATER)], AT)
+        assert (answer.needed, answer.clean, answer.reached) == ((49, 84, 238), clean, reached)
+        assert answer.is_fixed == (reached == 3)
+
+
+def test_only_the_same_command_under_the_same_rule_in_the_same_arm_counts() -> None:
+    before, clean = experiment((3, 47, 0)), experiment((0, 300, 0), at=LATER)
+    assert by_runs([before, clean._replace(same="another")], AT).clean == 0
+    assert by_runs([before, clean._replace(arms=("strace",))], AT).clean == 0
+    assert by_runs([before, clean], AT).is_fixed
+
+
+def test_one_failure_since_is_an_answer_in_whichever_arm() -> None:
+    answer = by_runs([experiment((3, 47, 0)), experiment((0, 300, 0), (1, 299, 0), at=LATER)], AT)
+    assert (answer.again, answer.reached) == (1, 0)
+
+
+def test_runs_that_timed_out_since_are_not_clean() -> None:
+    assert by_runs([experiment((3, 47, 0)), experiment((0, 10, 290), at=LATER)], AT).clean == 10
+
+
+def test_what_went_on_while_the_change_was_made_is_left_out_and_told() -> None:
+    between = experiment((9, 41, 0))._replace(last=Stamp(AT.ns + 9))
+    answer = by_runs([experiment((3, 47, 0)), between], Stamp(AT.ns + 5))
+    assert (answer.failed, answer.left_out) == (3, 1)
+
+
+def test_without_a_failure_before_nobody_can_say() -> None:
+    with pytest.raises(Declined, match="no run failed before the change"):
+        by_runs([experiment((0, 47, 0))], LATER)
+
+
+def test_a_bug_that_comes_by_time_is_counted_once_a_minute() -> None:
+    hour = 3600 * NS
+    seen = [hour, hour + 5, hour + 59 * NS, 4 * hour, 7 * hour]
+    answer = by_time("deadlock", seen, 0, 9 * hour, 18 * hour)
+    assert (answer.failed, answer.over, answer.clean) == (3, 9 * hour, 9 * hour)
+    assert answer.needed[0] == pytest.approx(8.987 * hour, rel=1e-3)
+    assert answer.reached == 1
+    assert by_time("deadlock", [*seen, 17 * hour], 0, 9 * hour, 18 * hour).reached == 0

@@ -1,0 +1,138 @@
+"""The statistics of rare failures, beside SciPy and the worked numbers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from threeam.observe.stats import (
+    ALPHA,
+    at_least,
+    at_most,
+    clean_runs,
+    clean_time,
+    fisher,
+    interval,
+    runs_to_show,
+)
+
+many = settings(deadline=None, max_examples=400)
+runs = st.one_of(st.integers(1, 60), st.sampled_from([200, 1000, 3000, 50_000]))
+
+
+@st.composite
+def counts(draw: st.DrawFn) -> tuple[int, int]:
+    """Failures of so many runs: seldom many."""
+    of = draw(runs)
+    return draw(st.one_of(st.integers(0, min(of, 12)), st.integers(0, of))), of
+
+
+@many
+@given(counts())
+def test_an_interval_is_that_of_the_beta_distribution(seen: tuple[int, int]) -> None:
+    failed, of = seen
+    low, high = interval(failed, of)
+    assert low == pytest.approx(stats.beta.ppf(ALPHA / 2, failed, of - failed + 1) if failed else 0, rel=1e-8)
+    assert high == pytest.approx(stats.beta.ppf(1 - ALPHA / 2, failed + 1, of - failed) if failed < of else 1, rel=1e-8)
+    assert low <= failed / of <= high
+
+
+@many
+@given(counts(), st.floats(0.0001, 0.9999))
+def test_the_tails_are_those_of_the_binomial_distribution(seen: tuple[int, int], p: float) -> None:
+    failed, of = seen
+    assert at_most(failed, of, p) == pytest.approx(stats.binom.cdf(failed, of, p), rel=1e-7, abs=1e-12)
+    assert at_least(failed, of, p) == pytest.approx(stats.binom.sf(failed - 1, of, p), rel=1e-7, abs=1e-12)
+
+
+@many
+@given(counts(), counts())
+def test_p_is_that_of_fishers_exact_test(one: tuple[int, int], other: tuple[int, int]) -> None:
+    p = stats.fisher_exact([[one[0], one[1] - one[0]], [other[0], other[1] - other[0]]])[1]
+    assert fisher(*one, *other) == pytest.approx(p, rel=1e-6, abs=1e-200)
+    assert fisher(*other, *one) == pytest.approx(fisher(*one, *other), rel=1e-9)
+
+
+def test_no_runs_tell_nothing() -> None:
+    assert interval(0, 0) == (0, 1)
+    assert fisher(0, 0, 3, 50) == 1
+
+
+def test_the_worked_numbers() -> None:
+    assert fisher(12, 200, 1, 200) == pytest.approx(0.003, abs=0.0005), "the tracer hides it"
+    assert fisher(3, 50, 0, 50) == pytest.approx(0.24, abs=0.005), "which says nothing, though it looks convincing"
+    assert interval(3, 50)[0] == pytest.approx(0.0125, abs=0.0001)
+    assert clean_runs(3, 50) == (49, 84, 238)
+
+
+@pytest.mark.parametrize(
+    ("percent", "needed"),
+    [(50, 5), (20, 14), (10, 29), (5, 59), (2, 149), (1, 299), (0.5, 598), (0.1, 2995)],
+)
+def test_the_rule_of_three_as_it_is_tabled(percent: float, needed: int) -> None:
+    failed = round(percent * 1000)
+    assert clean_runs(failed, 100_000)[0] == needed
+
+
+def test_a_bug_of_every_three_hours_takes_nine_clean_ones() -> None:
+    assert clean_time(1, 3.0)[0] == pytest.approx(8.987, abs=0.001)
+    assert clean_time(8, 24.0)[0] == pytest.approx(8.987, abs=0.001)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 30), st.integers(0, 30))
+def test_clean_runs_are_the_least_that_do(failed: int, passed: int) -> None:
+    of = failed + passed
+    weak, fair, strong = clean_runs(failed, of)
+    assert weak is not None
+    assert fair is not None
+    assert strong is not None
+    for needed, luck in ((weak, failed / of), (strong, interval(failed, of)[0])):
+        assert (1 - luck) ** needed <= ALPHA + 1e-9
+        assert needed == 1 or (1 - luck) ** (needed - 1) > ALPHA - 1e-9
+    assert fisher(failed, of, 0, fair) < ALPHA
+    assert all(fisher(failed, of, 0, fewer) >= ALPHA for fewer in range(max(0, fair - 30), fair))
+    assert weak <= strong
+
+
+@pytest.mark.parametrize("seen", [1, 2, 5, 40])
+def test_clean_time_believes_the_lowest_rate_of_the_poisson_interval(seen: int) -> None:
+    weak, fair, strong = clean_time(seen, 24.0)
+    lowest = stats.chi2.ppf(ALPHA / 2, 2 * seen) / 2
+    assert strong == pytest.approx(-math.log(ALPHA) * 24 / lowest, rel=1e-9)
+    assert (24 / (24 + fair)) ** seen == pytest.approx(ALPHA, rel=1e-9)
+    assert weak < strong
+
+
+def test_what_never_failed_is_never_fixed() -> None:
+    assert clean_runs(0, 50) == (None, None, None)
+    assert clean_time(0, 3.0) == (math.inf, math.inf, math.inf)
+
+
+@pytest.mark.parametrize(("rate", "other"), [(0.06, 0.005), (0.06, 0.0), (0.5, 0.3), (0.02, 0.2), (0.9, 1.0)])
+def test_so_many_runs_show_the_difference_in_four_of_five_experiments(rate: float, other: float) -> None:
+    n = runs_to_show(rate, other)
+    assert n is not None
+    assert 0.78 < power(n, rate, other) < 0.95
+    assert power(n // 2, rate, other) < 0.8, "and half as many do not"
+    assert runs_to_show(other, rate) == n
+
+
+def test_no_number_of_runs_shows_a_difference_that_was_not_seen() -> None:
+    assert runs_to_show(0.06, 0.06) is None
+    assert runs_to_show(1e-9, 0.0) is None
+
+
+def power(n: int, rate: float, other: float) -> float:
+    """How often so many runs an arm show it: every outcome, with its probability."""
+    shown = 0.0
+    ways, others = ([(k, stats.binom.pmf(k, n, p)) for k in range(n + 1)] for p in (rate, other))
+    for k, likely in ways:
+        for m, as_likely in others:
+            if likely * as_likely > 1e-9 and fisher(k, n, m, n) < ALPHA:
+                shown += likely * as_likely
+    return shown
