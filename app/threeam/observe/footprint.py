@@ -13,8 +13,6 @@ from threeam.core.footprint import Spent, footprints_of
 from threeam.core.journal import owner_name
 from threeam.core.when import duration
 
-_WORDS = ("3am", "threeam")  # what a command line of ours begins with, after its interpreter
-
 
 class Instance(NamedTuple):
     """A running instance, and what it took in ``over_ns``: of a CPU (ns), wake-ups, and under the lock.
@@ -99,10 +97,17 @@ def _command(pid: int) -> str | None:
             words = decode(file.read()).split("\0")[:-1]
     except OSError:
         return None
-    for i, word in enumerate(words[:3]):
-        if os.path.basename(word) in _WORDS and (i or word == "3am"):
-            return visible(" ".join(["3am", *words[i + 1 :]]))
-    return None
+    match words:
+        case [program, script, *rest] if _is_python(program) and "/" in script and os.path.basename(script) == "3am":
+            return visible(" ".join(["3am", *rest]))
+        case [program, "-m", "threeam", *rest] if _is_python(program):
+            return visible(" ".join(["3am", *rest]))
+        case _:
+            return None
+
+
+def _is_python(program: str) -> bool:
+    return os.path.basename(program).startswith(("python", "pypy"))
 
 
 def _owner(pid: int) -> str:

@@ -1,0 +1,192 @@
+"""A tracer on a process that runs: attached, kept, detached whatever happens, and known of in every line meanwhile."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import entries, eventually, held, is_free, let_go, process, texts, three_am
+
+from conftest import Run
+from people import Person
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+# Opens a file with a secret in its name now and then, as long as it runs.
+WATCHED = "import time\nwhile True:\n    open('/tmp/token=abcdefghijk', 'a').close()\n    time.sleep(0.02)\n"
+MALLORY = Person("mallory", 64013, (64002,))
+
+
+@pytest.fixture
+def watched() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is there to be traced."""
+    with process("python3", "-c", WATCHED) as one:
+        eventually(lambda: Path(f"/proc/{one.pid}/comm").read_text().startswith("python"), "it runs")
+        yield one
+    Path("/tmp/token=abcdefghijk").unlink(missing_ok=True)
+
+
+def tracer_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("TracerPid:\t")[2].partition("\n")[0])
+
+
+def observers(log: Path) -> list[str]:
+    return [text for text in texts(log) if text.startswith("Observer: ")] if log.exists() else []
+
+
+def test_strace_for_a_while(log: Path, run: Run, watched: subprocess.Popen[bytes]) -> None:
+    done = run("observe", str(watched.pid), "--for", "500ms")
+    assert done.returncode == 0, done.stderr
+    attached, detached = entries(log)
+    name = Path(f"/proc/{watched.pid}/comm").read_text().strip()
+    assert attached.text == f"Observer: strace attached to {watched.pid} ({name})"
+    before, _, seconds = detached.text.partition(" after ")
+    assert before == f"Observer: strace detached from {watched.pid} ({name})"
+    assert 0.5 <= float(seconds.removesuffix(" s")) < 5
+    (file,) = Path(f"{log}.d").iterdir()
+    assert file.name == detached.tag("FILE")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "openat" in file.read_text()
+    assert "abcdefghijk" not in file.read_text(), "a secret that it shows is left out"
+    assert tracer_of(watched.pid) == 0
+    assert watched.poll() is None
+    assert is_free(Path(f"{log}.lock"))
+    assert done.stdout.count(b"\n") == 2
+    assert str(file).encode() in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("lsof") is None, reason="lsof is not installed")
+def test_lsof_for_a_while(log: Path, run: Run, watched: subprocess.Popen[bytes]) -> None:
+    assert run("observe", str(watched.pid), "--with", "lsof", "--for", "700ms").returncode == 0
+    assert [text.split(" ")[1:3] for text in observers(log)] == [["lsof", "attached"], ["lsof", "detached"]]
+    (file,) = Path(f"{log}.d").iterdir()
+    assert str(watched.pid) in file.read_text()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_it_detaches_when_it_is_told_to(
+    log: Path, watched: subprocess.Popen[bytes], number: signal.Signals, code: int
+) -> None:
+    with three_am("observe", str(watched.pid)) as observing:
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        assert tracer_of(watched.pid) != 0
+        observing.send_signal(number)
+        assert observing.wait(20) == code
+    assert tracer_of(watched.pid) == 0
+    assert len(observers(log)) == 2
+    assert watched.poll() is None
+
+
+def test_an_interrupt_before_its_time_is_an_interrupt(log: Path, watched: subprocess.Popen[bytes]) -> None:
+    with three_am("observe", str(watched.pid), "--for", "60s") as observing:
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        observing.send_signal(signal.SIGINT)
+        assert observing.wait(20) == 130
+    assert len(observers(log)) == 2
+
+
+def test_it_detaches_also_when_it_is_killed_and_the_journal_is_told(
+    log: Path, watched: subprocess.Popen[bytes]
+) -> None:
+    with three_am("observe", str(watched.pid)) as observing:
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        observing.kill()
+        observing.wait(20)
+        eventually(lambda: tracer_of(watched.pid) == 0, "nobody traces it")
+        eventually(lambda: len(observers(log)) == 2, "the second process has said so")
+    assert "strace detached from" in observers(log)[1]
+    assert watched.poll() is None
+
+
+def test_it_ends_with_the_process_that_it_watches(log: Path, watched: subprocess.Popen[bytes]) -> None:
+    with three_am("observe", str(watched.pid)) as observing:
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        watched.kill()
+        assert observing.wait(20) == 0
+    assert len(observers(log)) == 2
+
+
+def test_what_it_watches_is_not_held_up_by_the_lock(log: Path, watched: subprocess.Popen[bytes], run: Run) -> None:
+    run("log", "-q", "before")
+    with held(Path(f"{log}.lock")) as holder, three_am("observe", str(watched.pid), "--for", "1s") as observing:
+        eventually(lambda: tracer_of(watched.pid) != 0, "it is attached")
+        eventually(lambda: tracer_of(watched.pid) == 0, "and detached in its time, although nothing can be written")
+        let_go(holder)
+        assert observing.wait(20) == 0
+    assert len(observers(log)) == 2
+
+
+def test_what_cannot_be_is_a_sentence_and_no_line(
+    log: Path, run: Run, watched: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "bin").mkdir()
+    for argv, path, code, why in (
+        (["999999999"], os.environ["PATH"], 1, b"there is no process 999999999"),
+        ([str(watched.pid)], str(tmp_path / "bin"), 3, b"strace is not installed"),
+        ([str(watched.pid), "--with", "gdb"], os.environ["PATH"], 2, b"invalid choice"),
+        ([str(watched.pid), "--for", "soon"], os.environ["PATH"], 2, b"no length of time"),
+        ([str(watched.pid), "-H", "H9"], os.environ["PATH"], 1, b"there is no hypothesis H9"),
+    ):
+        done = run("observe", *argv, PATH=path)
+        assert (done.returncode, why in done.stderr) == (code, True), done.stderr
+    assert not log.exists()
+
+
+def test_what_is_traced_already_is_not_traced_again(log: Path, run: Run, watched: subprocess.Popen[bytes]) -> None:
+    with three_am("observe", str(watched.pid)):
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        done = run("observe", str(watched.pid))
+        assert done.returncode == 3
+        assert b"is traced already" in done.stderr
+
+
+def test_what_is_missing_is_said_first(place: Path) -> None:
+    """As an ordinary user, on a process of root's."""
+    own = place / "own"
+    own.mkdir()
+    os.chown(own, MALLORY.uid, MALLORY.gids[0])
+    env = {**os.environ, "HOME": str(own), "SANITY_LOG": str(own / "m.log"), "SANITY_LOCK": str(own / "m.log.lock")}
+    argv = MALLORY.argv("observe", str(os.getpid()))
+    done = subprocess.run(argv, env=env, cwd=own, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 3, done.stderr
+    assert b"is another user's, and you have no CAP_SYS_PTRACE: sudo 3am observe" in done.stderr
+    assert not (own / "m.log").exists()
+
+
+def test_every_line_of_that_time_carries_a_mark_in_every_export(
+    log: Path, run: Run, watched: subprocess.Popen[bytes]
+) -> None:
+    run("log", "-q", "before it")
+    with three_am("observe", str(watched.pid), "-q") as observing:
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        run("log", "-q", "during it")
+        run("rotate")
+        run("log", "-q", "during it, after a rotation")
+        observing.send_signal(signal.SIGINT)
+        observing.wait(20)
+    run("log", "-q", "after it")
+    records = [json.loads(line) for line in run("export", "jsonl").stdout.splitlines()]
+    marked = {record["text"] for record in records if record.get("observed")}
+    assert {"during it", "during it, after a rotation"} <= marked
+    assert not {"before it", "after it"} & marked
+    rows = list(csv.DictReader(io.StringIO(run("export", "csv").stdout.decode(), newline="")))
+    assert {row["text"] for row in rows if row["observed"] == "True"} == marked
+    for shape in ("md", "html"):
+        told = [line for line in run("export", shape).stdout.decode().splitlines() if "timings perturbed" in line]
+        assert any("during it" in line for line in told)
+        assert not any("before it" in line or "after it" in line for line in told)
+    whole = b"".join(path.read_bytes() for path in sorted(log.parent.glob("sanity*.log"), key=lambda p: p == log))
+    jsonl = run("export", "jsonl").stdout
+    again = run("--log", str(log.parent / "again.log"), "import", "-", stdin=jsonl)
+    assert again.returncode == 0, again.stderr
+    assert (log.parent / "again.log").read_bytes() == whole
