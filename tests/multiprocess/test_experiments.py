@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import Output, eventually, held, process, three_am
+from processes import Output, eventually, held, process, three_am, wait_queued
 
 from conftest import Run, command, entries
+from people import Person
 from threeam.core.entry import Entry
 from threeam.core.journal import journal_at
 from threeam.core.reader import lines_forward
@@ -427,3 +428,136 @@ def test_the_output_of_an_experiment_is_its_plan_and_its_verdict(run: Run) -> No
         assert b" Verdict: " in verdict
         assert running.stderr is not None
         assert running.stderr.read() == b"", "nothing is drawn where no terminal is"
+
+
+# Two that want the same, and what is in the way.
+
+# Around `true` it waits, where HOLD names a file, until that is gone: for then its experiment is not claimed yet.
+WAITS = """#!/bin/sh
+if [ -n "$HOLD" ] && [ "$1" = true ]; then
+    : > waiting
+    while [ -e "$HOLD" ]; do sleep 0.01; done
+fi
+ARM=told exec "$@"
+"""
+
+
+def cut_halfway(tmp_path: Path, *flags: str) -> None:
+    """R1 is ended in its 7th run of 10, which does not stop a second time."""
+    with halfway(tmp_path, *flags) as running:
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(20) == 143
+    (tmp_path / "go").touch()
+
+
+def test_two_that_resume_it_at_once_make_each_run_once(log: Path, run: Run, tmp_path: Path) -> None:
+    """What is missing may have been made by another, between a look at the log and the claim to go on."""
+    wrapper, hold = tmp_path / "wrapper", tmp_path / "hold"
+    wrapper.write_text(WAITS)
+    wrapper.chmod(0o755)
+    cut_halfway(tmp_path, "--arm", "bare", "--arm", f"told={wrapper}")
+    hold.touch()
+    with three_am("run", "-q", "--resume", "R1", HOLD=str(hold)) as late:
+        eventually((tmp_path / "waiting").exists, "the late one has looked at the log")
+        assert run("run", "-q", "--resume", "R1").returncode == 0
+        hold.unlink()
+        code = late.wait(20)
+    found = all_entries(log)
+    assert numbers(found) == list(range(1, 11)), "each number once"
+    assert len(verdicts(found)) == 1
+    assert code == 1, "R1 is done by then"
+
+
+def test_what_is_missing_is_known_after_a_rotation_too(log: Path, run: Run, tmp_path: Path) -> None:
+    cut_halfway(tmp_path)
+    before = run("run", "--report", "R1")
+    inode = log.stat().st_ino
+    for _ in range(2):
+        assert run("log", "-q", "x" * 2000, SANITY_ROTATE_BYTES="1024").returncode == 0
+    assert log.stat().st_ino != inode, "it was rotated"
+    assert run("run", "--report", "R1").stdout == before.stdout
+    assert run("run", "-q", "--resume", "R1").returncode == 0
+    found = all_entries(log)
+    assert numbers(found) == list(range(1, 11))
+    assert came(found) == {("bare", "passed"): 5, ("told", "passed"): 5}
+    assert len(verdicts(found)) == 1
+
+
+@pytest.mark.parametrize("why", ["no such hypothesis", "the lock is held", "ended meanwhile"])
+def test_a_plan_that_is_not_written_leaves_nothing_and_runs_nothing(
+    log: Path, run: Run, tmp_path: Path, why: str
+) -> None:
+    lock, mark = Path(f"{log}.lock"), tmp_path / "mark"
+    argv = ("run", "-n", "2", "--", "touch", str(mark))
+    lock.touch()
+    match why:
+        case "no such hypothesis":
+            done = run("run", "-H", "H7", *argv[1:])
+            assert (done.returncode, b"H7" in done.stderr) == (1, True)
+        case "the lock is held":
+            with held(lock):
+                assert run(*argv, SANITY_LOCK_TIMEOUT="0.1").returncode == 4
+        case _:
+            with held(lock), three_am(*argv) as running:
+                wait_queued(lock)
+                running.send_signal(signal.SIGTERM)
+                assert running.wait(20) == 143
+    assert not mark.exists()
+    assert not log.exists()
+    assert list(Path(f"{log}.d").glob("*")) == [], "a plan whose number nobody knows is of no use"
+
+
+def test_a_second_signal_ends_the_wait_for_a_lock_that_somebody_holds(log: Path, tmp_path: Path) -> None:
+    lock = Path(f"{log}.lock")
+    with halfway(tmp_path) as running, held(lock):
+        running.send_signal(signal.SIGTERM)
+        wait_queued(lock)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(20) == 143
+    assert numbers(all_entries(log)) in ([], list(range(1, 7))), "all of them, or none: --resume makes them again"
+
+
+@pytest.mark.parametrize("where", ["/dev/full", "a closed pipe"])
+def test_a_stdout_that_takes_nothing_costs_no_run(log: Path, run: Run, where: str) -> None:
+    """The plan is in the journal by then: it is gone through, or how it is gone on with is said."""
+    to = "| true" if where == "a closed pipe" else f"> {where}"
+    done = subprocess.run(["bash", "-c", f'"$0" run -n 3 -- true {to}', command()], capture_output=True, timeout=20)
+    assert numbers(all_entries(log)) == [1, 2, 3] or b"--resume R1" in done.stderr, done.stderr
+
+
+def test_a_secret_is_in_no_line_and_in_no_output_of_an_experiment(log: Path, run: Run, tmp_path: Path) -> None:
+    script = f"umask 000; {command()} run -n 2 --fail exit==0 -- echo password=hunter2"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=20)
+    assert (done.returncode, b"hunter2" in done.stdout + done.stderr) == (1, False)
+    assert "hunter2" not in log.read_text()
+    found = list(Path(f"{log}.d").iterdir())
+    assert {path.stat().st_mode & 0o7777 for path in found} == {0o600}
+    outputs = [path.read_text() for path in found if path.suffix == ".out"]
+    assert len(outputs) == 2
+    assert not any("hunter2" in output for output in outputs)
+
+
+def test_another_of_the_team_reads_the_report_and_does_not_run_the_plan(place: Path) -> None:
+    """What somebody else has put into a plan is not run as oneself."""
+    log, turns = place / "sanity.log", place / "turns"
+    place.chmod(0o777)
+    log.touch()
+    log.chmod(0o666)
+    alice, bob = Person("alice", 64011, (64001,), "000"), Person("bob", 64012, (64001,), "000")
+    env = {**os.environ, "SANITY_LOG": str(log), "SANITY_LOCK": f"{log}.lock"}
+
+    def of(who: Person, *args: str) -> subprocess.CompletedProcess[bytes]:
+        theirs = {**env, "HOME": str(place / who.name), "LOGNAME": who.name}
+        return subprocess.run(who.argv(*args), capture_output=True, timeout=30, env=theirs, cwd=place)
+
+    script = f"echo x >> {turns}; [ $(wc -l < {turns}) -ne 3 ] || kill -TERM $PPID; sleep 0.1"
+    assert of(alice, "run", "-q", "-n", "5", "--", "sh", "-c", script).returncode == 143
+    before = log.read_bytes()
+    shown = of(bob, "run", "--report", "R1")
+    assert (shown.returncode, b"no verdict before the plan is done" in shown.stdout) == (0, True), shown.stderr
+    declined = of(bob, "run", "--resume", "R1")
+    assert (declined.returncode, b"Traceback" in declined.stderr) == (3, False), declined.stderr
+    assert len(lines_of(turns)) == 3
+    assert log.read_bytes() == before
+    assert of(alice, "run", "-q", "--resume", "R1").returncode == 0
+    assert numbers(all_entries(log)) == [1, 2, 3, 4, 5]

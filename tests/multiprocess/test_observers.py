@@ -10,6 +10,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ MALLORY = Person("mallory", 64013, (64002,))
 @pytest.fixture
 def watched() -> Iterator[subprocess.Popen[bytes]]:
     """A process that is there to be traced."""
-    with process("python3", "-c", WATCHED) as one:
+    with process(sys.executable, "-c", WATCHED) as one:  # no wrapper, which is another program first
         eventually(lambda: Path(f"/proc/{one.pid}/comm").read_text().startswith("python"), "it runs")
         yield one
     Path("/tmp/token=abcdefghijk").unlink(missing_ok=True)

@@ -360,3 +360,18 @@ def test_an_output_over_the_cap_is_kept_with_its_begin_and_its_end(log: Path, ru
     assert text.endswith(b"last\n")
     assert b"bytes are left out here" in text
     assert len(text) < 17 * 1024 * 1024
+
+
+def test_nohup_of_the_shell_reaches_the_command_with_its_terminal_gone(log: Path, tmp_path: Path) -> None:
+    """A long hunt overnight, begun with nohup(1): a hang-up ends neither us nor what we run."""
+    with process("nohup", command(), "run", "-q", "--", "sh", "-c", "echo $$; read -r word; echo $word") as running:
+        output = Output(running)
+        pid = int(said(output))
+        for one in (running.pid, pid):
+            os.kill(one, signal.SIGHUP)
+        assert running.stdin is not None
+        running.stdin.write(b"still here\n")
+        running.stdin.close()
+        running.stdin = None
+        assert said(output) == b"still here"
+        assert running.wait(20) == 0

@@ -64,7 +64,10 @@ def test_its_progress_is_on_stderr_alone(tmp_path: Path) -> None:
 
 def test_the_time_left_and_the_counts_are_right(tmp_path: Path) -> None:
     with terminal("run", "-q", "-n", "12", *TOLD, "--", "sh", "-c", "sleep 0.05; exit 1", size=(160, 24)) as on:
-        on.eventually(lambda: all(told in seen(on) for told in ("R1 24/24 · ", "failed bare 12/12 · told 12/12")), "its last counts were shown")
+        on.eventually(
+            lambda: all(told in seen(on) for told in ("R1 24/24 · ", "failed bare 12/12 · told 12/12")),
+            "its last counts were shown",
+        )
         on.ends_with(1, 20)
 
 
@@ -176,3 +179,17 @@ def test_a_terminal_that_is_closed_ends_the_command_and_its_line_is_written(log:
         on.hang_up()
         on.eventually(lambda: on.process.poll() is not None, "it has ended")
     assert outcome(log) == "cut exit=129"
+
+
+@pytest.mark.parametrize("then", ["", "> out 2> err", "< /dev/null", "< /dev/null > out 2> err"])
+def test_a_command_that_asks_the_terminal_itself_finds_it_whatever_is_redirected(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """ssh and sudo ask for a password on /dev/tty."""
+    monkeypatch.chdir(tmp_path)
+    script = "printf 'password? ' > /dev/tty; read -r word < /dev/tty; echo got $word"
+    with terminal(argv=in_shell("-q", "--", "sh", "-c", script, then=then)) as on:
+        on.shows("password?")
+        on.send("words\r")
+        on.ends_with(0)
+    assert kept(log) == b"got words\n"

@@ -98,7 +98,7 @@ def test_a_private_key_is_left_out_with_all_of_its_lines(at: list[int]) -> None:
 
 def test_a_private_key_that_does_not_end_takes_what_follows_with_it() -> None:
     kept, _ = kept_of([b"before\n", KEY.encode()[:50]])
-    assert kept == b"before\n-----BEGIN OPENSSH PRIVATE KEY"
+    assert kept == b"before\n-----BEGIN OPENSSH PRIVATE KEY-----***\n"
 
 
 lines = st.lists(

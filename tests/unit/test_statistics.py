@@ -17,6 +17,7 @@ from threeam.observe.stats import (
     clean_time,
     fisher,
     interval,
+    is_below,
     runs_to_show,
 )
 
@@ -94,8 +95,8 @@ def test_clean_runs_are_the_least_that_do(failed: int, passed: int) -> None:
     for needed, luck in ((weak, failed / of), (strong, interval(failed, of)[0])):
         assert (1 - luck) ** needed <= ALPHA + 1e-9
         assert needed == 1 or (1 - luck) ** (needed - 1) > ALPHA - 1e-9
-    assert fisher(failed, of, 0, fair) < ALPHA
-    assert all(fisher(failed, of, 0, fewer) >= ALPHA for fewer in range(max(0, fair - 30), fair))
+    assert is_below(fisher(failed, of, 0, fair), ALPHA)
+    assert not any(is_below(fisher(failed, of, 0, fewer), ALPHA) for fewer in range(max(0, fair - 30), fair))
     assert weak <= strong
 
 

@@ -9,7 +9,7 @@ from argparse import REMAINDER, ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from threeam.cli.console import Untold, is_open_on, out, out_json, put, talk
+from threeam.cli.console import Echo, Untold, is_open_on, out, out_json, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
@@ -19,7 +19,7 @@ from threeam.core.draft import Declined, Draft
 from threeam.core.footprint import Footprint
 from threeam.core.journal import JournalError, Unusable
 from threeam.core.when import duration, parse_length
-from threeam.core.writer import Block, Writer
+from threeam.core.writer import Unsure, Writer
 from threeam.observe.arms import arms_of
 from threeam.observe.execute import ERR, OUT, NotStarted
 from threeam.observe.footprint import in_words, instances
@@ -115,7 +115,7 @@ def _once(args: Namespace, command: list[str]) -> int:
     try:
         made, cut, kept = run_once(
             at.journal, command, rule, timeout_ns, lambda which, data: shows[which](data), at.clock,
-            apart=timeout_ns is not None, one_pipe=one_pipe,
+            one_pipe=one_pipe,
         )  # fmt: skip
     except NotStarted as not_started:
         raise Unusable(str(not_started)) from None
@@ -179,20 +179,23 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
     )
     try:
         block = writer.write(draft)
-    except JournalError:
-        os.unlink(path)
+    except BaseException as why:
+        if writer.landed is None:
+            os.unlink(path)
+        elif isinstance(why, KeyboardInterrupt):  # 130 would say that nothing was written
+            raise Unsure(writer.landed, "the program was interrupted before it could say so") from None
         raise
-    _print(block, at, quiet=args.quiet)
+    echo = _echo(args, at)
+    echo(block.raw)
     number = next(int(key[1:]) for key, value in block.entries[-1].tags if key[:1] == "R" and value[:2] == "0/")
-    return _go_through(number, plan, list(range(1, plan.total + 1)), path, at, writer, quiet=args.quiet)
+    with _claimed(path, f"R{number}"):
+        return _go_through(number, plan, list(range(1, plan.total + 1)), at, writer, echo)
 
 
 def _resume(args: Namespace) -> int:
     at = context(args)
     _check_writable(at)
-    one = experiment_named(at.state(), args.resume)
-    if one.seed is None or (one.verdict and not one.left):
-        raise Declined(f"{one.name} is done: {one.verdict or one.text}")
+    one = _not_done(args.resume, at)
     path = path_beside(at.journal, one.file)
     plan = from_bytes(read_beside(at.journal, one.file), path)
     if (plan.n, plan.seed, tuple(arm.name for arm in plan.arms)) != (one.n, one.seed, one.arms):
@@ -200,33 +203,42 @@ def _resume(args: Namespace) -> int:
     os.chdir(plan.cwd)
     check_runnable(plan.command)
     try_arms(plan.arms)
-    return _go_through(one.number, plan, one.left, path, at, at.writer(), quiet=args.quiet)
+    with _claimed(path, one.name):
+        left = _not_done(one.name, at).left  # somebody else may have gone on with it until now
+        return _go_through(one.number, plan, left, at, at.writer(), _echo(args, at))
 
 
-def _go_through(
-    number: int, plan: Plan, left: Sequence[int], path: str, at: Context, writer: Writer, *, quiet: bool
-) -> int:
+def _not_done(name: str, at: Context) -> Experiment:
+    """The experiment of this name. Raises `Declined` where there is nothing to go on with."""
+    one = experiment_named(at.state(), name)
+    if one.seed is None or (one.verdict and not one.left):
+        raise Declined(f"{one.name} is done: {one.verdict or one.text}")
+    return one
+
+
+def _go_through(number: int, plan: Plan, left: Sequence[int], at: Context, writer: Writer, echo: Echo) -> int:
+    """Makes the runs that are left, and writes the verdict. What stdout does not take costs no run."""
+
     def write(draft: Draft) -> None:
         with writer.locked(whole=draft.whole, interruptible=True) as log:  # interrupts are held back by whoever runs
             log.write(draft)
 
     writer.footprint = Footprint(at.journal.log)
     counter = _Counter(number, plan, len(left))
-    with _claimed(path, f"R{number}"):
-        try:
-            go_on(number, plan, left, Doing(at.journal, write, counter.tell, at.clock))
-        except Cut as cut:
-            counter.close()
-            talk(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
-            return cut.code
-        except (JournalError, NotStarted) as error:
-            counter.close()
-            talk(f"R{number} is ended before its plan is done: when this is mended, 3am run --resume R{number} goes on")
-            raise Unusable(str(error)) if isinstance(error, NotStarted) else error from None
-        finally:
-            counter.close()
-        block = writer.write(verdict(number))
-    _print(block, at, quiet=quiet)
+    try:
+        go_on(number, plan, left, Doing(at.journal, write, counter.tell, at.clock))
+    except Cut as cut:
+        counter.close()
+        talk(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
+        return cut.code
+    except (JournalError, NotStarted) as error:
+        counter.close()
+        talk(f"R{number} is ended before its plan is done: when this is mended, 3am run --resume R{number} goes on")
+        raise Unusable(str(error)) if isinstance(error, NotStarted) else error from None
+    finally:
+        counter.close()
+    echo(writer.write(verdict(number)).raw)
+    echo.close()
     done = experiment_named(at.state(), f"R{number}")
     counts = done.counts().values()
     return Exit.NO if any(one.failed for one in counts) or not any(one.passed for one in counts) else Exit.DONE
@@ -282,9 +294,8 @@ class _Counter:
             self._draws = False
 
 
-def _print(block: Block, at: Context, *, quiet: bool) -> None:
-    if not quiet and not is_open_on(at.journal.log, OUT):
-        put(block.raw)
+def _echo(args: Namespace, at: Context) -> Echo:
+    return Echo(quiet=args.quiet or is_open_on(at.journal.log, OUT))
 
 
 def _check_writable(at: Context) -> None:

@@ -27,15 +27,26 @@ class Listed(NamedTuple):
     small: bool = False
 
 
+_COLOUR = rb"(?:\x1b\[[0-9;:]*m)*"  # of a terminal: around a word, and before a value
+_BLANK = rb"[ \t]{0,4}" + _COLOUR
+# JSON in a string of JSON has a backslash before its quotes, or three.
+_VALUE = (
+    rb"(?:(?P<escape>\\+)[\"'](?:(?!(?<!\\)(?P=escape)[\"'])[^\n])*|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?"
+    rb"|[^\s,;&\"')}\]]+)"
+)
+
 LISTED = (
-    Listed("the password in a URL", (b"://",), re.compile(rb"(?P<keep>://[^/\s:@'\"]{0,256}:)[^\s'\"@/]{1,512}(?=@)")),
+    Listed(
+        "the password in a URL",
+        (b"://",),
+        re.compile(rb"(?P<keep>://[^/\s:@'\"]{0,256}:)(?!\d{1,5}(?:[/?'\",;)\s]|\Z))[^\s'\"]{1,2048}(?=@)"),
+    ),
     Listed(
         "what follows password, passwd, pwd, passphrase, secret, token, api, access or private key and a = or :",
         (b"passw", b"pwd", b"passphrase", b"secret", b"token", b"key"),
         re.compile(
             rb"(?P<keep>(?:passw(?:or)?d|pwd|passphrase|secret|token|(?:api|access|secret|private)[-_ ]?key)"
-            rb"[\w-]{0,32}[\"']?[ \t]{0,4}(?:=>?|:(?!:))[ \t]{0,4})"
-            rb"(?:\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|[^\s,;&\"')}\]]+)"
+            rb"[\w-]{0,32}" + _COLOUR + rb"\\*[\"']?" + _BLANK + rb"(?:=>?|:(?!:))" + _BLANK + rb")" + _VALUE
         ),
         small=True,
     ),
@@ -48,7 +59,8 @@ LISTED = (
     Listed(
         "a Bearer or Basic token",
         (b"bearer", b"basic"),
-        re.compile(rb"(?P<keep>\b(?:Bearer|Basic)[ \t]+)[A-Za-z0-9+/._~-]{8,}=*"),
+        # A word of a sentence has no digit, and no capital but its first letter.
+        re.compile(rb"(?P<keep>\b(?:Bearer|Basic)[ \t]+)(?=[A-Za-z0-9+/._~-]+[0-9A-Z=])[A-Za-z0-9+/._~-]{8,}=*"),
     ),
     Listed(
         "keys and tokens of AWS, GitHub, GitLab, Slack, Stripe and Google",
@@ -63,8 +75,14 @@ LISTED = (
     ),
     Listed("a JSON web token", (b"eyj",), re.compile(rb"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")),
 )
-_KEY_BEGINS = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
-_KEY_ENDS = re.compile(rb"-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----")
+_KEY_BEGINS = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
+_KEY_ENDS = b"-----END "
+_KEY_IN_A_LINE = re.compile(rb"(" + _KEY_BEGINS.pattern + rb")[^\n]*?(?=" + _KEY_ENDS + rb")")
+# A line of a key is base64 or a header; a YAML, a diff, a string of a program may hold it, and any log in its own way.
+_KEY_LINE = re.compile(
+    rb"[\s|>#\"'+-]*(?:(?:Proc-Type|DEK-Info|Comment|Version): .*|(?:[A-Za-z0-9+/=]|\\[nr])*)[\s\"',+;)\\]*"
+    rb"|(?:.*[\s|:])?[A-Za-z0-9+/]{32,}={0,2}\s*"
+)
 
 
 def without_url_password(text: str) -> str:
@@ -82,11 +100,11 @@ class Redaction:
     """Leaves what is `LISTED` and PEM private keys out of lines of output, which come in order."""
 
     def __init__(self) -> None:
-        self._in_key = False
+        self._before: bytes | None = None  # what stood before the beginning of the key that we are in; None: in none
 
     def __call__(self, lines: bytes) -> bytes:
         """``lines``, whole ones, with ``***`` for what is left out."""
-        if self._in_key or b"PRIVATE KEY" in lines:
+        if self._before is not None or b"PRIVATE KEY" in lines:
             lines = self._without_keys(lines)
         small = lines.lower()  # as long, byte for byte
         for one in LISTED:
@@ -96,17 +114,19 @@ class Redaction:
         return lines
 
     def _without_keys(self, lines: bytes) -> bytes:
-        kept, at = b"", 0
-        while at < len(lines):
-            edge = (_KEY_ENDS if self._in_key else _KEY_BEGINS).search(lines, at)
-            end = len(lines) if edge is None else edge.end()
-            if not self._in_key:
-                kept += lines[at:end]
-            elif edge is not None:
-                kept += b"-----\n***\n" + edge[0]
-            at = end
-            self._in_key = self._in_key != (edge is not None)
-        return kept
+        kept = []
+        for line in _KEY_IN_A_LINE.sub(rb"\1***", lines).splitlines(keepends=True):
+            if self._before is not None:
+                end = line.find(_KEY_ENDS)
+                if end < 0 and _KEY_LINE.fullmatch(line.removeprefix(self._before)):
+                    continue
+                line, self._before = line[max(0, end) :], None
+            begins = _KEY_BEGINS.search(line, max(0, line.rfind(b"-----BEGIN ")))
+            if begins is not None and _KEY_LINE.fullmatch(line, begins.end()):  # else it is only spoken of
+                self._before = line[: begins.start()]
+                line = line[: begins.end()] + b"***\n"
+            kept.append(line)
+        return b"".join(kept)
 
 
 def _starred(lines: bytes, found: Iterable[re.Match[bytes]]) -> bytes:

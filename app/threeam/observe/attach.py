@@ -113,7 +113,7 @@ def watch(
 ) -> Execution:  # fmt: skip
     """Attaches ``tool`` for ``seconds``, until an interrupt, or until it ends. Raises `Declined` and `NotStarted`."""
     argv = command_for(tool, process.pid)
-    return execute(argv, take, apart=True, meddler=Watching(tool, process, seconds, attached))
+    return execute(argv, take, meddler=Watching(tool, process, seconds, attached))
 
 
 @contextmanager

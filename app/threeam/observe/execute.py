@@ -66,7 +66,8 @@ def execute(
     argv: Sequence[str],
     take: Callable[[int, bytes], object],
     *,
-    apart: bool,
+    apart: bool = True,
+    alone: bool = True,
     one_pipe: bool = True,
     timeout: float | None = None,
     meddler: Meddler | None = None,
@@ -74,8 +75,9 @@ def execute(
     """Runs ``argv``; ``take`` gets what it prints as it comes, with `OUT` or `ERR`. Raises `NotStarted`.
 
     When ``take`` raises BrokenPipeError, it prints to nobody from then on, as at the end of a pipe in a shell.
-    ``apart``: in a session of its own, without a terminal or stdin, and whatever it leaves behind is killed at its end
-    (`adopt_orphans` must have been called for what has left the session); else it is run as a shell would.
+    ``apart``: in a session of its own, which has no terminal; else as a shell runs it. ``alone``: without our stdin,
+    and what it leaves behind is killed at its end, as it is in any case when it took too long (`adopt_orphans` must
+    have been called, for what has left the session).
     ``one_pipe``: both outputs in their order, as `OUT`. ``timeout``: seconds.
     """
     meddler = meddler or Meddler()
@@ -84,26 +86,26 @@ def execute(
         (os.POSIX_SPAWN_DUP2, pipes[0][1], OUT),
         (os.POSIX_SPAWN_DUP2, pipes[-1][1], ERR),
     ]
-    if apart:
+    if alone or (apart and os.isatty(STDIN)):
         actions.insert(0, (os.POSIX_SPAWN_OPEN, STDIN, os.devnull, os.O_RDONLY, 0))
     taken = {reader: OUT + number for number, (reader, _) in enumerate(pipes)}
     # An interrupt must not come between the start and the place where it is minded.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
-    known = children(os.getpid()) if apart else []
+    known = children(os.getpid())
     try:
         begun = time.monotonic_ns()
         try:
             pid = os.posix_spawnp(
                 argv[0], [*argv], os.environ, file_actions=actions, setsid=apart,
                 setsigmask=before - set(INTERRUPTIONS),
-                setsigdef=_default(apart),
+                setsigdef=_default(alone),
             )  # fmt: skip
         except OSError as error:
             raise NotStarted(f"{argv[0]}: {error.strerror}") from None
         finally:
             for _, writer in pipes:
                 os.close(writer)
-        ended = os.pidfd_open(pid)
+        ended, timed_out = os.pidfd_open(pid), False
         try:
             cut, timed_out, end = _watch(pid, ended, taken, take, begun, apart, timeout, meddler)
         except BaseException:
@@ -111,10 +113,10 @@ def execute(
             raise
         finally:
             os.close(ended)
-            if apart:  # before it is reaped, while its number is nobody else's
+            if alone:  # before it is reaped, while its number is nobody else's
                 _end(pid, signal.SIGKILL, apart)
             _, status, usage = os.wait4(pid, 0)
-            if apart:
+            if alone or timed_out:
                 end_all_but(known)
         for reader, which in taken.items():
             _drain(reader, which, take)
@@ -154,7 +156,7 @@ def _watch(
                 signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
         except KeyboardInterrupt as interrupt:
             number = getattr(interrupt, "code", 128 + signal.SIGINT) - 128
-            if not apart and number == signal.SIGINT and _in_the_foreground():
+            if not apart and number == signal.SIGINT and in_the_foreground():
                 cut = number  # it was sent to everybody there, and some programs go on: gdb, a shell
                 continue
             _end(pid, signal.SIGKILL if cut else number, apart)
@@ -197,17 +199,23 @@ def _end(pid: int, number: int, apart: bool) -> None:
         (os.killpg if apart else os.kill)(pid, number)
 
 
-def _in_the_foreground() -> bool:
-    """Whether a terminal sends its ctrl+c to us, and to what we have started."""
-    for fd in (STDIN, OUT, ERR):
-        with suppress(OSError):
-            return os.tcgetpgrp(fd) == os.getpgrp()
-    return False
+def in_the_foreground() -> bool:
+    """Whether a terminal sends its ctrl+c to us, and to what we have started, whatever is redirected."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:  # there is none
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:  # it has been hung up
+        return False
+    finally:
+        os.close(terminal)
 
 
-def _default(apart: bool) -> tuple[int, ...]:
+def _default(alone: bool) -> tuple[int, ...]:
     """The signals that it does not ignore. What nohup had us ignore it goes on to ignore, as in a shell."""
-    ignored = () if apart else [one for one in INTERRUPTIONS if signal.getsignal(one) == signal.SIG_IGN]
+    ignored = () if alone else [one for one in INTERRUPTIONS if signal.getsignal(one) == signal.SIG_IGN]
     return tuple(one for one in _AS_IN_A_SHELL if one not in ignored)
 
 

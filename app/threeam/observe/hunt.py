@@ -20,7 +20,7 @@ from threeam.core.journal import BadInput, Journal, Unusable
 from threeam.core.lock import LockTimeout
 from threeam.observe.arms import Arm
 from threeam.observe.chaos import Jitter, Neighbours, neighbours
-from threeam.observe.execute import Execution, execute
+from threeam.observe.execute import Execution, execute, in_the_foreground
 from threeam.observe.output import Kept, Output, kept_while
 from threeam.observe.plan import Plan
 from threeam.observe.processes import adopt_orphans
@@ -60,7 +60,7 @@ def try_arms(arms: Sequence[Arm]) -> None:
         said: list[bytes] = []
         if arm.before:
             check_runnable(arm.before)
-            tried = execute([*arm.before, "true"], partial(_gather, said), apart=True, timeout=10)
+            tried = execute([*arm.before, "true"], partial(_gather, said), timeout=10)
             if tried.code != 0:
                 first = decode(b"".join(said)).strip().partition("\n")[0]
                 raise BadInput(
@@ -80,7 +80,6 @@ def run_once(
     show: Callable[[int, bytes], object],
     clock: Clock,
     *,
-    apart: bool,
     one_pipe: bool,
 ) -> tuple[Run, int, Kept]:
     """Runs ``command`` and keeps what it prints: the run, the signal that cut it short (0: none), and where it is kept.
@@ -90,7 +89,8 @@ def run_once(
     began = clock().ns
     seconds = None if timeout_ns is None else timeout_ns / NS
 
-    if apart:
+    apart = timeout_ns is not None or not in_the_foreground()  # where no terminal would tell it of a ctrl+c
+    if timeout_ns is not None:
         adopt_orphans()
 
     def run(output: Output) -> Execution:
@@ -98,7 +98,7 @@ def run_once(
             output.take(data)
             show(which, data)
 
-        return execute(command, take, apart=apart, one_pipe=one_pipe, timeout=seconds)
+        return execute(command, take, apart=apart, alone=False, one_pipe=one_pipe, timeout=seconds)
 
     name = f"run-{began}-{os.getpid()}.out"
     ended, output, kept = kept_while(journal, name, rule.regex, run)

@@ -47,28 +47,34 @@ class Output:
         self.size += len(data)
         self._waiting.append(data)
         self._waits += len(data)
-        if self._waits >= _AT_ONCE:
-            self._look_through(b"\n" in data or self._waits >= 2 * _AT_ONCE)
+        # Where no line ends it waits for more, or each small piece of a long line would have all of it looked through.
+        if self._waits >= _AT_ONCE and (b"\n" in data or self._waits >= 2 * _AT_ONCE):
+            self._look_through()
 
     def close(self) -> None:
         """Gives out what is left to be kept."""
         self._keep(b"".join(self._waiting))
         self._waiting = []
+        if (over := self._held - self._half) > 0:  # the pieces are large: of the first one the lines that are too many
+            gone = self._last[0].rfind(b"\n", 0, over) + 1
+            self._last[0] = self._last[0][gone:]
+            self._left_out += gone
         if self._left_out:
             self._write(b"\n[3am: %d bytes are left out here]\n" % self._left_out)
         for data in self._last:
             self._write(data)
 
-    def _look_through(self, enough: bool) -> None:
-        """Keeps the whole lines of what waits; where there are none, all of it once there is ``enough``."""
+    def _look_through(self) -> None:
+        """Keeps the whole lines of what waits; where there are none, all of it."""
         waiting = b"".join(self._waiting)
-        end = waiting.rfind(b"\n") + 1 or (len(waiting) if enough else 0)
+        end = waiting.rfind(b"\n") + 1 or len(waiting)
         self._keep(waiting[:end])
         self._waiting, self._waits = [waiting[end:]], len(waiting) - end
 
     def _keep(self, lines: bytes) -> None:
-        if self._regex is not None and not self.matched:
-            self.matched = self._regex.search(lines) is not None
+        if self._regex is not None and not self.matched and lines:
+            end = len(lines) - lines.endswith(b"\n")  # after the last newline there is no line, which ^$ would match
+            self.matched = self._regex.search(lines, 0, end) is not None
         lines = self._redaction(lines)
         now, later = lines[: self._half - self._written], lines[self._half - self._written :]
         if now:
@@ -146,8 +152,11 @@ class Safe:
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._return = ""  # at the end of what came: it may belong to a newline
 
     def __call__(self, data: bytes) -> bytes:
         """``data``, the next of it, to be written to a terminal."""
-        pieces = _BETWEEN_LINES.split(self._decoder.decode(data))
+        text = self._return + self._decoder.decode(data)
+        self._return = "\r" if text.endswith("\r") else ""
+        pieces = _BETWEEN_LINES.split(text.removesuffix("\r"))
         return "".join(one if i % 2 else visible(one) for i, one in enumerate(pieces)).encode()

@@ -9,6 +9,7 @@ ALPHA = 0.05  # an error that is accepted in one of twenty
 _POWER_Z = 0.8416212335729143  # the normal quantile of 0.8: such a difference is shown in four of five experiments
 _ALPHA_Z = 1.959963984540054  # and of 1 - ALPHA / 2
 _AS_LIKELY = 1 + 1e-7  # two tables whose probabilities differ by less are equally likely: they are floats
+_CLEARLY = 1 - 1e-9  # a p of exactly one in twenty is not below that, though the float may be
 MOST = 10**9  # runs: what needs more is not to be had
 
 
@@ -52,6 +53,11 @@ def fisher(failed: int, runs: int, other_failed: int, other_runs: int) -> float:
     return min(1.0, sum(exp(one - top) for one in weights if one <= seen) / every)
 
 
+def is_below(p: float, level: float) -> bool:
+    """Whether ``p`` is less than ``level``, and not the same but for the last digits of a float."""
+    return p < level * _CLEARLY
+
+
 def runs_to_show(rate: float, other_rate: float) -> int | None:
     """How many runs an arm show a difference of this size in four of five experiments; None where there is none.
 
@@ -78,7 +84,7 @@ def clean_runs(failed: int, runs: int) -> tuple[int | None, int | None, int | No
     if failed == 0:
         return None, None, None
     weak, strong = _clean_at(failed / runs), _clean_at(interval(failed, runs)[0])
-    fair = _least(lambda clean: fisher(failed, runs, 0, clean) < ALPHA)
+    fair = _least(lambda clean: is_below(fisher(failed, runs, 0, clean), ALPHA))
     return weak, fair, strong
 
 
@@ -130,11 +136,16 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def _poisson_at_least(seen: int, mean: float) -> float:
-    term, below = exp(-mean), 0.0
-    for k in range(seen):
-        below += term
-        term *= mean / (k + 1)
-    return 1 - below
+    """The regularized lower incomplete gamma function P(seen, mean): its series (DLMF 8.11.4)."""
+    if mean <= 0:
+        return 0.0
+    term = exp(seen * log(mean) - mean - lgamma(seen + 1))
+    every, k = term, seen
+    while term > every * 1e-17:
+        k += 1
+        term *= mean / k
+        every += term
+    return every
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:

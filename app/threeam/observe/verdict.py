@@ -10,7 +10,7 @@ from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import Stamp
 from threeam.core.fold import State
 from threeam.observe.runs import BARE, VIA, Counts, Experiment, Spent, concluded, experiment_named
-from threeam.observe.stats import ALPHA, fisher, interval, runs_to_show
+from threeam.observe.stats import ALPHA, fisher, interval, is_below, runs_to_show
 
 
 class Rate(NamedTuple):
@@ -62,7 +62,7 @@ def comparisons(found: Sequence[Rate]) -> list[Comparison]:
         p = fisher(first.counts.failed, first.counts.ended, one.counts.failed, one.counts.ended)
         known = bool(first.counts.ended and one.counts.ended)
         needed = runs_to_show(first.rate, one.rate) if known else None
-        compared.append(Comparison(one.arm, p, p < threshold(found), one.rate < first.rate, needed))
+        compared.append(Comparison(one.arm, p, is_below(p, threshold(found)), one.rate < first.rate, needed))
     return compared
 
 

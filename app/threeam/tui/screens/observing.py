@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import signal
 import sys
@@ -25,6 +26,8 @@ from threeam.tui.screens.machine import MachineScreen
 from threeam.tui.screens.told import ToldScreen
 
 _FOR_A_SHELL = frozenset("|&;<>()$`*?[]{}~#!\n")
+_EXPANDED = frozenset("$`")  # also in double quotes
+_IN_SINGLE, _IN_DOUBLE = re.compile(r"'[^']*'"), re.compile(r'"((?:\\.|[^"\\])*)"')
 
 
 class ObservingScreen(MachineScreen):
@@ -196,5 +199,7 @@ def _words_of(argument: str) -> list[str]:
             return shlex.split(argument)  # --resume R12
         options, line = "", argument.strip()
     quoted = shlex.split(line)
-    command = ["sh", "-c", line] if _FOR_A_SHELL & set(line) else quoted
+    unquoted = _IN_SINGLE.sub("", line)
+    unquoted = _IN_DOUBLE.sub(lambda found: "".join(_EXPANDED & set(found[1])), unquoted)
+    command = ["sh", "-c", line] if _FOR_A_SHELL & set(unquoted) else quoted
     return [*shlex.split(options), "--", *command]

@@ -57,6 +57,8 @@ class RunsScreen(ToldScreen):
 class ExperimentScreen(ToldScreen):
     """One experiment: its arms, its runs, and the outputs that were kept, which ``open_file`` shows."""
 
+    stays_at_the_top = True  # where the verdict will be
+
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("escape,q", "dismiss('runs')", "back", show=False),
         Binding("g", "go", "its line", show=False),

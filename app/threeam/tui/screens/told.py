@@ -38,6 +38,8 @@ class ToldScreen(ModalScreen[Stamp | str]):
         Binding("y", "copy_line", "copy", show=False),
     ]
 
+    stays_at_the_top: ClassVar[bool] = False  # the cursor, when there is something new above the line that it is on
+
     def __init__(
         self, title: str, tell: Callable[[], Sequence[Part]], copy: Callable[[str], object], *, emoji: bool
     ) -> None:
@@ -70,6 +72,7 @@ class ToldScreen(ModalScreen[Stamp | str]):
             return
         at = self.list.highlighted
         here = self.line
+        at_the_top = self.stays_at_the_top and all(line is None for line in self._lines[:at])
         self._told, self._width, self._lines = told, width, []
         options: list[Option] = []
         for part in told:
@@ -82,7 +85,9 @@ class ToldScreen(ModalScreen[Stamp | str]):
         self.list.add_options(options)
         names = [None if line is None else _name(line) for line in self._lines]
         name = None if here is None else _name(here)
-        if at is not None and name is not None and names[at : at + 1] == [name]:
+        if at_the_top:
+            self.list.action_first()
+        elif at is not None and name is not None and names[at : at + 1] == [name]:
             self.list.highlighted = at
         elif name is not None and name in names:
             self.list.highlighted = names.index(name)

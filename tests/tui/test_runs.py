@@ -1,0 +1,263 @@
+"""Runs on the screen: `!`, `r`, what was kept, the row of a plan, and what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from pilots import BY, NIGHT, SMALL, TINY, WIDE, Night, night
+
+from conftest import FakeClock, entries, texts
+from threeam.core.beside import keep_beside
+from threeam.core.clock import Clock
+from threeam.core.draft import Draft, note
+from threeam.core.entry import NS, Stamp
+from threeam.core.journal import Journal
+from threeam.core.writer import WriteOptions, Writer
+from threeam.method.changes import change
+from threeam.method.drafts import claim
+from threeam.observe.observers import attached, detached
+from threeam.observe.rule import FAILED, PASSED
+from threeam.observe.runs import Run, planned, ran, ran_once
+from threeam.observe.verdict import verdict
+from threeam.rooms import FOLD
+from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.screens.runs import ExperimentScreen, OutputScreen, RunsScreen
+
+
+def write(journal: Journal, *drafts: Draft, clock: Clock | None = None) -> None:
+    """Another writer's lines."""
+    writer = Writer(journal, FOLD, clock or FakeClock(), WriteOptions("bob", "bob@db1:9%1", sync=False))
+    for draft in drafts:
+        writer.write(draft)
+
+
+def experiment(hypothesis: str | None = None) -> list[Draft]:
+    """The plan of four runs in each of two arms, and five of them: two of bare have failed."""
+    text = "./repro; 4 runs each of bare, strace (strace -f), in random blocks, seed 7; fails if exit!=0"
+    return [
+        planned(text, 4, 7, ["bare", "strace"], "0123456789ab", "plan.json", hypothesis),
+        ran(1, 8, runs(range(1, 6))),
+    ]
+
+
+def runs(numbers: Sequence[int], *, file: str = "") -> list[Run]:
+    """Of these numbers the odd ones are bare; of these the first and the third fail."""
+    made = []
+    for n in numbers:
+        outcome = FAILED if n in (1, 3) else PASSED
+        arm = "bare" if n % 2 else "strace"
+        kept = f"R1-{n}.out" if outcome == FAILED else file
+        made.append(Run(n, arm, outcome, int(outcome == FAILED), NIGHT.ns, 2_000_000, 1_000_000, 9, kept))
+    return made
+
+
+def row_of(it: Night, words: str) -> str:
+    return next(row for row in it.rows if words in row)
+
+
+async def test_a_command_is_run_and_what_it_prints_is_shown_and_kept(journal: Journal, log: Path) -> None:
+    async with night(journal, size=WIDE) as it:
+        await it.press("exclamation_mark")
+        assert it.composer.text == "run -- "
+        await it.type("printf 'token=abcdefghijk \\033[31mred\\n'; exit 3\n")
+        await it.eventually(lambda: isinstance(it.app.screen, OutputScreen), "its page is there")
+        await it.shows("\\x1b[31mred")
+        await it.shows("exit 1 · esc")
+        await it.press("escape")
+        await it.shows("R1 Run: failed, exit 3")
+        (entry,) = entries(log)
+        assert "abcdefghijk" not in entry.text, "a secret in a command is left out of its line"
+        await it.press("r", "enter")
+        await it.shows("token=***")
+
+
+async def test_a_plain_command_is_no_shells(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.command("run echo 'a b'")
+        await it.eventually(lambda: log.exists() and len(texts(log)) == 1, "it is in the log")
+        assert texts(log)[0].endswith(": echo 'a b'")
+        await it.press("escape")
+        await it.command("run -- echo a | tr a b")
+        await it.eventually(lambda: len(texts(log)) == 2, "so is the other one")
+        assert texts(log)[1].endswith(": sh -c 'echo a | tr a b'")
+
+
+async def test_the_page_can_be_left_and_the_command_runs_on(journal: Journal, log: Path, tmp_path: Path) -> None:
+    async with night(journal) as it:
+        await it.command(f"run -- sh -c 'echo begun; until test -e {tmp_path}/go; do sleep 0.02; done'")
+        await it.shows("begun")
+        await it.press("escape")
+        assert it.in_the_log
+        (tmp_path / "go").touch()
+        await it.shows("Run: passed, exit 0")
+
+
+async def test_x_stops_it(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.command("run -- sh -c 'echo begun; exec sleep 600'")
+        await it.shows("begun")
+        await it.press("x")
+        await it.shows("exit 130")
+        assert texts(log)[0].startswith("Run: cut, SIGINT")
+
+
+async def test_a_run_is_bound_to_the_picked_hypothesis(journal: Journal, log: Path) -> None:
+    write(journal, claim("the sweeper races the writer", 4))
+    async with night(journal) as it:
+        await it.press("1", "exclamation_mark")
+        assert it.composer.text == "run -H H1 -- "
+        await it.type("true\n")
+        await it.eventually(lambda: any(text.startswith("Run: ") for text in texts(log)), "it is in the log")
+        assert entries(log)[-1].tag("H1") == "open"
+
+
+async def test_a_line_that_cannot_be_read_is_answered(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.command("run -- echo 'a")
+        await it.says("No closing quotation")
+        await it.command("runs R9")
+        await it.says("there is no run R9: nothing was run yet")
+        assert not log.exists()
+
+
+async def test_a_read_only_screen_runs_nothing_and_shows_all(journal: Journal) -> None:
+    write(journal, *experiment())
+    async with night(journal, read_only=True) as it:
+        await it.press("exclamation_mark")
+        await it.says("read-only")
+        await it.press("P")
+        await it.says("read-only")
+        await it.press("r", "enter")
+        await it.shows("5 of 8 runs")
+
+
+async def test_the_row_of_a_plan_counts_and_the_runs_are_folded(journal: Journal) -> None:
+    write(journal, *experiment())
+    async with night(journal, size=WIDE) as it:
+        await it.shows("5/8 · 2 failed")
+        assert len([row for row in it.rows if row]) == 1
+        await it.press("z")
+        assert len([row for row in it.rows if "Run: " in row]) == 5
+        await it.press("z")
+        write(journal, ran(1, 8, runs(range(6, 9))), verdict(1))
+        await it.shows("8/8 · 2 failed")
+        await it.shows("R1 Verdict: bare 2/4 failed")
+        assert "R1 Plan: ./repro" in it.rows[0]
+
+
+async def test_runs_are_not_unread(journal: Journal) -> None:
+    write(journal, note("one"), note("two"), *experiment())
+    async with night(journal) as it:
+        await it.press("k")
+        write(journal, ran(1, 8, runs(range(6, 9))), note("three"))
+        await it.eventually(lambda: it.view.unread == 1, "one line is, and three runs are not")
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL, TINY])
+async def test_the_page_of_an_experiment_is_live(journal: Journal, size: tuple[int, int]) -> None:
+    write(journal, *experiment())
+    async with night(journal, size=size) as it:
+        await it.press("r")
+        assert isinstance(it.app.screen, RunsScreen)
+        await it.press("enter")
+        assert isinstance(it.app.screen, ExperimentScreen)
+        await it.shows("5 of 8 runs")
+        write(journal, ran(1, 8, runs(range(6, 9))), verdict(1))
+        await it.shows("bare 2/4 failed")
+        await it.press("escape")
+        assert isinstance(it.app.screen, RunsScreen)
+        await it.press("escape")
+        assert isinstance(it.app.screen, JournalScreen)
+        assert it.in_the_log
+
+
+async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> None:
+    write(journal, *experiment())
+    keep_beside(journal, "R1-1.out", b"row 8812 \x1b[2J was updated\n")
+    async with night(journal, size=WIDE) as it:
+        await it.press("r", "enter")
+        await it.shows("1/8 bare, exit 1")
+        screen = it.app.screen
+        assert isinstance(screen, ExperimentScreen)
+        while screen.line is None or not screen.line.command.endswith("R1-1.out"):
+            await it.press("j")
+        await it.press("enter")
+        await it.shows("row 8812 \\x1b[2J was updated")
+        await it.press("escape", "j", "enter")
+        await it.says("R1-3.out is not there")
+
+
+async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Journal) -> None:
+    run = Run(1, "bare", PASSED, 0, NIGHT.ns, 1, 1, 5, "run-1.out")
+    write(journal, ran_once("./repro", run, "0123456789ab", None))
+    keep_beside(journal, "run-1.out", b"all is well\n")
+    async with night(journal, size=WIDE) as it:
+        await it.press("G", "enter")
+        await it.shows("o shows what was kept")
+        await it.press("o")
+        await it.shows("all is well")
+        await it.press("escape")
+        write(journal, note("nothing is kept with this"))
+        await it.shows("nothing is kept with this")
+        await it.press("G", "enter", "o")
+        assert not isinstance(it.app.screen, OutputScreen)
+
+
+async def test_with_nothing_run_it_says_how_to(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.press("r")
+        await it.shows("nothing was run yet")
+
+
+async def test_as_of_then_the_experiment_is_as_it_was(journal: Journal) -> None:
+    clock = FakeClock()
+    write(journal, *experiment(), clock=clock)
+    clock.forward(NS)
+    write(journal, note("then"), clock=clock)
+    clock.forward(NS)
+    write(journal, ran(1, 8, runs(range(6, 9))), verdict(1), clock=clock)
+    async with night(journal, size=WIDE) as it:
+        await it.shows("8/8 · 2 failed")
+        await it.press("k", "less_than_sign")
+        await it.shows("AS OF")
+        await it.eventually(lambda: "5/8 · 2 failed" in it.shown, "five were made by then")
+
+
+async def test_may_it_be_called_fixed(journal: Journal) -> None:
+    clock = FakeClock()
+    write(journal, claim("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
+    async with night(journal, size=WIDE) as it:
+        await it.command("fixed H1")
+        await it.says("nothing was changed that still stands")
+        clock.forward(NS)
+        write(journal, change("the row lock"), clock=clock)
+        await it.shows("Changed: the row lock")
+        await it.command("fixed H1")
+        await it.shows("not yet: even if the rate that was seen")
+        await it.press("escape", "1", "h", "enter")
+        await it.shows("failed bare 2/3, strace 0/2")
+        await it.press("escape", "escape", "S")
+        await it.shows("5/8 · failed bare 2/3")
+        await it.shows("H1 not yet")
+
+
+@pytest.mark.parametrize(("emoji", "sign"), [(True, "◉"), (False, "o")])
+async def test_what_was_logged_while_a_tracer_was_attached_is_marked(journal: Journal, emoji: bool, sign: str) -> None:
+    clock = FakeClock()
+    since = NIGHT.ns + 10 * NS
+    for words, ns in (("before it", 5), ("during it", 20), ("after it", 60)):
+        at = Stamp(NIGHT.ns + ns * NS)
+        if words == "during it":
+            clock.now = Stamp(NIGHT.ns + 10 * NS)
+            write(journal, attached("strace", 4121, "worker", since, None), clock=clock)
+        if words == "after it":
+            clock.now = Stamp(NIGHT.ns + 30 * NS)
+            write(journal, detached("strace", 4121, "worker", since, clock.now.ns, "", None), clock=clock)
+        clock.now = at
+        write(journal, note(words), clock=clock)
+    async with night(journal, size=WIDE, emoji=emoji, clock=clock, by=BY) as it:
+        await it.shows("after it")
+        assert row_of(it, "during it")[19] == sign
+        assert row_of(it, "before it")[19] == row_of(it, "after it")[19] == " "
