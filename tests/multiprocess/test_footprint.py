@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 from processes import eventually, process, three_am
 
 from conftest import Run, entries
+from threeam.core.footprint import footprints_of
 
 
 def instances(run: Run, log: Path) -> list[dict[str, object]]:
@@ -44,10 +44,7 @@ def test_a_stream_is_seen_with_what_it_writes(log: Path, run: Run) -> None:
 
 def test_one_that_was_killed_leaves_nothing(log: Path, run: Run) -> None:
     with three_am("log", "-q", "-") as stream:
-        eventually(
-            lambda: any("memfd:3am" in os.readlink(fd) for fd in Path(f"/proc/{stream.pid}/fd").iterdir()),
-            "it is there",
-        )
+        eventually(lambda: list(footprints_of(stream.pid)), "it is there")
         stream.kill()
         stream.wait()
     assert instances(run, log) == []

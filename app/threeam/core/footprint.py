@@ -44,9 +44,12 @@ def footprints_of(pid: int) -> Iterator[tuple[str, Spent]]:
     folder = f"/proc/{pid}/fd"
     for fd in os.listdir(folder):
         path = f"{folder}/{fd}"
-        if not os.readlink(path).startswith(_LINK):
+        try:
+            if not os.readlink(path).startswith(_LINK):
+                continue
+            with open(path, "rb") as file:
+                data = file.read(_NUMBERS.size + 4096)
+        except FileNotFoundError:  # it was closed meanwhile
             continue
-        with open(path, "rb") as file:
-            data = file.read(_NUMBERS.size + 4096)
         if len(data) >= _NUMBERS.size:
             yield os.fsdecode(data[_NUMBERS.size :]), Spent(*_NUMBERS.unpack_from(data))
