@@ -86,7 +86,7 @@ async def test_a_plain_command_is_no_shells(journal: Journal, log: Path) -> None
 
 async def test_the_page_can_be_left_and_the_command_runs_on(journal: Journal, log: Path, tmp_path: Path) -> None:
     async with night(journal) as it:
-        await it.command(f"run -- sh -c 'echo begun; until test -e {tmp_path}/go; do sleep 0.02; done'")
+        await it.command(f"run -- sh -c 'echo be''gun; until test -e {tmp_path}/go; do sleep 0.02; done'")
         await it.shows("begun")
         await it.press("escape")
         assert it.in_the_log
@@ -96,7 +96,7 @@ async def test_the_page_can_be_left_and_the_command_runs_on(journal: Journal, lo
 
 async def test_x_stops_it(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        await it.command("run -- sh -c 'echo begun; exec sleep 600'")
+        await it.command("run -- sh -c 'echo be''gun; exec sleep 600'")
         await it.shows("begun")
         await it.press("x")
         await it.shows("exit 130")

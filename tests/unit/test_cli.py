@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT, Run, command
-from threeam.cli.main import COMMANDS
+from threeam.cli.main import COMMANDS, main
 from threeam.core.draft import TOXIC
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal
@@ -933,3 +933,11 @@ def test_text_piped_into_the_full_screen_names_the_command_for_it(log: Path) -> 
     (sentence,) = talk(done)
     assert "3am log -" in sentence
     assert not log.exists()
+
+
+def test_an_interrupt_while_modules_are_imported_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: str) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("threeam.cli.main.import_module", interrupted)
+    assert main(["run", "--", "true"]) == 130

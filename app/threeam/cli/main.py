@@ -52,6 +52,15 @@ COMMANDS = {
 
 def main(argv: Sequence[str]) -> int:
     """Runs one command line and gives its exit code. The only place where an exit code is decided."""
+    try:
+        return _main(argv)
+    except Ended as ended:
+        return ended.code
+    except KeyboardInterrupt:  # also one that comes while modules are still being imported
+        return Exit.INTERRUPTED
+
+
+def _main(argv: Sequence[str]) -> int:
     command, rest = split_command(argv)
     if command is None:
         from threeam.cli import screen
@@ -105,10 +114,6 @@ def _run(command: Callable[[], int]) -> int:
     except JournalError as error:
         talk(str(error))
         return _code(error)
-    except Ended as ended:
-        return ended.code
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
     except FileNotFoundError as error:
         if error.filename is None:  # os.getcwd
             talk("the folder that this was called from is gone: cd to another")
