@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.entry import Stamp, visible
@@ -38,6 +37,7 @@ from threeam.tui.session import Session
 from threeam.tui.widgets.activity_strip import ActivityStrip
 from threeam.tui.widgets.board import Board
 from threeam.tui.widgets.header import Header
+from threeam.tui.widgets.keys_bar import KeysBar
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.window import Window
@@ -82,7 +82,7 @@ class LookingScreen(ObservingScreen):
             yield self.board
         if self.desk is not None:
             yield self.desk.composer
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeysBar()
 
     def _above(self) -> Iterator[Widget]:
         """What stands between the header and the log."""
