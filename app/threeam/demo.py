@@ -23,8 +23,9 @@ from threeam.human.drafts import coffee, water
 from threeam.method.changes import change
 from threeam.method.drafts import claim, evidence, judge, predict
 from threeam.observe.arms import turns
+from threeam.observe.experiment import Run
 from threeam.observe.rule import FAILED, PASSED
-from threeam.observe.runs import VIA, Run, planned, ran
+from threeam.observe.runs import VIA, planned, ran
 from threeam.observe.verdict import verdict
 
 ALICE = By("alice", "db1", 4121, "%3")

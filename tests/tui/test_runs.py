@@ -17,9 +17,10 @@ from threeam.core.journal import Journal
 from threeam.core.writer import WriteOptions, Writer
 from threeam.method.changes import change
 from threeam.method.drafts import claim
+from threeam.observe.experiment import Run
 from threeam.observe.observers import attached, detached
 from threeam.observe.rule import FAILED, PASSED
-from threeam.observe.runs import Run, planned, ran, ran_once
+from threeam.observe.runs import planned, ran, ran_once
 from threeam.observe.verdict import verdict
 from threeam.rooms import FOLD
 from threeam.tui.screens.journal import JournalScreen

@@ -12,10 +12,11 @@ from threeam.core.journal import BadInput, Unusable
 from threeam.core.writer import Writer
 from threeam.observe import told, verdict
 from threeam.observe.arms import arm_of, arms_of, turns
+from threeam.observe.experiment import Experiment, Run, Spent, letter_of
 from threeam.observe.fixed import by_runs, by_time
 from threeam.observe.plan import Plan, from_bytes, same, to_bytes
 from threeam.observe.rule import FAILED, PASSED, TIMED_OUT, Rule, exit_shown, rule_of
-from threeam.observe.runs import Experiment, Run, Spent, letter_of, planned, ran
+from threeam.observe.runs import planned, ran
 
 AT = Stamp(1_795_490_047_123_456_789)
 LATER = Stamp(AT.ns + 60 * NS)

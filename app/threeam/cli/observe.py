@@ -13,7 +13,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.beside import file_beside
-from threeam.core.draft import Draft
+from threeam.core.draft import Draft, bound_to
 from threeam.core.entry import NS, decode
 from threeam.core.journal import JournalError, Unusable
 from threeam.core.when import parse_length
@@ -23,7 +23,6 @@ from threeam.observe.attach import TOOLS, Process, guarded, process_of, watch
 from threeam.observe.execute import NotStarted
 from threeam.observe.observers import attached, detached
 from threeam.observe.output import Output
-from threeam.observe.runs import bound_to
 
 _FIRST = 4096  # bytes of what a tool says, of which the first line says why it did not attach
 

@@ -15,28 +15,20 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.beside import keep_beside, path_beside, read_beside
-from threeam.core.draft import Declined, Draft
+from threeam.core.draft import Declined, Draft, bound_to
 from threeam.core.footprint import Footprint
 from threeam.core.journal import JournalError, Unusable
 from threeam.core.when import duration, parse_length
 from threeam.core.writer import Unsure, Writer
 from threeam.observe.arms import arms_of
 from threeam.observe.execute import ERR, OUT, NotStarted
+from threeam.observe.experiment import MOST_RUNS, Experiment, Run
 from threeam.observe.footprint import in_words, instances
 from threeam.observe.hunt import Cut, Doing, check_runnable, go_on, run_once, try_arms
 from threeam.observe.output import Safe
 from threeam.observe.plan import Plan, from_bytes, same, shown, to_bytes
 from threeam.observe.rule import FAILED, TIMED_OUT, rule_of
-from threeam.observe.runs import (
-    MOST_RUNS,
-    Experiment,
-    Run,
-    bound_to,
-    experiment_named,
-    planned,
-    ran_once,
-    run_in_words,
-)
+from threeam.observe.runs import experiment_named, planned, ran_once, run_in_words
 from threeam.observe.verdict import percent, rates, record, timeouts, verdict
 
 _TELL_NS = 200_000_000  # between two looks at how far it is

@@ -65,6 +65,18 @@ def note(text: str) -> Draft:
     return Draft(lambda state, author, stamp: said, whole=False)
 
 
+def bound_to(state: State, hypothesis: str | None) -> tuple[tuple[str, str], ...]:
+    """The tag that binds a line to a hypothesis, as it stands. Raises `Declined`."""
+    if hypothesis is None:
+        return ()
+    known = state.named(hypothesis)
+    if known is None:
+        raise Declined(f"there is no hypothesis {hypothesis}: 3am hyp list shows those there are")
+    if known.number is None:
+        raise Declined(f"{known.name} has no number yet: 3am hyp predict gives it one")
+    return ((f"H{known.number}", known.state),)
+
+
 def toxic(cups: int, limit: int) -> list[DraftLine]:
     """The script's warning where ``cups`` are over ``limit``; nothing below."""
     return [DraftLine(TOXIC)] if cups > limit else []

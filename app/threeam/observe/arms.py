@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from threeam.core.journal import BadInput
-from threeam.observe.runs import BARE, MOST_ARMS
+from threeam.observe.experiment import BARE, MOST_ARMS
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
 

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.core.beside import keep_beside
-from threeam.core.draft import Author, Draft, DraftLine
+from threeam.core.draft import Author, Draft, DraftLine, bound_to
 from threeam.core.entry import Stamp, decode, visible
 from threeam.core.fold import State
 from threeam.core.journal import BadInput, Journal, Unusable
 from threeam.core.secrets import Redaction
-from threeam.observe.runs import bound_to
 
 LINES = 200
 MOST = 50_000

@@ -10,7 +10,7 @@ from threeam.core.draft import Declined
 from threeam.core.entry import NS, Stamp
 from threeam.core.told import Part, Told
 from threeam.core.when import duration
-from threeam.observe.runs import Experiment
+from threeam.observe.experiment import Experiment
 from threeam.observe.stats import clean_runs, clean_time, interval
 from threeam.observe.verdict import percent
 

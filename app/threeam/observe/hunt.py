@@ -21,11 +21,12 @@ from threeam.core.lock import LockTimeout
 from threeam.observe.arms import Arm
 from threeam.observe.chaos import Jitter, Neighbours, neighbours
 from threeam.observe.execute import Execution, execute, in_the_foreground
+from threeam.observe.experiment import BARE, KEPT, Run
 from threeam.observe.output import Kept, Output, kept_while
 from threeam.observe.plan import Plan
 from threeam.observe.processes import adopt_orphans
 from threeam.observe.rule import CUT, PASSED, Rule
-from threeam.observe.runs import BARE, KEPT, Run, ran
+from threeam.observe.runs import ran
 
 TOGETHER = 100  # runs in one hold of the lock, and under one sync
 _EVERY_NS = 1 * NS  # or those of so long

@@ -7,10 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.draft import Author, Draft, DraftLine
+from threeam.core.draft import Author, Draft, DraftLine, bound_to
 from threeam.core.entry import By, Entry, Stamp, signed
 from threeam.core.fold import Room, State
-from threeam.observe.runs import bound_to
 
 VIA = "observe"
 _OPEN = 2**63  # ns: the end of what has none yet

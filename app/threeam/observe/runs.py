@@ -7,136 +7,17 @@ turn it was and what came of it (a letter), of those that did not pass where the
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
-from threeam.core.draft import Author, Declined, Draft, DraftLine
-from threeam.core.entry import By, Entry, Stamp, signed
+from threeam.core.draft import Author, Declined, Draft, DraftLine, bound_to
+from threeam.core.entry import Entry, Stamp, signed
 from threeam.core.fold import Room, State
-from threeam.observe.rule import CUT, FAILED, OUTCOMES, PASSED, TIMED_OUT, exit_shown
+from threeam.observe.experiment import BARE, KEPT, MOST_ARMS, MOST_RUNS, NOT_RUN, Experiment, Run, Spent, letter_of
+from threeam.observe.rule import CUT, OUTCOMES, PASSED, TIMED_OUT, exit_shown
 
 VIA = "run"
-BARE = "bare"  # the arm in which the command is run as it is
-MOST_ARMS = 8
-MOST_RUNS = 50_000  # of all arms
-KEPT = 200  # runs of an experiment of which more is known than a letter
-NOT_RUN = "."
-_FIRST = {PASSED: "a", FAILED: "A", TIMED_OUT: "0"}  # the letter of the first arm's; the next one's comes next
 _NUMBER = re.compile(r"R(\d{1,9})", re.ASCII)
-_COMMAND = re.compile(r"(.*); \d+ runs? ", re.ASCII | re.DOTALL)
 _PLACE = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
-
-
-class Run(NamedTuple):
-    """One run: the how manieth it is (from 1), in which arm, what came of it, and how it ended.
-
-    ``began_ns``: since the epoch. ``ns``, ``cpu_ns``: how long it took, and of a CPU. ``size``: bytes that it printed,
-    of which the file ``file`` beside the journal holds what was kept; empty: nothing.
-    """
-
-    number: int
-    arm: str
-    outcome: str
-    code: int
-    began_ns: int
-    ns: int
-    cpu_ns: int
-    size: int
-    file: str = ""
-    at: Stamp = Stamp(0)
-
-
-class Spent(NamedTuple):
-    """What the runs of an arm took together."""
-
-    runs: int = 0
-    ns: int = 0
-    cpu_ns: int = 0
-
-
-class Counts(NamedTuple):
-    """What came of an arm's runs."""
-
-    failed: int = 0
-    passed: int = 0
-    timed_out: int = 0
-
-    @property
-    def ended(self) -> int:
-        """Those that tell of the rate: one that was ended for taking too long neither failed nor passed."""
-        return self.failed + self.passed
-
-
-class Experiment(NamedTuple):
-    """A command, and all of its runs; ``seed`` None: it was run once, by itself.
-
-    ``same``: what is the same for the same command under the same rule. ``letters``: one for each run, in their order:
-    whose it was and what came of it. ``kept``: those of which more is known. ``last``: when the last one was written.
-    """
-
-    number: int
-    at: Stamp
-    by: By | None
-    hypothesis: int | None
-    n: int
-    seed: int | None
-    arms: tuple[str, ...]
-    same: str
-    text: str
-    file: str
-    letters: str
-    spent: tuple[Spent, ...]
-    kept: tuple[Run, ...]
-    last: Stamp
-    verdict: str = ""
-    verdict_at: Stamp | None = None
-
-    @property
-    def name(self) -> str:
-        """``R12``."""
-        return f"R{self.number}"
-
-    @property
-    def total(self) -> int:
-        """Runs of all arms."""
-        return len(self.letters)
-
-    @property
-    def left(self) -> list[int]:
-        """Which of them have still to be made."""
-        return [i for i, letter in enumerate(self.letters, 1) if letter == NOT_RUN]
-
-    @property
-    def done(self) -> int:
-        """How many have been made."""
-        return self.total - self.letters.count(NOT_RUN)
-
-    @property
-    def command(self) -> str:
-        """What was run, as its line says."""
-        if self.seed is None:
-            return self.text.partition(": ")[2]
-        found = _COMMAND.match(self.text)
-        return found[1] if found else self.text
-
-    def counts(self) -> dict[str, Counts]:
-        """What came of the runs of each arm."""
-        found = Counter(self.letters)
-        return {
-            arm: Counts(*(found[letter_of(i, outcome)] for outcome in (FAILED, PASSED, TIMED_OUT)))
-            for i, arm in enumerate(self.arms)
-        }
-
-    def outcomes(self, arm: str) -> list[str]:
-        """What came of its runs, in their order."""
-        known = {letter_of(self.arms.index(arm), outcome): outcome for outcome in OUTCOMES}
-        return [known[letter] for letter in self.letters if letter in known]
-
-
-def letter_of(arm: int, outcome: str) -> str:
-    """How a run of the ``arm``-th arm is noted; `NOT_RUN` for one that came to nothing."""
-    return chr(ord(_FIRST[outcome]) + arm) if outcome in _FIRST else NOT_RUN
 
 
 def made(state: State) -> Mapping[int, Experiment]:
@@ -199,18 +80,6 @@ def concluded(one: Experiment, state: State, text: str, tag: str) -> DraftLine:
     hypothesis = None if one.hypothesis is None else f"H{one.hypothesis}"
     tags = (_place(one.number, one.done, one.total), *bound_to(state, hypothesis), ("VERDICT", tag))
     return DraftLine(f"Verdict: {text}", tags)
-
-
-def bound_to(state: State, hypothesis: str | None) -> tuple[tuple[str, str], ...]:
-    """The tag that binds a line to a hypothesis, as it stands. Raises `Declined`."""
-    if hypothesis is None:
-        return ()
-    known = state.named(hypothesis)
-    if known is None:
-        raise Declined(f"there is no hypothesis {hypothesis}: 3am hyp list shows those there are")
-    if known.number is None:
-        raise Declined(f"{known.name} has no number yet: 3am hyp predict gives it one")
-    return ((f"H{known.number}", known.state),)
 
 
 def _next_number(state: State) -> int:

@@ -8,8 +8,9 @@ from threeam.core.entry import Stamp
 from threeam.core.fold import State
 from threeam.core.told import Part, Told, who_when
 from threeam.core.when import duration
+from threeam.observe.experiment import Experiment, Run
 from threeam.observe.rule import FAILED, PASSED, TIMED_OUT, exit_shown
-from threeam.observe.runs import Experiment, Run, experiments
+from threeam.observe.runs import experiments
 from threeam.observe.verdict import Rate, percent, rates, timeouts
 
 _NARROWEST, _WIDEST = 10, 48  # cells of a bar

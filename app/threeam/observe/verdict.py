@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import Stamp
 from threeam.core.fold import State
-from threeam.observe.runs import BARE, VIA, Counts, Experiment, Spent, concluded, experiment_named
+from threeam.observe.experiment import BARE, Counts, Experiment, Spent
+from threeam.observe.runs import VIA, concluded, experiment_named
 from threeam.observe.stats import ALPHA, fisher, interval, is_below, runs_to_show
 
 

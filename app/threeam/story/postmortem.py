@@ -16,9 +16,10 @@ from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
 from threeam.method.noted import noted
 from threeam.method.texts import claim_of, read, spoken_for, texts
 from threeam.method.thread import LOST, judged
+from threeam.observe.experiment import Experiment
 from threeam.observe.folded import OneOfMany
 from threeam.observe.observers import intervals
-from threeam.observe.runs import Experiment, experiments
+from threeam.observe.runs import experiments
 
 _QUIET = ("ceremony", "Continued")  # lines of the journal itself
 _MANY = OneOfMany()

@@ -26,9 +26,10 @@ from threeam.human.evening import Evening, evening, others
 from threeam.human.room import human
 from threeam.method.marks import mark, marks
 from threeam.method.texts import texts
+from threeam.observe.experiment import Experiment
 from threeam.observe.folded import progress
 from threeam.observe.observers import Observed, intervals, observed
-from threeam.observe.runs import Experiment, made
+from threeam.observe.runs import made
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen

@@ -14,7 +14,7 @@ from textual.widgets import Log, OptionList
 from threeam.core.entry import Stamp
 from threeam.core.told import Part, Told
 from threeam.observe.capture import Pane
-from threeam.observe.runs import Experiment
+from threeam.observe.experiment import Experiment
 from threeam.observe.told import listed, parts
 from threeam.tui.cells import drawn
 from threeam.tui.screens.told import ToldScreen

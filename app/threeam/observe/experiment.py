@@ -1,0 +1,129 @@
+"""What is known of a command that was run, and of an experiment: what became of each of its runs. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from threeam.core.entry import By, Stamp
+from threeam.observe.rule import FAILED, OUTCOMES, PASSED, TIMED_OUT
+
+BARE = "bare"  # the arm in which the command is run as it is
+MOST_ARMS = 8
+MOST_RUNS = 50_000  # of all arms
+KEPT = 200  # runs of an experiment of which more is known than a letter
+NOT_RUN = "."
+_FIRST = {PASSED: "a", FAILED: "A", TIMED_OUT: "0"}  # the letter of the first arm's; the next one's comes next
+_COMMAND = re.compile(r"(.*); \d+ runs? ", re.ASCII | re.DOTALL)
+
+
+class Run(NamedTuple):
+    """One run: the how manieth it is (from 1), in which arm, what came of it, and how it ended.
+
+    ``began_ns``: since the epoch. ``ns``, ``cpu_ns``: how long it took, and of a CPU. ``size``: bytes that it printed,
+    of which the file ``file`` beside the journal holds what was kept; empty: nothing.
+    """
+
+    number: int
+    arm: str
+    outcome: str
+    code: int
+    began_ns: int
+    ns: int
+    cpu_ns: int
+    size: int
+    file: str = ""
+    at: Stamp = Stamp(0)
+
+
+class Spent(NamedTuple):
+    """What the runs of an arm took together."""
+
+    runs: int = 0
+    ns: int = 0
+    cpu_ns: int = 0
+
+
+class Counts(NamedTuple):
+    """What came of an arm's runs."""
+
+    failed: int = 0
+    passed: int = 0
+    timed_out: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Those that tell of the rate: one that was ended for taking too long neither failed nor passed."""
+        return self.failed + self.passed
+
+
+class Experiment(NamedTuple):
+    """A command, and all of its runs; ``seed`` None: it was run once, by itself.
+
+    ``same``: what is the same for the same command under the same rule. ``letters``: one for each run, in their order:
+    whose it was and what came of it. ``kept``: those of which more is known. ``last``: when the last one was written.
+    """
+
+    number: int
+    at: Stamp
+    by: By | None
+    hypothesis: int | None
+    n: int
+    seed: int | None
+    arms: tuple[str, ...]
+    same: str
+    text: str
+    file: str
+    letters: str
+    spent: tuple[Spent, ...]
+    kept: tuple[Run, ...]
+    last: Stamp
+    verdict: str = ""
+    verdict_at: Stamp | None = None
+
+    @property
+    def name(self) -> str:
+        """``R12``."""
+        return f"R{self.number}"
+
+    @property
+    def total(self) -> int:
+        """Runs of all arms."""
+        return len(self.letters)
+
+    @property
+    def left(self) -> list[int]:
+        """Which of them have still to be made."""
+        return [i for i, letter in enumerate(self.letters, 1) if letter == NOT_RUN]
+
+    @property
+    def done(self) -> int:
+        """How many have been made."""
+        return self.total - self.letters.count(NOT_RUN)
+
+    @property
+    def command(self) -> str:
+        """What was run, as its line says."""
+        if self.seed is None:
+            return self.text.partition(": ")[2]
+        found = _COMMAND.match(self.text)
+        return found[1] if found else self.text
+
+    def counts(self) -> dict[str, Counts]:
+        """What came of the runs of each arm."""
+        found = Counter(self.letters)
+        return {
+            arm: Counts(*(found[letter_of(i, outcome)] for outcome in (FAILED, PASSED, TIMED_OUT)))
+            for i, arm in enumerate(self.arms)
+        }
+
+    def outcomes(self, arm: str) -> list[str]:
+        """What came of its runs, in their order."""
+        known = {letter_of(self.arms.index(arm), outcome): outcome for outcome in OUTCOMES}
+        return [known[letter] for letter in self.letters if letter in known]
+
+
+def letter_of(arm: int, outcome: str) -> str:
+    """How a run of the ``arm``-th arm is noted; `NOT_RUN` for one that came to nothing."""
+    return chr(ord(_FIRST[outcome]) + arm) if outcome in _FIRST else NOT_RUN
