@@ -73,22 +73,23 @@ class Watching(Meddler):
         self._process = process
         self._due = None if seconds is None else time.monotonic() + seconds
         self._attached = attached
-        self._is_attached = False
+        self._look_at: float | None = time.monotonic() + _LOOK  # None: it is attached
         self._kill_at: float | None = None
 
-    def wait(self) -> float | None:
-        if not self._is_attached:
-            return _LOOK
-        due = self._kill_at if self._kill_at is not None else self._due
-        return None if due is None else due - time.monotonic()
+    def due(self) -> float | None:
+        times = [self._look_at, self._due if self._kill_at is None else self._kill_at]
+        return min((one for one in times if one is not None), default=None)
 
     def meddle(self, pid: int) -> None:
-        if not self._is_attached and is_attached(self._tool, pid, self._process.pid):
-            self._is_attached = True
-            self._attached(pid)
         now = time.monotonic()
+        if self._look_at is not None and now >= self._look_at:
+            self._look_at = now + _LOOK
+            if is_attached(self._tool, pid, self._process.pid):
+                self._look_at = None
+                self._attached(pid)
         with suppress(ProcessLookupError):
             if self._kill_at is not None and now >= self._kill_at:
+                self._kill_at = now + _GRACE
                 os.killpg(pid, signal.SIGKILL)
             elif self._kill_at is None and self._due is not None and now >= self._due:
                 self._kill_at = now + _GRACE

@@ -24,12 +24,10 @@ class Jitter(Meddler):
         self._stopped: int | None = None
         self._due = time.monotonic() + self._length()
 
-    def wait(self) -> float:
-        return self._due - time.monotonic()
+    def due(self) -> float:
+        return self._due
 
     def meddle(self, pid: int) -> None:
-        if self.wait() > 0:
-            return
         if self._stopped is not None:
             self.let_go(pid)
         else:

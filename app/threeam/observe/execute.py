@@ -51,12 +51,12 @@ class Execution(NamedTuple):
 class Meddler:
     """Interferes with a run while it goes on; this one does not."""
 
-    def wait(self) -> float | None:
-        """Seconds until it wants to be called; None: never."""
+    def due(self) -> float | None:
+        """When it wants to be called, as `time.monotonic` has it; None: never."""
         return None
 
     def meddle(self, pid: int) -> None:
-        """Interferes with the process ``pid`` and its children."""
+        """Interferes with the process ``pid`` and its children. It is due."""
 
     def let_go(self, pid: int) -> None:
         """Makes good what the process would hang in."""
@@ -151,7 +151,7 @@ def _watch(
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
             try:
-                ready = waiting.poll(_milliseconds(limit, meddler.wait()))
+                ready = waiting.poll(_milliseconds(limit, meddler.due()))
             finally:
                 signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
         except KeyboardInterrupt as interrupt:
@@ -182,15 +182,14 @@ def _watch(
         if limit is not None and now >= limit:
             timed_out, limit = timed_out or not cut, None
             _end(pid, signal.SIGKILL, apart)
-        elif not fds:
+        elif (due := meddler.due()) is not None and now >= due * NS:  # also if it never stops printing
             meddler.meddle(pid)
 
 
-def _milliseconds(limit: int | None, seconds: float | None) -> int | None:
-    left = [] if seconds is None else [max(0.0, seconds) * 1000]
-    if limit is not None:
-        left.append(max(0, limit - time.monotonic_ns()) / 1_000_000)
-    return ceil(min(left)) if left else None
+def _milliseconds(limit: int | None, due: float | None) -> int | None:
+    """How long may be waited until the one time (ns) or the other (s); None: for ever."""
+    times = ([] if limit is None else [float(limit)]) + ([] if due is None else [due * NS])
+    return max(0, ceil((min(times) - time.monotonic_ns()) / 1_000_000)) if times else None
 
 
 def _end(pid: int, number: int, apart: bool) -> None:

@@ -13,6 +13,7 @@ BARE = "bare"  # the arm in which the command is run as it is
 MOST_ARMS = 8
 MOST_RUNS = 50_000  # of all arms
 KEPT = 200  # runs of an experiment of which more is known than a letter
+MOST_ONCE = 500  # commands run by themselves, for no hypothesis, that are remembered
 NOT_RUN = "."
 _FIRST = {PASSED: "a", FAILED: "A", TIMED_OUT: "0"}  # the letter of the first arm's; the next one's comes next
 _COMMAND = re.compile(r"(.*); \d+ runs? ", re.ASCII | re.DOTALL)

@@ -12,11 +12,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from threeam.core.draft import Author, Declined, Draft, DraftLine, bound_to
 from threeam.core.entry import Entry, Stamp, signed
 from threeam.core.fold import Room, State
-from threeam.observe.experiment import BARE, KEPT, MOST_ARMS, MOST_RUNS, NOT_RUN, Experiment, Run, Spent, letter_of
+from threeam.observe.experiment import (
+    BARE,
+    KEPT,
+    MOST_ARMS,
+    MOST_ONCE,
+    MOST_RUNS,
+    NOT_RUN,
+    Experiment,
+    Run,
+    Spent,
+    letter_of,
+)
 from threeam.observe.rule import CUT, OUTCOMES, PASSED, TIMED_OUT, exit_shown
 
 VIA = "run"
 _NUMBER = re.compile(r"R(\d{1,9})", re.ASCII)
+_RUN = re.compile(
+    rf"(\S+) ({'|'.join((*OUTCOMES, CUT))}) exit=(\d{{1,19}}) began=(\d{{1,19}}) ns=(\d{{1,19}}) cpu=(\d{{1,19}})"
+    r" bytes=(\d{1,19})(?: |\Z)",
+    re.ASCII,
+)
 _PLACE = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
 
 
@@ -108,9 +124,43 @@ def run_in_words(run: Run) -> str:
 # The fold.
 
 
+class _Noting:
+    """An experiment while lines are folded into it: a run changes a letter, a sum, and what is kept."""
+
+    def __init__(self, one: Experiment) -> None:
+        self.one = one
+        self._arms = {arm: i for i, arm in enumerate(one.arms)}
+        self._letters = bytearray(one.letters.encode())
+        self._spent = [list(spent) for spent in one.spent]
+        self._kept = {run.number: run for run in one.kept}
+        self._last = one.last
+
+    def note(self, run: Run, *, again: bool) -> None:
+        """Takes a run; ``again``: it was carried over, and is in the sums that came with its plan."""
+        if (arm := self._arms.get(run.arm)) is None or not 1 <= run.number <= len(self._letters):
+            return
+        at, letter = run.number - 1, letter_of(arm, run.outcome)
+        if not again:
+            self._last = run.at
+            if self._letters[at] == ord(NOT_RUN) and letter != NOT_RUN:
+                spent = self._spent[arm]
+                spent[0], spent[1], spent[2] = spent[0] + 1, spent[1] + run.ns, spent[2] + run.cpu_ns
+        self._letters[at] = ord(letter)
+        if run.file or run.outcome != PASSED:
+            known = self._kept.pop(run.number, None) is not None
+            if known or len(self._kept) < KEPT:
+                self._kept[run.number] = run
+
+    def noted(self) -> Experiment:
+        """The experiment after all of that."""
+        spent = tuple(Spent(*one) for one in self._spent)
+        kept = tuple(self._kept.values())
+        return self.one._replace(letters=self._letters.decode(), spent=spent, kept=kept, last=self._last)
+
+
 def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[int, Experiment]:
     others: dict[int, Experiment] = {}
-    letters: dict[int, bytearray] = {}  # of those with many runs: a line changes one letter
+    noting: dict[int, _Noting] = {}  # of those with many runs
 
     for entry in entries:
         if (place := _placed(entry)) is None:
@@ -120,39 +170,39 @@ def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[
         match entry.kind:
             case "Plan" if known is None or entry.carried is not None:
                 if (one := _plan_of(number, total, entry)) is not None:
-                    others[number], letters[number] = one, bytearray(one.letters.encode())
+                    others[number], noting[number] = one, _Noting(one)
             case "Run" if (run := _run_of(nth, entry)) is not None:
                 if nth == total == 1 and (known is None or known.seed is None):
-                    others[number], letters[number] = _once(number, run, entry), bytearray()
-                elif known is not None and run.arm in known.arms and 1 <= nth <= known.total:
-                    noted = letters.setdefault(number, bytearray(known.letters.encode()))
-                    others[number] = _with_run(known, run, noted, again=entry.carried is not None)
+                    others[number] = _once(number, run, entry)
+                    noting.pop(number, None)
+                elif known is not None and known.seed is not None:
+                    if number not in noting:
+                        noting[number] = _Noting(known)
+                    noting[number].note(run, again=entry.carried is not None)
+                    others[number] = known
             case "Verdict" if known is not None:
-                others[number] = known._replace(verdict=entry.body, verdict_at=entry.said_at)
+                if number in noting:
+                    known = noting[number].one = noting[number].one._replace(
+                        verdict=entry.body, verdict_at=entry.said_at
+                    )
+                    others[number] = known
+                else:
+                    others[number] = known._replace(verdict=entry.body, verdict_at=entry.said_at)
     if not others:
         return found
-    for number, noted in letters.items():
-        if noted:
-            others[number] = others[number]._replace(letters=noted.decode())
-    return {**found, **others}
+    return _lately({**found, **others, **{number: one.noted() for number, one in noting.items()}})
 
 
-def _with_run(one: Experiment, run: Run, letters: bytearray, *, again: bool) -> Experiment:
-    arm = one.arms.index(run.arm)
-    letter = letter_of(arm, run.outcome)
-    spent, last = one.spent, one.last
-    if not again:  # what is carried over is in the sums that were carried over with its plan
-        last = run.at
-        if letters[run.number - 1 : run.number] == NOT_RUN.encode() and letter != NOT_RUN:
-            was = spent[arm]
-            now = Spent(was.runs + 1, was.ns + run.ns, was.cpu_ns + run.cpu_ns)
-            spent = (*spent[:arm], now, *spent[arm + 1 :])
-    letters[run.number - 1 : run.number] = letter.encode()
-    kept = one.kept
-    if run.file or run.outcome != PASSED:
-        kept = tuple(other for other in kept if other.number != run.number)
-        kept = (*kept, run) if len(kept) < KEPT else kept
-    return one._replace(spent=spent, last=last, kept=kept)
+def _lately(found: Mapping[int, Experiment]) -> Mapping[int, Experiment]:
+    """``found`` without the commands run by themselves, for no hypothesis, that are many runs ago.
+
+    A job that runs one each minute would have all of them carried over each rotation, until there is no room for more.
+    """
+    by_themselves = [number for number, one in found.items() if one.seed is None and one.hypothesis is None]
+    if len(by_themselves) <= MOST_ONCE:
+        return found
+    gone = set(sorted(by_themselves)[:-MOST_ONCE])
+    return {number: one for number, one in found.items() if number not in gone}
 
 
 def _once(number: int, run: Run, entry: Entry) -> Experiment:
@@ -193,15 +243,11 @@ _DAY = 86_400  # s: an offset is less, so with it added it is none below zero
 
 
 def _run_of(nth: int, entry: Entry) -> Run | None:
-    words = (entry.tag("RUN") or "").split(" ", 2)
-    if len(words) < 3 or words[1] not in (*OUTCOMES, CUT):
+    if (found := _RUN.match(entry.tag("RUN") or "")) is None:
         return None
-    facts = _facts(words[2])
-    numbers = [_count(facts.get(key)) for key in ("exit", "began", "ns", "cpu", "bytes")]
-    if None in numbers:
-        return None
-    code, began_ns, ns, cpu_ns, size = (number or 0 for number in numbers)
-    return Run(nth, words[0], words[1], code, began_ns, ns, cpu_ns, size, entry.tag("FILE") or "", entry.said_at)
+    arm, outcome, *numbers = found.groups()
+    code, began_ns, ns, cpu_ns, size = map(int, numbers)
+    return Run(nth, arm, outcome, code, began_ns, ns, cpu_ns, size, entry.tag("FILE") or "", entry.said_at)
 
 
 def outcome_of(entry: Entry) -> str:
