@@ -65,7 +65,7 @@ async def test_a_command_is_run_and_what_it_prints_is_shown_and_kept(journal: Jo
         await it.type("printf 'token=abcdefghijk \\033[31mred\\n'; exit 3\n")
         await it.eventually(lambda: isinstance(it.app.screen, OutputScreen), "its page is there")
         await it.shows("\\x1b[31mred")
-        await it.shows("exit 1 · esc")
+        await it.shows("exit 3 · esc")
         await it.press("escape")
         await it.shows("R1 Run: failed, exit 3")
         (entry,) = entries(log)
@@ -117,7 +117,11 @@ async def test_a_run_is_bound_to_the_picked_hypothesis(journal: Journal, log: Pa
 async def test_a_line_that_cannot_be_read_is_answered(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.command("run -- echo 'a")
-        await it.says("No closing quotation")
+        await it.says("a quotation mark in it has no other one")
+        for nothing in ("run -- ", "run -n 3 --", "run -- -n 3 -- true"):
+            await it.command(nothing)
+            await it.says("which command? options stand before --")
+            it.app.clear_notifications()
         await it.command("runs R9")
         await it.says("there is no run R9: nothing was run yet")
         assert not log.exists()

@@ -42,14 +42,14 @@ def experiment(
 def test_a_tracer_that_hides_it() -> None:
     said = verdict.text(experiment((12, 188, 0), (1, 199, 0)))
     assert said == (
-        "bare 12/200 failed, 6.00 % (3.14 to 10.2); strace 1/200 failed, 0.500 % (0.0127 to 2.75), p = 0.0030: "
-        "strace hides it"
+        "strace hides it (p = 0.0030); bare 12/200 failed, 6.00 % (3.14 to 10.2); "
+        "strace 1/200 failed, 0.500 % (0.0127 to 2.75)"
     )
 
 
 def test_what_looks_convincing_and_is_not() -> None:
     said = verdict.text(experiment((3, 47, 0), (0, 50, 0)))
-    assert said.endswith("p = 0.24: no difference shown; 158 runs an arm would show one of this size")
+    assert said.startswith("strace: no difference shown (p = 0.24); 158 runs an arm would show one of this size; ")
 
 
 def test_chaos_that_provokes_it() -> None:
@@ -58,7 +58,7 @@ def test_chaos_that_provokes_it() -> None:
 
 def test_the_first_arm_need_not_be_the_bare_program() -> None:
     said = verdict.text(experiment((30, 170, 0), (1, 199, 0), arms="stress strace"))
-    assert said.endswith("fewer failures than stress")
+    assert said.startswith("strace: fewer failures than stress (p = ")
 
 
 def test_one_arm_has_a_rate_and_nothing_to_be_compared_with() -> None:
@@ -68,17 +68,20 @@ def test_one_arm_has_a_rate_and_nothing_to_be_compared_with() -> None:
 def test_runs_that_timed_out_are_in_no_rate() -> None:
     said = verdict.text(experiment((0, 50, 0), (0, 20, 30)))
     assert "strace 0/20 failed" in said
-    assert said.endswith("no difference shown, it never failed; 30 of strace timed out, and are in no rate")
+    assert said.startswith("strace: no difference shown (p = 1.0), it never failed; ")
+    assert said.endswith("; 30 of strace timed out, and are in no rate")
 
 
 def test_an_arm_that_only_timed_out_tells_nothing() -> None:
-    assert "p = 1.0: no difference shown" in verdict.text(experiment((9, 41, 0), (0, 0, 50)))
+    said = verdict.text(experiment((9, 41, 0), (0, 0, 50)))
+    assert "strace: no difference shown (p = 1.0)" in said
+    assert "strace: no run has ended; 50 of strace timed out" in said, "and there is no rate of 0 %"
 
 
 def test_with_many_comparisons_each_has_to_be_clearer() -> None:
     said = verdict.text(experiment((6, 44, 0), (0, 50, 0), (6, 44, 0)))
-    assert "strace 0/50 failed, 0 % (0 to 7.11), p = 0.027: no difference shown" in said
-    assert said.endswith("2 comparisons, so p is held against 0.025")
+    assert said.startswith("strace: no difference shown (p = 0.027); ")
+    assert "; 2 comparisons, so p is held against 0.025; bare 6/50 failed" in said
 
 
 @settings(max_examples=200)
@@ -131,7 +134,7 @@ def test_runs_that_failed_are_listed_before_those_that_passed() -> None:
     )
     one = experiment((1, 1, 1))._replace(kept=kept)
     titles = [part.title for part in told.parts(one, LATER, 80, emoji=True)]
-    assert titles[2:] == ["failed", "timed out", "passed, the first of each arm"]
+    assert titles[2:] == ["failed", "timed out", "passed, the first of each arm", "plan"]
 
 
 # The plan.
@@ -170,9 +173,10 @@ def test_an_arm_is_stated_as_it_is_done(said: str, before: tuple[str, ...], stat
         (["bare+pin"], "bare is with nothing"),
         (["a b=x"], "plain words"),
         (["x="], "it wraps nothing"),
-        (["x='"], "No closing quotation"),
+        (["x='"], "a quotation mark"),
+        (["bare,pin"], "an --arm for each"),
         (["pin", "pin"], "one of that name already"),
-        (["pin+pin"], "plain words"),
+        (["pin+pin"], "once is enough"),
         ([f"a{n}=x" for n in range(9)], "too many"),
     ],
 )

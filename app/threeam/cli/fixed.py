@@ -65,5 +65,6 @@ def _json(answer: Fixed) -> dict[str, Any]:
         "needed": dict(zip(LEVELS, answer.needed, strict=True)),
         "reached": reached,
         "left_out": answer.left_out,
+        "apart": [{**one._asdict(), "what": visible(one.what)} for one in answer.others],
         "fixed": answer.is_fixed,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from argparse import Namespace
 from collections.abc import Sequence
@@ -12,17 +13,19 @@ from threeam.cli.console import is_open_on, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.beside import file_beside
-from threeam.core.draft import Draft, bound_to
+from threeam.core.draft import Declined, Draft, bound_to
 from threeam.core.entry import NS, decode
 from threeam.core.journal import JournalError, Unusable
 from threeam.core.when import parse_length
+from threeam.core.writer import Writer
 from threeam.machine.system import this_system
 from threeam.machine.tracing import why_not
 from threeam.observe.attach import TOOLS, Process, guarded, process_of, watch
-from threeam.observe.execute import NotStarted
-from threeam.observe.observers import attached, detached
-from threeam.observe.output import Output
+from threeam.observe.execute import Execution, NotStarted
+from threeam.observe.footprint import is_instance
+from threeam.observe.observers import attached, detached, is_over, observed
+from threeam.observe.output import Output, kept_while
+from threeam.rooms import FOLD
 
 _FIRST = 4096  # bytes of what a tool says, of which the first line says why it did not attach
 
@@ -36,16 +39,23 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "perturbed. It detaches after --for, on ctrl+c, and also if this program is killed.",
         "example:\n  3am observe 4121 --with strace --for 5s -H H7",
     )
-    parser.add_argument("pid", type=int, metavar="PID", help="the process")
+    parser.add_argument("pid", type=int, nargs="?", metavar="PID", help="the process")
     parser.add_argument("--with", dest="tool", choices=TOOLS, default=TOOLS[0], help="by what (strace)")
     parser.add_argument("--for", dest="length", metavar="T", help="so long: 5s (until ctrl+c)")
     parser.add_argument("-H", "--hyp", metavar="H7", help="the hypothesis that it is about")
+    parser.add_argument(
+        "--over", action="store_true", help="say that nothing is attached any more, after a crash of the machine"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     args = parser.parse_args(argv)
+    if args.over == (args.pid is not None):
+        parser.error("--over takes no PID" if args.over else "which process? 3am observe 4121; pgrep -o NAME has it")
     seconds = None if args.length is None else parse_length(args.length) / NS
     at = context(args)
     if (why := at.journal.why_not_writable()) is not None:
         raise Unusable(f"nothing was attached: {why}")
+    if args.over:
+        return _over(at, args.quiet)
     bound_to(at.state(), args.hyp)
     process = process_of(args.pid)
     if (why := why_not(this_system(), args.tool, process.pid)) is not None:
@@ -55,14 +65,15 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _observe(args: Namespace, at: Context, process: Process, seconds: float | None) -> int:
     tool, pid, name = args.tool, process.pid, process.name
-    since, writer = at.clock().ns, at.writer()
-    kept, first, says = f"{tool}-{pid}-{since}.out", bytearray(), list[Thread]()
+    since, writer = at.clock().ns, _patient(at)
+    first, says = bytearray(), list[Thread]()
+    file = f"{tool}-{pid}-{since}.out"
 
-    def end(file: str) -> Draft:
-        return detached(tool, pid, name, since, at.clock().ns, file, args.hyp)
+    def end(kept: str) -> Draft:
+        return detached(tool, pid, name, since, at.clock().ns, kept, args.hyp)
 
     def orphaned(_: int) -> None:
-        writer.write(end(kept))
+        writer.write(end(file))
 
     def begin(tracer: int) -> None:
         tell_guard(tracer)
@@ -70,30 +81,62 @@ def _observe(args: Namespace, at: Context, process: Process, seconds: float | No
         says.append(Thread(target=_write, args=(at, attached(tool, pid, name, since, args.hyp), args.quiet)))
         says[0].start()
 
+    def watched(output: Output) -> Execution:
+        def take(_: int, data: bytes) -> None:
+            first.extend(data[: _FIRST - len(first)])
+            output.take(data)
+
+        return watch(tool, process, seconds, take, begin)
+
+    if seconds is None:
+        talk(f"ctrl+c detaches {tool} from {pid} ({name}); --for 5s does so by itself")
     with guarded(orphaned) as tell_guard:
         try:
-            with file_beside(at.journal, kept) as file:
-                output = Output(file.write)
-
-                def take(_: int, data: bytes) -> None:
-                    first.extend(data[: _FIRST - len(first)])
-                    output.take(data)
-
-                ended = watch(tool, process, seconds, take, begin)
-                output.close()
-                if not says:
-                    said = decode(bytes(first)).strip().partition("\n")[0]
-                    raise Unusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
+            # No run is timed by it: what the tool says is kept as it comes.
+            ended, _, kept = kept_while(at.journal, file, "", watched, at_once=0)
         except NotStarted as not_started:
             raise Unusable(str(not_started)) from None
         finally:
             for thread in says:
                 thread.join()
-        _put(writer.write(end(kept)).raw, at, quiet=args.quiet)
-        talk(f"what {tool} said is kept in {file.name}")
+        if not says:
+            if kept.path:
+                os.unlink(kept.path)
+            said = decode(bytes(first)).strip().partition("\n")[0]
+            raise Unusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
+        tell_guard(0)
+        try:
+            _put(writer.write(end(kept.name)).raw, at, quiet=args.quiet)
+        except (JournalError, KeyboardInterrupt):
+            talk("the journal does not know that it is detached: 3am observe --over says so later")
+            raise
+    if kept.path:
+        talk(f"what {tool} said is kept in {kept.path}")
+    if kept.why:
+        raise Unusable(f"what {tool} said is not kept: {kept.why}")
     if ended.cut == signal.SIGINT and seconds is None:  # that is how it is ended
         return Exit.DONE
     return 128 + ended.cut if ended.cut else Exit.DONE
+
+
+def _over(at: Context, quiet: bool) -> int:
+    """Says of what is still attached, as far as the journal knows, that it is not, where nobody is left who could."""
+    attached_still = [one for one in observed(at.state()).values() if one.until is None]
+    if not attached_still:
+        raise Declined("nothing is attached, as far as the journal knows")
+    code = Exit.DONE
+    for one in attached_still:
+        if one.by is not None and one.by.host == at.by.host and is_instance(one.by.pid):
+            talk(f"{one.text}: it is, by the 3am of pid {one.by.pid}")
+            code = Exit.NO
+        else:
+            _put(_patient(at).write(is_over(one, at.clock().ns)).raw, at, quiet=quiet)
+    return code
+
+
+def _patient(at: Context) -> Writer:
+    """A writer that waits for the lock as long as it takes: where a line is missing, all after it would be marked."""
+    return Writer(at.journal, FOLD, at.clock, at.write_options()._replace(lock_timeout=None))
 
 
 def _write(at: Context, draft: Draft, quiet: bool) -> None:

@@ -29,11 +29,12 @@ from threeam.observe.output import Safe
 from threeam.observe.plan import Plan, from_bytes, same, shown, to_bytes
 from threeam.observe.rule import FAILED, TIMED_OUT, rule_of
 from threeam.observe.runs import experiment_named, planned, ran_once, run_in_words
-from threeam.observe.verdict import percent, rates, record, timeouts, verdict
+from threeam.observe.verdict import rate_in_words, rates, record, timeouts, verdict
 
 _TELL_NS = 200_000_000  # between two looks at how far it is
 _LOOK_S = 0.25  # s at what the other instances take
 _TIMED_OUT = 124  # as timeout(1) has it
+_OURS = ("--arm", "--seed", "--fail", "--fail-regex", "--exit-code")  # of which few programs have one
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -76,6 +77,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
         parser.error("--json is for --report")
     if not command:
         parser.error("which command? it comes after --")
+    if not separator and (own := next((word for word in command if word in _OURS), None)) is not None:
+        parser.error(f"{own} stands behind the command, and would be its own: options come first, then --, then CMD")
+    if "timeout" in args.fail and args.timeout is None:
+        parser.error("--fail timeout never comes true without --timeout 5s")
     if args.n is None:
         if args.arm or args.seed is not None:
             parser.error("how many runs in each arm? -n 200")
@@ -179,9 +184,9 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
         raise
     echo = _echo(args, at)
     echo(block.raw)
-    number = next(int(key[1:]) for key, value in block.entries[-1].tags if key[:1] == "R" and value[:2] == "0/")
+    number = next(int(key[1:]) for key, value in block.said[-1].tags if key[:1] == "R" and value[:2] == "0/")
     with _claimed(path, f"R{number}"):
-        return _go_through(number, plan, list(range(1, plan.total + 1)), at, writer, echo)
+        return _go_through(number, plan, list(range(1, plan.total + 1)), (), at, writer, echo)
 
 
 def _resume(args: Namespace) -> int:
@@ -196,8 +201,8 @@ def _resume(args: Namespace) -> int:
     check_runnable(plan.command)
     try_arms(plan.arms)
     with _claimed(path, one.name):
-        left = _not_done(one.name, at).left  # somebody else may have gone on with it until now
-        return _go_through(one.number, plan, left, at, at.writer(), _echo(args, at))
+        one = _not_done(one.name, at)  # somebody else may have gone on with it until now
+        return _go_through(one.number, plan, one.left, one.kept, at, at.writer(), _echo(args, at))
 
 
 def _not_done(name: str, at: Context) -> Experiment:
@@ -208,7 +213,9 @@ def _not_done(name: str, at: Context) -> Experiment:
     return one
 
 
-def _go_through(number: int, plan: Plan, left: Sequence[int], at: Context, writer: Writer, echo: Echo) -> int:
+def _go_through(
+    number: int, plan: Plan, left: Sequence[int], kept: Sequence[Run], at: Context, writer: Writer, echo: Echo
+) -> int:
     """Makes the runs that are left, and writes the verdict. What stdout does not take costs no run."""
 
     def write(draft: Draft) -> None:
@@ -218,22 +225,29 @@ def _go_through(number: int, plan: Plan, left: Sequence[int], at: Context, write
     writer.footprint = Footprint(at.journal.log)
     counter = _Counter(number, plan, len(left))
     try:
-        go_on(number, plan, left, Doing(at.journal, write, counter.tell, at.clock))
-    except Cut as cut:
+        go_on(number, plan, left, kept, Doing(at.journal, write, counter.tell, at.clock))
+        block = writer.write(verdict(number))
+    except KeyboardInterrupt as interrupt:
         counter.close()
         talk(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
-        return cut.code
-    except (JournalError, NotStarted) as error:
+        if isinstance(interrupt, Cut):
+            return interrupt.code
+        raise
+    except (JournalError, NotStarted, OSError) as error:
         counter.close()
         talk(f"R{number} is ended before its plan is done: when this is mended, 3am run --resume R{number} goes on")
-        raise Unusable(str(error)) if isinstance(error, NotStarted) else error from None
+        raise error if isinstance(error, JournalError) else Unusable(str(error)) from None
     finally:
         counter.close()
-    echo(writer.write(verdict(number)).raw)
+    echo(block.raw)
     echo.close()
-    done = experiment_named(at.state(), f"R{number}")
-    counts = done.counts().values()
-    return Exit.NO if any(one.failed for one in counts) or not any(one.passed for one in counts) else Exit.DONE
+    return _answer(experiment_named(at.state(), f"R{number}"))
+
+
+def _answer(one: Experiment) -> Exit:
+    """The exit for what became of its runs: no, where one has failed, or where none has passed."""
+    counts = one.counts().values()
+    return Exit.NO if any(arm.failed for arm in counts) or not any(arm.passed for arm in counts) else Exit.DONE
 
 
 @contextmanager
@@ -241,10 +255,11 @@ def _claimed(path: str, name: str) -> Iterator[None]:
     """Keeps everybody else from going on with the plan at ``path`` meanwhile. Raises `Declined` where somebody is."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Declined(f"{name} is being run by another process") from None
         yield
-    except BlockingIOError:
-        raise Declined(f"{name} is being run by another process") from None
     finally:
         os.close(fd)
 
@@ -307,19 +322,16 @@ def _report(args: Namespace) -> int:
     else:
         for line in report(one):
             out(line)
-    return Exit.NO if any(counts.failed for counts in one.counts().values()) else Exit.DONE
+    return _answer(one)
 
 
 def report(one: Experiment) -> Iterator[str]:
     """The lines of a report."""
     bound = f" (H{one.hypothesis})" if one.hypothesis is not None else ""
     yield f"{one.name}{bound}: {one.text}"
-    width = max(map(len, one.arms))
     for rate in rates(one):
         mean = f", {duration(rate.spent.ns // rate.spent.runs)} a run" if rate.spent.runs else ""
-        bounds = f"{percent(rate.low)} to {percent(rate.high)}"
-        counts = f"{rate.counts.failed}/{rate.counts.ended} failed"
-        yield f"  {rate.arm:<{width}}  {counts}, {percent(rate.rate)} % ({bounds}){mean}"
+        yield f"  {rate_in_words(rate)}{mean}"
     for sentence in timeouts(rates(one)):
         yield f"  {sentence}"
     if one.verdict:

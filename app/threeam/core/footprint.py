@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
+from io import FileIO
 from typing import NamedTuple
 
 _NAME = "3am-footprint"
@@ -25,18 +27,21 @@ class Spent(NamedTuple):
 
 
 class Footprint:
-    """What one writer on ``log`` has spent so far. Raises OSError where there is no such memory."""
+    """What one writer on ``log`` has spent so far. Where there is no such memory nobody else sees it."""
 
     def __init__(self, log: str) -> None:
         self.spent = Spent()
-        self._file = os.fdopen(os.memfd_create(_NAME), "wb", buffering=0)
-        self._file.write(_NUMBERS.pack(*self.spent) + os.fsencode(log))
+        self._file: FileIO | None = None
+        with suppress(AttributeError, OSError):  # another system, or no descriptor left: it is a meter, and no need
+            self._file = FileIO(os.memfd_create(_NAME), "wb")
+            self._file.write(_NUMBERS.pack(*self.spent) + os.fsencode(log))
 
     def add(self, held_ns: int, written: int) -> None:
         """Adds one hold of the lock."""
         holds, held, bytes_ = self.spent
         self.spent = Spent(holds + 1, held + held_ns, bytes_ + written)
-        os.pwrite(self._file.fileno(), _NUMBERS.pack(*self.spent), 0)
+        if self._file is not None:
+            os.pwrite(self._file.fileno(), _NUMBERS.pack(*self.spent), 0)
 
 
 def footprints_of(pid: int) -> Iterator[tuple[str, Spent]]:

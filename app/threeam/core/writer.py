@@ -68,11 +68,13 @@ class Unsure(JournalError):
 class Block(NamedTuple):
     """What one submission became: its entries, in order, and the bytes that they are in the log.
 
+    ``said``: those of its draft, without what stands around them: the ceremony, and what was to be declared.
     ``before``: the state that its draft was made from.
     """
 
     entries: tuple[Entry, ...]
     raw: bytes
+    said: tuple[Entry, ...]
     before: State
 
 
@@ -126,6 +128,12 @@ class Writer:
         with self.locked(whole=False) as log:
             return log.write_stream(texts)
 
+    def _is_full(self) -> bool:
+        try:
+            return os.stat(self.journal.log).st_size >= self.options.rotate_bytes
+        except FileNotFoundError:
+            return False
+
     def create(self, chunks: Callable[[], Iterable[bytes]]) -> int:
         """Makes the journal's log, which must not be there, of what ``chunks`` give under its lock; gives its bytes.
 
@@ -164,7 +172,7 @@ class Writer:
             journal.make_home()
             if (why := journal.why_not_writable()) is not None:  # before a lock is left beside it
                 raise Unusable(why)
-            self._cache.catch_up(whole)
+            self._cache.catch_up(whole or self._is_full())  # to rotate it takes the whole state
             mode = _mode(journal)
             lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
             lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
@@ -237,7 +245,8 @@ class LockedLog:
             entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (*by, *over), RELEASING))
         raw = b"".join(map(format_entry, entries))
         self._append(raw, entries)
-        return Block(tuple(entries), raw, state)
+        begin = len(lines) - len(said)
+        return Block(tuple(entries), raw, tuple(entries[begin : len(lines)]), state)
 
     def write_stream(self, texts: list[str]) -> bytes:
         """Writes a line for each of ``texts``, which came through a pipe. Raises `Refused`."""

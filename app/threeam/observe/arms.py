@@ -53,7 +53,11 @@ def arm_of(said: str, cpus: Sequence[int]) -> Arm:
     """
     name, equals, wrapper = said.partition("=")
     parts = name.split("+")
-    if not all(_PART.fullmatch(part) for part in parts) or len(set(parts)) < len(parts):
+    if len(set(parts)) < len(parts):
+        raise BadArm(f"--arm {said!r}: once is enough")
+    if not equals and ("," in said or " " in said):
+        raise BadArm(f"--arm {said!r}: an --arm for each, as in --arm bare --arm pin")
+    if not all(_PART.fullmatch(part) for part in parts):
         raise BadArm(f"--arm {said!r}: an arm is called by plain words, such as bare, strace or strace+pin")
     own = [part for part in parts if part not in CHAOS]
     if equals and (len(own) != 1 or own == [BARE]):
@@ -65,8 +69,8 @@ def arm_of(said: str, cpus: Sequence[int]) -> Arm:
         raise BadArm(f"--arm {said!r}: bare is with nothing")
     try:
         words = shlex.split(wrapper)
-    except ValueError as error:
-        raise BadArm(f"--arm {said!r}: {error}") from None
+    except ValueError:
+        raise BadArm(f"--arm {said!r}: a quotation mark in it has no other one") from None
     if equals and not words:
         raise BadArm(f"--arm {said!r}: it wraps nothing; without a wrapper it is {BARE}")
     known = {"cpu": str(cpus[0]), "cpus": str(len(cpus))}

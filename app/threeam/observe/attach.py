@@ -121,7 +121,7 @@ def watch(
 def guarded(orphaned: Callable[[int], object]) -> Iterator[Callable[[int], None]]:
     """A second process that minds this one: if this one is killed, it ends the tool, and calls ``orphaned``.
 
-    Gives what tells it the pid of the tool. Forks: call it while there is one thread.
+    Gives what tells it the pid of the tool, and 0 once that has ended. Forks: call it while there is one thread.
     """
     reader, writer = os.pipe()
     guard = os.fork()
@@ -154,8 +154,8 @@ def _mind(reader: int, orphaned: Callable[[int], object]) -> None:
             said += data
         if not said.endswith(b"done\n"):
             pids = [int(word) for word in said.split()]
-            for pid in pids:
-                _end(pid)
+            if pids and pids[-1]:
+                _end(pids[-1])
             if pids:
                 orphaned(pids[0])
         code = 0

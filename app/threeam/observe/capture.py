@@ -88,7 +88,7 @@ def captured(pane: Pane, shown: Sequence[str], file: str, hypothesis: str | None
 
 def _tmux(*words: str) -> bytes:
     if not os.environ.get("TMUX"):
-        raise Unusable("this is no pane of tmux: there is no other one to capture")
+        raise Unusable("this does not run in tmux ($TMUX is not set), so there is no pane to capture: call it in one")
     try:
         ran = subprocess.run(["tmux", *words], capture_output=True, timeout=_SECONDS, check=False)
     except FileNotFoundError:

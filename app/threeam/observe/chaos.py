@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from random import Random
 from select import select
 
-from threeam.observe.execute import Meddler
+from threeam.observe.execute import Meddler, NotStarted
 from threeam.observe.processes import descendants
 
 _SHORTEST, _LONGEST = 0.001, 0.020  # s
@@ -58,14 +58,19 @@ class Neighbours:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Keeps every CPU busy meanwhile."""
-        for pipe in self._pipes:
-            os.write(pipe, b"+")
+        """Keeps every CPU busy meanwhile. Raises `NotStarted` where one of them is gone."""
+        self._tell(b"+")
         try:
             yield
         finally:
+            self._tell(b"-")
+
+    def _tell(self, what: bytes) -> None:
+        try:
             for pipe in self._pipes:
-                os.write(pipe, b"-")
+                os.write(pipe, what)
+        except BrokenPipeError:
+            raise NotStarted("a neighbour of the arm stress has ended: was it killed for want of memory?") from None
 
 
 @contextmanager

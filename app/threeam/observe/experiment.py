@@ -95,8 +95,8 @@ class Experiment(NamedTuple):
 
     @property
     def left(self) -> list[int]:
-        """Which of them have still to be made."""
-        return [i for i, letter in enumerate(self.letters, 1) if letter == NOT_RUN]
+        """Which of them have still to be made: none of a command by itself, which was cut short for good."""
+        return [] if self.seed is None else [i for i, letter in enumerate(self.letters, 1) if letter == NOT_RUN]
 
     @property
     def done(self) -> int:

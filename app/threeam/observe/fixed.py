@@ -10,7 +10,7 @@ from threeam.core.draft import Declined
 from threeam.core.entry import NS, Stamp
 from threeam.core.told import Part, Told
 from threeam.core.when import duration
-from threeam.observe.experiment import Experiment
+from threeam.observe.experiment import BARE, Experiment
 from threeam.observe.stats import clean_runs, clean_time, interval
 from threeam.observe.verdict import percent
 
@@ -18,12 +18,22 @@ LEVELS = ("weak", "fair", "strong")
 APART_NS = 60 * NS  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
 
 
+class Tally(NamedTuple):
+    """A command in an arm: how often it ``failed`` before the change, of those that ``ended``, and what came since."""
+
+    what: str
+    failed: int = 0
+    ended: int = 0
+    again: int = 0
+    clean: int = 0
+
+
 class Fixed(NamedTuple):
     """The answer. ``what`` failed ``failed`` times in ``over`` before the change, and ``again`` times since.
 
     ``clean``: what there is of it since without a failure, and ``needed``: what it takes at each level (None: more than
     anybody has); both in runs, or in ns where it comes by time (``timed``). ``left_out``: experiments that went on
-    while the change was made.
+    while the change was made. ``others``: what else failed before it, and is not in this answer.
     """
 
     what: str
@@ -34,6 +44,7 @@ class Fixed(NamedTuple):
     clean: int
     needed: tuple[int | None, int | None, int | None]
     left_out: int = 0
+    others: tuple[Tally, ...] = ()
 
     @property
     def reached(self) -> int:
@@ -48,43 +59,37 @@ class Fixed(NamedTuple):
         return self.reached == len(LEVELS)
 
 
-class _Tally(NamedTuple):
-    what: str
-    failed: int = 0
-    ended: int = 0
-    again: int = 0
-    clean: int = 0
-
-
 def by_runs(found: Sequence[Experiment], since: Stamp, arm: str | None = None) -> Fixed:
     """The answer from the runs in ``found``, all of one hypothesis, before ``since`` and after it.
 
-    Only those of the same command under the same rule in the same arm are compared: of several, those of which there
-    are most since. A failure since, in whichever, is an answer too. Raises `Declined` where nothing failed before.
+    Only those of the same command under the same rule in the same arm are compared. Of several it is the one that ran
+    most since, or else before; the bare program, if that has failed: an arm may provoke the bug. A failure since, in
+    whichever, is an answer too. Raises `Declined` where nothing failed before.
     """
-    tallies: dict[tuple[str, str], _Tally] = {}
+    tallies: dict[tuple[str, str], Tally] = {}
     left_out = 0
     for one in found:
-        before, after = one.last.ns <= since.ns, one.at.ns > since.ns
+        began_ns = one.kept[0].began_ns if one.seed is None else one.at.ns  # its line is written at its end
+        before, after = one.last.ns <= since.ns, began_ns > since.ns
         if not (before or after):  # it went on while the change was made
             left_out += 1
             continue
         for name, counts in one.counts().items():
-            tally = tallies.get((one.same, name), _Tally(f"{one.command}, {name}"))
+            tally = tallies.get((one.same, name), Tally(f"{one.command}, {name}"))
             if before:
                 tally = tally._replace(failed=tally.failed + counts.failed, ended=tally.ended + counts.ended)
             else:
                 tally = tally._replace(again=tally.again + counts.failed, clean=tally.clean + counts.passed)
             tallies[one.same, name] = tally
-    known = [tally for (_, name), tally in tallies.items() if tally.failed and arm in (None, name)]
-    if not known:
+    failing = {key: tally for key, tally in tallies.items() if tally.failed and arm in (None, key[1])}
+    if not failing:
         which = "" if arm is None else f" in the arm {arm}"
         raise Declined(f"no run{which} failed before the change: without a rate nobody can say how many it takes now")
-    best = max(known, key=lambda one: (one.clean + one.again, interval(one.failed, one.ended)[0]))
+    best = max(failing, key=lambda key: (key[1] == BARE, failing[key].clean + failing[key].again, failing[key].ended))
     again = sum(tally.again for tally in tallies.values())
-    return Fixed(
-        best.what, False, best.failed, best.ended, again, best.clean, clean_runs(best.failed, best.ended), left_out
-    )
+    others = tuple(tally for key, tally in failing.items() if key != best)
+    what, failed, ended, _, clean = failing[best]
+    return Fixed(what, False, failed, ended, again, clean, clean_runs(failed, ended), left_out, others)
 
 
 def by_time(what: str, seen: Sequence[int], start: int, since: int, now: int) -> Fixed:
@@ -115,6 +120,10 @@ def parts(answer: Fixed) -> list[Part]:
         rate = f"{answer.failed} of {answer.over:,} runs failed, {bounds}"
         since = f"{_runs(answer.clean)} without a failure" if not answer.again else f"failed {_times(answer.again)}"
     facts = [Told(f"before: {rate}", answer.what), Told(f"since:  {since}", sign="red" if answer.again else "")]
+    facts += [
+        Told(f"apart:  {tally.what}", f"{tally.failed} of {tally.ended:,} before, {tally.clean:,} clean since")
+        for tally in answer.others
+    ]
     if answer.left_out:
         facts.append(Told(f"left out: {answer.left_out} that went on while the change was made"))
     levels = [_level(answer, i) for i in range(len(LEVELS))]

@@ -11,7 +11,10 @@ from threeam.core.fold import State
 from threeam.observe.runs import experiments, run_named
 
 _TAGS = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
-_ONE_OF_MANY = re.compile(rb"\] \[R\d{1,9}: \d{1,9}/(?!1\])\d{1,9}\]" + _TAGS + rb" Run: ")
+# From the beginning of the line: a note may quote one.
+_ONE_OF_MANY = re.compile(
+    rb"^\[[^\]\n]+\]" + _TAGS + rb" \[R\d{1,9}: \d{1,9}/(?!1\])\d{1,9}\]" + _TAGS + rb" Run: ", re.MULTILINE
+)
 
 
 class OneOfMany(NamedTuple):
@@ -23,12 +26,7 @@ class OneOfMany(NamedTuple):
         return b"] Run: " in raw and _ONE_OF_MANY.search(raw) is not None
 
     def offsets(self, data: bytes) -> Iterator[int]:
-        last = -1
-        for found in _ONE_OF_MANY.finditer(data):
-            begin = data.rfind(b"\n", 0, found.start()) + 1
-            if begin != last:
-                yield begin
-                last = begin
+        return (found.start() for found in _ONE_OF_MANY.finditer(data))
 
 
 def kept_with(entry: Entry) -> str | None:
@@ -44,6 +42,8 @@ def progress(state: State) -> dict[int, str]:
     found = {}
     for one in experiments(state):
         if one.seed is not None:
-            failed = sum(counts.failed for counts in one.counts().values())
-            found[one.at.ns] = f"{one.done}/{one.total} · {failed} failed"
+            counts = one.counts().values()
+            timed_out = sum(arm.timed_out for arm in counts)
+            late = f" · {timed_out} timed out" if timed_out else ""
+            found[one.at.ns] = f"{one.done}/{one.total} · {sum(arm.failed for arm in counts)} failed{late}"
     return found

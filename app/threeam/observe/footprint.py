@@ -86,8 +86,13 @@ def in_line(one: Instance) -> str:
     )
 
 
+def is_instance(pid: int) -> bool:
+    """Whether ``pid`` is a 3am that runs."""
+    return _command(pid) is not None
+
+
 def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and _command(int(name)) is not None]
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and is_instance(int(name))]
 
 
 def _command(pid: int) -> str | None:

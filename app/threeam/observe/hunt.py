@@ -22,7 +22,7 @@ from threeam.observe.arms import Arm
 from threeam.observe.chaos import Jitter, Neighbours, neighbours
 from threeam.observe.execute import Execution, execute, in_the_foreground
 from threeam.observe.experiment import BARE, KEPT, Run
-from threeam.observe.output import Kept, Output, kept_while
+from threeam.observe.output import CAP, Kept, Output, kept_while
 from threeam.observe.plan import Plan
 from threeam.observe.processes import adopt_orphans
 from threeam.observe.rule import CUT, PASSED, Rule
@@ -115,15 +115,15 @@ class Doing(NamedTuple):
     clock: Clock
 
 
-def go_on(number: int, plan: Plan, left: Sequence[int], doing: Doing, *, first: bool = True) -> None:
-    """Makes the runs of ``left``, those of ``plan`` whose turn has not been taken.
+def go_on(number: int, plan: Plan, left: Sequence[int], kept: Sequence[Run], doing: Doing) -> None:
+    """Makes the runs of ``left``, those of ``plan`` whose turn has not been taken. ``kept``: of which more is known.
 
     ``doing.submit`` writes lines, without being interrupted. Raises `Cut` when somebody ends it: what has been run is
     written then, and so it is whatever else goes wrong, if it can be.
     """
     adopt_orphans()
-    turns, batch = plan.turns(), _Batch(number, plan.total, doing)
-    shown_passing = set() if first else {arm.name for arm in plan.arms}
+    turns, batch = plan.turns(), _Batch(number, plan.total, kept, doing)
+    shown_passing = {run.arm for run in kept if run.outcome == PASSED}
     with ExitStack() as stack:
         stack.enter_context(_interrupts_held())
         cpus = sorted(os.sched_getaffinity(0))
@@ -131,10 +131,10 @@ def go_on(number: int, plan: Plan, left: Sequence[int], doing: Doing, *, first: 
         stack.callback(batch.write)
         for nth in left:
             arm = turns[nth - 1]
-            run, cut, kept = _turn(nth, arm, plan, beside, doing.clock)
+            run, cut, printed = _turn(nth, arm, plan, beside, doing.clock)
             if cut:
                 raise Cut(cut)
-            batch.add(run, b"".join(kept), keep=run.outcome != PASSED or arm.name not in shown_passing)
+            batch.add(run, b"".join(printed), keep=run.outcome != PASSED or arm.name not in shown_passing)
             if run.outcome == PASSED:
                 shown_passing.add(arm.name)
             doing.tell(run)
@@ -166,14 +166,14 @@ def _run(nth: int, arm: str, rule: Rule, ended: Execution, output: Output, began
 class _Batch:
     """Runs that are not written yet: the journal must not disturb what it counts."""
 
-    def __init__(self, number: int, total: int, doing: Doing) -> None:
+    def __init__(self, number: int, total: int, kept: Sequence[Run], doing: Doing) -> None:
         self._number = number
         self._total = total
         self._doing = doing
         self._runs: list[Run] = []
         self._since = time.monotonic_ns()
-        self._kept_bytes = 0
-        self._kept = 0
+        self._kept_bytes = sum(min(run.size, CAP) for run in kept)
+        self._kept = len(kept)
 
     def add(self, run: Run, output: bytes, *, keep: bool) -> None:
         if output and keep and self._kept < KEPT and self._kept_bytes + len(output) <= _KEPT_BYTES:

@@ -76,6 +76,12 @@ def detached(tool: str, pid: int, name: str, since: int, until: int, file: str, 
     return _said(text, (tool, pid, since, str(until)), file, hypothesis)
 
 
+def is_over(one: Observed, now: int) -> Draft:
+    """Says that what was attached is so no more, since ``now`` (ns) at the latest: nobody is left who could."""
+    text = f"{one.text.replace(' attached to ', ' detached from ', 1)} at the latest now: who watched is gone"
+    return _said(text, (one.tool, one.pid, one.since, str(now)), "", None)
+
+
 def _said(text: str, about: tuple[str, int, int, str], file: str, hypothesis: str | None) -> Draft:
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         kept = (("FILE", file),) if file else ()

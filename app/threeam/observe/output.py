@@ -25,10 +25,12 @@ class Output:
     """Takes an output as it comes, gives ``write`` what of it is kept, and knows how long it was (``size``, bytes).
 
     ``regex``: what is looked for in its lines; ``matched`` says whether it was found, at the end. As little as can be
-    is done while it comes: the clock of a run goes on meanwhile.
+    is done while it comes, once there are ``at_once`` bytes of it: the clock of a run goes on meanwhile.
     """
 
-    def __init__(self, write: Callable[[bytes], object], regex: str = "", cap: int = CAP) -> None:
+    def __init__(
+        self, write: Callable[[bytes], object], regex: str = "", cap: int = CAP, *, at_once: int | None = None
+    ) -> None:
         self.size = 0
         self.matched = False
         self._write = write
@@ -41,6 +43,7 @@ class Output:
         self._redaction = Redaction()
         self._waiting: list[bytes] = []  # taken, and not looked through yet
         self._waits = 0  # bytes of these
+        self._at_once = _AT_ONCE if at_once is None else at_once
 
     def take(self, data: bytes) -> None:
         """Takes ``data``, the next of it."""
@@ -48,7 +51,7 @@ class Output:
         self._waiting.append(data)
         self._waits += len(data)
         # Where no line ends it waits for more, or each small piece of a long line would have all of it looked through.
-        if self._waits >= _AT_ONCE and (b"\n" in data or self._waits >= 2 * _AT_ONCE):
+        if (self._waits >= self._at_once and b"\n" in data) or self._waits >= 2 * _AT_ONCE:
             self._look_through()
 
     def close(self) -> None:
@@ -101,7 +104,9 @@ class Kept(NamedTuple):
         return os.path.basename(self.path)
 
 
-def kept_while(journal: Journal, name: str, regex: str, run: Callable[[Output], T]) -> tuple[T, Output, Kept]:
+def kept_while(
+    journal: Journal, name: str, regex: str, run: Callable[[Output], T], *, at_once: int | None = None
+) -> tuple[T, Output, Kept]:
     """What ``run`` gives, which puts what is printed into an `Output`; that; and where it was kept.
 
     Where there is no room for it, ``run`` goes on all the same. Raises `Unusable` before ``run`` is called.
@@ -111,7 +116,7 @@ def kept_while(journal: Journal, name: str, regex: str, run: Callable[[Output], 
     try:
         with file_beside(journal, name) as file:
             writes = _Writes(file)
-            output = Output(writes, regex)
+            output = Output(writes, regex, at_once=at_once)
             done.append((run(output), output))
             output.close()
             writes.check()
@@ -138,6 +143,7 @@ class _Writes:
         if self._failed is None:
             try:
                 self._file.write(data)
+                self._file.flush()  # whoever is killed has kept it
             except OSError as error:
                 self._failed = error
 

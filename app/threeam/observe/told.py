@@ -50,7 +50,10 @@ def in_a_line(one: Experiment, now: Stamp) -> Told:
         return Told(
             f"{one.name} {bound}{one.command}", f"{words} · {who}", one.at, sign, f"3am run --report {one.name}"
         )
-    arms = ", ".join(f"{arm} {counts.failed}/{counts.ended}" for arm, counts in one.counts().items())
+    arms = ", ".join(
+        f"{arm} {counts.failed}/{counts.ended}" + (f" ({counts.timed_out} timed out)" if counts.timed_out else "")
+        for arm, counts in one.counts().items()
+    )
     far = f"{one.done}/{one.total} · " if one.left else ""
     more = f"{far}failed {arms} · {who}"
     return Told(f"{one.name} {bound}{one.command}", more, one.at, "Plan", f"3am run --report {one.name}")
@@ -62,26 +65,38 @@ def parts(one: Experiment, now: Stamp, width: int, *, emoji: bool) -> list[Part]
     resume = f"3am run --resume {one.name}"
     head = [Told(one.verdict, at=one.verdict_at, sign="Verdict")] if one.verdict else []
     if one.left:
-        head.append(Told(_progress(one, now), resume, command=resume))
-    head.append(Told(one.text, who_when(one.by, one.at, now), one.at, "Plan"))
+        head.append(Told(_progress(one, now), resume if _is_quiet(one, now) else "", command=resume))
+    plan = Part("plan", [Told(one.text, who_when(one.by, one.at, now), one.at, "Plan")])
     arms = [line for rate in found for line in _arm(one, rate, found, width, emoji=emoji)]
     arms += [Told(sentence, sign=TIMED_OUT) for sentence in timeouts(found)]
-    told = [Part(one.name, head), Part("failed of all, and the interval of the rate", arms)]
+    scale = f"failed of all, and the interval of the rate, up to {percent(_scale(found))} %"
+    told = [Part(one.name, head), Part(scale, arms)]
     for title, outcome in (("failed", FAILED), ("timed out", TIMED_OUT), ("passed, the first of each arm", PASSED)):
         runs = [run for run in one.kept if run.outcome == outcome]
         told.append(Part(title, [_run(one, run) for run in runs[:_SHOWN]]))
+    told.append(plan)
     return [part for part in told if part.lines]
 
 
 def _progress(one: Experiment, now: Stamp) -> str:
     done, left = one.done, len(one.left)
     since = one.last.ns - one.at.ns
-    quiet = now.ns - one.last.ns
     if not done:
         return f"0 of {one.total} runs"
     pace = f"{duration(since * left // done)} left at this pace"
-    still = f", the last {duration(quiet)} ago" if quiet > 10 * (since // done) + 5_000_000_000 else ""
+    still = f", the last {duration(now.ns - one.last.ns)} ago" if _is_quiet(one, now) else ""
     return f"{done} of {one.total} runs{still}, {pace}"
+
+
+def _is_quiet(one: Experiment, now: Stamp) -> bool:
+    """Whether nobody seems to go on with it."""
+    pace = (one.last.ns - one.at.ns) // max(1, one.done)
+    return now.ns - one.last.ns > 10 * pace + 5_000_000_000
+
+
+def _scale(found: Sequence[Rate]) -> float:
+    """The rate at the right end of every bar."""
+    return max((rate.high for rate in found if rate.counts.ended), default=1.0)
 
 
 def _arm(one: Experiment, rate: Rate, found: Sequence[Rate], width: int, *, emoji: bool) -> list[Told]:
@@ -89,6 +104,8 @@ def _arm(one: Experiment, rate: Rate, found: Sequence[Rate], width: int, *, emoj
     mean = f", {duration(rate.spent.ns // rate.spent.runs)} a run" if rate.spent.runs else ""
     counts = f"{rate.counts.failed}/{rate.counts.ended}"
     bounds = f"{percent(rate.rate)} % ({percent(rate.low)} to {percent(rate.high)}){mean}"
+    if not rate.counts.ended:
+        bounds = f"no run has ended{mean}"
     cells = min(_WIDEST, width - len(name) - len(counts) - 8)
     bar = f" {_bar(rate, found, cells, emoji=emoji)}" if cells >= _NARROWEST and rate.counts.ended else ""
     dots = _DOTS if emoji else _PLAIN_DOTS
@@ -101,7 +118,7 @@ def _arm(one: Experiment, rate: Rate, found: Sequence[Rate], width: int, *, emoj
 def _bar(rate: Rate, found: Sequence[Rate], cells: int, *, emoji: bool) -> str:
     """The interval, and the rate in it, on one scale for all arms: no blank in it, so that it is not broken."""
     left, line, at, right = _BAR if emoji else _PLAIN_BAR
-    scale = max(other.high for other in found if other.counts.ended)
+    scale = _scale(found)
     low, middle, high = (round(share / scale * (cells - 1)) for share in (rate.low, rate.rate, rate.high))
     empty = "╌" if emoji else "."
     bar = [empty] * cells

@@ -83,36 +83,35 @@ def verdict(number: int) -> Draft:
 
 
 def text(one: Experiment) -> str:
-    """The verdict in a sentence."""
+    """The verdict in a sentence, what it means first."""
     found = rates(one)
-    compared = {other.arm: other for other in comparisons(found)}
-    said = []
-    for rate in found:
-        other = compared.get(rate.arm)
-        said.append(in_words(rate) + (f", p = {digits(other.p, 2)}: {meaning(found, other)}" if other else ""))
+    compared = comparisons(found)
+    said = [meaning(found, other) for other in compared]
     if len(compared) > 1:
         said.append(f"{len(compared)} comparisons, so p is held against {digits(threshold(found), 2)}")
-    return "; ".join([*said, *timeouts(found)])
+    return "; ".join([*said, *map(rate_in_words, found), *timeouts(found)])
 
 
-def in_words(rate: Rate) -> str:
+def rate_in_words(rate: Rate) -> str:
     """``strace 1/200 failed, 0.500 % (0.0127 to 2.75)``."""
+    if not rate.counts.ended:
+        return f"{rate.arm}: no run has ended"
     bounds = f"{percent(rate.low)} to {percent(rate.high)}"
     return f"{rate.arm} {rate.counts.failed}/{rate.counts.ended} failed, {percent(rate.rate)} % ({bounds})"
 
 
 def meaning(found: Sequence[Rate], compared: Comparison) -> str:
-    """What a comparison means."""
-    first = found[0].arm
+    """What a comparison means: ``strace hides it (p = 0.0027)``."""
+    first, p = found[0].arm, f"(p = {digits(compared.p, 2)})"
     if compared.shown and first == BARE:
-        return f"{compared.arm} {'hides' if compared.fewer else 'provokes'} it"
+        return f"{compared.arm} {'hides' if compared.fewer else 'provokes'} it {p}"
     if compared.shown:
-        return f"{'fewer' if compared.fewer else 'more'} failures than {first}"
+        return f"{compared.arm}: {'fewer' if compared.fewer else 'more'} failures than {first} {p}"
     if not any(rate.counts.failed for rate in found):
-        return "no difference shown, it never failed"
+        return f"{compared.arm}: no difference shown {p}, it never failed"
     if compared.needed is None:
-        return "no difference shown"
-    return f"no difference shown; {compared.needed:,} runs an arm would show one of this size"
+        return f"{compared.arm}: no difference shown {p}"
+    return f"{compared.arm}: no difference shown {p}; {compared.needed:,} runs an arm would show one of this size"
 
 
 def timeouts(found: Sequence[Rate]) -> list[str]:

@@ -60,7 +60,7 @@ class Bridge:
         self._fold = fold
         self._writer = writer
         self._post = post
-        self._tickets: SimpleQueue[Ticket] = SimpleQueue()
+        self._tickets: SimpleQueue[Ticket | None] = SimpleQueue()  # None: no more
         self._ready = threading.Event()
         self._stopped = threading.Event()
         self._follower = Follower(journal, start)
@@ -97,8 +97,9 @@ class Bridge:
         self._ready.set()
 
     def stop(self) -> None:
-        """Lets the follower end. A write under way ends by itself, or with the process."""
+        """Lets the follower end, and the writer once it has nothing left; or that ends with the process."""
         self._stopped.set()
+        self._tickets.put(None)
         self._ready.set()
         self._follower.wake()
         if self._thread.ident is not None:
@@ -111,7 +112,11 @@ class Bridge:
     def _write(self, writer: Writer) -> None:
         left: list[Ticket] = []
         while True:
-            left = self._commit(writer, left or [self._tickets.get()])
+            if not left:
+                if (ticket := self._tickets.get()) is None:
+                    return
+                left = [ticket]
+            left = self._commit(writer, left)
             if left:
                 left[0].abandoned.wait(_QUIET)
             elif not self._tickets.empty():
@@ -164,7 +169,10 @@ class Bridge:
         arrived: list[Ticket] = []
         try:
             while len(arrived) < _TOGETHER - 1:
-                arrived.append(self._tickets.get_nowait())
+                if (ticket := self._tickets.get_nowait()) is None:
+                    self._tickets.put(None)
+                    break
+                arrived.append(ticket)
         except Empty:
             pass
         return arrived

@@ -18,7 +18,8 @@ class Ticket:
     ``what`` names it in a notice; ``words``: the text in the input box that it is, which stays there until it is
     answered (None: it came from a key). Setting ``abandoned`` takes it back for as long as it waits for the lock.
     ``answered`` is set by the writer's thread, and ``landed`` before it, if the text is in the log (or may be).
-    ``block``: what it became, as soon as it was put there.
+    ``block``: what it became, as soon as it was put there. ``beside``: a file that it names; it goes where it is
+    refused.
     """
 
     draft: Draft
@@ -28,6 +29,7 @@ class Ticket:
     answered: threading.Event = field(default_factory=threading.Event)
     landed: bool = False
     block: Block | None = None
+    beside: str = ""
 
 
 class Outbox:

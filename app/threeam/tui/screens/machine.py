@@ -298,10 +298,12 @@ class MachineScreen(MethodScreen):
 
     def _submit_with(self, path: str, draft: Draft, what: str) -> bool:
         """Writes the line that names the file ``path``; where it is not taken, the file goes."""
-        taken = self._submit(draft, what) is not None
-        if not taken:
+        ticket = self._submit(draft, what)
+        if ticket is None:
             os.unlink(path)
-        return taken
+            return False
+        ticket.beside = path
+        return True
 
     def _note_down(self, draft: Draft, what: str) -> None:
         """Writes a line about what was looked at; a read-only screen only looks."""

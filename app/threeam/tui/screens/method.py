@@ -161,7 +161,7 @@ class MethodScreen(CommandingScreen):
     def _stamp_taken(self) -> Stamp | None:
         """The stamp that was taken last, once it is in the log. Called by the writer's thread too, in its turn."""
         block = self._stamp_ticket.block if self._stamp_ticket is not None else None
-        return block.entries[-1].stamp if block is not None else None
+        return block.said[-1].stamp if block is not None else None
 
     async def action_words(self, argument: str = "") -> None:
         """Writes the words for a stamp: the one that is named, the selected one, or one's own last without any."""

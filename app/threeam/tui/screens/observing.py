@@ -7,10 +7,12 @@ read from the log, as every other instance reads it.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 import re
 import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,24 +41,46 @@ class ObservingScreen(MachineScreen):
             self.action_write("command", f"run {bound}-- ")
             return
         try:
-            words = _words_of(argument)
-        except ValueError as error:
-            self._say(f"{argument}: {error}", title="run", severity="warning")
+            options, command = _words_of(argument)
+        except ValueError:
+            self._say(f"{argument}: a quotation mark in it has no other one", title="run", severity="warning")
             return
-        self.run_worker(self._run(words, argument), group="run")
+        if (command[:1] and command[0][:1] == "-") or (not command and not options):
+            self._say("which command? options stand before --: run -n 20 -- CMD", title="run", severity="warning")
+            return
+        words = [*options, "--", *command] if command else options
+        many = any(word[:2] == "-n" or word == "--resume" for word in options)
+        self.run_worker(self._go_through(words, argument) if many else self._run(words, argument), group="run")
+
+    async def _go_through(self, words: Sequence[str], said: str) -> None:
+        """Goes through a plan; `r` shows how far it is, here and everywhere."""
+        child, output = await self._begun(["-q", *words])
+        title = f"run {short(said)}"
+        self._say("r shows how far it is", title=title)
+        told = decode(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
+        code = await asyncio.to_thread(child.wait)
+        self._say(told or "done: r shows it", title=title, severity="warning" if told or code > 1 else "information")
+
+    async def _begun(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
+        """A ``3am run`` of its own, and what it prints. A ctrl+c here is not for it, and it outlives the screen."""
+        journal = self.session.journal
+        child = subprocess.Popen(
+            [sys.executable, "-m", "threeam", "run", "--log", journal.log, "--lock", journal.lock, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        output = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), child.stdout)
+        return child, output
 
     async def _run(self, words: Sequence[str], said: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
 
-        journal = self.session.journal
-        command = [sys.executable, "-m", "threeam", "run", "--log", journal.log, "--lock", journal.lock, *words]
-        child = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # a ctrl+c here is not for it, and it ends in its own time
-        )
+        child, output = await self._begun(["--exit-code", *words])
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
         def stop() -> None:
             with suppress(ProcessLookupError):
@@ -65,11 +89,10 @@ class ObservingScreen(MachineScreen):
         screen = OutputScreen(said, stop)
         if self.app.screen is self and self.focused is self.log_view:  # else it would lie over what is being typed
             await self.app.push_screen(screen)
-        assert child.stdout is not None
-        while data := await child.stdout.read(64 * 1024):
+        while data := await output.read(64 * 1024):
             if screen.is_mounted:
-                screen.show(decode(data))
-        code = await child.wait()
+                screen.show(decoder.decode(data))
+        code = await asyncio.to_thread(child.wait)
         how = "done" if code == 0 else f"exit {code}"
         if screen.is_mounted:
             screen.ended(f"{how} · esc")
@@ -190,16 +213,15 @@ class ObservingScreen(MachineScreen):
             super()._told_and_closed(answer)
 
 
-def _words_of(argument: str) -> list[str]:
-    """The words for ``3am run`` of a `:` line; what the shell would have to read goes to one. Raises ValueError."""
+def _words_of(argument: str) -> tuple[list[str], list[str]]:
+    """The options and the command of a `:` line; what a shell would have to read goes to one. Raises ValueError."""
     options, separator, line = f" {argument} ".partition(" -- ")
-    line = line.strip()
     if not separator:
         if argument.lstrip()[:1] == "-":
-            return shlex.split(argument)  # --resume R12
-        options, line = "", argument.strip()
-    quoted = shlex.split(line)
+            return shlex.split(argument), []  # --resume R12
+        options, line = "", argument
+    line = line.strip()
     unquoted = _IN_SINGLE.sub("", line)
     unquoted = _IN_DOUBLE.sub(lambda found: "".join(_EXPANDED & set(found[1])), unquoted)
-    command = ["sh", "-c", line] if _FOR_A_SHELL & set(unquoted) else quoted
-    return [*shlex.split(options), "--", *command]
+    quoted = shlex.split(line)
+    return shlex.split(options), ["sh", "-c", line] if _FOR_A_SHELL & set(unquoted) else quoted

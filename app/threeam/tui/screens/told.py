@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from threeam.actions import BY_ID
 from threeam.core.entry import Stamp
+from threeam.core.journal import JournalError
 from threeam.core.told import Part, Told
 from threeam.tui.cells import drawn
 from threeam.tui.signs import SIGNS
@@ -67,7 +68,11 @@ class ToldScreen(ModalScreen[Stamp | str]):
 
     def look_again(self) -> None:
         """Shows what is told now; the cursor stays on the same entry."""
-        told, width = self._tell(), max(16, self.list.scrollable_content_region.width)
+        try:
+            told = self._tell()
+        except JournalError as gone:  # it was undone meanwhile, or the log was cut back
+            told = [Part(self.name_shown, [Told(str(gone), sign="red")])]
+        width = max(16, self.list.scrollable_content_region.width)
         if (told, width) == (self._told, self._width):
             return
         at = self.list.highlighted

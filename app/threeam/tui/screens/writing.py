@@ -68,10 +68,12 @@ class WritingScreen(Screen[None]):
         for remark in remarks(block.before, block.entries):
             self._say(remark, title=message.ticket.what, severity="warning", timeout=10)
         if self.desk is not None and message.ticket.what == "stamp":
-            self.desk.composer.name_prompt("words", f"words @{block.entries[-1].stamp}")
+            self.desk.composer.name_prompt("words", f"words @{block.said[-1].stamp}")
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
         self._answered(message.ticket, written=False)
+        if message.ticket.beside:
+            os.unlink(message.ticket.beside)
         kept = "; your text is still in the box" if message.ticket.words is not None else ""
         if message.sentence:
             self._say(message.sentence + kept, title=f"{message.ticket.what}: not written", severity="error")
