@@ -45,7 +45,8 @@ class ObservingScreen(MachineScreen):
         except ValueError:
             self._say(f"{argument}: a quotation mark in it has no other one", title="run", severity="warning")
             return
-        if (command[:1] and command[0][:1] == "-") or (not command and not options):
+        goes_on = "--resume" in options or "--report" in options
+        if (command[:1] and command[0][:1] == "-") or not (command or goes_on):
             self._say("which command? options stand before --: run -n 20 -- CMD", title="run", severity="warning")
             return
         words = [*options, "--", *command] if command else options
