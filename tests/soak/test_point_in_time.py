@@ -108,18 +108,17 @@ class Restored(NamedTuple):
     other: Cluster
 
     def does(self, script: str, table: str = "orders", check: bool = True) -> str:
-        """Runs shell of the runbook, with the ports, the table and the folders of this test, as the server's user."""
+        """Runs shell of the runbook, with the port, the table and the folders of this test, as the server's user."""
+        given = [line for step in (2, 5) for line in block(self.text, step).splitlines() if line.startswith("export ")]
+        exported = "\n".join(given)
         for old, new in {
             "/var/tmp/restore-before": str(self.other.data),
             "/path/to/base.tar": str(self.live.folder / "base" / "base.tar"),
-            "5432": str(self.live.port),
-            "5433": str(self.other.port),
+            "port=5433": f"port={self.other.port}",
+            "-p 5433": f"-p {self.other.port}",
             "TABLE=orders": f"TABLE={table}",
         }.items():
-            script = script.replace(old, new)
-        given = [line for step in (2, 5) for line in block(self.text, step).splitlines() if line.startswith("export ")]
-        exported = "\n".join(given).replace("/var/tmp/restore-before", str(self.other.data))
-        exported = exported.replace("TABLE=orders", f"TABLE={table}")
+            script, exported = script.replace(old, new), exported.replace(old, new)
         done = self.live.as_server("sh", "-e", "-c", f"{exported}\n{script}", check=False)
         wrong = done.returncode != 0 or "ERROR" in done.stderr  # psql that reads from stdin ends with 0 all the same
         assert not (check and wrong), f"{script}{done.stdout}{done.stderr}"

@@ -231,8 +231,11 @@ async def test_nobody_goes_to_bed_on_a_line_that_was_refused(
         assert it.app.is_running
 
 
-async def test_the_first_start_in_the_morning_shows_the_hand_off(journal: Journal, log: Path, clock: FakeClock) -> None:
-    log.write_bytes(line(SLEPT, user="alice", tags=(("NIGHT", "over"),)) + line("bob goes on", 1))
+@pytest.mark.parametrize("since", [b"", line("from a shell, before it", 5 * HOUR_NS, user="alice")])
+async def test_the_first_start_in_the_morning_shows_the_hand_off(
+    journal: Journal, log: Path, clock: FakeClock, since: bytes
+) -> None:
+    log.write_bytes(line(SLEPT, user="alice", tags=(("NIGHT", "over"),)) + line("bob goes on", 1) + since)
     clock.forward(6 * HOUR_NS)
     async with night(journal, clock=clock) as it:
         await it.shows("WHERE WE STAND")

@@ -469,7 +469,7 @@ def shell(run_here: Run, log: Path, clock: FakeClock, monkeypatch: pytest.Monkey
     return run_preflight
 
 
-def the_system(log: Path, here: Collection[str] = ("strace", "lsof", "apt-get")) -> System:
+def the_system(log: Path, here: Collection[str] = ("strace", "lsof", "tcpdump", "apt-get")) -> System:
     """A system of which every verdict can be seen."""
     return a_system(
         {PTRACE_SCOPE: "1\n", PARANOID: "4\n", CONF: f"{log} {{\n}}\n", STATE: state(str(log), "2026-10-12-3:0:0")},
@@ -508,8 +508,15 @@ def test_json_gives_a_verdict_each(shell: Run, log: Path) -> None:
     assert {tuple(one) for one in said} == {("group", "name", "verdict", "found", "mend")}
     assert {one["verdict"] for one in said} <= set(VERDICTS)
     verdicts = {one["name"]: one["verdict"] for one in said}
-    assert [verdicts[tool] for tool in TOOLS] == [YELLOW, UNKNOWN, YELLOW, YELLOW]
+    assert [verdicts[tool] for tool in TOOLS] == [YELLOW, UNKNOWN, OK, YELLOW]
     assert (done.returncode, verdicts["rotation"]) == (1, RED)
+
+
+def test_where_every_tool_is_refused_one_hunts_blind(shell: Run, log: Path) -> None:
+    refused = dict.fromkeys(TOOLS, (1, "Operation not permitted\n"))
+    done = shell(a_system({}, refused), "--json")
+    verdicts = {one["name"]: one["verdict"] for one in map(json.loads, done.stdout.splitlines())}
+    assert (done.returncode, [verdicts[tool] for tool in TOOLS]) == (1, [RED] * 4)
 
 
 def test_no_red_is_exit_0(shell: Run, log: Path) -> None:

@@ -14,7 +14,7 @@ from threeam.core.draft import Declined
 from threeam.core.entry import visible
 from threeam.machine.baseline import how_unusual
 from threeam.machine.baselines import DEFAULT, baseline_named, checked_name
-from threeam.machine.normal import Looked, keep, line_of, look, take
+from threeam.machine.normal import Looked, failing, keep, line_of, look, take
 from threeam.machine.snapshot import NoSuchProcess, watch
 
 _MOST_SAMPLES = 1000
@@ -63,6 +63,8 @@ def _save(args: Namespace) -> int:
     baseline = take(name, at.by.host, watched, args.cmd, args.samples, args.every, at.clock)
     for unread in baseline.snapshots[-1].unread:
         talk(f"not read: {unread}")
+    for command in failing(baseline):
+        talk(f"{command} did not end well, and that is now normal: save it again once it does")
     path, draft = keep(at.journal, baseline)
     return submit(lambda: at, lambda _: draft, "", quiet=args.quiet, beside=path)
 

@@ -14,7 +14,7 @@ from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
-from threeam.restore.blockers import Node, backends, in_words, query_of, terminate, tree, waiting
+from threeam.restore.blockers import HIDDEN, UNSEEN, Node, backends, in_words, query_of, terminate, tree, waiting
 from threeam.restore.postgres import connected
 
 
@@ -51,6 +51,8 @@ def _shown(args: Namespace) -> int:
         out(f"{lead}{in_words(node.backend)}{also}")
         if query := query_of(node.backend):
             out(f"{lead}  {query}")
+    if hidden := [node for node in nodes if node.backend.query == HIDDEN]:
+        talk(UNSEEN.format(len(hidden), len(nodes)))
     return Exit.DONE
 
 

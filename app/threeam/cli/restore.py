@@ -19,6 +19,7 @@ from threeam.method.changes import Change, open_changes, undone
 from threeam.restore.git import stable_here
 from threeam.restore.plan import keep, plan_at, plan_before
 from threeam.restore.recovery import DEFAULT_MINUS, ENGINES
+from threeam.restore.stable import stables
 from threeam.story.application import look, parts, what_is_left
 
 _ABOUT = {
@@ -65,7 +66,13 @@ def _stable(argv: Sequence[str]) -> int:
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     args = parser.parse_args(argv)
     draft = stable_here(args.rev, os.getcwd())
-    return submit(lambda: context(args), lambda _: draft, "", quiet=args.quiet)
+    at = context(args)
+    before = {one.tree: one for one in stables(at.state())}
+    code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet)
+    noted = next((one for one in stables(at.state())[::-1]), None)
+    if noted is not None and (was := before.get(noted.tree)) is not None and was.commit != noted.commit:
+        talk(f"before that it was {was.text}; 3am stable {was.commit[:12]} makes it so again")
+    return code
 
 
 def _application(args: Namespace) -> int:

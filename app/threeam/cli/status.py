@@ -11,6 +11,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.lock import holder
+from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG
 from threeam.human.evening import MORNING_H, evening
 
 _LOOK_S = 1.0  # s at a footprint
@@ -38,8 +39,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
         return Exit.DONE
     toxic = " TOXIC" if facts["toxic"] else ""
     later = f" ({facts['mg_morning']['mg']:.0f} at {MORNING_H:02d}:00)" if facts["mg"] >= 1 else ""
-    cups = f"☕ {facts['cups']}{toxic} {facts['mg']:.0f} mg{later}"
-    if args.tmux and toxic:
+    much = "▲" if facts["over_dose"] else ""
+    cups = f"☕ {facts['cups']}{toxic} {facts['mg']:.0f} mg{much}{later}"
+    if args.tmux and (toxic or much):
         cups = f"#[fg=red]{cups}#[default]"
     lock = facts["lock"]
     if held := facts["holder"]:  # a process may be called anything, and tmux would run a #() in it
@@ -75,6 +77,7 @@ def _facts(at: Context) -> dict[str, Any]:
         "toxic": cups > settings.toxic_cups,
         "mg": round(one.mg, 1),
         "mg_24h": one.day_mg,
+        "over_dose": one.mg > AT_ONCE_MG or one.day_mg > A_DAY_MG,
         "mg_morning": {"at": one.morning.rfc3339(), "mg": round(one.morning_mg, 1)},
         "water": one.glasses,
         "open": len(state.open_hypotheses()),

@@ -61,6 +61,8 @@ def note(text: str) -> Draft:
     tags: tuple[tuple[str, str], ...] = ()
     if colon and KINDS.get(word.capitalize()) == "NOTED":  # what the next person must know
         tags, text = (("NOTED", word.lower()),), f"{word.capitalize()}:{rest}"
+    elif colon and word.capitalize() == "Changed":  # what must be undone, whoever does it
+        tags, text = (("CHANGE", "open"),), f"Changed:{rest}"
     said = [DraftLine(line, tags) for line in lines_of(text)]
     return Draft(lambda state, author, stamp: said, whole=False)
 

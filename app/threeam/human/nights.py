@@ -9,6 +9,8 @@ from threeam.core.journal import Journal, Position, Segment
 from threeam.core.reader import blocks_forward, matching_back
 from threeam.core.wanted import line_at
 
+_OVER = re.compile(rb"\[NIGHT: over\] ")
+
 
 def awake_since(journal: Journal, end: Position, user: str) -> Stamp | None:
     """When this night of ``user`` began: with the first line that they typed after the last long pause, or sleep.
@@ -31,6 +33,19 @@ def awake_since(journal: Journal, end: Position, user: str) -> Stamp | None:
         if begin is not None:
             break
     return _first_after(journal, Position(begin, since) if begin is not None else None, end, user)
+
+
+def last_sleep(journal: Journal, end: Position, user: str | None) -> Stamp | None:
+    """When ``user`` (None: anybody) has last gone to sleep; None: never. Up to ``end``. Raises OSError."""
+    last, size = end
+    for segment in journal.back_from(last):
+        for line in matching_back(segment, size if segment == last else segment.size(), _OVER):
+            entry = line.entry
+            if entry is None or entry.kind != "Sleep" or entry.tag("NIGHT") != "over" or entry.by is None:
+                continue
+            if user in (None, entry.by.user):
+                return entry.said_at
+    return None
 
 
 def awake_after(since: Stamp | None, entry: Entry, user: str) -> Stamp | None:

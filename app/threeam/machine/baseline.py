@@ -160,8 +160,10 @@ def in_words(difference: Difference) -> str:
 
 
 def how_unusual(difference: Difference) -> str:
-    """``15 ×`` its normal variation; of a text: ``never``."""
-    return "never before" if difference.unusual >= _FOR_NOTHING / 1000 else f"{difference.unusual:,.0f} ×"
+    """``15 ×`` its normal variation; of a text, and of what is new or gone, a word."""
+    if difference.unusual < _FOR_NOTHING / 1000:
+        return f"{difference.unusual:,.0f} ×"
+    return "gone" if difference.now in ("0", "not there") else "never before"
 
 
 def _step(name: str) -> float:

@@ -24,7 +24,7 @@ from threeam.machine.baseline import (
     to_bytes,
 )
 from threeam.machine.baselines import Saved, compared, saved
-from threeam.machine.snapshot import Watched, seconds_between, snapshot
+from threeam.machine.snapshot import Watched, ended_badly, seconds_between, snapshot
 
 _IN_THE_LINE = 5  # differences that the log's one line names
 _SHOWN = 200  # and that anybody reads
@@ -72,6 +72,12 @@ def keep(journal: Journal, baseline: Baseline) -> tuple[str, Draft]:
     unread = f"; not read: {'; '.join(last.unread)}" if last.unread else ""
     text = f"{baseline.name} is {count:,} things on {baseline.host}, {samples}{over}{unread}"
     return path, saved(baseline.name, os.path.basename(path), text)
+
+
+def failing(baseline: Baseline) -> list[str]:
+    """The user's own commands that did not end well, or not in time, in its last snapshot."""
+    said = baseline.snapshots[-1].texts
+    return [one for one in baseline.commands if ended_badly(said.get(f"command/{one}", ""))]
 
 
 def kept(journal: Journal, one: Saved) -> Baseline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import psutil
 from threeam.core.entry import NS, visible
 from threeam.machine.system import hear
 
+_EXIT = re.compile(r"\(exit \d+\)\n\Z")
 _COMMAND_S = 10.0  # so long a command of the user's may take
 _KTHREADD = 2  # the parent of the threads of the kernel
 _CPU_S = 0.1  # over which the share of the processor is measured
@@ -282,6 +284,11 @@ def _locks(pid: int) -> tuple[int, int]:
     held = sum(len(row) > 4 and row[1] != "->" and row[4] == str(pid) for row in rows)
     waits = sum(len(row) > 5 and row[1] == "->" and row[5] == str(pid) for row in rows)
     return held, waits
+
+
+def ended_badly(said: str) -> bool:
+    """Whether what a command has said, as `snapshot` has it, ends with how it failed."""
+    return said.endswith(("(there is no sh)\n", f"(took more than {_COMMAND_S:g} s)\n")) or bool(_EXIT.search(said))
 
 
 def _output(command: str) -> str:

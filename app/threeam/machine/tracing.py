@@ -21,14 +21,14 @@ _TRIALS: dict[str, tuple[str, Sequence[str]]] = {
 
 def tracing(system: System) -> list[Check]:
     """strace, lsof, tcpdump and perf, and what the kernel lets this user trace."""
-    absent = [tool for tool in _TRIALS if system.which(tool) is None]
-    missing = RED if len(absent) == len(_TRIALS) else YELLOW  # with none of them one hunts blind
     checks = []
     for tool, (package, trial) in _TRIALS.items():
-        if tool in absent:
-            checks.append(Check(tool, missing, "not installed", system.install(package)))
+        if system.which(tool) is None:
+            checks.append(Check(tool, YELLOW, "not installed", system.install(package)))
         else:
             checks.append(_tried(system, tool, trial))
+    if not any(check.verdict == OK for check in checks):  # whether they are absent or refused: one hunts blind
+        checks = [check._replace(verdict=RED) for check in checks]
     return [*checks, _attaching(system), _counting(system)]
 
 

@@ -10,6 +10,7 @@ from threeam.core.draft import Declined
 from threeam.core.entry import NS, visible
 from threeam.core.secrets import redacted
 from threeam.core.when import duration
+from threeam.restore.postgres import conninfo
 from threeam.restore.recovery import Server, Target, in_microseconds
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def server(connection: Connection, target: Target, clock: Callable[[], int]) -> 
                 "server does not know"
             )
     says += _transactions(connection, target)
-    return Server(says, against, redacted(command) if mode != "off" else "")
+    shown = redacted(command) if mode != "off" else ""
+    return Server(says, against, shown, conninfo(connection), connection.info.dbname)
 
 
 def _version(connection: Connection) -> str:
@@ -137,7 +139,7 @@ def _transactions(connection: Connection, target: Target) -> list[str]:
     nearest = sorted(around, key=lambda one: (abs(one.ns - target.t.ns), one.xid))[:_MOST_TOLD]
     said = [f"committed within {duration(_AROUND_NS)} of T: {len(around)}, the nearest of them:"]
     for one in sorted(nearest, key=lambda one: (one.ns, one.xid)):
-        where = "is replayed" if one.ns <= target.ns else "is not"
+        where = "is replayed" if one.ns <= target.ns else "is not replayed"
         away = duration(abs(one.ns - target.t.ns))
         side = "at T" if one.ns == target.t.ns else f"{away} {'before' if one.ns < target.t.ns else 'after'} T"
         said.append(f"xid {one.xid}, {in_microseconds(one.ns)}, {side}: {where}")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 120  # characters of a query that are shown
 _KEPT = 500  # and that go into the log
+HIDDEN = "<insufficient privilege>"  # what PostgreSQL gives in place of another user's query
+UNSEEN = "{} of {} sessions are not to be seen by this user: GRANT pg_monitor TO it, as a superuser"
 _GONE_S = 5.0  # within which a backend that is told to end has ended
 _LOOK_S = 0.02
 _THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
@@ -145,7 +147,9 @@ def _unknown(pid: int) -> Backend:
 
 def in_words(one: Backend) -> str:
     """``4711 app@orders · idle in transaction 12 min``, and what it waits for."""
-    said = f"{one.pid} {one.user}@{one.database} · {one.state}{_for(one.state_s)}"
+    program = f" ({one.application})" if one.application else ""
+    client = f" from {one.client}" if one.client not in ("local", "?", "", "127.0.0.1", "::1") else ""
+    said = f"{one.pid} {one.user}@{one.database}{program}{client} · {one.state}{_for(one.state_s)}"
     if one.transaction_s is not None and one.state == "active":
         said += f", in a transaction{_for(one.transaction_s)}"
     if one.waits_for is not None:

@@ -11,6 +11,7 @@ from threeam.core.entry import NS, Stamp
 from threeam.core.journal import BadInput, Journal
 from threeam.restore.recovery import Server, Target, noted, runbook
 
+_AHEAD_NS = 60 * NS  # that the clock of a server may be ahead of ours
 _LAST_NS = 253_402_214_400 * NS  # the last day of the year 9999: what comes after it nobody can write
 
 
@@ -26,6 +27,8 @@ class Plan(NamedTuple):
 def plan_at(engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock) -> Plan:
     """The way to ``minus_ns`` before ``at``; ``source``: the words for that. Raises `Unreachable`, `BadInput`."""
     target = Target(at, minus_ns)
+    if at.ns > clock().ns + _AHEAD_NS:
+        raise BadInput(f"{at} is still to come: nothing was committed then")
     if dsn is not None and engine != "postgres":
         raise BadInput("--dsn is for --engine postgres")
     if dsn is None:

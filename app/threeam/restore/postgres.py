@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Any]
 
+_ODD = re.compile(r"\w+://[^?]*@[^?]*@")
 _CONNECT_S = 5
 _ASK_MS = 10_000  # a question of ours that takes longer would be in the way itself
 
@@ -33,6 +35,8 @@ def connected(dsn: str) -> Iterator[Connection]:
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
         raise Unreachable("this needs psycopg: pip install '3am[postgres]'") from None
+    if _ODD.match(dsn):  # libpq would take a piece of the password for the host, and say so
+        raise Unreachable("this DSN has an @ or a / in its password: write %40 for @, %2F for /")
     try:
         password = str(conninfo_to_dict(dsn).get("password") or "")
     except (psycopg.Error, UnicodeError):  # what libpq says of it may be a piece of the password
@@ -48,7 +52,17 @@ def connected(dsn: str) -> Iterator[Connection]:
     except psycopg.Error as error:
         said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         said = without_url_password(said.replace(password, "***") if password else said)
-        raise Unreachable(f"PostgreSQL: {said}") from None
+        how = "" if dsn else "; name the server: --dsn postgresql://user@host:5432/database"
+        raise Unreachable(f"PostgreSQL: {said}{how}") from None
+
+
+def conninfo(connection: Connection) -> str:
+    """How the server of ``connection`` is reached: host, port, user and database, and no password."""
+    from psycopg.conninfo import make_conninfo
+
+    info = connection.info
+    given: dict[str, str | int] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
+    return make_conninfo("", **{key: value for key, value in given.items() if value})
 
 
 def shown_dsn(dsn: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import NamedTuple
@@ -57,11 +58,16 @@ def in_microseconds(ns: int) -> str:
 
 
 class Server(NamedTuple):
-    """What a server says of itself, in sentences, and what stands against a restore to the target (empty: nothing)."""
+    """What a server says of itself, in sentences, and what stands against a restore to the target (empty: nothing).
+
+    ``conninfo``: how it was reached, without a password, and ``database`` there.
+    """
 
     says: Sequence[str]
     against: Sequence[str]
     archive_command: str = ""
+    conninfo: str = ""
+    database: str = ""
 
 
 def runbook(engine: str, target: Target, source: str, server: Server | None = None) -> str:
@@ -76,6 +82,8 @@ def runbook(engine: str, target: Target, source: str, server: Server | None = No
         at=str(target.t),
         t_us=target.t.ns // _US,
         source=visible(source),
+        live=shlex.quote(server.conninfo if server is not None else "port=5432 dbname=postgres"),
+        then=shlex.quote(f"port=5433 dbname={server.database if server is not None else 'postgres'}"),
         server=server,
     )
 

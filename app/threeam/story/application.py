@@ -55,7 +55,8 @@ def parts(state: State, now: Stamp, looked: Looked) -> list[Part]:
         for one in done
         if one.undone is not None
     ]
-    nothing = [Told("nothing: every change is undone", sign="ok")]
+    every = "every change is undone" if done else "no change was noted, and 3am changed notes one"
+    nothing = [Told(f"nothing: {every}", sign="ok")]
     return [
         Part("to be undone, the newest first", undo or nothing),
         *([Part("undone", ticked)] if ticked else []),
@@ -101,14 +102,9 @@ def _code(state: State, now: Stamp, looked: Looked) -> list[Part]:
 def _since(seen: Since, commit: str, tree: str) -> Sequence[Told]:
     if not seen.files:
         return [Told("nothing has changed since", sign="ok")]
-    sleeps = [
-        Told(
-            f"sleeps: {one.file}:{one.line}  {one.text}",
-            "do not leave temporary sleep statements in the code",
-            sign="red",
-        )
-        for one in seen.sleeps
-    ]
+    sleeps = [Told(f"sleeps: {one.file}:{one.line}  {one.text}", sign="red") for one in seen.sleeps]
+    if sleeps:
+        sleeps[-1] = sleeps[-1]._replace(more="do not leave temporary sleep statements in the code")
     files = [Told(f"  {name}") for name in seen.files[:_FILES]]
     if len(seen.files) > _FILES:
         files.append(Told(f"  and {len(seen.files) - _FILES:,} files more"))

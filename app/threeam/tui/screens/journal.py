@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from threeam.core.beside import leave_trace
 from threeam.core.journal import Position
 from threeam.core.reader import Line
 from threeam.human import drafts as human_drafts
 from threeam.human import reminders
-from threeam.human.nights import awake_after
+from threeam.human.caffeine import DAY_NS
+from threeam.human.nights import awake_after, last_sleep
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
 from threeam.tui.commands import ABOUT_ONE
@@ -80,15 +82,24 @@ class JournalScreen(LookingScreen):
         me = self.state.people.get(self.session.by.user)
         if me is not None and me.asleep:
             self.awake_is_known = True
-            if self.writes:
-                self.run_worker(self._good_morning(me.typed_ns), group="morning")
         else:
             self.run_worker(self._remind_of_the_hours(), group="awake")
+        if self.writes and (end := self.pane.view.window.known) is not None:
+            self.run_worker(self._good_morning(end), group="morning")
         self.set_interval(_HOURS_AGAIN, self._say_the_hours)
 
-    async def _good_morning(self, slept_ns: int) -> None:
-        """Shows the hand-off at the first start after a sleep."""
-        if not await asyncio.to_thread(leave_trace, self.session.journal, f"morning-{slept_ns}"):
+    async def _good_morning(self, end: Position) -> None:
+        """Shows the hand-off at the first start after a sleep, also where a line was written from a shell before it.
+
+        To somebody who is up, only after their own; and a day later it is no news.
+        """
+        session = self.session
+        journal, now, user = session.journal, session.clock(), session.by.user
+        is_up = self.state.tonight(user, now.ns, session.settings.night_gap_ns) is not None
+        slept = await self._asked(partial(last_sleep, journal, end, user if is_up else None))
+        if slept is None or now.ns - slept.ns > DAY_NS:
+            return
+        if not await asyncio.to_thread(leave_trace, journal, f"morning-{slept.ns}"):
             return
         if self.focused is self.log_view and self.app.screen is self:
             self.action_handoff()

@@ -101,6 +101,7 @@ class MachineScreen(MethodScreen):
             found = normal.look(session.journal, baseline_named(state, name or None), session.clock)
             return normal.parts(found, session.clock()), normal.line_of(found)
 
+        self._say("looking at everything again", title="baseline", timeout=2)
         if (found := await self._asked(looked)) is not None:
             told, draft = found
             self._show(ToldScreen("what is not normal", lambda: told, self.copy_text, emoji=session.emoji))
