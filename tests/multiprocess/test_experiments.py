@@ -561,3 +561,37 @@ def test_another_of_the_team_reads_the_report_and_does_not_run_the_plan(place: P
     assert log.read_bytes() == before
     assert of(alice, "run", "-q", "--resume", "R1").returncode == 0
     assert numbers(all_entries(log)) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("ceremony", ["always", "never"])
+def test_a_plan_is_gone_through_with_any_ceremony(log: Path, run: Run, ceremony: str) -> None:
+    assert run("run", "-q", "-n", "2", "--", "true", SANITY_CEREMONY=ceremony).returncode == 0
+    assert numbers(all_entries(log)) == [1, 2]
+
+
+def test_a_neighbour_that_was_killed_is_said(log: Path, run: Run, tmp_path: Path) -> None:
+    """For want of memory, say: it is no pipe that somebody has closed, and nothing went well."""
+    script = f"echo $PPID > {tmp_path}/us; until test -e {tmp_path}/go; do sleep 0.01; done"
+    with three_am("run", "-q", "-n", "3", "--arm", "stress", "--", "sh", "-c", script) as running:
+        eventually((tmp_path / "us").exists, "the first run goes on")
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        for pid in map(int, children):
+            if Path(f"/proc/{pid}/comm").read_text() == Path(f"/proc/{running.pid}/comm").read_text():
+                os.kill(pid, signal.SIGKILL)
+        (tmp_path / "go").touch()
+        _, err = running.communicate(timeout=20)
+    assert (running.returncode, b"a neighbour of the arm stress has ended" in err) == (3, True), err
+    assert b"--resume R1" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "why"),
+    [
+        (("-n", "3", "--fail", "timeout", "--", "true"), b"never comes true without --timeout"),
+        (("-n", "3", "true", "--arm", "pin"), b"--arm stands behind the command"),
+    ],
+)
+def test_a_plan_that_is_not_what_was_meant_is_none(log: Path, run: Run, argv: tuple[str, ...], why: bytes) -> None:
+    done = run("run", *argv)
+    assert (done.returncode, why in done.stderr) == (2, True), done.stderr
+    assert not log.exists()

@@ -191,3 +191,53 @@ def test_every_line_of_that_time_carries_a_mark_in_every_export(
     again = run("--log", str(log.parent / "again.log"), "import", "-", stdin=jsonl)
     assert again.returncode == 0, again.stderr
     assert (log.parent / "again.log").read_bytes() == whole
+
+
+BUSY = "import os\nwhile True:\n    os.stat('/tmp')\n"
+
+
+def test_a_process_that_never_stops_is_let_go_in_its_time(log: Path, run: Run) -> None:
+    """strace prints without a pause then: what has its time must have it all the same."""
+    with process(sys.executable, "-c", BUSY) as busy:
+        done = run("observe", str(busy.pid), "--for", "300ms", timeout=20)
+        assert done.returncode == 0, done.stderr
+        assert [text.split(" ")[2] for text in observers(log)] == ["attached", "detached"]
+        assert tracer_of(busy.pid) == 0
+
+
+def test_what_it_said_until_it_was_killed_is_kept(log: Path, watched: subprocess.Popen[bytes]) -> None:
+    with three_am("observe", str(watched.pid)) as observing:
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        (file,) = Path(f"{log}.d").iterdir()
+        eventually(lambda: "openat" in file.read_text(), "it is kept as it comes")
+        observing.kill()
+        observing.wait(20)
+        eventually(lambda: len(observers(log)) == 2, "the second process has said so")
+    assert entries(log)[-1].tag("FILE") == file.name
+    assert "openat" in file.read_text()
+
+
+def test_after_a_crash_of_the_machine_somebody_can_say_that_it_is_over(log: Path, run: Run) -> None:
+    """Else every line after it would be marked for ever."""
+    gone = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, check=True).stdout.decode().strip()
+    host = os.uname().nodename
+    log.write_text(
+        f"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: alice@{host}:{gone}] [VIA: observe] "
+        "[OBSERVER: strace 4121 from=1795490047123456700 to=now] Observer: strace attached to 4121 (worker)\n"
+    )
+    run("log", "-q", "before it")
+    done = run("observe", "--over")
+    assert done.returncode == 0, done.stderr
+    run("log", "-q", "after it")
+    records = [json.loads(line) for line in run("export", "jsonl").stdout.splitlines()]
+    assert {record["text"] for record in records if record.get("observed")} >= {"before it"}
+    assert "after it" not in {record["text"] for record in records if record.get("observed")}
+    assert run("observe", "--over").returncode == 1, "and there is nothing more to be ended"
+
+
+def test_what_is_attached_is_not_said_to_be_over(log: Path, run: Run, watched: subprocess.Popen[bytes]) -> None:
+    with three_am("observe", str(watched.pid)):
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        done = run("observe", "--over")
+        assert (done.returncode, b"it is, by the 3am of pid" in done.stderr) == (1, True)
+        assert len(observers(log)) == 1

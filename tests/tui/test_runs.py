@@ -15,7 +15,7 @@ from threeam.core.draft import Draft, note
 from threeam.core.entry import NS, Stamp
 from threeam.core.journal import Journal
 from threeam.core.writer import WriteOptions, Writer
-from threeam.method.changes import change
+from threeam.method.changes import change, undone
 from threeam.method.drafts import claim
 from threeam.observe.experiment import Run
 from threeam.observe.observers import attached, detached
@@ -266,3 +266,29 @@ async def test_what_was_logged_while_a_tracer_was_attached_is_marked(journal: Jo
         await it.shows("after it")
         assert row_of(it, "during it")[19] == sign
         assert row_of(it, "before it")[19] == row_of(it, "after it")[19] == " "
+
+
+async def test_an_open_answer_that_holds_no_more_says_so(journal: Journal) -> None:
+    clock = FakeClock()
+    write(journal, claim("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
+    clock.forward(NS)
+    write(journal, change("the row lock"), clock=clock)
+    async with night(journal, size=WIDE) as it:
+        await it.shows("Changed: the row lock")
+        await it.command("fixed H1")
+        await it.shows("not yet: even if the rate that was seen")
+        clock.forward(NS)
+        write(journal, undone(None, "taken out"), clock=clock)
+        await it.shows("nothing was changed that still stands")
+        assert it.app.is_running
+
+
+async def test_a_plan_from_the_screen_is_told_when_it_is_done(journal: Journal, log: Path) -> None:
+    async with night(journal, size=WIDE) as it:
+        await it.command("run -n 3 -- true")
+        await it.says("r shows how far it is")
+        assert it.in_the_log, "nothing lies over the log, in which it counts"
+        await it.says("done: r shows it")
+        await it.shows("3/3 · 0 failed")
+        await it.command("run -n 3 --arm bogus -- true")
+        await it.says("say what bogus is")

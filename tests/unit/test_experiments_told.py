@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from threeam.core.draft import Declined
 from threeam.core.entry import NS, Stamp
-from threeam.core.journal import BadInput, Unusable
+from threeam.core.journal import BadInput, Unusable, journal_at
 from threeam.core.writer import Writer
+from threeam.observe import runs as runs_module
 from threeam.observe import told, verdict
 from threeam.observe.arms import arm_of, arms_of, turns
 from threeam.observe.experiment import Experiment, Run, Spent, letter_of
 from threeam.observe.fixed import by_runs, by_time
+from threeam.observe.folded import OneOfMany
 from threeam.observe.plan import Plan, from_bytes, same, to_bytes
-from threeam.observe.rule import FAILED, PASSED, TIMED_OUT, Rule, exit_shown, rule_of
-from threeam.observe.runs import planned, ran
+from threeam.observe.rule import CUT, FAILED, PASSED, TIMED_OUT, Rule, exit_shown, rule_of
+from threeam.observe.runs import planned, ran, ran_once
+from threeam.rooms import FOLD
 
 AT = Stamp(1_795_490_047_123_456_789)
 LATER = Stamp(AT.ns + 60 * NS)
@@ -279,3 +285,40 @@ def test_a_bug_that_comes_by_time_is_counted_once_a_minute() -> None:
     assert answer.needed[0] == pytest.approx(8.987 * hour, rel=1e-3)
     assert answer.reached == 1
     assert by_time("deadlock", [*seen, 17 * hour], 0, 9 * hour, 18 * hour).reached == 0
+
+
+def test_it_is_about_the_bare_program_where_that_has_failed() -> None:
+    """An arm that provokes it fails each time: two clean runs in that say nothing of the program."""
+    before = experiment((5, 95, 0), (60, 0, 0), arms="bare pin")
+    after = experiment((0, 2, 0), arms="pin", at=LATER)
+    answer = by_runs([before, after], Stamp(AT.ns + 1))
+    assert (answer.what, answer.failed, answer.over, answer.clean) == ("./repro, bare", 5, 100, 0)
+    assert [(one.what, one.clean) for one in answer.others] == [("./repro, pin", 2)]
+    assert not answer.is_fixed
+    assert by_runs([before, after], Stamp(AT.ns + 1), "pin").is_fixed, "asked for by name"
+
+
+def test_a_note_that_quotes_a_run_is_no_run() -> None:
+    head = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: alice@db1:1]"
+    run = b" [VIA: run] [R3: 7/400] [RUN: bare passed exit=0 began=1 ns=1 cpu=1 bytes=0] Run: passed, exit 0\n"
+    assert OneOfMany().holds(head + run)
+    assert not OneOfMany().holds(head + b" he has " + head + run)
+    quoted = head + b" he has " + head + run
+    assert list(OneOfMany().offsets(quoted + head + run)) == [len(quoted)]
+
+
+def test_what_was_cut_short_is_not_running() -> None:
+    run = Run(1, "bare", CUT, 130, AT.ns, 1, 1, 0)
+    one = Experiment(1, AT, None, 7, 1, None, ("bare",), "x", "cut: sleep 20", "", ".", (Spent(),), (run,), AT)
+    assert one.left == []
+
+
+def test_of_commands_by_themselves_the_last_are_remembered(writer: Writer, log: Path) -> None:
+    """A job that runs one each minute must not fill a log with what is carried over."""
+    run = Run(1, "bare", PASSED, 0, AT.ns, 1, 1, 0)
+    with patch.object(runs_module, "MOST_ONCE", 3):
+        for _ in range(5):
+            writer.write(ran_once("./job", run, "0123456789ab", None))
+        segment = journal_at(str(log)).live()
+        assert segment is not None
+        assert sorted(runs_module.made(FOLD.of(segment, segment.size()))) == [3, 4, 5]

@@ -228,3 +228,15 @@ def test_one_that_somebody_else_undoes_meanwhile_is_told_and_the_next_is_asked(
 def test_where_there_is_no_log_it_says_so(run_here: Run) -> None:
     done = run_here("restore", "application")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
+def test_a_commit_that_takes_anothers_place_names_it(shell: Run, tree: Path) -> None:
+    first = git_in(tree, "rev-parse", "HEAD")
+    assert shell("stable").stderr == b""
+    git_in(tree, "commit", "-q", "--allow-empty", "-m", "fixed the race, I hope")
+    assert f"3am stable {first[:12]} makes it so again".encode() in shell("stable").stderr
+
+
+def test_a_note_that_says_what_was_changed_is_to_be_undone(shell: Run) -> None:
+    shell("log", "-q", "changed: the fast path is off (undo: switch it on)")
+    assert "switch it on" in told(shell, 1)
