@@ -507,7 +507,10 @@ def test_a_plan_that_is_not_written_leaves_nothing_and_runs_nothing(
     assert list(Path(f"{log}.d").glob("*")) == [], "a plan whose number nobody knows is of no use"
 
 
-def test_a_second_signal_ends_the_wait_for_a_lock_that_somebody_holds(log: Path, tmp_path: Path) -> None:
+def test_a_signal_while_somebody_holds_the_lock_waits_no_longer_than_the_lock_may_take(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANITY_LOCK_TIMEOUT", "1")
     lock = Path(f"{log}.lock")
     with halfway(tmp_path) as running, held(lock):
         running.send_signal(signal.SIGTERM)

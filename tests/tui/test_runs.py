@@ -289,6 +289,7 @@ async def test_a_plan_from_the_screen_is_told_when_it_is_done(journal: Journal, 
         await it.says("r shows how far it is")
         assert it.in_the_log, "nothing lies over the log, in which it counts"
         await it.says("done: r shows it")
+        it.app.clear_notifications()
         await it.shows("3/3 · 0 failed")
         await it.command("run -n 3 --arm bogus -- true")
         await it.says("say what bogus is")

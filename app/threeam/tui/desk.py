@@ -107,6 +107,10 @@ class Desk:
         self.keep()
         self._store.settle(_KEEPING)
 
+    def stop(self) -> None:
+        """Keeps nothing any more: its screen is gone."""
+        self._store.stop()
+
 
 def _is_written(journal: Journal, by: str, draft: Draft) -> bool:
     """Whether the screen that left ``draft`` had written it by then. The same words may stand there from before."""

@@ -58,7 +58,7 @@ class DraftStore:
         self._folder = own_folder(journal)
         self._folders = (self._folder, _folder_in_memory(journal))
         self._name = f"draft-{os.getpid()}-{_started(os.getpid())}.json"
-        self._work: SimpleQueue[tuple[str, Callable[[], None]]] = SimpleQueue()
+        self._work: SimpleQueue[tuple[str, Callable[[], None]] | None] = SimpleQueue()  # None: no more
         threading.Thread(target=self._run, name="drafts", daemon=True).start()
 
     def restore(self) -> KeptDrafts | None:
@@ -114,10 +114,13 @@ class DraftStore:
         self._work.put(("", done.set))
         done.wait(timeout)
 
+    def stop(self) -> None:
+        """Lets its thread end, once everything is done."""
+        self._work.put(None)
+
     def _run(self) -> None:
-        while True:
-            what, work = self._work.get()
-            problem = ""
+        while (asked := self._work.get()) is not None:
+            (what, work), problem = asked, ""
             try:
                 work()
             except OSError as error:  # the box still has the text; the screen says that it is not kept

@@ -58,6 +58,8 @@ class JournalScreen(LookingScreen):
 
     def on_unmount(self) -> None:
         self.bridge.stop()
+        if self.desk is not None:
+            self.desk.stop()
 
     # What came from the file.
 

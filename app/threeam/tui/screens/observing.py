@@ -57,7 +57,7 @@ class ObservingScreen(MachineScreen):
         """Goes through a plan; `r` shows how far it is, here and everywhere."""
         child, output = await self._begun(["-q", *words])
         title = f"run {short(said)}"
-        self._say("r shows how far it is", title=title)
+        self._say("r shows how far it is", title=title, timeout=2)  # it lies over the row that counts
         told = decode(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
         code = await asyncio.to_thread(child.wait)
         self._say(told or "done: r shows it", title=title, severity="warning" if told or code > 1 else "information")
