@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from threeam.core.entry import Entry, Stamp
-from threeam.core.fold import Fold, State
+from threeam.core.fold import CORE, Fold, State
 from threeam.core.journal import Journal, Mark, Segment
 from threeam.core.reader import end_of_lines, last_active, last_entry, matching_back
 
@@ -26,7 +26,11 @@ class StateCache:
         self._mark: Mark | None = None  # and no open file: the log may be renamed or removed between two holds
         self._whole = False
         self.named: tuple[int, int] | None = None
-        self._state = self.nothing = fold.empty
+        self._state = CORE.empty
+
+    def nothing(self, whole: bool) -> State:
+        """The state where there is no log."""
+        return (self._fold if whole else CORE).empty
 
     def catch_up(self, whole: bool) -> None:
         """Reads what there is, without the lock: it may take as long as it likes."""
@@ -43,7 +47,7 @@ class StateCache:
             self._state = self._fold.of(segment, end) if whole else self._authors(segment, end)
             self._mark = Mark.at(segment, end)
         elif (end := end_of_lines(segment, end)) > mark.offset:
-            self._state = self._fold.on(self._state, segment, mark.offset, end)
+            self._state = self._known.on(self._state, segment, mark.offset, end)
             self._mark = Mark.at(segment, end)
         return self._state
 
@@ -53,7 +57,7 @@ class StateCache:
         if mark is not None and mark.identity == segment.identity and mark.offset == begin:
             self._mark = None  # it is in the file: whatever fails from here on must not be taken for a refusal
             try:
-                self._state, self._mark = self._fold(self._state, entries), Mark.at(segment, end)
+                self._state, self._mark = self._known(self._state, entries), Mark.at(segment, end)
             except OSError:  # then it is read again, and the next write says what is wrong
                 pass
 
@@ -68,7 +72,12 @@ class StateCache:
         """The entries that bring ``state`` over a rotation."""
         return self._fold.carry(state, stamp)
 
+    @property
+    def _known(self) -> Fold:
+        """The fold of what is known: of all, or of the author's cups alone."""
+        return self._fold if self._whole else CORE
+
     def _authors(self, segment: Segment, end: int) -> State:
         """The state as far as the author's cups and the next stamp need it."""
         pair = (last_active(segment, end, self._user), last_entry(segment, end))
-        return self._fold(self._fold.empty, [found[1] for found in pair if found is not None])
+        return CORE(CORE.empty, [found[1] for found in pair if found is not None])

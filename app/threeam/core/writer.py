@@ -334,7 +334,11 @@ class LockedLog:
             pass
 
     def _state(self, whole: bool) -> State:
-        return self._cache.nothing if self._file is None else self._cache.at(self._file.segment, self._file.size, whole)
+        return (
+            self._cache.nothing(whole)
+            if self._file is None
+            else self._cache.at(self._file.segment, self._file.size, whole)
+        )
 
     def _tick(self) -> tuple[Stamp, int]:
         """The time, after the last stamp of the file; if the clock was stepped back, the true time and how far (ns)."""
