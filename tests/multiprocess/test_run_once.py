@@ -375,3 +375,11 @@ def test_nohup_of_the_shell_reaches_the_command_with_its_terminal_gone(log: Path
         running.stdin = None
         assert said(output) == b"still here"
         assert running.wait(20) == 0
+
+
+def test_a_process_that_is_left_behind_and_prints_on_does_not_hold_us_up(log: Path, tmp_path: Path) -> None:
+    script = f"yes & echo $! > {tmp_path}/pid; sleep 0.1"
+    with open(os.devnull, "wb") as nowhere:
+        done = subprocess.run([command(), "run", "-q", "--", "sh", "-c", script], stdout=nowhere, timeout=20)
+    assert done.returncode == 0
+    assert outcome(log) == "passed exit=0"

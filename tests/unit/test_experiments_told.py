@@ -322,3 +322,9 @@ def test_of_commands_by_themselves_the_last_are_remembered(writer: Writer, log: 
         segment = journal_at(str(log)).live()
         assert segment is not None
         assert sorted(runs_module.made(FOLD.of(segment, segment.size()))) == [3, 4, 5]
+
+
+def test_another_command_that_fails_since_takes_nothing_back() -> None:
+    before = experiment((3, 47, 0))
+    after, another = experiment((0, 240, 0), at=LATER), experiment((1, 0, 0), at=LATER)._replace(same="another")
+    assert by_runs([before, after, another], Stamp(AT.ns + 1)).is_fixed

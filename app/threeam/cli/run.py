@@ -195,8 +195,9 @@ def _resume(args: Namespace) -> int:
     one = _not_done(args.resume, at)
     path = path_beside(at.journal, one.file)
     plan = from_bytes(read_beside(at.journal, one.file), path)
-    if (plan.n, plan.seed, tuple(arm.name for arm in plan.arms)) != (one.n, one.seed, one.arms):
-        raise Unusable(f"{path} is not the plan of {one.name}: it has other arms, or another seed")
+    of_it = (plan.n, plan.seed, tuple(arm.name for arm in plan.arms), same(plan.command, plan.rule))
+    if of_it != (one.n, one.seed, one.arms, one.same):
+        raise Unusable(f"{path} is not the plan of {one.name}: it has other arms, another seed, or another command")
     os.chdir(plan.cwd)
     check_runnable(plan.command)
     try_arms(plan.arms)

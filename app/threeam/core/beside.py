@@ -19,7 +19,7 @@ def own_folder(journal: Journal) -> str:
     """The journal's folder if it is ours or can be made, else one of our own for this journal."""
     folder = journal.folder
     try:
-        if os.stat(folder).st_uid == os.geteuid():
+        if os.lstat(folder).st_uid == os.geteuid():
             return folder
     except FileNotFoundError:
         if os.access(os.path.dirname(folder), os.W_OK | os.X_OK):
@@ -43,7 +43,7 @@ def make_folder(folder: str) -> None:
 
 def refuse_foreign(folder: str) -> None:
     """Raises PermissionError where ``folder`` is somebody else's."""
-    if os.stat(folder).st_uid != os.geteuid():
+    if os.lstat(folder).st_uid != os.geteuid():
         raise PermissionError(errno.EPERM, "it belongs to somebody else")
 
 

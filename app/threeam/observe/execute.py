@@ -226,8 +226,10 @@ def _pipe() -> tuple[int, int]:
 
 
 def _drain(fd: int, which: int, take: Callable[[int, bytes], object]) -> None:
-    """Reads what the process has printed before its end; who was started by it may still print on."""
+    """Reads what the process has printed before its end, a pipe full at most: who was started by it may print on."""
     os.set_blocking(fd, False)
+    left = _PIPE
     with suppress(BlockingIOError, BrokenPipeError):
-        while data := os.read(fd, _READ):
+        while left > 0 and (data := os.read(fd, _READ)):
+            left -= len(data)
             take(which, data)

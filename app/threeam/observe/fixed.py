@@ -63,8 +63,8 @@ def by_runs(found: Sequence[Experiment], since: Stamp, arm: str | None = None) -
     """The answer from the runs in ``found``, all of one hypothesis, before ``since`` and after it.
 
     Only those of the same command under the same rule in the same arm are compared. Of several it is the one that ran
-    most since, or else before; the bare program, if that has failed: an arm may provoke the bug. A failure since, in
-    whichever, is an answer too. Raises `Declined` where nothing failed before.
+    most since, or else before; the bare program, if that has failed: an arm may provoke the bug. A failure of it since,
+    in whichever arm, is an answer too. Raises `Declined` where nothing failed before.
     """
     tallies: dict[tuple[str, str], Tally] = {}
     left_out = 0
@@ -86,7 +86,7 @@ def by_runs(found: Sequence[Experiment], since: Stamp, arm: str | None = None) -
         which = "" if arm is None else f" in the arm {arm}"
         raise Declined(f"no run{which} failed before the change: without a rate nobody can say how many it takes now")
     best = max(failing, key=lambda key: (key[1] == BARE, failing[key].clean + failing[key].again, failing[key].ended))
-    again = sum(tally.again for tally in tallies.values())
+    again = sum(tally.again for (same, _), tally in tallies.items() if same == best[0])
     others = tuple(tally for key, tally in failing.items() if key != best)
     what, failed, ended, _, clean = failing[best]
     return Fixed(what, False, failed, ended, again, clean, clean_runs(failed, ended), left_out, others)

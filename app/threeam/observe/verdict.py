@@ -107,7 +107,7 @@ def meaning(found: Sequence[Rate], compared: Comparison) -> str:
         return f"{compared.arm} {'hides' if compared.fewer else 'provokes'} it {p}"
     if compared.shown:
         return f"{compared.arm}: {'fewer' if compared.fewer else 'more'} failures than {first} {p}"
-    if not any(rate.counts.failed for rate in found):
+    if any(rate.counts.ended for rate in found) and not any(rate.counts.failed for rate in found):
         return f"{compared.arm}: no difference shown {p}, it never failed"
     if compared.needed is None:
         return f"{compared.arm}: no difference shown {p}"
