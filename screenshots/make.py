@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 
 from threeam.core.journal import journal_at
+from threeam.core.locked_log import WriteOptions
 from threeam.core.settings import Settings
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.writer import Writer
 from threeam.demo import ALICE, BOB, tell
 from threeam.rooms import FOLD
 from threeam.tui.app import JournalApp

@@ -17,7 +17,8 @@ import pytest
 from threeam.cli.main import main
 from threeam.core.entry import Entry, Stamp, parse
 from threeam.core.journal import Journal, journal_at
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.locked_log import WriteOptions
+from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000

@@ -17,8 +17,9 @@ from threeam.core.draft import Author, Draft, DraftLine, as_script, note
 from threeam.core.entry import NS, By, Stamp
 from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal
+from threeam.core.locked_log import WriteOptions
 from threeam.core.settings import Settings
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.writer import Writer
 from threeam.human.drafts import coffee, water
 from threeam.method.changes import change
 from threeam.method.drafts import claim, evidence, judge, predict

@@ -36,7 +36,8 @@ from threeam.core.clock import system_clock
 from threeam.core.draft import note
 from threeam.core.journal import Journal
 from threeam.core.lock import Abandoned, Holder, LockTimeout, holder
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.locked_log import WriteOptions
+from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 
 NOBODY = 65534

@@ -25,7 +25,8 @@ import os, sys
 from threeam.core.clock import system_clock
 from threeam.core.draft import note
 from threeam.core.journal import journal_at
-from threeam.core.writer import Writer, WriteOptions
+from threeam.core.locked_log import WriteOptions
+from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 folder, me, other, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 for n in range(rounds):

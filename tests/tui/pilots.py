@@ -21,8 +21,9 @@ from threeam.actions import BY_ID
 from threeam.core.clock import Clock, system_clock
 from threeam.core.entry import ACQUIRED, RELEASING, By, Entry, Stamp, format_entry
 from threeam.core.journal import Journal
+from threeam.core.locked_log import WriteOptions
 from threeam.core.settings import Settings
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 from threeam.tui.app import JournalApp
 from threeam.tui.screens.journal import JournalScreen

@@ -14,7 +14,8 @@ from threeam.core.clock import Clock
 from threeam.core.draft import Draft, note
 from threeam.core.entry import NS, Stamp
 from threeam.core.journal import Journal
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.locked_log import WriteOptions
+from threeam.core.writer import Writer
 from threeam.method.changes import change, undone
 from threeam.method.drafts import claim
 from threeam.observe.experiment import Run

@@ -11,9 +11,10 @@ from textual.pilot import Pilot
 from threeam.core.draft import note
 from threeam.core.entry import NS, Stamp
 from threeam.core.journal import Journal
+from threeam.core.locked_log import WriteOptions
 from threeam.core.settings import Settings
 from threeam.core.told import Part
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.writer import Writer
 from threeam.demo import ALICE, BEGIN, BOB, tell
 from threeam.machine import normal, preflight
 from threeam.machine.baseline import Baseline, Difference

@@ -13,7 +13,8 @@ from threeam.core.disk import free_bytes, in_units, kind_of_mount, network_warni
 from threeam.core.draft import note
 from threeam.core.entry import NS, Entry, parse
 from threeam.core.journal import Journal
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.locked_log import WriteOptions
+from threeam.core.writer import Writer
 from threeam.method.drafts import claim
 from threeam.rooms import FOLD
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
+from collections.abc import Iterable
 from itertools import pairwise
 from unittest.mock import patch
 
@@ -10,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from threeam.core.journal import Journal
 from threeam.core.secrets import LISTED, Redaction, redacted
 from threeam.observe import output as output_module
-from threeam.observe.output import Output, Safe
+from threeam.observe.output import CAP, Output, Safe, kept_while
 
 SECRET = "hunter2hunter2hunter2hunter2hunter2hunt"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
@@ -54,7 +58,12 @@ PLAIN = [
 ]
 
 
-def kept_of(pieces: list[bytes], *, regex: str = "", cap: int = 1 << 24) -> tuple[bytes, Output]:
+MIB = 1 << 20
+OTHERS_LONGEST = 2 * MIB  # bytes that may be looked through at once, and so over the cap
+LEFT_OUT = re.compile(rb"\n\[3am: (\d+) bytes are left out here\]\n")
+
+
+def kept_of(pieces: Iterable[bytes], regex: str = "", cap: int = CAP) -> tuple[bytes, Output]:
     written: list[bytes] = []
     output = Output(written.append, regex, cap)
     for piece in pieces:
@@ -162,3 +171,169 @@ def test_every_kind_that_is_listed_is_tried_here() -> None:
         ]
         assert hits, one.name
     assert Redaction()(b"nothing of that kind") == b"nothing of that kind"
+
+
+# In the corners.
+
+
+def in_pieces(data: bytes, of: int) -> Iterable[bytes]:
+    return (data[i : i + of] for i in range(0, len(data), of))
+
+
+# The cap.
+
+
+@pytest.mark.parametrize("piece", [65_536, 65_521, 3_000_000])
+def test_a_flood_is_kept_to_the_cap_with_its_head_and_its_tail(piece: int) -> None:
+    data = b"".join(b"%08d of a flood\n" % n for n in range(40 * MIB // 18))
+    kept, output = kept_of(in_pieces(data, piece))
+    found = LEFT_OUT.search(kept)
+    assert found
+    head, tail = kept[: found.start()], kept[found.end() :]
+    assert data.startswith(head)
+    assert data.endswith(tail)
+    assert min(len(head), len(tail)) >= CAP // 2
+    assert len(head) + len(tail) <= CAP + max(OTHERS_LONGEST, piece)
+    assert len(head) + len(tail) + int(found[1]) == output.size == len(data)
+
+
+def test_what_is_just_as_long_as_the_cap_is_kept_whole() -> None:
+    data = (b"x" * 1023 + b"\n") * (CAP // 1024)
+    assert kept_of(in_pieces(data, 65_536))[0] == data
+
+
+def test_a_small_cap_is_one_too() -> None:
+    kept, _ = kept_of([b"line\n" * 20_000], cap=4000)
+    assert LEFT_OUT.search(kept)
+    assert len(kept) < 5000
+
+
+# Secrets, as programs really print them.
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "postgres://app:p@hunter2@db1/shop",
+        f"postgres://app:{'x' * 600}hunter2@db1/shop",
+        r"""level=info body="{\"password\":\"hunter2\"}" """,
+        "\x1b[36mpassword\x1b[0m=hunter2",
+        "\x1b[36mpassword=\x1b[0mhunter2",
+        "PGPASSWORD=hunter2 psql",
+        "x-api-key: hunter2",
+        "{'passwd': 'hunter2'}",
+        '"token" : "a\\"hunter2"',
+        "redis://:hunter2@cache:6379",
+        "https://bob:hunter2@h/ https://eve:hunter2@h/",
+        "proxy-authorization: basic hunter2",
+    ],
+    ids=lambda line: line[:24].strip(),
+)
+@pytest.mark.parametrize("piece", [1, 7, 4096])
+def test_no_form_of_a_listed_secret_is_kept(line: str, piece: int) -> None:
+    kept, _ = kept_of(in_pieces(f"before\n{line}\nafter\n".encode(), piece))
+    assert b"hunter2" not in kept
+    assert kept.startswith(b"before\n")
+    assert kept.endswith(b"\nafter\n")
+
+
+@pytest.mark.parametrize("kind", ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\\n", "\n  | "])
+def test_a_private_key_of_any_kind_is_left_out(kind: str, newline: str) -> None:
+    lines = [f"-----BEGIN {kind}PRIVATE KEY-----", "MIIEhunter2AAAA", "hunter2==", f"-----END {kind}PRIVATE KEY-----"]
+    kept, _ = kept_of(in_pieces(f"before\nkey: {newline.join(lines)}\nafter\n".encode(), 5))
+    assert b"hunter2" not in kept
+    assert kept.startswith(b"before\n")
+    assert kept.endswith(b"\nafter\n")
+
+
+def test_a_key_that_was_only_spoken_of_does_not_take_the_rest_with_it() -> None:
+    said = b"error: expected -----BEGIN RSA PRIVATE KEY-----, got 'garbage'\n" + b"Traceback, line %d\n" * 300
+    assert b"Traceback" in kept_of([said])[0]
+
+
+def test_a_public_key_is_no_secret() -> None:
+    said = b"-----BEGIN PUBLIC KEY-----\nMFkwEwYH\n-----END PUBLIC KEY-----\n"
+    assert kept_of([said])[0] == said
+
+
+@given(st.lists(st.sampled_from(["deadlock", "at 0x7f", "row 8812", "DELETE", "took 2 ms", "é", "\x1b[1m"])))
+def test_ordinary_lines_stay_byte_for_byte(words: list[str]) -> None:
+    said = " ".join(words).encode() + b"\n"
+    assert Redaction()(said) == said
+
+
+def test_ordinary_words_that_look_a_little_like_a_secret_stay() -> None:
+    for said in (b"Basic functionality works\n", b"Unexpected token: }\n", b"a secret to everybody\n"):
+        assert Redaction()(said) == said
+
+
+# What is looked for.
+
+
+@pytest.mark.parametrize("regex", ["^(?!ok)", "^$"])
+def test_there_is_no_line_after_the_last_newline(regex: str) -> None:
+    assert not kept_of([b"ok 1\n", b"ok 2\n"], regex)[1].matched
+    assert kept_of([b"ok 1\n", b"\n", b"ok 2\n"], regex)[1].matched
+
+
+def test_a_command_that_printed_nothing_has_no_line_that_matches() -> None:
+    assert not kept_of([], "^(?!ok)")[1].matched
+
+
+def test_many_small_writes_without_a_newline_are_taken_as_fast_as_lines() -> None:
+    """Progress bars and base64: the clock of a run goes on while it is taken. CPU time, so that others do not count."""
+
+    def cpu_seconds(piece: bytes) -> float:
+        output = Output(lambda data: None)
+        begun = time.process_time()
+        for _ in range(2 * MIB // 64):
+            output.take(piece)
+        return time.process_time() - begun
+
+    assert cpu_seconds(b"." * 64) < 20 * cpu_seconds(b"." * 63 + b"\n") + 0.2
+
+
+# Beside the journal.
+
+
+def test_it_is_kept_whole_for_its_person_alone(journal: Journal) -> None:
+    done, output, kept = kept_while(journal, "R1-1.out", "dead", lambda output: output.take(b"deadlock\n"))
+    assert done is None
+    assert output.matched
+    assert kept.name == "R1-1.out"
+    with open(kept.path, "rb") as file:
+        assert file.read() == b"deadlock\n"
+    assert os.stat(kept.path).st_mode & 0o777 == 0o600
+
+
+def test_where_nothing_was_printed_nothing_is_left(journal: Journal) -> None:
+    code, output, kept = kept_while(journal, "R1-1.out", "", lambda output: 7)
+    assert (code, output.size, kept.path, kept.why) == (7, 0, "", "")
+    assert not os.path.exists(os.path.join(journal.folder, "R1-1.out"))
+
+
+# What is shown.
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.sampled_from([b"\x1b", b"[2J", b"\xc2", b"\x9b", b"31m", b"\r", b"\n", b"\t", b"\xe2\x80", b"\xae"]))
+)
+def test_no_escape_reaches_the_terminal_whatever_the_pieces(pieces: list[bytes]) -> None:
+    safe = Safe()
+    shown = b"".join(map(safe, pieces)).decode()
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]", shown)
+    assert not re.search(r"\r(?!\n)", shown)
+
+
+@given(st.text(st.sampled_from("aé☕\U0001f980\n\t"), max_size=20), st.integers(1, 5))
+def test_text_is_shown_as_it_was_printed_also_in_pieces(text: str, piece: int) -> None:
+    safe = Safe()
+    assert b"".join(map(safe, in_pieces(text.encode(), piece))) == text.encode()
+
+
+@pytest.mark.parametrize("pieces", [[b"a\r\nb"], [b"a\r", b"\nb"], [b"a", b"\r", b"\n", b"b"]])
+def test_a_line_that_ends_as_on_windows_is_shown_alike_wherever_it_is_cut(pieces: list[bytes]) -> None:
+    safe = Safe()
+    assert b"".join(map(safe, pieces)) == b"a\r\nb"

@@ -16,8 +16,9 @@ from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import NS, By, Entry, Stamp, format_entry, parse
 from threeam.core.fold import Hypothesis, State
 from threeam.core.journal import Journal, journal_at
+from threeam.core.locked_log import Block
 from threeam.core.seek import BadStamp, line_of, stamp_of
-from threeam.core.writer import Block, Writer
+from threeam.core.writer import Writer
 from threeam.method.changes import change, change_as_typed, changes, open_changes, undone
 from threeam.method.drafts import claim, evidence, judge, known, predict, quoted, to_cite
 from threeam.method.guards import NO_EVIDENCE, TOO_LATE, overturned, remarks, resembling

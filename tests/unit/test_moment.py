@@ -16,11 +16,12 @@ from threeam.core.draft import Declined, note
 from threeam.core.entry import CLOCK_STEPPED, NS, Entry, Stamp, format_entry
 from threeam.core.fold import State
 from threeam.core.journal import Journal, Position, journal_at
+from threeam.core.locked_log import WriteOptions
 from threeam.core.moment import Moment, moment_at, moment_before
 from threeam.core.reader import Line, lines_forward
 from threeam.core.seek import BadStamp, line_of
 from threeam.core.when import BadTime
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.writer import Writer
 from threeam.human.drafts import coffee
 from threeam.method.drafts import claim, judge
 from threeam.rooms import FOLD

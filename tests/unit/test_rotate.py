@@ -15,8 +15,9 @@ from threeam.core import rotate as rotate_module
 from threeam.core.draft import note
 from threeam.core.entry import NS, Entry, Stamp, parse
 from threeam.core.journal import Journal
+from threeam.core.locked_log import Unsure, WriteOptions
 from threeam.core.rotate import NotRotated, is_rotated, may_replace
-from threeam.core.writer import Unsure, WriteOptions, Writer
+from threeam.core.writer import Writer
 from threeam.human.drafts import coffee, water
 from threeam.human.room import human
 from threeam.method.drafts import claim, judge

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from conftest import NIGHT, FakeClock, writer_of
-from threeam.core import writer as writer_module
+from threeam.core import locked_log as locked_log_module
 from threeam.core.draft import TOXIC, Declined, Draft, DraftLine, note
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal, Unusable, journal_at
 from threeam.core.lock import LockTimeout, LockUnusable, SanityLock
-from threeam.core.writer import TIE_NS, Refused, Unsure, WriteOptions, Writer
+from threeam.core.locked_log import TIE_NS, Refused, Unsure, WriteOptions
+from threeam.core.writer import Writer
 from threeam.human.drafts import coffee, undo_coffee, water
 from threeam.method.drafts import claim, judge
 from threeam.rooms import FOLD
@@ -624,7 +625,7 @@ def test_the_lock_is_free_while_the_disk_is_waited_for(
 def test_a_new_log_is_synced_with_its_name(synced: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(writer_module, "sync_folder", folders.append)
+        patch.setattr(locked_log_module, "sync_folder", folders.append)
         synced.write(note("a"))
         synced.write(note("b"))
     assert folders == [str(log.parent)]

@@ -13,8 +13,9 @@ from threeam.core.entry import By
 from threeam.core.fold import State
 from threeam.core.identity import author
 from threeam.core.journal import Journal, Segment
+from threeam.core.locked_log import WriteOptions
 from threeam.core.settings import Flags, Settings, Setup, setup
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 
 

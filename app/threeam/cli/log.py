@@ -17,7 +17,8 @@ from threeam.core.draft import note
 from threeam.core.entry import GOES_ON, LONGEST, decode, pieces, visible, whole_characters
 from threeam.core.footprint import Footprint
 from threeam.core.journal import JournalError
-from threeam.core.writer import SPACING, Refused, Unsure
+from threeam.core.locked_log import Refused, Unsure
+from threeam.core.writer import SPACING
 
 _GROWTH = 6  # a byte is six characters at the most once it is visible: \\u2028 is three bytes
 _READ = 256 * 1024  # bytes of stdin at a time

@@ -18,8 +18,9 @@ from threeam.core.beside import keep_beside, path_beside, read_beside
 from threeam.core.draft import Declined, Draft, bound_to
 from threeam.core.footprint import Footprint
 from threeam.core.journal import JournalError, Unusable
+from threeam.core.locked_log import Unsure
 from threeam.core.when import duration, parse_length
-from threeam.core.writer import Unsure, Writer
+from threeam.core.writer import Writer
 from threeam.observe.arms import arms_of
 from threeam.observe.execute import ERR, OUT, NotStarted
 from threeam.observe.experiment import MOST_RUNS, Experiment, Run

@@ -12,7 +12,7 @@ from threeam.cli.parser import Parser
 from threeam.cli.submit import hand_back
 from threeam.core.draft import as_script
 from threeam.core.journal import JournalError
-from threeam.core.writer import Unsure
+from threeam.core.locked_log import Unsure
 
 VOID = "Staring into the void. The void is returning a 502 Bad Gateway."
 

@@ -10,7 +10,7 @@ from threeam.cli.context import Context
 from threeam.cli.exits import Exit
 from threeam.core.draft import Draft
 from threeam.core.journal import JournalError
-from threeam.core.writer import Unsure
+from threeam.core.locked_log import Unsure
 
 
 def submit(

@@ -1,102 +1,32 @@
 """The one door in: whatever is added to a log goes through a `Writer`, under the lock.
 
-Lock, look, stamp, write once, release, sync, and only then say so. A submission ends in one of
-three ways: written; refused, and the log is byte for byte as it was; or unsure, and the message
-names the stamp.
+Lock, look, stamp, write once, release, sync, and only then say so.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from threeam.core.clock import Clock
-from threeam.core.disk import free_bytes, in_units
-from threeam.core.draft import Author, Declined, Draft, DraftLine
-from threeam.core.entry import (
-    ACQUIRED,
-    CLOCK_STEPPED,
-    NS,
-    RELEASING,
-    Entry,
-    Stamp,
-    format_entry,
-    format_many,
-    parse,
-    visible,
-)
-from threeam.core.fold import Fold, State
+from threeam.core.draft import Declined, Draft
+from threeam.core.entry import Stamp
+from threeam.core.fold import Fold
 from threeam.core.footprint import Footprint
 from threeam.core.interrupts import interrupts_deferred
-from threeam.core.journal import Journal, JournalError, Unusable, sync_folder
+from threeam.core.journal import Journal, Unusable
 from threeam.core.lock import Holder, LockFile, SanityLock
-from threeam.core.logfile import HalfAppended, LogFile, NotAppended
-from threeam.core.rotate import NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
+from threeam.core.locked_log import Block, LockedLog, Refused, Unsure, WriteOptions, mode_of
+from threeam.core.rotate import NotRotated, check_rotatable
 from threeam.core.state_cache import StateCache
 
-TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
 SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_WARN_AGAIN_NS = 15 * 60 * NS  # so long after a warning of the disk the next one is due
 
 OnWait = Callable[[Holder | None, float], None]
 """Told who holds the lock, and the seconds waited so far, for as long as a writer waits."""
-
-
-class Refused(JournalError):
-    """Nothing was written: the log is byte for byte as it was, and the text is still the caller's."""
-
-
-class DiskFull(Refused):
-    """Nothing was written, for want of room: it can be once there is some."""
-
-
-class Unsure(JournalError):
-    """The lines are in the file, but it is not certain that they will stay; ``stamp`` names the first."""
-
-    def __init__(self, stamp: Stamp, why: str) -> None:
-        super().__init__(f"unsure: written as @{stamp}, but {why}; look there before you write it again")
-        self.stamp = stamp
-        self.why = why
-
-
-class Block(NamedTuple):
-    """What one submission became: its entries, in order, and the bytes that they are in the log.
-
-    ``said``: those of its draft, without what stands around them: the ceremony, and what was to be declared.
-    ``before``: the state that its draft was made from.
-    """
-
-    entries: tuple[Entry, ...]
-    raw: bytes
-    said: tuple[Entry, ...]
-    before: State
-
-
-class WriteOptions(NamedTuple):
-    """Who writes, and how.
-
-    ``by``: the value of the author's ``BY`` tag. ``ceremony``: ``hypotheses``, ``always`` or
-    ``never``. ``night_gap_ns``: so long without a typed entry ends a night. ``lock_timeout``:
-    seconds; None waits until the lock comes. ``sync``: whether to wait for the disk. ``rotate_bytes``: a log of that
-    size is rotated before the next block. ``keep``: how many rotated files stay; None: all. ``disk_floor``: with less
-    room than that (bytes) on its disk, a warning goes into the log now and then.
-    """
-
-    user: str
-    by: str
-    ceremony: str = "hypotheses"
-    night_gap_ns: int = 8 * 3600 * NS
-    lock_timeout: float | None = 10.0
-    sync: bool = True
-    rotate_bytes: int = 64 * 1024 * 1024
-    keep: int | None = None
-    disk_floor: int = 64 * 1024 * 1024
 
 
 class Writer:
@@ -128,12 +58,6 @@ class Writer:
         with self.locked(whole=False) as log:
             return log.write_stream(texts)
 
-    def _is_full(self) -> bool:
-        try:
-            return os.stat(self.journal.log).st_size >= self.options.rotate_bytes
-        except FileNotFoundError:
-            return False
-
     def create(self, chunks: Callable[[], Iterable[bytes]]) -> int:
         """Makes the journal's log, which must not be there, of what ``chunks`` give under its lock; gives its bytes.
 
@@ -141,7 +65,7 @@ class Writer:
         """
         from threeam.core.create import create_log  # the first verb is called a thousand times as often
 
-        journal, mode = self.journal, _mode(self.journal)
+        journal, mode = self.journal, mode_of(self.journal)
         if os.path.lexists(journal.log):
             raise Declined(f"{journal.log} is there already, and stays as it is: name another (-j, --log, --to)")
         journal.make_home()
@@ -172,8 +96,8 @@ class Writer:
             journal.make_home()
             if (why := journal.why_not_writable()) is not None:  # before a lock is left beside it
                 raise Unusable(why)
-            self._cache.catch_up(whole or self._is_full())  # to rotate it takes the whole state
-            mode = _mode(journal)
+            self._cache.catch_up(whole or self._is_to_be_rotated())  # that takes the whole state
+            mode = mode_of(journal)
             lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
             lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
             since, written = time.monotonic_ns(), 0
@@ -200,212 +124,12 @@ class Writer:
                 raise Unsure(self.landed, f"then the disk failed ({error.strerror})") from None
             raise Refused(f"nothing was written: {journal.log}: {error.strerror}") from None
 
-
-class LockedLog:
-    """The log while the lock is held: as it is now, and open for appending. `Writer.locked` makes it."""
-
-    def __init__(
-        self, journal: Journal, mode: int, lock: SanityLock, cache: StateCache, clock: Clock, options: WriteOptions
-    ) -> None:
-        self.first: Stamp | None = None  # of what was written under this hold
-        self.written = 0  # bytes, under this hold
-        self._lock = lock
-        self._doubt = ""  # whether a rotation under this hold will last
-        self._journal = journal
-        self._path = journal.log
-        self._mode = mode
-        self._cache = cache
-        self._clock = clock
-        self._options = options
-        self._file = LogFile.open(journal.log)
-        self._last = self._state(whole=False).last
-        self._granted: Stamp | None = clock()  # for the first block: later ones look at the clock again
-
-    def write(self, draft: Draft) -> Block:
-        """Writes what ``draft`` gives as one block of the author's. Raises `Refused`, or the draft's `Declined`."""
-        self._rotate_when_full()
-        options, state = self._options, self._state(draft.whole)
-        stamp, stepped_ns = self._tick()
-        said = draft.lines(state, Author(options.user, options.night_gap_ns), stamp)
-        ceremonial = options.ceremony == "always" or (draft.ceremonial and options.ceremony == "hypotheses")
-        around = [*_declared(stepped_ns), *self._disk_warning(stamp)]
-        lines = [*around, *([DraftLine(ACQUIRED)] if ceremonial else []), *said]
-        typed = not draft.via and not any(key == "NIGHT" for one in said for key, _ in one.tags)
-        if typed and self._is_new_night(state, stamp):
-            lines[0] = lines[0]._replace(tags=(("NIGHT", "new"), *lines[0].tags))
-        by = (("BY", options.by), *([("VIA", draft.via)] if draft.via else []))
-        cups, entries = self._cups(state, stamp), []
-        for text, tags, after in lines:
-            cups = cups if after is None else after
-            entries.append(Entry(stamp, cups, (*by, *tags), visible(text)))
-            stamp = Stamp(stamp.ns + 1, stamp.offset)
-        if ceremonial:  # stamped last of all, so that the two stamps are a lower bound of the hold
-            now = self._clock()
-            over = [tag for tag in lines[-1].tags if tag[0] == "NIGHT"]  # it is this line that is the author's last
-            entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (*by, *over), RELEASING))
-        raw = b"".join(map(format_entry, entries))
-        self._append(raw, entries)
-        begin = len(lines) - len(said)
-        return Block(tuple(entries), raw, tuple(entries[begin : len(lines)]), state)
-
-    def write_stream(self, texts: list[str]) -> bytes:
-        """Writes a line for each of ``texts``, which came through a pipe. Raises `Refused`."""
-        self._rotate_when_full()
-        first, stepped_ns = self._tick()
-        stamp = first
-        tags, cups = (("BY", self._options.by), ("VIA", "stdin")), self._cups(self._state(whole=False), stamp)
-        raw = b""
-        for warning in (*_declared(stepped_ns), *self._disk_warning(stamp)):
-            raw += format_entry(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
-            stamp = Stamp(stamp.ns + 1, stamp.offset)
-        raw += format_many(stamp, cups, tags, texts)
-        last = parse(raw[raw.rfind(b"\n", 0, -1) + 1 : -1])
-        assert last is not None
-        self._append(raw, [last._replace(stamp=first), last])  # those between change nothing: they have no tags
-        return raw
-
-    def write_plain(self, text: str, coffee: int) -> bytes:
-        """Writes one line as the Bash script does: stamped now, and with no tag but COFFEE.
-
-        Raises `Refused`, or `Unsure` when lines before it are written already.
-        """
-        self._rotate_when_full()
-        stamp, stepped_ns = self._tick()
-        lines = [*(one.text for one in _declared(stepped_ns)), visible(text)]
-        entries = [Entry(Stamp(stamp.ns + i, stamp.offset), coffee, (), line) for i, line in enumerate(lines)]
-        raw = b"".join(map(format_entry, entries))
-        self._append(raw, entries, begun=self.first)
-        return raw
-
-    def rotate(self, *, gain: bool = False) -> Rotated:
-        """Puts a new log in the place of this one, and gives the path that this one has now.
-
-        ``gain``: only where the new one is much smaller. Raises `NotRotated`, with the log as it was.
-        """
-        if self._file is None or self._file.size == 0 or self.first is not None:
-            raise NotRotated(f"there is nothing to rotate at {self._path}")
-        check_rotatable(self._file.segment, self._path)  # before the whole log is read for it
-        reading, self._granted = self._clock(), None
-        last = self._last or reading
-        # If the clock was stepped back, the next block tells of it.
-        stamp = reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.offset)
-        carried = self._cache.carry(self._state(whole=True), Stamp(stamp.ns + 1, stamp.offset))
-        segment, by = self._file.segment, self._options.by
-        rotated = rotate(self._journal, segment, by, stamp, last, carried, gain=gain, lost=self._lock.lost)
-        self._file = LogFile.open(self._path)
-        self._last = Stamp(stamp.ns + len(carried), stamp.offset)
-        self._doubt = rotated.doubt
-        return rotated
-
-    def settle(self, first: Stamp) -> None:
-        """Waits until what was written, ``first`` the first of it, is on the disk. Raises `Unsure`.
-
-        A failed sync is never retried: after it the kernel takes the pages for clean, and the second try would lie.
-        """
-        assert self._file is not None
-        if self._file.segment.removed():
-            raise Unsure(first, "the log was removed meanwhile, and is gone with it")
-        if self._options.sync:
-            try:
-                self._file.sync()
-                if self._cache.named != self._file.segment.identity:  # whoever made it may have been killed before that
-                    sync_folder(os.path.dirname(self._path))
-                    self._cache.named = self._file.segment.identity
-            except OSError as error:
-                raise Unsure(first, f"the disk did not confirm it ({error.strerror})") from None
-            if self._doubt:
-                raise Unsure(first, self._doubt)
-
-    def forget_old(self) -> str:
-        """Deletes the rotated files that are not to be kept; says why one stays all the same."""
-        return "" if self._options.keep is None else forget_old(self._journal, self._options.keep)
-
-    def _rotate_when_full(self) -> None:
-        log = self._file
-        # A torn line is ended by the block that comes now, and the one after that finds it whole.
-        if self.first is not None or log is None or log.torn or log.size < self._options.rotate_bytes:
-            return
+    def _is_to_be_rotated(self) -> bool:
+        segment = self.journal.live()
+        if segment is None or segment.size() < self.options.rotate_bytes:
+            return False
         try:
-            if not self.rotate(gain=True).doubt:
-                self.forget_old()  # what cannot be deleted now can be after the next one
-        except SyncFailed as failed:
-            self._doubt = str(failed)
-        except NotRotated:  # no room for a second file, or no right to make one: the log grows on
-            pass
-
-    def _state(self, whole: bool) -> State:
-        return (
-            self._cache.nothing(whole)
-            if self._file is None
-            else self._cache.at(self._file.segment, self._file.size, whole)
-        )
-
-    def _tick(self) -> tuple[Stamp, int]:
-        """The time, after the last stamp of the file; if the clock was stepped back, the true time and how far (ns)."""
-        reading, self._granted = self._granted or self._clock(), None
-        if self._last is None or reading.ns > self._last.ns:
-            return reading, 0
-        behind = self._last.ns - reading.ns
-        if behind <= TIE_NS:
-            return Stamp(self._last.ns + 1, reading.offset), 0
-        return reading, behind
-
-    def _disk_warning(self, stamp: Stamp) -> list[DraftLine]:
-        """A line about the room that is left, where that is little and nobody has said so lately."""
-        if self._file is None or (free := free_bytes(self._file.segment.fd)) >= self._options.disk_floor:
-            return []
-        warned_ns = self._cache.warned_of_disk(self._file.segment, self._file.size)
-        if warned_ns is not None and 0 <= stamp.ns - warned_ns < _WARN_AGAIN_NS:
-            return []
-        return [DraftLine(f"WARNING: Disk nearly full: {in_units(free)} left for the log.", (("DISK", str(free)),))]
-
-    def _cups(self, state: State, stamp: Stamp) -> int:
-        return state.cups(self._options.user, stamp.ns, self._options.night_gap_ns)
-
-    def _is_new_night(self, state: State, stamp: Stamp) -> bool:
-        user = self._options.user
-        return user in state.people and state.tonight(user, stamp.ns, self._options.night_gap_ns) is None
-
-    def _append(self, raw: bytes, entries: Sequence[Entry], *, begun: Stamp | None = None) -> None:
-        """Appends ``raw``; ``entries`` are the first and the last of it, and all that change the state.
-
-        ``begun``: the first stamp of what was begun earlier, and is half done if this fails.
-        """
-        if self._file is None:
-            self._file = LogFile.create(self._path, self._mode)
-        before = self._file.size
-        try:
-            self._file.append(raw)
-        except NotAppended as not_appended:
-            why = _why_not(self._path, not_appended.number)
-            if begun is not None:
-                raise Unsure(begun, f"only its first lines: {why}") from None
-            kind = DiskFull if not_appended.number in _NO_ROOM else Refused
-            raise kind(f"nothing was written: {why}") from None
-        except HalfAppended as half:
-            raise Unsure(entries[0].stamp, f"only in part: {half}") from None
-        self._last = entries[-1].stamp
-        self.written += len(raw)
-        self.first = self.first or entries[0].stamp
-        self._cache.appended(self._file.segment, before, self._file.size, entries)
-
-
-def _mode(journal: Journal) -> int:
-    """The mode of a new log."""
-    return 0o640 if journal.log.startswith("/var/log/") else 0o600
-
-
-def _declared(stepped_ns: int) -> list[DraftLine]:
-    if not stepped_ns:
-        return []
-    milliseconds = (stepped_ns + 500_000) // 1_000_000
-    seconds = f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
-    return [DraftLine(f"{CLOCK_STEPPED}{seconds} s; the order of the file is the true order.")]
-
-
-def _why_not(path: str, number: int) -> str:
-    if number in _NO_ROOM:
-        return f"the disk of {path} is full; make room and try again"
-    if number == errno.EFBIG:
-        return f"{path} has reached the file size limit of this process (ulimit -f)"
-    return f"{path}: {os.strerror(number)}"
+            check_rotatable(segment, self.journal.log)
+        except NotRotated:  # it is not ours: it grows on
+            return False
+        return True

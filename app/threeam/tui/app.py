@@ -25,9 +25,10 @@ from threeam.core.entry import By, visible
 from threeam.core.footprint import Footprint
 from threeam.core.journal import Journal, JournalError, journal_at
 from threeam.core.journals import journals
+from threeam.core.locked_log import WriteOptions
 from threeam.core.moment import Moment
 from threeam.core.settings import Settings, state_folder
-from threeam.core.writer import WriteOptions, Writer
+from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 from threeam.tui.commands import Actions, Journals
 from threeam.tui.screens.as_of import AsOfScreen

@@ -19,8 +19,9 @@ from threeam.core.fold import Fold, State
 from threeam.core.follow import Follower, told_from
 from threeam.core.journal import Anchor, Journal, JournalError, Position
 from threeam.core.lock import Abandoned, Holder, holder
+from threeam.core.locked_log import Block, DiskFull, LockedLog, Unsure
 from threeam.core.reader import Line
-from threeam.core.writer import SPACING, Block, DiskFull, LockedLog, Unsure, Writer
+from threeam.core.writer import SPACING, Writer
 from threeam.tui.messages import (
     BlockWritten,
     DiskSeen,

@@ -10,8 +10,8 @@ from threeam.core.entry import Stamp
 from threeam.core.fold import State
 from threeam.core.journal import Position
 from threeam.core.lock import Holder
+from threeam.core.locked_log import Block
 from threeam.core.reader import Line
-from threeam.core.writer import Block
 from threeam.tui.outbox import Ticket
 
 

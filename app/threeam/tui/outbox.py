@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from threeam.core.draft import Draft
-from threeam.core.writer import Block
+from threeam.core.locked_log import Block
 
 
 @dataclass(eq=False)
