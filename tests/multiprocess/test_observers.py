@@ -11,6 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -241,3 +242,17 @@ def test_what_is_attached_is_not_said_to_be_over(log: Path, run: Run, watched: s
         done = run("observe", "--over")
         assert (done.returncode, b"it is, by the 3am of pid" in done.stderr) == (1, True)
         assert len(observers(log)) == 1
+
+
+def test_a_second_interrupt_right_behind_the_first_takes_no_line_with_it(
+    log: Path, watched: subprocess.Popen[bytes]
+) -> None:
+    for ms in range(0, 10, 2):
+        begun = len(observers(log))
+        with three_am("observe", str(watched.pid)) as observing:
+            eventually(lambda before=begun: len(observers(log)) == before + 1, "it is attached")
+            observing.send_signal(signal.SIGINT)
+            time.sleep(ms / 1000)
+            observing.send_signal(signal.SIGINT)
+            observing.wait(20)
+        assert len(observers(log)) == begun + 2, f"after {ms} ms"

@@ -337,3 +337,9 @@ def test_text_is_shown_as_it_was_printed_also_in_pieces(text: str, piece: int) -
 def test_a_line_that_ends_as_on_windows_is_shown_alike_wherever_it_is_cut(pieces: list[bytes]) -> None:
     safe = Safe()
     assert b"".join(map(safe, pieces)) == b"a\r\nb"
+
+
+def test_a_key_whose_beginning_is_out_of_sight_is_left_out_too() -> None:
+    """The last lines of a pane may begin inside of one."""
+    seen = b"$ cat key.pem | tail -n 4\nMIIEhunter2AAAA\nhunter2==\n-----END RSA PRIVATE KEY-----\n$ \n"
+    assert Redaction()(seen) == b"$ cat key.pem | tail -n 4\n***\n-----END RSA PRIVATE KEY-----\n$ \n"

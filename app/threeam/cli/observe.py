@@ -15,7 +15,10 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.draft import Declined, Draft, bound_to
 from threeam.core.entry import NS, decode
+from threeam.core.interrupts import interrupts_deferred
 from threeam.core.journal import JournalError, Unusable
+from threeam.core.lock import LockTimeout
+from threeam.core.locked_log import Block, Refused
 from threeam.core.when import parse_length
 from threeam.core.writer import Writer
 from threeam.machine.system import this_system
@@ -27,6 +30,7 @@ from threeam.observe.observers import attached, detached, is_over, observed
 from threeam.observe.output import Output, kept_while
 from threeam.rooms import FOLD
 
+_MOMENT_S = 1.0  # for which a ctrl+c waits for the line that says that it is detached
 _FIRST = 4096  # bytes of what a tool says, of which the first line says why it did not attach
 
 
@@ -91,22 +95,26 @@ def _observe(args: Namespace, at: Context, process: Process, seconds: float | No
     if seconds is None:
         talk(f"ctrl+c detaches {tool} from {pid} ({name}); --for 5s does so by itself")
     with guarded(orphaned) as tell_guard:
+        with interrupts_deferred(True) as interrupted:  # they come while it is watched, and at no other moment
+            try:
+                # No run is timed by it: what the tool says is kept as it comes.
+                ended, _, kept = kept_while(at.journal, file, "", watched, at_once=0)
+            except NotStarted as not_started:
+                raise Unusable(str(not_started)) from None
+            finally:
+                for thread in says:
+                    thread.join()
+            if not says:
+                if kept.path:
+                    os.unlink(kept.path)
+                said = decode(bytes(first)).strip().partition("\n")[0]
+                raise Unusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
+            tell_guard(0)
+            is_over_now = end(kept.name)
+            block = _at_once(at, is_over_now)
+            interrupted()  # a second one, while the tool was ending: its line is there all the same
         try:
-            # No run is timed by it: what the tool says is kept as it comes.
-            ended, _, kept = kept_while(at.journal, file, "", watched, at_once=0)
-        except NotStarted as not_started:
-            raise Unusable(str(not_started)) from None
-        finally:
-            for thread in says:
-                thread.join()
-        if not says:
-            if kept.path:
-                os.unlink(kept.path)
-            said = decode(bytes(first)).strip().partition("\n")[0]
-            raise Unusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
-        tell_guard(0)
-        try:
-            _put(writer.write(end(kept.name)).raw, at, quiet=args.quiet)
+            _put((block or writer.write(is_over_now)).raw, at, quiet=args.quiet)
         except (JournalError, KeyboardInterrupt):
             talk("the journal does not know that it is detached: 3am observe --over says so later")
             raise
@@ -132,6 +140,16 @@ def _over(at: Context, quiet: bool) -> int:
         else:
             _put(_patient(at).write(is_over(one, at.clock().ns)).raw, at, quiet=quiet)
     return code
+
+
+def _at_once(at: Context, draft: Draft) -> Block | None:
+    """Writes ``draft`` if that can be done within a moment; None where it cannot. Interrupts are held back."""
+    writer = Writer(at.journal, FOLD, at.clock, at.write_options()._replace(lock_timeout=_MOMENT_S))
+    try:
+        with writer.locked(whole=draft.whole, interruptible=True) as log:
+            return log.write(draft)
+    except (LockTimeout, Refused):  # it is tried again, and that can be interrupted
+        return None
 
 
 def _patient(at: Context) -> Writer:

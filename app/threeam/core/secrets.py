@@ -114,13 +114,17 @@ class Redaction:
         return lines
 
     def _without_keys(self, lines: bytes) -> bytes:
-        kept = []
+        kept: list[bytes] = []
         for line in _KEY_IN_A_LINE.sub(rb"\1***", lines).splitlines(keepends=True):
             if self._before is not None:
                 end = line.find(_KEY_ENDS)
                 if end < 0 and _KEY_LINE.fullmatch(line.removeprefix(self._before)):
                     continue
                 line, self._before = line[max(0, end) :], None
+            elif _KEY_ENDS in line and _KEY_BEGINS.search(line) is None and b"PRIVATE KEY" in line:  # it began before
+                while kept and _KEY_LINE.fullmatch(kept[-1]):
+                    kept.pop()
+                kept.append(b"***\n")
             begins = _KEY_BEGINS.search(line, max(0, line.rfind(b"-----BEGIN ")))
             if begins is not None and _KEY_LINE.fullmatch(line, begins.end()):  # else it is only spoken of
                 self._before = line[: begins.start()]

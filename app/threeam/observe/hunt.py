@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from threeam.core.beside import keep_beside
 from threeam.core.clock import Clock
 from threeam.core.draft import Draft
 from threeam.core.entry import NS, decode
-from threeam.core.interrupts import INTERRUPTIONS
+from threeam.core.interrupts import interrupts_deferred
 from threeam.core.journal import BadInput, Journal, Unusable
 from threeam.core.lock import LockTimeout
 from threeam.observe.arms import Arm
@@ -125,7 +124,8 @@ def go_on(number: int, plan: Plan, left: Sequence[int], kept: Sequence[Run], doi
     turns, batch = plan.turns(), _Batch(number, plan.total, kept, doing)
     shown_passing = {run.arm for run in kept if run.outcome == PASSED}
     with ExitStack() as stack:
-        stack.enter_context(_interrupts_held())
+        # An interrupt comes only while a run goes on, which is ended by it then.
+        stack.enter_context(interrupts_deferred(True))
         cpus = sorted(os.sched_getaffinity(0))
         beside = stack.enter_context(neighbours(cpus)) if any(arm.stress for arm in plan.arms) else None
         stack.callback(batch.write)
@@ -193,13 +193,3 @@ class _Batch:
             self._doing.submit(ran(self._number, self._total, self._runs))
             self._runs = []
         self._since = time.monotonic_ns()
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Lets an interrupt come only while a run goes on, which is ended by it then."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -18,8 +18,6 @@ from threeam.method.drafts import evidence, to_cite
 from threeam.method.guards import overturned
 from threeam.method.noted import take
 from threeam.method.texts import claim_of, read, spoken_for, take_stamp, texts, without_kind, words_for
-from threeam.observe.told import bound
-from threeam.story.handoff import handoff, nights_of, parts
 from threeam.tui.desk import short
 from threeam.tui.outbox import Ticket
 from threeam.tui.screens.commanding import CommandingScreen
@@ -108,6 +106,8 @@ class MethodScreen(CommandingScreen):
 
     def action_thread(self, name: str = "") -> None:
         """Shows all that was said of a hypothesis."""
+        from threeam.observe.told import bound  # with all that it tells of; the first screen needs none of that
+
         one = self._named(name) if name else self._picked()
         if one is None:
             return
@@ -226,6 +226,8 @@ class MethodScreen(CommandingScreen):
         self.run_worker(self._handoff(), group="handoff", exclusive=True)  # it may have to read much of the log
 
     async def _handoff(self) -> None:
+        from threeam.story.handoff import handoff, nights_of, parts
+
         settings, clock, end = self.session.settings, self.session.clock, self.pane.view.window.known
         if end is None or not self.board.is_known:
             self._say(
