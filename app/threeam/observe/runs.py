@@ -128,7 +128,6 @@ class _Noting:
     """An experiment while lines are folded into it: a run changes a letter, a sum, and what is kept."""
 
     def __init__(self, one: Experiment) -> None:
-        self.one = one
         self._arms = {arm: i for i, arm in enumerate(one.arms)}
         self._letters = bytearray(one.letters.encode())
         self._spent = [list(spent) for spent in one.spent]
@@ -151,11 +150,11 @@ class _Noting:
             if known or len(self._kept) < KEPT:
                 self._kept[run.number] = run
 
-    def noted(self) -> Experiment:
+    def noted(self, one: Experiment) -> Experiment:
         """The experiment after all of that."""
         spent = tuple(Spent(*one) for one in self._spent)
         kept = tuple(self._kept.values())
-        return self.one._replace(letters=self._letters.decode(), spent=spent, kept=kept, last=self._last)
+        return one._replace(letters=self._letters.decode(), spent=spent, kept=kept, last=self._last)
 
 
 def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[int, Experiment]:
@@ -181,16 +180,10 @@ def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[
                     noting[number].note(run, again=entry.carried is not None)
                     others[number] = known
             case "Verdict" if known is not None:
-                if number in noting:
-                    known = noting[number].one = noting[number].one._replace(
-                        verdict=entry.body, verdict_at=entry.said_at
-                    )
-                    others[number] = known
-                else:
-                    others[number] = known._replace(verdict=entry.body, verdict_at=entry.said_at)
+                others[number] = known._replace(verdict=entry.body, verdict_at=entry.said_at)
     if not others:
         return found
-    return _lately({**found, **others, **{number: one.noted() for number, one in noting.items()}})
+    return _lately({**found, **others, **{number: one.noted(others[number]) for number, one in noting.items()}})
 
 
 def _lately(found: Mapping[int, Experiment]) -> Mapping[int, Experiment]:

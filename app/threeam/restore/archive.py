@@ -11,7 +11,7 @@ from threeam.core.entry import NS, visible
 from threeam.core.secrets import redacted
 from threeam.core.when import duration
 from threeam.restore.postgres import conninfo
-from threeam.restore.recovery import Server, Target, in_microseconds
+from threeam.restore.recovery import RESTORED_PORT, Server, Target, in_microseconds
 
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
@@ -74,7 +74,7 @@ def server(connection: Connection, target: Target, clock: Callable[[], int]) -> 
             )
     says += _transactions(connection, target)
     shown = redacted(command) if mode != "off" else ""
-    return Server(says, against, shown, conninfo(connection), connection.info.dbname)
+    return Server(says, against, shown, *conninfo(connection, RESTORED_PORT))
 
 
 def _version(connection: Connection) -> str:

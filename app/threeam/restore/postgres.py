@@ -56,13 +56,14 @@ def connected(dsn: str) -> Iterator[Connection]:
         raise Unreachable(f"PostgreSQL: {said}{how}") from None
 
 
-def conninfo(connection: Connection) -> str:
-    """How the server of ``connection`` is reached: host, port, user and database, and no password."""
+def conninfo(connection: Connection, restored_at: int) -> tuple[str, str]:
+    """How the database of ``connection`` is reached, without a password, and how on a second server at that port."""
     from psycopg.conninfo import make_conninfo
 
     info = connection.info
     given: dict[str, str | int] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
-    return make_conninfo("", **{key: value for key, value in given.items() if value})
+    live = make_conninfo("", **{key: value for key, value in given.items() if value})
+    return live, make_conninfo("", port=restored_at, dbname=info.dbname)
 
 
 def shown_dsn(dsn: str) -> str:

@@ -14,6 +14,7 @@ from threeam.core.when import duration
 
 ENGINES = ("postgres", "mysql")
 DEFAULT_MINUS = "1ms"
+RESTORED_PORT = 5433  # of the second server, as the runbook starts it
 _US = 1_000  # ns
 
 
@@ -60,14 +61,17 @@ def in_microseconds(ns: int) -> str:
 class Server(NamedTuple):
     """What a server says of itself, in sentences, and what stands against a restore to the target (empty: nothing).
 
-    ``conninfo``: how it was reached, without a password, and ``database`` there.
+    ``live``: how its database is reached, without a password; ``then``: how that of the restored one is.
     """
 
     says: Sequence[str]
     against: Sequence[str]
     archive_command: str = ""
-    conninfo: str = ""
-    database: str = ""
+    live: str = "port=5432 dbname=postgres"
+    then: str = f"port={RESTORED_PORT} dbname=postgres"
+
+
+_NOBODY = Server((), ())  # where no server was asked
 
 
 def runbook(engine: str, target: Target, source: str, server: Server | None = None) -> str:
@@ -82,8 +86,8 @@ def runbook(engine: str, target: Target, source: str, server: Server | None = No
         at=str(target.t),
         t_us=target.t.ns // _US,
         source=visible(source),
-        live=shlex.quote(server.conninfo if server is not None else "port=5432 dbname=postgres"),
-        then=shlex.quote(f"port=5433 dbname={server.database if server is not None else 'postgres'}"),
+        live=shlex.quote((server or _NOBODY).live),
+        then=shlex.quote((server or _NOBODY).then),
         server=server,
     )
 
