@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from threeam.core.entry import visible
-from threeam.core.journal import OPEN_SAFELY, JournalError, Unusable, check_regular, owner_name, unusable
+from threeam.core.folders import OPEN_SAFELY, open_file, opened_folder
+from threeam.core.journal import JournalError, Unusable, check_regular, owner_name, unusable
 
 _TICK = 0.1  # seconds between two looks at the holder while waiting; never between two tries
 _MAX_NAME = 64
@@ -64,7 +65,11 @@ class LockFile(NamedTuple):
         whoever may write may lock, and nobody else can hold the lock.
         """
         try:
-            about = os.stat(path)
+            fd = open_file(path, os.O_PATH)  # not by name: a symlink that is put there would say what the lock is like
+            about = os.fstat(fd)
+            os.close(fd)
+            if not stat.S_ISREG(about.st_mode):
+                raise OSError(errno.EINVAL, "not a file")  # which opening the log refuses
             mode, uid, gid = about.st_mode, about.st_uid, about.st_gid
         except OSError:
             mode, uid, gid = new_mode, os.geteuid(), os.getegid()
@@ -150,17 +155,20 @@ def holder(path: str) -> Holder | None:
 
 
 def _open(path: str, like: LockFile) -> int:
+    folder, name = os.path.split(path)
     try:
-        try:
-            fd = os.open(path, os.O_RDWR | OPEN_SAFELY)
-        except FileNotFoundError:
-            fd = _create(path, like)
+        with opened_folder(folder) as dir_fd:
+            about_folder = os.fstat(dir_fd)
+            try:
+                fd = os.open(name, os.O_RDWR | OPEN_SAFELY, dir_fd=dir_fd)
+            except FileNotFoundError:
+                fd = _create(name, dir_fd, like)
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if error.errno == errno.ELOOP and error.filename == name:
             raise LockUnusable(f"the lock {path} is a symlink: remove it, or name another with --lock") from None
         raise LockUnusable("the lock " + unusable(path, error).replace("--log", "--lock")) from None
     try:
-        _refuse_foreign(path, check_regular(fd, path))
+        _refuse_foreign(path, about_folder, check_regular(fd, path))
     except Unusable as error:
         os.close(fd)
         raise LockUnusable("the lock " + str(error).replace("--log", "--lock")) from None
@@ -170,34 +178,34 @@ def _open(path: str, like: LockFile) -> int:
     return fd
 
 
-def _create(path: str, like: LockFile) -> int:
+def _create(name: str, dir_fd: int, like: LockFile) -> int:
     """The new lock file, with its mode and owner from its first moment: it is made aside and linked."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | OPEN_SAFELY
-    aside = f"{path}.{os.getpid()}.{threading.get_ident()}"
-    fd = os.open(aside, flags, 0o600)
+    aside = f"{name}.{os.getpid()}.{threading.get_ident()}"
+    fd = os.open(aside, flags, 0o600, dir_fd=dir_fd)
     try:
-        _fit(fd, os.path.dirname(path), like)
-        os.link(aside, path)
+        _fit(fd, dir_fd, like)
+        os.link(aside, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
         return fd
     except FileExistsError:  # somebody was faster
         os.close(fd)
-        return os.open(path, os.O_RDWR | OPEN_SAFELY)
+        return os.open(name, os.O_RDWR | OPEN_SAFELY, dir_fd=dir_fd)
     except OSError as error:
         os.close(fd)
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-        fd = os.open(path, flags, 0o600)  # a file system without hard links: it is its own for a moment
-        _fit(fd, os.path.dirname(path), like)
+        fd = os.open(name, flags, 0o600, dir_fd=dir_fd)  # a file system without hard links: its maker's for a moment
+        _fit(fd, dir_fd, like)
         return fd
     finally:
-        os.unlink(aside)
+        os.unlink(aside, dir_fd=dir_fd)
 
 
-def _fit(fd: int, folder: str, like: LockFile) -> None:
+def _fit(fd: int, dir_fd: int, like: LockFile) -> None:
     """Gives a new lock file the owner and the mode that ``like`` says, whatever the umask."""
     mode = like.mode
     # In a sticky folder a lock that is not its maker's is refused, by filelock too: there it stays ours.
-    give_away = os.geteuid() == 0 and not os.stat(folder).st_mode & stat.S_ISVTX
+    give_away = os.geteuid() == 0 and not os.fstat(dir_fd).st_mode & stat.S_ISVTX
     uid = like.uid if give_away else os.geteuid()
     if (uid, like.gid) != (os.geteuid(), os.fstat(fd).st_gid):
         try:
@@ -207,9 +215,8 @@ def _fit(fd: int, folder: str, like: LockFile) -> None:
     os.fchmod(fd, mode)  # after fchown, which may take bits away
 
 
-def _refuse_foreign(path: str, about: os.stat_result) -> None:
+def _refuse_foreign(path: str, folder: os.stat_result, about: os.stat_result) -> None:
     """In a sticky folder such as /tmp a stranger could plant the lock and hold it for ever."""
-    folder = os.stat(os.path.dirname(path))
     if folder.st_mode & stat.S_ISVTX and about.st_uid not in (os.geteuid(), folder.st_uid):
         raise LockUnusable(
             f"the lock {path} belongs to {owner_name(about.st_uid)}, in a folder where anybody may put one: "
