@@ -22,19 +22,22 @@ def create_log(journal: Journal, mode: int, chunks: Iterable[bytes]) -> int:
     folder, name = os.path.split(journal.log)
     try:
         with opened_folder(folder) as dir_fd:
-            return _create_in(dir_fd, name, mode, chunks)
+            return _create_in(dir_fd, name, (mode, *journal.new_owner()), chunks)
     except OSError as error:
         if error.errno == errno.EEXIST:
             raise Declined(f"{journal.log} is there by now, and stays as it is: name one that is not there") from None
         raise Unusable(unusable(journal.log, error)) from None
 
 
-def _create_in(dir_fd: int, name: str, mode: int, chunks: Iterable[bytes]) -> int:
+def _create_in(dir_fd: int, name: str, access: tuple[int, int, int], chunks: Iterable[bytes]) -> int:
+    mode, uid, gid = access
     aside, size = f"{name}.{os.urandom(8).hex()}.creating", 0
     try:
         _clear(dir_fd, name)
         fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
         try:
+            if uid != os.geteuid():
+                os.fchown(fd, uid, gid)
             os.fchmod(fd, mode)
             for chunk in chunks:
                 view = memoryview(chunk)

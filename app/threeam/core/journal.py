@@ -221,6 +221,17 @@ class Journal(NamedTuple):
         except OSError as error:
             raise Unusable(f"{self.home} cannot be made ({error.strerror}): name a log elsewhere with --log") from None
 
+    def new_owner(self) -> tuple[int, int]:
+        """Return the owner and group of new files: root makes those in a user's state folder for that user."""
+        if self.home is not None and os.geteuid() == 0:
+            folder = self.home
+            while not os.path.exists(folder):  # its folders will be made for the owner of the first one that is there
+                folder = os.path.dirname(folder)
+            about = os.stat(folder)
+            if about.st_uid != 0:
+                return about.st_uid, about.st_gid
+        return os.geteuid(), os.getegid()
+
     def why_not_writable(self) -> str | None:
         """The sentence that says why nothing can be appended here, or None. Creates nothing."""
         if os.path.lexists(self.log):

@@ -58,8 +58,8 @@ class LockFile(NamedTuple):
     gid: int
 
     @classmethod
-    def for_log(cls, path: str, new_mode: int) -> LockFile:
-        """As the log at ``path`` (or one that is to be created there with ``new_mode``) needs it.
+    def for_log(cls, path: str, new_mode: int, new_owner: tuple[int, int]) -> LockFile:
+        """As the log at ``path`` (or one that will be created there with ``new_mode`` and ``new_owner``) needs it.
 
         Readable and writable for each class that may write the log, and nothing for the others:
         whoever may write may lock, and nobody else can hold the lock.
@@ -72,7 +72,7 @@ class LockFile(NamedTuple):
                 raise OSError(errno.EINVAL, "not a file")  # which opening the log refuses
             mode, uid, gid = about.st_mode, about.st_uid, about.st_gid
         except OSError:
-            mode, uid, gid = new_mode, os.geteuid(), os.getegid()
+            mode, (uid, gid) = new_mode, new_owner
         return cls(0o600 | sum(6 << shift for shift in (3, 0) if mode >> shift & 2), uid, gid)
 
 

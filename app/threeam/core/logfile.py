@@ -49,13 +49,15 @@ class LogFile:
         return cls(segment)
 
     @classmethod
-    def create(cls, path: str, mode: int) -> LogFile:
-        """A new log at ``path``. Raises `Unusable`."""
+    def create(cls, path: str, mode: int, owner: tuple[int, int]) -> LogFile:
+        """Create the log at ``path`` for ``owner`` (uid and gid). Raises `Unusable`."""
         try:
             fd = open_file(path, _APPEND | os.O_CREAT | os.O_EXCL)
         except OSError as error:
             raise Unusable(unusable(path, error)) from None
         segment = Segment(fd, path)
+        if owner[0] != os.geteuid():
+            os.fchown(fd, *owner)
         os.fchmod(fd, mode)  # whatever the umask
         return cls(segment)
 

@@ -69,7 +69,7 @@ class Writer:
         if os.path.lexists(journal.log):
             raise Declined(f"{journal.log} is there already, and stays as it is: name another (-j, --log, --to)")
         journal.make_home()
-        lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
+        lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode, journal.new_owner()))
         lock.acquire(self.options.lock_timeout)
         try:
             return create_log(journal, mode, chunks())
@@ -98,7 +98,7 @@ class Writer:
                 raise Unusable(why)
             self._cache.catch_up(whole or self._is_to_be_rotated())  # that takes the whole state
             mode = mode_of(journal)
-            lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
+            lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode, journal.new_owner()))
             lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
             since, written = time.monotonic_ns(), 0
             with interrupts_deferred(not interruptible) as interrupted:
