@@ -279,8 +279,11 @@ async def test_quitting_once_while_the_lock_is_held_writes_first(journal: Journa
     assert not list(Path(journal.folder).glob("draft-*"))
 
 
-async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(journal: Journal, log: Path) -> None:
+async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path(journal.folder).write_text("a file, not a folder")
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc")  # where no folder can be made
     Path(os.environ["XDG_RUNTIME_DIR"]).write_text("nor in memory")
     async with night(journal) as it:
         await it.type("isome")
@@ -297,10 +300,11 @@ async def test_a_note_that_waits_on_a_full_disk_outlives_its_screen(
     monkeypatch.setattr(draft_store, "_started", lambda pid: 1)
     really_open = os.open
 
-    def no_room(path: str, flags: int, mode: int = 0o777) -> int:
-        if str(path).startswith(journal.folder):
+    def no_room(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        folder = os.readlink(f"/proc/self/fd/{dir_fd}") if dir_fd is not None else ""
+        if folder == journal.folder and flags & os.O_CREAT:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return really_open(path, flags, mode)
+        return really_open(path, flags, mode, dir_fd=dir_fd)
 
     memory = Path(os.environ["XDG_RUNTIME_DIR"])
     async with night(journal) as it:

@@ -14,7 +14,8 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.beside import keep_beside, path_beside, read_beside
+from threeam.core.attachments import PLAN
+from threeam.core.beside import discard, keep_beside, read_beside
 from threeam.core.draft import Declined, Draft, bound_to
 from threeam.core.footprint import Footprint
 from threeam.core.journal import JournalError, Unusable
@@ -169,7 +170,7 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
     at = context(args)
     _check_writable(at)
     writer = at.writer()
-    path = keep_beside(at.journal, f"plan-{at.clock().ns}-{os.getpid()}.json", to_bytes(plan))
+    path = keep_beside(at.journal, PLAN, f"plan-{at.clock().ns}-{os.getpid()}.json", to_bytes(plan))
     names = [arm.name for arm in arms]
     footprint = in_words(instances(_LOOK_S, but=[os.getpid()]))
     draft = planned(
@@ -179,7 +180,7 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
         block = writer.write(draft)
     except BaseException as why:
         if writer.landed is None:
-            os.unlink(path)
+            discard(path)
         elif isinstance(why, KeyboardInterrupt):  # 130 would say that nothing was written
             raise Unsure(writer.landed, "the program was interrupted before it could say so") from None
         raise
@@ -194,11 +195,16 @@ def _resume(args: Namespace) -> int:
     at = context(args)
     _check_writable(at)
     one = _not_done(args.resume, at)
-    path = path_beside(at.journal, one.file)
-    plan = from_bytes(read_beside(at.journal, one.file), path)
+    path, content, signed = read_beside(at.journal, one.file, PLAN)
+    plan = from_bytes(content, path)
     of_it = (plan.n, plan.seed, tuple(arm.name for arm in plan.arms), same(plan.command, plan.rule))
     if of_it != (one.n, one.seed, one.arms, one.same):
         raise Unusable(f"{path} is not the plan of {one.name}: it has other arms, another seed, or another command")
+    if not signed:
+        raise Unusable(
+            f"{path} is not signed with your key, so its command is not run: {shown(plan.command)}; "
+            "start the experiment again with 3am run -n"
+        )
     os.chdir(plan.cwd)
     check_runnable(plan.command)
     try_arms(plan.arms)

@@ -10,6 +10,7 @@ from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
 
+from threeam.core.attachments import RUN_OUTPUT
 from threeam.core.beside import keep_beside
 from threeam.core.clock import Clock
 from threeam.core.draft import Draft
@@ -101,7 +102,7 @@ def run_once(
         return execute(command, take, apart=apart, alone=False, one_pipe=one_pipe, timeout=seconds)
 
     name = f"run-{began}-{os.getpid()}.out"
-    ended, output, kept = kept_while(journal, name, rule.regex, run)
+    ended, output, kept = kept_while(journal, RUN_OUTPUT, name, rule.regex, run)
     return _run(1, BARE, rule, ended, output, began)._replace(file=kept.name), ended.cut, kept
 
 
@@ -179,7 +180,7 @@ class _Batch:
         if output and keep and self._kept < KEPT and self._kept_bytes + len(output) <= _KEPT_BYTES:
             name = f"R{self._number}-{run.number}-{run.began_ns}.out"
             with suppress(Unusable):  # the line comes first, and says by its silence that there is no file
-                keep_beside(self._doing.journal, name, output)
+                keep_beside(self._doing.journal, RUN_OUTPUT, name, output)
                 run = run._replace(file=name)
                 self._kept, self._kept_bytes = self._kept + 1, self._kept_bytes + len(output)
         self._runs.append(run)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from threeam.core.beside import discard
 from threeam.core.draft import Declined, Draft
 from threeam.core.entry import Entry, Stamp
 from threeam.core.journal import BadInput, JournalError
@@ -78,19 +79,22 @@ class MachineScreen(MethodScreen):
     async def _save(self, name: str) -> None:
         session, state = self.session, self.state
 
-        def taken() -> tuple[str, Draft]:
+        def taken() -> tuple[str, Draft, str]:
             from threeam.machine import normal
 
             called, before = checked_name(name or DEFAULT), None
             with suppress(JournalError):  # none of that name, or not ours to read
-                before = normal.kept(session.journal, baseline_named(state, called))
-            watched, commands = (before.watched, before.commands) if before is not None else ((), ())
+                before = normal.load(session.journal, baseline_named(state, called))
+            watched, commands = (before.baseline.watched, before.commands) if before is not None else ((), ())
             samples = normal.take(called, session.by.host, watched, commands, 3, 0.5, session.clock)
-            return normal.keep(session.journal, samples)
+            return *normal.keep(session.journal, samples), "" if before is None else before.not_run
 
         self._say("taking three samples", title="baseline", timeout=2)
         if (kept := await self._asked(taken)) is not None:
-            self._submit_with(*kept, "baseline")
+            path, draft, not_run = kept
+            if not_run:
+                self._say(f"not taken over: {not_run}", title="baseline", severity="warning", timeout=10)
+            self._submit_with(path, draft, "baseline")
 
     async def _diff(self, name: str) -> None:
         session, state = self.session, self.state
@@ -301,7 +305,7 @@ class MachineScreen(MethodScreen):
         """Writes the line that names the file ``path``; where it is not taken, the file goes."""
         ticket = self._submit(draft, what)
         if ticket is None:
-            os.unlink(path)
+            discard(path)
             return False
         ticket.beside = path
         return True

@@ -17,7 +17,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from threeam.core.beside import path_beside, read_beside
+from threeam.core.attachments import PANE, RUN_OUTPUT, TRACE
+from threeam.core.beside import read_beside
 from threeam.core.draft import Declined, Draft
 from threeam.core.entry import Entry, Stamp, decode
 from threeam.core.told import Part
@@ -147,10 +148,10 @@ class ObservingScreen(MachineScreen):
         from threeam.tui.screens.runs import OutputScreen
 
         journal = self.session.journal
-        if (data := await self._asked(lambda: read_beside(journal, name))) is not None:
-            screen = OutputScreen(f"{title} · {path_beside(journal, name)}", follow=False)
+        if (kept := await self._asked(lambda: read_beside(journal, name, RUN_OUTPUT, TRACE, PANE))) is not None:
+            screen = OutputScreen(f"{title} · {kept.path}", follow=False)
             await self.app.push_screen(screen)
-            screen.show(decode(data))
+            screen.show(decode(kept.content))
 
     def action_capture(self, name: str = "") -> None:
         self._work(self._capture(name or None), "capture")
