@@ -353,3 +353,36 @@ async def test_a_screen_killed_before_its_file_had_its_name(
         await it.press("i", "up")
         assert it.composer.text == text, "and no second time"
         assert list(Path(journal.folder).glob("*.new")) == []
+
+
+def test_the_draft_of_a_living_screen_in_another_pid_namespace_is_left_to_it(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There its process has another number, or none: only the lock says that it lives."""
+    living = draft_store.DraftStore(journal, lambda sentence: None)
+    living.save(draft_store.KeptDrafts(str(BY), (draft_store.Draft("note", "being typed", None),)))
+    living.settle(10)
+    monkeypatch.setattr(draft_store, "_started", lambda pid: 0)  # as /proc says it of a process that it does not show
+    other = draft_store.DraftStore(journal, lambda sentence: None)
+    try:
+        assert other.restore() is None
+        assert "being typed" in kept(journal)
+        living.stop(10)
+        restored = other.restore()
+        assert restored is not None
+        assert [draft.text for draft in restored.drafts] == ["being typed"]
+    finally:
+        living.stop(10)
+        other.stop(10)
+
+
+def test_a_draft_comes_back_when_the_same_process_opens_its_journal_again(journal: Journal) -> None:
+    """ctrl+p changes to another journal, and back."""
+    first = draft_store.DraftStore(journal, lambda sentence: None)
+    first.save(draft_store.KeptDrafts(str(BY), (draft_store.Draft("note", "half a thought", None),)))
+    first.stop(10)
+    second = draft_store.DraftStore(journal, lambda sentence: None)
+    restored = second.restore()
+    second.stop(10)
+    assert restored is not None
+    assert [draft.text for draft in restored.drafts] == ["half a thought"]

@@ -11,13 +11,16 @@ import pytest
 from pilots import SMALL, append, full_disk, held, line, night, notes
 
 from conftest import entries, texts
-from threeam.core.draft import Draft
+from threeam.core.attachments import PANE
+from threeam.core.beside import keep_beside
+from threeam.core.draft import Draft, note
 from threeam.core.fold import Fold
 from threeam.core.follow import Follower
 from threeam.core.journal import Journal
 from threeam.core.lock import SanityLock
 from threeam.core.reader import Line
 from threeam.tui.screens import writing
+from threeam.tui.screens.machine import MachineScreen
 
 
 @pytest.mark.parametrize("fault", [OSError(errno.ESTALE, "Stale file handle"), ValueError("ours")], ids=["io", "ours"])
@@ -214,3 +217,18 @@ async def test_lines_that_were_read_when_the_fold_failed_are_shown_later(
             await it.eventually(lambda: "STALE" in it.header, "the header says that this is not the truth")
         await it.shows("read, and not folded")
         await it.eventually(lambda: "LIVE" in it.header, "it follows again")
+
+
+async def test_a_refused_line_whose_kept_file_is_gone_ends_nothing(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        path = keep_beside(journal, PANE, "pane-1-1.out", b"words")
+        with held(journal.lock):
+            screen = it.app.screen
+            assert isinstance(screen, MachineScreen)
+            screen._submit_with(path, note("a pane"), "capture")
+            await it.says("waits for the lock")
+            os.unlink(path)
+            await it.press("escape")
+            await it.says("taken back")
+        assert it.app.is_running
+        assert texts(log) == []

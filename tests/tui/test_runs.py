@@ -51,7 +51,7 @@ def runs(numbers: Sequence[int], *, file: str = "") -> list[Run]:
     for n in numbers:
         outcome = FAILED if n in (1, 3) else PASSED
         arm = "bare" if n % 2 else "strace"
-        kept = f"R1-{n}.out" if outcome == FAILED else file
+        kept = f"R1-{n}-1.out" if outcome == FAILED else file
         made.append(Run(n, arm, outcome, int(outcome == FAILED), NIGHT.ns, 2_000_000, 1_000_000, 9, kept))
     return made
 
@@ -193,7 +193,7 @@ async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> Non
         await it.press("enter")
         await it.shows("row 8812 \\x1b[2J was updated")
         await it.press("escape", "j", "enter")
-        await it.says("R1-3.out is not there")
+        await it.says("R1-3-1.out is not there")
 
 
 async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Journal) -> None:
