@@ -21,7 +21,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     at = context(parser.parse_args(argv))
     try:
-        with at.writer().locked(whole=True) as log:
+        with at.writer().locked(whole=True, rotating=True) as log:
             rotated, remark = log.rotate(), log.forget_old()
     except NotRotated as not_rotated:
         talk(str(not_rotated))

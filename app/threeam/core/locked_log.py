@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from threeam.core.clock import Clock
@@ -30,7 +31,8 @@ from threeam.core.fold import State
 from threeam.core.journal import Journal, JournalError, sync_folder
 from threeam.core.lock import SanityLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
-from threeam.core.rotate import NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
+from threeam.core.rotate import CannotRotate, NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
+from threeam.core.rotation_due import CarriedLines, note_path
 from threeam.core.state_cache import StateCache
 
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
@@ -97,6 +99,7 @@ class LockedLog:
     ) -> None:
         self.first: Stamp | None = None  # of what was written under this hold
         self.written = 0  # bytes, under this hold
+        self.carried: CarriedLines | None = None  # what a rotation would carry over, if one is due
         self._lock = lock
         self._doubt = ""  # whether a rotation under this hold will last
         self._journal = journal
@@ -166,9 +169,9 @@ class LockedLog:
         return raw
 
     def rotate(self, *, gain: bool = False) -> Rotated:
-        """Puts a new log in the place of this one, and gives the path that this one has now.
+        """Put a new log in the place of this one, and return the path that this one has now.
 
-        ``gain``: only where the new one is much smaller. Raises `NotRotated`, with the log as it was.
+        ``gain``: only if the new one is at most half as long. Raises `NotRotated`, with the log as it was.
         """
         if self._file is None or self._file.size == 0 or self.first is not None:
             raise NotRotated(f"there is nothing to rotate at {self._path}")
@@ -177,11 +180,14 @@ class LockedLog:
         last = self._last or reading
         # If the clock was stepped back, the next block tells of it.
         stamp = reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.offset)
-        carried = self._cache.carry(self._state(whole=True), Stamp(stamp.ns + 1, stamp.offset))
-        segment, by = self._file.segment, self._options.by
+        state = self._state(whole=True)
+        lines = (self.carried or CarriedLines(self._cache.fold, state)).at(state, Stamp(stamp.ns + 1, stamp.offset))
+        segment, by, carried = self._file.segment, self._options.by, "".join(lines).encode()
         rotated = rotate(self._journal, segment, by, stamp, last, carried, gain=gain, lost=self._lock.lost)
+        with suppress(OSError):  # it is about the old file, and so says nothing of the new one
+            os.unlink(note_path(self._path))
         self._file = LogFile.open(self._path)
-        self._last = Stamp(stamp.ns + len(carried), stamp.offset)
+        self._last = Stamp(stamp.ns + len(lines), stamp.offset)
         self._doubt = rotated.doubt
         return rotated
 
@@ -210,15 +216,18 @@ class LockedLog:
 
     def _rotate_when_full(self) -> None:
         log = self._file
-        # A torn line is ended by the block that comes now, and the one after that finds it whole.
-        if self.first is not None or log is None or log.torn or log.size < self._options.rotate_bytes:
+        if self.first is not None or self.carried is None or log is None or log.size < self._options.rotate_bytes:
+            return
+        if log.torn:  # the block that comes now ends the torn line, and the one after that finds it whole
             return
         try:
             if not self.rotate(gain=True).doubt:
                 self.forget_old()  # what cannot be deleted now can be after the next one
         except SyncFailed as failed:
             self._doubt = str(failed)
-        except NotRotated:  # no room for a second file, or no right to make one: the log grows on
+        except CannotRotate:  # no room for a second file, or no right to make one: the log grows on
+            self._cache.failed_size = log.size
+        except NotRotated:
             pass
 
     def _state(self, whole: bool) -> State:

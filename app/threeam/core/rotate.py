@@ -11,10 +11,11 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from threeam.core.disk import has_room
 from threeam.core.entry import CONTINUED, Entry, Stamp, format_entry
 from threeam.core.journal import OPEN_SAFELY, Journal, Segment, sync_folder
 
@@ -46,27 +47,29 @@ def rotate(
     by: str,
     stamp: Stamp,
     last: Stamp,
-    carried: Sequence[Entry],
+    carried: bytes,
     *,
     gain: bool,
     lost: Callable[[], bool],
 ) -> Rotated:
     """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
 
-    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and goes on
-    with ``carried``. It has the old one's mode and owner. With ``gain`` it is done only where the new one is much
-    smaller: else a log that carries much would be rotated for every block. ``lost``: whether the lock may be
-    somebody else's by now. Raises `NotRotated`.
+    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``; the lines
+    ``carried`` follow. It has the old one's mode and owner. ``gain``: only if the new one is at most half as long:
+    else a log that carries much would be rotated for every block. ``lost``: whether the lock may be somebody else's
+    by now. Raises `NotRotated`.
     """
     folder, aside = os.path.dirname(journal.log), f"{journal.log}.{os.getpid()}.rotating"
     rotated = ""
     try:
         about = os.fstat(old.fd)
+        if gain and 2 * len(carried) > about.st_size:
+            raise NotRotated("what the new log would have to carry over is as long as the log")
+        if not has_room(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         rotated = _link(journal.log, stamp)
         first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + os.path.basename(rotated))
-        data = b"".join(map(format_entry, [first, *carried]))
-        if gain and 2 * len(data) > about.st_size:
-            raise NotRotated("what the new log would have to carry over is as long as the log")
+        data = format_entry(first) + carried
         _make(aside, data, old, about)
         _sync(old)
         sync_folder(folder)  # the second name is on the disk before it is the only one

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from threeam.core.entry import Entry, Stamp
+from threeam.core.entry import Entry
 from threeam.core.fold import CORE, Fold, State
-from threeam.core.journal import Journal, Mark, Segment
+from threeam.core.journal import Mark, Segment
 from threeam.core.reader import end_of_lines, last_active, last_entry, matching_back
 
 _DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
@@ -19,9 +19,9 @@ class StateCache:
     ``named``: the file whose name is known to be on the disk.
     """
 
-    def __init__(self, journal: Journal, fold: Fold, user: str) -> None:
-        self._journal = journal
-        self._fold = fold
+    def __init__(self, fold: Fold, user: str) -> None:
+        self.fold = fold
+        self.failed_size = 0  # of the log when it could not be rotated; 0: it did not fail
         self._user = user
         self._mark: Mark | None = None  # and no open file: the log may be renamed or removed between two holds
         self._whole = False
@@ -30,13 +30,7 @@ class StateCache:
 
     def nothing(self, whole: bool) -> State:
         """The state where there is no log."""
-        return (self._fold if whole else CORE).empty
-
-    def catch_up(self, whole: bool) -> None:
-        """Reads what there is, without the lock: it may take as long as it likes."""
-        segment = self._journal.live()
-        if segment is not None:
-            self.at(segment, segment.size(), whole)
+        return (self.fold if whole else CORE).empty
 
     def at(self, segment: Segment, end: int, whole: bool) -> State:
         """The state as of the last whole line before ``end``."""
@@ -44,7 +38,7 @@ class StateCache:
         if mark is None or not mark.holds_in(segment) or (whole and not self._whole):
             end = end_of_lines(segment, end)
             self._whole = whole
-            self._state = self._fold.of(segment, end) if whole else self._authors(segment, end)
+            self._state = self.fold.of(segment, end) if whole else self._authors(segment, end)
             self._mark = Mark.at(segment, end)
         elif (end := end_of_lines(segment, end)) > mark.offset:
             self._state = self._known.on(self._state, segment, mark.offset, end)
@@ -68,14 +62,10 @@ class StateCache:
                 return entry.stamp.ns
         return None
 
-    def carry(self, state: State, stamp: Stamp) -> list[Entry]:
-        """The entries that bring ``state`` over a rotation."""
-        return self._fold.carry(state, stamp)
-
     @property
     def _known(self) -> Fold:
         """The fold of what is known: of all, or of the author's cups alone."""
-        return self._fold if self._whole else CORE
+        return self.fold if self._whole else CORE
 
     def _authors(self, segment: Segment, end: int) -> State:
         """The state as far as the author's cups and the next stamp need it."""
