@@ -18,7 +18,8 @@ from threeam.core import locked_log as locked_log_module
 from threeam.core.draft import TOXIC, Declined, Draft, DraftLine, note
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal, Unusable, journal_at
-from threeam.core.lock import LockTimeout, LockUnusable, SanityLock
+from threeam.core.lock import LockTimeout, SanityLock
+from threeam.core.lock_file import LockUnusable
 from threeam.core.locked_log import TIE_NS, Refused, Unsure, WriteOptions
 from threeam.core.writer import Writer
 from threeam.human.drafts import coffee, undo_coffee, water

@@ -16,6 +16,9 @@ from typing import NamedTuple
 from threeam.core.entry import parse
 
 OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
+SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
+SCRIPT_LOCK = "/tmp/sanity.lock"
+SCRIPT_LOCKS = {SCRIPT_LOG: SCRIPT_LOCK}  # logs whose lock the Bash script has elsewhere
 _HEAD = 64  # bytes of the first line of a file: its stamp fits in, and no two files share it
 _FIRST_LINE = 4096  # bytes in which the line that names the file before must fit
 _TAIL = 256  # bytes before a place: the last line's stamp, for all but the longest
@@ -142,6 +145,16 @@ class Journal(NamedTuple):
         """Where the files that go with the journal lie."""
         return self.log + ".d"
 
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """The lock files that a writer takes, in this order.
+
+        For a log of the Bash script, whose lock lies in /tmp, the one beside the log as well: a service with a private
+        /tmp, or a container, sees the log and another /tmp, and the lock there keeps nobody out.
+        """
+        beside = self.log + ".lock"
+        return (self.lock,) if self.log not in SCRIPT_LOCKS or self.lock == beside else (self.lock, beside)
+
     def live(self) -> Segment | None:
         """The live log opened for reading, or None where there is none yet.
 
@@ -245,14 +258,12 @@ def predecessor_of(segment: Segment) -> str | None:
     return name if name is not None and os.path.basename(name) == name and name not in ("", ".", "..") else None
 
 
-def journal_at(
-    log: str, lock: str | None = None, *, script_locks: dict[str, str] | None = None, home: str | None = None
-) -> Journal:
+def journal_at(log: str, lock: str | None = None, *, home: str | None = None) -> Journal:
     """The journal whose log is at ``log``.
 
     A log that is a symlink of our own (or root's) is resolved once, so that its lock lies beside
     its target; anybody else's is refused with `Unusable`. Without ``lock`` it is the log's path +
-    ``.lock``, or what ``script_locks`` says for this log (the Bash script has its lock elsewhere).
+    ``.lock``, or for the log of the Bash script what `SCRIPT_LOCKS` says.
     """
     log = os.path.abspath(log)
     try:
@@ -263,7 +274,7 @@ def journal_at(
         raise Unusable(f"{log} is a symlink of {owner_name(link.st_uid)}: name the file that it points to with --log")
     resolved = os.path.realpath(log)
     if lock is None:
-        lock = (script_locks or {}).get(resolved, resolved + ".lock")
+        lock = SCRIPT_LOCKS.get(resolved, resolved + ".lock")
     return Journal(resolved, os.path.abspath(lock), home)
 
 

@@ -29,7 +29,7 @@ from threeam.core.entry import (
 )
 from threeam.core.fold import State
 from threeam.core.journal import Journal, JournalError, sync_folder
-from threeam.core.lock import SanityLock
+from threeam.core.lock import JournalLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
 from threeam.core.rotate import CannotRotate, NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
 from threeam.core.rotation_due import CarriedLines, note_path
@@ -95,7 +95,7 @@ class LockedLog:
     """The log while the lock is held: as it is now, and open for appending. `Writer.locked` makes it."""
 
     def __init__(
-        self, journal: Journal, mode: int, lock: SanityLock, cache: StateCache, clock: Clock, options: WriteOptions
+        self, journal: Journal, mode: int, lock: JournalLock, cache: StateCache, clock: Clock, options: WriteOptions
     ) -> None:
         self.first: Stamp | None = None  # of what was written under this hold
         self.written = 0  # bytes, under this hold

@@ -18,7 +18,7 @@ from threeam.core.fold import Fold
 from threeam.core.footprint import Footprint
 from threeam.core.interrupts import interrupts_deferred
 from threeam.core.journal import Journal, Unusable
-from threeam.core.lock import Holder, LockFile, SanityLock
+from threeam.core.lock import Holder, JournalLock
 from threeam.core.locked_log import Block, LockedLog, Refused, Unsure, WriteOptions, mode_of
 from threeam.core.rotation_due import CarriedLines, is_due, note_no_gain
 from threeam.core.state_cache import StateCache
@@ -69,7 +69,7 @@ class Writer:
         if os.path.lexists(journal.log):
             raise Declined(f"{journal.log} is there already, and stays as it is: name another (-j, --log, --to)")
         journal.make_home()
-        lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
+        lock = JournalLock(journal, mode)
         lock.acquire(self.options.lock_timeout)
         try:
             return create_log(journal, mode, chunks())
@@ -100,7 +100,7 @@ class Writer:
                 raise Unusable(why)
             carried = self._look(whole, rotating)
             mode = mode_of(journal)
-            lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
+            lock = JournalLock(journal, mode)
             lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
             since, written = time.monotonic_ns(), 0
             with interrupts_deferred(not interruptible) as interrupted:

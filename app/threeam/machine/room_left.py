@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from threeam.core.disk import free_bytes, in_units, kind_of_mount, network_warning
 from threeam.core.entry import NS
 from threeam.core.journal import Journal, Position
+from threeam.core.lock_file import LockFile, open_to_others
 from threeam.core.moment import ended_at
 from threeam.core.when import duration
 from threeam.machine.check import OK, RED, UNKNOWN, YELLOW, Check
@@ -35,6 +36,7 @@ def room_left(system: System, journal: Journal, now_ns: int, disk_floor: int, ro
         _file_system(journal, folder),
         _how_long(journal, now_ns, free),
         _rotation(system, journal.log, now_ns, rotate_bytes),
+        *_locks(system, journal),
     ]
 
 
@@ -83,6 +85,17 @@ def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
     left_ns = free * _HOUR_NS // grown
     found = f"{_long(left_ns)}, at {in_units(grown)} an hour"
     return Check(name, RED if left_ns < _DAY_NS else YELLOW if left_ns < 7 * _DAY_NS else OK, found)
+
+
+def _locks(system: System, journal: Journal) -> list[Check]:
+    """The lock files that users who may not write the log can hold, and so keep every writer waiting."""
+    like, checks = LockFile.for_log(journal.log, 0o600), []
+    for path in journal.locks:
+        if (report := open_to_others(path, like)) is not None:
+            sentence, mend = report
+            sudo = "" if os.stat(path).st_uid == system.uid else system.sudo
+            checks.append(Check("lock", YELLOW, f"{path}: {sentence}", sudo + mend))
+    return checks
 
 
 def _long(ns: int) -> str:
