@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conftest import NIGHT, FakeClock
+from conftest import NIGHT, FakeClock, Run
 from threeam.core import fold as fold_module
 from threeam.core import rotate as rotate_module
 from threeam.core import rotation_due
@@ -501,6 +501,41 @@ def test_a_rotation_that_the_disk_does_not_confirm_is_in_doubt_and_so_is_what_ca
             writer.write(note("after"))
     assert len(files(log)) == 2
     assert entries(log)[-1].text == "after"
+
+
+def test_a_rotation_that_was_asked_for_and_cannot_be_synced_is_exit_3(
+    small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, run_here: Run
+) -> None:
+    small.write(note("before"))
+    before = log.read_bytes()
+
+    def failing(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    done = run_here("rotate")
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert b"the disk did not confirm" in done.stderr
+    assert log.read_bytes() == before
+
+
+def test_no_old_file_is_deleted_while_the_rotation_is_in_doubt(
+    small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, run_here: Run
+) -> None:
+    small.write(note("before"))
+    monkeypatch.setenv("SANITY_KEEP", "0")
+    asked: list[str] = []
+
+    def failing_after_the_rename(folder: str) -> None:
+        asked.append(folder)
+        if len(asked) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(rotate_module, "sync_folder", failing_after_the_rename)
+    done = run_here("rotate")
+    assert done.returncode == 3
+    assert b"the disk did not confirm that it was rotated" in done.stderr
+    assert len(files(log)) == 2
 
 
 def test_an_old_file_that_cannot_be_deleted_refuses_no_line(

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from threeam.core.disk import IMMUTABLE, has_attribute, is_read_only
 from threeam.core.entry import parse
 
 OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
@@ -241,12 +242,14 @@ class Journal(NamedTuple):
     def why_not_writable(self) -> str | None:
         """The sentence that says why nothing can be appended here, or None. Creates nothing."""
         if os.path.lexists(self.log):
-            return None if os.access(self.log, os.W_OK) else unusable(self.log, _denied("write"))
+            return None if os.access(self.log, os.W_OK) else unusable(self.log, _denied(self.log))
         folder = os.path.dirname(self.log)
         while not os.path.exists(folder):  # our own state folder may still have to be made
             folder = os.path.dirname(folder)
         if os.access(folder, os.W_OK | os.X_OK):
             return None
+        if is_read_only(folder):
+            return f"{self.log} cannot be created: {folder} is mounted read-only; choose another with --log"
         return f"{self.log} cannot be created: {folder} is not yours to write; choose another with --log"
 
 
@@ -295,6 +298,10 @@ def unusable(path: str, error: OSError) -> str:
             return f"{path} is a FIFO or a device, not a file: name another with --log"
         case errno.ELOOP:
             return f"{path} is a symlink: name the file that it points to with --log"
+        case errno.EROFS:
+            return f"{path} cannot be written: its file system is mounted read-only; name another with --log"
+        case errno.EPERM if error.strerror == "immutable":
+            return f"{path} cannot be written: it is immutable; chattr -i it, or name another with --log"
         case errno.EACCES | errno.EPERM:
             verb = "written" if error.strerror == "write" else "opened"
             return f"{path} cannot be {verb}: permission denied; ask {_owner(path)}, or name another with --log"
@@ -330,8 +337,19 @@ def _owner(path: str) -> str:
         return "the owner of its folder"
 
 
-def _denied(verb: str) -> OSError:
-    return OSError(errno.EACCES, verb)
+def _denied(path: str) -> OSError:
+    """Return why the file at ``path`` cannot be written, as an error for `unusable`."""
+    if is_read_only(path):
+        return OSError(errno.EROFS, os.strerror(errno.EROFS))
+    try:
+        fd = os.open(path, os.O_RDONLY | OPEN_SAFELY)
+    except OSError:
+        return OSError(errno.EACCES, "write")
+    try:
+        immutable = has_attribute(fd, IMMUTABLE)
+    finally:
+        os.close(fd)
+    return OSError(errno.EPERM, "immutable") if immutable else OSError(errno.EACCES, "write")
 
 
 def _what(mode: int) -> str:
