@@ -33,7 +33,7 @@ from threeam.core.lock import JournalLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
 from threeam.core.rotate import CannotRotate, NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
 from threeam.core.rotation_due import CarriedLines, note_path
-from threeam.core.state_cache import StateCache
+from threeam.core.state_cache import TRUNCATED, StateCache
 
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -109,6 +109,7 @@ class LockedLog:
         self._clock = clock
         self._options = options
         self._file = LogFile.open(journal.log)
+        self._gone = 0 if self._file is None else cache.bytes_gone(self._file.segment)
         self._last = self._state(whole=False).last
         self._granted: Stamp | None = clock()  # for the first block: later ones look at the clock again
 
@@ -119,7 +120,7 @@ class LockedLog:
         stamp, stepped_ns = self._tick()
         said = draft.lines(state, Author(options.user, options.night_gap_ns), stamp)
         ceremonial = options.ceremony == "always" or (draft.ceremonial and options.ceremony == "hypotheses")
-        around = [*_declared(stepped_ns), *self._disk_warning(stamp)]
+        around = self._warnings(stamp, stepped_ns)
         lines = [*around, *([DraftLine(ACQUIRED)] if ceremonial else []), *said]
         typed = not draft.via and not any(key == "NIGHT" for one in said for key, _ in one.tags)
         if typed and self._is_new_night(state, stamp):
@@ -146,7 +147,7 @@ class LockedLog:
         stamp = first
         tags, cups = (("BY", self._options.by), ("VIA", "stdin")), self._cups(self._state(whole=False), stamp)
         raw = b""
-        for warning in (*_declared(stepped_ns), *self._disk_warning(stamp)):
+        for warning in self._warnings(stamp, stepped_ns):
             raw += format_entry(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
             stamp = Stamp(stamp.ns + 1, stamp.offset)
         raw += format_many(stamp, cups, tags, texts)
@@ -162,8 +163,8 @@ class LockedLog:
         """
         self._rotate_when_full()
         stamp, stepped_ns = self._tick()
-        lines = [*(one.text for one in _declared(stepped_ns)), visible(text)]
-        entries = [Entry(Stamp(stamp.ns + i, stamp.offset), coffee, (), line) for i, line in enumerate(lines)]
+        lines = [*_declared(stepped_ns), *self._truncation_warning(), DraftLine(visible(text))]
+        entries = [Entry(Stamp(stamp.ns + i, stamp.offset), coffee, (), line.text) for i, line in enumerate(lines)]
         raw = b"".join(map(format_entry, entries))
         self._append(raw, entries, begun=self.first)
         return raw
@@ -199,16 +200,19 @@ class LockedLog:
         assert self._file is not None
         if self._file.segment.removed():
             raise Unsure(first, "the log was removed meanwhile, and is gone with it")
-        if self._options.sync:
-            try:
+        try:
+            if self._options.sync:
                 self._file.sync()
                 if self._cache.named != self._file.segment.identity:  # whoever made it may have been killed before that
                     sync_folder(os.path.dirname(self._path))
                     self._cache.named = self._file.segment.identity
-            except OSError as error:
-                raise Unsure(first, f"the disk did not confirm it ({error.strerror})") from None
-            if self._doubt:
-                raise Unsure(first, self._doubt)
+            intact = self._file.is_intact()
+        except OSError as error:
+            raise Unsure(first, f"the disk did not confirm it ({error.strerror})") from None
+        if not intact:
+            raise Unsure(first, "another program truncated or changed the log meanwhile (logrotate's copytruncate?)")
+        if self._options.sync and self._doubt:
+            raise Unsure(first, self._doubt)
 
     def forget_old(self) -> str:
         """Deletes the rotated files that are not to be kept; says why one stays all the same."""
@@ -245,6 +249,17 @@ class LockedLog:
             return Stamp(self._last.ns + 1, reading.offset), 0
         return reading, behind
 
+    def _warnings(self, stamp: Stamp, stepped_ns: int) -> list[DraftLine]:
+        """Return the lines that come before those of a draft: what the log has to say about itself."""
+        return [*_declared(stepped_ns), *self._truncation_warning(), *self._disk_warning(stamp)]
+
+    def _truncation_warning(self) -> list[DraftLine]:
+        """Return a line about bytes that another program has cut off, if this process knows of them."""
+        if not self._gone:
+            return []
+        remedy = "logrotate's copytruncate loses lines: let it use create, or leave the log to 3am"
+        return [DraftLine(f"{TRUNCATED.decode()[2:]}{self._gone} bytes are gone. {remedy}.")]
+
     def _disk_warning(self, stamp: Stamp) -> list[DraftLine]:
         """A line about the room that is left, where that is little and nobody has said so lately."""
         if self._file is None or (free := free_bytes(self._file.segment.fd)) >= self._options.disk_floor:
@@ -268,7 +283,6 @@ class LockedLog:
         """
         if self._file is None:
             self._file = LogFile.create(self._path, self._mode)
-        before = self._file.size
         try:
             self._file.append(raw)
         except NotAppended as not_appended:
@@ -282,7 +296,8 @@ class LockedLog:
         self._last = entries[-1].stamp
         self.written += len(raw)
         self.first = self.first or entries[0].stamp
-        self._cache.appended(self._file.segment, before, self._file.size, entries)
+        self._gone = 0
+        self._cache.appended(self._file.segment, self._file.begin, self._file.size, entries)
 
 
 def mode_of(journal: Journal) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from threeam.core.entry import Entry
 from threeam.core.fold import CORE, Fold, State
 from threeam.core.journal import Mark, Segment
-from threeam.core.reader import end_of_lines, last_active, last_entry, matching_back
+from threeam.core.reader import BLOCK, end_of_lines, last_active, last_entry, matching_back
 
+TRUNCATED = b"] WARNING: Log truncated by another program: "  # and how many bytes are gone
 _DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
 
 
@@ -25,6 +27,7 @@ class StateCache:
         self._user = user
         self._mark: Mark | None = None  # and no open file: the log may be renamed or removed between two holds
         self._whole = False
+        self._written: Mark | None = None  # the end of the last append
         self.named: tuple[int, int] | None = None
         self._state = CORE.empty
 
@@ -47,13 +50,31 @@ class StateCache:
 
     def appended(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
         """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
-        mark = self._mark
-        if mark is not None and mark.identity == segment.identity and mark.offset == begin:
-            self._mark = None  # it is in the file: whatever fails from here on must not be taken for a refusal
-            try:
-                self._state, self._mark = self._known(self._state, entries), Mark.at(segment, end)
-            except OSError:  # then it is read again, and the next write says what is wrong
-                pass
+        mark, self._mark = self._mark, None  # whatever fails from here on must not be taken for a refusal
+        with suppress(OSError):  # then it is read again, and the next write says what is wrong
+            written = Mark.at(segment, end)
+            if segment.size() < end:  # truncated meanwhile: that mark would hold in every file
+                return
+            self._written = written
+            if mark is not None and mark.identity == segment.identity and mark.offset == begin:
+                self._state, self._mark = self._known(self._state, entries), written
+            else:
+                self._mark = mark
+
+    def bytes_gone(self, segment: Segment) -> int:
+        """Return how many bytes another program has cut off ``segment`` since the last append; 0 if the log says so.
+
+        Only a process that has appended before can know that, and only under the lock. Raises OSError.
+        """
+        written = self._written
+        if written is None or written.identity != segment.identity or written.holds_in(segment):
+            return 0
+        size = segment.size()
+        gone = written.offset - size if written.same_beginning(segment) else written.offset
+        if gone <= 0:  # changed in place, and not truncated
+            return 0
+        reported = any(TRUNCATED in segment.read(start, BLOCK) for start in {0, max(0, size - BLOCK)})
+        return 0 if reported else gone
 
     def warned_of_disk(self, segment: Segment, end: int) -> int | None:
         """When the log last said that its disk is nearly full (ns), or None. Searched only while it is."""
