@@ -36,6 +36,7 @@ from threeam.core.rotation_due import CarriedLines, note_path
 from threeam.core.state_cache import TRUNCATED, StateCache
 
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
+INTERRUPTED = "the program was interrupted before it could say so"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _WARN_AGAIN_NS = 15 * 60 * NS  # so long after a warning of the disk the next one is due
 
@@ -49,12 +50,16 @@ class DiskFull(Refused):
 
 
 class Unsure(JournalError):
-    """The lines are in the file, but it is not certain that they will stay; ``stamp`` names the first."""
+    """The lines are in the file, but it is not certain that they will stay; ``stamp`` names the first.
 
-    def __init__(self, stamp: Stamp, why: str) -> None:
+    ``interrupted``: nothing is wrong with the log, but a signal asked the program to end.
+    """
+
+    def __init__(self, stamp: Stamp, why: str, *, interrupted: bool = False) -> None:
         super().__init__(f"unsure: written as @{stamp}, but {why}; look there before you write it again")
         self.stamp = stamp
         self.why = why
+        self.interrupted = interrupted
 
 
 class Block(NamedTuple):

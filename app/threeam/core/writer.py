@@ -19,7 +19,7 @@ from threeam.core.footprint import Footprint
 from threeam.core.interrupts import interrupts_deferred
 from threeam.core.journal import Journal, Unusable
 from threeam.core.lock import Holder, JournalLock
-from threeam.core.locked_log import Block, LockedLog, Refused, Unsure, WriteOptions, mode_of
+from threeam.core.locked_log import INTERRUPTED, Block, LockedLog, Refused, Unsure, WriteOptions, mode_of
 from threeam.core.rotation_due import CarriedLines, is_due, note_no_gain
 from threeam.core.state_cache import StateCache
 
@@ -121,7 +121,7 @@ class Writer:
                     if not alone:
                         raise Unsure(log.first, "the lock file was removed meanwhile, and others may have had it too")
                     if interrupted():
-                        raise Unsure(log.first, "the program was interrupted before it could say so")
+                        raise Unsure(log.first, INTERRUPTED, interrupted=True)
         except OSError as error:  # a read that failed, under the lock or before it
             if self.landed is not None:
                 raise Unsure(self.landed, f"then the disk failed ({error.strerror})") from None
