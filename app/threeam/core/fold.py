@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any, NamedTuple, TypeVar
 
 from threeam.core.entry import By, Entry, Stamp, cited, signed
@@ -23,7 +23,7 @@ V = TypeVar("V")
 OPEN = "open"
 _TOGETHER = 2000  # entries folded in one step: each copies what is known of people and hypotheses
 SCRIPT_LIMIT = 1000  # hypotheses without a number that count as open, the newest: the Bash script never closes one
-_LAST_NUMBER = 999_999_999  # of a hypothesis, as the format has it; written by hand it must not end the counting
+_LAST_NUMBER = 999_999_999  # of a hypothesis or an experiment, as the format has it
 
 
 class Person(NamedTuple):
@@ -85,8 +85,7 @@ class State(NamedTuple):
 
     def next_number(self) -> int:
         """The number that the next hypothesis gets."""
-        numbers = (h.number for h in self.hypotheses.values() if h.number is not None and h.number < _LAST_NUMBER)
-        return max(numbers, default=0) + 1
+        return next_number(h.number for h in self.hypotheses.values() if h.number is not None)
 
     def named(self, name: str) -> Hypothesis | None:
         """The hypothesis that ``H7``, ``h7``, ``7`` or ``@stamp`` names, or None."""
@@ -201,6 +200,15 @@ class Fold:
 
 
 CORE = Fold(tuple)  # what people drink and how hypotheses stand: all that a note needs
+
+
+def next_number(taken: Iterable[int]) -> int:
+    """Return the number after the highest of ``taken``; if a hand wrote the highest there is, the lowest free one."""
+    numbers = set(taken)
+    highest = max(numbers, default=0)
+    if highest < _LAST_NUMBER:
+        return highest + 1
+    return next(number for number in count(1) if number not in numbers)
 
 
 def newest(

@@ -18,13 +18,16 @@ from threeam.core.draft import Author, Draft, DraftLine
 from threeam.core.entry import (
     ACQUIRED,
     CLOCK_STEPPED,
+    MOST_CUPS,
     NS,
     RELEASING,
     Entry,
     Stamp,
+    decode,
     format_entry,
     format_many,
     parse,
+    tag_value,
     visible,
 )
 from threeam.core.fold import State
@@ -140,7 +143,7 @@ class LockedLog:
             now = self._clock()
             over = [tag for tag in lines[-1].tags if tag[0] == "NIGHT"]  # it is this line that is the author's last
             entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (*by, *over), RELEASING))
-        raw = b"".join(map(format_entry, entries))
+        raw = b"".join(map(checked_line, entries))
         self._append(raw, entries)
         begin = len(lines) - len(said)
         return Block(tuple(entries), raw, tuple(entries[begin : len(lines)]), state)
@@ -153,11 +156,12 @@ class LockedLog:
         tags, cups = (("BY", self._options.by), ("VIA", "stdin")), self._cups(self._state(whole=False), stamp)
         raw = b""
         for warning in self._warnings(stamp, stepped_ns):
-            raw += format_entry(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
+            raw += checked_line(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
             stamp = Stamp(stamp.ns + 1, stamp.offset)
+        last = Entry(Stamp(stamp.ns + len(texts) - 1, stamp.offset), cups, tags, visible(texts[-1]))
+        for end in (last._replace(stamp=stamp), last):  # the lines between them differ in nothing that could be wrong
+            checked_line(end)
         raw += format_many(stamp, cups, tags, texts)
-        last = parse(raw[raw.rfind(b"\n", 0, -1) + 1 : -1])
-        assert last is not None
         self._append(raw, [last._replace(stamp=first), last])  # those between change nothing: they have no tags
         return raw
 
@@ -170,7 +174,12 @@ class LockedLog:
         stamp, stepped_ns = self._tick()
         lines = [*_declared(stepped_ns), *self._truncation_warning(), DraftLine(visible(text))]
         entries = [Entry(Stamp(stamp.ns + i, stamp.offset), coffee, (), line.text) for i, line in enumerate(lines)]
-        raw = b"".join(map(format_entry, entries))
+        try:
+            raw = b"".join(map(checked_line, entries))
+        except Refused as refused:
+            if self.first is None:
+                raise
+            raise Unsure(self.first, f"only its first lines: {refused}") from None
         self._append(raw, entries, begun=self.first)
         return raw
 
@@ -187,6 +196,8 @@ class LockedLog:
         # If the clock was stepped back, the next block tells of it.
         stamp = reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.offset)
         state = self._state(whole=True)
+        if Stamp.parse(str(stamp)) is None:  # its first line could not be read back, and the old file would be lost
+            raise NotRotated(f"{self._path} is not rotated: its last line is from the end of the year 9999")
         lines = (self.carried or CarriedLines(self._cache.fold, state)).at(state, Stamp(stamp.ns + 1, stamp.offset))
         segment, by, carried = self._file.segment, self._options.by, "".join(lines).encode()
         rotated = rotate(self._journal, segment, by, stamp, last, carried, gain=gain, lost=self._lock.lost)
@@ -308,6 +319,21 @@ class LockedLog:
 def mode_of(journal: Journal) -> int:
     """The mode of a new log."""
     return 0o640 if journal.log.startswith("/var/log/") else 0o600
+
+
+def checked_line(entry: Entry) -> bytes:
+    """Return the line of ``entry``. Raises `Refused` if `parse` would not give ``entry`` back."""
+    line = format_entry(entry)
+    tags = tuple((key, tag_value(value)) for key, value in entry.tags)
+    if parse(line[:-1]) == entry._replace(tags=tags):
+        return line
+    if entry.coffee > MOST_CUPS:
+        why = f"{entry.coffee} cups are more than the COFFEE tag has digits for; take one back with 3am coffee --undo"
+    elif Stamp.parse(str(entry.stamp)) is None:
+        why = f"the time {entry.stamp} could not be read back; look at the clock and at TZ (date; echo $TZ)"
+    else:
+        why = f"the line could not be read back: {decode(line[:-1])}"
+    raise Refused(f"nothing was written: {why}")
 
 
 def _declared(stepped_ns: int) -> list[DraftLine]:
