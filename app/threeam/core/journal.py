@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from threeam.core.disk import IMMUTABLE, has_attribute, is_read_only
 from threeam.core.entry import parse
+from threeam.core.recognize import is_journal, live_name
 
 OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
 SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
@@ -242,7 +243,7 @@ class Journal(NamedTuple):
     def why_not_writable(self) -> str | None:
         """The sentence that says why nothing can be appended here, or None. Creates nothing."""
         if os.path.lexists(self.log):
-            return None if os.access(self.log, os.W_OK) else unusable(self.log, _denied(self.log))
+            return self._why_not_ours() if os.access(self.log, os.W_OK) else unusable(self.log, _denied(self.log))
         folder = os.path.dirname(self.log)
         while not os.path.exists(folder):  # our own state folder may still have to be made
             folder = os.path.dirname(folder)
@@ -251,6 +252,20 @@ class Journal(NamedTuple):
         if is_read_only(folder):
             return f"{self.log} cannot be created: {folder} is mounted read-only; choose another with --log"
         return f"{self.log} cannot be created: {folder} is not yours to write; choose another with --log"
+
+    def _why_not_ours(self) -> str | None:
+        """Return the sentence that says why the file at the log's path is not one to append to, or None."""
+        if (live := live_name(self.log)) is not None:
+            return f"{self.log} was rotated away from {live}: name that one with --log"
+        try:
+            log = self.live()
+            if log is None or is_journal(log, text_is_enough=self.home is not None):
+                return None
+        except Unusable as why:
+            return str(why)
+        except OSError:  # the writer fails at the same, and says why
+            return None
+        return f"{self.log} is not a journal, since none of its lines is an entry: name another with --log"
 
 
 def predecessor_of(segment: Segment) -> str | None:
