@@ -13,9 +13,14 @@ import weakref
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from threeam.core.disk import IMMUTABLE, has_attribute, is_read_only
 from threeam.core.entry import parse
+from threeam.core.recognize import is_journal, live_name
 
 OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
+SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
+SCRIPT_LOCK = "/tmp/sanity.lock"
+SCRIPT_LOCKS = {SCRIPT_LOG: SCRIPT_LOCK}  # logs whose lock the Bash script has elsewhere
 _HEAD = 64  # bytes of the first line of a file: its stamp fits in, and no two files share it
 _FIRST_LINE = 4096  # bytes in which the line that names the file before must fit
 _TAIL = 256  # bytes before a place: the last line's stamp, for all but the longest
@@ -142,6 +147,16 @@ class Journal(NamedTuple):
         """Where the files that go with the journal lie."""
         return self.log + ".d"
 
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """The lock files that a writer takes, in this order.
+
+        For a log of the Bash script, whose lock lies in /tmp, the one beside the log as well: a service with a private
+        /tmp, or a container, sees the log and another /tmp, and the lock there keeps nobody out.
+        """
+        beside = self.log + ".lock"
+        return (self.lock,) if self.log not in SCRIPT_LOCKS or self.lock == beside else (self.lock, beside)
+
     def live(self) -> Segment | None:
         """The live log opened for reading, or None where there is none yet.
 
@@ -228,13 +243,29 @@ class Journal(NamedTuple):
     def why_not_writable(self) -> str | None:
         """The sentence that says why nothing can be appended here, or None. Creates nothing."""
         if os.path.lexists(self.log):
-            return None if os.access(self.log, os.W_OK) else unusable(self.log, _denied("write"))
+            return self._why_not_ours() if os.access(self.log, os.W_OK) else unusable(self.log, _denied(self.log))
         folder = os.path.dirname(self.log)
         while not os.path.exists(folder):  # our own state folder may still have to be made
             folder = os.path.dirname(folder)
         if os.access(folder, os.W_OK | os.X_OK):
             return None
+        if is_read_only(folder):
+            return f"{self.log} cannot be created: {folder} is mounted read-only; choose another with --log"
         return f"{self.log} cannot be created: {folder} is not yours to write; choose another with --log"
+
+    def _why_not_ours(self) -> str | None:
+        """Return the sentence that says why the file at the log's path is not one to append to, or None."""
+        if (live := live_name(self.log)) is not None:
+            return f"{self.log} was rotated away from {live}: name that one with --log"
+        try:
+            log = self.live()
+            if log is None or is_journal(log, text_is_enough=self.home is not None):
+                return None
+        except Unusable as why:
+            return str(why)
+        except OSError:  # the writer fails at the same, and says why
+            return None
+        return f"{self.log} is not a journal, since none of its lines is an entry: name another with --log"
 
 
 def predecessor_of(segment: Segment) -> str | None:
@@ -245,14 +276,12 @@ def predecessor_of(segment: Segment) -> str | None:
     return name if name is not None and os.path.basename(name) == name and name not in ("", ".", "..") else None
 
 
-def journal_at(
-    log: str, lock: str | None = None, *, script_locks: dict[str, str] | None = None, home: str | None = None
-) -> Journal:
+def journal_at(log: str, lock: str | None = None, *, home: str | None = None) -> Journal:
     """The journal whose log is at ``log``.
 
     A log that is a symlink of our own (or root's) is resolved once, so that its lock lies beside
     its target; anybody else's is refused with `Unusable`. Without ``lock`` it is the log's path +
-    ``.lock``, or what ``script_locks`` says for this log (the Bash script has its lock elsewhere).
+    ``.lock``, or for the log of the Bash script what `SCRIPT_LOCKS` says.
     """
     log = os.path.abspath(log)
     try:
@@ -263,7 +292,7 @@ def journal_at(
         raise Unusable(f"{log} is a symlink of {owner_name(link.st_uid)}: name the file that it points to with --log")
     resolved = os.path.realpath(log)
     if lock is None:
-        lock = (script_locks or {}).get(resolved, resolved + ".lock")
+        lock = SCRIPT_LOCKS.get(resolved, resolved + ".lock")
     return Journal(resolved, os.path.abspath(lock), home)
 
 
@@ -284,6 +313,10 @@ def unusable(path: str, error: OSError) -> str:
             return f"{path} is a FIFO or a device, not a file: name another with --log"
         case errno.ELOOP:
             return f"{path} is a symlink: name the file that it points to with --log"
+        case errno.EROFS:
+            return f"{path} cannot be written: its file system is mounted read-only; name another with --log"
+        case errno.EPERM if error.strerror == "immutable":
+            return f"{path} cannot be written: it is immutable; chattr -i it, or name another with --log"
         case errno.EACCES | errno.EPERM:
             verb = "written" if error.strerror == "write" else "opened"
             return f"{path} cannot be {verb}: permission denied; ask {_owner(path)}, or name another with --log"
@@ -319,8 +352,19 @@ def _owner(path: str) -> str:
         return "the owner of its folder"
 
 
-def _denied(verb: str) -> OSError:
-    return OSError(errno.EACCES, verb)
+def _denied(path: str) -> OSError:
+    """Return why the file at ``path`` cannot be written, as an error for `unusable`."""
+    if is_read_only(path):
+        return OSError(errno.EROFS, os.strerror(errno.EROFS))
+    try:
+        fd = os.open(path, os.O_RDONLY | OPEN_SAFELY)
+    except OSError:
+        return OSError(errno.EACCES, "write")
+    try:
+        immutable = has_attribute(fd, IMMUTABLE)
+    finally:
+        os.close(fd)
+    return OSError(errno.EPERM, "immutable") if immutable else OSError(errno.EACCES, "write")
 
 
 def _what(mode: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine, bound_to
 from threeam.core.entry import Entry, Stamp, signed
-from threeam.core.fold import Room, State
+from threeam.core.fold import Room, State, next_number
 from threeam.observe.experiment import (
     BARE,
     KEPT,
@@ -99,7 +99,7 @@ def concluded(one: Experiment, state: State, text: str, tag: str) -> DraftLine:
 
 
 def _next_number(state: State) -> int:
-    return max((number for number in made(state) if number < 999_999_999), default=0) + 1
+    return next_number(made(state))
 
 
 def _place(number: int, nth: int, total: int) -> tuple[str, str]:
