@@ -24,10 +24,10 @@ from threeam.core.disk import network_warning
 from threeam.core.entry import By, visible
 from threeam.core.footprint import Footprint
 from threeam.core.journal import Journal, JournalError, journal_at
-from threeam.core.journals import journals
+from threeam.core.journals import own_journals
 from threeam.core.locked_log import WriteOptions
 from threeam.core.moment import Moment
-from threeam.core.settings import Settings, state_folder
+from threeam.core.settings import Settings
 from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 from threeam.tui.commands import Actions, Journals
@@ -248,7 +248,7 @@ def open_screen(
 
     def all_journals() -> list[Journal]:
         lock = None if journal.lock == journal_at(journal.log).lock else journal.lock  # one that was asked for
-        found = journals(state_folder(os.environ), lock)
+        found = own_journals(os.environ, lock)
         return [journal, *(one for one in found if one.log != journal.log)]
 
     here = journal
