@@ -9,15 +9,21 @@ from threeam.core.fold import State
 from threeam.core.told import Part, Told, who_when
 from threeam.core.when import duration
 from threeam.observe.experiment import Experiment, Run
-from threeam.observe.rule import FAILED, PASSED, TIMED_OUT, exit_shown
+from threeam.observe.rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, exit_shown
 from threeam.observe.runs import experiments
-from threeam.observe.verdict import Rate, percent, rates, timeouts
+from threeam.observe.verdict import Rate, not_counted, percent, rates
 
 _NARROWEST, _WIDEST = 10, 48  # cells of a bar
 _SHOWN = 200  # that anybody reads
 _LONGEST_STRIP = 1000  # runs
-_DOTS = {PASSED: "·", FAILED: "✗", TIMED_OUT: "◷"}
-_PLAIN_DOTS = {PASSED: ".", FAILED: "x", TIMED_OUT: "o"}
+_DOTS = {PASSED: "·", FAILED: "✗", TIMED_OUT: "◷", INCONCLUSIVE: "?"}
+_PLAIN_DOTS = {PASSED: ".", FAILED: "x", TIMED_OUT: "o", INCONCLUSIVE: "?"}
+_TITLES = {
+    FAILED: "failed",
+    TIMED_OUT: "timed out",
+    INCONCLUSIVE: "ended in another way",
+    PASSED: "passed, the first of each arm",
+}
 _BAR, _PLAIN_BAR = tuple("├─●┤"), tuple("|-*|")
 
 
@@ -51,7 +57,9 @@ def in_a_line(one: Experiment, now: Stamp) -> Told:
             f"{one.name} {bound}{one.command}", f"{words} · {who}", one.at, sign, f"3am run --report {one.name}"
         )
     arms = ", ".join(
-        f"{arm} {counts.failed}/{counts.ended}" + (f" ({counts.timed_out} timed out)" if counts.timed_out else "")
+        f"{arm} {counts.failed}/{counts.ended}"
+        + (f" ({counts.timed_out} timed out)" if counts.timed_out else "")
+        + (f" ({counts.inconclusive} inconclusive)" if counts.inconclusive else "")
         for arm, counts in one.counts().items()
     )
     far = f"{one.done}/{one.total} · " if one.left else ""
@@ -68,10 +76,10 @@ def parts(one: Experiment, now: Stamp, width: int, *, emoji: bool) -> list[Part]
         head.append(Told(_progress(one, now), resume if _is_quiet(one, now) else "", command=resume))
     plan = Part("plan", [Told(one.text, who_when(one.by, one.at, now), one.at, "Plan")])
     arms = [line for rate in found for line in _arm(one, rate, found, width, emoji=emoji)]
-    arms += [Told(sentence, sign=TIMED_OUT) for sentence in timeouts(found)]
+    arms += [Told(sentence, sign=outcome) for outcome, sentence in not_counted(found)]
     scale = f"failed of all, and the interval of the rate, up to {percent(_scale(found))} %"
     told = [Part(one.name, head), Part(scale, arms)]
-    for title, outcome in (("failed", FAILED), ("timed out", TIMED_OUT), ("passed, the first of each arm", PASSED)):
+    for outcome, title in _TITLES.items():
         runs = [run for run in one.kept if run.outcome == outcome]
         told.append(Part(title, [_run(one, run) for run in runs[:_SHOWN]]))
     told.append(plan)

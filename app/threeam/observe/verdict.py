@@ -10,6 +10,7 @@ from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import Stamp
 from threeam.core.fold import State
 from threeam.observe.experiment import BARE, Counts, Experiment, Spent
+from threeam.observe.rule import INCONCLUSIVE, TIMED_OUT
 from threeam.observe.runs import VIA, concluded, experiment_named
 from threeam.observe.stats import ALPHA, fisher, interval, is_below, runs_to_show
 
@@ -62,7 +63,7 @@ def comparisons(found: Sequence[Rate]) -> list[Comparison]:
     for one in others:
         p = fisher(first.counts.failed, first.counts.ended, one.counts.failed, one.counts.ended)
         known = bool(first.counts.ended and one.counts.ended)
-        needed = runs_to_show(first.rate, one.rate) if known else None
+        needed = runs_to_show(first.rate, one.rate, threshold(found)) if known else None
         compared.append(Comparison(one.arm, p, is_below(p, threshold(found)), one.rate < first.rate, needed))
     return compared
 
@@ -89,7 +90,7 @@ def text(one: Experiment) -> str:
     said = [meaning(found, other) for other in compared]
     if len(compared) > 1:
         said.append(f"{len(compared)} comparisons, so p is held against {digits(threshold(found), 2)}")
-    return "; ".join([*said, *map(rate_in_words, found), *timeouts(found)])
+    return "; ".join([*said, *map(rate_in_words, found), *(sentence for _, sentence in not_counted(found))])
 
 
 def rate_in_words(rate: Rate) -> str:
@@ -114,13 +115,16 @@ def meaning(found: Sequence[Rate], compared: Comparison) -> str:
     return f"{compared.arm}: no difference shown {p}; {compared.needed:,} runs an arm would show one of this size"
 
 
-def timeouts(found: Sequence[Rate]) -> list[str]:
-    """What is said of the runs that were ended for taking too long."""
-    return [
-        f"{rate.counts.timed_out} of {rate.arm} timed out, and are in no rate"
-        for rate in found
-        if rate.counts.timed_out
-    ]
+def not_counted(found: Sequence[Rate]) -> list[tuple[str, str]]:
+    """Return the outcome and a sentence for the runs of each arm that are in no rate."""
+    sentences = []
+    for rate in found:
+        if rate.counts.timed_out:
+            sentences.append((TIMED_OUT, f"{rate.counts.timed_out} of {rate.arm} timed out, and are in no rate"))
+        if rate.counts.inconclusive:
+            ended = f"{rate.counts.inconclusive} of {rate.arm} ended in another way (neither failed nor passed)"
+            sentences.append((INCONCLUSIVE, f"{ended}, and are in no rate"))
+    return sentences
 
 
 def percent(share: float) -> str:
@@ -146,6 +150,7 @@ def record(one: Experiment) -> dict[str, Any]:
             "failed": rate.counts.failed,
             "passed": rate.counts.passed,
             "timed_out": rate.counts.timed_out,
+            "inconclusive": rate.counts.inconclusive,
             "rate": rate.rate if rate.counts.ended else None,
             "low": rate.low,
             "high": rate.high,
