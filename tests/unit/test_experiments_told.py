@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from unittest.mock import patch
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import Run as Run3am
 from threeam.core.draft import Declined
 from threeam.core.entry import NS, Stamp
 from threeam.core.journal import BadInput, Unusable, journal_at
@@ -323,6 +325,25 @@ def test_of_commands_by_themselves_the_last_are_remembered(writer: Writer, log: 
         segment = journal_at(str(log)).live()
         assert segment is not None
         assert sorted(runs_module.made(FOLD.of(segment, segment.size()))) == [3, 4, 5]
+
+
+def test_a_report_drives_no_terminal_and_its_json_is_what_the_log_says(run_here: Run3am, log: Path) -> None:
+    """The line is another's: whoever can write the log could print anything in the terminal of who reads a report."""
+    bad = "\x9b2J\u202e"
+    plan = f"n=1 seed=7 arms=bare same={bad}"
+    head = f"[{AT}] [COFFEE: 0] [BY: mallory@db1:1] [R1: {{}}/1]"
+    log.write_text(
+        f"{head.format(0)} [PLAN: {plan}] [FILE: plan.json] Plan: ./repro {bad}; 1 run of bare\n"
+        f"{head.format(1)} [RUN: bare passed exit=0 began=1 ns=1 cpu=1 bytes=0] Run: passed {bad}\n"
+        f"{head.format(1)} [VERDICT: bare=0/1] Verdict: {bad}\n"
+    )
+    for flags in ([], ["--json"]):
+        out = run_here("run", "--report", "R1", *flags).stdout.decode()
+        assert not set(out) & set(bad[:1] + bad[-1:]), out
+        if flags:
+            assert json.loads(out)["command"] == f"./repro {bad}"
+        else:
+            assert "\\x9b2J\\u202e" in out
 
 
 def test_another_command_that_fails_since_takes_nothing_back() -> None:
