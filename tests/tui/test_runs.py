@@ -249,7 +249,7 @@ async def test_may_it_be_called_fixed(journal: Journal) -> None:
         await it.press("escape", "1", "h", "enter")
         await it.shows("failed bare 2/3, strace 0/2")
         await it.press("escape", "escape", "S")
-        await it.shows("5/8 · failed bare 2/3")
+        await it.shows("5/8, no run for")
         await it.shows("H1 not yet")
 
 

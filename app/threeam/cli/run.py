@@ -25,13 +25,13 @@ from threeam.observe.arms import arms_of
 from threeam.observe.execute import ERR, OUT, NotStarted
 from threeam.observe.experiment import MOST_RUNS, Experiment, Run
 from threeam.observe.footprint import in_words, instances
-from threeam.observe.hunt import Cut, Doing, check_runnable, go_on, run_once, try_arms
+from threeam.observe.hunt import Cut, Doing, Once, check_runnable, go_on, run_once, try_arms
 from threeam.observe.identity import from_tag, identity_of, older_fingerprint, wrapper_of
 from threeam.observe.output import Safe
 from threeam.observe.plan import Plan, from_bytes, shown, to_bytes
-from threeam.observe.rule import FAILED, PASSED, TIMED_OUT, rule_of
-from threeam.observe.runs import Planned, experiment_named, planned, ran_once, run_in_words
-from threeam.observe.verdict import not_counted, rate_in_words, rates, record, verdict
+from threeam.observe.rule import FAILED, LOST, PASSED, TIMED_OUT, rule_of
+from threeam.observe.runs import Planned, experiment_named, planned, ran, ran_once, run_in_words
+from threeam.observe.verdict import record, report, verdict
 
 _TELL_NS = 200_000_000  # between two looks at how far it is
 _LOOK_S = 0.25  # s at what the other instances take
@@ -118,11 +118,18 @@ def _once(args: Namespace, command: list[str]) -> int:
     one_pipe = os.path.samestat(os.fstat(OUT), os.fstat(ERR))
     identity = identity_of(command, rule, timeout_ns, os.getcwd())
     shows = {which: _Shows(which) for which in (OUT, ERR)}
+
+    def lost(run: Run) -> None:
+        at.writer().write(ran_once(shown(command), run, identity, args.hyp))
+
     try:
         made, cut, kept = run_once(
-            at.journal, command, rule, timeout_ns, lambda which, data: shows[which](data), at.clock,
-            one_pipe=one_pipe,
-        )  # fmt: skip
+            at.journal,
+            Once(command, rule, timeout_ns, one_pipe),
+            lambda which, data: shows[which](data),
+            lost,
+            at.clock,
+        )
     except NotStarted as not_started:
         raise Unusable(str(not_started)) from None
     if kept.why:
@@ -247,11 +254,16 @@ def _go_through(
         with writer.locked(whole=draft.whole, interruptible=True) as log:  # interrupts are held back by whoever runs
             log.write(draft)
 
+    def lost() -> None:
+        one = experiment_named(at.state(), f"R{number}")
+        for nth in one.left[:1]:  # the others that are not written were not lost: nobody knows of them
+            run = Run(nth, plan.turns()[nth - 1].name, LOST, 137, at.clock().ns, 0, 0, 0)
+            at.writer().write(ran(number, plan.total, [run]))
+
     writer.footprint = Footprint(at.journal.log)
     counter = _Counter(number, plan, len(left))
     try:
-        go_on(number, plan, left, kept, Doing(at.journal, write, counter.tell, at.clock))
-        block = writer.write(verdict(number))
+        go_on(number, plan, left, kept, Doing(at.journal, write, counter.tell, lost, at.clock))
     except KeyboardInterrupt as interrupt:
         counter.close()
         talk(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
@@ -264,9 +276,23 @@ def _go_through(
         raise error if isinstance(error, JournalError) else Unusable(str(error)) from None
     finally:
         counter.close()
-    echo(block.raw)
+    echo(_conclude(number, plan, writer))
     echo.close()
     return _answer(experiment_named(at.state(), f"R{number}"))
+
+
+def _conclude(number: int, plan: Plan, writer: Writer) -> bytes:
+    """Write the verdict and return its lines. If that fails, say that no run is lost: the plan is done."""
+    try:
+        return writer.write(verdict(number)).raw
+    except Unsure:
+        raise
+    except (JournalError, KeyboardInterrupt):
+        talk(
+            f"all {plan.total} runs of R{number} are made and in the journal; its verdict is not: "
+            f"3am run --report R{number} shows it, 3am run --resume R{number} writes it"
+        )
+        raise
 
 
 def _answer(one: Experiment) -> Exit:
@@ -352,18 +378,3 @@ def _report(args: Namespace) -> int:
         for line in report(one):
             out(line)
     return _answer(one)
-
-
-def report(one: Experiment) -> Iterator[str]:
-    """The lines of a report."""
-    bound = f" (H{one.hypothesis})" if one.hypothesis is not None else ""
-    yield f"{one.name}{bound}: {one.text}"
-    for rate in rates(one):
-        mean = f", {duration(rate.spent.ns // rate.spent.runs)} a run" if rate.spent.runs else ""
-        yield f"  {rate_in_words(rate)}{mean}"
-    for _, sentence in not_counted(rates(one)):
-        yield f"  {sentence}"
-    if one.verdict:
-        yield f"verdict: {one.verdict}"
-    elif one.left and one.seed is not None:
-        yield f"no verdict before the plan is done: {one.done} of {one.total} runs are; 3am run --resume {one.name}"

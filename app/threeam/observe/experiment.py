@@ -7,7 +7,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from threeam.core.entry import By, Stamp
-from threeam.observe.rule import CUT, FAILED, INCONCLUSIVE, OUTCOMES, PASSED, TIMED_OUT
+from threeam.observe.rule import CUT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
 
 BARE = "bare"  # the arm in which the command is run as it is
 MOST_ARMS = 8
@@ -100,8 +100,8 @@ class Experiment(NamedTuple):
 
     @property
     def interrupted(self) -> Run | None:
-        """Return the run that was cut short when the plan was ended, if it has not been made again."""
-        return next((run for run in self.kept if run.outcome == CUT), None) if self.left else None
+        """Return the run that was cut short or lost when the plan was ended, if it has not been made again."""
+        return next((run for run in self.kept if run.outcome in (CUT, LOST)), None) if self.left else None
 
     @property
     def name(self) -> str:

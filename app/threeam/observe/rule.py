@@ -9,7 +9,8 @@ from typing import NamedTuple
 from threeam.core.journal import BadInput
 
 PASSED, FAILED, TIMED_OUT, INCONCLUSIVE, CUT = "passed", "failed", "timed-out", "inconclusive", "cut"
-OUTCOMES = (PASSED, FAILED, TIMED_OUT, INCONCLUSIVE)  # a run that was cut short by its person says nothing, and is none
+LOST = "lost"  # the 3am that ran it was killed
+OUTCOMES = (PASSED, FAILED, TIMED_OUT, INCONCLUSIVE)  # a run that was cut short or lost says nothing, and is none
 BY_DEFAULT = "exit!=0"
 _EXIT = re.compile(r"exit\s*(!=|==)\s*(\d{1,3})", re.ASCII)
 

@@ -27,12 +27,12 @@ from threeam.observe.experiment import (
     letter_of,
 )
 from threeam.observe.identity import TAG, Identity, wrapper_of
-from threeam.observe.rule import CUT, OUTCOMES, PASSED, TIMED_OUT, exit_shown
+from threeam.observe.rule import CUT, LOST, OUTCOMES, PASSED, TIMED_OUT, exit_shown
 
 VIA = "run"
 _NUMBER = re.compile(r"R(\d{1,9})", re.ASCII)
 _RUN = re.compile(
-    rf"(\S+) ({'|'.join((*OUTCOMES, CUT))}) exit=(\d{{1,19}}) began=(\d{{1,19}}) ns=(\d{{1,19}}) cpu=(\d{{1,19}})"
+    rf"(\S+) ({'|'.join((*OUTCOMES, CUT, LOST))}) exit=(\d{{1,19}}) began=(\d{{1,19}}) ns=(\d{{1,19}}) cpu=(\d{{1,19}})"
     r" bytes=(\d{1,19})(?: |\Z)",
     re.ASCII,
 )
@@ -133,7 +133,10 @@ def _tags_of(run: Run, same: str = "") -> tuple[tuple[str, str], ...]:
 
 
 def run_in_words(run: Run) -> str:
+    """Return what came of a run in words. The first colon ends them: the command follows."""
     arm = "" if run.arm == BARE else f"{run.arm} "
+    if run.outcome == LOST:
+        return f"Run: {arm}no result, the 3am that ran it ended, {run.size:,} bytes"
     seconds = f"{run.ns / 1e9:.9f} s, cpu {run.cpu_ns / 1e9:.6f} s"
     how = "" if run.outcome == TIMED_OUT else f", {exit_shown(run.code)}"
     return f"Run: {arm}{run.outcome}{how}, {seconds}, {run.size:,} bytes"
@@ -168,7 +171,7 @@ class _Noting:
         known = self._kept.pop(run.number, None) is not None
         room = known or len(self._kept) < KEPT
         # A run that was cut short says that the plan was ended, until the run is made again: there is one at a time.
-        if run.outcome == CUT or (room and (run.file or run.outcome != PASSED)):
+        if run.outcome in (CUT, LOST) or (room and (run.file or run.outcome != PASSED)):
             self._kept[run.number] = run
 
     def noted(self, one: Experiment) -> Experiment:

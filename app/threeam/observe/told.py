@@ -9,7 +9,7 @@ from threeam.core.fold import State
 from threeam.core.told import Part, Told, who_when
 from threeam.core.when import duration
 from threeam.observe.experiment import Experiment, Run
-from threeam.observe.rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, exit_shown
+from threeam.observe.rule import CUT, FAILED, INCONCLUSIVE, LOST, PASSED, TIMED_OUT, exit_shown
 from threeam.observe.runs import experiments
 from threeam.observe.verdict import Rate, not_counted, percent, rates
 
@@ -23,6 +23,10 @@ _TITLES = {
     TIMED_OUT: "timed out",
     INCONCLUSIVE: "ended in another way",
     PASSED: "passed, the first of each arm",
+}
+_INTERRUPTED = {
+    CUT: "somebody ended it during a run",
+    LOST: "the 3am that ran it ended, and the run that went on has no result",
 }
 _BAR, _PLAIN_BAR = tuple("├─●┤"), tuple("|-*|")
 
@@ -62,7 +66,7 @@ def in_a_line(one: Experiment, now: Stamp) -> Told:
         + (f" ({counts.inconclusive} inconclusive)" if counts.inconclusive else "")
         for arm, counts in one.counts().items()
     )
-    far = f"{one.done}/{one.total} · " if one.left else ""
+    far = f"{progress(one, now)} · " if one.left else ""
     more = f"{far}failed {arms} · {who}"
     return Told(f"{one.name} {bound}{one.command}", more, one.at, "Plan", f"3am run --report {one.name}")
 
@@ -73,7 +77,7 @@ def parts(one: Experiment, now: Stamp, width: int, *, emoji: bool) -> list[Part]
     resume = f"3am run --resume {one.name}"
     head = [Told(one.verdict, at=one.verdict_at, sign="Verdict")] if one.verdict else []
     if one.left:
-        head.append(Told(_progress(one, now), resume if _is_quiet(one, now) else "", command=resume))
+        head.append(Told(_progress(one, now), resume if not is_running(one, now) else "", command=resume))
     plan = Part("plan", [Told(one.text, who_when(one.by, one.at, now), one.at, "Plan")])
     arms = [line for rate in found for line in _arm(one, rate, found, width, emoji=emoji)]
     arms += [Told(sentence, sign=outcome) for outcome, sentence in not_counted(found)]
@@ -89,17 +93,35 @@ def parts(one: Experiment, now: Stamp, width: int, *, emoji: bool) -> list[Part]
 def _progress(one: Experiment, now: Stamp) -> str:
     done, left = one.done, len(one.left)
     since = one.last.ns - one.at.ns
+    if one.interrupted is not None:
+        return f"{progress(one, now)}: {_INTERRUPTED[one.interrupted.outcome]}"
     if not done:
         return f"0 of {one.total} runs"
     pace = f"{duration(since * left // done)} left at this pace"
-    still = f", the last {duration(now.ns - one.last.ns)} ago" if _is_quiet(one, now) else ""
+    still = f", the last {duration(now.ns - one.last.ns)} ago" if is_quiet(one, now) else ""
     return f"{done} of {one.total} runs{still}, {pace}"
 
 
-def _is_quiet(one: Experiment, now: Stamp) -> bool:
-    """Whether nobody seems to go on with it."""
+def progress(one: Experiment, now: Stamp) -> str:
+    """Return how far a plan is that is not done, and whether anybody goes on with it."""
+    far = f"{one.done}/{one.total}"
+    if one.interrupted is not None:
+        return f"interrupted at {far}"
+    return f"{far}, no run for {duration(now.ns - one.last.ns)}" if is_quiet(one, now) else far
+
+
+def is_running(one: Experiment, now: Stamp) -> bool:
+    """Return whether somebody seems to go on with a plan: nobody has ended it, and its runs keep their pace."""
+    return bool(one.left) and one.interrupted is None and not is_quiet(one, now)
+
+
+def is_quiet(one: Experiment, now: Stamp) -> bool:
+    """Return whether no run came for much longer than one takes, and nothing in the journal says that it was ended.
+
+    The first run may take long, and a crash of the machine leaves no line: nobody can say from the journal alone.
+    """
     pace = (one.last.ns - one.at.ns) // max(1, one.done)
-    return now.ns - one.last.ns > 10 * pace + 5_000_000_000
+    return one.interrupted is None and now.ns - one.last.ns > 10 * pace + 5_000_000_000
 
 
 def _scale(found: Sequence[Rate]) -> float:

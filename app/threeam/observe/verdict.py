@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import floor, log10
 from typing import Any, NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import Stamp
 from threeam.core.fold import State
+from threeam.core.when import duration
 from threeam.observe.experiment import BARE, Counts, Experiment, Spent
 from threeam.observe.rule import INCONCLUSIVE, TIMED_OUT
 from threeam.observe.runs import VIA, concluded, experiment_named
@@ -141,6 +142,24 @@ def digits(value: float, count: int) -> str:
     return f"{value:.{max(0, count - 1 - floor(log10(value)))}f}"
 
 
+def report(one: Experiment) -> Iterator[str]:
+    """Yield the lines of a report."""
+    bound = f" (H{one.hypothesis})" if one.hypothesis is not None else ""
+    yield f"{one.name}{bound}: {one.text}"
+    for rate in rates(one):
+        mean = f", {duration(rate.spent.ns // rate.spent.runs)} a run" if rate.spent.runs else ""
+        yield f"  {rate_in_words(rate)}{mean}"
+    for _, sentence in not_counted(rates(one)):
+        yield f"  {sentence}"
+    if one.verdict:
+        yield f"verdict: {one.verdict}"
+    elif one.seed is not None and not one.left:
+        yield f"verdict: {text(one)}"
+        yield f"it is not in the journal yet: 3am run --resume {one.name} writes it"
+    elif one.left and one.seed is not None:
+        yield f"no verdict before the plan is done: {one.done} of {one.total} runs are; 3am run --resume {one.name}"
+
+
 def record(one: Experiment) -> dict[str, Any]:
     """Everything in full precision, for machines. Nothing is compared before the plan is done."""
     found = rates(one)
@@ -174,5 +193,5 @@ def record(one: Experiment) -> dict[str, Any]:
         "threshold": threshold(found),
         "arms": arms,
         "comparisons": None if one.left else compared,
-        "verdict": one.verdict or None,
+        "verdict": one.verdict or (None if one.left or one.seed is None else text(one)),
     }
