@@ -28,7 +28,7 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 def pytest_configure() -> None:
     """A runner in the background ignores signals, and every process below it would: these tests send them."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 

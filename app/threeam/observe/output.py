@@ -76,8 +76,10 @@ class Output:
 
     def _keep(self, lines: bytes) -> None:
         if self._regex is not None and not self.matched and lines:
-            end = len(lines) - lines.endswith(b"\n")  # after the last newline there is no line, which ^$ would match
-            self.matched = self._regex.search(lines, 0, end) is not None
+            # `$` matches before a newline alone, so `boom$` needs lines without their return; `boom\r$` needs it.
+            for text in (lines, lines.replace(b"\r\n", b"\n")) if b"\r\n" in lines else (lines,):
+                end = len(text) - text.endswith(b"\n")  # after the last newline there is no line, which ^$ would match
+                self.matched = self.matched or self._regex.search(text, 0, end) is not None
         lines = self._redaction(lines)
         now, later = lines[: self._half - self._written], lines[self._half - self._written :]
         if now:

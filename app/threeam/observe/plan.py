@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 from collections.abc import Sequence
@@ -53,12 +52,6 @@ class Plan(NamedTuple):
 def shown(command: Sequence[str]) -> str:
     """``command`` as it may stand in the log."""
     return redacted(shlex.join(command))
-
-
-def same(command: Sequence[str], rule: Rule) -> str:
-    """What is the same for the same command under the same rule, and tells no secret of it."""
-    words = "\0".join((str(rule), *(redacted(word) for word in command)))
-    return hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def to_bytes(plan: Plan) -> bytes:

@@ -108,7 +108,7 @@ class JournalApp(App[None], inherit_bindings=False):
         import asyncio
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):  # else they would leave the terminal as it is
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):  # else they would leave the terminal as it is
             loop.add_signal_handler(number, self._signalled, 128 + number)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
         if self._as_of is not None:
