@@ -13,7 +13,7 @@ from threeam.core.reader import end_of_lines, matching_back
 from threeam.tui.commands import kind_of_box
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
 from threeam.tui.outbox import Outbox, Ticket
-from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.composer import Composer
 
 _LOOK_BACK = 64 * 1024 * 1024  # bytes of the log in which a draft that was left may stand
 _CITED = re.compile(r"@\S+ ")  # before the words that are for another line
@@ -53,18 +53,11 @@ class Desk:
             self.keep()
             return "what was left in the box stands in the log already: up brings it back", ""
         first, *others = (draft._replace(kind=kind_of_box(draft.kind)) for draft in left)
-        if first.kind in DRAFTS:
-            self.composer.become(first.kind)
-            self.composer.box.replace_all(first.text)
-        else:
-            if others and others[0].kind in DRAFTS:  # the note that was put aside for it
-                aside = others.pop(0)
-                self.composer.become(aside.kind)
-                self.composer.box.replace_all(aside.text)
-            self.composer.begin_prompt(first.kind, first.text)
-        for draft in others:
-            self.keep_words(draft.text)
-        more = "; up brings back the others" if others else ""
+        self.composer.begin_prompt(first.kind, first.text)
+        to_history = [draft.text for draft in others if not self.composer.keep_begun(draft.kind, draft.text)]
+        for text in to_history:
+            self.keep_words(text)
+        more = "; up brings back the others" if to_history else ""
         key = shown_keys(BY_ID[first.kind.partition(" ")[0]].keys) or "tab"
         return f"a draft was left here: {short(first.text)}{more}", f"{key} leads to the draft"
 

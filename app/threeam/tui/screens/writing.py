@@ -155,20 +155,31 @@ class WritingScreen(Screen[None]):
         return draft_of(kind, text, self.session.settings)
 
     def action_write(self, kind: str, text: str | None = None) -> None:
-        """Goes to the box, as a box for ``kind``; ``text`` is added to what stands there."""
+        """Go to the box for ``kind``; ``text`` is added to what stands there."""
+        if (composer := self._composer_for(kind)) is not None and self.desk is not None:
+            self.desk.keep_words(composer.become(kind))
+            self.set_focus(composer.box)
+            if text is not None:
+                composer.box.paste(text)
+
+    def action_convert(self, kind: str) -> None:
+        """Make the draft in the box one of ``kind``."""
+        if (composer := self._composer_for(kind)) is not None and self.desk is not None:
+            self.desk.keep_words(composer.convert(kind))
+
+    def _composer_for(self, kind: str) -> Composer | None:
+        """The composer, if it can turn to ``kind`` now; otherwise say why not, and return None."""
         if self.desk is None:
             self._read_only()
-            return
-        if self.desk.composer.waiting and kind != self.desk.composer.kind:  # what is typed would go on behind that
+            return None
+        composer = self.desk.composer
+        if composer.waiting and kind != composer.kind:  # what is typed would go on behind that
             self._say("what is in the box is not written yet: esc takes it back")
-            return
+            return None
         if self._tried_before:
             self._tried_before = ""
-            self.desk.composer.tell("")
-        self.desk.keep_words(self.desk.composer.become(kind))
-        self.set_focus(self.desk.composer.box)
-        if text is not None:
-            self.desk.composer.box.paste(text)
+            composer.tell("")
+        return composer
 
     def leave(self, code: int) -> None:
         """Ends the program: what still waits is taken back, and stays as the draft."""
