@@ -218,8 +218,8 @@ class JournalApp(App[None], inherit_bindings=False):
     def open_journal(self, journal: Journal) -> None:
         """Ends, for another journal to be shown in its place; what stands in the box stays with this one."""
         base = next(screen for screen in self._screen_stack if isinstance(screen, JournalScreen))
-        if base.desk is not None and len(base.desk.outbox):
-            self.notify("something waits for the lock still: esc takes it back", markup=False)
+        if base.is_busy:
+            self.notify("something is not written yet, or still under way", markup=False)
             return
         try:
             journal.live()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from threeam.actions import BY_ID, shown_keys
-from threeam.core.draft import Draft as LogDraft
 from threeam.core.entry import By, lines_of, visible
 from threeam.core.journal import Journal, Position
 from threeam.core.reader import end_of_lines, matching_back
@@ -61,14 +61,11 @@ class Desk:
         key = shown_keys(BY_ID[first.kind.partition(" ")[0]].keys) or "tab"
         return f"a draft was left here: {short(first.text)}{more}", f"{key} leads to the draft"
 
-    def submit(self, draft: LogDraft, what: str, words: str | None = None) -> Ticket | None:
-        """Sends ``draft``; None where its like waits already. With ``words`` the box is held until the answer."""
-        ticket = Ticket(draft, what, words)
-        if not self.outbox.submit(ticket):
-            return None
-        if words is not None:
+    def submit(self, ticket: Ticket) -> None:
+        """Send ``ticket``; if it is what stands in the box, the box is held until the answer."""
+        self.outbox.submit(ticket)
+        if ticket.words is not None:
             self.composer.wait()
-        return ticket
 
     def answered(self, ticket: Ticket, *, written: bool) -> None:
         """A ticket has its answer: the box is free, and empty if its words are in the log."""
@@ -93,12 +90,18 @@ class Desk:
             self.composer.box.remember([words])
             self._store.remember(words)
 
-    def close(self) -> None:
-        """Takes back what waits, and keeps what is not in the log."""
-        for ticket in self.outbox.close(_MOMENT):
-            self.answered(ticket, written=True)
+    def close(self) -> list[Ticket]:
+        """Take back what waits, and keep what is not in the log; return the facts that are not in it."""
+        tickets = self.outbox.close(_MOMENT)
+        for ticket in tickets:
+            if ticket.landed:
+                self.answered(ticket, written=True)
+            elif ticket.answered.is_set():
+                with suppress(OSError):
+                    ticket.remove_beside()
         self.keep()
         self._store.settle(_KEEPING)
+        return [ticket for ticket in tickets if ticket.is_fact and not ticket.landed]
 
     def stop(self) -> None:
         """Keeps nothing any more: its screen is gone."""
