@@ -129,11 +129,11 @@ class CommandingScreen(WritingScreen):
             self.set_focus(self.log_view)
             return
         if self.desk is not None:
-            if self.desk.outbox.take_back():
+            if self.desk.outbox.blocked and self.desk.outbox.take_back():  # not what is just being written
                 return
             composer = self.desk.composer
             if composer.kind not in DRAFTS and (composer.kind == "command" or not composer.text.strip()):
-                self.desk.keep_words(composer.become("note"))
+                self.desk.keep_words(composer.end_prompt())
         self.board.remove_class("-open")
         self.set_focus(self.log_view)
 
