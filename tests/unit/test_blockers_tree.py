@@ -1,4 +1,4 @@
-"""The tree of who blocks whom, as a pure function; and that no password comes through `redacted`."""
+"""The tree of who blocks whom, as a pure function; and that no password comes through `redacted_sql`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from threeam.core.secrets import redacted
+from threeam.core.secrets import redacted_sql
 from threeam.restore.blockers import Backend, Node, in_words, query_of, tree, waiting
 
 
@@ -151,7 +151,7 @@ SEPARATORS = st.text("'\"\\ @&=$:/;,)xé", min_size=0, max_size=3)
 @example(between="")
 def test_no_password_comes_through(form: str, between: str) -> None:
     """Neither half of it, whatever stands between them."""
-    shown = redacted(FORMS[form](f"hunter{between}geheim"))
+    shown = redacted_sql(FORMS[form](f"hunter{between}geheim"))
     assert "hunter" not in shown
     assert "geheim" not in shown
 
@@ -162,7 +162,7 @@ def test_no_password_comes_through_that_is_cut(form: str, data: st.DataObject) -
     """The server cuts a long query, anywhere; the first half of the password must not be left."""
     whole = FORMS[form]("huntergeheim")
     until = data.draw(st.integers(whole.index("hunter") + 6, len(whole)))
-    assert "hunter" not in redacted(whole[:until])
+    assert "hunter" not in redacted_sql(whole[:until])
 
 
 @pytest.mark.parametrize(
@@ -175,15 +175,15 @@ def test_no_password_comes_through_that_is_cut(form: str, data: st.DataObject) -
     ],
 )
 def test_what_is_no_password_is_left_as_it_is(query: str) -> None:
-    assert redacted(query) == query
+    assert redacted_sql(query) == query
 
 
 @given(st.text("abc '\"\\$@:/=\n", max_size=40))
 def test_what_has_no_password_in_it_is_never_mangled(text: str) -> None:
-    assert redacted(text) == text or "://" in text
+    assert redacted_sql(text) == text or "://" in text
 
 
 def test_a_long_query_is_made_safe_in_no_time() -> None:
     """Four thousand characters that look like the beginning of a secret, again and again."""
     for piece in ("password ", "password $a$", "://a:", "password='\\", "password E'", "identified by "):
-        assert len(redacted(piece * (4_000 // len(piece)))) <= 8_000
+        assert len(redacted_sql(piece * (4_000 // len(piece)))) <= 8_000

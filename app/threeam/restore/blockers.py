@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from threeam.core.draft import Declined, Draft, DraftLine
 from threeam.core.entry import visible
-from threeam.core.secrets import redacted
+from threeam.core.secrets import redacted_sql
 from threeam.core.told import Told
 from threeam.core.when import duration
 
@@ -100,7 +100,7 @@ def backends(connection: Connection) -> list[Backend]:
                 state or "?",
                 state_s,
                 transaction_s,
-                redacted(query or ""),
+                redacted_sql(query or ""),
                 tuple(dict.fromkeys(blocked_by or ())),
                 waits_for,
                 waits_s if waits_for is not None else None,
