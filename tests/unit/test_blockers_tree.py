@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from threeam.core.draft import Declined
 from threeam.core.secrets import redacted_sql
-from threeam.restore.blockers import Backend, Node, in_words, query_of, tree, waiting
+from threeam.restore.blockers import (
+    Backend,
+    Node,
+    _as_backend,
+    also,
+    in_words,
+    query_of,
+    terminate,
+    told,
+    tree,
+    waiting,
+    way_out,
+)
+from threeam.restore.prepared import Prepared
 
 
 def backend(pid: int, *blocked_by: int, query: str = "SELECT 1") -> Backend:
@@ -57,10 +72,28 @@ def test_what_hangs_on_a_circle_stands_below_it() -> None:
     assert next(node.depth for node in nodes if node.backend.pid == 3) > 0, shape(nodes)
 
 
-def test_a_prepared_transaction_says_what_it_is() -> None:
-    first = tree([backend(7, 0)])[0]
-    assert "prepared transaction" in in_words(first.backend)
+def prepared(xid: int, gid: str) -> Backend:
+    return _as_backend(Prepared(xid, gid, "app", "shop", 3.2))
+
+
+def test_a_prepared_transaction_says_what_it_is_and_what_ends_it() -> None:
+    first, second = tree([backend(7, -775), prepared(775, "it's\n1")])
+    assert in_words(first.backend) == 'prepared transaction 775 "it\'s\\n1" app@shop · prepared 3.2 s ago'
     assert first.blocks == (7,)
+    assert told(first).command == way_out(first.backend) == "ROLLBACK PREPARED E'it''s\\U0000000A1'"
+    assert told(second).command == "SELECT pg_terminate_backend(7)"
+
+
+@pytest.mark.parametrize("one", [prepared(775, "a"), tree([backend(7, 0)])[0].backend])
+def test_what_is_no_process_is_never_terminated(one: Backend) -> None:
+    assert "terminate" not in way_out(one)
+    with pytest.raises(Declined, match="no process"):
+        terminate(cast(Any, None), one, 1)
+
+
+def test_it_is_named_also_if_it_stands_elsewhere() -> None:
+    nodes = tree([backend(7, -775, -776), prepared(775, "a"), prepared(776, "b"), backend(8, 7, 0)])
+    assert ["prepared transaction 775" in also(node) for node in nodes if node.backend.pid == 7] == [True]
 
 
 @pytest.mark.parametrize(("pid", "found"), [(1, {2, 3, 4}), (2, {3, 4}), (5, {4}), (4, set()), (99, set())])
