@@ -84,7 +84,7 @@ def talk(text: str) -> None:
 def out_parts(parts: Iterable[Part]) -> None:
     """Lines under their titles, with the stamps that they are about."""
     for part in parts:
-        out(part.title.upper())
+        out(visible(part.title.upper()))
         for line in part.lines:
             more = f"  ({line.more})" if line.more else ""
             out(visible(f"  {line.text}{more}{f'  @{line.at}' if line.at is not None else ''}"))
