@@ -256,7 +256,8 @@ class LookingScreen(ObservingScreen):
         except (OSError, JournalError) as error:
             self._say(str(error), severity="warning")
             return
-        self.app.push_screen(AsOfScreen(self.session, moment))
+        screen = AsOfScreen(self.session, moment)
+        self.open_when_free("as of then", lambda: self.app.push_screen(screen))
 
     def action_now(self) -> None:
         self._say("this is now")

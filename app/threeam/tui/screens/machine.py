@@ -133,11 +133,11 @@ class MachineScreen(MethodScreen):
             self._submit(undone(at, ""), "undone")
 
         screen = RestoreScreen(tell, self.copy_text, undo if self.writes else None, emoji=self.session.emoji)
-        self._tell(screen)
-        found = await self._asked(partial(application.look, state))
-        if found is not None and self.told is screen:
+        self._show(screen)
+        if (found := await self._asked(partial(application.look, state))) is not None:
             looked = found
-            screen.look_again()
+            if self.told is screen:
+                screen.look_again()
 
     def action_stable(self, rev: str = "HEAD") -> None:
         def noted() -> Draft:
@@ -288,14 +288,6 @@ class MachineScreen(MethodScreen):
 
     def _work(self, work: Coroutine[None, None, None], group: str) -> None:
         self.run_worker(work, group=group, exclusive=True)
-
-    def _show(self, screen: ToldScreen) -> None:
-        """Lays ``screen`` over the journal, unless somebody is typing, or reading something else."""
-        typing = self.desk is not None and self.focused is self.desk.composer.box and bool(self.desk.composer.text)
-        if typing or self.app.screen is not self:
-            self._say("it is ready, and would lie over this: ask for it again", title=screen.name_shown)
-        else:
-            self._tell(screen)
 
     def _note_down(self, draft: Draft, what: str) -> None:
         """Writes a line about what was looked at; a read-only screen only looks."""

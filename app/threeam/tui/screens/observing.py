@@ -150,9 +150,12 @@ class ObservingScreen(MachineScreen):
 
         journal = self.session.journal
         if (data := await self._asked(lambda: read_beside(journal, name))) is not None:
-            screen = OutputScreen(f"{title} · {path_beside(journal, name)}", follow=False)
-            await self.app.push_screen(screen)
-            screen.show(decode(data))
+            screen = OutputScreen(f"{title} · {path_beside(journal, name)}", text=decode(data))
+            over = self.app.screen  # the page on which it was asked for
+            if isinstance(over, ToldScreen) and over is self.told:
+                self.app.push_screen(screen)
+            else:
+                self.open_when_free("output", lambda: self.app.push_screen(screen))
 
     def action_capture(self, name: str = "") -> None:
         self._work(self._capture(name or None), "capture")
