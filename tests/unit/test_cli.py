@@ -487,7 +487,7 @@ def test_bad_settings_are_a_sentence_and_exit_2(
 NOBODY = 65534
 AS_NOBODY = f"""
 import os, sys
-import argparse, difflib, getpass, json, pwd, tomllib  # while they can still be read
+import argparse, difflib, getpass, json, pwd, shlex, tomllib  # while they can still be read
 import filelock, inotify_simple
 from threeam.cli import doctor, hyp, log, main, path, status, tail
 if os.geteuid() == 0:

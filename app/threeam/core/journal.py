@@ -266,7 +266,9 @@ class Journal(NamedTuple):
             return f"{self.log} was rotated away from {live}: name that one with --log"
         try:
             log = self.live()
-            if log is None or is_journal(log, text_is_enough=self.home is not None):
+            # The lock beside it tells that 3am has written here, whatever logrotate has put in its place since.
+            used = self.home is not None or os.path.lexists(self.log + ".lock")
+            if log is None or is_journal(log, text_is_enough=used):
                 return None
         except Unusable as why:
             return str(why)
