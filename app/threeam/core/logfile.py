@@ -10,6 +10,7 @@ from threeam.core.folders import open_file
 from threeam.core.journal import Segment, Unusable, check_regular, unusable
 from threeam.core.rotate import undo_half_rotation
 
+_CHECKED = 256  # bytes of an append that are compared with the file after the sync
 _APPEND = os.O_RDWR | os.O_APPEND
 
 
@@ -31,6 +32,8 @@ class LogFile:
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
         self.size = segment.size()
+        self.begin = self.size  # where the last append began
+        self._written = b""  # the end of what was appended last
         self.torn = self.size > 0 and segment.read(self.size - 1, 1) != b"\n"
 
     @classmethod
@@ -83,7 +86,15 @@ class LogFile:
             self._cut_back(done)
         if why:
             raise NotAppended(why)
-        self.size, self.torn = self.size + len(data), False  # and no call that could fail: it is written
+        try:
+            end = os.lseek(fd, 0, os.SEEK_CUR)  # elsewhere, if others wrote without the lock or truncated the log
+        except OSError:  # it is written all the same
+            end = self.size + len(data)
+        self.begin, self.size, self.torn, self._written = end - len(data), end, False, data[-_CHECKED:]
+
+    def is_intact(self) -> bool:
+        """Return whether what was appended last still stands where it was written. Raises OSError."""
+        return self.segment.read(self.size - len(self._written), len(self._written)) == self._written
 
     def sync(self) -> None:
         """Waits until what was appended is on the disk. Raises OSError."""

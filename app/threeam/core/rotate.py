@@ -11,10 +11,11 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
+from threeam.core.disk import APPEND_ONLY, has_attribute, has_room
 from threeam.core.entry import CONTINUED, Entry, Stamp, format_entry
 from threeam.core.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
 from threeam.core.journal import Journal, Segment
@@ -23,14 +24,18 @@ _ACL = "system.posix_acl_access"
 
 
 class NotRotated(Exception):
-    """The log is as it was. The message says why."""
+    """The log is as it was. The message says why; ``remedy`` is a command that changes that, if there is one."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
 class CannotRotate(NotRotated):
     """The log is as it was, since the disk or the folder did not allow it."""
 
 
-class SyncFailed(NotRotated):
+class SyncFailed(CannotRotate):
     """The log is as it was, and the disk did not confirm what was written to it lately."""
 
 
@@ -47,17 +52,17 @@ def rotate(
     by: str,
     stamp: Stamp,
     last: Stamp,
-    carried: Sequence[Entry],
+    carried: bytes,
     *,
     gain: bool,
     lost: Callable[[], bool],
 ) -> Rotated:
     """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
 
-    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and goes on
-    with ``carried``. It has the old one's mode and owner. With ``gain`` it is done only where the new one is much
-    smaller: else a log that carries much would be rotated for every block. ``lost``: whether the lock may be
-    somebody else's by now. Raises `NotRotated`.
+    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``; the lines
+    ``carried`` follow. It has the old one's mode and owner. ``gain``: only if the new one is at most half as long:
+    else a log that carries much would be rotated for every block. ``lost``: whether the lock may be somebody else's
+    by now. Raises `NotRotated`.
     """
     folder, name = os.path.split(journal.log)
     with ExitStack() as stack:
@@ -68,12 +73,13 @@ def rotate(
         aside, rotated = f"{name}.{os.getpid()}.rotating", ""
         try:
             about = os.fstat(old.fd)
+            if gain and 2 * len(carried) > about.st_size:
+                raise NotRotated("what the new log would have to carry over is as long as the log")
+            if not has_room(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             rotated = _link(name, dir_fd, stamp)
             first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + rotated)
-            data = b"".join(map(format_entry, [first, *carried]))
-            if gain and 2 * len(data) > about.st_size:
-                raise NotRotated("what the new log would have to carry over is as long as the log")
-            _make(aside, dir_fd, data, old, about)
+            _make(aside, dir_fd, format_entry(first) + carried, old, about)
             _sync(old)
             sync_opened(dir_fd)  # the second name is on the disk before it is the only one
             named = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
@@ -140,11 +146,38 @@ def forget_old(journal: Journal, keep: int) -> str:
 
 
 def check_rotatable(log: Segment, path: str) -> None:
-    """Raises `NotRotated` where ``log`` at ``path`` is not ours to rotate."""
+    """Raise `NotRotated` if ``log`` at ``path`` is not ours to rotate, or cannot get another name.
+
+    It needs no lock, and changes nothing.
+    """
+    folder = os.path.dirname(path)
     try:
-        may_replace(path, os.stat(os.path.dirname(path)), os.fstat(log.fd))
+        may_replace(path, os.stat(folder), os.fstat(log.fd))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise CannotRotate(f"{path} cannot get another name: {folder} is not yours to write")
+        if has_attribute(log.fd, APPEND_ONLY):
+            import shlex  # for a sentence that is rarely needed
+
+            remedy = f"chattr -a {shlex.quote(path)}"
+            raise CannotRotate(f"{path} cannot get another name: it is append-only (chattr +a)", remedy)
+        if _is_mount_point(path):
+            raise CannotRotate(
+                f"{path} cannot get another name: it is a mount point, as a single file in a container is; "
+                "mount its folder instead"
+            )
     except OSError as error:
         raise CannotRotate(f"{path} is not rotated, and as it was: {error.strerror}") from None
+
+
+def _is_mount_point(path: str) -> bool:
+    """Return whether something is mounted at ``path`` itself: then it cannot be renamed, and nothing over it."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as table:
+            rows = table.read().splitlines()
+    except OSError:  # another system
+        return False
+    escaped = re.sub(rb"[ \t\n\\]", lambda match: b"\\%03o" % match[0][0], os.fsencode(path))
+    return any(row.split(b" ", 5)[4] == escaped for row in rows)
 
 
 def may_replace(path: str, folder: os.stat_result, log: os.stat_result) -> None:

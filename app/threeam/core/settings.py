@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from threeam.core.entry import NS, tag_value
-from threeam.core.journal import BadInput, Journal, journal_at
+from threeam.core.journal import SCRIPT_LOCK, SCRIPT_LOG, BadInput, Journal, journal_at
 
-SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
-SCRIPT_LOCK = "/tmp/sanity.lock"
 REMINDERS = ("water", "dose", "awake")
 
 
@@ -151,7 +149,7 @@ def _journal(
     for path, of in ((log, why["log"]), (lock, why["lock"])):
         if path is not None and (not path or "\0" in path):
             raise BadSetting(f"{of} must be the path of a file, and {tag_value(path)!r} is none")
-    journal = journal_at(log, lock, script_locks={SCRIPT_LOG: SCRIPT_LOCK}, home=home)
+    journal = journal_at(log, lock, home=home)
     if lock is None and journal.lock == SCRIPT_LOCK:
         why["lock"] = "the lock of the Bash script, for its log"
     return journal
