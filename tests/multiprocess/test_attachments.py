@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -229,3 +230,10 @@ def test_what_is_refused_after_its_file_is_gone_is_only_refused(run_here: Run, j
     path = keep_beside(journal, RUN_OUTPUT, "run-1-1.out", b"words")
     os.unlink(path)
     refused("", path)
+
+
+def test_of_many_that_need_the_first_key_at_once_each_signs_with_the_same(journal: Journal) -> None:
+    names = [f"plan-{number}-1.json" for number in range(16)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: keep_beside(journal, PLAN, name, b"{}"), names))
+    assert all(read_beside(journal, name, PLAN).signed for name in names)

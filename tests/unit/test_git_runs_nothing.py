@@ -183,6 +183,12 @@ def test_only_git_is_executed(tree: Path, program: str, tmp_path: Path) -> None:
     assert {Path(path).name for path in executed} <= {"git", Path(command()).name, "env", "python3", "python3.11"}
 
 
+def test_a_submodule_that_is_at_another_commit_is_a_change(tree: Path, run_here: Run) -> None:
+    git_in(tree / "sub", "commit", "-qam", "moved on")
+    git_in(tree, "commit", "-qam", "the submodule, moved on")
+    assert b"\n    M sub\n" in run_here("restore", "application").stdout
+
+
 # A tree that is not the user's own.
 
 

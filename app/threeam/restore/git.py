@@ -34,7 +34,8 @@ _SETTINGS = (
     ("gpg.program", "false"),
 )
 _FILTER_OFF = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
-_NO_PROGRAMS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "--submodule=short")
+# dirty: a submodule at another commit is a change; its work tree is not looked at, for which git would start another git.
+_NO_PROGRAMS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "--submodule=short")
 _PLAIN = ("--text", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
 
 
@@ -79,7 +80,7 @@ class _Tree:
 
     def unsaved(self) -> list[str]:
         """Return the lines of git status: one for each file that is changed and not committed."""
-        words = ("--porcelain", "--no-renames", "--untracked-files=all", "--ignore-submodules=all")
+        words = ("--porcelain", "--no-renames", "--untracked-files=all", "--ignore-submodules=dirty")
         return [line for line in self.git("status", *words).splitlines() if line]
 
     def _filters_off(self) -> Iterator[tuple[str, str]]:
