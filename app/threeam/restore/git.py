@@ -34,7 +34,7 @@ _SETTINGS = (
     ("gpg.program", "false"),
 )
 _FILTER_OFF = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
-# dirty: a submodule at another commit is a change; its work tree is not looked at, for which git would start another git.
+# dirty: a submodule at another commit is a change; for a look into its work tree git would start another git.
 _NO_PROGRAMS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "--submodule=short")
 _PLAIN = ("--text", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
 
