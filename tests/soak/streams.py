@@ -18,9 +18,9 @@ from phase import ROTATE_BYTES, Phase, three_am
 from threeam.core.entry import parse
 
 _PIPE = 1 << 20  # bytes: a line of 70,000 characters must not block the harness
-_IN_FLIGHT = 60  # lines that a stream has not answered: what a kill leaves unknown is bounded by this
-_BURSTS = (1, 5, 15, 30, 60)
-_BIG_BURST = 400
+_IN_FLIGHT = 40  # lines that a stream has not answered: what a kill leaves unknown is bounded by this
+_BURSTS = (1, 5, 15, 30)
+_BIG_BURST = 200
 _LINES = re.compile(r"\((\d+) lines?\)$")
 _SIGNALLED = (129, 130, 143)
 
@@ -116,7 +116,7 @@ def streams(phase: Phase, name: str, *, second_user: bool = False, cramped: bool
         for _ in range(phase.random.randint(20, 400)):
             if not stream.has_room():
                 break
-            burst = _BIG_BURST if phase.happens(0.02) else phase.random.choice(_BURSTS)
+            burst = _BIG_BURST if phase.happens(0.01) else phase.random.choice(_BURSTS)
             lines, data = _burst(phase, f"{name}-{lives}", range(number, number + burst))
             number += burst
             stream.give(lines, data)
