@@ -134,7 +134,8 @@ class Follower:
             return None
         told = [line for line in self._told if line.segment == segment]
         for line in reversed(told):
-            if segment.read(line.offset, len(line.raw) + 1) == line.raw + b"\n":
+            ends = segment.read(line.end - 1, 1) == b"\n"
+            if ends and segment.read(line.offset, len(line.raw)) == line.raw:
                 return line.end
         first = told[0].offset if told else at.offset  # all that is remembered is gone: what came before it may not be
         if segment.size() >= first and (first == 0 or segment.read(first - 1, 1) == b"\n"):
