@@ -68,12 +68,8 @@ class End(NamedTuple):
         """Waits for the end."""
         time.sleep(self.seconds)
         deadline = time.monotonic() + LONGEST_PHASE
-        while _acknowledged(phase) < self.lines and time.monotonic() < deadline:
+        while phase.books.acknowledged() < self.lines and time.monotonic() < deadline:
             time.sleep(0.2)
-
-
-def _acknowledged(phase: Phase) -> int:
-    return sum(text.answer is Answer.ACKNOWLEDGED for text in list(phase.books.texts.values()))
 
 
 UNDISTURBED = Plan(
@@ -170,8 +166,7 @@ def run(seconds: float, seed: int, *, mutant: str = "", plans: tuple[Plan, ...] 
 
 
 def _run_phase(phase: Phase, plan: Plan, end: End, *, mounted: bool) -> list[Problem]:
-    subprocess.run(three_am("log", "-q", "the first"), env=phase.env(), check=True)
-    phase.books.begin("the first", "the first").set(Answer.ACKNOWLEDGED)
+    _say(phase, "the first")
     for path in (phase.log, phase.lock):  # for the second user
         os.chown(path, -1, GROUP)
         path.chmod(0o660)
@@ -202,8 +197,7 @@ def _run_phase(phase: Phase, plan: Plan, end: End, *, mounted: bool) -> list[Pro
     for thread in threads:
         thread.join()
     phase.forget_clocks()
-    subprocess.run(three_am("log", "-q", LAST), env=phase.env(), check=True)
-    phase.books.begin(LAST, LAST).set(Answer.ACKNOWLEDGED)
+    _say(phase, LAST)
     printed = [follower.finish(LAST) for follower in heard]
     there = files_in(str(phase.folder), phase.log.name)
     files = chain(there, phase.log.name) if plan.rules.log else _in_order_of_time(there, taker)
@@ -219,6 +213,15 @@ def _run_phase(phase: Phase, plan: Plan, end: End, *, mounted: bool) -> list[Pro
         sorted({file.name for file in there} - {file.name for file in files}),
     )
     return judge(phase.books, evidence, plan.rules)
+
+
+def _say(phase: Phase, words: str) -> None:
+    """Writes one line while nothing is injected: it must be acknowledged."""
+    text = phase.books.begin(words, words)
+    done = subprocess.run(three_am("log", "-q", words), env=phase.env(), capture_output=True)
+    text.set(Answer.ACKNOWLEDGED if done.returncode == 0 else Answer.UNKNOWN)
+    if done.returncode != 0:
+        phase.books.problem("undisturbed", f"{words!r}: exit {done.returncode}: {done.stderr!r}")
 
 
 def _guarded(phase: Phase, work: Callable[[], None]) -> None:

@@ -22,7 +22,7 @@ _IN_FLIGHT = 40  # lines that a stream has not answered: what a kill leaves unkn
 _BURSTS = (1, 5, 15, 30)
 _BIG_BURST = 200
 _LINES = re.compile(r"\((\d+) lines?\)$")
-_SIGNALLED = (129, 130, 143)
+_SIGNALLED = (129, 130, 131, 143)
 
 
 @dataclass
