@@ -84,7 +84,7 @@ def talk(text: str) -> None:
 def out_parts(parts: Iterable[Part]) -> None:
     """Lines under their titles, with the stamps that they are about."""
     for part in parts:
-        out(part.title.upper())
+        out(visible(part.title.upper()))
         for line in part.lines:
             more = f"  ({line.more})" if line.more else ""
             out(visible(f"  {line.text}{more}{f'  @{line.at}' if line.at is not None else ''}"))
@@ -109,7 +109,8 @@ def line_json(line: Line) -> dict[str, Any]:
     """A line of the log as machine output; a foreign one has no stamp and is told by ``foreign``."""
     entry = line.entry
     if entry is None:
-        return {"ts": None, "ts_ns": None, **_place(line), "foreign": True, "text": line.shown}
+        record = {"ts": None, "ts_ns": None, **_place(line), "foreign": True, "text": line.shown}
+        return record | ({"more": line.more} if line.more else {})
     by, hypothesis = entry.by, entry.hypothesis
     value: dict[str, Any] = {
         **stamp_json(entry.stamp),
@@ -123,6 +124,8 @@ def line_json(line: Line) -> dict[str, Any]:
         value |= {"hypothesis": hypothesis[0], "state": visible(hypothesis[1])}
     if others := {key: visible(value) for key, value in entry.tags if key != "BY"}:
         value["tags"] = others
+    if line.more:
+        value["more"] = line.more
     if not line.finished:
         value["unfinished"] = True
     return value

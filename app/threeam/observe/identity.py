@@ -30,7 +30,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.entry import NS, decode
-from threeam.core.secrets import redacted
+from threeam.core.secrets import redacted, redacted_words
 from threeam.observe.arms import Arm
 from threeam.observe.experiment import BARE, Experiment
 from threeam.observe.rule import Rule
@@ -70,7 +70,7 @@ def identity_of(command: Sequence[str], rule: Rule, timeout_ns: int | None, fold
     """Return the identity of ``command``, run in ``folder`` under ``rule``. Reads the program for its SHA-256."""
     program = os.path.normpath(os.path.join(folder, shutil.which(command[0]) or command[0]))
     limit = f" after {_seconds(timeout_ns)}" if rule.timeout and timeout_ns is not None else ""
-    arguments = _digest("\0".join(map(redacted, command[1:])))
+    arguments = _digest("\0".join(redacted_words(command)[1:]))
     return Identity(redacted(program), arguments, redacted(folder), redacted(f"{rule}{limit}"), _sha256_of(program))
 
 
@@ -93,7 +93,7 @@ def older_fingerprint(command: Sequence[str], rule: Rule) -> str:
 
 def wrapper_of(arm: Arm) -> str:
     """Return the fingerprint of the words before the command; ``-`` if there are none."""
-    return _digest("\0".join(map(redacted, arm.before)))[:8] if arm.before else "-"
+    return _digest("\0".join(redacted_words(arm.before)))[:8] if arm.before else "-"
 
 
 def differences(

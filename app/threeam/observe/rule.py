@@ -7,6 +7,7 @@ import signal
 from typing import NamedTuple
 
 from threeam.core.journal import BadInput
+from threeam.core.regex import BadPattern, NotLinear, Regex
 
 PASSED, FAILED, TIMED_OUT, INCONCLUSIVE, CUT = "passed", "failed", "timed-out", "inconclusive", "cut"
 LOST = "lost"  # the 3am that ran it was killed
@@ -74,12 +75,15 @@ def rule_of(fails: list[str], regex: str | None) -> Rule:
             raise BadRule(f"--fail {one!r}: one exit is enough")
         else:
             code, unlike = int(found[2]), found[1] == "!="
-    try:
-        re.compile((regex or "").encode())
-    except re.error as error:
-        raise BadRule(f"--fail-regex {regex!r}: {error}") from None
     if regex == "":
         raise BadRule("--fail-regex '' matches everything: every run would fail")
+    try:
+        if regex:
+            Regex(regex)
+    except NotLinear as error:
+        raise BadRule(f"--fail-regex {error}, or run sh -c 'CMD | grep -v OK' and judge its exit") from None
+    except BadPattern as error:
+        raise BadRule(f"--fail-regex {error}") from None
     return Rule(code, unlike, regex or "", timeout)
 
 

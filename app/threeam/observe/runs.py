@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine, bound_to
 from threeam.core.entry import Entry, Stamp, signed
-from threeam.core.fold import Room, State
+from threeam.core.fold import Room, State, next_number
 from threeam.observe.arms import Arm
 from threeam.observe.experiment import (
     BARE,
@@ -117,7 +117,7 @@ def concluded(one: Experiment, state: State, text: str, tag: str) -> DraftLine:
 
 
 def _next_number(state: State) -> int:
-    return max((number for number in made(state) if number < 999_999_999), default=0) + 1
+    return next_number(made(state))
 
 
 def _place(number: int, nth: int, total: int) -> tuple[str, str]:
