@@ -188,6 +188,10 @@ class Window:
             self._start = begin
         return self._take(lines)
 
+    def count_rows(self, lines: Sequence[Line]) -> int:
+        """Return how many rows ``lines`` are, shown or not."""
+        return len(_among(lines, self.shown))
+
     def lines_around(self, line: Line) -> list[Line]:
         """Some lines before ``line``, itself, and some after it, in their order. Raises OSError."""
         segment, known = line.segment, self.known
