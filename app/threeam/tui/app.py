@@ -25,10 +25,10 @@ from threeam.core.disk import network_warning
 from threeam.core.entry import By, visible
 from threeam.core.footprint import Footprint
 from threeam.core.journal import Journal, JournalError, journal_at
-from threeam.core.journals import journals
+from threeam.core.journals import own_journals
 from threeam.core.locked_log import WriteOptions
 from threeam.core.moment import Moment
-from threeam.core.settings import Settings, state_folder
+from threeam.core.settings import Settings
 from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 from threeam.tui import messages
@@ -110,7 +110,7 @@ class JournalApp(App[None], inherit_bindings=False):
         import asyncio
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):  # else they would leave the terminal as it is
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):  # else they would leave the terminal as it is
             loop.add_signal_handler(number, self._signalled, 128 + number)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
         if self._as_of is not None:
@@ -273,7 +273,7 @@ def open_screen(
 
     def all_journals() -> list[Journal]:
         lock = None if journal.lock == journal_at(journal.log).lock else journal.lock  # one that was asked for
-        found = journals(state_folder(os.environ), lock)
+        found = own_journals(os.environ, lock)
         return [journal, *(one for one in found if one.log != journal.log)]
 
     here = journal

@@ -193,12 +193,11 @@ class ObservingScreen(MachineScreen):
 
         def tell() -> Sequence[Part]:
             now = self.state.named(key) or one
-            change = fixed.the_change(self.state, None)
-            answer = fixed.from_runs(self.state, now, change, None)
+            change, answer = fixed.from_runs(self.state, now)
             return fixed.parts(self.state, now, change, answer, self.session.clock())
 
         try:
-            fixed.from_runs(state, one, fixed.the_change(state, None), None)
+            fixed.from_runs(state, one)
         except Declined as declined:
             self._say(str(declined), severity="warning", timeout=10)
             return

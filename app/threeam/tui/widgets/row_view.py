@@ -99,7 +99,7 @@ def shortened(line: Line) -> tuple[Line, str]:
         return line, ""
     while end > _MOST_DRAWN - 4 and raw[end] & 0xC0 == 0x80:  # inside a character
         end -= 1
-    return line._replace(raw=raw[:end]), f" and {in_units(len(raw) - end)} more"
+    return line._replace(raw=raw[:end], more=0), f" and {in_units(len(raw) - end + line.more)} more"
 
 
 def draw(row: Row, before: Row | None, width: int, look: Look, about: About, styles: Styles) -> list[Strip]:
@@ -272,7 +272,7 @@ OWN_TAG = re.compile(
     r"[HR]\d+|BY|VIA|MG|WATER|NIGHT|AT|DOSES|MARK|DISK"
     r"|STAMP|CORRECTION|CHANGE|NOTED|HOLDS|RECHECK|FORK|HANDOFF|PREFLIGHT"
     r"|BASELINE|FILE|STABLE|TREE|TERMINATED|RESTORE"
-    r"|PLAN|RUN|VERDICT|RUNS|SPENT|OBSERVER|CAPTURED",
+    r"|PLAN|IDENTITY|RUN|VERDICT|RUNS|SPENT|OBSERVER|CAPTURED",
     re.ASCII,
 )
 
