@@ -126,6 +126,7 @@ class LockedLog:
         self._rotate_when_full()
         options, state = self._options, self._state(draft.whole)
         stamp, stepped_ns = self._tick()
+        state = self._as_of_now(state, stamp)
         said = draft.lines(state, Author(options.user, options.night_gap_ns), stamp)
         ceremonial = options.ceremony == "always" or (draft.ceremonial and options.ceremony == "hypotheses")
         around = self._warnings(stamp, stepped_ns)
@@ -153,7 +154,10 @@ class LockedLog:
         self._rotate_when_full()
         first, stepped_ns = self._tick()
         stamp = first
-        tags, cups = (("BY", self._options.by), ("VIA", "stdin")), self._cups(self._state(whole=False), stamp)
+        tags, cups = (
+            (("BY", self._options.by), ("VIA", "stdin")),
+            self._cups(self._as_of_now(self._state(whole=False), stamp), stamp),
+        )
         raw = b""
         for warning in self._warnings(stamp, stepped_ns):
             raw += checked_line(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
@@ -254,6 +258,12 @@ class LockedLog:
         if self._file is None:
             return self._cache.nothing(whole)
         return self._cache.at(self._file.segment, self._file.size, whole)
+
+    def _as_of_now(self, state: State, stamp: Stamp) -> State:
+        if self._file is None:
+            return state
+        file, gap_ns = self._file, self._options.night_gap_ns
+        return self._cache.as_of_now(state, file.segment, file.size, stamp.ns, gap_ns)
 
     def _tick(self) -> tuple[Stamp, int]:
         """The time, after the last stamp of the file; if the clock was stepped back, the true time and how far (ns)."""
