@@ -31,9 +31,10 @@ from threeam.core.entry import (
     visible,
 )
 from threeam.core.fold import State
-from threeam.core.journal import Journal, JournalError, sync_folder
+from threeam.core.journal import Journal, JournalError, Position, sync_folder
 from threeam.core.lock import JournalLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
+from threeam.core.present import as_of_now
 from threeam.core.rotate import CannotRotate, NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
 from threeam.core.rotation_due import CarriedLines, note_path
 from threeam.core.state_cache import TRUNCATED, StateCache
@@ -154,10 +155,8 @@ class LockedLog:
         self._rotate_when_full()
         first, stepped_ns = self._tick()
         stamp = first
-        tags, cups = (
-            (("BY", self._options.by), ("VIA", "stdin")),
-            self._cups(self._as_of_now(self._state(whole=False), stamp), stamp),
-        )
+        cups = self._cups(self._as_of_now(self._state(whole=False), stamp), stamp)
+        tags = (("BY", self._options.by), ("VIA", "stdin"))
         raw = b""
         for warning in self._warnings(stamp, stepped_ns):
             raw += checked_line(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
@@ -262,8 +261,8 @@ class LockedLog:
     def _as_of_now(self, state: State, stamp: Stamp) -> State:
         if self._file is None:
             return state
-        file, gap_ns = self._file, self._options.night_gap_ns
-        return self._cache.as_of_now(state, file.segment, file.size, stamp.ns, gap_ns)
+        end = Position(self._file.segment, self._file.size)
+        return as_of_now(state, end, self._options.user, stamp.ns, self._options.night_gap_ns)
 
     def _tick(self) -> tuple[Stamp, int]:
         """The time, after the last stamp of the file; if the clock was stepped back, the true time and how far (ns)."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from threeam.core.entry import Entry
-from threeam.core.fold import CORE, Fold, Person, State
+from threeam.core.fold import CORE, Fold, State
 from threeam.core.journal import Mark, Segment
-from threeam.core.reader import BLOCK, active_back, end_of_lines, last_active, last_entry, matching_back
+from threeam.core.reader import BLOCK, end_of_lines, last_active, last_entry, matching_back
 
 TRUNCATED = b"] WARNING: Log truncated by another program: "  # and how many bytes are gone
 _DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
@@ -47,27 +47,6 @@ class StateCache:
             self._state = self._known.on(self._state, segment, mark.offset, end)
             self._mark = Mark.at(segment, end)
         return self._state
-
-    def as_of_now(self, state: State, segment: Segment, end: int, now_ns: int, gap_ns: int) -> State:
-        """Return ``state`` with the author's present night, if their last lines are of a clock that is far ahead.
-
-        Such a line begins a night of its own. When the clock is right again, the night before it goes on, and the cups
-        of both count. Raises OSError.
-        """
-        person = state.people.get(self._user)
-        if person is None or person.asleep or person.typed_ns - now_ns <= gap_ns:
-            return state
-        began_again = False
-        for entry in active_back(segment, end, self._user):
-            active = entry.active
-            if active is not None and active.ns - now_ns <= gap_ns:
-                if now_ns - active.ns > gap_ns or entry.tag("NIGHT") == "over":
-                    return state  # that night is over: the lines from the future are this one's
-                cups = entry.coffee + person.cups if began_again else max(entry.coffee, person.cups)
-                present = Person(cups, active.ns, person.by)
-                return state._replace(people={**state.people, self._user: present})
-            began_again = began_again or entry.tag("NIGHT") == "new"
-        return state
 
     def appended(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
         """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
