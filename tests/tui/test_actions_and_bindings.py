@@ -19,7 +19,7 @@ from threeam.tui.commands import UnknownCommand, parse_command
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.journal import JournalScreen
-from threeam.tui.widgets.composer import Box
+from threeam.tui.widgets.box import Box
 from threeam.tui.widgets.log_view import LogView
 
 NEVER = {f"ctrl+{key}" for key in ("a", "b", "s", "q", "z", "h", "j", "k", "l", "backslash", "space", "@")}

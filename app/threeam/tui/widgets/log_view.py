@@ -48,7 +48,7 @@ class LogView(RowsView, can_focus=True):
         if action.place == "log" and action.keys
     ]
 
-    own: By | None = None  # the author of what is written here
+    own: By | None = None  # the author of what is written here, which is not unread
 
     # Told below the log and not drawn in it.
     unread: var[int] = var(0)
@@ -94,18 +94,13 @@ class LogView(RowsView, can_focus=True):
                 self.window.forget_before(len(self.window.rows) - 1)
             self._cursor = len(self.window.rows) - 1
         else:
-            self.unread += max(0, new - self.window.count_rows([line for line in lines if self._is_own(line)]))
+            self.unread += max(0, new - self.window.count_of(lines, self.own))
             self._cursor = min(self._cursor, len(self.window.rows) - 1)
             if self._top[0] >= len(self.window.rows):  # lines were taken back
                 self._top = (max(0, self._cursor), 0)
         if new and self.following:
             self.post_message(self.Selected(self.selected))
         self._redraw()
-
-    def _is_own(self, line: Line) -> bool:
-        """Whether ``line`` was written here: its reader has read it."""
-        own = self.own
-        return own is not None and str(own).encode() in line.raw and line.entry is not None and line.entry.by == own
 
     # What the keys do; each is an action of the table.
 
