@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -902,8 +903,35 @@ def test_path_says_which_files_and_why(run: Run, log: Path, tmp_path: Path) -> N
 
 def test_path_tells_the_settings_in_force_and_where_each_comes_from(run: Run) -> None:
     printed = good(run("path", "--settings", SANITY_TOXIC_CUPS="6"))
-    assert re.search(r"^toxic_cups = 6 +\(SANITY_TOXIC_CUPS\)$", printed, re.MULTILINE)
-    assert re.search(r"^cup_mg = 95 +\(default\)$", printed, re.MULTILINE)
+    assert re.search(r"^toxic_cups = 6 +# SANITY_TOXIC_CUPS$", printed, re.MULTILINE)
+    assert re.search(r"^cup_mg = 95 +# default$", printed, re.MULTILINE)
+
+
+def test_what_path_prints_of_the_settings_is_a_settings_file(
+    run_here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        'reminders = "none"\nkeep = "all"\nemoji = false\ntheme = "a \\"b\\" \\u007f"\nhalf_life_h = 4.5\n'
+        '[keys]\ncoffee = "f2"\n"an odd one" = "c,d"\n'
+    )
+    monkeypatch.setenv("SANITY_CONFIG", str(config))
+    printed = good(run_here("path", "--settings"))
+    config.write_text(printed)
+    again = good(run_here("path", "--settings"))
+    in_force = tomllib.loads(printed)
+    assert tomllib.loads(again) == in_force
+    assert (in_force["emoji"], in_force["keep"], in_force["reminders"]) == (False, "all", ["none"])
+    assert in_force["keys"] == {"coffee": "f2", "an odd one": "c,d"}
+    assert "log = " in printed
+
+
+def test_status_has_no_signs_if_the_settings_say_so(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert good(run_here("status")).startswith("☕ 0 ")
+    monkeypatch.setenv("SANITY_EMOJI", "false")
+    printed = good(run_here("status"))
+    assert printed.isascii()
+    assert printed.startswith("c 0 0 mg | w 0 | 0 open | lock ")
 
 
 @pytest.mark.parametrize("argv", [["-j", "checkout", "log", "x"], ["log", "-j", "checkout", "x"]], ids=" ".join)

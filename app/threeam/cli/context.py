@@ -12,8 +12,9 @@ from threeam.core.draft import Declined
 from threeam.core.entry import By
 from threeam.core.fold import State
 from threeam.core.identity import author
-from threeam.core.journal import Journal, Segment
+from threeam.core.journal import Journal, Position, Segment
 from threeam.core.locked_log import WriteOptions
+from threeam.core.present import as_of_now
 from threeam.core.settings import Flags, Settings, Setup, setup
 from threeam.core.writer import Writer
 from threeam.rooms import FOLD
@@ -67,7 +68,11 @@ class Context(NamedTuple):
     def state(self) -> State:
         """The state as of the last whole line; empty where there is no log yet."""
         segment = self.journal.live()
-        return FOLD.empty if segment is None else FOLD.of(segment, segment.size())
+        if segment is None:
+            return FOLD.empty
+        end = Position(segment, segment.size())
+        gap_ns = self.settings.night_gap_ns
+        return as_of_now(FOLD.of(*end), end, self.by.user, self.clock().ns, gap_ns)
 
 
 def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Context:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import NamedTuple
 
-from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry
+from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, By, Entry
 from threeam.core.follow import told_from
 from threeam.core.journal import Anchor, Journal, JournalError, Position, Segment
 from threeam.core.pattern import Pattern
@@ -187,6 +187,12 @@ class Window:
         if self._start is None:
             self._start = begin
         return self._take(lines)
+
+    def count_of(self, lines: Sequence[Line], author: By | None) -> int:
+        """Return how many of ``lines`` are rows of ``author``."""
+        needle = str(author).encode()
+        own = [line for line in lines if needle in line.raw and line.entry is not None and line.entry.by == author]
+        return len(_among(own, self.shown)) if author is not None else 0
 
     def lines_around(self, line: Line) -> list[Line]:
         """Some lines before ``line``, itself, and some after it, in their order. Raises OSError."""

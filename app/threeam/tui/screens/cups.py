@@ -32,7 +32,8 @@ class CupsScreen(Page[bool]):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("escape,q,C", "dismiss(False)", "close"),
+        Binding("escape,q", "dismiss(False)", "close"),
+        Binding("C", "dismiss(False)", "close", id="coffee-panel"),
         Binding("backspace,minus", "dismiss(True)", "take the last cup back"),
     ]
 

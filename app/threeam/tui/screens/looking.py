@@ -70,6 +70,7 @@ class LookingScreen(ObservingScreen):
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
         self.pane = LogPane(session.journal, window, session.clock, emoji=session.emoji, read_only=read_only)
         self.log_view = self.pane.view
+        self.log_view.own = session.by
         self.strip = ActivityStrip(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
         self.board = Board(emoji=session.emoji, read_only=read_only)
 

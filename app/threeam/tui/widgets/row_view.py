@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 from time import localtime
@@ -235,7 +236,7 @@ def _text(row: Row, said: Said | None, base: Style, styles: Styles, emoji: bool)
         segments.append(Segment(f"H{hypothesis[0]} ", base + styles("hypothesis")))
     if (run := run_named(entry)) is not None:
         segments.append(Segment(f"{run} ", base + styles("hypothesis")))
-    others = [f"[{key}: {value}] " for key, value in entry.tags if key not in _KNOWN_TAGS and not key[1:].isdigit()]
+    others = [f"[{key}: {value}] " for key, value in entry.tags if not OWN_TAG.fullmatch(key)]
     if others:  # tags of a later version, or of another tool: shown as they are
         segments.append(Segment(drawn("".join(others)), base + styles("dim")))
     kind = entry.kind
@@ -266,13 +267,13 @@ def _short_references(text: str) -> str:
     return text
 
 
-_KNOWN_TAGS = frozenset(
-    {
-        *("BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES", "MARK"),
-        *("STAMP", "CORRECTION", "CHANGE", "NOTED", "HOLDS", "RECHECK", "FORK", "HANDOFF", "PREFLIGHT"),
-        *("BASELINE", "FILE", "STABLE", "TREE", "TERMINATED", "RESTORE"),
-        *("PLAN", "IDENTITY", "RUN", "VERDICT", "RUNS", "SPENT", "OBSERVER", "CAPTURED"),
-    }
+# The tags that 3am writes: their sign, their word or their column says the same.
+OWN_TAG = re.compile(
+    r"[HR]\d+|BY|VIA|MG|WATER|NIGHT|AT|DOSES|MARK|DISK"
+    r"|STAMP|CORRECTION|CHANGE|NOTED|HOLDS|RECHECK|FORK|HANDOFF|PREFLIGHT"
+    r"|BASELINE|FILE|STABLE|TREE|TERMINATED|RESTORE"
+    r"|PLAN|IDENTITY|RUN|VERDICT|RUNS|SPENT|OBSERVER|CAPTURED",
+    re.ASCII,
 )
 
 
