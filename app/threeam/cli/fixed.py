@@ -41,12 +41,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
     one = state.named(args.hypothesis)
     if one is None:
         raise Declined(f"there is no hypothesis {args.hypothesis}: 3am hyp list shows those there are")
-    since = None if args.since is None else Stamp(parse_when(args.since, now))
+    since = None if args.since is None else Stamp(parse_when(args.since, now, at.zone))
     change = the_change(state, since)
     if args.seen is None:
         answer = from_runs(state, one, change, args.arm)
     else:
-        start = None if args.start is None else parse_when(args.start, now)
+        start = None if args.start is None else parse_when(args.start, now, at.zone)
         answer = from_lines(at.journal, live, args.seen, start, change, now)
     if args.json:
         out_json({"hypothesis": one.number, "change": str(change.at), **_json(answer)})

@@ -61,7 +61,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
 def _place(at: Context, end: Position, word: str) -> Position:
     stamp, _ = stamp_of(word)
     if stamp is None:
-        return moment_at(at.journal, end, word, at.clock()).end
+        return moment_at(at.journal, end, word, at.clock(), at.zone).end
     line = line_of(at.journal, stamp)
     return Position(line.segment, line.offset)
 

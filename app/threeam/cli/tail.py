@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -19,7 +20,7 @@ from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back
 from threeam.core.seek import between, found_back, found_forward
 from threeam.core.wanted import About, By, SaidAgain, Text, Wanted, condition_of, kind_named
-from threeam.core.when import parse_when
+from threeam.core.when import parse_bound
 
 _LINES = 10  # as tail(1)
 _TOGETHER = 500  # lines in one write to stdout
@@ -65,9 +66,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         (SaidAgain(), *(condition_of(text, exact=True) for text in getattr(args, "not"))),
     )
     at = context(args)
-    now = at.clock()
-    since = parse_when(args.since, now) if args.since is not None else None
-    until = parse_when(args.until, now) if args.until is not None else None
+    since, until = since_until(args, at)
     asked = wanted != _EVERY or since is not None or until is not None
     first, count = args.lines or (None, None if asked else _LINES)
     what = Range(wanted, since, until)
@@ -81,6 +80,22 @@ def up_to(at: Context, end: Position) -> int:
     lines = islice(Range(_EVERY, None, None).back(at.journal, *end), _LINES)
     _print(list(lines)[::-1], in_colour if in_colours() else _as_text)
     return Exit.DONE
+
+
+def since_until(args: argparse.Namespace, at: Context) -> tuple[int | None, int | None]:
+    """Return the instants (ns) that ``--since`` and ``--until`` name. Raises `BadTime`.
+
+    If there are two, since the clocks went back, say on stderr which one is taken.
+    """
+    now = at.clock()
+    ends: list[int | None] = []
+    for text, latest in ((args.since, False), (args.until, True)):
+        end, note = (None, "") if text is None else parse_bound(text, now, at.zone, latest=latest)
+        if note:
+            talk(note)
+        ends.append(end)
+    since, until = ends
+    return since, until
 
 
 class Range(NamedTuple):

@@ -1,4 +1,4 @@
-"""The clock, handed in: the one place that reads the time of day."""
+"""The clock and the rules of the time zone, handed in: the one place that reads either from the machine."""
 
 from __future__ import annotations
 
@@ -6,18 +6,48 @@ import time
 from collections.abc import Callable
 
 from threeam.core.entry import NS, Stamp
+from threeam.core.journal import Unusable
 
 Clock = Callable[[], Stamp]
 """Gives the true time now. Tests and the demo hand in their own."""
 
+Zone = Callable[[int], int]
+"""Gives the seconds east of UTC that are in force at an instant (ns): the rules, since summer time is not all year."""
+
+_WIDEST = 24 * 3600  # s: ``%z`` in a stamp says less than that
+
 
 def system_clock() -> Stamp:
-    """The time now in this process's zone, to the nanosecond (``time.time_ns``: no float)."""
-    ns = time.time_ns()
+    """Return the time now in this process's zone, to the nanosecond (``time.time_ns``: no float).
+
+    Raises `Unusable` if no line could be stamped with it.
+    """
+    try:
+        ns = time.time_ns()
+    except OverflowError:
+        raise Unusable(
+            "the clock of this machine is in the year 2262 or later, and 3am counts nanoseconds: set it with date -s"
+        ) from None
+    if ns < 0:
+        raise Unusable("the clock of this machine is before the year 1970: set it with date -s")
     return Stamp(ns, zone_offset(ns))
 
 
 def zone_offset(ns: int) -> int:
-    """Seconds east of UTC here at ``ns``, in whole minutes, since ``%z`` can say no more."""
+    """Return the seconds east of UTC here at ``ns``, in whole minutes, since ``%z`` can say no more.
+
+    These are the C library's rules: of `TZ` (a name or a POSIX string), or of /etc/localtime. Raises `Unusable` if no
+    stamp can hold it.
+    """
     offset = time.localtime(ns // NS).tm_gmtoff
+    if abs(offset) >= _WIDEST:
+        raise Unusable(
+            f"the time zone is {offset / 3600:+g} h from UTC, and a stamp holds less than 24 h: set TZ to UTC, or to a "
+            "zone such as Europe/Berlin"
+        )
     return offset - offset % 60 if offset >= 0 else -(-offset - -offset % 60)
+
+
+def fixed_zone(offset: int) -> Zone:
+    """Return the rules of a zone that is ``offset`` seconds east of UTC all year."""
+    return lambda _: offset

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from threeam.core.activity import Activity
-from threeam.core.clock import Clock
+from threeam.core.clock import Clock, Zone
 from threeam.core.entry import Stamp
 from threeam.core.follow import told_from
 from threeam.core.journal import BadInput, Journal, JournalError, Position
@@ -45,10 +45,13 @@ class LogPane(Vertical):
             self.sentence = sentence
             self.severity = severity
 
-    def __init__(self, journal: Journal, window: Window, clock: Clock, *, emoji: bool, read_only: bool) -> None:
+    def __init__(
+        self, journal: Journal, window: Window, clock: Clock, zone: Zone, *, emoji: bool, read_only: bool
+    ) -> None:
         super().__init__(id="log")
         self._journal = journal
         self._clock = clock
+        self._zone = zone
         self.view = LogView(window, emoji=emoji, read_only=read_only)
         self.entry_bar = EntryBar(emoji=emoji)
         self.find_bar = FindBar()
@@ -134,7 +137,7 @@ class LogPane(Vertical):
                 case "unfilter":
                     self._show_only([])
                 case _:
-                    self._go_to(parse_when(words, self._clock()), words)
+                    self._go_to(parse_when(words, self._clock(), self._zone), words)
         except BadInput as bad:
             self._tell(str(bad), "warning")
 
