@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from threeam.core.entry import NS, Stamp
-from threeam.core.journal import Unusable
+from threeam.core.journal import JournalError
 
 Clock = Callable[[], Stamp]
 """Gives the true time now. Tests and the demo hand in their own."""
@@ -17,31 +17,33 @@ Zone = Callable[[int], int]
 _WIDEST = 24 * 3600  # s: ``%z`` in a stamp says less than that
 
 
+class BadClock(JournalError):
+    """The clock shows a time that cannot be read."""
+
+
 def system_clock() -> Stamp:
     """Return the time now in this process's zone, to the nanosecond (``time.time_ns``: no float).
 
-    Raises `Unusable` if no line could be stamped with it.
+    Raises `BadClock` if no line could be stamped with it.
     """
     try:
         ns = time.time_ns()
     except OverflowError:
-        raise Unusable(
-            "the clock of this machine is in the year 2262 or later, and 3am counts nanoseconds: set it with date -s"
-        ) from None
+        raise BadClock("the clock of this host is past the year 2262: set it, and look with: date") from None
     if ns < 0:
-        raise Unusable("the clock of this machine is before the year 1970: set it with date -s")
+        raise BadClock("the clock of this host is before the year 1970: set it, and look with: date")
     return Stamp(ns, zone_offset(ns))
 
 
 def zone_offset(ns: int) -> int:
     """Return the seconds east of UTC here at ``ns``, in whole minutes, since ``%z`` can say no more.
 
-    These are the C library's rules: of `TZ` (a name or a POSIX string), or of /etc/localtime. Raises `Unusable` if no
+    These are the C library's rules: of `TZ` (a name or a POSIX string), or of /etc/localtime. Raises `BadClock` if no
     stamp can hold it.
     """
     offset = time.localtime(ns // NS).tm_gmtoff
     if abs(offset) >= _WIDEST:
-        raise Unusable(
+        raise BadClock(
             f"the time zone is {offset / 3600:+g} h from UTC, and a stamp holds less than 24 h: set TZ to UTC, or to a "
             "zone such as Europe/Berlin"
         )
