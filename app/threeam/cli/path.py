@@ -48,7 +48,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
 def _folders(journal: Journal) -> Iterator[tuple[str, str]]:
     """Yield each folder that may hold copies of what was written, run or shown, and why it is that one."""
     first, *others = places(journal)
-    why = "beside the log" if first == journal.folder else f"yours alone: {journal.folder} is not"
+    why = "beside the log" if first == journal.folder else "private, in your state folder"
     yield f"{'folder':<9} {first}", f"drafts, history, outputs, plans and baselines; {why}"
     for folder in (*others, memory_folder(journal)):
         if os.path.isdir(folder):

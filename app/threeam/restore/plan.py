@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from threeam.core.attachments import RUNBOOK
 from threeam.core.beside import keep_beside
-from threeam.core.clock import Clock
+from threeam.core.clock import Clock, Zone
 from threeam.core.draft import Draft
 from threeam.core.entry import NS, Stamp
 from threeam.core.journal import BadInput, Journal
@@ -41,13 +41,14 @@ def plan_at(engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None,
         return _plan(engine, target, source, server(connection, target, lambda: clock().ns))
 
 
-def plan_before(xid: int, minus_ns: int, dsn: str, clock: Clock) -> Plan:
+def plan_before(xid: int, minus_ns: int, dsn: str, clock: Clock, zone: Zone) -> Plan:
     """The way to ``minus_ns`` before a PostgreSQL has committed ``xid``. Raises `Unreachable`, `Declined`."""
     from threeam.restore.archive import commit_time, server
     from threeam.restore.postgres import connected
 
     with connected(dsn) as connection:
-        target = Target(Stamp(commit_time(connection, xid), clock().offset), minus_ns)
+        ns = commit_time(connection, xid)
+        target = Target(Stamp(ns, zone(ns)), minus_ns)
         said = server(connection, target, lambda: clock().ns)
         return _plan("postgres", target, f"the commit of transaction {xid}", said)
 

@@ -203,11 +203,20 @@ class Window:
         before = list(islice(lines_back(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
         return [*before, line, *islice(lines_forward(segment, line.end, end), _LONGEST_SECTION)]
 
-    def search(self, pattern: Pattern, beside: Row | None, step: int) -> Iterator[Found]:
-        """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1)."""
+    def search(self, pattern: Pattern, beside: Row | None, step: int, *, around: bool = False) -> Iterator[Found]:
+        """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1).
+
+        ``around``: those on its other side and itself, in the same direction. Raises OSError.
+        """
         if self.known is None:
             return iter(())
         wanted = self.shown_with(pattern)
+        if around:
+            if step < 0:
+                return search_back(self._journal, self.known, wanted)
+            first = Position(self._journal.oldest(self.known.segment), 0)
+            end = self.known if beside is None else Position(beside.line.segment, beside.line.end)
+            return search_forward(self._journal, first, end, wanted)
         if step < 0:
             return search_back(self._journal, self.known if beside is None else beside.place, wanted)
         after = self.known if beside is None else Position(beside.line.segment, beside.line.end)
