@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.core.journal import Unusable
-from threeam.core.secrets import redacted, redacted_words, shown_command
+from threeam.core.secrets import redacted, shown_command
 from threeam.core.when import duration
 from threeam.observe.arms import Arm, turns
 from threeam.observe.rule import Rule
@@ -52,12 +51,6 @@ class Plan(NamedTuple):
 def shown(command: Sequence[str]) -> str:
     """Return ``command`` as it may stand in the log."""
     return shown_command(command)
-
-
-def same(command: Sequence[str], rule: Rule) -> str:
-    """What is the same for the same command under the same rule, and tells no secret of it."""
-    words = "\0".join((str(rule), *redacted_words(command)))
-    return hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def to_bytes(plan: Plan) -> bytes:
