@@ -30,10 +30,14 @@ def plan_at(engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None,
     target = Target(at, minus_ns)
     if at.ns > clock().ns + _AHEAD_NS:
         raise BadInput(f"{at} is still to come: nothing was committed then")
-    if dsn is not None and engine != "postgres":
-        raise BadInput("--dsn is for --engine postgres")
+    if dsn is not None and engine == "mysql":
+        raise BadInput("--dsn is for --engine postgres and mariadb")
     if dsn is None:
         return _plan(engine, target, source, None)
+    if engine == "mariadb":
+        from threeam.restore import mariadb
+
+        return _plan(engine, target, source, mariadb.server(mariadb.address(dsn), target, lambda: clock().ns))
     from threeam.restore.archive import server
     from threeam.restore.postgres import connected
 
