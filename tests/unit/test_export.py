@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -27,6 +28,7 @@ from markdown_it.token import Token
 from conftest import FakeClock, Run, writer_of
 from threeam.cli import export as command
 from threeam.cli.main import main
+from threeam.core import reader
 from threeam.core.entry import NS, By, Entry, Stamp, format_entry, visible
 from threeam.core.journal import journal_at
 from threeam.core.reader import Line, lines_forward
@@ -35,7 +37,7 @@ from threeam.rooms import FOLD
 from threeam.story.markdown import report_in_markdown
 from threeam.story.page import anchor, linked, page
 from threeam.story.postmortem import Report, report
-from threeam.story.records import COLUMNS, BadRecord, as_csv, as_json, csv_head, line_of_record
+from threeam.story.records import COLUMNS, BadRecord, Import, as_csv, as_json, csv_head, line_of_record
 
 Done = subprocess.CompletedProcess[bytes]
 Exported = Callable[..., str]
@@ -426,7 +428,7 @@ def test_the_markdown_interprets_nothing(log: Path) -> None:
     emphasised = [one for one in found if one.type == "em_open"]
     assert len(emphasised) == 2, "the two hints"
     codes = [one.content for one in found if one.type == "code_inline"]
-    assert all(re.fullmatch(r"@?2026-\d\d-\d\dT[\d:.]+\+0000", code) for code in codes)
+    assert all(re.fullmatch(r"@?2026-\d\d-\d\dT[\d:.]+\+0000|.*[@#]\w.*", code) for code in codes)
     titles = [one.tag for one in found if one.type == "heading_open"]
     assert titles.count("h1") == 1
     assert titles.count("h2") == 7
@@ -437,7 +439,7 @@ def test_the_markdown_interprets_nothing(log: Path) -> None:
 def test_no_cell_of_the_csv_is_calculated(log: Path) -> None:
     said = hostile_night(log, HOSTILE)
     log.write_bytes(log.read_bytes() + b"=1+1 is foreign\n@foreign\n+\n-\n\t\n\r\n")
-    text = csv_head() + "".join(as_csv(line, Intervals()) for line in lines_in(log))
+    text = csv_head() + "".join(text for line in lines_in(log) for text in as_csv(line, Intervals()))
     head, *body = csv.reader(io.StringIO(text, newline=""))
     assert tuple(head) == COLUMNS
     for row in body:
@@ -455,7 +457,7 @@ def test_a_quote_in_front_is_taken_away_again_without_a_doubt(log: Path) -> None
     """A cell that begins with one has one more, so that a machine can tell what was there."""
     for text in ("'=1", "=1", "x", "'"):
         log.write_bytes(line(0, ALICE, text))
-        (row,) = rows(csv_head() + as_csv(lines_in(log)[0], Intervals()))
+        (row,) = rows(csv_head() + "".join(as_csv(lines_in(log)[0], Intervals())))
         assert (row["text"][1:] if row["text"].startswith("'") else row["text"]) == text
 
 
@@ -549,6 +551,59 @@ def test_what_is_no_record_is_said_with_its_line_and_leaves_no_log(
     assert not list(tmp_path.glob("*.creating"))
 
 
+RAW = base64.b64encode(b"x").decode()
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ([{"raw": RAW}, {"raw": RAW, "unfinished": True}, {"raw": RAW}], "line 2: it is unfinished"),
+        ([{"raw": RAW, "more": 1}], "line 1: 1 bytes of its line are missing"),
+        ([{"raw": RAW, "more": 1}, {"raw": RAW}], "line 2: the rest of a long line is missing before it"),
+        ([{"raw": RAW, "more": 1}, {"raw": RAW, "continues": True, "more": 3}], "line 2: its 'more'"),
+        ([{"raw": RAW, "continues": True}], "line 1: it continues no line"),
+        ([{"raw": RAW, "more": "1"}], "line 1: its 'more'"),
+    ],
+)
+def test_lines_are_never_glued_to_each_other(
+    run: Run, log: Path, tmp_path: Path, records: list[dict[str, object]], words: str
+) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    done = run("import", str(file))
+    assert (done.returncode, log.exists()) == (2, False)
+    assert words in done.stderr.decode()
+
+
+def test_a_torn_line_at_the_end_of_a_rotated_file_is_ended(run: Run, log: Path, tmp_path: Path) -> None:
+    log.write_bytes(BEFORE)
+    assert run("rotate").returncode == 0
+    (rotated,) = log.parent.glob("sanity.2*.log")
+    with rotated.open("ab") as file:
+        file.write(b"torn")
+    told = good(run("export", "jsonl"))
+    (tmp_path / "night.jsonl").write_bytes(told)
+    new = tmp_path / "new.log"
+    assert run("--log", str(new), "import", str(tmp_path / "night.jsonl")).returncode == 0
+    assert new.read_bytes().startswith(BEFORE + b"torn\n")
+
+
+def test_an_endless_line_is_refused(run: Run, log: Path) -> None:
+    done = run("import", "/dev/zero")
+    assert (done.returncode, log.exists()) == (2, False)
+    assert b"line 1: it is longer than the 16 MiB" in done.stderr
+
+
+def test_a_long_line_is_exported_in_pieces_and_imported_whole(run: Run, log: Path, tmp_path: Path) -> None:
+    log.write_bytes(BEFORE[:-1] + b"x" * 3_000_000 + b"\n" + b"\0" * 2_000_000)
+    told = good(run("export", "jsonl"))
+    assert max(map(len, told.splitlines())) < 3_000_000
+    (tmp_path / "night.jsonl").write_bytes(told)
+    new = tmp_path / "new.log"
+    assert run("--log", str(new), "import", str(tmp_path / "night.jsonl")).returncode == 0
+    assert new.read_bytes() == log.read_bytes()
+
+
 def test_a_file_that_is_not_there_is_said(run: Run, log: Path, tmp_path: Path) -> None:
     assert "nowhere" in refused(run("import", str(tmp_path / "nowhere")), 3)
     assert not log.exists()
@@ -613,26 +668,40 @@ any_log = st.lists(entry_lines | foreign_lines | mangled_lines, max_size=8).map(
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-@given(any_log, st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")))
-@example(b"", b"")
-@example(b"\n\n\n", b"")
-@example(b"", b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] unfinished")
-@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 007] x\n", b"")
-@example(b"[2026-11-24T03:14:07.123456789-0000] [COFFEE: 0] x\n[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0]\n", b"")
-@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] a\r\n", b"\r")
-@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] \\[H1: open] \\\\[H1: open]\n", b"\xff")
-@example("[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] \u2028 \u202e \x1b \x85\n".encode(), b"")
-def test_any_log_is_the_same_after_export_and_import(whole: bytes, torn: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+@given(
+    any_log,
+    st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")),
+    st.sampled_from([8, 30, reader.HELD]),
+)
+@example(b"", b"", 8)
+@example(b"\n\n\n", b"", 8)
+@example(b"", b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] unfinished", reader.HELD)
+@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 007] x\n", b"", reader.HELD)
+@example(
+    b"[2026-11-24T03:14:07.123456789-0000] [COFFEE: 0] x\n[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0]\n",
+    b"",
+    reader.HELD,
+)
+@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] a\r\n", b"\r", reader.HELD)
+@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] \\[H1: open] \\\\[H1: open]\n", b"\xff", reader.HELD)
+@example("[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] \u2028 \u202e \x1b \x85\n".encode(), b"", reader.HELD)
+def test_any_log_is_the_same_after_export_and_import(whole: bytes, torn: bytes, held: int) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(reader, "HELD", held),
+        patch.object(reader, "BLOCK", min(held, reader.BLOCK)),
+    ):
         log = Path(folder) / "any.log"
         log.write_bytes(whole + torn)
         lines = lines_in(log)
-        shown = [as_json(one, Intervals()) for one in lines]
-        assert b"".join(line_of_record(json.loads(one)) for one in shown) == whole + torn
+        shown = [text for one in lines for text in as_json(one, Intervals())]
+        records = Import()
+        assert b"".join(records.bytes_of(json.loads(one)) for one in shown) == whole + torn
+        records.finish()
         for one in shown:
             assert one.count("\n") == 1
             assert not HARMFUL.search(one[:-1]), "a terminal is not driven by it"
-        cells = csv_head() + "".join(as_csv(line, Intervals()) for line in lines)
+        cells = csv_head() + "".join(text for line in lines for text in as_csv(line, Intervals()))
         assert b"".join(map(line_of_row, rows(cells))) == whole + torn
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from conftest import NIGHT, Run, command, entries
 from people import Person
+from threeam.core import reader
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse, references
 from threeam.core.fold import State
 from threeam.core.journal import Journal, journal_at
@@ -365,6 +366,22 @@ def test_in_foreign_lines_it_is_left_out(run: Run, log: Path, to: Path) -> None:
     raw = blanked(run, to, at(0))
     assert b"kernel: else\n" in raw
     assert b"\n(left out)\n" in raw
+
+
+def test_a_secret_deep_in_a_long_line_is_left_out(run: Run, log: Path, to: Path) -> None:
+    edge = b"x" * (reader.BLOCK * 6 - 10)
+    log.write_bytes(line(0, "hunter2hunter2") + b"a long line " + edge + b"hunter2hunter2" + edge + b"\n")
+    done = run("fork", "--blank", f"@{at(0)}", "--to", str(to))
+    assert done.returncode == 0, done.stderr
+    assert b"hunter2" not in to.read_bytes()
+    assert to.read_bytes().count(b"(left out)") == 2
+
+
+def test_a_long_line_is_copied_byte_for_byte(run: Run, log: Path, to: Path) -> None:
+    log.write_bytes(line(0, "a note") + b"a long line " + bytes(range(11, 256)) * 12_000)
+    done = run("fork", "--to", str(to))
+    assert done.returncode == 0, done.stderr
+    assert to.read_bytes().startswith(log.read_bytes() + b"\n[")
 
 
 def test_two_are_left_out_by_two_options(run: Run, log: Path, to: Path) -> None:

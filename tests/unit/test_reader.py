@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from unittest.mock import patch
 
 import pytest
@@ -12,7 +14,20 @@ from hypothesis import strategies as st
 from threeam.core import reader
 from threeam.core.entry import parse
 from threeam.core.journal import Segment
-from threeam.core.reader import blocks_back, end_of_lines, last_active, last_entry, lines_back, lines_forward
+from threeam.core.pattern import Pattern
+from threeam.core.reader import (
+    blocks_back,
+    end_of_lines,
+    last_active,
+    last_entry,
+    line_in,
+    lines_back,
+    lines_forward,
+    matching_back,
+    significant,
+)
+from threeam.core.seek import between, found_back, found_forward
+from threeam.core.wanted import Text, Wanted
 
 Draw = st.DataObject
 
@@ -113,7 +128,7 @@ def test_blocks_backwards_are_whole_lines_and_all_of_them(data: bytes, block: in
     with patch.object(reader, "BLOCK", block), patch.object(reader, "_PROBE", probe):
         read = list(blocks_back(segment, end, since))
     at = max(since, data.rfind(b"\n", 0, end) + 1)
-    for start, whole in read:
+    for start, whole, _ in read:
         assert data[start:at] == whole
         assert start in starts
         at = start
@@ -159,6 +174,78 @@ def test_a_line_longer_than_any_block_is_one_line(block: int, monkeypatch: pytes
     segment = segment_of(b"a\n" + long + b"\nb\n")
     assert [line.raw for line in lines_forward(segment)] == [b"a", long, b"b"]
     assert [line.raw for line in lines_back(segment, segment.size())] == [b"b", long, b"a"]
+
+
+@steady
+@given(contents, st.integers(1, 30), st.integers(4, 50))
+def test_of_a_long_line_only_the_head_is_held(data: bytes, block: int, over: int) -> None:
+    segment, held = segment_of(data), block + over
+    with patch.object(reader, "BLOCK", block), patch.object(reader, "HELD", held):
+        forward = list(lines_forward(segment))
+        assert list(lines_back(segment, len(data))) == forward[::-1]
+        assert [line for line in forward if line.finished] == [
+            line_in(segment, one, index)
+            for one in [*blocks_back(segment, len(data))][::-1]
+            for index in [0, *(match.end() for match in re.finditer(b"\n", one.data[:-1]))]
+        ]
+    for line, (offset, raw, finished) in zip(forward, expected(data), strict=True):
+        assert (line.offset, line.finished, line.end) == (offset, finished, offset + len(raw) + finished)
+        assert line.raw == (raw if len(raw) <= held else raw[: len(line.raw)])
+        assert len(line.raw) + line.more == len(raw)
+        assert len(raw) <= held or held - 4 <= len(line.raw) <= held
+
+
+class CountedSegment(Segment):
+    """A segment that knows how much was read from it, and the largest read."""
+
+    total = largest = 0
+
+    def read(self, offset: int, size: int) -> bytes:
+        data = super().read(offset, size)
+        self.total, self.largest = self.total + len(data), max(self.largest, len(data))
+        return data
+
+
+LONG = 40 * reader.HELD
+ENTRY = b"[2026-11-24T03:14:07.000000001+0000] [COFFEE: 1] [BY: alice@h:1] a note\n"
+TEXT = re.compile(b"a note")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"", b"\n" + ENTRY])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda segment: [*lines_forward(segment)],
+        lambda segment: [*lines_back(segment, segment.size())],
+        lambda segment: [*blocks_back(segment, segment.size())],
+        lambda segment: end_of_lines(segment, segment.size()),
+        lambda segment: last_entry(segment, segment.size()),
+        lambda segment: last_active(segment, segment.size(), "alice"),
+        lambda segment: [*matching_back(segment, segment.size(), TEXT)],
+        lambda segment: [*significant(segment, segment.size(), TEXT)],
+        lambda segment: [*found_forward(segment, 0, None, Wanted((Text(Pattern("note")),)))],
+        lambda segment: [*found_back(segment, segment.size(), Wanted((Text(Pattern("note")),)))],
+        lambda segment: between(segment, segment.size(), 1, None),
+    ],
+)
+def test_a_long_line_is_read_in_linear_time_and_little_memory(read: Callable[[Segment], object], end: bytes) -> None:
+    fd = os.memfd_create("log")
+    os.write(fd, ENTRY)
+    os.lseek(fd, LONG, os.SEEK_CUR)
+    os.write(fd, end or b"\0")
+    segment = CountedSegment(fd, "sanity.log")
+    read(segment)
+    assert segment.largest <= reader.HELD
+    assert segment.total < 8 * segment.size()  # a bisection comes to it more than once
+
+
+def test_a_long_line_is_shown_with_what_it_leaves_out() -> None:
+    segment = segment_of(ENTRY[:-1] + b"x" * reader.HELD + b"\n" + b"\x01\0\0" + b"\0" * reader.HELD * 2)
+    long, nuls = lines_forward(segment)
+    assert long.entry is not None
+    assert long.entry.text.endswith("xxx… 72 bytes more")
+    assert long.shown.endswith("xxx… 72 bytes more")
+    assert nuls.shown == "\\x01\\x00 (1,048,574 times)… 1,048,580 bytes more"
 
 
 def test_a_foreign_line_is_shown_as_it_is_and_made_safe() -> None:

@@ -122,3 +122,11 @@ def test_a_log_without_an_extension_has_old_files_too(clock: FakeClock, tmp_path
     writer.write(note("before"))
     with writer.locked(whole=True) as locked:
         assert recognize.live_name(locked.rotate().path) == str(tmp_path / "night")
+
+
+def test_a_line_written_by_hand_after_logrotate_does_not_end_a_journal(log: Path, run: Run) -> None:
+    good = run("log", "before")
+    assert good.returncode == 0, good.stderr
+    log.write_bytes(b"hi from echo\n")  # what `create` of logrotate and a shell leave; the lock file stays
+    assert run("log", "after").returncode == 0
+    assert log.read_bytes().startswith(b"hi from echo\n[2")

@@ -426,7 +426,7 @@ def test_a_second_name_that_cannot_be_taken_away_shuts_nobody_out(
     small.write(note("before"))
     os.link(log, log.parent / OLD)
 
-    def failing(*_: object) -> None:
+    def failing(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
     with monkeypatch.context() as patch:
@@ -490,13 +490,13 @@ def test_a_rotation_that_the_disk_does_not_confirm_is_in_doubt_and_so_is_what_ca
 
     tried: list[str] = []
 
-    def failing_after_the_rename(folder: str) -> None:
+    def failing_after_the_rename(folder: int) -> None:
         tried.append(folder)
         if len(tried) == 2:
             raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rotate_module, "sync_folder", failing_after_the_rename)
+        patch.setattr(rotate_module, "sync_opened", failing_after_the_rename)
         with pytest.raises(Unsure, match="rotated"):
             writer.write(note("after"))
     assert len(files(log)) == 2
@@ -524,14 +524,14 @@ def test_no_old_file_is_deleted_while_the_rotation_is_in_doubt(
 ) -> None:
     small.write(note("before"))
     monkeypatch.setenv("SANITY_KEEP", "0")
-    asked: list[str] = []
+    synced: list[int] = []
 
-    def failing_after_the_rename(folder: str) -> None:
-        asked.append(folder)
-        if len(asked) == 2:
+    def failing_after_the_rename(dir_fd: int) -> None:
+        synced.append(dir_fd)
+        if len(synced) == 2:
             raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(rotate_module, "sync_folder", failing_after_the_rename)
+    monkeypatch.setattr(rotate_module, "sync_opened", failing_after_the_rename)
     done = run_here("rotate")
     assert done.returncode == 3
     assert b"the disk did not confirm that it was rotated" in done.stderr
@@ -545,10 +545,10 @@ def test_an_old_file_that_cannot_be_deleted_refuses_no_line(
     fill(writer, log)
     real_unlink = os.unlink
 
-    def failing(path: str) -> None:
+    def failing(path: str, **where: int) -> None:
         if is_rotated(str(log), os.path.basename(path)):
             raise OSError(errno.EPERM, "Operation not permitted")
-        real_unlink(path)
+        real_unlink(path, **where)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", failing)

@@ -12,10 +12,11 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.tail import Range, hypothesis_number, times_joined
+from threeam.core.disk import in_units
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
 from threeam.core.fold import State
-from threeam.core.journal import BadInput, Position, Unusable
+from threeam.core.journal import BadInput, Position, Segment, Unusable
 from threeam.core.moment import ended_at
 from threeam.core.reader import Line
 from threeam.core.seek import line_of
@@ -26,7 +27,7 @@ from threeam.method.ledger import thread_of
 from threeam.method.texts import texts
 from threeam.observe.observers import intervals
 from threeam.rooms import FOLD
-from threeam.story.records import BadRecord, as_csv, as_json, csv_head, line_of_record
+from threeam.story.records import LONGEST_RECORD, BadRecord, Import, as_csv, as_json, csv_head
 
 _FORMATS = ("md", "html", "jsonl", "csv")
 _TOGETHER = 256 * 1024  # bytes in one write
@@ -63,16 +64,21 @@ def _export(argv: Sequence[str]) -> int:
     lines = what.forward(at.journal, live, live.size())
     if args.format == "jsonl":
         observed = intervals(at.state())
-        _put_all(as_json(line, observed) for line in lines)
+        _put_all(text for line in _ended(lines, live) for text in as_json(line, observed))
     elif args.format == "csv":
         observed = intervals(at.state())
-        _put_all(chain([csv_head()], (as_csv(line, observed) for line in lines)))
+        _put_all(chain([csv_head()], (text for line in _ended(lines, live) for text in as_csv(line, observed))))
     else:
         end = Position(live, live.size())
         place = end if until is None else ended_at(at.journal, end, until)
         state = FOLD.empty if place is None else FOLD.of(*place)
         put((_report(at, state, args.format, args.hyp, lines) + "\n").encode("utf-8", "backslashreplace"))
     return Exit.DONE
+
+
+def _ended(lines: Iterator[Line], live: Segment) -> Iterator[Line]:
+    """``lines``, each with its newline: only the last line of the last file can still be unfinished."""
+    return (line if line.segment == live else line._replace(finished=True) for line in lines)
 
 
 def _report(at: Context, state: State, shape: str, number: int | None, lines: Iterator[Line]) -> str:
@@ -132,13 +138,23 @@ def _import(argv: Sequence[str]) -> int:
 def _lines(path: str) -> Iterator[bytes]:
     try:
         with open(0 if path == "-" else path, "rb", closefd=path != "-") as file:
-            for number, raw in enumerate(file, 1):
+            records, number = Import(), 0
+            while raw := file.readline(LONGEST_RECORD + 1):
+                if records.ended:
+                    raise BadInput(f"{path}, line {number}: it is unfinished, but not the last; nothing was written")
+                number += 1
                 try:
-                    yield line_of_record(json.loads(raw))
-                except (ValueError, RecursionError):
-                    raise BadInput(f"{path}, line {number}: it is no JSON; nothing was written") from None
+                    if len(raw) > LONGEST_RECORD:
+                        raise BadRecord(f"it is longer than the {in_units(LONGEST_RECORD)} that a record can have")
+                    yield records.bytes_of(json.loads(raw))
                 except BadRecord as bad:
                     raise BadInput(f"{path}, line {number}: {bad}; nothing was written") from None
+                except (ValueError, RecursionError):
+                    raise BadInput(f"{path}, line {number}: it is not JSON; nothing was written") from None
+            try:
+                records.finish()
+            except BadRecord as bad:
+                raise BadInput(f"{path}, line {number}: {bad}; nothing was written") from None
     except OSError as error:
         if error.filename is None:  # of the log that is being made, and not of this file
             raise

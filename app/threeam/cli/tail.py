@@ -22,7 +22,7 @@ from threeam.core.wanted import About, By, SaidAgain, Text, Wanted, condition_of
 from threeam.core.when import parse_when
 
 _LINES = 10  # as tail(1)
-_TOGETHER = 500  # lines in one write to stdout
+_TOGETHER = 64 * 1024  # characters in one write to stdout
 _EVERY = Wanted((), (SaidAgain(),))
 
 
@@ -171,10 +171,15 @@ def times_joined(argv: Sequence[str]) -> list[str]:
 
 
 def _print(lines: Iterable[Line], shown: Callable[[Line], str]) -> int:
-    lines, printed = iter(lines), 0
-    while some := list(islice(lines, _TOGETHER)):
-        put("".join([shown(line) + "\n" for line in some]).encode("utf-8", "backslashreplace"))
-        printed += len(some)
+    texts: list[str] = []
+    printed = size = 0
+    for line in lines:
+        texts.append(shown(line) + "\n")
+        printed, size = printed + 1, size + len(texts[-1])
+        if size > _TOGETHER:
+            put("".join(texts).encode("utf-8", "backslashreplace"))
+            texts, size = [], 0
+    put("".join(texts).encode("utf-8", "backslashreplace"))
     return printed
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from threeam.core.entry import ACQUIRED, RELEASING, Entry, Stamp, visible
 from threeam.core.journal import Segment
 from threeam.core.locked_log import TIE_NS
-from threeam.core.reader import Line, lines_forward
-from threeam.core.seek import steps_back
+from threeam.core.reader import Line, lines_forward, pieces_of
+from threeam.core.wanted import steps_back
 
 _QUOTED = 60  # characters of a bad line that are shown
 
@@ -55,14 +55,17 @@ class Examination:
         A torn last line counts only while nobody holds the lock: otherwise it may be being written.
         """
         for number, line in enumerate(lines_forward(segment, 0, end), 1):
-            if b"\0" in line.raw:
-                yield _found(line, number, "nul", "NUL bytes, as a truncation under a writer leaves them")
+            if (nuls := _nuls_in(line)) is not None:
+                yield _found(line, number, "nul", nuls)
                 continue
             if not line.finished and self._lock_held:
                 return
             entry = line.entry
             if not line.finished:
                 yield _found(line, number, "torn", "torn: the last line has no newline")
+            elif line.more:
+                size = line.end - line.offset
+                yield _found(line, number, "long", f"a line of {size:,} bytes, of which only the beginning is read")
             elif entry is None:
                 yield _found(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
             if entry is None:
@@ -96,6 +99,17 @@ class Examination:
             if mine.intruder is not None:
                 sentence = f"a critical section that another line, at offset {mine.intruder}, broke into"
                 yield Finding(_name(mine.line), mine.line.offset, mine.number, "overlap", sentence)
+
+
+def _nuls_in(line: Line) -> str | None:
+    """What to say of the NUL bytes in ``line``; None if it has none. Reads all of it."""
+    rest = pieces_of(line.segment, line.offset + len(line.raw), line.end) if line.more else ()
+    size = len(line.raw) + line.more
+    count = line.raw.count(0) + sum(piece.count(0) for piece in rest)
+    if count == 0:
+        return None
+    alone = " and nothing else" if count == size else ""
+    return f"{count:,} NUL bytes{alone}, as a crash of the machine or a truncation under a writer leaves them"
 
 
 def _allowed(entry: Entry, last: Stamp) -> bool:

@@ -83,7 +83,7 @@ class Follower:
                 self._gap = "the log was truncated here"
                 at = self._move(at.segment)
         lines = self._read_from(at)
-        if lines or named is None:
+        if lines or named is None or not at.holds():
             return lines
         after = self.journal.successor(at.segment)
         self._late_lines += self._late(last=True)
@@ -108,6 +108,9 @@ class Follower:
                 lines = [whole]
             else:
                 self._searched = whole.end
+        if lines and not at.holds():  # cut back since it was looked at: these may begin in the middle of a line
+            self._more, self._searched = True, 0
+            return []
         end = lines[-1].end if lines else begin
         self._more = self._more or (end - begin >= _CHUNK and self._searched <= begin)
         self.unfinished = lines.pop() if lines and not lines[-1].finished else None
@@ -131,7 +134,8 @@ class Follower:
             return None
         told = [line for line in self._told if line.segment == segment]
         for line in reversed(told):
-            if segment.read(line.offset, len(line.raw) + 1) == line.raw + b"\n":
+            ends = segment.read(line.end - 1, 1) == b"\n"
+            if ends and segment.read(line.offset, len(line.raw)) == line.raw:
                 return line.end
         first = told[0].offset if told else at.offset  # all that is remembered is gone: what came before it may not be
         if segment.size() >= first and (first == 0 or segment.read(first - 1, 1) == b"\n"):

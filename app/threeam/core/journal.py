@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from threeam.core.disk import IMMUTABLE, has_attribute, is_read_only
 from threeam.core.entry import parse
+from threeam.core.folders import OPEN_SAFELY, ForeignLink, make_folders, open_file, resolve
 from threeam.core.recognize import is_journal, live_name
 
-OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
 SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
 SCRIPT_LOCK = "/tmp/sanity.lock"
 SCRIPT_LOCKS = {SCRIPT_LOG: SCRIPT_LOCK}  # logs whose lock the Bash script has elsewhere
@@ -163,7 +163,7 @@ class Journal(NamedTuple):
         Raises `Unusable` for what is no regular file or cannot be read.
         """
         try:
-            fd = os.open(self.log, os.O_RDONLY | OPEN_SAFELY)
+            fd = open_file(self.log, os.O_RDONLY)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -184,7 +184,7 @@ class Journal(NamedTuple):
         if name is None:
             return None
         try:
-            fd = os.open(os.path.join(os.path.dirname(self.log), name), os.O_RDONLY | OPEN_SAFELY)
+            fd = open_file(os.path.join(os.path.dirname(self.log), name), os.O_RDONLY)
         except OSError:  # deleted since (`keep`), or not ours to read: the journal begins after it
             return None
         before = Segment(fd, os.path.join(os.path.dirname(self.log), name))
@@ -220,7 +220,7 @@ class Journal(NamedTuple):
         names = [at.path for at in self.back_from(last)][1:]
         for path in reversed(names):
             try:
-                fd = os.open(path, os.O_RDONLY | OPEN_SAFELY)
+                fd = open_file(path, os.O_RDONLY)
             except OSError:  # deleted since it was seen
                 continue
             yield Segment(fd, path)
@@ -232,13 +232,20 @@ class Journal(NamedTuple):
             return
         try:
             if not os.path.isdir(self.home):
-                missing = self.home
-                os.makedirs(self.home, mode=0o700, exist_ok=True)
-                while missing != os.path.dirname(missing):  # their names too must outlast a crash
-                    missing = os.path.dirname(missing)
-                    sync_folder(missing)
+                make_folders(self.home)
         except OSError as error:
             raise Unusable(f"{self.home} cannot be made ({error.strerror}): name a log elsewhere with --log") from None
+
+    def new_owner(self) -> tuple[int, int]:
+        """Return the owner and group of new files: root makes those in a user's state folder for that user."""
+        if self.home is not None and os.geteuid() == 0:
+            folder = self.home
+            while not os.path.exists(folder):  # its folders will be made for the owner of the first one that is there
+                folder = os.path.dirname(folder)
+            about = os.stat(folder)
+            if about.st_uid != 0:
+                return about.st_uid, about.st_gid
+        return os.geteuid(), os.getegid()
 
     def why_not_writable(self) -> str | None:
         """The sentence that says why nothing can be appended here, or None. Creates nothing."""
@@ -259,7 +266,9 @@ class Journal(NamedTuple):
             return f"{self.log} was rotated away from {live}: name that one with --log"
         try:
             log = self.live()
-            if log is None or is_journal(log, text_is_enough=self.home is not None):
+            # The lock beside it tells that 3am has written here, whatever logrotate has put in its place since.
+            used = self.home is not None or os.path.lexists(self.log + ".lock")
+            if log is None or is_journal(log, text_is_enough=used):
                 return None
         except Unusable as why:
             return str(why)
@@ -280,20 +289,29 @@ def journal_at(log: str, lock: str | None = None, *, home: str | None = None) ->
     """The journal whose log is at ``log``.
 
     A log that is a symlink of our own (or root's) is resolved once, so that its lock lies beside
-    its target; anybody else's is refused with `Unusable`. Without ``lock`` it is the log's path +
-    ``.lock``, or for the log of the Bash script what `SCRIPT_LOCKS` says.
+    its target; another user's is refused with `Unusable`. Without ``lock`` it is the log's path +
+    ``.lock``, or for the log of the Bash script what `SCRIPT_LOCKS` says. Raises `BadInput` if the
+    lock is the log itself.
     """
-    log = os.path.abspath(log)
     try:
-        link = os.lstat(log)
-    except OSError:  # not there yet, or not to be seen: opening it says so better
-        link = None
-    if link is not None and stat.S_ISLNK(link.st_mode) and link.st_uid not in (0, os.geteuid()):
-        raise Unusable(f"{log} is a symlink of {owner_name(link.st_uid)}: name the file that it points to with --log")
-    resolved = os.path.realpath(log)
+        resolved = resolve(log)
+    except ForeignLink as error:
+        raise Unusable(unusable(log, error)) from None
+    except OSError:  # not to be seen: opening it says so better
+        resolved = os.path.abspath(log)
     if lock is None:
         lock = SCRIPT_LOCKS.get(resolved, resolved + ".lock")
+    elif _same_file(lock, resolved):  # an empty lock file would be made there first, or the log be replaced as a lock
+        raise BadInput(f"the lock {lock} is the log itself: name another file with --lock, or leave it out")
     return Journal(resolved, os.path.abspath(lock), home)
+
+
+def _same_file(path: str, resolved: str) -> bool:
+    """Whether ``path`` is another name of the file at ``resolved``, or of the file that will be made there."""
+    try:
+        return os.path.realpath(path) == resolved or os.path.samefile(path, resolved)
+    except OSError:  # one of them does not exist
+        return False
 
 
 def check_regular(fd: int, path: str) -> os.stat_result:
@@ -311,6 +329,9 @@ def unusable(path: str, error: OSError) -> str:
             return f"{path} is a folder, not a file: name another with --log"
         case errno.ENXIO:
             return f"{path} is a FIFO or a device, not a file: name another with --log"
+        case errno.ELOOP if isinstance(error, ForeignLink):
+            what = "file" if error.filename == os.path.abspath(path) else "folder"
+            return f"{error.filename} is a symlink of {owner_name(error.uid)}: name the {what} that it points to"
         case errno.ELOOP:
             return f"{path} is a symlink: name the file that it points to with --log"
         case errno.EROFS:

@@ -117,7 +117,7 @@ class JournalLock:
     """
 
     def __init__(self, journal: Journal, mode: int) -> None:
-        like, own = LockFile.for_log(journal.log, mode), (journal.log + ".lock", *SCRIPT_LOCKS.values())
+        like, own = LockFile.for_journal(journal, mode), (journal.log + ".lock", *SCRIPT_LOCKS.values())
         self._locks = [SanityLock(path, like, strict=path in own) for path in journal.locks]
         self._held: list[SanityLock] = []
 

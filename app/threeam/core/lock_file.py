@@ -8,7 +8,8 @@ import stat
 from contextlib import suppress
 from typing import NamedTuple
 
-from threeam.core.journal import OPEN_SAFELY, JournalError, Unusable, check_regular, owner_name, unusable
+from threeam.core.folders import OPEN_SAFELY, open_file, opened_folder
+from threeam.core.journal import Journal, JournalError, Unusable, check_regular, owner_name, unusable
 
 
 class LockUnusable(JournalError):
@@ -23,33 +24,40 @@ class LockFile(NamedTuple):
     gid: int
 
     @classmethod
-    def for_log(cls, path: str, new_mode: int) -> LockFile:
-        """As the log at ``path`` (or one that is to be created there with ``new_mode``) needs it.
+    def for_journal(cls, journal: Journal, new_mode: int) -> LockFile:
+        """As the log of ``journal`` needs it, which may still have to be created with the mode ``new_mode``.
 
         Readable and writable for each class that may write the log, and nothing for the others:
         whoever may write may lock, and nobody else can hold the lock.
         """
         try:
-            about = os.stat(path)
+            fd = open_file(journal.log, os.O_PATH)  # not by name: a symlink put there would say what the lock is like
+            about = os.fstat(fd)
+            os.close(fd)
+            if not stat.S_ISREG(about.st_mode):
+                raise OSError(errno.EINVAL, "not a file")  # which opening the log refuses
             mode, uid, gid = about.st_mode, about.st_uid, about.st_gid
         except OSError:
-            mode, uid, gid = new_mode, os.geteuid(), os.getegid()
+            mode, (uid, gid) = new_mode, journal.new_owner()
         return cls(0o600 | sum(6 << shift for shift in (3, 0) if mode >> shift & 2), uid, gid)
 
 
 def open_lock(path: str, like: LockFile) -> int:
     """Open the lock file at ``path``, or create it as ``like`` says. Raises `LockUnusable` or `Unusable`."""
+    folder, name = os.path.split(path)
     try:
-        try:
-            fd = os.open(path, os.O_RDWR | OPEN_SAFELY)
-        except FileNotFoundError:
-            fd = _create(path, like)
+        with opened_folder(folder) as dir_fd:
+            about_folder = os.fstat(dir_fd)
+            try:
+                fd = os.open(name, os.O_RDWR | OPEN_SAFELY, dir_fd=dir_fd)
+            except FileNotFoundError:
+                fd = _create(name, dir_fd, like)
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if error.errno == errno.ELOOP and error.filename == name:
             raise LockUnusable(f"the lock {path} is a symlink: remove it, or name another with --lock") from None
         raise LockUnusable("the lock " + unusable(path, error).replace("--log", "--lock")) from None
     try:
-        _refuse_foreign(path, check_regular(fd, path))
+        _refuse_foreign(path, about_folder, check_regular(fd, path))
     except Unusable as error:
         os.close(fd)
         raise LockUnusable("the lock " + str(error).replace("--log", "--lock")) from None
@@ -59,40 +67,40 @@ def open_lock(path: str, like: LockFile) -> int:
     return fd
 
 
-def _create(path: str, like: LockFile) -> int:
+def _create(name: str, dir_fd: int, like: LockFile) -> int:
     """Create the lock file with its mode and owner from its first moment: it gets its name last.
 
     So a process that is killed leaves nothing behind. On a file system without O_TMPFILE the file is its maker's
     alone for a moment.
     """
-    folder, fd = os.path.dirname(path), -1
+    fd = -1
     try:
         try:
-            fd = os.open(folder, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
-            _fit(fd, folder, like)
-            os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)  # with src_dir_fd: linkat(2)
+            fd = os.open(".", os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600, dir_fd=dir_fd)
+            _fit(fd, dir_fd, like)
+            os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=dir_fd, follow_symlinks=True)
         except FileExistsError:
             raise
         except (AttributeError, OSError):
             if fd >= 0:
                 os.close(fd)
                 fd = -1
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600)
-            _fit(fd, folder, like)
+            fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
+            _fit(fd, dir_fd, like)
         return fd
     except BaseException as error:
         if fd >= 0:
             os.close(fd)
         if isinstance(error, FileExistsError):  # another process was faster
-            return os.open(path, os.O_RDWR | OPEN_SAFELY)
+            return os.open(name, os.O_RDWR | OPEN_SAFELY, dir_fd=dir_fd)
         raise
 
 
-def _fit(fd: int, folder: str, like: LockFile) -> None:
-    """Gives a new lock file the owner and the mode that ``like`` says, whatever the umask."""
+def _fit(fd: int, dir_fd: int, like: LockFile) -> None:
+    """Give a new lock file the owner and the mode that ``like`` says, whatever the umask."""
     mode = like.mode
     # In a sticky folder a lock that is not its maker's is refused, by filelock too: there it stays ours.
-    give_away = os.geteuid() == 0 and not os.stat(folder).st_mode & stat.S_ISVTX
+    give_away = os.geteuid() == 0 and not os.fstat(dir_fd).st_mode & stat.S_ISVTX
     uid = like.uid if give_away else os.geteuid()
     if (uid, like.gid) != (os.geteuid(), os.fstat(fd).st_gid):
         try:
@@ -120,9 +128,8 @@ def _needed_mode(about: os.stat_result, like: LockFile) -> int:
     return stat.S_IMODE(about.st_mode) & ~(0o066 & ~needed)
 
 
-def _refuse_foreign(path: str, about: os.stat_result) -> None:
-    """In a sticky folder such as /tmp a stranger could plant the lock and hold it for ever."""
-    folder = os.stat(os.path.dirname(path))
+def _refuse_foreign(path: str, folder: os.stat_result, about: os.stat_result) -> None:
+    """Refuse another user's lock in a sticky folder such as /tmp: they could put it there and hold it for ever."""
     if folder.st_mode & stat.S_ISVTX and about.st_uid not in (os.geteuid(), folder.st_uid):
         raise LockUnusable(
             f"the lock {path} belongs to {owner_name(about.st_uid)}, in a folder where anybody may put one: "

@@ -298,7 +298,7 @@ class LockedLog:
         ``begun``: the first stamp of what was begun earlier, and is half done if this fails.
         """
         if self._file is None:
-            self._file = LogFile.create(self._path, self._mode)
+            self._file = LogFile.create(self._path, self._mode, self._journal.new_owner())
         try:
             self._file.append(raw)
         except NotAppended as not_appended:

@@ -6,11 +6,12 @@ import errno
 import os
 
 from threeam.core.disk import has_room
-from threeam.core.journal import OPEN_SAFELY, Segment, Unusable, check_regular, unusable
+from threeam.core.folders import open_file
+from threeam.core.journal import Segment, Unusable, check_regular, unusable
 from threeam.core.rotate import undo_half_rotation
 
 _CHECKED = 256  # bytes of an append that are compared with the file after the sync
-_APPEND = os.O_RDWR | os.O_APPEND | OPEN_SAFELY
+_APPEND = os.O_RDWR | os.O_APPEND
 
 
 class NotAppended(Exception):
@@ -39,7 +40,7 @@ class LogFile:
     def open(cls, path: str) -> LogFile | None:
         """The log at ``path``, or None where there is none. Raises `Unusable`."""
         try:
-            fd = os.open(path, _APPEND)
+            fd = open_file(path, _APPEND)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -51,13 +52,15 @@ class LogFile:
         return cls(segment)
 
     @classmethod
-    def create(cls, path: str, mode: int) -> LogFile:
-        """A new log at ``path``. Raises `Unusable`."""
+    def create(cls, path: str, mode: int, owner: tuple[int, int]) -> LogFile:
+        """Create the log at ``path`` for ``owner`` (uid and gid). Raises `Unusable`."""
         try:
-            fd = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+            fd = open_file(path, _APPEND | os.O_CREAT | os.O_EXCL)
         except OSError as error:
             raise Unusable(unusable(path, error)) from None
         segment = Segment(fd, path)
+        if owner[0] != os.geteuid():
+            os.fchown(fd, *owner)
         os.fchmod(fd, mode)  # whatever the umask
         return cls(segment)
 

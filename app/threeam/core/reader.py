@@ -1,7 +1,7 @@
 """Reading a segment: lines forwards, lines backwards, and the few lines that carry state.
 
-Everything reads bytes by offset (pread) in blocks; nothing here keeps more than a block and the
-line at its edge, so the size of the log does not matter.
+Everything reads bytes by offset (pread) in blocks. Of one line at most `HELD` bytes are held, so neither the size of
+the log nor the length of a line matters for memory, and every scan takes linear time.
 """
 
 from __future__ import annotations
@@ -10,21 +10,41 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from threeam.core.entry import Entry, decode, parse, visible
+from threeam.core.entry import Entry, decode, parse, visible, whole_characters
 from threeam.core.journal import Segment
 
 BLOCK = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
+HELD = 1024 * 1024  # bytes of one line that are held at the most; 3am itself writes lines of 64 KiB
 
 _FIRST_BLOCK = 8 * 1024  # bytes: backwards, most want the last few lines
-_PROBE = 4 * 1024  # bytes: in so many there is the end of a line, nearly always
+_PROBE = 4 * 1024  # bytes: a read of this size nearly always contains the end of a line
+_LONG_RUN = 16  # NULs: more of them in a row are shown as a count
 
 _AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
+_NULS = re.compile(b"\0{%d,}" % (_LONG_RUN + 1))
+
+
+class Block(NamedTuple):
+    """Whole lines of a segment from ``start`` to ``end``; the last may be unfinished.
+
+    A line longer than `HELD` is a block by itself. ``data`` is then its head, with a newline if the line has one.
+    """
+
+    start: int
+    data: bytes
+    end: int
+
+    @property
+    def more(self) -> int:
+        """The number of bytes that ``data`` leaves out."""
+        return self.end - self.start - len(self.data)
 
 
 class Line(NamedTuple):
     """One line of a segment: where it begins, its bytes without the newline, and whether it has one.
 
-    ``gap``: for a follower's line, why others may be missing before it; mostly empty.
+    ``gap``: for a follower's line, why others may be missing before it; mostly empty. ``more``: how many bytes of a
+    line longer than `HELD` follow ``raw``, which is its head.
     """
 
     segment: Segment
@@ -32,82 +52,103 @@ class Line(NamedTuple):
     raw: bytes
     finished: bool = True
     gap: str = ""
+    more: int = 0
 
     @property
     def end(self) -> int:
         """The offset of the first byte after the line."""
-        return self.offset + len(self.raw) + self.finished
+        return self.offset + len(self.raw) + self.more + self.finished
 
     @property
     def entry(self) -> Entry | None:
-        """The entry that the line is, or None for a foreign or torn one."""
-        return parse(self.raw)
+        """The entry that the line is, or None for a foreign or torn one. The text of a long line ends with a mark."""
+        entry = parse(self.raw)
+        return entry if not self.more or entry is None else entry._replace(text=entry.text + self._mark)
 
     @property
     def shown(self) -> str:
-        """The line as it is, made safe to print."""
-        return visible(decode(self.raw))
+        """The line as it is, made safe to print; a long run of NULs is counted, and a long line ends with a mark."""
+        if b"\0" not in self.raw:
+            return visible(decode(self.raw)) + self._mark
+        texts = [visible(decode(text)) for text in _NULS.split(self.raw)]
+        counts = [f"\\x00 ({len(run):,} times)" for run in _NULS.findall(self.raw)]
+        return "".join([text for pair in zip(texts, [*counts, self._mark], strict=True) for text in pair])
+
+    @property
+    def _mark(self) -> str:
+        return f"… {self.more:,} bytes more" if self.more else ""
 
 
-def blocks_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
-    """Blocks of whole lines from ``start`` (the beginning of a line) to ``end``, as (offset, bytes).
-
-    The last line may be unfinished.
-    """
-    size = BLOCK
-    while (end is None or start < end) and (
-        block := segment.read(start, size if end is None else min(size, end - start))
-    ):
-        cut = block.rfind(b"\n") + 1
-        if cut == 0 and len(block) == size:
-            size *= 2  # a line of any length costs linear time
-            continue
-        if cut == 0 or (cut < len(block) < size):  # the end: what follows the last newline is unfinished
-            yield start, block
+def blocks_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Block]:
+    """Blocks of whole lines from ``start`` (the beginning of a line) to ``end``. The last line may be unfinished."""
+    while end is None or start < end:
+        size = BLOCK if end is None else min(BLOCK, end - start)
+        data = segment.read(start, size)
+        cut = data.rfind(b"\n") + 1
+        if len(data) < size:  # the end of the file: what follows the last newline is unfinished
+            if data:
+                yield Block(start, data, start + len(data))
             return
-        yield start, block[:cut]
-        start, size = start + cut, BLOCK
+        if cut == 0:
+            newline, finished = _next_newline(segment, start + size, end)
+            block = line_block(segment, start, newline, finished=finished)
+        else:
+            block = Block(start, data[:cut], start + cut)
+        yield block
+        start = block.end
 
 
 def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Line]:
     """Every line from ``start`` (the beginning of a line) to ``end``; the last may be unfinished."""
-    for offset, data in blocks_forward(segment, start, end):
+    for block in blocks_forward(segment, start, end):
+        if block.more:
+            yield line_in(segment, block, 0)
+            continue
+        offset, data, _ = block
         *whole, last = data.split(b"\n")
         for raw in whole:
             yield Line(segment, offset, raw)
             offset += len(raw) + 1
         if last:
-            yield Line(segment, offset, last, finished=False)
+            yield Line(segment, offset, last, False)
 
 
 def lines_back(segment: Segment, end: int) -> Iterator[Line]:
     """Every line that begins before ``end``, the last one first; that one may be unfinished."""
     end = min(end, segment.size())  # it may have been truncated meanwhile
-    held, at, finished = b"", end, False
-    if end > 0 and segment.read(end - 1, 1) == b"\n":
-        at, finished = end - 1, True
-    elif end == 0:
-        return
-    stop = at  # where the line now being gathered ends
-    block = min(_FIRST_BLOCK, BLOCK)
-    while at > 0:
-        size = min(max(block, len(held)), at)
-        at, block = at - size, min(block * 4, BLOCK)
-        first, *rest = (segment.read(at, size) + held).split(b"\n")
-        for raw in reversed(rest):
-            yield Line(segment, stop - len(raw), raw, finished)
-            stop, finished = stop - len(raw) - 1, True
-        held = first
-    yield Line(segment, stop - len(held), held, finished)
+    whole = end_of_lines(segment, end)
+    if whole < end:
+        yield line_in(segment, line_block(segment, whole, end, finished=False), 0)
+    for block in blocks_back(segment, whole, first=_FIRST_BLOCK):
+        if block.more:
+            yield line_in(segment, block, 0)
+            continue
+        offset = block.end
+        for raw in reversed(block.data[:-1].split(b"\n")):
+            offset -= len(raw) + 1
+            yield Line(segment, offset, raw)
 
 
 def end_of_lines(segment: Segment, end: int) -> int:
     """The end of the last whole line before ``end``: what follows it is unfinished."""
-    end = min(end, segment.size())
-    if end == 0 or segment.read(end - 1, 1) == b"\n":
-        return end
-    last = next(lines_back(segment, end), None)
-    return end if last is None else last.offset
+    return _line_begin(segment, min(end, segment.size()))
+
+
+def line_block(segment: Segment, start: int, end: int, *, finished: bool) -> Block:
+    """The block of the one line from ``start`` to ``end``, where its newline is if it is ``finished``."""
+    if end - start <= HELD:
+        data = segment.read(start, end - start + finished)
+    else:
+        head = segment.read(start, HELD)
+        data = head[: whole_characters(head, len(head) - 1)] + (b"\n" if finished else b"")
+    return Block(start, data, end + finished)
+
+
+def pieces_of(segment: Segment, start: int, end: int) -> Iterator[bytes]:
+    """All bytes from ``start`` to ``end``, in pieces of at most `BLOCK` bytes."""
+    while start < end and (data := segment.read(start, min(BLOCK, end - start))):
+        yield data
+        start += len(data)
 
 
 def last_entry(segment: Segment, end: int) -> tuple[Line, Entry] | None:
@@ -131,11 +172,11 @@ def last_active(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | N
 def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes], since: int = 0) -> Iterator[Line]:
     """The whole lines between ``since`` (the beginning of one) and ``end`` in which ``pattern`` is found.
 
-    The last one first; once for each find.
+    The last one first; once for each match.
     """
-    for start, data in blocks_back(segment, end, since):
-        for at in reversed([match.start() for match in pattern.finditer(data)]):
-            yield _line_at(segment, start, data, at)
+    for block in blocks_back(segment, end, since):
+        for index in reversed([match.start() for match in pattern.finditer(block.data)]):
+            yield line_in(segment, block, index)
 
 
 def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int = 0) -> Iterator[list[Entry]]:
@@ -158,28 +199,26 @@ def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int 
     else:
         return
     seen: set[bytes] = set()
-    for start, data in blocks_back(segment, last.end, since):
-        found = {line.offset: line.entry for line in significant_in(segment, start, data, tags, seen)}
-        yield [entry for at, entry in sorted(found.items()) if entry is not None and at != last.offset]
+    for block in blocks_back(segment, last.end, since):
+        found = {line.offset: line.entry for line in significant_in(segment, block, tags, seen)}
+        yield [entry for offset, entry in sorted(found.items()) if entry is not None and offset != last.offset]
 
 
-def significant_in(
-    segment: Segment, start: int, data: bytes, tags: re.Pattern[bytes], seen: set[bytes]
-) -> Iterator[Line]:
-    """The significant lines of ``data``, whole lines that begin at ``start``; in no order.
+def significant_in(segment: Segment, block: Block, tags: re.Pattern[bytes], seen: set[bytes]) -> Iterator[Line]:
+    """The significant lines of ``block``; in no order.
 
     ``seen`` holds the people whose last line is known from later blocks, and gains those found here.
     """
-    ends_at = -1
+    data, line_end = block.data, -1
     for match in tags.finditer(data):
-        if match.start() > ends_at:
-            line = _line_at(segment, start, data, match.start())
-            ends_at = line.end - start - 1
+        if match.start() > line_end:
+            line = line_in(segment, block, match.start())
+            line_end = line.end - block.start - 1
             yield line
     for user in set(_AUTHOR.findall(data)) - seen:
-        needle, at = b"] [BY: " + user + b"@", len(data)
-        while (at := data.rfind(needle, 0, at)) >= 0:
-            line = _line_at(segment, start, data, at)
+        needle, index = b"] [BY: " + user + b"@", len(data)
+        while (index := data.rfind(needle, 0, index)) >= 0:
+            line = line_in(segment, block, index)
             entry = line.entry
             if entry and entry.active and entry.by and entry.by.user == decode(user):
                 seen.add(user)
@@ -187,30 +226,58 @@ def significant_in(
                 break
 
 
-def blocks_back(segment: Segment, end: int, since: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Blocks of whole finished lines from ``end`` back to ``since`` (the beginning of a line), as (offset, bytes)."""
-    end = end_of_lines(segment, end)
+def blocks_back(segment: Segment, end: int, since: int = 0, first: int | None = None) -> Iterator[Block]:
+    """Blocks of whole finished lines from ``end`` back to ``since`` (the beginning of a line).
+
+    ``first``: the size of the first one. Each of the next is four times as large, up to `BLOCK`.
+    """
+    end, size = end_of_lines(segment, end), BLOCK if first is None else min(first, BLOCK)
     while end > since:
         # Where a line begins is looked up before the block is read: to cut and join blocks takes as long as a search.
-        start = _a_line_between(segment, max(since, end - BLOCK), end, since)
-        yield start, segment.read(start, end - start)
-        end = start
+        low = max(since, end - size)
+        start = since if low == since else line_begin_after(segment, low, end)
+        if start is None:
+            start = _line_begin(segment, low, since)
+            yield line_block(segment, start, end - 1, finished=True)
+        else:
+            yield Block(start, segment.read(start, end - start), end)
+        end, size = start, min(size * 4, BLOCK)
 
 
-def _a_line_between(segment: Segment, low: int, high: int, since: int) -> int:
-    """Where a line begins, not long after ``low`` and before ``high``, the end of one; if none does, further up."""
-    size = BLOCK
-    while low > since:
-        for probe in range(low, high, _PROBE):
-            at = segment.read(probe, min(_PROBE, high - 1 - probe)).find(b"\n")
-            if at >= 0:
-                return probe + at + 1
-        size *= 2  # a line of any length costs linear time
-        low, high = max(since, low - size), low + 1
+def line_begin_after(segment: Segment, low: int, high: int) -> int | None:
+    """Where the first line begins that begins after ``low`` and before ``high``, or None."""
+    for probe in range(low, high - 1, _PROBE):
+        index = segment.read(probe, min(_PROBE, high - 1 - probe)).find(b"\n")
+        if index >= 0:
+            return probe + index + 1
+    return None
+
+
+def line_in(segment: Segment, block: Block, index: int) -> Line:
+    """The line of ``block`` that the byte at ``index`` of its data is in."""
+    data = block.data
+    begin, end = data.rfind(b"\n", 0, index) + 1, data.find(b"\n", index)
+    finished = end >= 0
+    return Line(segment, block.start + begin, data[begin : end if finished else len(data)], finished, "", block.more)
+
+
+def _next_newline(segment: Segment, start: int, end: int | None) -> tuple[int, bool]:
+    """The offset of the first newline at or after ``start`` and before ``end``, or where the bytes end, and which."""
+    while data := segment.read(start, BLOCK if end is None else min(BLOCK, end - start)):
+        index = data.find(b"\n")
+        if index >= 0:
+            return start + index, True
+        start += len(data)
+    return start, False
+
+
+def _line_begin(segment: Segment, end: int, since: int = 0) -> int:
+    """The offset after the last newline before ``end``; ``since`` if there is none after it."""
+    size = min(_PROBE, BLOCK)
+    while end > since:
+        begin = max(since, end - size)
+        index = segment.read(begin, end - begin).rfind(b"\n")
+        if index >= 0:
+            return begin + index + 1
+        end, size = begin, min(size * 4, BLOCK)
     return since
-
-
-def _line_at(segment: Segment, start: int, data: bytes, at: int) -> Line:
-    begin = data.rfind(b"\n", 0, at) + 1
-    end = data.find(b"\n", at)
-    return Line(segment, start + begin, data[begin : end if end >= 0 else len(data)])

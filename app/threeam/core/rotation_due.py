@@ -14,7 +14,8 @@ from contextlib import suppress
 
 from threeam.core.entry import Entry, Stamp, format_tail
 from threeam.core.fold import Fold, State, carried_over
-from threeam.core.journal import OPEN_SAFELY, Segment
+from threeam.core.folders import OPEN_SAFELY, open_file, opened_folder
+from threeam.core.journal import Segment
 from threeam.core.rotate import NotRotated, check_rotatable
 
 _STAMP_BYTES = 37  # of a line: the stamp, its brackets, and the newline
@@ -65,9 +66,12 @@ def note_no_gain(log: Segment, path: str, size: int, carried: int) -> None:
         f"{os.path.basename(path)} stays in use: {carried} of its bytes would be carried over into a new log.\n"
         f"3am tries again at {2 * size} bytes.\n"
     )
-    with suppress(OSError):
+    folder, name = os.path.split(note_path(path))
+    with suppress(OSError), opened_folder(folder) as dir_fd:
         about = os.fstat(log.fd)
-        fd = os.open(note_path(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN_SAFELY, 0o600)
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=dir_fd)  # another user may have put a second name of some file there
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
         try:
             os.write(fd, note.encode())
             if (about.st_uid, about.st_gid) != (os.geteuid(), os.fstat(fd).st_gid):
@@ -85,7 +89,7 @@ def note_path(path: str) -> str:
 def _noted_size(log: Segment, path: str) -> int:
     """Return the size at which ``log`` would not shrink, or 0 if nothing is noted of it."""
     try:
-        fd = os.open(note_path(path), os.O_RDONLY | OPEN_SAFELY)
+        fd = open_file(note_path(path), os.O_RDONLY)
     except OSError:
         return 0
     try:

@@ -6,11 +6,20 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from threeam.core.draft import Declined
-from threeam.core.entry import CLOCK_STEPPED, Entry, Stamp
+from threeam.core.entry import Entry, Stamp
 from threeam.core.journal import BadInput, Journal, Position, Segment
-from threeam.core.pattern import Pattern
-from threeam.core.reader import Line, blocks_back, blocks_forward, end_of_lines, last_entry, lines_forward
-from threeam.core.wanted import Text, Wanted, line_at
+from threeam.core.reader import (
+    Block,
+    Line,
+    blocks_back,
+    blocks_forward,
+    end_of_lines,
+    last_entry,
+    line_begin_after,
+    line_block,
+    lines_forward,
+)
+from threeam.core.wanted import SteppedBack, Wanted
 
 _NEAR = 16 * 1024  # bytes: so close to the place, reading on is cheaper than bisecting
 
@@ -29,41 +38,38 @@ class Found(NamedTuple):
 
 def found_forward(segment: Segment, start: int, end: int | None, wanted: Wanted) -> Iterator[Found]:
     """The wanted lines from ``start`` (the beginning of a line) to ``end``, a block at a time, finished or not."""
-    for offset, data in blocks_forward(segment, start, end):
-        yield _found(segment, offset, data, wanted)
+    for block in blocks_forward(segment, start, end):
+        yield _found(segment, block, wanted)
 
 
 def found_back(segment: Segment, end: int, wanted: Wanted, since: int = 0) -> Iterator[Found]:
     """The wanted lines before ``end``, finished or not, back to ``since``, a block at a time, the last block first."""
     whole = max(since, end_of_lines(segment, end))
     if whole < end:
-        yield _found(segment, whole, segment.read(whole, end - whole), wanted)
-    for offset, data in blocks_back(segment, whole, since):
-        yield _found(segment, offset, data, wanted)
+        yield _found(segment, line_block(segment, whole, end, finished=False), wanted)
+    for block in blocks_back(segment, whole, since):
+        yield _found(segment, block, wanted)
 
 
-def _found(segment: Segment, offset: int, data: bytes, wanted: Wanted) -> Found:
-    lines = []
-    for at in wanted.offsets(data):
-        raw = line_at(data, at)
-        lines.append(Line(segment, offset + at, raw, at + len(raw) < len(data)))
-    return Found(offset, offset + len(data), lines)
+def _found(segment: Segment, block: Block, wanted: Wanted) -> Found:
+    start, data, end = block
+    lines, more = [], block.more
+    for begin in wanted.offsets(data):
+        stop = data.find(b"\n", begin)
+        finished = stop >= 0
+        lines.append(Line(segment, start + begin, data[begin : stop if finished else None], finished, "", more))
+    return Found(start, end, lines)
 
 
-_STEPPED = Wanted((Text(Pattern(CLOCK_STEPPED, exact=True)),))
+_STEPPED = Wanted((SteppedBack(),))
 
 
 def stretches(segment: Segment, end: int) -> list[tuple[int, int]]:
     """The parts of a file, up to ``end``, in which stamps grow: the clock was stepped back between."""
     begins = [0]
     for found in found_forward(segment, 0, end, _STEPPED):
-        begins += [line.offset for line in found.lines if (entry := line.entry) and steps_back(entry)]
+        begins += [line.offset for line in found.lines]
     return [(begin, until) for begin, until in zip(begins, [*begins[1:], end], strict=True) if begin < until]
-
-
-def steps_back(entry: Entry) -> bool:
-    """Whether this line says that the clock was stepped back before it."""
-    return entry.kind == "WARNING" and entry.text.startswith(CLOCK_STEPPED)
 
 
 def between(segment: Segment, end: int, since: int | None, until: int | None) -> list[tuple[int, int]]:
@@ -171,10 +177,11 @@ def begins_after(journal: Journal, place: Position, ns: int) -> bool:
 
 def first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry] | None:
     """The first whole line that begins at ``after`` or later, and before ``before``, and is an entry."""
-    for line in lines_forward(segment, max(0, after - 1)):  # the end of the line before
+    start = line_begin_after(segment, after - 1, before) if after > 0 else 0
+    for line in lines_forward(segment, start) if start is not None else ():
         if line.offset >= before:
             return None
-        if line.offset >= after and line.finished and (entry := line.entry) is not None:
+        if line.finished and (entry := line.entry) is not None:
             return line, entry
     return None
 

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from threeam.core.journal import Journal, Position, Segment
-from threeam.core.reader import BLOCK, blocks_forward
+from threeam.core.reader import BLOCK, Block, blocks_forward
 from threeam.core.wanted import Wanted
 
 _CHUNK = 512 * 1024  # bytes
@@ -57,12 +57,12 @@ class Tally:
             file = self._file_of(segment)
             if file.end > size:  # its end was taken back
                 self._files[self._files.index(file)] = file = _File(segment)
-            for start, data in self._blocks(segment, file.end, size):
+            for start, data, block_end in self._blocks(segment, file.end, size):
                 if not file.starts or start - file.starts[-1] >= BLOCK // 2:  # else it is counted to the one before
                     file.starts.append(start)
                     file.before.append(file.count)
                 file.count += self._take(data)
-                file.end = start + len(data)
+                file.end = block_end
                 self.share = min(1.0, (passed + file.end) / every)
                 yield
             passed += size
@@ -90,21 +90,24 @@ class Tally:
             if at < 0:
                 return count
             count += file.before[at]
-            for _, data in self._blocks(place.segment, file.starts[at], place.offset):
-                count += self._count(data)
+            for block in self._blocks(place.segment, file.starts[at], place.offset):
+                count += self._count(block.data)
             return count
         return None
 
-    def _blocks(self, segment: Segment, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    def _blocks(self, segment: Segment, start: int, end: int) -> Iterator[Block]:
         """The bytes to count. Where every line counts they need not be whole: that saves a copy."""
         if not self.wanted:
             while start < end and (data := segment.read(start, min(_CHUNK, end - start))):
-                yield start, data
+                yield Block(start, data, start + len(data))
                 start += len(data)
             return
-        for at, data in blocks_forward(segment, start, end):
-            if whole := data.rfind(b"\n") + 1:  # what follows is not a line yet
-                yield at, data[:whole]
+        for block in blocks_forward(segment, start, end):
+            whole = block.data.rfind(b"\n") + 1
+            if whole == len(block.data):
+                yield block
+            elif whole:  # what follows is not a line yet
+                yield Block(block.start, block.data[:whole], block.start + whole)
 
     def _take(self, data: bytes) -> int:
         """Counts lines that are seen for the first time."""

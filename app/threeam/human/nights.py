@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from threeam.core.entry import Entry, Stamp, parse
+from threeam.core.entry import Entry, Stamp
 from threeam.core.journal import Journal, Position, Segment
-from threeam.core.reader import blocks_forward, matching_back
-from threeam.core.wanted import line_at
+from threeam.core.reader import blocks_forward, line_in, matching_back
 
 _OVER = re.compile(rb"\[NIGHT: over\] ")
 
@@ -67,9 +66,9 @@ def _first_after(journal: Journal, since: Position | None, end: Position, user: 
         begun = begun or here
         start = since.offset if since is not None and here else 0
         stop = end.offset if segment == end.segment else None
-        for _, data in blocks_forward(segment, start, stop) if begun else ():
-            for found in typed.finditer(data):
-                entry = parse(line_at(data, data.rfind(b"\n", 0, found.start()) + 1))
+        for block in blocks_forward(segment, start, stop) if begun else ():
+            for match in typed.finditer(block.data):
+                entry = line_in(segment, block, match.start()).entry
                 if entry is not None and _typed(entry, user):
                     return entry.stamp
     return None

@@ -90,7 +90,7 @@ def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
 
 def _locks(system: System, journal: Journal) -> list[Check]:
     """The lock files that users who may not write the log can hold, and so keep every writer waiting."""
-    like, checks = LockFile.for_log(journal.log, 0o600), []
+    like, checks = LockFile.for_journal(journal, 0o600), []
     for path in journal.locks:
         if (report := open_to_others(path, like)) is not None:
             sentence, mend = report

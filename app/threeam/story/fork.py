@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from threeam.core.entry import GOES_ON, NS, Entry, Stamp, cited, decode, format_entry, parse, references, visible
-from threeam.core.journal import Journal, Position
-from threeam.core.reader import Line, blocks_forward, lines_forward, matching_back
+from threeam.core.journal import Journal, Position, Segment
+from threeam.core.reader import Block, Line, blocks_forward, lines_back, lines_forward, matching_back, pieces_of
 
 LEFT_OUT = "(left out)"
 _LONG_ENOUGH = 8  # characters: a shorter text is left out only where its entry is cited
@@ -79,34 +80,61 @@ def fork(
     ``last`` makes that of: the last entry copied, the SHA-256 of the bytes copied in hexadecimal, how many they are,
     and how many lines have had words left out. Raises OSError.
     """
-    digest, size, left_out, final = hashlib.sha256(), 0, 0, b""
+    digest, size, left_out = hashlib.sha256(), 0, 0
     for segment in journal.segments(end.segment):
-        for _, block in blocks_forward(segment, 0, end.offset if segment == end.segment else None):
-            data, count = _without(block, blanks)
+        for block in blocks_forward(segment, 0, end.offset if segment == end.segment else None):
+            copy, count = _long_line_without(segment, block, blanks) if block.more else _without(block.data, blanks)
             left_out += count
-            if not data.endswith(b"\n"):  # a torn line at the end of a file
-                data += b"\n"
-            digest.update(data)
-            size += len(data)
-            final = data
-            yield data
-    entries = (entry for raw in reversed(final.splitlines()) if (entry := parse(raw)) is not None)
-    yield format_entry(last(next(entries, None), digest.hexdigest(), size, left_out))
+            for data in copy:
+                digest.update(data)
+                size += len(data)
+                yield data
+    yield format_entry(last(_last_entry(journal, end), digest.hexdigest(), size, left_out))
 
 
-def _without(block: bytes, blanks: Sequence[Blank]) -> tuple[bytes, int]:
-    """``block`` without the words of ``blanks``, and how many lines that has changed."""
+def _last_entry(journal: Journal, end: Position) -> Entry | None:
+    """The last entry before ``end``, also one without its newline: that gets one in the copy."""
+    for segment in journal.back_from(end.segment):
+        for line in lines_back(segment, end.offset if segment == end.segment else segment.size()):
+            if (entry := line.entry) is not None:
+                return entry
+    return None
+
+
+def _without(data: bytes, blanks: Sequence[Blank]) -> tuple[list[bytes], int]:
+    """``data`` without the words of ``blanks``, each line ended, and the number of lines that this has changed."""
     if not blanks:
-        return block, 0
-    *lines, rest = block.split(b"\n")
-    lines += [rest] if rest else []
-    out, count = [], 0
+        return ([data] if data.endswith(b"\n") else [data, b"\n"]), 0
+    *lines, rest = data.split(b"\n")
+    lines += [rest] if rest else []  # a torn line at the end of a file
+    copy, count = [], 0
     for raw in lines:
         says = any(_says(raw, blank) for blank in blanks)
-        out.append(_left_out(raw) if says else raw + b"\n")
+        copy.append(_left_out(raw) if says else raw + b"\n")
         count += says
-    data = b"".join(out)
-    return (data if not rest else data.removesuffix(b"\n")), count
+    return copy, count
+
+
+def _long_line_without(segment: Segment, block: Block, blanks: Sequence[Blank]) -> tuple[Iterable[bytes], int]:
+    """The same for a line of which ``block`` holds only the head: it is read in pieces, and twice if there are blanks.
+
+    The pieces overlap, since the words may stand across the edge of two.
+    """
+    head = block.data.removesuffix(b"\n")
+    finished = block.data.endswith(b"\n")
+    overlap = 4 * max((len(word) for blank in blanks for word in blank.words), default=0)  # bytes of a character
+    texts = chain([head], _overlapping(pieces_of(segment, block.start, block.end), overlap)) if blanks else ()
+    if any(_says(text, blank) for text in texts for blank in blanks):
+        return [_left_out(head)], 1
+    return chain(pieces_of(segment, block.start, block.end), () if finished else (b"\n",)), 0
+
+
+def _overlapping(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """``pieces``, each with the last ``size`` bytes of the one before it in front."""
+    before = b""
+    for piece in pieces:
+        yield before + piece
+        before = (before + piece)[-size:]
 
 
 def _says(raw: bytes, blank: Blank) -> bool:

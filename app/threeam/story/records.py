@@ -1,4 +1,8 @@
-"""Lines as records for machines, and back: no byte of a log is lost on the way."""
+"""Lines as records for machines, and back: no byte of a log is lost on the way.
+
+A line that is too long to be held whole is several records. Each says in ``more`` how many bytes of the line are in
+the next ones, which have ``continues`` and no more than their bytes.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from threeam.core.entry import Entry, Stamp, format_entry, parse, visible
 from threeam.core.journal import BadInput
-from threeam.core.reader import Line
+from threeam.core.reader import HELD, Line, pieces_of
 from threeam.observe.observers import Intervals
 
 COLUMNS = (
@@ -30,6 +34,8 @@ COLUMNS = (
     "raw",
     "unfinished",
     "observed",
+    "more",
+    "continues",
 )
 # What JSON leaves as it is, and a terminal does not: it is safe to look at the records.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -40,7 +46,24 @@ class BadRecord(BadInput):
     """A record from which no line can be made."""
 
 
-def record_of(line: Line, observed: Intervals) -> dict[str, Any]:
+LONGEST_RECORD = 16 * HELD  # bytes: JSON writes a byte of a head in six, and in one and a half for ``raw``
+
+
+def records_of(line: Line, observed: Intervals) -> Iterator[dict[str, Any]]:
+    """The record of a line, and those of the bytes that are not held. Raises OSError."""
+    if not line.more:
+        yield _record_of(line, observed) | _end(line)
+        return
+    more = line.more
+    yield _record_of(line, observed) | {"more": more}
+    start = line.offset + len(line.raw)
+    for piece in pieces_of(line.segment, start, start + more):
+        more -= len(piece)
+        record = {"ts": None, "ts_ns": None, "continues": True, "raw": base64.b64encode(piece).decode()}
+        yield record | ({"more": more} if more else _end(line))
+
+
+def _record_of(line: Line, observed: Intervals) -> dict[str, Any]:
     """A line as a record: stamp, cups, tags in their order, text; ``observed`` where a tracer was attached then.
 
     A line of which these do not give every byte back (torn, foreign, or written otherwise than 3am writes) has its
@@ -49,7 +72,7 @@ def record_of(line: Line, observed: Intervals) -> dict[str, Any]:
     entry = line.entry
     raw = base64.b64encode(line.raw).decode()
     if entry is None:
-        return {"ts": None, "ts_ns": None, "foreign": True, "text": line.shown, "raw": raw, **_end(line)}
+        return {"ts": None, "ts_ns": None, "foreign": True, "text": line.shown, "raw": raw}
     by, hypothesis = entry.by, entry.hypothesis
     record: dict[str, Any] = {
         "ts": entry.stamp.rfc3339(),
@@ -68,7 +91,7 @@ def record_of(line: Line, observed: Intervals) -> dict[str, Any]:
     record |= {"tags": [list(tag) for tag in entry.tags], "text": entry.text}
     if format_entry(entry) != line.raw + b"\n":
         record["raw"] = raw
-    return record | _end(line)
+    return record
 
 
 def _end(line: Line) -> dict[str, Any]:
@@ -99,13 +122,42 @@ def line_of_record(record: object) -> bytes:
         raise BadRecord(f"it has no {error.args[0]!r}") from None
     except (TypeError, ValueError, OverflowError, binascii.Error) as error:
         raise BadRecord(f"it is not as 3am export jsonl writes it: {error}") from None
-    return line[:-1] if record.get("unfinished") is True else line
+    return line[:-1] if record.get("unfinished") is True or record.get("more") else line
 
 
-def as_json(line: Line, observed: Intervals) -> str:
-    """A line of the log as a line of JSON."""
-    text = json.dumps(record_of(line, observed), ensure_ascii=False)
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+class Import:
+    """Makes the bytes of a log from its records, one after the other.
+
+    ``ended``: whether the last line has no newline, so that no record can follow.
+    """
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._more = 0  # bytes of the line that the next records must have
+
+    def bytes_of(self, record: object) -> bytes:
+        """The bytes that ``record`` stands for. Raises `BadRecord`."""
+        data = line_of_record(record)
+        assert isinstance(record, Mapping)
+        if (record.get("continues") is True) != (self._more > 0):
+            raise BadRecord("the rest of a long line is missing before it" if self._more else "it continues no line")
+        size, more = len(data.removesuffix(b"\n")), record.get("more", 0)
+        if type(more) is not int or more < 0 or (self._more and more != self._more - size):
+            raise BadRecord("its 'more' is not the number of bytes that the line still has")
+        self._more, self.ended = more, record.get("unfinished") is True
+        return data
+
+    def finish(self) -> None:
+        """Raises `BadRecord` if the rest of a line has not come."""
+        if self._more:
+            raise BadRecord(f"{self._more:,} bytes of its line are missing")
+
+
+def as_json(line: Line, observed: Intervals) -> Iterator[str]:
+    """A line of the log as JSON: one line for each of its records. Raises OSError."""
+    for record in records_of(line, observed):
+        text = json.dumps(record, ensure_ascii=False)
+        yield _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 
 def csv_head() -> str:
@@ -113,16 +165,16 @@ def csv_head() -> str:
     return _row(list(COLUMNS))
 
 
-def as_csv(line: Line, observed: Intervals) -> str:
-    """A line of the log as a row of CSV.
+def as_csv(line: Line, observed: Intervals) -> Iterator[str]:
+    """A line of the log as CSV: one row for each of its records. Raises OSError.
 
     A cell with which a spreadsheet would calculate, or that begins with a single quote, has one more in front.
     """
-    record = record_of(line, observed)
-    if "tags" in record:
-        record["tags"] = json.dumps(record["tags"], ensure_ascii=False)
-    cells = ["" if (value := record.get(name)) is None else visible(str(value)) for name in COLUMNS]
-    return _row([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+    for record in records_of(line, observed):
+        if "tags" in record:
+            record["tags"] = json.dumps(record["tags"], ensure_ascii=False)
+        cells = ["" if (value := record.get(name)) is None else visible(str(value)) for name in COLUMNS]
+        yield _row([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
 
 
 def _row(cells: list[str]) -> str:

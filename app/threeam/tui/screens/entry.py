@@ -76,7 +76,10 @@ class EntryScreen(Page[str]):
                 facts.insert(0, ("it was" if said.times else "stamp of", text))
                 facts.insert(1, ("corrected" if said.times else "words by", who))
                 text = said.text
-        facts += [("file", f"{line.segment.path}, byte {line.offset:,}"), ("bytes", f"{len(self._line.raw):,}")]
+        facts += [
+            ("file", f"{line.segment.path}, byte {line.offset:,}"),
+            ("bytes", f"{len(self._line.raw) + self._line.more:,}"),
+        ]
         pieces: list[Content] = [Content.assemble((drawn(text), "bold"), (left_out, _DIM)), Content("")]
         pieces += [Content.assemble((f"{drawn(key):>8}  ", _DIM), drawn(value)) for key, value in facts]
         at = self._around.index(self._line)

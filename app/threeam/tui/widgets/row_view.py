@@ -98,7 +98,7 @@ def shortened(line: Line) -> tuple[Line, str]:
         return line, ""
     while end > _MOST_DRAWN - 4 and raw[end] & 0xC0 == 0x80:  # inside a character
         end -= 1
-    return line._replace(raw=raw[:end]), f" and {in_units(len(raw) - end)} more"
+    return line._replace(raw=raw[:end], more=0), f" and {in_units(len(raw) - end + line.more)} more"
 
 
 def draw(row: Row, before: Row | None, width: int, look: Look, about: About, styles: Styles) -> list[Strip]:
@@ -271,7 +271,7 @@ _KNOWN_TAGS = frozenset(
         *("BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES", "MARK"),
         *("STAMP", "CORRECTION", "CHANGE", "NOTED", "HOLDS", "RECHECK", "FORK", "HANDOFF", "PREFLIGHT"),
         *("BASELINE", "FILE", "STABLE", "TREE", "TERMINATED", "RESTORE"),
-        *("PLAN", "RUN", "VERDICT", "RUNS", "SPENT", "OBSERVER", "CAPTURED"),
+        *("PLAN", "IDENTITY", "RUN", "VERDICT", "RUNS", "SPENT", "OBSERVER", "CAPTURED"),
     }
 )
 
