@@ -20,6 +20,8 @@ _FIRST_BLOCK = 8 * 1024  # bytes: backwards, most want the last few lines
 _PROBE = 4 * 1024  # bytes: a read of this size nearly always contains the end of a line
 _LONG_RUN = 16  # NULs: more of them in a row are shown as a count
 
+# After the author: what came through a pipe, and what a rotation repeated, which shows nobody active but in `Carried:`.
+_NOT_ACTIVE = rb"(?! \[VIA: )(?! \[AT: [^\]\n]*\] (?!(?:\[[A-Z0-9]+: [^\]\n]*\] )*Carried: ))"
 _AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
 _NULS = re.compile(b"\0{%d,}" % (_LONG_RUN + 1))
 
@@ -170,7 +172,7 @@ def active_back(segment: Segment, end: int, user: str) -> Iterator[Entry]:
 
 
 def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, Entry]]:
-    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\](?! \[VIA: )")
+    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\]" + _NOT_ACTIVE)
     for line in matching_back(segment, end, pattern):
         entry = line.entry
         if entry and entry.active and entry.by and entry.by.user == user:
