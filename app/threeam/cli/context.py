@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from threeam.cli.console import talk_of_unread
 from threeam.core.clock import Clock, system_clock
 from threeam.core.draft import Declined
 from threeam.core.entry import By
@@ -73,4 +74,6 @@ class Context(NamedTuple):
 def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Context:
     """The context of a command. Raises `BadSetting` or `Unusable`."""
     uid = os.geteuid()
-    return Context(setup(Flags(args.log, args.lock, args.journal), environ, uid), author(environ, uid), system_clock)
+    made = setup(Flags(args.log, args.lock, args.journal), environ, uid)
+    made.journal.chain.on_unread = talk_of_unread
+    return Context(made, author(environ, uid), system_clock)

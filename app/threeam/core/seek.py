@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from threeam.core.draft import Declined
@@ -52,10 +52,23 @@ def found_back(segment: Segment, end: int, wanted: Wanted, since: int = 0) -> It
         yield _found(segment, block, wanted)
 
 
+def is_wanted(line: Line, wanted: Wanted) -> bool:
+    """Whether ``line`` is one of the ``wanted``."""
+    return wanted.holds(line.raw) and not (wanted.once and line.repeated)
+
+
+def offsets_in(segment: Segment, block: Block, wanted: Wanted) -> Iterable[int]:
+    """Where the wanted lines of ``block`` begin in its data, in their order."""
+    offsets, head = wanted.offsets(block.data), segment.head if wanted.once else None
+    if head is None or not head.linked or block.start >= head.end:
+        return offsets
+    return [index for index in offsets if not head.begin <= block.start + index < head.end]
+
+
 def _found(segment: Segment, block: Block, wanted: Wanted) -> Found:
     start, data, end = block
     lines, more = [], block.more
-    for begin in wanted.offsets(data):
+    for begin in offsets_in(segment, block, wanted):
         stop = data.find(b"\n", begin)
         finished = stop >= 0
         lines.append(Line(segment, start + begin, data[begin : stop if finished else None], finished, "", more))
@@ -194,11 +207,9 @@ def first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry]
 
 def search_forward(journal: Journal, place: Position, end: Position, wanted: Wanted) -> Iterator[Found]:
     """The wanted lines from ``place`` (the beginning of a line) to ``end``, through every file, a block at a time."""
-    segment, offset = place
-    while segment != end.segment:
-        yield from found_forward(segment, offset, None, wanted)
-        segment, offset = journal.successor(segment) or end.segment, 0
-    yield from found_forward(segment, offset, end.offset, wanted)
+    for segment in journal.chain.onward(place.segment, end.segment):
+        start = place.offset if segment == place.segment else 0
+        yield from found_forward(segment, start, end.offset if segment == end.segment else None, wanted)
 
 
 def search_back(journal: Journal, place: Position, wanted: Wanted) -> Iterator[Found]:

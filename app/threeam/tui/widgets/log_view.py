@@ -361,6 +361,9 @@ class LogView(RowsView, can_focus=True):
         if self.window.problem:
             self.post_message(self.Failed(self.window.problem))
             self.window.problem = ""
+        if self.window.missing:
+            self.post_message(self.Failed(self.window.missing))
+            self.window.missing = ""
 
     def _redraw(self) -> None:
         self._fill()
