@@ -28,7 +28,7 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 def pytest_configure() -> None:
     """A runner in the background ignores signals, and every process below it would: these tests send them."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
@@ -49,6 +49,7 @@ def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("LOGNAME", "alice")
     monkeypatch.setenv("TZ", "UTC")
@@ -100,8 +101,8 @@ def writer_of(user: str, journal: Journal, clock: Callable[[], Stamp]) -> Writer
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs `3am` with arguments as a real process, and gives what it did: ``run("log", "hello")``."""
+def run_process() -> Run:
+    """Run `3am` with arguments as a process of its own: ``run_process("log", "-", stdin=b"hello\\n")``."""
 
     def run_3am(
         *args: str | bytes, stdin: bytes = b"", timeout: float = 60, **env: str
@@ -112,25 +113,35 @@ def run(tmp_path: Path) -> Run:
             capture_output=True,
             timeout=timeout,
             env={**os.environ, **env},
-            cwd=tmp_path,
         )
 
     return run_3am
 
 
 @pytest.fixture
-def run_here(run: Run, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
-    """As ``run``, but in this process, for tests that need it often; where something is on stdin, as a real one."""
+def run_here(run_process: Run, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `3am` in the test's own process, at a hundredth of the price; with something on stdin, as a process."""
 
-    def run_3am(*args: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    def run_3am(*args: str | bytes, stdin: bytes | None = None, **env: str) -> subprocess.CompletedProcess[bytes]:
         if stdin is not None:
-            return run(*args, stdin=stdin)
+            return run_process(*args, stdin=stdin, **env)
         capfdbinary.readouterr()
-        code = main(args)
-        said = capfdbinary.readouterr()
-        return subprocess.CompletedProcess(args, code, said.out, said.err)
+        with monkeypatch.context() as patch:
+            for name, value in env.items():
+                patch.setenv(name, value)
+            code = main([os.fsdecode(arg) for arg in args])
+        output = capfdbinary.readouterr()
+        return subprocess.CompletedProcess(args, code, output.out, output.err)
 
     return run_3am
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest) -> Run:
+    """Run `3am`: in the test's own process in tests/unit, as a process of its own elsewhere."""
+    is_unit_test = request.path.parent.name == "unit"
+    chosen: Run = request.getfixturevalue("run_here" if is_unit_test else "run_process")
+    return chosen
 
 
 @pytest.fixture

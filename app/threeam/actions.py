@@ -52,8 +52,8 @@ ACTIONS = (
     Action("water", "", "water", "One glass of water", "write", writes=True, words="water"),
     Action("coffee-panel", "C", "coffee panel", "Tonight's cups, and take the last one back", "write", words="cups"),
     Action("undo-coffee", "", "take a cup back", "Take the last cup back, by a new line", "write", writes=True, words="uncoffee"),
-    Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", place="box", writes=True, call="write('hypothesis')"),
-    Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", place="box", writes=True, call="write('note')"),
+    Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", place="box", writes=True, call="convert('hypothesis')"),
+    Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", place="box", writes=True, call="convert('note')"),
     Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", place="box", writes=True, call="coffee"),
     Action("board", "h", "hypotheses", "The hypotheses: j k pick, enter opens one, f is full screen", "hypotheses", words="board"),
     *(

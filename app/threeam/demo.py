@@ -23,10 +23,11 @@ from threeam.core.writer import Writer
 from threeam.human.drafts import coffee, water
 from threeam.method.changes import change
 from threeam.method.drafts import claim, evidence, judge, predict
-from threeam.observe.arms import turns
+from threeam.observe.arms import Arm, turns
 from threeam.observe.experiment import Run
+from threeam.observe.identity import Identity
 from threeam.observe.rule import FAILED, PASSED
-from threeam.observe.runs import VIA, planned, ran
+from threeam.observe.runs import VIA, Planned, planned, ran
 from threeam.observe.verdict import verdict
 
 ALICE = By("alice", "db1", 4121, "%3")
@@ -92,7 +93,9 @@ def _planned() -> Draft:
         f"./renew --while-sweeping; {_RUNS} runs each of bare, strace (strace -f -o /dev/null), in random blocks, "
         f"seed {_SEED}; fails if exit!=0; no other 3am runs"
     )
-    return planned(text, _RUNS, _SEED, _ARMS, "5f1c0a77e2d4", "plan-1.json", "H1")
+    arms = (Arm(_ARMS[0]), Arm(_ARMS[1], ("strace", "-f", "-o", "/dev/null")))
+    identity = Identity("/srv/cart/renew", "5f1c0a77e2d4", "/srv/cart", "exit!=0", "9b1d0c6f2e84")
+    return planned(text, Planned(_RUNS, _SEED, arms, identity, "plan-1.json"), "H1")
 
 
 def _ran() -> Draft:

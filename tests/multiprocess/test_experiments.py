@@ -46,15 +46,19 @@ def all_entries(log: Path) -> list[Entry]:
 
 
 def numbers(found: list[Entry], name: str = "R1") -> list[int]:
-    """The numbers of the runs of an experiment, as their lines stand."""
-    return [int((entry.tag(name) or "").split("/")[0]) for entry in found if entry.kind == "Run" and entry.tag(name)]
+    """The numbers of the runs of an experiment that have a result, as their lines stand."""
+    return [int((entry.tag(name) or "").split("/")[0]) for entry in with_result(found, name)]
 
 
 def came(found: list[Entry], name: str = "R1") -> Counter[tuple[str, ...]]:
     """How often each arm came to what, by the lines of its runs."""
-    return Counter(
-        tuple((entry.tag("RUN") or "").split()[:2]) for entry in found if entry.kind == "Run" and entry.tag(name)
-    )
+    return Counter(tuple((entry.tag("RUN") or "").split()[:2]) for entry in with_result(found, name))
+
+
+def with_result(found: list[Entry], name: str) -> list[Entry]:
+    """The lines of the runs of an experiment, without those of a run that was cut short or lost."""
+    runs = [entry for entry in found if entry.kind == "Run" and entry.tag(name)]
+    return [entry for entry in runs if (entry.tag("RUN") or "").split()[1] not in ("cut", "lost")]
 
 
 def verdicts(found: list[Entry]) -> list[str]:
@@ -239,7 +243,11 @@ def test_a_report_is_the_same_before_and_after_a_rotation(log: Path, run: Run, f
 # Ended half way.
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL],
+    ids=lambda number: number.name,
+)
 def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing_runs(
     log: Path, run: Run, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -250,7 +258,9 @@ def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing
         err = running.stderr.read()
         if number != signal.SIGKILL:
             assert b"--resume R1" in err
-            assert is_gone(int(lines_of(tmp_path / "turns")[6]))
+        eventually(lambda: is_gone(int(lines_of(tmp_path / "turns")[6])), "the run has ended")
+        what = b"cut" if number != signal.SIGKILL else b"lost"
+        eventually(lambda: b" " + what + b" exit=" in log.read_bytes(), "a line says that it has no result")
     written = numbers(all_entries(log))
     assert written == list(range(1, len(written) + 1))
     if number != signal.SIGKILL:
@@ -261,6 +271,9 @@ def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing
     partial = reported(run)
     assert (partial["done"], partial["verdict"], partial["comparisons"]) == (len(written), None, None)
     assert b"no verdict before the plan is done" in run("run", "--report", "R1").stdout
+    handed_over = run("handoff").stdout.decode()
+    assert f"interrupted at {len(written)}/10 · " in handed_over.partition("INTERRUPTED\n")[2], handed_over
+    assert "RUNNING" not in handed_over
 
     (tmp_path / "go").touch()
     before = len(lines_of(tmp_path / "turns"))
@@ -270,6 +283,7 @@ def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing
     assert numbers(found) == list(range(1, 11))
     assert came(found) == {("bare", "passed"): 5, ("told", "passed"): 5}
     assert len(verdicts(found)) == 1
+    assert b"INTERRUPTED" not in run("handoff").stdout
     again = run("run", "--resume", "R1")
     assert (again.returncode, b"R1 is done" in again.stderr) == (1, True)
     assert all_entries(log) == found
@@ -389,7 +403,9 @@ def test_an_arm_that_fails_by_itself_is_found_before_the_plan(log: Path, run: Ru
 def test_neighbours_end_with_us_however_we_end(tmp_path: Path, number: signal.Signals) -> None:
     with halfway(tmp_path, "--arm", "stress") as running:
         run_now = int(lines_of(tmp_path / "turns")[6])
-        neighbours = [pid for pid in children(running.pid) if pid != run_now]
+        own = os.getsid(running.pid)  # the guard has a session of its own, and so has the run
+        neighbours = [pid for pid in children(running.pid) if os.getsid(pid) == own]
+        assert run_now not in neighbours
         assert len(neighbours) == len(os.sched_getaffinity(0))
         running.send_signal(number)
         running.wait(20)
@@ -416,8 +432,37 @@ def test_a_ctrl_c_in_the_middle_of_jitter_leaves_nothing_stopped(tmp_path: Path)
         assert is_gone(pid)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT], ids=lambda number: number.name)
+def test_what_jitter_has_stopped_ends_with_us_however_we_end(tmp_path: Path, number: signal.Signals) -> None:
+    script = "sleep 600 & echo $! >> pids; setsid sleep 600 & echo $! >> pids; echo $$ >> pids; : > there; wait"
+    with three_am("run", "-q", "-n", "3", "--arm", "jitter", "--", "sh", "-c", script) as running:
+        eventually((tmp_path / "there").exists, "a run goes on")
+        pids = [int(pid) for pid in lines_of(tmp_path / "pids")]
+        eventually(lambda: any("T" in stat_of(pid) for pid in pids), "one of its processes is stopped")
+        running.send_signal(number)
+        running.wait(20)
+        eventually(lambda: all(map(is_gone, pids)), "all of them have ended")
+
+
 def stat_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_verdict_that_was_not_written_is_computed_and_written_later(log: Path, run: Run) -> None:
+    """The runs are there, and the last line is not: the lock was held, say, when the plan was done."""
+    assert run("run", "-q", "-n", "5", *TOLD, "--", "false").returncode == 1
+    whole = run("run", "--report", "R1")
+    lines = log.read_bytes().splitlines(keepends=True)
+    (at,) = [i for i, line in enumerate(lines) if b"] Verdict: " in line]
+    log.write_bytes(b"".join(lines[:at]))
+    done = run("run", "--report", "R1")
+    verdict = whole.stdout.partition(b"verdict: ")[2]
+    assert (done.returncode, verdict in done.stdout) == (1, True), done.stdout
+    assert b"it is not in the journal yet: 3am run --resume R1 writes it" in done.stdout
+    assert reported(run)["verdict"].encode() + b"\n" == verdict
+    assert run("run", "-q", "--resume", "R1").returncode == 1
+    assert run("run", "--report", "R1").stdout == whole.stdout
+    assert len(numbers(all_entries(log))) == 10, "and no run was made again"
 
 
 def test_the_output_of_an_experiment_is_its_plan_and_its_verdict(run: Run) -> None:

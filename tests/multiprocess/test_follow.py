@@ -479,3 +479,23 @@ def test_a_block_that_is_cut_back_by_its_writer_is_no_truncation(follower: Follo
     assert (follower.restarts, follower.taken_back) == (0, 1)
     append(log, b"6\n")
     assert hear(follower, 1) == [b"6"]
+
+
+def test_a_block_that_is_cut_back_between_the_check_and_the_read_tears_no_later_line(
+    follower: Follower, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(log, b"1\n2\n3 refused\n4 refused\n")
+    assert len(drain(follower)) == 4
+    longer = b"a line that begins where the refused ones began, and is longer"
+    real_holds = Anchor.holds
+
+    def holds_and_then_is_cut_back(anchor: Anchor) -> bool:
+        answer = real_holds(anchor)
+        monkeypatch.setattr(Anchor, "holds", real_holds)
+        os.truncate(log, 4)
+        append(log, longer + b"\n5\n")
+        return answer
+
+    monkeypatch.setattr(Anchor, "holds", holds_and_then_is_cut_back)
+    assert hear(follower, 2) == [longer, b"5"]
+    assert (follower.restarts, follower.taken_back) == (0, 1)

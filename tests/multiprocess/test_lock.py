@@ -186,6 +186,7 @@ def test_a_waiter_has_its_turn_in_order(journal: Journal, log: Path, lock: Path,
     loops = 4
     stop = tmp_path / "stop"
     turn = '( flock -e 200; echo turn >> "$1"; sleep 0.02 ) 200>"$2"'
+    writer_of("alice", journal, system_clock).write(note("a journal, and not only turns"))
     writer = writer_of("alice", journal, system_clock)
     with ExitStack() as stack:
         for _ in range(loops):

@@ -162,9 +162,12 @@ def test_a_secret_is_shown_to_who_ran_it_and_kept_nowhere(log: Path, run: Run, w
         (["--timeout", "50ms", "--exit-code"], "exec sleep 60", 124, "timed-out exit=137"),
         (["--timeout", "50ms", "--fail", "timeout"], "exec sleep 60", 1, "failed exit=137"),
         (["--fail", "exit==3"], "exit 3", 1, "failed exit=3"),
-        (["--fail", "exit==3"], "exit 4", 0, "passed exit=4"),
+        (["--fail", "exit==3"], "exit 0", 0, "passed exit=0"),
+        (["--fail", "exit==3"], "exit 4", 1, "inconclusive exit=4"),
         (["--fail-regex", "^lost"], "echo lost update", 1, "failed exit=0"),
-        (["--fail-regex", "^lost"], "echo not lost; exit 7", 0, "passed exit=7"),
+        (["--fail-regex", "^lost"], "echo not lost", 0, "passed exit=0"),
+        (["--fail-regex", "^lost"], "echo not lost; exit 7", 1, "inconclusive exit=7"),
+        (["--fail-regex", "^lost"], "kill -TERM $$", 1, "inconclusive exit=143"),
         (["--fail-regex", "^lost", "--exit-code"], "echo lost update; exit 7", 7, "failed exit=7"),
     ],
 )
@@ -185,7 +188,9 @@ def pid_said(*argv: str) -> Iterator[tuple[subprocess.Popen[bytes], Output]]:
 
 
 @pytest.mark.parametrize("flags", [(), ("--timeout", "50s"), ("--exit-code",)], ids=" ".join)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name
+)
 def test_a_signal_ends_the_command_too_and_its_line_is_written(
     log: Path, number: signal.Signals, flags: tuple[str, ...]
 ) -> None:
@@ -195,6 +200,44 @@ def test_a_signal_ends_the_command_too_and_its_line_is_written(
         assert is_gone(int(output.lines[0]))
     assert outcome(log) == f"cut exit={128 + number}"
     assert kept(log).read_bytes() == output.lines[0] + b"\n"
+
+
+# Its child is in the background, which ignores SIGINT and SIGQUIT then, and its other child in a session of its own.
+FAMILY = """
+sleep 600 & echo $! >> pids
+setsid sleep 600 & echo $! >> pids
+echo $$ >> pids; : > there; wait
+"""
+
+
+@pytest.mark.parametrize("flags", [(), ("--timeout", "50s")], ids=["no limit", "a limit"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT], ids=lambda number: number.name)
+def test_a_command_does_not_outlive_its_observer_and_a_line_says_that_it_has_no_result(
+    log: Path,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    flags: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with three_am("run", "-q", *flags, "--", "sh", "-c", FAMILY) as running:
+        eventually((tmp_path / "there").exists, "it runs, and its children")
+        running.send_signal(number)
+        assert running.wait(20) == (-9 if number == signal.SIGKILL else 131)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 3
+    eventually(lambda: all(map(is_gone, pids)), "all of them have ended")
+    eventually(lambda: log.exists() and entries(log) != [], "its line is written")
+    (entry,) = entries(log)
+    if number == signal.SIGKILL:
+        assert entry.text.startswith("Run: no result, the 3am that ran it ended, 0 bytes: sh -c")
+        assert outcome(log) == "lost exit=137"
+        assert list(Path(f"{log}.d").iterdir()) == [], "a file with nothing in it is none"
+    else:
+        assert outcome(log) == "cut exit=131"
+    report = run("run", "--report", "R1")
+    assert (report.returncode, b"no run has ended" in report.stdout) == (1, True)
 
 
 def test_a_command_that_ends_itself_after_a_sigint_has_the_time_for_it(log: Path) -> None:

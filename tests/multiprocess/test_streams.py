@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from processes import eventually, held, texts, wait_queued
 
 from conftest import command, writer_of
+from threeam.cli.main import main
 from threeam.core.clock import system_clock
 from threeam.core.draft import note
 from threeam.core.journal import Journal, journal_at
@@ -61,6 +63,71 @@ def test_ctrl_c_while_a_stream_waits_hands_back_what_it_has_read(log: Path, lock
     assert b"not written: precious" in err
     assert b"not written: half" in err
     assert not log.exists()
+
+
+def test_a_stream_goes_on_after_an_unsure_and_says_so_at_the_end(
+    log: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """The second of three batches is not confirmed by the disk."""
+    read, write = os.pipe()
+    synced: list[int] = []
+
+    def failing_once(fd: int) -> None:
+        synced.append(fd)
+        os.write(write, b"line %d\n" % len(synced)) if len(synced) < 3 else os.close(write)
+        if len(synced) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+
+    os.write(write, b"line 0\n")
+    stdin = os.dup(0)
+    try:
+        os.dup2(read, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdatasync", failing_once)
+            patch.delattr(os, "memfd_create")  # of a meter that is left open until the process ends
+            code = main(["log", "-"])
+    finally:
+        os.dup2(stdin, 0)
+        os.close(stdin)
+        os.close(read)
+    said = capfdbinary.readouterr()
+    assert code == 3
+    assert texts_of_all(log) == ["line 0", "line 1", "line 2"]
+    assert [line.rpartition(b" ")[2] for line in said.out.splitlines()] == [b"0", b"2"]
+    assert said.err.count(b"unsure: written as @") == 1
+    assert said.err.endswith(b"(1 line)\n")
+    assert b"not written" not in said.err
+
+
+def test_a_stream_that_is_told_to_end_after_the_write_hands_back_no_line_that_is_written(
+    log: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    read, write = os.pipe()
+    os.write(write, b"written\n")
+    real_fdatasync = os.fdatasync
+
+    def interrupted(fd: int) -> None:
+        os.write(write, b"not read yet\n")
+        os.kill(os.getpid(), signal.SIGINT)
+        real_fdatasync(fd)
+
+    stdin = os.dup(0)
+    try:
+        os.dup2(read, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdatasync", interrupted)
+            patch.delattr(os, "memfd_create")
+            code = main(["log", "-"])
+    finally:
+        os.dup2(stdin, 0)
+        for fd in (stdin, read, write):
+            os.close(fd)
+    said = capfdbinary.readouterr().err.decode()
+    assert code == 3
+    assert "unsure: written as @" in said
+    assert "not written: not read yet" in said
+    assert "not written: written" not in said
+    assert texts_of_all(log) == ["written"]
 
 
 def test_what_was_taken_back_is_not_written_although_the_lock_is_free(journal: Journal, log: Path) -> None:

@@ -61,6 +61,11 @@ class Terminal:
         """Sends keys in one write, so that they arrive in one read."""
         os.write(self._master, keys.encode() if isinstance(keys, str) else keys)
 
+    def send_and_wait_until_read(self, keys: bytes) -> None:
+        """Sends keys that arrive in a read of their own."""
+        self.send(keys)
+        self.eventually(lambda: not struct.unpack("i", fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)))[0], "read")
+
     def signal(self, number: int) -> None:
         """Sends a signal to the program."""
         self.process.send_signal(number)

@@ -33,6 +33,42 @@ def test_alt_c_takes_a_coffee_and_types_nothing(log: Path) -> None:
         on.eventually(lambda: texts(log)[1:] == ["half a thought"], "not one letter more was typed")
 
 
+def test_esc_and_any_other_key_in_one_read_leave_the_box_and_do_what_the_key_does(log: Path) -> None:
+    # So tmux sends them, if the key follows within its escape-time: 500 ms by default.
+    with terminal() as on:
+        on.opened()
+        on.send("ihalf")
+        on.shows("note ▏half")
+        on.send("\x1b:note from the command line\r")
+        on.eventually(lambda: texts(log) == ["from the command line"], "the command is done")
+        on.send("\x1bc")
+        on.eventually(lambda: [entry.coffee for entry in entries(log)] == [0, 1], "in the log it is no alt key")
+        on.send("i a thought\r")
+        on.eventually(lambda: texts(log)[2:] == ["half a thought"], "not one letter went into the draft")
+
+
+def test_any_byte_can_come_from_the_terminal(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("i")
+        on.shows("note ▏")
+        typed = [
+            (b"caf\xe9", r"caf\xe9"),
+            (b"\x1b[200~caf\xe9 \xfcber\x1b[201~", r"caf\xe9 \xfcber"),
+            (b"\x1b[M \xc1\x21after the mouse", "after the mouse"),  # column 161, in the old encoding
+            (b"\x1b[M#\xc3\xa9after it", "after it"),  # a column and a row that look like one character
+            (b"\x80alone", r"\x80alone"),
+            (b"cut \xe2\x98", r"cut \xe2\x98"),
+        ]
+        for n, (data, text) in enumerate(typed):
+            on.send(data + b"\r")
+            on.eventually(lambda n=n: len(texts(log)) > n, f"{data!r} is written")
+            assert texts(log)[n] == text
+        on.send_and_wait_until_read(b"split \xe2\x98")
+        on.send(b"\x95\r")
+        on.eventually(lambda: texts(log)[len(typed) :] == ["split ☕"], "it is one character")
+
+
 def test_ctrl_o_breaks_the_line(log: Path) -> None:
     with terminal() as on:
         on.opened()

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from terminals import held, kept, terminal
+from terminals import ENTERED, held, kept, terminal
 
 from conftest import command, texts
 
@@ -90,7 +90,7 @@ def test_q_q_while_somebody_holds_the_lock_does_not_hang_and_keeps_the_draft(log
         on.opened()
         on.send("imy words\r")
         on.shows("waits for the lock")
-        on.send("\t")
+        on.send("\x1b[<0;5;5M\x1b[<0;5;5m")  # a click into the log
         on.shows("c coffee")
         on.send("q")
         on.shows("q again")
@@ -129,8 +129,8 @@ def test_sigkill_while_typing_keeps_the_draft_for_the_next_start(log: Path) -> N
         on.opened()
         assert texts(log) == []
         on.send("i")
-        on.shows("note ▏the")
-        on.send("\x1bh")
+        on.shows("note ▏what")
+        on.send("\x1bH")
         on.shows("hypothesis ▏the")
         on.send("\r")
         on.eventually(lambda: texts(log) == ["Hypothesis: the [/foo] sweeper races"], "it can be sent")
@@ -206,6 +206,30 @@ def test_what_is_typed_around_a_stop_is_not_thrown_away(log: Path) -> None:
                 on.signal(signal.SIGCONT)
             on.eventually(lambda n=n: len(texts(log)) > n, f"text {n} is written")
         assert texts(log) == [f"typed {n}" for n in range(20)]
+
+
+def test_what_is_typed_while_it_enters_the_terminal_again_is_not_thrown_away(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        on.send("i")
+        on.shows("note ▏")
+        for n in range(5):
+            on.signal(signal.SIGSTOP)
+            on.eventually(lambda: state_of(on.process.pid) == "T", "it has stopped")
+            on.raw = b""
+            on.signal(signal.SIGCONT)
+            typed = 0
+
+            def has_entered() -> bool:
+                nonlocal typed
+                on.send("x")
+                typed += 1
+                return ENTERED in on.raw
+
+            on.eventually(has_entered, "it has entered the terminal again")
+            on.send("\r")
+            on.eventually(lambda n=n: len(texts(log)) > n, f"text {n} is written")
+            assert texts(log)[n] == "x" * typed
 
 
 def state_of(pid: int) -> str:

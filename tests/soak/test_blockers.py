@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from conftest import Run, command, entries, texts
-from postgres import PASSWORD, Cluster, Sessions, cluster
+from postgres import PASSWORD, Cluster, Sessions, cluster, eventually
 
 USERS = ("app", "seer", "boss")  # an ordinary one, one who sees all and may end nothing, one who may end app's
 HOLDS = "UPDATE orders SET amount = 2 WHERE id = 1"
@@ -30,6 +30,7 @@ def server() -> Iterator[Cluster]:
         with one.connect() as admin:
             admin.execute("CREATE TABLE orders (id int PRIMARY KEY, amount int)")
             admin.execute("INSERT INTO orders SELECT g, 1 FROM generate_series(1, 9) AS g")
+            admin.execute("CREATE TABLE numbers (id int)")
             for user in USERS:
                 admin.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{PASSWORD}'".encode())
                 admin.execute(f"GRANT ALL ON orders TO {user}".encode())
@@ -141,16 +142,35 @@ def test_one_that_waits_for_two_stands_once_and_names_the_other(server: Cluster,
     assert sorted(at_waiter["blocked_by"]) == sorted([a, b])
 
 
-def test_a_prepared_transaction_blocks_as_what_it_is(server: Cluster, night: Sessions, run: Run) -> None:
-    night.holds(HOLDS, "PREPARE TRANSACTION 'left behind'")
+def test_a_prepared_transaction_is_named_and_ended_by_the_statement_that_is_offered(
+    server: Cluster, night: Sessions, run: Run
+) -> None:
+    gids = ["left behind", "it's the \\ other", "holds nothing in the way"]
+    night.holds(HOLDS, f"PREPARE TRANSACTION '{gids[0]}'")
+    night.holds("LOCK TABLE numbers IN SHARE MODE", "PREPARE TRANSACTION 'it''s the \\ other'")
+    night.holds("INSERT INTO orders VALUES (99, 1)", f"PREPARE TRANSACTION '{gids[2]}'")
     try:
-        waiter = night.waits(WAITS)
-        done = run("blockers", "--dsn", server.dsn())
-        assert b"prepared transaction" in done.stdout
-        assert rows(run("blockers", "--json", "--dsn", server.dsn()))[0]["blocks"] == [waiter]
-        sentence(run("blockers", "--terminate", "0", "--yes", "--dsn", server.dsn()), 1)
+        waiters = [night.waits(WAITS), night.waits("INSERT INTO numbers VALUES (1)")]
+        shown = run("blockers", "--dsn", server.dsn()).stdout.decode()
+        found = rows(run("blockers", "--json", "--dsn", server.dsn()))
+        by_gid = {row["prepared"]: row for row in found if row["prepared"] is not None}
+        assert {gid: row["blocks"] for gid, row in by_gid.items()} == dict(
+            zip(gids, [[one] for one in waiters], strict=False)
+        )
+        assert {row["pid"] for row in found} == {None, *waiters}
+        assert [row["blocked_by_prepared"] for row in found if row["pid"] == waiters[0]] == [[by_gid[gids[0]]["xid"]]]
+        assert "pg_terminate_backend" not in shown
+        statements = re.findall(r"^ *(ROLLBACK PREPARED .*)$", shown, re.MULTILINE)
+        assert len(statements) == 2, shown
+        for pid in (0, -by_gid[gids[0]]["xid"]):
+            said = sentence(run("blockers", f"--terminate={pid}", "--yes", "--dsn", server.dsn()), 1)
+            assert "nothing was terminated" in said
+        for statement in statements:
+            night.admin.execute(statement.encode())
+        eventually(lambda: not run("blockers", "--dsn", server.dsn()).stdout, "nobody waits any more")
     finally:
-        night.admin.execute("ROLLBACK PREPARED 'left behind'")
+        for gid in server.fact("SELECT coalesce(array_agg(gid::text), '{}') FROM pg_prepared_xacts"):
+            night.admin.execute(f"ROLLBACK PREPARED $q${gid}$q$".encode())
 
 
 def test_nobody_blocked(server: Cluster, night: Sessions, run: Run, log: Path) -> None:

@@ -86,7 +86,7 @@ class Night:
     @property
     def at_work(self) -> bool:
         """Whether something that was asked for is still being looked at, and may yet lay a screen over this one."""
-        return any(not worker.is_finished for worker in self.app.workers)
+        return any(not worker.is_finished for worker in self.app.workers) or bool(len(self.journal_screen.effects))
 
     @property
     def in_the_box(self) -> bool:

@@ -246,7 +246,7 @@ def test_the_table_of_the_readme_has_every_key() -> None:
 
 
 async def test_keys_are_remapped_by_their_id(journal: Journal, log: Path) -> None:
-    async with night(journal, settings=Settings(keys={"coffee": "f2", "quit": "Q,f10", "leave-box": "f9"})) as it:
+    async with night(journal, settings=Settings(keys={"coffee": "f2", "quit": "Q,f10", "leave": "f9"})) as it:
         await it.press("c", "q")
         await it.pilot.pause(0.1)
         assert texts(log) == []

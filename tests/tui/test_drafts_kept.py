@@ -13,6 +13,7 @@ from pilots import BY, append, full_disk, held, line, night
 from conftest import texts
 from threeam.core.journal import Journal
 from threeam.tui import draft_store
+from threeam.tui.widgets.log_view import LogView
 
 
 def leave_behind_as_another(journal: Journal) -> None:
@@ -200,6 +201,19 @@ async def test_a_note_that_was_put_aside_for_a_verdict_is_kept_with_it(journal: 
         await it.eventually(lambda: it.composer.text == "my precious note", "the note is back")
 
 
+async def test_the_drafts_of_each_kind_come_back_where_they_were(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.type("ihalf a note")
+        await it.press("escape", "H")
+        await it.type("half a claim")
+        await it.eventually(lambda: "half a claim" in kept(journal), "both are kept")
+        leave_behind_as_another(journal)
+    async with night(journal) as it:
+        assert (it.composer.kind, it.composer.text) == ("hypothesis", "half a claim")
+        await it.press("i")
+        assert (it.composer.kind, it.composer.text) == ("note", "half a note")
+
+
 async def test_what_is_typed_after_enter_is_kept_while_the_lock_is_held(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         with held(journal.lock):
@@ -255,7 +269,7 @@ async def test_quitting_while_the_lock_is_held_keeps_the_draft(journal: Journal,
         with held(journal.lock):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
-            await it.press("tab")
+            await it.pilot.click(LogView)
             assert it.in_the_log
             await it.press("q")
             await it.says("q again")
@@ -272,7 +286,8 @@ async def test_quitting_once_while_the_lock_is_held_writes_first(journal: Journa
         with held(journal.lock):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
-            await it.press("tab", "q")
+            await it.pilot.click(LogView)
+            await it.press("q")
             await it.says("q again")
         await it.eventually(lambda: not it.app.is_running, "it has ended")
     assert texts(log) == ["my words"]

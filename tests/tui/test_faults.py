@@ -157,7 +157,7 @@ async def test_what_waits_together_is_written_under_one_hold(
     assert [entry.kind for entry in entries(log)] == ["Coffee", "Water", "note"]
 
 
-async def test_c_hit_again_behind_a_note_that_waits_is_one_cup(journal: Journal, log: Path) -> None:
+async def test_each_coffee_behind_a_note_that_waits_is_one_cup(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         with held(journal.lock):
             await it.type("ia note\n")
@@ -166,7 +166,7 @@ async def test_c_hit_again_behind_a_note_that_waits_is_one_cup(journal: Journal,
             await it.shows("waits for the lock")
             await it.press("alt+c", "alt+c", "alt+c")
         await it.eventually(lambda: it.unanswered == 0, "all are answered")
-    assert [entry.coffee for entry in entries(log) if entry.kind == "Coffee"] == [1]
+    assert [entry.coffee for entry in entries(log) if entry.kind == "Coffee"] == [1, 2, 3]
 
 
 async def test_a_text_that_has_no_room_is_written_when_there_is_some(

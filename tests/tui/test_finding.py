@@ -506,11 +506,20 @@ async def test_k_finds_a_match_far_above_once_it_was_looked_for(
         assert it.selected_text == "needle far"
 
 
-async def test_a_pattern_that_could_take_for_ever_is_refused(journal: Journal, log: Path) -> None:
-    log.write_bytes(line("x" * 60))
+@pytest.mark.parametrize("words", ["/.*id.*timeout", "&.*id.*timeout", "/(x+x+)+y"])
+async def test_no_pattern_keeps_the_screen_busy_for_long(journal: Journal, log: Path, words: str) -> None:
+    log.write_bytes(line("id=12345 " * 7000 + "x" * 200))
     async with night(journal) as it:
-        await it.type("/(x+x+)+y\n")
-        await it.says("a repeat inside a repeat")
+        await it.type(f"{words}\n")
+        await it.says("no match") if words[0] == "/" else await it.shows("0 lines")
+
+
+async def test_a_lookahead_is_refused_with_what_to_do_instead(journal: Journal, log: Path) -> None:
+    log.write_bytes(line("deadlock"))
+    async with night(journal) as it:
+        await it.type("/dead(?=lock)\n")
+        await it.says("has a lookahead")
+        await it.says("on the screen &A and then &!B")
 
 
 async def test_y_sends_the_line_to_the_terminal_and_to_a_file(journal: Journal, log: Path) -> None:

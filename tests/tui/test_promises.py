@@ -53,9 +53,7 @@ async def test_every_action_with_keys_is_bound_with_its_id_a_description_and_a_t
             for key in filter(None, action.keys.split(",")):
                 for owner in places[action.place]:
                     bound = [
-                        binding
-                        for binding in owner._bindings.key_to_bindings.get(key, [])
-                        if binding.id == action.id or (action.id == "leave" and binding.id == "leave-box")
+                        binding for binding in owner._bindings.key_to_bindings.get(key, []) if binding.id == action.id
                     ]
                     assert bound, f"{key} ({action.id}) is not bound on {owner}"
                     assert bound[0].description, f"{key} ({action.id}) has no description"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from threeam.core.journal import Journal
 from threeam.core.settings import Settings
 from threeam.human.drafts import count_of
 from threeam.restore.stable import stable
+from threeam.story import handoff, preflight
 from threeam.story.sleep import EVENTUALLY
 from threeam.tui.screens.restore import BlockersScreen, ConfirmScreen, RestoreScreen, SleepScreen
 from threeam.tui.screens.told import ToldScreen
@@ -38,6 +40,54 @@ async def test_preflight_is_shown_and_noted_down(journal: Journal, log: Path) ->
         await it.eventually(lambda: texts(log)[:1], "a block in the log")
     assert texts(log)[0].startswith("Preflight: ")
     assert entries(log)[0].tag("PREFLIGHT") in ("ok", "yellow", "red")
+
+
+async def test_a_report_waits_for_who_is_typing_and_takes_none_of_their_keys(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Event()
+    really_check = preflight.preflight_checks
+
+    def preflight_checks(*args: object) -> object:
+        looked.wait(10)
+        return really_check(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(preflight, "preflight_checks", preflight_checks)
+    async with night(journal, size=(110, 60)) as it:
+        await it.command("preflight")
+        await it.press("i")
+        looked.set()
+        await it.says("preflight it is ready")
+        assert "1 ready: esc" in it.header
+        await it.type("q and y are typed\n")
+        await it.eventually(lambda: texts(log)[-1:] == ["q and y are typed"], "it is written")
+        await it.press("escape")
+        assert it.in_the_log, "whatever comes behind this esc is for the log"
+        await it.press("escape")
+        await it.shows("TRACING TOOLS")
+        assert "ready" not in it.header
+
+
+async def test_the_hand_off_does_not_open_over_who_is_typing(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(notes(3))
+    read = threading.Event()
+    really_read = handoff.nights_of
+
+    def nights_of(*args: object) -> object:
+        read.wait(10)
+        return really_read(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(handoff, "nights_of", nights_of)
+    async with night(journal) as it:
+        await it.press("S", "slash")
+        read.set()
+        await it.says("hand-off it is ready")
+        await it.type("note 2")
+        assert it.journal_screen.pane.prompt.box.text == "note 2"
+        await it.press("escape", "escape")
+        await it.shows("WHERE WE STAND")
 
 
 async def test_the_command_that_mends_is_copied(journal: Journal) -> None:

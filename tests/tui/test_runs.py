@@ -18,14 +18,18 @@ from threeam.core.locked_log import WriteOptions
 from threeam.core.writer import Writer
 from threeam.method.changes import change, undone
 from threeam.method.drafts import claim
+from threeam.observe.arms import Arm
 from threeam.observe.experiment import Run
+from threeam.observe.identity import Identity
 from threeam.observe.observers import attached, detached
 from threeam.observe.rule import FAILED, PASSED
-from threeam.observe.runs import planned, ran, ran_once
+from threeam.observe.runs import Planned, planned, ran, ran_once
 from threeam.observe.verdict import verdict
 from threeam.rooms import FOLD
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.screens.runs import ExperimentScreen, OutputScreen, RunsScreen
+
+IDENTITY = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
 def write(journal: Journal, *drafts: Draft, clock: Clock | None = None) -> None:
@@ -39,7 +43,7 @@ def experiment(hypothesis: str | None = None) -> list[Draft]:
     """The plan of four runs in each of two arms, and five of them: two of bare have failed."""
     text = "./repro; 4 runs each of bare, strace (strace -f), in random blocks, seed 7; fails if exit!=0"
     return [
-        planned(text, 4, 7, ["bare", "strace"], "0123456789ab", "plan.json", hypothesis),
+        planned(text, Planned(4, 7, [Arm("bare"), Arm("strace", ("strace", "-f"))], IDENTITY, "plan.json"), hypothesis),
         ran(1, 8, runs(range(1, 6))),
     ]
 
@@ -197,7 +201,7 @@ async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> Non
 
 async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Journal) -> None:
     run = Run(1, "bare", PASSED, 0, NIGHT.ns, 1, 1, 5, "run-1.out")
-    write(journal, ran_once("./repro", run, "0123456789ab", None))
+    write(journal, ran_once("./repro", run, IDENTITY, None))
     keep_beside(journal, "run-1.out", b"all is well\n")
     async with night(journal, size=WIDE) as it:
         await it.press("G", "enter")
@@ -245,7 +249,7 @@ async def test_may_it_be_called_fixed(journal: Journal) -> None:
         await it.press("escape", "1", "h", "enter")
         await it.shows("failed bare 2/3, strace 0/2")
         await it.press("escape", "escape", "S")
-        await it.shows("5/8 · failed bare 2/3")
+        await it.shows("5/8, no run for")
         await it.shows("H1 not yet")
 
 

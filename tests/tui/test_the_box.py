@@ -66,7 +66,7 @@ async def test_keys_that_edit_act_in_their_order_when_they_are_typed_after_enter
 async def test_a_paste_goes_to_the_box_wherever_the_focus_is(journal: Journal, log: Path) -> None:
     async with night(journal, size=(120, 24)) as it:
         await it.type("Hfirst\n")
-        await it.eventually(lambda: texts(log), "there is a hypothesis")
+        await it.eventually(lambda: it.journal_screen.state.hypotheses, "there is a hypothesis")
         await it.press("escape", "h")
         assert it.app.focused is it.journal_screen.board.hypotheses
         await it.paste("a stack\ntrace")
@@ -120,10 +120,9 @@ async def test_while_it_waits_the_screen_says_who_holds_the_lock_and_the_keys_wo
         with held(journal.lock):
             await it.type("imy words\n")
             await it.shows("waits for the lock, held by")
-            await it.press("tab")
-            assert it.in_the_log
-            await it.press("k", "k")
+            await it.press("pageup")
             assert "PAUSED" in it.header
+            assert it.in_the_box
             assert it.composer.text == "my words"
         await it.eventually(lambda: texts(log)[-1] == "my words", "it is written once the lock is free")
         await it.eventually(lambda: "waits for the lock" not in it.shown, "the wait is over on the screen too")
@@ -139,6 +138,16 @@ async def test_what_is_typed_while_the_text_waits_does_not_change_it(journal: Jo
             await it.press("backspace", "up", "alt+enter", "ctrl+u")
             assert it.composer.text == "my words"
         await it.eventually(lambda: texts(log) == ["my words"], "it is written as it was sent")
+
+
+async def test_esc_right_behind_enter_leaves_the_box_and_takes_nothing_back(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        it.at_once(*"imy words", "enter", "escape", "c", "escape", "c")
+        await it.eventually(lambda: len(texts(log)) == 3, "all are written")
+        await it.settled()
+        assert texts(log) == ["my words", "Coffee: cup 1 of the night.", "Coffee: cup 2 of the night."]
+        assert it.in_the_log
+        assert it.composer.text == ""
 
 
 async def test_esc_takes_back_what_waits_and_the_text_stays(journal: Journal, log: Path) -> None:
@@ -218,6 +227,74 @@ async def test_a_paste_into_a_box_that_has_a_draft_is_added_to_it(journal: Journ
         await it.press("escape")
         await it.paste("pasted")
         assert it.composer.text == "before pasted"
+
+
+async def test_tab_completes_a_command_and_leads_nowhere(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.press("colon")
+        it.at_once(*":ref", "tab", *"c")
+        await it.settled()
+        assert it.composer.text == ":refc", "an unknown word stays as it is"
+        await it.press("ctrl+u")
+        it.at_once(*"ref", "tab", *"H7 c", "tab", "shift+tab", *"q")
+        await it.settled()
+        assert it.composer.text == "refute H7 cq"
+        await it.press("ctrl+u")
+        it.at_once(*"un", "tab", *"d", "tab")
+        await it.settled()
+        assert it.composer.text == "undone ", "as far as it is one word"
+        await it.press("escape", "slash")
+        it.at_once(*"que", "tab", *"cq", "shift+tab", *"q")
+        await it.settled()
+        assert it.journal_screen.pane.prompt.box.text == "quecqq"
+        await it.press("escape", "i")
+        it.at_once(*"i query", "tab", *"quick")
+        await it.settled()
+        assert it.composer.text == "i queryquick"
+        assert it.app.is_running
+    assert texts(log) == []
+
+
+async def test_each_kind_of_box_keeps_its_own_draft(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.type("ihalf a note")
+        await it.press("escape", "H")
+        assert (it.composer.kind, it.composer.text) == ("hypothesis", "")
+        await it.type("half a claim")
+        await it.press("escape", "i")
+        assert (it.composer.kind, it.composer.text) == ("note", "half a note")
+        assert ("hypothesis", "half a claim") in it.composer.drafts, "what is not shown is not lost"
+        await it.press("escape")
+        await it.command("note written meanwhile")
+        await it.eventually(lambda: texts(log) == ["written meanwhile"], "it is written")
+        await it.press("escape", "i")
+        assert it.composer.text == "half a note"
+        await it.press("escape", "H")
+        await it.type("!\n")
+        await it.eventually(lambda: texts(log)[1:] == ["Hypothesis: half a claim!"], "the claim is written")
+        await it.eventually(lambda: it.composer.text == "half a note", "the note is back")
+
+
+async def test_alt_h_takes_the_words_along_and_what_they_replace_is_one_key_away(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.type("Hhalf a claim")
+        await it.press("escape", "i")
+        await it.type("the sweeper")
+        await it.press("alt+h")
+        assert (it.composer.kind, it.composer.text) == ("hypothesis", "the sweeper")
+        await it.press("up")
+        assert it.composer.text == "half a claim"
+
+
+async def test_esc_and_the_key_behind_it_in_one_read_are_two_keys(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        it.at_once(*"ihalf", "escape", "c")
+        await it.eventually(lambda: [one.coffee for one in entries(log)] == [1], "one cup")
+        assert it.composer.text == "half"
+        await it.press("question_mark")
+        it.at_once("escape", "c", "colon", *"nonsense", "escape", "c")
+        await it.eventually(lambda: [one.coffee for one in entries(log)] == [1, 2, 3], "the keys behind it, too")
+        assert it.in_the_log
 
 
 async def test_ctrl_o_breaks_the_line(journal: Journal, log: Path) -> None:

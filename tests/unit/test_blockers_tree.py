@@ -1,15 +1,30 @@
-"""The tree of who blocks whom, as a pure function; and that no password comes through `redacted`."""
+"""The tree of who blocks whom, as a pure function; and that no password comes through `redacted_sql`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from threeam.core.secrets import redacted
-from threeam.restore.blockers import Backend, Node, in_words, query_of, tree, waiting
+from threeam.core.draft import Declined
+from threeam.core.secrets import redacted_sql
+from threeam.restore.blockers import (
+    Backend,
+    Node,
+    _as_backend,
+    also,
+    in_words,
+    query_of,
+    terminate,
+    told,
+    tree,
+    waiting,
+    way_out,
+)
+from threeam.restore.prepared import Prepared
 
 
 def backend(pid: int, *blocked_by: int, query: str = "SELECT 1") -> Backend:
@@ -57,10 +72,28 @@ def test_what_hangs_on_a_circle_stands_below_it() -> None:
     assert next(node.depth for node in nodes if node.backend.pid == 3) > 0, shape(nodes)
 
 
-def test_a_prepared_transaction_says_what_it_is() -> None:
-    first = tree([backend(7, 0)])[0]
-    assert "prepared transaction" in in_words(first.backend)
+def prepared(xid: int, gid: str) -> Backend:
+    return _as_backend(Prepared(xid, gid, "app", "shop", 3.2))
+
+
+def test_a_prepared_transaction_says_what_it_is_and_what_ends_it() -> None:
+    first, second = tree([backend(7, -775), prepared(775, "it's\n1")])
+    assert in_words(first.backend) == 'prepared transaction 775 "it\'s\\n1" app@shop · prepared 3.2 s ago'
     assert first.blocks == (7,)
+    assert told(first).command == way_out(first.backend) == "ROLLBACK PREPARED E'it''s\\U0000000A1'"
+    assert told(second).command == "SELECT pg_terminate_backend(7)"
+
+
+@pytest.mark.parametrize("one", [prepared(775, "a"), tree([backend(7, 0)])[0].backend])
+def test_what_is_no_process_is_never_terminated(one: Backend) -> None:
+    assert "terminate" not in way_out(one)
+    with pytest.raises(Declined, match="no process"):
+        terminate(cast(Any, None), one, 1)
+
+
+def test_it_is_named_also_if_it_stands_elsewhere() -> None:
+    nodes = tree([backend(7, -775, -776), prepared(775, "a"), prepared(776, "b"), backend(8, 7, 0)])
+    assert ["prepared transaction 775" in also(node) for node in nodes if node.backend.pid == 7] == [True]
 
 
 @pytest.mark.parametrize(("pid", "found"), [(1, {2, 3, 4}), (2, {3, 4}), (5, {4}), (4, set()), (99, set())])
@@ -151,7 +184,7 @@ SEPARATORS = st.text("'\"\\ @&=$:/;,)xé", min_size=0, max_size=3)
 @example(between="")
 def test_no_password_comes_through(form: str, between: str) -> None:
     """Neither half of it, whatever stands between them."""
-    shown = redacted(FORMS[form](f"hunter{between}geheim"))
+    shown = redacted_sql(FORMS[form](f"hunter{between}geheim"))
     assert "hunter" not in shown
     assert "geheim" not in shown
 
@@ -162,7 +195,7 @@ def test_no_password_comes_through_that_is_cut(form: str, data: st.DataObject) -
     """The server cuts a long query, anywhere; the first half of the password must not be left."""
     whole = FORMS[form]("huntergeheim")
     until = data.draw(st.integers(whole.index("hunter") + 6, len(whole)))
-    assert "hunter" not in redacted(whole[:until])
+    assert "hunter" not in redacted_sql(whole[:until])
 
 
 @pytest.mark.parametrize(
@@ -175,15 +208,15 @@ def test_no_password_comes_through_that_is_cut(form: str, data: st.DataObject) -
     ],
 )
 def test_what_is_no_password_is_left_as_it_is(query: str) -> None:
-    assert redacted(query) == query
+    assert redacted_sql(query) == query
 
 
 @given(st.text("abc '\"\\$@:/=\n", max_size=40))
 def test_what_has_no_password_in_it_is_never_mangled(text: str) -> None:
-    assert redacted(text) == text or "://" in text
+    assert redacted_sql(text) == text or "://" in text
 
 
 def test_a_long_query_is_made_safe_in_no_time() -> None:
     """Four thousand characters that look like the beginning of a secret, again and again."""
     for piece in ("password ", "password $a$", "://a:", "password='\\", "password E'", "identified by "):
-        assert len(redacted(piece * (4_000 // len(piece)))) <= 8_000
+        assert len(redacted_sql(piece * (4_000 // len(piece)))) <= 8_000

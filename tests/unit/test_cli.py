@@ -299,8 +299,8 @@ def test_every_line_of_stdin_is_an_entry(run: Run, log: Path) -> None:
     assert all(entry.hypothesis is None for entry in read)
 
 
-def test_an_empty_stdin_writes_nothing(run: Run, log: Path) -> None:
-    assert good(run("log", "-")) == ""
+def test_an_empty_stdin_writes_nothing(run_process: Run, log: Path) -> None:
+    assert good(run_process("log", "-")) == ""
     assert not log.exists()
 
 
@@ -377,9 +377,9 @@ def test_the_words_that_were_refused_are_given_back(run: Run, log: Path, argv: l
 
 
 @pytest.mark.parametrize("argv", [["log", "x"], ["tail"], ["tail", "-f"], ["doctor"]], ids=" ".join)
-def test_a_log_that_is_a_fifo_is_refused_and_never_hangs(run: Run, log: Path, argv: list[str]) -> None:
+def test_a_log_that_is_a_fifo_is_refused_and_never_hangs(run_process: Run, log: Path, argv: list[str]) -> None:
     os.mkfifo(log)
-    done = run(*argv, timeout=20)
+    done = run_process(*argv, timeout=20)
     assert done.returncode == 3
     assert "FIFO" in talk(done)[-1]
 
@@ -487,7 +487,7 @@ def test_bad_settings_are_a_sentence_and_exit_2(
 NOBODY = 65534
 AS_NOBODY = f"""
 import os, sys
-import argparse, difflib, getpass, json, pwd, tomllib  # while they can still be read
+import argparse, difflib, getpass, json, pwd, shlex, tomllib  # while they can still be read
 import filelock, inotify_simple
 from threeam.cli import doctor, hyp, log, main, path, status, tail
 if os.geteuid() == 0:

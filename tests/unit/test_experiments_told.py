@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from unittest.mock import patch
 
@@ -9,23 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import Run as Run3am
 from threeam.core.draft import Declined
 from threeam.core.entry import NS, Stamp
 from threeam.core.journal import BadInput, Unusable, journal_at
 from threeam.core.writer import Writer
 from threeam.observe import runs as runs_module
 from threeam.observe import told, verdict
-from threeam.observe.arms import arm_of, arms_of, turns
+from threeam.observe.arms import Arm, arm_of, arms_of, turns
 from threeam.observe.experiment import Experiment, Run, Spent, letter_of
 from threeam.observe.fixed import by_runs, by_time
 from threeam.observe.folded import OneOfMany
-from threeam.observe.plan import Plan, from_bytes, same, to_bytes
-from threeam.observe.rule import CUT, FAILED, PASSED, TIMED_OUT, Rule, exit_shown, rule_of
-from threeam.observe.runs import planned, ran, ran_once
+from threeam.observe.identity import Identity
+from threeam.observe.plan import Plan, from_bytes, to_bytes
+from threeam.observe.rule import CUT, FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, Rule, exit_shown, rule_of
+from threeam.observe.runs import Planned, planned, ran, ran_once
 from threeam.rooms import FOLD
 
 AT = Stamp(1_795_490_047_123_456_789)
 LATER = Stamp(AT.ns + 60 * NS)
+IDENTITY = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
 def experiment(
@@ -99,7 +103,7 @@ def test_numbers_have_their_digits_and_are_right_to_these(value: float, count: i
 
 
 def test_there_is_no_verdict_before_the_plan_is_done_nor_a_second_one(writer: Writer) -> None:
-    writer.write(planned("./repro; 2 runs of bare", 2, 7, ["bare"], "0123456789ab", "plan.json", None))
+    writer.write(planned("./repro; 2 runs of bare", Planned(2, 7, [Arm("bare")], IDENTITY, "plan.json"), None))
     run = Run(1, "bare", FAILED, 1, AT.ns, 1, 1, 0)
     writer.write(ran(1, 2, [run]))
     with pytest.raises(Declined, match="no verdict before its plan is done: 1 of 2 runs are"):
@@ -198,10 +202,17 @@ def test_an_arm_that_cannot_be_is_a_sentence(said: list[str], why: str) -> None:
         ([], None, 139, False, False, FAILED),
         ([], None, 137, False, True, TIMED_OUT),
         (["timeout"], None, 137, False, True, FAILED),
-        (["timeout"], None, 1, False, False, PASSED),
-        (["exit==3"], None, 1, False, False, PASSED),
+        (["timeout"], None, 1, False, False, INCONCLUSIVE),
+        (["timeout"], None, 0, False, False, PASSED),
+        (["exit==3"], None, 1, False, False, INCONCLUSIVE),
+        (["exit==3"], None, 0, False, False, PASSED),
+        (["exit!=3"], None, 3, False, False, PASSED),
+        (["exit==0"], None, 1, False, False, PASSED),
+        (["exit==0"], None, 139, False, False, INCONCLUSIVE),
         (["exit == 3"], None, 3, False, False, FAILED),
-        ([], "deadlock", 1, False, False, PASSED),
+        ([], "deadlock", 0, False, False, PASSED),
+        ([], "deadlock", 1, False, False, INCONCLUSIVE),
+        ([], "deadlock", 143, False, False, INCONCLUSIVE),
         ([], "deadlock", 0, True, False, FAILED),
         (["exit!=0"], "deadlock", 1, False, False, FAILED),
     ],
@@ -229,14 +240,6 @@ def test_a_plan_comes_back_from_its_file_byte_for_byte() -> None:
     for broken in (b"", b"{}", b"[]", to_bytes(plan)[:-9], to_bytes(plan).replace(b'"n"', b'"m"')):
         with pytest.raises(Unusable):
             from_bytes(broken, "plan.json")
-
-
-def test_the_same_command_is_so_under_the_same_rule_and_with_any_password() -> None:
-    rule = Rule()
-    assert same(["psql", "password=a"], rule) == same(["psql", "password=b"], rule)
-    assert same(["psql"], rule) != same(["psql", "-x"], rule)
-    assert same(["psql"], rule) != same(["psql"], Rule(3, False))
-    assert same(["a b"], rule) != same(["a", "b"], rule)
 
 
 # May I call it fixed?
@@ -318,10 +321,29 @@ def test_of_commands_by_themselves_the_last_are_remembered(writer: Writer, log: 
     run = Run(1, "bare", PASSED, 0, AT.ns, 1, 1, 0)
     with patch.object(runs_module, "MOST_ONCE", 3):
         for _ in range(5):
-            writer.write(ran_once("./job", run, "0123456789ab", None))
+            writer.write(ran_once("./job", run, IDENTITY, None))
         segment = journal_at(str(log)).live()
         assert segment is not None
         assert sorted(runs_module.made(FOLD.of(segment, segment.size()))) == [3, 4, 5]
+
+
+def test_a_report_drives_no_terminal_and_its_json_is_what_the_log_says(run_here: Run3am, log: Path) -> None:
+    """The line is another's: whoever can write the log could print anything in the terminal of who reads a report."""
+    bad = "\x9b2J\u202e"
+    plan = f"n=1 seed=7 arms=bare same={bad}"
+    head = f"[{AT}] [COFFEE: 0] [BY: mallory@db1:1] [R1: {{}}/1]"
+    log.write_text(
+        f"{head.format(0)} [PLAN: {plan}] [FILE: plan.json] Plan: ./repro {bad}; 1 run of bare\n"
+        f"{head.format(1)} [RUN: bare passed exit=0 began=1 ns=1 cpu=1 bytes=0] Run: passed {bad}\n"
+        f"{head.format(1)} [VERDICT: bare=0/1] Verdict: {bad}\n"
+    )
+    for flags in ([], ["--json"]):
+        out = run_here("run", "--report", "R1", *flags).stdout.decode()
+        assert not set(out) & set(bad[:1] + bad[-1:]), out
+        if flags:
+            assert json.loads(out)["command"] == f"./repro {bad}"
+        else:
+            assert "\\x9b2J\\u202e" in out
 
 
 def test_another_command_that_fails_since_takes_nothing_back() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 from collections.abc import Iterable
 from unittest.mock import patch
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from threeam.core import fold as fold_module
 from threeam.core import reader
 from threeam.core.entry import NS, Entry, Stamp, format_entry, parse
 from threeam.core.fold import OPEN, Fold, State
@@ -268,6 +270,23 @@ def test_folding_leaves_the_state_that_it_began_with_alone(before: bytes, after:
     assert once == twice
     assert state == kept
     assert FOLD(FOLD.empty, []) == FOLD.empty
+
+
+@steady
+@given(logs(), st.lists(st.integers(0, 200), max_size=3), st.integers(1, 3))
+def test_the_newest_of_the_scripts_hypotheses_count_in_as_many_goes_as_they_come(
+    data: bytes, cuts: list[int], limit: int
+) -> None:
+    entries = every(data)
+    with patch.object(fold_module, "SCRIPT_LIMIT", limit):
+        whole = FOLD(FOLD.empty, entries)
+        state = FOLD.empty
+        for begin, end in itertools.pairwise([0, *sorted(min(cut, len(entries)) for cut in cuts), len(entries)]):
+            state = FOLD(state, entries[begin:end])
+        assert state == whole
+        assert sum(one.number is None for one in whole.hypotheses.values()) <= limit
+        carried = FOLD.carry(whole, Stamp(NIGHT.ns + 10**15, 0))
+        assert FOLD(FOLD.empty, carried)._replace(last=whole.last) == whole
 
 
 @steady

@@ -12,22 +12,18 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from conftest import FakeClock, Run, writer_of
 from threeam.cli import handoff as command
 from threeam.core.draft import Draft, note
-from threeam.core.entry import NS, By, Entry, Stamp, format_entry, parse, visible
+from threeam.core.entry import NS, By, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal, Position
 from threeam.core.told import Part
 from threeam.human.drafts import coffee
 from threeam.human.nights import awake_since
 from threeam.rooms import FOLD
 from threeam.story.handoff import Handoff, handoff, nights_of, parts
-from threeam.story.markdown import as_markdown
 from threeam.story.sleep import lights_out
 
 REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
@@ -241,67 +237,6 @@ def test_an_open_terminal_is_not_driven_by_what_is_handed_over(run: Run, log: Pa
 
 # All that CommonMark knows, and of GitHub's additions tables and strikethrough.
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-
-
-def shown(markdown: str) -> tuple[str, set[str]]:
-    """What a reader of ``markdown`` sees, and of which kinds the tokens are."""
-    found: list[Token] = []
-    for token in MARKDOWN.parse(markdown):
-        found += token.children if token.type == "inline" and token.children else [token]
-    return "".join(one.content for one in found if one.type in ("text", "text_special")), {one.type for one in found}
-
-
-LIST_ITEM = {"bullet_list_open", "list_item_open", "paragraph_open", "text", "paragraph_close"}
-LIST_ITEM |= {"list_item_close", "bullet_list_close", "inline"}
-PARAGRAPH = {"paragraph_open", "text", "paragraph_close", "inline"}
-markup = st.text(st.sampled_from("*_`#>+-=|~![](){}<>&;:/\\.\"'$^ \t\n\r0123456789abxw@%\x1b\u00a0☕"), max_size=40)
-pieces = st.lists(
-    st.sampled_from(
-        [
-            *("**", "__", "```", "~~~", "---", "===", "- ", "1. ", "1) ", "# ", "> ", "<b>", "<!-- ", "&amp;", "&#65;"),
-            *(
-                "[a](b)",
-                "![a](b)",
-                "[a]: b",
-                "https://x.y/z",
-                "<https://x.y>",
-                "| a | b |",
-                "\\*",
-                "    ",
-                "a",
-                " ",
-                "`",
-            ),
-        ]
-    ),
-    max_size=8,
-).map("".join)
-
-
-@settings(deadline=None, max_examples=400)
-@given(st.one_of(markup, pieces, st.text(max_size=30)))
-@example("1234567890. not a list")
-@example("10) a")
-@example("\\")
-@example("a\\")
-@example("setext\n===")
-@example("<a@b.example>")
-@example("[x] done")
-def test_no_text_is_markup(text: str) -> None:
-    as_it_is = visible(text).strip()
-    for around, kinds in (("- {}", LIST_ITEM), ("{}", PARAGRAPH)):
-        said, found = shown(around.format(as_markdown(text)))
-        assert found <= kinds, as_markdown(text)
-        assert said == as_it_is
-
-
-@settings(deadline=None, max_examples=100)
-@given(pieces, pieces)
-def test_text_after_text_is_no_markup_either(text: str, more: str) -> None:
-    # As the hand-off has it: (by whom, when) behind the words, and the stamp as code.
-    said, found = shown(f"- {as_markdown(text)} ({as_markdown(more)}) `@{NIGHT}`")
-    assert found <= LIST_ITEM | {"code_inline"}
-    assert said == f"{visible(text).strip()} ({visible(more).strip()}) ".lstrip()
 
 
 def test_the_handoff_is_read_in_markdown_as_it_is_told(

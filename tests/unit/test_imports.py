@@ -130,7 +130,7 @@ def test_a_command_loads_nothing_that_draws(argv: list[str], log: Path) -> None:
 
 def test_a_note_loads_no_more_than_it_needs(log: Path) -> None:
     loaded = loaded_by("from threeam.cli.main import main\nassert main(['log', 'a note']) == 0")
-    heavy = {"asyncio", "tomllib", "subprocess", "threeam.cli.tail", "threeam.cli.hyp", "threeam.method.drafts"}
+    heavy = {"asyncio", "re2", "tomllib", "subprocess", "threeam.cli.tail", "threeam.cli.hyp", "threeam.method.drafts"}
     assert loaded & heavy == set()
 
 
@@ -138,6 +138,7 @@ def test_the_first_screen_waits_for_nothing_that_only_a_key_needs() -> None:
     loaded = loaded_by("import threeam.tui.app")
     later = (
         "psutil",
+        "re2",
         "jinja2",
         "psycopg",
         "threeam.machine.normal",

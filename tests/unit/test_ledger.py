@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import FakeClock, Run, writer_of
-from threeam.core.draft import Author, Declined, Draft, DraftLine
+from conftest import FakeClock, Run, entries, writer_of
+from threeam.core.draft import Author, Declined, Draft, DraftLine, note
 from threeam.core.entry import NS, By, Entry, Stamp, format_entry, parse
 from threeam.core.fold import Hypothesis, State
-from threeam.core.journal import Journal, journal_at
+from threeam.core.journal import Journal, Segment, journal_at
 from threeam.core.locked_log import Block
 from threeam.core.seek import BadStamp, line_of, stamp_of
 from threeam.core.writer import Writer
@@ -427,6 +427,18 @@ def test_two_changes_between_two_observations_are_two_things_at_once(when: tuple
         assert found[0].endswith("; ".join(f"thing {one:g}" for one in when))
 
 
+def test_a_change_for_another_hypothesis_is_none_of_the_things_changed_at_once() -> None:
+    def told(*bound: int) -> list[str]:
+        tags = [(f"H{number}", "open") for number in bound]
+        changed = [line(30 + i, BOB, f"Changed: thing {i}", tag, ("CHANGE", "open")) for i, tag in enumerate(tags)]
+        evidence_for = line(55, ALICE, f"Supports: @{at(10)} clean", ("H1", "open"))
+        before = after(opened(1, "the sweeper"), opened(2, "the pool"), *changed, evidence_for)
+        return remarks(before, said(evidence("contradict", "H1", at(50), "dirty"), before, 70))
+
+    assert told(1, 2) == []
+    assert len(told(1, 1)) == 1
+
+
 def test_the_order_in_which_two_observations_are_cited_does_not_matter() -> None:
     before = after(
         opened(1, "the sweeper"),
@@ -705,6 +717,32 @@ def test_a_change_of_several_lines_is_one_change() -> None:
     assert (one.text, one.undo) == ("flag on", "flag off")
 
 
+def test_a_change_keeps_its_undo_whatever_line_it_stands_in() -> None:
+    """A note that begins with `Changed:` may end with the way to undo it, lines later."""
+    for typed in ("flag on\nand the pool (undo: flag off)", "flag on (undo: flag off)\nand the pool (at 50)"):
+        for draft in (note(f"Changed: {typed}"), change(*change_as_typed(typed))):
+            lines = said(draft, FOLD.empty, 0)
+            assert [line.kind for line in lines] == ["Changed", "note"]
+            (one,) = open_changes(after(*lines))
+            assert (one.text, one.undo) == ("flag on", "flag off")
+
+
+def test_a_change_is_bound_to_the_hypothesis_that_it_names(log: Path, writer: Writer) -> None:
+    assert change_as_typed("-H H7 pool at 50 (undo: back)") == ("pool at 50", "back", "H7")
+    assert change_as_typed("-Hx is set") == ("-Hx is set", "", None)
+    writer.write(claim("it races", 4))
+    writer.write(change("pool at 50", "back", "H1"))
+    assert entries(log)[-1].hypothesis == (1, "open")
+    assert refusal(change("x", "", "H9"), FOLD.empty).startswith("there is no hypothesis H9")
+    live = journal_at(str(log)).live()
+    assert live is not None
+    state = FOLD.of(live, live.size())
+    (one,) = open_changes(state)
+    assert (one.hypothesis, one.undo) == (1, "back")
+    carried = FOLD(FOLD.empty, FOLD.carry(state, at(9)))
+    assert open_changes(carried) == [one], "also after a rotation"
+
+
 @pytest.mark.parametrize(
     ("typed", "text", "undo"),
     [
@@ -720,7 +758,7 @@ def test_a_change_of_several_lines_is_one_change() -> None:
     ],
 )
 def test_a_change_is_typed_as_the_shell_or_the_log_has_it(typed: str, text: str, undo: str) -> None:
-    assert change_as_typed(typed) == (text, undo)
+    assert change_as_typed(typed) == (text, undo, None)
 
 
 def test_without_a_stamp_the_only_change_that_is_left_is_ticked_off() -> None:
@@ -1024,3 +1062,22 @@ def test_an_undo_of_several_lines_and_one_in_the_text_stay_apart() -> None:
     assert said(change("a", "b\nc"), FOLD.empty, 0)[0].text == "Changed: a (undo: b / c)"
     state = after(*said(change("x (undo: y)", "z"), FOLD.empty, 0))
     assert [(one.text, one.undo) for one in open_changes(state)] == [("x (undo: y)", "z")]
+
+
+def test_a_log_that_goes_while_a_hypothesis_is_shown_is_a_sentence(
+    run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_here("hyp", "new", "it races")
+    look = Journal.live
+
+    def goes(journal: Journal) -> Segment | None:
+        """The file as it was found, which is deleted at once."""
+        found = look(journal)
+        log.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Journal, "live", goes)
+    done = run_here("hyp", "show", "H1")
+    assert (done.returncode, b"it races" in done.stdout, done.stderr) == (0, True, b"")
+    done = run_here("hyp", "show", "H1")
+    assert (done.returncode, b"there is no log at" in done.stderr) == (1, True)

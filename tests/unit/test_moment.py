@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -229,6 +230,8 @@ def write_all(journal: Journal, steps: list[Step]) -> None:
         clock.forward(after)
         writer = writer_of(user, journal, clock)
         if what == "foreign":
+            if not os.path.exists(journal.log):  # a file of foreign lines alone is no journal, and is not appended to
+                continue
             with open(journal.log, "ab") as file:
                 file.write(b"kernel: oops\n")
         elif what == "rotate":

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -371,6 +372,32 @@ def test_a_state_that_is_garbage_is_no_rotation() -> None:
 def test_a_glob_of_logrotate_does_not_reach_into_folders() -> None:
     # glob(7): a / is matched by a / alone; nobody rotates this log but 3am
     assert "by 3am itself" in rotation({CONF: "/var/log/*.log {\n}\n", STATE: state(LOG, "2026-11-23")}).found
+
+
+@pytest.mark.parametrize(
+    ("rule", "red"),
+    [
+        (f"{LOG} {{\n  daily\n  copytruncate\n}}\n", True),
+        (f"copytruncate\n{LOG} {{\n  daily\n}}\n", True),
+        (f"copytruncate\n{LOG} {{\n  nocopytruncate\n}}\n", False),
+        (f"/other.log {{\n  copytruncate\n}}\n{LOG} {{\n  daily\n}}\n", False),
+        (f"{LOG} {{\n  # copytruncate\n}}\n", False),
+    ],
+)
+def test_a_rotation_by_copytruncate_is_red_because_it_loses_lines(rule: str, red: bool) -> None:
+    check = rotation({CONF: rule, STATE: state(LOG, "2026-11-23")})
+    assert (check.verdict == RED, "lines that come between the copy and the cut are lost" in check.found) == (red, red)
+    assert check.mend == (f"sudo sed -i s/copytruncate/create/ {CONF}" if red else "")
+
+
+def test_a_log_that_cannot_get_another_name_is_reported(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.write_bytes(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] a\n")
+    append_only = (0x20).to_bytes(8, sys.byteorder)
+    monkeypatch.setattr("fcntl.ioctl", lambda *_: append_only)
+    check = rotation({}, str(log))
+    assert check.verdict == YELLOW
+    assert check.found == f"{log} cannot get another name: it is append-only (chattr +a); so it grows on"
+    assert check.mend == f"sudo chattr -a {log}"
 
 
 def test_a_quoted_name_may_have_a_space_in_it() -> None:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from conftest import NIGHT, FakeClock
+from conftest import NIGHT, FakeClock, Run
+from threeam.core import fold as fold_module
 from threeam.core import rotate as rotate_module
+from threeam.core import rotation_due
 from threeam.core.draft import note
-from threeam.core.entry import NS, Entry, Stamp, parse
+from threeam.core.entry import NS, Entry, Stamp, format_entry, parse
+from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal
+from threeam.core.lock import SanityLock
 from threeam.core.locked_log import Unsure, WriteOptions
 from threeam.core.rotate import NotRotated, may_replace
 from threeam.core.segment import is_rotated
@@ -200,7 +206,8 @@ def test_a_rotation_that_fails_leaves_the_log_and_the_block_is_written(
     assert entries(log)[-1].text == "after"
     assert files(log) == [log]
     assert not list(log.parent.glob("*.rotating"))
-    small.write(note("again"))
+    for _ in range(3):  # it is tried again when the log has grown a little
+        small.write(note("again " + "x" * 100))
     assert len(files(log)) == 2
 
 
@@ -240,6 +247,154 @@ def test_a_log_that_is_mostly_carried_over_grows_on(journal: Journal, clock: Fak
     assert sorted(one.number or 0 for one in state.hypotheses.values()) == list(range(1, 21))
 
 
+CHANGED = Entry(NIGHT, 0, (("BY", "alice@db1:4121%3"), ("CHANGE", "open")), "Changed: " + "x" * 60)
+
+
+class Work:
+    """What writers fold and format, all in all and while the lock is held."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folded = self.folded_under_lock = self.formatted_under_lock = 0
+        self._held = False
+        call, acquire, release, tail = Fold.__call__, SanityLock.acquire, SanityLock.release, rotation_due._tail
+
+        def counted(fold: Fold, state: State, entries: Iterable[Entry]) -> State:
+            entries = list(entries)
+            self.folded += len(entries)
+            self.folded_under_lock += len(entries) * self._held
+            return call(fold, state, entries)
+
+        def acquired(lock: SanityLock, *args: Any, **kwargs: Any) -> None:
+            acquire(lock, *args, **kwargs)
+            self._held = True
+
+        def released(lock: SanityLock) -> None:
+            self._held = False
+            release(lock)
+
+        def formatted(entry: Entry) -> str:
+            self.formatted_under_lock += self._held
+            return tail(entry)
+
+        monkeypatch.setattr(Fold, "__call__", counted)
+        monkeypatch.setattr(SanityLock, "acquire", acquired)
+        monkeypatch.setattr(SanityLock, "release", released)
+        monkeypatch.setattr(rotation_due, "_tail", formatted)
+
+
+def changes(count: int) -> bytes:
+    """A log of lines that are all carried over, and repeated at the same length or longer."""
+    return b"".join(format_entry(CHANGED._replace(stamp=Stamp(NIGHT.ns - count + i))) for i in range(count))
+
+
+def test_a_log_that_would_not_shrink_is_folded_once_until_it_has_doubled(
+    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(changes(500))
+    size = log.stat().st_size
+    work = Work(monkeypatch)
+    writer_with(journal, clock, rotate_bytes=size).write(note("the first finds out"))
+    assert work.folded >= 500
+    work.folded = 0
+    for text in ("a one-shot", "another one"):
+        writer_with(journal, clock, rotate_bytes=size).write(note(text))
+    assert work.folded < 20
+    with log.open("ab") as file:
+        file.write(changes(500))
+    writer_with(journal, clock, rotate_bytes=size).write(note("it has doubled"))
+    assert work.folded >= 1000
+    assert work.folded_under_lock < 20
+    assert work.formatted_under_lock == 0
+    assert files(log) == [log]
+
+
+def test_what_a_rotation_carries_over_is_read_and_formatted_before_the_lock(
+    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(
+        changes(500) + b"".join(format_entry(CHANGED._replace(tags=(), text="x" * 500)) for _ in range(500))
+    )
+    work = Work(monkeypatch)
+    writer_with(journal, clock, rotate_bytes=log.stat().st_size).write(note("after"))
+    assert len(files(log)) == 2
+    assert work.folded >= 500
+    assert work.folded_under_lock < 20
+    assert work.formatted_under_lock == 0
+    assert len(entries(log)) > 500
+
+
+def test_a_note_that_a_log_would_not_shrink_goes_with_the_rotation(
+    journal: Journal, clock: FakeClock, log: Path
+) -> None:
+    log.write_bytes(changes(50))
+    log.chmod(0o640)
+    writer = writer_with(journal, clock)
+    writer.write(note("x"))
+    beside = Path(rotation_due.note_path(str(log)))
+    assert stat.S_IMODE(beside.stat().st_mode) == 0o640
+    assert "3am tries again at" in beside.read_text()
+    with writer.locked(whole=True, rotating=True) as locked:
+        locked.rotate()
+    assert not beside.exists()
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        b"",
+        b"nonsense",
+        b"1:2 was not rotated at 4000 bytes",
+        b"{identity} was not rotated at 999999999999 bytes",
+        b"{identity} was not rotated at 99999999999999999999999999 bytes",
+        b"\xff\x00" * 4000,
+        "folder",
+        "link",
+        "fifo",
+    ],
+)
+def test_a_note_that_says_nothing_of_this_log_holds_up_no_rotation(
+    small: Writer, log: Path, planted: bytes | str
+) -> None:
+    fill(small, log)
+    about = log.stat()
+    beside = Path(rotation_due.note_path(str(log)))
+    if planted == "folder":
+        beside.mkdir()
+    elif planted == "link":
+        beside.symlink_to("/dev/zero")
+    elif planted == "fifo":
+        os.mkfifo(beside)
+    else:
+        assert isinstance(planted, bytes)
+        beside.write_bytes(planted.replace(b"{identity}", f"{about.st_dev}:{about.st_ino}".encode()))
+    small.write(note("after"))
+    assert len(files(log)) == 2
+
+
+def test_a_note_of_a_stranger_in_a_sticky_folder_holds_up_no_rotation(small: Writer, log: Path) -> None:
+    fill(small, log)
+    about = log.stat()
+    beside = Path(rotation_due.note_path(str(log)))
+    beside.write_text(f"{about.st_dev}:{about.st_ino} was not rotated at {about.st_size} bytes\n")
+    os.chown(beside, 65534, 65534)
+    log.parent.chmod(0o1777)
+    small.write(note("after"))
+    assert len(files(log)) == 2
+
+
+def test_a_log_of_the_script_alone_is_rotated_however_many_hypotheses_it_has(
+    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fold_module, "SCRIPT_LIMIT", 10)
+    lines = (Entry(Stamp(NIGHT.ns - 100 + i), 3, (), f"Hypothesis: {i} of them") for i in range(100))
+    log.write_bytes(b"".join(map(format_entry, lines)))
+    writer = writer_with(journal, clock)
+    writer.write(note("after"))
+    assert len(files(log)) == 2
+    state = FOLD.of(live := segment(journal), live.size())
+    assert [one.claim for one in state.open_hypotheses()] == [f"{i} of them" for i in range(90, 100)]
+
+
 def test_a_torn_line_is_ended_by_a_block_before_the_log_is_rotated(small: Writer, log: Path) -> None:
     fill(small, log)
     with log.open("ab") as file:
@@ -272,7 +427,7 @@ def test_a_second_name_that_cannot_be_taken_away_shuts_nobody_out(
     small.write(note("before"))
     os.link(log, log.parent / OLD)
 
-    def failing(*_: object) -> None:
+    def failing(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
     with monkeypatch.context() as patch:
@@ -336,17 +491,52 @@ def test_a_rotation_that_the_disk_does_not_confirm_is_in_doubt_and_so_is_what_ca
 
     tried: list[str] = []
 
-    def failing_after_the_rename(folder: str) -> None:
+    def failing_after_the_rename(folder: int) -> None:
         tried.append(folder)
         if len(tried) == 2:
             raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rotate_module, "sync_folder", failing_after_the_rename)
+        patch.setattr(rotate_module, "sync_opened", failing_after_the_rename)
         with pytest.raises(Unsure, match="rotated"):
             writer.write(note("after"))
     assert len(files(log)) == 2
     assert entries(log)[-1].text == "after"
+
+
+def test_a_rotation_that_was_asked_for_and_cannot_be_synced_is_exit_3(
+    small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, run_here: Run
+) -> None:
+    small.write(note("before"))
+    before = log.read_bytes()
+
+    def failing(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    done = run_here("rotate")
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert b"the disk did not confirm" in done.stderr
+    assert log.read_bytes() == before
+
+
+def test_no_old_file_is_deleted_while_the_rotation_is_in_doubt(
+    small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, run_here: Run
+) -> None:
+    small.write(note("before"))
+    monkeypatch.setenv("SANITY_KEEP", "0")
+    synced: list[int] = []
+
+    def failing_after_the_rename(dir_fd: int) -> None:
+        synced.append(dir_fd)
+        if len(synced) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(rotate_module, "sync_opened", failing_after_the_rename)
+    done = run_here("rotate")
+    assert done.returncode == 3
+    assert b"the disk did not confirm that it was rotated" in done.stderr
+    assert len(files(log)) == 2
 
 
 def test_an_old_file_that_cannot_be_deleted_refuses_no_line(
@@ -356,10 +546,10 @@ def test_an_old_file_that_cannot_be_deleted_refuses_no_line(
     fill(writer, log)
     real_unlink = os.unlink
 
-    def failing(path: str) -> None:
+    def failing(path: str, **where: int) -> None:
         if is_rotated(str(log), os.path.basename(path)):
             raise OSError(errno.EPERM, "Operation not permitted")
-        real_unlink(path)
+        real_unlink(path, **where)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", failing)

@@ -112,6 +112,20 @@ def test_one_log_has_one_lock_whoever_asks(environ: dict[str, str], uid: int) ->
         assert setup(Flags(log=log), environ, uid).journal.lock == SCRIPT_LOCK
 
 
+@pytest.mark.parametrize("lock", [None, "/run/other.lock"])
+def test_the_log_of_the_script_has_a_lock_beside_it_as_well(environ: dict[str, str], lock: str | None) -> None:
+    """Another /tmp, as of a service with PrivateTmp, has another /tmp/sanity.lock."""
+    journal = setup(Flags(log=SCRIPT_LOG, lock=lock), environ, 0).journal
+    assert journal.locks == (lock or SCRIPT_LOCK, SCRIPT_LOG + ".lock")
+
+
+def test_every_other_log_has_one_lock(environ: dict[str, str]) -> None:
+    assert setup(Flags(log="/srv/x.log"), environ, 0).journal.locks == ("/srv/x.log.lock",)
+    assert setup(Flags(log="/srv/x.log", lock="/run/x"), environ, 0).journal.locks == ("/run/x",)
+    beside = SCRIPT_LOG + ".lock"
+    assert setup(Flags(log=SCRIPT_LOG, lock=beside), environ, 0).journal.locks == (beside,)
+
+
 def test_a_lock_lies_beside_what_a_symlink_of_ours_points_to(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "link.log").symlink_to(tmp_path / "real.log")
     made = setup(Flags(log=str(tmp_path / "link.log")), environ, os.geteuid())

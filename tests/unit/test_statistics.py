@@ -114,13 +114,38 @@ def test_what_never_failed_is_never_fixed() -> None:
     assert clean_time(0, 3.0) == (math.inf, math.inf, math.inf)
 
 
-@pytest.mark.parametrize(("rate", "other"), [(0.06, 0.005), (0.06, 0.0), (0.5, 0.3), (0.02, 0.2), (0.9, 1.0)])
-def test_so_many_runs_show_the_difference_in_four_of_five_experiments(rate: float, other: float) -> None:
-    n = runs_to_show(rate, other)
+@pytest.mark.parametrize(
+    ("rate", "other", "comparisons"),
+    [
+        (0.06, 0.005, 1),
+        (0.06, 0.0, 1),
+        (0.5, 0.3, 1),
+        (0.02, 0.2, 1),
+        (0.9, 1.0, 1),
+        (1 / 60, 5 / 60, 4),
+        (0.5, 0.3, 7),
+    ],
+)
+def test_so_many_runs_show_the_difference_in_four_of_five_experiments(
+    rate: float, other: float, comparisons: int
+) -> None:
+    level = ALPHA / comparisons
+    n = runs_to_show(rate, other, level)
     assert n is not None
-    assert 0.78 < power(n, rate, other) < 0.95
-    assert power(n // 2, rate, other) < 0.8, "and half as many do not"
-    assert runs_to_show(other, rate) == n
+    assert 0.78 < power(n, rate, other, level) < 0.95
+    assert power(n // 2, rate, other, level) < 0.8, "and half as many do not"
+    assert runs_to_show(other, rate, level) == n
+
+
+def test_the_formula_is_that_of_casagrande_pike_and_smith_with_the_quantiles_of_scipy() -> None:
+    for level in (0.05, 0.0125, 0.05 / 7):
+        mean, apart = (1 / 60 + 5 / 60) / 2, 4 / 60
+        spread = stats.norm.ppf(1 - level / 2) * math.sqrt(2 * mean * (1 - mean))
+        spread += stats.norm.ppf(0.8) * math.sqrt(1 / 60 * 59 / 60 + 5 / 60 * 55 / 60)
+        uncorrected = (spread / apart) ** 2
+        needed = uncorrected / 4 * (1 + math.sqrt(1 + 4 / (uncorrected * apart))) ** 2
+        assert runs_to_show(1 / 60, 5 / 60, level) == math.ceil(needed)
+    assert [runs_to_show(1 / 60, 5 / 60, ALPHA / k) for k in (1, 4)] == [196, 267]
 
 
 def test_no_number_of_runs_shows_a_difference_that_was_not_seen() -> None:
@@ -128,12 +153,12 @@ def test_no_number_of_runs_shows_a_difference_that_was_not_seen() -> None:
     assert runs_to_show(1e-9, 0.0) is None
 
 
-def power(n: int, rate: float, other: float) -> float:
+def power(n: int, rate: float, other: float, level: float) -> float:
     """How often so many runs an arm show it: every outcome, with its probability."""
     shown = 0.0
     ways, others = ([(k, stats.binom.pmf(k, n, p)) for k in range(n + 1)] for p in (rate, other))
     for k, likely in ways:
         for m, as_likely in others:
-            if likely * as_likely > 1e-9 and fisher(k, n, m, n) < ALPHA:
+            if likely * as_likely > 1e-9 and fisher(k, n, m, n) < level:
                 shown += likely * as_likely
     return shown

@@ -18,7 +18,8 @@ from threeam.core import locked_log as locked_log_module
 from threeam.core.draft import TOXIC, Declined, Draft, DraftLine, note
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal, Unusable, journal_at
-from threeam.core.lock import LockTimeout, LockUnusable, SanityLock
+from threeam.core.lock import LockTimeout, SanityLock
+from threeam.core.lock_file import LockUnusable
 from threeam.core.locked_log import TIE_NS, Refused, Unsure, WriteOptions
 from threeam.core.writer import Writer
 from threeam.human.drafts import coffee, undo_coffee, water
@@ -346,9 +347,10 @@ def test_a_block_is_one_write(writer: Writer, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_foreign_bytes_are_left_as_they_are(writer: Writer, log: Path) -> None:
-    log.write_bytes(b"\xff\x00 kernel: oops\n\n")
+    before = b"\xff\x00 kernel: oops\n\n" + format_entry(Entry(NIGHT, 0, (BY,), "x")) + b"echo hi\n"
+    log.write_bytes(before)
     block = writer.write(note("a"))
-    assert log.read_bytes() == b"\xff\x00 kernel: oops\n\n" + block.raw
+    assert log.read_bytes() == before + block.raw
 
 
 def test_a_rotated_log_leaves_nothing_stale(writer: Writer, clock: FakeClock, log: Path) -> None:
@@ -438,7 +440,7 @@ def broken_disk(fd: int, data: bytes) -> int:
 
 
 @pytest.mark.parametrize("fault", [short_write, full_disk, full_after_some, over_quota, broken_disk])
-@pytest.mark.parametrize("before", [b"", format_entry(Entry(NIGHT, 2, (BY,), "before")), b"a torn last li"])
+@pytest.mark.parametrize("before", [b"", format_entry(Entry(NIGHT, 2, (BY,), "before")), b"[2026-11-24T03:"])
 def test_a_refused_write_leaves_the_log_byte_for_byte(
     writer: Writer, log: Path, fault: object, before: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,19 @@ from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
-from threeam.restore.blockers import HIDDEN, UNSEEN, Node, backends, in_words, query_of, terminate, tree, waiting
+from threeam.restore.blockers import (
+    HIDDEN,
+    UNSEEN,
+    Node,
+    also,
+    backends,
+    in_words,
+    query_of,
+    terminate,
+    tree,
+    waiting,
+    way_out,
+)
 from threeam.restore.postgres import connected
 
 
@@ -47,10 +59,11 @@ def _shown(args: Namespace) -> int:
             out_json(_json(node))
             continue
         lead = "    " * node.depth
-        also = f", also for {', '.join(map(str, node.also_waits_for))}" if node.also_waits_for else ""
-        out(f"{lead}{in_words(node.backend)}{also}")
+        out(f"{lead}{in_words(node.backend)}{also(node)}")
         if query := query_of(node.backend):
             out(f"{lead}  {query}")
+        if node.backend.pid <= 0:
+            out(f"{lead}  {way_out(node.backend)}")
     if hidden := [node for node in nodes if node.backend.query == HIDDEN]:
         talk(UNSEEN.format(len(hidden), len(nodes)))
     return Exit.DONE
@@ -62,7 +75,7 @@ def _terminated(args: Namespace) -> int:
         raise Declined(f"nothing was terminated: {why}")
     with connected(args.dsn) as connection:
         every = backends(connection)
-        one = next((one for one in every if one.pid == args.terminate), None)
+        one = next((one for one in every if one.pid == args.terminate and one.pid > 0), None)
         if one is None:
             raise Declined(f"{args.terminate} is no backend of that server: nothing was terminated")
         waits = len(list(waiting(tree(every), one.pid)))
@@ -78,8 +91,11 @@ def _terminated(args: Namespace) -> int:
 
 def _json(node: Node) -> dict[str, Any]:
     one = node.backend
+    xid = one.prepared.xid if one.prepared is not None else None
     return {
-        "pid": one.pid,
+        "pid": one.pid if one.pid > 0 else None,
+        "prepared": visible(one.prepared.gid) if one.prepared is not None else None,
+        "xid": xid,
         "user": visible(one.user),
         "database": visible(one.database),
         "application": visible(one.application),
@@ -90,7 +106,8 @@ def _json(node: Node) -> dict[str, Any]:
         "query": visible(one.query),
         "waits_for": one.waits_for,
         "waits_s": one.waits_s,
-        "blocked_by": list(one.blocked_by),
+        "blocked_by": [pid for pid in one.blocked_by if pid > 0],
+        "blocked_by_prepared": [-pid for pid in one.blocked_by if pid < 0],
         "blocks": list(node.blocks),
         "depth": node.depth,
     }

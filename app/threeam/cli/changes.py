@@ -12,8 +12,9 @@ from threeam.method.changes import change, undone
 
 _ABOUT = {
     "changed": (
-        "Notes that something was changed, and how to undo it. It stays on the hand-off until 3am undone ticks it off.",
-        "3am changed 'canary runs with SWEEP_LOCK=/shared' --undo 'unset SWEEP_LOCK, restart canary'",
+        "Notes that something was changed, and how to undo it. It stays on the hand-off until 3am undone ticks it off. "
+        "A change for a hypothesis (-H) is what 3am fixed measures from; a change for none touches no such answer.",
+        "3am changed -H H7 'canary runs with SWEEP_LOCK=/shared' --undo 'unset SWEEP_LOCK, restart canary'",
     ),
     "undone": (
         "Ticks off what was changed, by the @stamp of its line; without one, the only change that is left.",
@@ -30,11 +31,12 @@ def run(command: str, argv: Sequence[str]) -> int:
     if command == "changed":
         parser.add_argument("text", nargs="+", metavar="TEXT", help="what was changed")
         parser.add_argument("--undo", default="", metavar="TEXT", help="how it is undone")
+        parser.add_argument("-H", "--hyp", metavar="H7", help="the hypothesis that it is to test, or to fix")
         args = parser.parse_args(argv)
         text = " ".join(args.text)
         if not text.strip():
             parser.error("an empty text says nothing")
-        return submit(lambda: context(args), lambda at: change(text, args.undo), text, quiet=args.quiet)
+        return submit(lambda: context(args), lambda _: change(text, args.undo, args.hyp), text, quiet=args.quiet)
     parser.add_argument("text", nargs="*", metavar="WORDS", help="the @stamp of the change, and words if you like")
     args = parser.parse_args(argv)
     text = " ".join(args.text)

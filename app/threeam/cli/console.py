@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 def out(text: str) -> None:
-    """One line of data, at once: whoever reads the pipe sees it now."""
-    put((text + "\n").encode("utf-8", "backslashreplace"))
+    """Write lines of data at once, so that the reader of a pipe sees them now.
+
+    Controls are made visible here, whatever the caller did: anybody who can write the log could otherwise drive the
+    terminal of whoever prints a report of it.
+    """
+    safe = "\n".join(map(visible, text.split("\n")))
+    put((safe + "\n").encode("utf-8", "backslashreplace"))
 
 
 def put(data: bytes, fd: int = 1) -> None:
@@ -89,15 +94,16 @@ def talk_of_unread(path: str, why: str) -> None:
 def out_parts(parts: Iterable[Part]) -> None:
     """Lines under their titles, with the stamps that they are about."""
     for part in parts:
-        out(part.title.upper())
+        out(visible(part.title.upper()))
         for line in part.lines:
             more = f"  ({line.more})" if line.more else ""
             out(visible(f"  {line.text}{more}{f'  @{line.at}' if line.at is not None else ''}"))
 
 
 def out_json(value: Mapping[str, Any]) -> None:
-    """One object on one line."""
-    out(json.dumps(value, ensure_ascii=False))
+    """Write one object on one line. What could drive a terminal is escaped, and read back as it is."""
+    text = json.dumps(value, ensure_ascii=False)
+    out(text if visible(text) == text else json.dumps(value))
 
 
 def stamp_json(stamp: Stamp) -> dict[str, str]:

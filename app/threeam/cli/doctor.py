@@ -31,7 +31,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         return Exit.NO
     if (warning := network_warning(journal.log)) is not None:
         talk(warning)
-    examination = Examination(lock_held=holder(journal.lock) is not None)
+    examination = Examination(lock_held=holder(*journal.locks) is not None)
     found = files = 0
     for segment in journal.segments(live):
         files += 1

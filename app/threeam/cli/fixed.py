@@ -10,10 +10,10 @@ from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, times_as_words
 from threeam.core.draft import Declined
-from threeam.core.entry import Stamp, visible
+from threeam.core.entry import visible
 from threeam.core.when import parse_when
 from threeam.observe.fixed import LEVELS, Fixed
-from threeam.story.fixed import from_lines, from_runs, parts, the_change
+from threeam.story.fixed import from_lines, from_runs, from_times, parts
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -22,13 +22,16 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "3am fixed",
         "Says after how many clean runs a bug may be called fixed, given how often it failed before the change, "
         "and how many there are. Weak takes the rate that was seen for the true one; fair is Fisher's test against "
-        "what was recorded; strong believes the lowest rate that the record allows. Only runs of the same command "
-        "in the same arm count. With --seen it is about a bug that comes by time. Exit 0 at the strong level, 1 "
-        "below it.",
+        "what was recorded; strong believes the lowest rate that the record allows. The change is the oldest one that "
+        "was made for the hypothesis (3am changed -H H7) and still stands; every failure since counts. Only runs of "
+        "the same program with the same arguments, folder, rule and arm are compared. With --seen it is about a bug "
+        "that comes by time. Exit 0 at the strong level, 1 below it.",
         "examples:\n  3am fixed H7\n  3am fixed H7 --seen 'deadlock detected' --from 'yesterday'",
     )
     parser.add_argument("hypothesis", metavar="H7", help="the bug")
-    parser.add_argument("--since", metavar="T", help="the change: its @stamp (the last one that was not undone)")
+    parser.add_argument(
+        "--since", metavar="T", help="the first change at T or later (the oldest one that still stands)"
+    )
     parser.add_argument("--arm", metavar="ARM", help="only the runs of this arm")
     parser.add_argument("--seen", metavar="RE", help="it happens where a note or a streamed line matches")
     parser.add_argument("--from", dest="start", metavar="T", help="with --seen: watched from T on (the first line)")
@@ -41,13 +44,13 @@ def run(_command: str, argv: Sequence[str]) -> int:
     one = state.named(args.hypothesis)
     if one is None:
         raise Declined(f"there is no hypothesis {args.hypothesis}: 3am hyp list shows those there are")
-    since = None if args.since is None else Stamp(parse_when(args.since, now))
-    change = the_change(state, since)
+    since = None if args.since is None else parse_when(args.since, now)
     if args.seen is None:
-        answer = from_runs(state, one, change, args.arm)
+        change, answer = from_runs(state, one, since, args.arm)
     else:
         start = None if args.start is None else parse_when(args.start, now)
-        answer = from_lines(at.journal, live, args.seen, start, change, now)
+        watched = from_lines(at.journal, live, args.seen, start)
+        change, answer = from_times(state, one, args.seen, watched, since, now)
     if args.json:
         out_json({"hypothesis": one.number, "change": str(change.at), **_json(answer)})
     else:
@@ -66,5 +69,11 @@ def _json(answer: Fixed) -> dict[str, Any]:
         "reached": reached,
         "left_out": answer.left_out,
         "apart": [{**one._asdict(), "what": visible(one.what)} for one in answer.others],
+        "earlier": {"failed": answer.earlier[0], "of": answer.earlier[1]},
+        "not_counted": [
+            {**one._asdict(), "what": visible(one.what), "differs": visible(one.differs)} for one in answer.apart
+        ],
+        "inconclusive": answer.not_counted,
+        "program_changed": answer.builds is not None,
         "fixed": answer.is_fixed,
     }

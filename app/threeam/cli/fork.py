@@ -10,8 +10,9 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, times_as_words
 from threeam.core.draft import Declined
-from threeam.core.entry import Entry, format_entry
+from threeam.core.entry import Entry
 from threeam.core.journal import Journal, Position, journal_at
+from threeam.core.locked_log import checked_line
 from threeam.core.moment import moment_at
 from threeam.core.seek import line_of, stamp_of
 from threeam.core.writer import Writer
@@ -77,7 +78,7 @@ def _fork(at: Context, to: Journal, end: Position, blanks: Sequence[Blank]) -> b
         words = f"; {left_out} {'line' if left_out == 1 else 'lines'} with words left out" if left_out else ""
         text = f"Forked: from {end.segment.path}, offset {end.offset}: {size} bytes, SHA-256 {sha256}{words}."
         entry = Entry(stamp, cups, (("BY", str(at.by)), ("FORK", sha256)), text)
-        written.append(format_entry(entry))
+        written.append(checked_line(entry))
         return entry
 
     def chunks() -> Iterator[bytes]:

@@ -85,6 +85,7 @@ def _json(all_of_it: Handoff) -> dict[str, Any]:
         "running": [
             {"run": one.name, "hypothesis": one.hypothesis, "command": visible(one.command)}
             | {"done": one.done, "total": one.total, "at": str(one.at), "last": str(one.last)}
+            | {"interrupted": one.interrupted is not None}
             for one in experiments(state)
             if one.left
         ],

@@ -20,6 +20,7 @@ from threeam.core.wanted import About, Wanted
 from threeam.method.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, known, predict, to_cite
 from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
 from threeam.method.texts import claim_of
+from threeam.rooms import FOLD
 
 _ABOUT = {
     "new": ("Opens a hypothesis under the next number.", "3am hyp new 'the TTL sweeper races the writer'"),
@@ -99,9 +100,8 @@ def _list(at: Context, as_json: bool) -> int:
 
 
 def _show(at: Context, name: str) -> int:
-    one = known(at.state(), name)
-    live = at.journal.live()
-    assert live is not None  # it was found there
+    live = at.log_there()
+    one = known(FOLD.of(live, live.size()), name)  # of the same file: the log may be renamed or deleted meanwhile
     if one.by is None:  # the script's own line has no tag to be found by
         with suppress(Declined):  # in a file that has been deleted
             out(line_of(at.journal, one.opened).shown)

@@ -12,8 +12,7 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.disk import in_units
 from threeam.core.entry import visible
-from threeam.core.journals import Summary, journals, name_of, summary
-from threeam.core.settings import state_folder
+from threeam.core.journals import Summary, name_of, own_journals, summary
 from threeam.core.told import when
 from threeam.rooms import FOLD
 
@@ -29,7 +28,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one object a journal")
     args = parser.parse_args(argv)
     at = context(args)
-    found = journals(state_folder(os.environ))
+    found = own_journals(os.environ)
     if at.journal.live() is not None and at.journal.log not in {one.log for one in found}:
         found.insert(0, at.journal)
     if not found:
@@ -45,7 +44,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _line(at: Context, one: Summary) -> str:
     here = "*" if one.journal.log == at.journal.log else " "
-    mine = os.path.dirname(one.journal.log) == os.path.realpath(state_folder(os.environ))
+    home = one.journal.home
+    mine = home is not None and os.path.dirname(one.journal.log) == os.path.realpath(home)
     name = f"{here} {visible(name_of(one.journal) if mine else one.journal.log):<16}"  # -j knows no others
     if one.problem:
         return f"{name} {visible(one.problem)}"

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from select import select
 
-from threeam.cli.console import Echo, is_open_on
+from threeam.cli.console import Echo, is_open_on, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
@@ -17,7 +17,7 @@ from threeam.core.draft import note
 from threeam.core.entry import GOES_ON, LONGEST, decode, pieces, visible, whole_characters
 from threeam.core.footprint import Footprint
 from threeam.core.journal import JournalError
-from threeam.core.locked_log import Refused, Unsure
+from threeam.core.locked_log import INTERRUPTED, Refused, Unsure
 from threeam.core.writer import SPACING
 
 _GROWTH = 6  # a byte is six characters at the most once it is visible: \\u2028 is three bytes
@@ -56,7 +56,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _stream(args: Namespace) -> int:
     stdin = _Stdin()
-    texts: list[str] = []  # read, and not written
+    batch: list[str] = []  # handed to the writer
+    texts: list[str] = []  # read, and not handed to it
+    writer, code = None, Exit.DONE
     try:
         at = context(args)
         if is_open_on(at.journal.log, 0):
@@ -64,18 +66,31 @@ def _stream(args: Namespace) -> int:
         writer, echo = at.writer(), Echo(quiet=args.quiet or is_open_on(at.journal.log, 1))
         writer.footprint = Footprint(at.journal.log)
         while texts := texts or stdin.read():
-            raw, texts = writer.write_stream(texts[:_TOGETHER]), texts[_TOGETHER:]
-            echo(raw)
+            batch, texts = texts[:_TOGETHER], texts[_TOGETHER:]
+            try:
+                echo(writer.write_stream(batch))
+            except Unsure as unsure:  # a pipe cannot be asked to send the rest again: the next lines may be safe
+                if unsure.interrupted:
+                    raise
+                talk(f"{unsure} ({len(batch)} line{'' if len(batch) == 1 else 's'})")
+                code = Exit.IO
+            batch = []
             if not writer.options.sync:  # to wait for the disk is to be away from the lock, too
                 time.sleep(SPACING)
     except Unsure:
-        hand_back([*texts[_TOGETHER:], *stdin.rest()])
-        raise
-    except (JournalError, KeyboardInterrupt):
         hand_back([*texts, *stdin.rest()])
         raise
+    except KeyboardInterrupt:
+        if batch and writer is not None and writer.landed is not None:
+            hand_back([*texts, *stdin.rest()])
+            raise Unsure(writer.landed, INTERRUPTED, interrupted=True) from None
+        hand_back([*batch, *texts, *stdin.rest()])
+        raise
+    except JournalError:
+        hand_back([*batch, *texts, *stdin.rest()])
+        raise
     echo.close()
-    return Exit.DONE
+    return code
 
 
 class _Stdin:

@@ -85,7 +85,7 @@ def run() -> NoReturn:
     """
     gc.disable()
     _open_standard()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_DFL:  # and not ignored, as nohup does
             signal.signal(number, _end)
     code = main(sys.argv[1:])

@@ -27,6 +27,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     else:
         files = (("log", at.journal.log), ("lock", at.journal.lock), ("settings", at.setup.config))
         rows = [(f"{name:<9} {path}", why[name]) for name, path in files]
+        rows[2:2] = [(f"{'lock':<9} {path}", "as well: another /tmp has another lock") for path in at.journal.locks[1:]]
         rows.append((f"{'folder':<9} {at.journal.folder}", "drafts and history, beside the log"))
     width = max(len(visible(left)) for left, _ in rows)
     for left, reason in rows:

@@ -71,7 +71,7 @@ def _facts(at: Context) -> dict[str, Any]:
     state, settings, now = at.state(), at.settings, at.clock()
     cups = state.cups(at.by.user, now.ns, settings.night_gap_ns)
     one = evening(state, at.by.user, now, settings.night_gap_ns, settings.half_life_h)
-    held = holder(at.journal.lock)
+    held = holder(*at.journal.locks)
     return {
         "cups": cups,
         "toxic": cups > settings.toxic_cups,

@@ -10,7 +10,7 @@ from threeam.cli.context import Context
 from threeam.cli.exits import Exit
 from threeam.core.draft import Draft
 from threeam.core.journal import JournalError
-from threeam.core.locked_log import Unsure
+from threeam.core.locked_log import INTERRUPTED, Unsure
 
 
 def submit(
@@ -52,7 +52,7 @@ def submit(
         raise
     except KeyboardInterrupt:
         if writer.landed is not None:  # 130 would say that nothing was written
-            raise Unsure(writer.landed, "the program was interrupted before it could say so") from None
+            raise Unsure(writer.landed, INTERRUPTED, interrupted=True) from None
         refused(text, beside)
         raise
     return Exit.DONE

@@ -6,14 +6,22 @@ import time
 from collections.abc import Callable
 
 from threeam.core.entry import NS, Stamp
+from threeam.core.journal import JournalError
 
 Clock = Callable[[], Stamp]
 """Gives the true time now. Tests and the demo hand in their own."""
 
 
+class BadClock(JournalError):
+    """The clock shows a time that cannot be read."""
+
+
 def system_clock() -> Stamp:
-    """The time now in this process's zone, to the nanosecond (``time.time_ns``: no float)."""
-    ns = time.time_ns()
+    """The time now in this process's zone, to the nanosecond (``time.time_ns``: no float). Raises `BadClock`."""
+    try:
+        ns = time.time_ns()
+    except OverflowError:
+        raise BadClock("the clock of this host is past the year 2262: set it, and look with: date") from None
     return Stamp(ns, zone_offset(ns))
 
 

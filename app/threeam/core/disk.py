@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import sys
+
+APPEND_ONLY, IMMUTABLE = 0x20, 0x10  # FS_APPEND_FL and FS_IMMUTABLE_FL of ioctl_iflags(2)
+_GET_FLAGS = 0x8008_6601 if sys.maxsize > 2**32 else 0x8004_6601  # FS_IOC_GETFLAGS
 
 
 def free_bytes(place: str | int) -> int:
     """Bytes that an ordinary user can still write on the disk of a path or descriptor. Raises OSError."""
     about = os.statvfs(place)
     return about.f_bavail * about.f_frsize
+
+
+def is_read_only(path: str) -> bool:
+    """Return whether ``path`` lies on a file system that is mounted read-only."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def has_attribute(fd: int, attribute: int) -> bool:
+    """Return whether a file has an attribute of chattr(1); False if the file system does not say."""
+    try:
+        flags = fcntl.ioctl(fd, _GET_FLAGS, bytes(8))
+    except OSError:
+        return False
+    return bool(int.from_bytes(flags[:4], sys.byteorder) & attribute)
 
 
 def has_room(fd: int, size: int, more: int) -> bool:

@@ -11,7 +11,7 @@ from threeam.core.entry import ACQUIRED, RELEASING, Entry, Stamp, visible
 from threeam.core.journal import Segment
 from threeam.core.locked_log import TIE_NS
 from threeam.core.reader import Line, lines_forward, pieces_of
-from threeam.core.seek import steps_back
+from threeam.core.wanted import steps_back
 
 _QUOTED = 60  # characters of a bad line that are shown
 

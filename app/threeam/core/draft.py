@@ -62,9 +62,27 @@ def note(text: str) -> Draft:
     if colon and KINDS.get(word.capitalize()) == "NOTED":  # what the next person must know
         tags, text = (("NOTED", word.lower()),), f"{word.capitalize()}:{rest}"
     elif colon and word.capitalize() == "Changed":  # what must be undone, whoever does it
-        tags, text = (("CHANGE", "open"),), f"Changed:{rest}"
+        return Draft(lambda state, author, stamp: change_lines(*split_undo(rest.strip())), whole=False)
     said = [DraftLine(line, tags) for line in lines_of(text)]
     return Draft(lambda state, author, stamp: said, whole=False)
+
+
+def split_undo(text: str) -> tuple[str, str]:
+    """Split ``TEXT (undo: HOW)`` into both; the second one is empty if ``text`` does not end so.
+
+    Only the end of the whole text counts: a note may go on for lines after the first.
+    """
+    import re  # a note that is no change needs none
+
+    match = re.fullmatch(r"(.*) \(undo: ((?:(?!\)\n).)+)\)", text.strip(), re.DOTALL)
+    return (match[1], match[2]) if match else (text, "")
+
+
+def change_lines(text: str, undo: str, tags: tuple[tuple[str, str], ...] = ()) -> list[DraftLine]:
+    """Return the lines of a change. The way to undo it stands in the first: only that line is read as the change."""
+    first, *rest = lines_of(text)
+    first = f"{first} (undo: {' / '.join(undo.splitlines())})" if undo.strip() else first
+    return [DraftLine(f"Changed: {first}", (*tags, ("CHANGE", "open"))), *map(DraftLine, rest)]
 
 
 def bound_to(state: State, hypothesis: str | None) -> tuple[tuple[str, str], ...]:

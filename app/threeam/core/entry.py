@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 NS = 1_000_000_000
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+_FIRST_NS = (1 - _EPOCH_DAY) * 86_400 * NS  # years 1 to 9999 in UTC: no other has four digits in every zone
+_END_NS = (date.max.toordinal() + 1 - _EPOCH_DAY) * 86_400 * NS
 
 ACQUIRED = "Acquired sanity lock."
 RELEASING = "Releasing sanity lock."
@@ -61,6 +63,7 @@ KINDS: dict[str, str | None] = {
     "Captured": "CAPTURED",
     "WARNING": None,
 }
+MOST_CUPS = 999_999_999  # that the COFFEE tag has room for
 LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill
 GOES_ON = "|+ "  # before the second and later pieces of a longer one
 CONTINUED = "Continued from "  # and the name of the file before: with an AT tag, the first line of a file
@@ -366,4 +369,5 @@ def _stamp(day: str, hour: str, minute: str, second: str, ns: str, sign: str, of
     if sign == "-":
         offset = -offset
     seconds = days * 86400 + int(hour) * 3600 + int(minute) * 60 + int(second) - offset
-    return Stamp(seconds * NS + int(ns), offset)
+    since_epoch = seconds * NS + int(ns)
+    return Stamp(since_epoch, offset) if _FIRST_NS <= since_epoch < _END_NS else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any, NamedTuple, TypeVar
 
 from threeam.core.entry import By, Entry, Stamp, cited, signed
@@ -22,7 +22,8 @@ V = TypeVar("V")
 
 OPEN = "open"
 _TOGETHER = 2000  # entries folded in one step: each copies what is known of people and hypotheses
-_LAST_NUMBER = 999_999_999  # of a hypothesis, as the format has it; written by hand it must not end the counting
+SCRIPT_LIMIT = 1000  # hypotheses without a number that count as open, the newest: the Bash script never closes one
+_LAST_NUMBER = 999_999_999  # of a hypothesis or an experiment, as the format has it
 
 
 class Person(NamedTuple):
@@ -84,8 +85,7 @@ class State(NamedTuple):
 
     def next_number(self) -> int:
         """The number that the next hypothesis gets."""
-        numbers = (h.number for h in self.hypotheses.values() if h.number is not None and h.number < _LAST_NUMBER)
-        return max(numbers, default=0) + 1
+        return next_number(h.number for h in self.hypotheses.values() if h.number is not None)
 
     def named(self, name: str) -> Hypothesis | None:
         """The hypothesis that ``H7``, ``h7``, ``7`` or ``@stamp`` names, or None."""
@@ -155,13 +155,16 @@ class Fold:
         In its ``AT`` tag each says when that came to be. They assign, so they give ``state`` by themselves, and after
         everything before they change nothing.
         """
-        carried = [
-            Entry(Stamp(one.typed_ns), one.cups, _carried_tags(one), f"Carried: {one.cups} cups of {user}.")
-            for user, one in state.people.items()
-        ]
-        carried += map(_carry_hypothesis, state.hypotheses.values())
-        carried += [entry for room in self.rooms for entry in room.carry(state.rooms[room.name])]
-        return [_carried_over(entry, Stamp(stamp.ns + i, stamp.offset)) for i, entry in enumerate(carried)]
+        return [carried_over(entry, Stamp(stamp.ns + i, stamp.offset)) for i, entry in enumerate(self.to_carry(state))]
+
+    def to_carry(self, state: State) -> Iterator[Entry]:
+        """Yield what a rotation has to repeat of ``state``: entries, each with the stamp at which it came to be."""
+        for user, person in state.people.items():
+            tags = _carried_tags(person)
+            yield Entry(Stamp(person.typed_ns), person.cups, tags, f"Carried: {person.cups} cups of {user}.")
+        yield from map(_carry_hypothesis, state.hypotheses.values())
+        for room in self.rooms:
+            yield from room.carry(state.rooms[room.name])
 
     def on(self, state: State, segment: Segment, since: int, end: int) -> State:
         """``state`` after the whole lines of ``segment`` between ``since`` and ``end``: a byte search, as in `of`."""
@@ -184,18 +187,28 @@ class Fold:
         entries = list(entries)
         people = dict(state.people)
         hypotheses = dict(state.hypotheses)
+        unnumbered = {key: None for key in hypotheses if isinstance(key, Stamp)}
         last = state.last
         for entry in entries:
             last = entry.stamp
             by = entry.by
             if by is not None and (active := entry.active) is not None:
                 people[by.user] = Person(entry.coffee, active.ns, by, entry.tag("NIGHT") == "over")
-            _fold_hypothesis(hypotheses, by, entry)
+            _fold_hypothesis(hypotheses, unnumbered, by, entry)
         rooms = {room.name: room.fold(state.rooms[room.name], entries) for room in self.rooms}
         return State(people, hypotheses, last, rooms)
 
 
 CORE = Fold(tuple)  # what people drink and how hypotheses stand: all that a note needs
+
+
+def next_number(taken: Iterable[int]) -> int:
+    """Return the number after the highest of ``taken``; if a hand wrote the highest there is, the lowest free one."""
+    numbers = set(taken)
+    highest = max(numbers, default=0)
+    if highest < _LAST_NUMBER:
+        return highest + 1
+    return next(number for number in count(1) if number not in numbers)
 
 
 def newest(
@@ -225,13 +238,19 @@ def _in_order(blocks: Iterable[list[Entry]]) -> Iterator[Entry]:
     return chain.from_iterable(reversed(list(blocks)))
 
 
-def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, entry: Entry) -> None:
+def _fold_hypothesis(
+    hypotheses: dict[int | Stamp, Hypothesis], unnumbered: dict[Stamp, None], by: By | None, entry: Entry
+) -> None:
+    """Change ``hypotheses``, and their keys that are no numbers, by ``entry``."""
     carried = entry.carried
     stamp = carried or entry.stamp
     tagged = entry.hypothesis
     if tagged is None:
         if by is None and entry.kind == "Hypothesis":  # the Bash script's: no tag, no author
-            hypotheses[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp)
+            hypotheses[stamp], unnumbered[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp), None
+            if len(unnumbered) > SCRIPT_LIMIT:  # else a log of the script alone would be carried over for the most part
+                oldest = next(iter(unnumbered))
+                del hypotheses[oldest], unnumbered[oldest]
         return
     number, state = tagged
     known = hypotheses.get(number)
@@ -244,7 +263,7 @@ def _fold_hypothesis(hypotheses: dict[int | Stamp, Hypothesis], by: By | None, e
         script = gives_number_to((one for one in hypotheses.values() if one.number is None), entry)
         if script is not None:
             claim, opened, author = script.claim, script.opened, script.by
-            del hypotheses[script.opened]
+            del hypotheses[script.opened], unnumbered[script.opened]
         hypotheses[number] = Hypothesis(number, state, claim, author, opened)
     elif state != known.state:
         hypotheses[number] = known._replace(state=state)
@@ -254,8 +273,8 @@ def _carried_tags(one: Person) -> tuple[tuple[str, str], ...]:
     return (("BY", str(one.by)), *([("NIGHT", "over")] if one.asleep else []))
 
 
-def _carried_over(entry: Entry, stamp: Stamp) -> Entry:
-    """``entry`` said again at ``stamp``: the author stays in front, and its own stamp stands in ``AT``."""
+def carried_over(entry: Entry, stamp: Stamp) -> Entry:
+    """Return ``entry`` repeated at ``stamp``: the author stays in front, and its own stamp stands in ``AT``."""
     by = tuple(tag for tag in entry.tags[:1] if tag[0] == "BY")
     return Entry(stamp, entry.coffee, (*by, ("AT", str(entry.stamp)), *entry.tags[len(by) :]), entry.text)
 

@@ -84,7 +84,7 @@ class Follower:
                 at.segment.forget_head()
                 at = self._move(at.segment)
         lines = self._read_from(at)
-        if lines or named is None:
+        if lines or named is None or not at.holds():
             return lines
         after = self.journal.successor(at.segment)
         self._late_lines += self._late(last=True)
@@ -109,6 +109,9 @@ class Follower:
                 lines = [whole]
             else:
                 self._searched = whole.end
+        if lines and not at.holds():  # cut back since it was looked at: these may begin in the middle of a line
+            self._more, self._searched = True, 0
+            return []
         end = lines[-1].end if lines else begin
         self._more = self._more or (end - begin >= _CHUNK and self._searched <= begin)
         self.unfinished = lines.pop() if lines and not lines[-1].finished else None

@@ -6,12 +6,12 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @contextmanager
 def interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
-    """Holds SIGINT, SIGTERM and SIGHUP back from this thread; gives a way to take one that came."""
+    """Holds the `INTERRUPTIONS` back from this thread; gives a way to take one that came."""
 
     def interrupted() -> bool:
         pending = signal.sigpending() & set(INTERRUPTIONS)

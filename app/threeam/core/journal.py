@@ -13,9 +13,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from threeam.core.chain import Chain
-from threeam.core.segment import OPEN_SAFELY as OPEN_SAFELY
+from threeam.core.disk import IMMUTABLE, has_attribute, is_read_only
+from threeam.core.folders import OPEN_SAFELY, ForeignLink, make_folders, open_file, resolve
+from threeam.core.recognize import is_journal, live_name
 from threeam.core.segment import Segment as Segment
 
+SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
+SCRIPT_LOCK = "/tmp/sanity.lock"
+SCRIPT_LOCKS = {SCRIPT_LOG: SCRIPT_LOCK}  # logs whose lock the Bash script has elsewhere
 _HEAD = 64  # bytes of the first line of a file: its stamp fits in, and no two files share it
 _TAIL = 256  # bytes before a place: the last line's stamp, for all but the longest
 
@@ -108,13 +113,23 @@ class Journal(NamedTuple):
         """Where the files that go with the journal lie."""
         return self.log + ".d"
 
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """The lock files that a writer takes, in this order.
+
+        For a log of the Bash script, whose lock lies in /tmp, the one beside the log as well: a service with a private
+        /tmp, or a container, sees the log and another /tmp, and the lock there keeps nobody out.
+        """
+        beside = self.log + ".lock"
+        return (self.lock,) if self.log not in SCRIPT_LOCKS or self.lock == beside else (self.lock, beside)
+
     def live(self) -> Segment | None:
         """The live log opened for reading, or None where there is none yet.
 
         Raises `Unusable` for what is no regular file or cannot be read.
         """
         try:
-            fd = os.open(self.log, os.O_RDONLY | OPEN_SAFELY)
+            fd = open_file(self.log, os.O_RDONLY)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -155,46 +170,78 @@ class Journal(NamedTuple):
             return
         try:
             if not os.path.isdir(self.home):
-                missing = self.home
-                os.makedirs(self.home, mode=0o700, exist_ok=True)
-                while missing != os.path.dirname(missing):  # their names too must outlast a crash
-                    missing = os.path.dirname(missing)
-                    sync_folder(missing)
+                make_folders(self.home)
         except OSError as error:
             raise Unusable(f"{self.home} cannot be made ({error.strerror}): name a log elsewhere with --log") from None
+
+    def new_owner(self) -> tuple[int, int]:
+        """Return the owner and group of new files: root makes those in a user's state folder for that user."""
+        if self.home is not None and os.geteuid() == 0:
+            folder = self.home
+            while not os.path.exists(folder):  # its folders will be made for the owner of the first one that is there
+                folder = os.path.dirname(folder)
+            about = os.stat(folder)
+            if about.st_uid != 0:
+                return about.st_uid, about.st_gid
+        return os.geteuid(), os.getegid()
 
     def why_not_writable(self) -> str | None:
         """The sentence that says why nothing can be appended here, or None. Creates nothing."""
         if os.path.lexists(self.log):
-            return None if os.access(self.log, os.W_OK) else unusable(self.log, _denied("write"))
+            return self._why_not_ours() if os.access(self.log, os.W_OK) else unusable(self.log, _denied(self.log))
         folder = os.path.dirname(self.log)
         while not os.path.exists(folder):  # our own state folder may still have to be made
             folder = os.path.dirname(folder)
         if os.access(folder, os.W_OK | os.X_OK):
             return None
+        if is_read_only(folder):
+            return f"{self.log} cannot be created: {folder} is mounted read-only; choose another with --log"
         return f"{self.log} cannot be created: {folder} is not yours to write; choose another with --log"
 
+    def _why_not_ours(self) -> str | None:
+        """Return the sentence that says why the file at the log's path is not one to append to, or None."""
+        if (live := live_name(self.log)) is not None:
+            return f"{self.log} was rotated away from {live}: name that one with --log"
+        try:
+            log = self.live()
+            # The lock beside it tells that 3am has written here, whatever logrotate has put in its place since.
+            used = self.home is not None or os.path.lexists(self.log + ".lock")
+            if log is None or is_journal(log, text_is_enough=used):
+                return None
+        except Unusable as why:
+            return str(why)
+        except OSError:  # the writer fails at the same, and says why
+            return None
+        return f"{self.log} is not a journal, since none of its lines is an entry: name another with --log"
 
-def journal_at(
-    log: str, lock: str | None = None, *, script_locks: dict[str, str] | None = None, home: str | None = None
-) -> Journal:
+
+def journal_at(log: str, lock: str | None = None, *, home: str | None = None) -> Journal:
     """The journal whose log is at ``log``.
 
     A log that is a symlink of our own (or root's) is resolved once, so that its lock lies beside
-    its target; anybody else's is refused with `Unusable`. Without ``lock`` it is the log's path +
-    ``.lock``, or what ``script_locks`` says for this log (the Bash script has its lock elsewhere).
+    its target; another user's is refused with `Unusable`. Without ``lock`` it is the log's path +
+    ``.lock``, or for the log of the Bash script what `SCRIPT_LOCKS` says. Raises `BadInput` if the
+    lock is the log itself.
     """
-    log = os.path.abspath(log)
     try:
-        link = os.lstat(log)
-    except OSError:  # not there yet, or not to be seen: opening it says so better
-        link = None
-    if link is not None and stat.S_ISLNK(link.st_mode) and link.st_uid not in (0, os.geteuid()):
-        raise Unusable(f"{log} is a symlink of {owner_name(link.st_uid)}: name the file that it points to with --log")
-    resolved = os.path.realpath(log)
+        resolved = resolve(log)
+    except ForeignLink as error:
+        raise Unusable(unusable(log, error)) from None
+    except OSError:  # not to be seen: opening it says so better
+        resolved = os.path.abspath(log)
     if lock is None:
-        lock = (script_locks or {}).get(resolved, resolved + ".lock")
+        lock = SCRIPT_LOCKS.get(resolved, resolved + ".lock")
+    elif _same_file(lock, resolved):  # an empty lock file would be made there first, or the log be replaced as a lock
+        raise BadInput(f"the lock {lock} is the log itself: name another file with --lock, or leave it out")
     return Journal(resolved, os.path.abspath(lock), home, Chain(resolved))
+
+
+def _same_file(path: str, resolved: str) -> bool:
+    """Whether ``path`` is another name of the file at ``resolved``, or of the file that will be made there."""
+    try:
+        return os.path.realpath(path) == resolved or os.path.samefile(path, resolved)
+    except OSError:  # one of them does not exist
+        return False
 
 
 def check_regular(fd: int, path: str) -> os.stat_result:
@@ -212,8 +259,15 @@ def unusable(path: str, error: OSError) -> str:
             return f"{path} is a folder, not a file: name another with --log"
         case errno.ENXIO:
             return f"{path} is a FIFO or a device, not a file: name another with --log"
+        case errno.ELOOP if isinstance(error, ForeignLink):
+            what = "file" if error.filename == os.path.abspath(path) else "folder"
+            return f"{error.filename} is a symlink of {owner_name(error.uid)}: name the {what} that it points to"
         case errno.ELOOP:
             return f"{path} is a symlink: name the file that it points to with --log"
+        case errno.EROFS:
+            return f"{path} cannot be written: its file system is mounted read-only; name another with --log"
+        case errno.EPERM if error.strerror == "immutable":
+            return f"{path} cannot be written: it is immutable; chattr -i it, or name another with --log"
         case errno.EACCES | errno.EPERM:
             verb = "written" if error.strerror == "write" else "opened"
             return f"{path} cannot be {verb}: permission denied; ask {_owner(path)}, or name another with --log"
@@ -249,8 +303,19 @@ def _owner(path: str) -> str:
         return "the owner of its folder"
 
 
-def _denied(verb: str) -> OSError:
-    return OSError(errno.EACCES, verb)
+def _denied(path: str) -> OSError:
+    """Return why the file at ``path`` cannot be written, as an error for `unusable`."""
+    if is_read_only(path):
+        return OSError(errno.EROFS, os.strerror(errno.EROFS))
+    try:
+        fd = os.open(path, os.O_RDONLY | OPEN_SAFELY)
+    except OSError:
+        return OSError(errno.EACCES, "write")
+    try:
+        immutable = has_attribute(fd, IMMUTABLE)
+    finally:
+        os.close(fd)
+    return OSError(errno.EPERM, "immutable") if immutable else OSError(errno.EACCES, "write")
 
 
 def _what(mode: int) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from threeam.core.entry import Entry
 from threeam.core.fold import Fold
 from threeam.core.journal import Journal, JournalError, journal_at
 from threeam.core.reader import last_entry
+from threeam.core.settings import BadSetting, state_folder
 
 _NAME = re.compile(r"[^.].*\.log")
 _ROTATED = re.compile(r"\.\d{8}T\d{6}\.\d{9}Z\.log\Z")
@@ -26,6 +28,15 @@ class Summary(NamedTuple):
     open: int = 0
     size: int = 0
     problem: str = ""
+
+
+def own_journals(environ: Mapping[str, str], lock: str | None = None) -> list[Journal]:
+    """Return the journals of the user's state folder; none for a user without a home. ``lock`` as in `journals`."""
+    try:
+        folder = state_folder(environ)
+    except BadSetting:
+        return []
+    return journals(folder, lock)
 
 
 def journals(folder: str, lock: str | None = None) -> list[Journal]:

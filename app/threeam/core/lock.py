@@ -6,17 +6,16 @@ that does not get the lock at once blocks in the kernel, on a daemon thread that
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from threeam.core.entry import visible
-from threeam.core.journal import OPEN_SAFELY, JournalError, Unusable, check_regular, owner_name, unusable
+from threeam.core.journal import SCRIPT_LOCKS, Journal, JournalError
+from threeam.core.lock_file import LockFile, LockUnusable, close_to_others, open_lock, open_to_others
 
 _TICK = 0.1  # seconds between two looks at the holder while waiting; never between two tries
 _MAX_NAME = 64
@@ -35,61 +34,38 @@ class Holder(NamedTuple):
 class LockTimeout(JournalError):
     """The lock was not had in time; nothing was written."""
 
-    def __init__(self, path: str, waited: float, holder: Holder | None) -> None:
+    def __init__(self, path: str, waited: float, holder: Holder | None, remark: str = "") -> None:
         held = f"it is held by {holder}" if holder else "nobody is seen to hold it now; try again"
         look = f"; look at it with: ps -fp {holder.pid}" if holder and holder.pid else ""
-        super().__init__(f"no lock on {path} within {waited:g} s: {held}{look}")
-
-
-class LockUnusable(JournalError):
-    """The lock file must not be used as it is; nothing was written."""
+        super().__init__(f"no lock on {path} within {waited:g} s: {held}{look}{remark and '; '}{remark}")
 
 
 class Abandoned(Exception):
     """The wait was given up from outside; nothing was written."""
 
 
-class LockFile(NamedTuple):
-    """What a lock file that has to be created is like: its permission bits, and whose it is."""
-
-    mode: int
-    uid: int
-    gid: int
-
-    @classmethod
-    def for_log(cls, path: str, new_mode: int) -> LockFile:
-        """As the log at ``path`` (or one that is to be created there with ``new_mode``) needs it.
-
-        Readable and writable for each class that may write the log, and nothing for the others:
-        whoever may write may lock, and nobody else can hold the lock.
-        """
-        try:
-            about = os.stat(path)
-            mode, uid, gid = about.st_mode, about.st_uid, about.st_gid
-        except OSError:
-            mode, uid, gid = new_mode, os.geteuid(), os.getegid()
-        return cls(0o600 | sum(6 << shift for shift in (3, 0) if mode >> shift & 2), uid, gid)
-
-
 class SanityLock:
     """One hold of the lock at ``path``. Not reentrant, not to be shared.
 
-    ``like``: what to create where there is no lock file yet.
+    ``like``: what to create if there is no lock file yet. ``strict``: whether a lock file of our own that other users
+    can open is closed to them; False for one that was named with ``--lock``, which others may have a use for.
     """
 
-    def __init__(self, path: str, like: LockFile) -> None:
+    def __init__(self, path: str, like: LockFile, *, strict: bool = False) -> None:
         self.path = path
         self.like = like
+        self.strict = strict
         self._fd = -1
 
     def acquire(
         self,
         timeout: float | None,
         *,
+        began: float | None = None,
         abandoned: threading.Event | None = None,
         on_wait: Callable[[Holder | None, float], None] | None = None,
     ) -> None:
-        """Takes the lock, waiting up to ``timeout`` seconds (None: until it comes).
+        """Takes the lock, waiting up to ``timeout`` seconds (None: until it comes) since ``began`` (now).
 
         ``abandoned`` ends the wait from another thread (`Abandoned`). ``on_wait`` is told the
         holder and the seconds waited, at first and every 0.1 s. Raises `LockTimeout`,
@@ -97,22 +73,31 @@ class SanityLock:
         """
         from filelock import lock_descriptor  # 16 ms: who only reads, or has to draw first, does not pay for it
 
-        began = time.monotonic()
+        began = time.monotonic() if began is None else began
         while True:
             if abandoned is not None and abandoned.is_set():  # taken back while something else was being written
                 raise Abandoned
-            fd = _open(self.path, self.like)
+            fd = open_lock(self.path, self.like)
             try:
                 if not lock_descriptor(fd, blocking=False):
-                    left = None if timeout is None else timeout - (time.monotonic() - began)
-                    _queue(fd, self.path, began, left, timeout, abandoned, on_wait)
+                    place = _Place(fd)  # left by closing fd, which is done on any error
+                    _queue(place, self, began, timeout, abandoned, on_wait)
                 if _is_still(fd, self.path):
+                    if self.strict:
+                        close_to_others(fd, self.like)
                     self._fd = fd
                     return
             except BaseException:
                 os.close(fd)
                 raise
             os.close(fd)  # the file was replaced while we waited: that was the wrong lock
+
+    def is_same_file(self, path: str) -> bool:
+        """Return whether ``path`` is another name of the lock file that is held."""
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.stat(path, follow_symlinks=False))
+        except FileNotFoundError:
+            return False
 
     def lost(self) -> bool:
         """Whether the file of that name is another one by now: then somebody else may hold the lock as well."""
@@ -125,18 +110,68 @@ class SanityLock:
             os.close(fd)
 
 
-def holder(path: str) -> Holder | None:
-    """Who holds the lock now, from ``/proc/locks``; None when it is free or there is no telling.
+class JournalLock:
+    """One hold of every lock of a journal, taken in their order under one deadline.
 
-    About 50 µs. A process that inherited the lock stands there under the one that took it; where that
-    one has gone, or has let go of the file, the processes that have it open are asked.
+    ``mode``: the mode of the log if it has to be created. Not reentrant, not to be shared.
     """
-    try:
-        about = os.stat(path)
-        with open("/proc/locks", "rb") as table:
-            rows = table.read().decode("ascii", "replace").splitlines()
-    except OSError:
-        return None
+
+    def __init__(self, journal: Journal, mode: int) -> None:
+        like, own = LockFile.for_journal(journal, mode), (journal.log + ".lock", *SCRIPT_LOCKS.values())
+        self._locks = [SanityLock(path, like, strict=path in own) for path in journal.locks]
+        self._held: list[SanityLock] = []
+
+    def acquire(
+        self,
+        timeout: float | None,
+        *,
+        abandoned: threading.Event | None = None,
+        on_wait: Callable[[Holder | None, float], None] | None = None,
+    ) -> None:
+        """Take the locks. As `SanityLock.acquire`; on an error none of them is held."""
+        began = time.monotonic()
+        try:
+            for lock in self._locks:
+                if not any(held.is_same_file(lock.path) for held in self._held):  # else it would wait for itself
+                    lock.acquire(timeout, began=began, abandoned=abandoned, on_wait=on_wait)
+                    self._held.append(lock)
+        except BaseException:
+            self.release()
+            raise
+
+    def lost(self) -> bool:
+        """Return whether somebody else may hold one of the locks as well, because its file was replaced."""
+        return any(lock.lost() for lock in self._held)
+
+    def release(self) -> None:
+        """Give the locks back, the last one first."""
+        while self._held:
+            self._held.pop().release()
+
+
+def holder(*paths: str) -> Holder | None:
+    """Return the process that holds the first lock of ``paths`` that is held, from ``/proc/locks``.
+
+    None if all are free, or if it cannot be told. About 50 µs each.
+    """
+    for path in paths:
+        try:
+            about = os.stat(path)
+            with open("/proc/locks", "rb") as table:
+                rows = table.read().decode("ascii", "replace").splitlines()
+        except OSError:
+            continue
+        if (found := _holder(about, rows)) is not None:
+            return found
+    return None
+
+
+def _holder(about: os.stat_result, rows: list[str]) -> Holder | None:
+    """Return the holder of the lock on a file, from the rows of ``/proc/locks``.
+
+    A process that inherited the lock stands there under the one that took it. If that one has ended, or has closed
+    the file, the processes that have it open are asked.
+    """
     device = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
     for row in rows:
         fields = row.split()
@@ -149,74 +184,6 @@ def holder(path: str) -> Holder | None:
     return None
 
 
-def _open(path: str, like: LockFile) -> int:
-    try:
-        try:
-            fd = os.open(path, os.O_RDWR | OPEN_SAFELY)
-        except FileNotFoundError:
-            fd = _create(path, like)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise LockUnusable(f"the lock {path} is a symlink: remove it, or name another with --lock") from None
-        raise LockUnusable("the lock " + unusable(path, error).replace("--log", "--lock")) from None
-    try:
-        _refuse_foreign(path, check_regular(fd, path))
-    except Unusable as error:
-        os.close(fd)
-        raise LockUnusable("the lock " + str(error).replace("--log", "--lock")) from None
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
-def _create(path: str, like: LockFile) -> int:
-    """The new lock file, with its mode and owner from its first moment: it is made aside and linked."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | OPEN_SAFELY
-    aside = f"{path}.{os.getpid()}.{threading.get_ident()}"
-    fd = os.open(aside, flags, 0o600)
-    try:
-        _fit(fd, os.path.dirname(path), like)
-        os.link(aside, path)
-        return fd
-    except FileExistsError:  # somebody was faster
-        os.close(fd)
-        return os.open(path, os.O_RDWR | OPEN_SAFELY)
-    except OSError as error:
-        os.close(fd)
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-        fd = os.open(path, flags, 0o600)  # a file system without hard links: it is its own for a moment
-        _fit(fd, os.path.dirname(path), like)
-        return fd
-    finally:
-        os.unlink(aside)
-
-
-def _fit(fd: int, folder: str, like: LockFile) -> None:
-    """Gives a new lock file the owner and the mode that ``like`` says, whatever the umask."""
-    mode = like.mode
-    # In a sticky folder a lock that is not its maker's is refused, by filelock too: there it stays ours.
-    give_away = os.geteuid() == 0 and not os.stat(folder).st_mode & stat.S_ISVTX
-    uid = like.uid if give_away else os.geteuid()
-    if (uid, like.gid) != (os.geteuid(), os.fstat(fd).st_gid):
-        try:
-            os.fchown(fd, uid, like.gid)
-        except PermissionError:  # not of the log's group: then it must not be opened to another one
-            mode &= ~0o070
-    os.fchmod(fd, mode)  # after fchown, which may take bits away
-
-
-def _refuse_foreign(path: str, about: os.stat_result) -> None:
-    """In a sticky folder such as /tmp a stranger could plant the lock and hold it for ever."""
-    folder = os.stat(os.path.dirname(path))
-    if folder.st_mode & stat.S_ISVTX and about.st_uid not in (os.geteuid(), folder.st_uid):
-        raise LockUnusable(
-            f"the lock {path} belongs to {owner_name(about.st_uid)}, in a folder where anybody may put one: "
-            f"have them remove it, or name another with --lock"
-        )
-
-
 def _is_still(fd: int, path: str) -> bool:
     about = os.fstat(fd)
     try:
@@ -227,17 +194,15 @@ def _is_still(fd: int, path: str) -> bool:
 
 
 def _queue(
-    fd: int,
-    path: str,
+    place: _Place,
+    lock: SanityLock,
     began: float,
-    left: float | None,
     timeout: float | None,
     abandoned: threading.Event | None,
     on_wait: Callable[[Holder | None, float], None] | None,
 ) -> None:
-    """Waits in the kernel's queue until the lock on ``fd`` is ours, or raises and leaves the queue."""
-    place = _Place(fd)  # left by closing fd, which whoever opened it does on any error
-    deadline = None if left is None else time.monotonic() + left
+    """Wait at ``place`` in the kernel's queue until ``lock`` is ours, or raise."""
+    path, deadline = lock.path, None if timeout is None else began + timeout
     if on_wait is not None:
         on_wait(holder(path), time.monotonic() - began)
     while True:
@@ -247,7 +212,8 @@ def _queue(
         if abandoned is not None and abandoned.is_set():
             raise Abandoned
         if deadline is not None and time.monotonic() >= deadline:
-            raise LockTimeout(path, timeout or 0.0, holder(path))
+            remark = open_to_others(path, lock.like) if lock.strict else None
+            raise LockTimeout(path, timeout or 0.0, holder(path), ": ".join(remark or ()))
         if on_wait is not None:
             on_wait(holder(path), time.monotonic() - began)
     if place.error is not None:

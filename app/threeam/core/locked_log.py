@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from threeam.core.clock import Clock
@@ -17,23 +18,28 @@ from threeam.core.draft import Author, Draft, DraftLine
 from threeam.core.entry import (
     ACQUIRED,
     CLOCK_STEPPED,
+    MOST_CUPS,
     NS,
     RELEASING,
     Entry,
     Stamp,
+    decode,
     format_entry,
     format_many,
     parse,
+    tag_value,
     visible,
 )
 from threeam.core.fold import State
 from threeam.core.journal import Journal, JournalError, sync_folder
-from threeam.core.lock import SanityLock
+from threeam.core.lock import JournalLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
-from threeam.core.rotate import NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
-from threeam.core.state_cache import StateCache
+from threeam.core.rotate import CannotRotate, NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
+from threeam.core.rotation_due import CarriedLines, note_path
+from threeam.core.state_cache import TRUNCATED, StateCache
 
 TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
+INTERRUPTED = "the program was interrupted before it could say so"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _WARN_AGAIN_NS = 15 * 60 * NS  # so long after a warning of the disk the next one is due
 
@@ -47,12 +53,16 @@ class DiskFull(Refused):
 
 
 class Unsure(JournalError):
-    """The lines are in the file, but it is not certain that they will stay; ``stamp`` names the first."""
+    """The lines are in the file, but it is not certain that they will stay; ``stamp`` names the first.
 
-    def __init__(self, stamp: Stamp, why: str) -> None:
+    ``interrupted``: nothing is wrong with the log, but a signal asked the program to end.
+    """
+
+    def __init__(self, stamp: Stamp, why: str, *, interrupted: bool = False) -> None:
         super().__init__(f"unsure: written as @{stamp}, but {why}; look there before you write it again")
         self.stamp = stamp
         self.why = why
+        self.interrupted = interrupted
 
 
 class Block(NamedTuple):
@@ -93,10 +103,11 @@ class LockedLog:
     """The log while the lock is held: as it is now, and open for appending. `Writer.locked` makes it."""
 
     def __init__(
-        self, journal: Journal, mode: int, lock: SanityLock, cache: StateCache, clock: Clock, options: WriteOptions
+        self, journal: Journal, mode: int, lock: JournalLock, cache: StateCache, clock: Clock, options: WriteOptions
     ) -> None:
         self.first: Stamp | None = None  # of what was written under this hold
         self.written = 0  # bytes, under this hold
+        self.carried: CarriedLines | None = None  # what a rotation would carry over, if one is due
         self._lock = lock
         self._doubt = ""  # whether a rotation under this hold will last
         self._journal = journal
@@ -106,6 +117,7 @@ class LockedLog:
         self._clock = clock
         self._options = options
         self._file = LogFile.open(journal.log)
+        self._gone = 0 if self._file is None else cache.bytes_gone(self._file.segment)
         self._last = self._state(whole=False).last
         self._granted: Stamp | None = clock()  # for the first block: later ones look at the clock again
 
@@ -116,7 +128,7 @@ class LockedLog:
         stamp, stepped_ns = self._tick()
         said = draft.lines(state, Author(options.user, options.night_gap_ns), stamp)
         ceremonial = options.ceremony == "always" or (draft.ceremonial and options.ceremony == "hypotheses")
-        around = [*_declared(stepped_ns), *self._disk_warning(stamp)]
+        around = self._warnings(stamp, stepped_ns)
         lines = [*around, *([DraftLine(ACQUIRED)] if ceremonial else []), *said]
         typed = not draft.via and not any(key == "NIGHT" for one in said for key, _ in one.tags)
         if typed and self._is_new_night(state, stamp):
@@ -131,7 +143,7 @@ class LockedLog:
             now = self._clock()
             over = [tag for tag in lines[-1].tags if tag[0] == "NIGHT"]  # it is this line that is the author's last
             entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (*by, *over), RELEASING))
-        raw = b"".join(map(format_entry, entries))
+        raw = b"".join(map(checked_line, entries))
         self._append(raw, entries)
         begin = len(lines) - len(said)
         return Block(tuple(entries), raw, tuple(entries[begin : len(lines)]), state)
@@ -143,12 +155,13 @@ class LockedLog:
         stamp = first
         tags, cups = (("BY", self._options.by), ("VIA", "stdin")), self._cups(self._state(whole=False), stamp)
         raw = b""
-        for warning in (*_declared(stepped_ns), *self._disk_warning(stamp)):
-            raw += format_entry(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
+        for warning in self._warnings(stamp, stepped_ns):
+            raw += checked_line(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
             stamp = Stamp(stamp.ns + 1, stamp.offset)
+        last = Entry(Stamp(stamp.ns + len(texts) - 1, stamp.offset), cups, tags, visible(texts[-1]))
+        for end in (last._replace(stamp=stamp), last):  # the lines between them differ in nothing that could be wrong
+            checked_line(end)
         raw += format_many(stamp, cups, tags, texts)
-        last = parse(raw[raw.rfind(b"\n", 0, -1) + 1 : -1])
-        assert last is not None
         self._append(raw, [last._replace(stamp=first), last])  # those between change nothing: they have no tags
         return raw
 
@@ -159,16 +172,21 @@ class LockedLog:
         """
         self._rotate_when_full()
         stamp, stepped_ns = self._tick()
-        lines = [*(one.text for one in _declared(stepped_ns)), visible(text)]
-        entries = [Entry(Stamp(stamp.ns + i, stamp.offset), coffee, (), line) for i, line in enumerate(lines)]
-        raw = b"".join(map(format_entry, entries))
+        lines = [*_declared(stepped_ns), *self._truncation_warning(), DraftLine(visible(text))]
+        entries = [Entry(Stamp(stamp.ns + i, stamp.offset), coffee, (), line.text) for i, line in enumerate(lines)]
+        try:
+            raw = b"".join(map(checked_line, entries))
+        except Refused as refused:
+            if self.first is None:
+                raise
+            raise Unsure(self.first, f"only its first lines: {refused}") from None
         self._append(raw, entries, begun=self.first)
         return raw
 
     def rotate(self, *, gain: bool = False) -> Rotated:
-        """Puts a new log in the place of this one, and gives the path that this one has now.
+        """Put a new log in the place of this one, and return the path that this one has now.
 
-        ``gain``: only where the new one is much smaller. Raises `NotRotated`, with the log as it was.
+        ``gain``: only if the new one is at most half as long. Raises `NotRotated`, with the log as it was.
         """
         if self._file is None or self._file.size == 0 or self.first is not None:
             raise NotRotated(f"there is nothing to rotate at {self._path}")
@@ -177,11 +195,16 @@ class LockedLog:
         last = self._last or reading
         # If the clock was stepped back, the next block tells of it.
         stamp = reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.offset)
-        carried = self._cache.carry(self._state(whole=True), Stamp(stamp.ns + 1, stamp.offset))
-        segment, by = self._file.segment, self._options.by
+        state = self._state(whole=True)
+        if Stamp.parse(str(stamp)) is None:  # its first line could not be read back, and the old file would be lost
+            raise NotRotated(f"{self._path} is not rotated: its last line is from the end of the year 9999")
+        lines = (self.carried or CarriedLines(self._cache.fold, state)).at(state, Stamp(stamp.ns + 1, stamp.offset))
+        segment, by, carried = self._file.segment, self._options.by, "".join(lines).encode()
         rotated = rotate(self._journal, segment, by, stamp, last, carried, gain=gain, lost=self._lock.lost)
+        with suppress(OSError):  # it is about the old file, and so says nothing of the new one
+            os.unlink(note_path(self._path))
         self._file = LogFile.open(self._path)
-        self._last = Stamp(stamp.ns + len(carried), stamp.offset)
+        self._last = Stamp(stamp.ns + len(lines), stamp.offset)
         self._doubt = rotated.doubt
         return rotated
 
@@ -193,16 +216,19 @@ class LockedLog:
         assert self._file is not None
         if self._file.segment.removed():
             raise Unsure(first, "the log was removed meanwhile, and is gone with it")
-        if self._options.sync:
-            try:
+        try:
+            if self._options.sync:
                 self._file.sync()
                 if self._cache.named != self._file.segment.identity:  # whoever made it may have been killed before that
                     sync_folder(os.path.dirname(self._path))
                     self._cache.named = self._file.segment.identity
-            except OSError as error:
-                raise Unsure(first, f"the disk did not confirm it ({error.strerror})") from None
-            if self._doubt:
-                raise Unsure(first, self._doubt)
+            intact = self._file.is_intact()
+        except OSError as error:
+            raise Unsure(first, f"the disk did not confirm it ({error.strerror})") from None
+        if not intact:
+            raise Unsure(first, "another program truncated or changed the log meanwhile (logrotate's copytruncate?)")
+        if self._options.sync and self._doubt:
+            raise Unsure(first, self._doubt)
 
     def forget_old(self) -> str:
         """Deletes the rotated files that are not to be kept; says why one stays all the same."""
@@ -210,15 +236,18 @@ class LockedLog:
 
     def _rotate_when_full(self) -> None:
         log = self._file
-        # A torn line is ended by the block that comes now, and the one after that finds it whole.
-        if self.first is not None or log is None or log.torn or log.size < self._options.rotate_bytes:
+        if self.first is not None or self.carried is None or log is None or log.size < self._options.rotate_bytes:
+            return
+        if log.torn:  # the block that comes now ends the torn line, and the one after that finds it whole
             return
         try:
             if not self.rotate(gain=True).doubt:
                 self.forget_old()  # what cannot be deleted now can be after the next one
         except SyncFailed as failed:
             self._doubt = str(failed)
-        except NotRotated:  # no room for a second file, or no right to make one: the log grows on
+        except CannotRotate:  # no room for a second file, or no right to make one: the log grows on
+            self._cache.failed_size = log.size
+        except NotRotated:
             pass
 
     def _state(self, whole: bool) -> State:
@@ -235,6 +264,17 @@ class LockedLog:
         if behind <= TIE_NS:
             return Stamp(self._last.ns + 1, reading.offset), 0
         return reading, behind
+
+    def _warnings(self, stamp: Stamp, stepped_ns: int) -> list[DraftLine]:
+        """Return the lines that come before those of a draft: what the log has to say about itself."""
+        return [*_declared(stepped_ns), *self._truncation_warning(), *self._disk_warning(stamp)]
+
+    def _truncation_warning(self) -> list[DraftLine]:
+        """Return a line about bytes that another program has cut off, if this process knows of them."""
+        if not self._gone:
+            return []
+        remedy = "logrotate's copytruncate loses lines: let it use create, or leave the log to 3am"
+        return [DraftLine(f"{TRUNCATED.decode()[2:]}{self._gone} bytes are gone. {remedy}.")]
 
     def _disk_warning(self, stamp: Stamp) -> list[DraftLine]:
         """A line about the room that is left, where that is little and nobody has said so lately."""
@@ -258,8 +298,7 @@ class LockedLog:
         ``begun``: the first stamp of what was begun earlier, and is half done if this fails.
         """
         if self._file is None:
-            self._file = LogFile.create(self._path, self._mode)
-        before = self._file.size
+            self._file = LogFile.create(self._path, self._mode, self._journal.new_owner())
         try:
             self._file.append(raw)
         except NotAppended as not_appended:
@@ -273,12 +312,28 @@ class LockedLog:
         self._last = entries[-1].stamp
         self.written += len(raw)
         self.first = self.first or entries[0].stamp
-        self._cache.appended(self._file.segment, before, self._file.size, entries)
+        self._gone = 0
+        self._cache.appended(self._file.segment, self._file.begin, self._file.size, entries)
 
 
 def mode_of(journal: Journal) -> int:
     """The mode of a new log."""
     return 0o640 if journal.log.startswith("/var/log/") else 0o600
+
+
+def checked_line(entry: Entry) -> bytes:
+    """Return the line of ``entry``. Raises `Refused` if `parse` would not give ``entry`` back."""
+    line = format_entry(entry)
+    tags = tuple((key, tag_value(value)) for key, value in entry.tags)
+    if parse(line[:-1]) == entry._replace(tags=tags):
+        return line
+    if entry.coffee > MOST_CUPS:
+        why = f"{entry.coffee} cups are more than the COFFEE tag has digits for; take one back with 3am coffee --undo"
+    elif Stamp.parse(str(entry.stamp)) is None:
+        why = f"the time {entry.stamp} could not be read back; look at the clock and at TZ (date; echo $TZ)"
+    else:
+        why = f"the line could not be read back: {decode(line[:-1])}"
+    raise Refused(f"nothing was written: {why}")
 
 
 def _declared(stepped_ns: int) -> list[DraftLine]:

@@ -6,10 +6,12 @@ import errno
 import os
 
 from threeam.core.disk import has_room
-from threeam.core.journal import OPEN_SAFELY, Segment, Unusable, check_regular, unusable
+from threeam.core.folders import open_file
+from threeam.core.journal import Segment, Unusable, check_regular, unusable
 from threeam.core.rotate import undo_half_rotation
 
-_APPEND = os.O_RDWR | os.O_APPEND | OPEN_SAFELY
+_CHECKED = 256  # bytes of an append that are compared with the file after the sync
+_APPEND = os.O_RDWR | os.O_APPEND
 
 
 class NotAppended(Exception):
@@ -30,13 +32,15 @@ class LogFile:
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
         self.size = segment.size()
+        self.begin = self.size  # where the last append began
+        self._written = b""  # the end of what was appended last
         self.torn = self.size > 0 and segment.read(self.size - 1, 1) != b"\n"
 
     @classmethod
     def open(cls, path: str) -> LogFile | None:
         """The log at ``path``, or None where there is none. Raises `Unusable`."""
         try:
-            fd = os.open(path, _APPEND)
+            fd = open_file(path, _APPEND)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -48,13 +52,15 @@ class LogFile:
         return cls(segment)
 
     @classmethod
-    def create(cls, path: str, mode: int) -> LogFile:
-        """A new log at ``path``. Raises `Unusable`."""
+    def create(cls, path: str, mode: int, owner: tuple[int, int]) -> LogFile:
+        """Create the log at ``path`` for ``owner`` (uid and gid). Raises `Unusable`."""
         try:
-            fd = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+            fd = open_file(path, _APPEND | os.O_CREAT | os.O_EXCL)
         except OSError as error:
             raise Unusable(unusable(path, error)) from None
         segment = Segment(fd, path)
+        if owner[0] != os.geteuid():
+            os.fchown(fd, *owner)
         os.fchmod(fd, mode)  # whatever the umask
         return cls(segment)
 
@@ -80,7 +86,15 @@ class LogFile:
             self._cut_back(done)
         if why:
             raise NotAppended(why)
-        self.size, self.torn = self.size + len(data), False  # and no call that could fail: it is written
+        try:
+            end = os.lseek(fd, 0, os.SEEK_CUR)  # elsewhere, if others wrote without the lock or truncated the log
+        except OSError:  # it is written all the same
+            end = self.size + len(data)
+        self.begin, self.size, self.torn, self._written = end - len(data), end, False, data[-_CHECKED:]
+
+    def is_intact(self) -> bool:
+        """Return whether what was appended last still stands where it was written. Raises OSError."""
+        return self.segment.read(self.size - len(self._written), len(self._written)) == self._written
 
     def sync(self) -> None:
         """Waits until what was appended is on the disk. Raises OSError."""

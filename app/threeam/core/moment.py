@@ -8,7 +8,8 @@ from threeam.core.draft import Declined
 from threeam.core.entry import Stamp
 from threeam.core.journal import Journal, Position
 from threeam.core.reader import Line, lines_back
-from threeam.core.seek import first_at, first_entry, line_of, stamp_of, steps_back, stretches
+from threeam.core.seek import first_at, first_entry, line_of, stamp_of, stretches
+from threeam.core.wanted import steps_back
 from threeam.core.when import parse_when
 
 _BEFORE_NS = 1_000_000  # so long before an entry the world was as it was before it

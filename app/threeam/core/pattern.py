@@ -1,97 +1,108 @@
-"""A pattern as a person types it, and the lines of a block of bytes that it finds.
+"""A pattern as a person types it, and the lines of a block of bytes that have a match.
 
-A line is searched as it stands in the file; the escape of a byte that is no UTF-8 is not there to be found. A block is
-searched as a whole where that finds the same: a literal at the speed of memmem(3), and the rest by one regular
-expression, since a Python loop per line costs ten times as much.
+A block is searched as a whole, since a Python loop over its lines costs ten times as much. No match contains a line
+end, so each one lies in one line. Text without an operator is searched with memmem(3): where most lines have a match,
+a call of the engine for each costs four times as much.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 
-from threeam.core.entry import decode
-from threeam.core.journal import BadInput
+from threeam.core.entry import visible
+from threeam.core.regex import LARGEST, LINE_BEGIN, BadPattern, NotLinear, Regex, has_capitals, utf8
 
-# What could find another thing in a block than in each of its lines: it sees the end of the text, or looks around, or
-# takes in line ends (and then runs on through the block).
-_BY_LINE = re.compile(r"\\[AZDWSsBpP0-9xuUNnrvfta]|\[\^|\(\?|[\x00-\x1f]")
+__all__ = ["BadPattern", "Pattern"]
+
 _STAMP = re.compile(rb"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4}\]")
-_REPEAT_IN_REPEAT = re.compile(r"\([^()]*[+*}][^()]*\)[+*{]")
-_SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
-
-
-class BadPattern(BadInput):
-    """It is no regular expression; the sentence says where it is wrong."""
+_AFTER_STAMP = rf"(?m:^)(?:{_STAMP.pattern.decode()})?"
+_OPERATOR = re.compile(r"[\\.^$*+?{}\[\]|()]")
+_LARGEST_ON_SCREEN = 2000  # RE2's instructions: 0.1 s for a block of 256 KiB, at worst
+_MOST_SPANS = 500  # of one text: some patterns look at all of the rest of it for each match
 
 
 class Pattern:
-    """A regular expression. Without ``exact`` capitals count only if there are any in it (smart case).
+    """A regular expression. Without ``exact``, capitals count only if it has any (smart case). Raises `BadPattern`.
 
-    ``words``: what is searched begins after the stamp; else every number would be found in some nanoseconds.
+    ``words``: for the screen. What is searched begins after the stamp; else every number would be found in the digits
+    of some stamp. The pattern is smaller, since a block is searched between two keys.
     """
 
     def __init__(self, text: str, *, exact: bool = False, words: bool = False) -> None:
         self.text = text
         self._words = words
-        self.ignores_case = not exact and not _has_capitals(text)
-        flags = re.IGNORECASE if self.ignores_case else re.NOFLAG
-        if words and _REPEAT_IN_REPEAT.search(text):  # nobody could stop the screen then
-            raise BadPattern(f"{text!r} has a repeat inside a repeat, which can take for ever on one line")
-        by_block = text.isascii() and not _BY_LINE.search(text) and not (words and "^" in text)
+        self.ignores_case = not exact and not has_capitals(text)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what may once mean something else
-                self._line = re.compile(text, flags)
-                self._block = re.compile(text.encode(), flags | re.MULTILINE) if by_block else None
-        except (re.error, OverflowError, RecursionError) as error:
-            raise BadPattern(f"{text!r} is no regular expression: {error}") from None
-        self._literal = None
-        if text and not _SPECIAL.search(text) and "\n" not in text and (text.isascii() or not self.ignores_case):
-            self._literal = (text.lower() if self.ignores_case else text).encode("utf-8", "surrogateescape")
+            self._regex = Regex(text, ignore_case=self.ignores_case)
+        except NotLinear as error:
+            both = "combine two conditions (--grep A --not B; on the screen &A and then &!B)"
+            raise BadPattern(f"{error}, or {both}") from None
+        self._lines = Regex(
+            text,
+            ignore_case=self.ignores_case,
+            line_begin=_AFTER_STAMP if words else LINE_BEGIN,
+            whole_line=True,
+            largest=_LARGEST_ON_SCREEN if words else LARGEST,
+        )
+        self._literal = b""
+        if not _OPERATOR.search(text) and text == visible(text) and (text.isascii() or not self.ignores_case):
+            self._literal = (text.lower() if self.ignores_case else text).encode()
 
     def finds(self, raw: bytes) -> bool:
-        """Whether it is found in a line (without its newline)."""
+        """Return whether a line (without its newline) has a match."""
         if self._words and (stamp := _STAMP.match(raw)):
             raw = raw[stamp.end() :]
-        if self._literal is not None:
-            return self._literal in (raw.lower() if self.ignores_case else raw)
-        return self._line.search(decode(raw)) is not None
+        if self._literal:
+            return self._literal in self._folded(utf8(raw))
+        return self._regex.found_in(utf8(raw))
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where in ``text`` it is found: (begin, end), in characters."""
-        return [found.span() for found in self._line.finditer(text) if found.end() > found.start()]
+        """Return the first matches in ``text``: where each begins and ends, in characters."""
+        data = text.encode()
+        spans = [(begin, end) for begin, end in islice(self._regex.spans(data), _MOST_SPANS) if begin < end]
+        if text.isascii():
+            return spans
+        characters, offset, count = list[tuple[int, int]](), 0, 0
+        for begin, end in spans:
+            first = count + len(data[offset:begin].decode())
+            offset, count = end, first + len(data[begin:end].decode())
+            characters.append((first, count))
+        return characters
 
     def offsets(self, data: bytes) -> Iterator[int]:
-        """Where the lines begin that it finds in ``data``, which is whole lines; in their order."""
-        if (needle := self._literal) is not None:
-            hay = data.lower() if self.ignores_case else data
-            return self._found_by(lambda at: hay.find(needle, at), data)
-        if (block := self._block) is not None and data.isascii():
-            return self._found_by(lambda at: -1 if (found := block.search(data, at)) is None else found.start(), data)
-        return self._by_line(data)
+        """Yield where the lines begin that have a match in ``data``, which is whole lines; in their order."""
+        shown = utf8(data)
+        if shown is data:
+            yield from self._offsets(data)
+            return
+        offset = shown_offset = 0  # of the same line
+        for begin in self._offsets(shown):
+            for _ in range(shown.count(b"\n", shown_offset, begin)):
+                offset = data.index(b"\n", offset) + 1
+            shown_offset = begin
+            yield offset
 
-    def _found_by(self, find: Callable[[int], int], data: bytes) -> Iterator[int]:
-        at = find(0)
-        while 0 <= at < len(data):
-            begin, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
-            if self._words and (stamp := _STAMP.match(data, begin)) and at < stamp.end():
-                at = find(stamp.end())  # in this line still, or further down
-                if at < 0 or at > (end if end >= 0 else len(data)):
-                    continue
-            yield begin
-            if end < 0:
-                return
-            at = find(end + 1)
+    def _offsets(self, data: bytes) -> Iterator[int]:
+        last = -1  # where the last line ends that has been decided
+        for start, end in self._find_literal(data) if self._literal else self._lines.spans(data):
+            if start <= last or start >= len(data):  # after the last newline there is no line
+                continue
+            begin, last = data.rfind(b"\n", 0, start) + 1, end
+            in_stamp = self._words and (stamp := _STAMP.match(data, begin)) is not None and start < stamp.end()
+            if not in_stamp or self.finds(data[begin:end]):
+                yield begin
 
-    def _by_line(self, data: bytes) -> Iterator[int]:
-        at = 0
-        for raw in data.removesuffix(b"\n").split(b"\n"):
-            if self.finds(raw):
-                yield at
-            at += len(raw) + 1
+    def _find_literal(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Yield for each line in which the literal is where it begins, and where the line ends."""
+        folded = self._folded(data)
+        start = folded.find(self._literal)
+        while start >= 0:
+            newline = data.find(b"\n", start)
+            end = newline if newline >= 0 else len(data)
+            yield start, end
+            start = folded.find(self._literal, end)
 
-
-def _has_capitals(text: str) -> bool:
-    return any(char.isupper() for char in re.sub(r"\\.", "", text))
+    def _folded(self, data: bytes) -> bytes:
+        return data.lower() if self.ignores_case else data

@@ -86,7 +86,9 @@ class Line(NamedTuple):
     def counted(self) -> Entry | None:
         """The entry that the line is for the state. Of a forged one only its stamp counts."""
         entry = self.entry
-        return entry if entry is None or not self.forged else Entry(entry.stamp, 0, (), "")
+        if _AT not in self.raw or entry is None or not self.forged:
+            return entry
+        return Entry(entry.stamp, 0, (), "")
 
     @property
     def shown(self) -> str:

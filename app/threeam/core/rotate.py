@@ -11,27 +11,33 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from threeam.core.chain import Chain
+from threeam.core.disk import APPEND_ONLY, has_attribute, has_room
 from threeam.core.entry import CONTINUED, Entry, Stamp, format_entry
-from threeam.core.journal import OPEN_SAFELY, Journal, Segment, sync_folder
+from threeam.core.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
+from threeam.core.journal import Journal, Segment
 from threeam.core.segment import is_rotated
 
 _ACL = "system.posix_acl_access"
 
 
 class NotRotated(Exception):
-    """The log is as it was. The message says why."""
+    """The log is as it was. The message says why; ``remedy`` is a command that changes that, if there is one."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
 class CannotRotate(NotRotated):
     """The log is as it was, since the disk or the folder did not allow it."""
 
 
-class SyncFailed(NotRotated):
+class SyncFailed(CannotRotate):
     """The log is as it was, and the disk did not confirm what was written to it lately."""
 
 
@@ -48,47 +54,55 @@ def rotate(
     by: str,
     stamp: Stamp,
     last: Stamp,
-    carried: Sequence[Entry],
+    carried: bytes,
     *,
     gain: bool,
     lost: Callable[[], bool],
 ) -> Rotated:
     """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
 
-    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and goes on
-    with ``carried``. It has the old one's mode and owner. With ``gain`` it is done only where the new one is much
-    smaller: else a log that carries much would be rotated for every block. ``lost``: whether the lock may be
-    somebody else's by now. Raises `NotRotated`.
+    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``; the lines
+    ``carried`` follow. It has the old one's mode and owner. ``gain``: only if the new one is at most half as long:
+    else a log that carries much would be rotated for every block. ``lost``: whether the lock may be somebody else's
+    by now. Raises `NotRotated`.
     """
-    folder, aside = os.path.dirname(journal.log), f"{journal.log}.{os.getpid()}.rotating"
-    rotated = ""
-    try:
-        about = os.fstat(old.fd)
-        rotated = _link(journal.log, stamp)
-        first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + os.path.basename(rotated))
-        data = b"".join(map(format_entry, [first, *carried]))
-        if gain and 2 * len(data) > about.st_size:
-            raise NotRotated("what the new log would have to carry over is as long as the log")
-        _make(aside, data, old, about)
-        _sync(old)
-        sync_folder(folder)  # the second name is on the disk before it is the only one
-        if lost() or not all(os.path.samestat(os.stat(path), about) for path in (journal.log, rotated)):
-            raise NotRotated(f"the lock file was removed meanwhile, and somebody else was at {journal.log}")
-        os.rename(aside, journal.log)
-    except BaseException as error:
-        for path in filter(None, (aside, rotated)):
-            with suppress(OSError):  # or the next writer does it
-                os.unlink(path)
-        if isinstance(error, OSError):
-            raise CannotRotate(
-                f"{journal.log} is not rotated, and as it was: {error.strerror}; mend that and try again"
-            ) from None
-        raise
-    try:
-        sync_folder(folder)
-    except OSError as error:
-        return Rotated(rotated, f"the disk did not confirm that it was rotated ({error.strerror})")
-    return Rotated(rotated)
+    folder, name = os.path.split(journal.log)
+    with ExitStack() as stack:
+        try:
+            dir_fd = stack.enter_context(opened_folder(folder))
+        except OSError as error:
+            raise CannotRotate(f"{journal.log} is not rotated, and as it was: {error.strerror}") from None
+        aside, rotated = f"{name}.{os.getpid()}.rotating", ""
+        try:
+            about = os.fstat(old.fd)
+            if gain and 2 * len(carried) > about.st_size:
+                raise NotRotated("what the new log would have to carry over is as long as the log")
+            if not has_room(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            rotated = _link(name, dir_fd, stamp)
+            first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + rotated)
+            _make(aside, dir_fd, format_entry(first) + carried, old, about)
+            _sync(old)
+            sync_opened(dir_fd)  # the second name is on the disk before it is the only one
+            named = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
+            if lost() or not all(os.path.samestat(one, about) for one in named):
+                raise NotRotated(f"the lock file was removed meanwhile, and somebody else was at {journal.log}")
+            os.rename(aside, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        except BaseException as error:
+            for path in filter(None, (aside, rotated)):
+                with suppress(OSError):  # or the next writer does it
+                    os.unlink(path, dir_fd=dir_fd)
+            if isinstance(error, OSError):
+                raise CannotRotate(
+                    f"{journal.log} is not rotated, and as it was: {error.strerror}; mend that and try again"
+                ) from None
+            raise
+        rotated = os.path.join(folder, rotated)
+        try:
+            sync_opened(dir_fd)
+        except OSError as error:
+            return Rotated(rotated, f"the disk did not confirm that it was rotated ({error.strerror})")
+        return Rotated(rotated)
 
 
 def undo_half_rotation(path: str, log: Segment) -> int:
@@ -98,14 +112,16 @@ def undo_half_rotation(path: str, log: Segment) -> int:
     """
     folder, base = os.path.split(path)
     left = 0
-    for name in os.listdir(folder):
-        other = os.path.join(folder, name)
-        second = is_rotated(path, name) and os.path.samestat(os.lstat(other), os.fstat(log.fd))
-        if second or re.fullmatch(re.escape(base) + r"\.\d+\.rotating", name):
-            try:
-                os.unlink(other)
-            except OSError:
-                left += second
+    with opened_folder(folder) as dir_fd:
+        for name in names_in(dir_fd):
+            second = is_rotated(path, name) and os.path.samestat(
+                os.stat(name, dir_fd=dir_fd, follow_symlinks=False), os.fstat(log.fd)
+            )
+            if second or re.fullmatch(re.escape(base) + r"\.\d+\.rotating", name):
+                try:
+                    os.unlink(name, dir_fd=dir_fd)
+                except OSError:
+                    left += second
     return left
 
 
@@ -119,18 +135,46 @@ def forget_old(journal: Journal, keep: int) -> str:
     for number, segment in enumerate(chain.back_from(live) if live is not None else ()):
         if number > keep and is_rotated(journal.log, os.path.basename(segment.path)):
             try:
-                os.unlink(segment.path)
+                with opened_folder(os.path.dirname(segment.path)) as dir_fd:
+                    os.unlink(os.path.basename(segment.path), dir_fd=dir_fd)
             except OSError as error:
                 return f"{segment.path} cannot be deleted: {error.strerror}"
     return ""
 
 
 def check_rotatable(log: Segment, path: str) -> None:
-    """Raises `NotRotated` where ``log`` at ``path`` is not ours to rotate."""
+    """Raise `NotRotated` if ``log`` at ``path`` is not ours to rotate, or cannot get another name.
+
+    It needs no lock, and changes nothing.
+    """
+    folder = os.path.dirname(path)
     try:
-        may_replace(path, os.stat(os.path.dirname(path)), os.fstat(log.fd))
+        may_replace(path, os.stat(folder), os.fstat(log.fd))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise CannotRotate(f"{path} cannot get another name: {folder} is not yours to write")
+        if has_attribute(log.fd, APPEND_ONLY):
+            import shlex  # for a sentence that is rarely needed
+
+            remedy = f"chattr -a {shlex.quote(path)}"
+            raise CannotRotate(f"{path} cannot get another name: it is append-only (chattr +a)", remedy)
+        if _is_mount_point(path):
+            raise CannotRotate(
+                f"{path} cannot get another name: it is a mount point, as a single file in a container is; "
+                "mount its folder instead"
+            )
     except OSError as error:
         raise CannotRotate(f"{path} is not rotated, and as it was: {error.strerror}") from None
+
+
+def _is_mount_point(path: str) -> bool:
+    """Return whether something is mounted at ``path`` itself: then it cannot be renamed, and nothing over it."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as table:
+            rows = table.read().splitlines()
+    except OSError:  # another system
+        return False
+    escaped = re.sub(rb"[ \t\n\\]", lambda match: b"\\%03o" % match[0][0], os.fsencode(path))
+    return any(row.split(b" ", 5)[4] == escaped for row in rows)
 
 
 def may_replace(path: str, folder: os.stat_result, log: os.stat_result) -> None:
@@ -156,24 +200,24 @@ def _is_in_group(uid: int, gid: int) -> bool:
         return False
 
 
-def _link(path: str, stamp: Stamp) -> str:
-    """Gives the log its second name, which was nobody's before; gives that path. Raises OSError."""
-    stem = path.removesuffix(".log")
+def _link(name: str, dir_fd: int, stamp: Stamp) -> str:
+    """Gives the log its second name, which was nobody's before; gives that name. Raises OSError."""
+    stem = name.removesuffix(".log")
     ns = stamp.ns
     while True:
         utc = Stamp(ns).rfc3339().replace("-", "").replace(":", "")
         rotated = f"{stem}.{utc}.log"
         try:
-            os.link(path, rotated, follow_symlinks=False)
+            os.link(name, rotated, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
         except FileExistsError:
             ns += 1
         else:
             return rotated
 
 
-def _make(path: str, data: bytes, old: Segment, like: os.stat_result) -> None:
+def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_result) -> None:
     """A synced file with ``data`` in it, and the mode, owner and access list of ``old``. Raises OSError."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600)
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
     try:
         made = os.fstat(fd)
         if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):

@@ -1,88 +1,65 @@
-"""Passwords in what is shown, written or kept: they are left out. Better too much than too little."""
+"""Leave secrets out of what is shown, written or kept. The kinds of secrets are a table: `core.secret_kinds`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import groupby
 from typing import NamedTuple
 
+from threeam.core.secret_kinds import KINDS, LIST_REST, QUOTED_REST, WORD_REST, Kind
+
+_STARS = b"***"
 # A port is not a password, unless an @ follows it.
-_URL = re.compile(
-    r"(://[^/\s:@'\"]*:)(?!\d{1,5}(?:[/?'\",;)\s]|\Z))(?:[^\s'\"]*@|[^\s'\"]*)",
-)
+_URL = re.compile(r"(://[^/\s:@'\"]{0,256}:)(?!\d{1,5}(?:[/?'\",;)\s]|\Z))(?:[^\s'\"]*@|[^\s'\"]*)")
 # SQL can quote it in a dozen ways, each of which can stand in a string in another: all that follows goes.
-_SECRET = re.compile(r"(passw(?:or)?d|identified\s+by)\b(.*)", re.IGNORECASE | re.DOTALL)
+_IN_SQL = re.compile(r"(passw(?:or)?d|identified\s+by)\b(.*)", re.IGNORECASE | re.DOTALL)
+_OPENS = re.compile(rb"\\*[\"']|[\[(]")
+_CLOSES = {b"[": b"]", b"(": b")"}
 
-
-class Listed(NamedTuple):
-    """Something that is left out of a program's output: how it is called, and what it looks like in a line.
-
-    ``hints``: one of these stands in the line, in small letters; so much is found a hundred times as fast. Of what
-    ``pattern`` finds the part that is named ``keep`` stays. ``small``: it is for small letters.
-    """
-
-    name: str
-    hints: tuple[bytes, ...]
-    pattern: re.Pattern[bytes]
-    small: bool = False
-
-
-_COLOUR = rb"(?:\x1b\[[0-9;:]*m)*"  # of a terminal: around a word, and before a value
-_BLANK = rb"[ \t]{0,4}" + _COLOUR
-# JSON in a string of JSON has a backslash before its quotes, or three.
-_VALUE = (
-    rb"(?:(?P<escape>\\+)[\"'](?:(?!(?<!\\)(?P=escape)[\"'])[^\n])*|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?"
-    rb"|[^\s,;&\"')}\]]+)"
+# The words of a command line: an option whose value is the next word, and a word that assigns.
+_SECRET_NAME = (
+    r"(?:[\w-]{0,64}[-_])?(?:password|passwd|passphrase|pass|pwd|secret|token"
+    r"|(?:api|access|secret|private|account)[-_]?key)"
 )
+_OPTION = re.compile(rf"--?{_SECRET_NAME}", re.IGNORECASE)
+_ASSIGNS = re.compile(rf"(-{{0,2}}{_SECRET_NAME}=).*", re.IGNORECASE | re.DOTALL)
+_USER_OPTION = re.compile(r"-u|--(?:proxy-)?user")
+_USER_PASSWORD = re.compile(r"([^\s:/]+:)(?!//)(?!\d+$).+", re.DOTALL)
+_SCRIPT_OPTION = re.compile(r"-\w{0,8}c")
+_SHORT_PASSWORD = re.compile(r"(?:mysql|mariadb|sshpass)[\w-]*")
 
-LISTED = (
-    Listed(
-        "the password in a URL",
-        (b"://",),
-        re.compile(rb"(?P<keep>://[^/\s:@'\"]{0,256}:)(?!\d{1,5}(?:[/?'\",;)\s]|\Z))[^\s'\"]{1,2048}(?=@)"),
-    ),
-    Listed(
-        "what follows password, passwd, pwd, passphrase, secret, token, api, access or private key and a = or :",
-        (b"passw", b"pwd", b"passphrase", b"secret", b"token", b"key"),
-        re.compile(
-            rb"(?P<keep>(?:passw(?:or)?d|pwd|passphrase|secret|token|(?:api|access|secret|private)[-_ ]?key)"
-            rb"[\w-]{0,32}" + _COLOUR + rb"\\*[\"']?" + _BLANK + rb"(?:=>?|:(?!:))" + _BLANK + rb")" + _VALUE
-        ),
-        small=True,
-    ),
-    Listed(
-        "an Authorization or Cookie header",
-        (b"authorization", b"cookie"),
-        re.compile(rb"(?P<keep>(?:(?:proxy-)?authorization|(?:set-)?cookie)[\"']?[ \t]{0,4}[:=][ \t]{0,4})[^\r\n]+"),
-        small=True,
-    ),
-    Listed(
-        "a Bearer or Basic token",
-        (b"bearer", b"basic"),
-        # A word of a sentence has no digit, and no capital but its first letter.
-        re.compile(rb"(?P<keep>\b(?:Bearer|Basic)[ \t]+)(?=[A-Za-z0-9+/._~-]+[0-9A-Z=])[A-Za-z0-9+/._~-]{8,}=*"),
-    ),
-    Listed(
-        "keys and tokens of AWS, GitHub, GitLab, Slack, Stripe and Google",
-        (
-            *(b"akia", b"asia", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"glpat-", b"xox"),
-            *(b"k_live_", b"k_test_", b"aiza"),
-        ),
-        re.compile(
-            rb"\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}"
-            rb"|xox[abeoprs]-[\w-]{10,}|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|AIza[\w-]{35})"
-        ),
-    ),
-    Listed("a JSON web token", (b"eyj",), re.compile(rb"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")),
-)
-_KEY_BEGINS = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
+_KEY_BEGINS = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_ENDS = b"-----END "
-_KEY_IN_A_LINE = re.compile(rb"(" + _KEY_BEGINS.pattern + rb")[^\n]*?(?=" + _KEY_ENDS + rb")")
 # A line of a key is base64 or a header; a YAML, a diff, a string of a program may hold it, and any log in its own way.
 _KEY_LINE = re.compile(
-    rb"[\s|>#\"'+-]*(?:(?:Proc-Type|DEK-Info|Comment|Version): .*|(?:[A-Za-z0-9+/=]|\\[nr])*)[\s\"',+;)\\]*"
-    rb"|(?:.*[\s|:])?[A-Za-z0-9+/]{32,}={0,2}\s*"
+    rb"[\s|>#\"'+-]*+(?:(?:Proc-Type|DEK-Info|Comment|Version): .*|(?:[A-Za-z0-9+/=]|\\[nr])*+)[\s\"',+;)\\]*+"
+    rb"|(?:.*[\s|:])?[A-Za-z0-9+/]{32,}+={0,2}\s*+"
 )
+_LAST_KEY_LINE = re.compile(rb"(?:.*[\s|:])?[A-Za-z0-9+/]++={0,2}\s*+")
+_LONG_KEY_LINE = re.compile(rb"(?:.*[\s|:])?[A-Za-z0-9+/]{32,}+={0,2}\s*+")
+
+_LOOKAHEAD = 64 * 1024  # bytes of a line without an end that are held back, so that no secret is cut in two
+_LONGEST = 1024 * 1024  # bytes of one secret that are held back; of a longer one the rest is dropped as it comes
+
+
+class _Compiled(NamedTuple):
+    """The table, compiled at the first use: an import of this module costs no time at the start of a screen."""
+
+    at_word: re.Pattern[bytes]  # the triggers that begin a word, after the byte before it
+    inside: tuple[re.Pattern[bytes], ...]  # each trigger that may stand anywhere: a search for one word is fast
+    by_trigger: dict[bytes, tuple[re.Pattern[bytes], ...]]  # what is tried where a trigger stands
+    of_lines: tuple[re.Pattern[bytes], ...]  # what is searched for at the beginning of each line
+
+
+class _Secret(NamedTuple):
+    """A secret in some bytes: where the match begins, where the secret does, and where both end."""
+
+    match: int
+    begin: int
+    end: int
 
 
 def without_url_password(text: str) -> str:
@@ -91,40 +68,104 @@ def without_url_password(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """``text``, SQL or a command, without what follows a word for a password in it, and without what is `LISTED`."""
+    """``text`` with ``***`` in place of each secret. What stands around a secret stays, also its quotes."""
     listed = Redaction()(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
-    return _SECRET.sub(r"\1 ***", without_url_password(listed))
+    return without_url_password(listed)
+
+
+def redacted_sql(query: str) -> str:
+    """``query`` without its secrets, and without all that follows a word for a password: it may have been cut."""
+    return _IN_SQL.sub(r"\1 ***", redacted(query))
+
+
+def redacted_words(words: Sequence[str]) -> list[str]:
+    """The words of a command, each without its secrets; a value that is a word of its own is known by its option."""
+    shown: list[str] = []
+    short = any(_SHORT_PASSWORD.fullmatch(word.rpartition("/")[2]) for word in words)
+    for index, word in enumerate(words):
+        option = words[index - 1] if index else ""
+        user = _USER_PASSWORD.fullmatch(word) if _USER_OPTION.fullmatch(option) else None
+        assigns = _ASSIGNS.fullmatch(word) if not _SCRIPT_OPTION.fullmatch(option) else None
+        if _OPTION.fullmatch(option) and not word.startswith("-"):
+            shown.append("***")
+        elif user is not None:
+            shown.append(f"{user[1]}***")
+        elif assigns is not None and not assigns[1].startswith("PWD="):
+            shown.append(f"{assigns[1]}***")
+        elif short and option == "-p" and "sshpass" in words[0]:
+            shown.append("***")
+        elif short and re.match(r"-p.", word):
+            shown.append("-p***")
+        else:
+            shown.append(redacted(word))
+    return shown
+
+
+def shown_command(words: Sequence[str]) -> str:
+    """The words of a command as a line for a shell, without their secrets."""
+    quoted = []
+    for word in redacted_words(words):
+        plain = word.replace("***", "x")
+        quoted.append(word if shlex.quote(plain) == plain else shlex.quote(word))
+    return " ".join(quoted)
 
 
 class Redaction:
-    """Leaves what is `LISTED` and PEM private keys out of lines of output, which come in order."""
+    """Leaves secrets out of lines of output, which come in order. The last call is one without ``more``."""
 
     def __init__(self) -> None:
         self._before: bytes | None = None  # what stood before the beginning of the key that we are in; None: in none
+        self._held = b""  # the end of a line that goes on
+        self._rest: re.Pattern[bytes] | None = None  # what goes on of a secret whose beginning was left out
 
-    def __call__(self, lines: bytes) -> bytes:
-        """``lines``, whole ones, with ``***`` for what is left out."""
-        if self._before is not None or b"PRIVATE KEY" in lines:
-            lines = self._without_keys(lines)
-        small = lines.lower()  # as long, byte for byte
-        for one in LISTED:
-            if any(hint in small for hint in one.hints):
-                lines = _starred(lines, one.pattern.finditer(small if one.small else lines))
-                small = lines.lower()
-        return lines
+    def __call__(self, data: bytes, *, more: bool = False) -> bytes:
+        """``data`` with ``***`` for what is left out. ``more``: more of the same output may come.
+
+        Whole lines are given back at once. Of a line that goes on, the end is held back until more of it comes.
+        """
+        data, self._held = self._held + data, b""
+        goes_on = more and not data.endswith(b"\n")
+        if self._before is not None or (not goes_on and b"PRIVATE KEY" in data):
+            data = self._without_keys(data)
+        begin = self._skip_rest(data)
+        limit = max(begin, len(data) - _LOOKAHEAD) if goes_on else len(data)
+        pieces: list[bytes] = []
+        for secret in _secrets(data, begin):
+            if secret.match >= limit:
+                break
+            if secret.end > limit and goes_on:
+                if len(data) - secret.match <= _LONGEST:
+                    limit = secret.match
+                    break
+                limit = secret.end
+            value = data[secret.begin : secret.end]
+            pieces += [data[begin : secret.begin], _stars(value)]
+            begin = secret.end
+            if secret.end == len(data) and more:
+                self._rest = _rest_of(value)
+        self._held = data[limit:]
+        return b"".join([*pieces, data[begin:limit]])
+
+    def _skip_rest(self, data: bytes) -> int:
+        """Where a secret ends that began in the data before."""
+        if self._rest is None or not data:
+            return 0
+        match = self._rest.match(data)
+        end = match.end() if match is not None else 0
+        if end < len(data):
+            self._rest = None
+        return end
 
     def _without_keys(self, lines: bytes) -> bytes:
         kept: list[bytes] = []
-        for line in _KEY_IN_A_LINE.sub(rb"\1***", lines).splitlines(keepends=True):
+        for line in lines.splitlines(keepends=True):
             if self._before is not None:
                 end = line.find(_KEY_ENDS)
                 if end < 0 and _KEY_LINE.fullmatch(line.removeprefix(self._before)):
                     continue
                 line, self._before = line[max(0, end) :], None
             elif _KEY_ENDS in line and _KEY_BEGINS.search(line) is None and b"PRIVATE KEY" in line:  # it began before
-                while kept and _KEY_LINE.fullmatch(kept[-1]):
-                    kept.pop()
-                kept.append(b"***\n")
+                _drop_key_lines(kept, line[: line.find(_KEY_ENDS)])
             begins = _KEY_BEGINS.search(line, max(0, line.rfind(b"-----BEGIN ")))
             if begins is not None and _KEY_LINE.fullmatch(line, begins.end()):  # else it is only spoken of
                 self._before = line[: begins.start()]
@@ -133,11 +174,118 @@ class Redaction:
         return b"".join(kept)
 
 
-def _starred(lines: bytes, found: Iterable[re.Match[bytes]]) -> bytes:
-    """``lines`` with ``***`` in place of what was found in them, but for what stays."""
-    pieces, at = [], 0
-    for one in found:
-        begin = one.end("keep") if "keep" in one.re.groupindex else one.start()
-        pieces += [lines[at:begin], b"***"]
-        at = one.end()
-    return b"".join([*pieces, lines[at:]])
+def _drop_key_lines(kept: list[bytes], before: bytes) -> None:
+    """Take the lines of a private key from the end of ``kept``. ``before`` stands before its END on the line."""
+    count = 0
+    while count < len(kept):
+        line = kept[-1 - count]
+        last = count == 0 and len(kept) > 1 and _LAST_KEY_LINE.fullmatch(line) and _LONG_KEY_LINE.fullmatch(kept[-2])
+        if not (_KEY_LINE.fullmatch(line.removeprefix(before)) or last):
+            break
+        count += 1
+    if count:
+        del kept[-count:]
+    kept.append(b"***\n")
+
+
+def _secrets(data: bytes, begin: int) -> Iterator[_Secret]:
+    """The secrets in ``data`` from ``begin`` on, in order; none begins in another."""
+    table = _compiled()
+    data = b"\n" + data  # so that also the first word and the first line have something in front of them
+    begin += 1
+    places = _places(table, data.lower(), begin)
+    for pattern in table.of_lines:
+        places += [(match.start() + 1, match) for match in pattern.finditer(data, begin - 1)]
+    places.sort(key=lambda place: place[0])
+    for place, found in places:
+        if place < begin:
+            continue
+        patterns = table.by_trigger[found[1]] if found.re is table.at_word else table.by_trigger.get(found[0], ())
+        matches = (pattern.match(data, place) for pattern in patterns)
+        match = found if not patterns else next((match for match in matches if match is not None), None)
+        if match is None:
+            continue
+        keeps = "keep" in match.re.groupindex
+        yield _Secret(place - 1, (match.end("keep") if keeps else match.start()) - 1, match.end() - 1)
+        begin = match.end()
+
+
+def _places(table: _Compiled, lower: bytes, begin: int) -> list[tuple[int, re.Match[bytes]]]:
+    """Where a trigger stands in ``lower``."""
+    places: list[tuple[int, re.Match[bytes]]] = []
+    for word in table.inside:
+        places += [(match.start(), match) for match in word.finditer(lower, begin)]
+    match = table.at_word.search(lower, begin - 1)
+    while match is not None:
+        places.append((match.start(1), match))
+        match = table.at_word.search(lower, match.start(1))  # its last byte may be the one before the next word
+    return places
+
+
+def _stars(value: bytes) -> bytes:
+    """What stands in place of ``value``; its own quotes or brackets stay."""
+    match = _OPENS.match(value)
+    if match is None:
+        return _STARS
+    closing = _CLOSES.get(match[0], match[0])
+    closes = len(value) > len(match[0]) and value.endswith(closing)
+    return match[0] + _STARS + (closing if closes else b"")
+
+
+def _rest_of(value: bytes) -> re.Pattern[bytes] | None:
+    """What may go on of ``value``, which stands at the end of what has come; None if it is complete."""
+    match = _OPENS.match(value)
+    if match is None:
+        return None if value.endswith(b"\n") else _pattern(WORD_REST)
+    if len(value) > len(match[0]) and value.endswith(_CLOSES.get(match[0], match[0])):
+        return None
+    if match[0] == b"[":
+        return _pattern(LIST_REST)
+    return _pattern(QUOTED_REST[match[0].decode()[-1]]) if match[0] != b"(" else None
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[bytes]:
+    return re.compile(text.encode(), re.IGNORECASE)
+
+
+@cache
+def _compiled() -> _Compiled:
+    at_word = sorted({trigger for kind in KINDS if not kind.inside for trigger in kind.triggers})
+    anywhere = {trigger for kind in KINDS if kind.inside for trigger in kind.triggers}
+    inside = sorted(one for one in anywhere if not any(one != other and one.startswith(other) for other in anywhere))
+    patterns = {kind: tuple(re.compile(one.encode(), _flags(kind)) for one in kind.patterns) for kind in KINDS}
+
+    def of(trigger: str) -> tuple[re.Pattern[bytes], ...]:
+        kinds = [
+            kind for kind in KINDS if any(own.startswith(trigger) or trigger.startswith(own) for own in kind.triggers)
+        ]
+        return tuple(pattern for kind in kinds for pattern in patterns[kind])
+
+    return _Compiled(
+        re.compile(f"[^a-z0-9]({_any_of(at_word)})".encode()),
+        tuple(re.compile(re.escape(trigger).encode()) for trigger in inside),
+        {trigger.encode(): of(trigger) for trigger in (*at_word, *inside)},
+        tuple(
+            re.compile(b"\n" + one.encode(), _flags(kind))
+            for kind in KINDS
+            if not kind.triggers
+            for one in kind.patterns
+        ),
+    )
+
+
+def _flags(kind: Kind) -> int:
+    return 0 if kind.exact else re.IGNORECASE
+
+
+def _any_of(words: Sequence[str]) -> str:
+    """A pattern for the longest of ``words`` (sorted) at a place. As a tree it is three times as fast as a list."""
+    if words == [""]:
+        return ""
+    tails = [
+        re.escape(first) + _any_of([word[1:] for word in group])
+        for first, group in groupby((word for word in words if word), key=lambda word: word[0])
+    ]
+    tree = tails[0] if len(tails) == 1 else f"(?:{'|'.join(tails)})"
+    return f"(?:{tree})?" if words[0] == "" else tree

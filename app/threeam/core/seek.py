@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from threeam.core.draft import Declined
-from threeam.core.entry import CLOCK_STEPPED, Entry, Stamp
+from threeam.core.entry import Entry, Stamp
 from threeam.core.journal import BadInput, Journal, Position, Segment
-from threeam.core.pattern import Pattern
 from threeam.core.reader import (
     Block,
     Line,
@@ -20,7 +19,7 @@ from threeam.core.reader import (
     line_block,
     lines_forward,
 )
-from threeam.core.wanted import Text, Wanted
+from threeam.core.wanted import SteppedBack, Wanted
 
 _NEAR = 16 * 1024  # bytes: so close to the place, reading on is cheaper than bisecting
 
@@ -75,20 +74,15 @@ def _found(segment: Segment, block: Block, wanted: Wanted) -> Found:
     return Found(start, end, lines)
 
 
-_STEPPED = Wanted((Text(Pattern(CLOCK_STEPPED, exact=True)),))
+_STEPPED = Wanted((SteppedBack(),))
 
 
 def stretches(segment: Segment, end: int) -> list[tuple[int, int]]:
     """The parts of a file, up to ``end``, in which stamps grow: the clock was stepped back between."""
     begins = [0]
     for found in found_forward(segment, 0, end, _STEPPED):
-        begins += [line.offset for line in found.lines if (entry := line.entry) and steps_back(entry)]
+        begins += [line.offset for line in found.lines]
     return [(begin, until) for begin, until in zip(begins, [*begins[1:], end], strict=True) if begin < until]
-
-
-def steps_back(entry: Entry) -> bool:
-    """Whether this line says that the clock was stepped back before it."""
-    return entry.kind == "WARNING" and entry.text.startswith(CLOCK_STEPPED)
 
 
 def between(segment: Segment, end: int, since: int | None, until: int | None) -> list[tuple[int, int]]:

@@ -12,8 +12,8 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from threeam.core.entry import Stamp, parse
+from threeam.core.folders import open_file
 
-OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
 _FIRST_LINE = 4096  # bytes in which the line that names the file before must fit
 _BLOCK = 256 * 1024  # bytes
 _MOST_OPEN = 8  # rotated files that are open at the same time
@@ -112,7 +112,7 @@ class RotatedSegment(Segment):
     __slots__ = ("_key",)
 
     def __init__(self, path: str) -> None:
-        fd = os.open(path, os.O_RDONLY | OPEN_SAFELY)
+        fd = open_file(path, os.O_RDONLY)
         self._key = object()
         with _open_files.lock:
             _open_files.add(self._key, fd)
@@ -138,7 +138,7 @@ class RotatedSegment(Segment):
     def _opened(self) -> int:
         fd = _open_files.get(self._key)
         if fd is None:
-            fd = os.open(self.path, os.O_RDONLY | OPEN_SAFELY)
+            fd = open_file(self.path, os.O_RDONLY)
             about = os.fstat(fd)
             if (about.st_dev, about.st_ino) != self.identity:
                 os.close(fd)
@@ -226,7 +226,7 @@ def _end_of_repeated(segment: Segment, offset: int) -> int:
 
 def _is_readable(path: str) -> bool:
     try:
-        fd = os.open(path, os.O_RDONLY | OPEN_SAFELY)
+        fd = open_file(path, os.O_RDONLY)
     except OSError:
         return False
     regular = stat.S_ISREG(os.fstat(fd).st_mode)

@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from threeam.core.entry import NS, tag_value
-from threeam.core.journal import BadInput, Journal, journal_at
+from threeam.core.journal import SCRIPT_LOCK, SCRIPT_LOG, BadInput, Journal, journal_at
 
-SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
-SCRIPT_LOCK = "/tmp/sanity.lock"
 REMINDERS = ("water", "dose", "awake")
 
 
@@ -67,53 +65,91 @@ class Setup(NamedTuple):
 
 def setup(flags: Flags, environ: Mapping[str, str], uid: int) -> Setup:
     """Decides. Raises `BadSetting`, or `Unusable` for a log that must not be used."""
-    config_folder = _xdg(environ, "XDG_CONFIG_HOME", ".config")
-    config = environ.get("SANITY_CONFIG") or os.path.join(config_folder, "3am", "config.toml")
-    table = _read(config)
-    why = {"settings": "SANITY_CONFIG" if environ.get("SANITY_CONFIG") else "default"}
+    config, why = environ.get("SANITY_CONFIG") or "", {"settings": "SANITY_CONFIG"}
+    if not config:
+        folder = _xdg(environ, "XDG_CONFIG_HOME", ".config")
+        config = os.path.join(folder, "3am", "config.toml") if folder is not None else ""
+        why["settings"] = "default" if config else "none: there is no home folder"
+    table = _read(config) if config else {}
     settings = _settings(table, environ, config, why)
     journal = _journal(flags, environ, table, config, uid, why)
     return Setup(journal, settings, config, why)
 
 
 def state_folder(environ: Mapping[str, str]) -> str:
-    """The folder of one's own journals."""
-    return os.path.join(_xdg(environ, "XDG_STATE_HOME", ".local/state"), "3am")
+    """The folder of one's own journals. Raises `BadSetting` if nothing says where the user's home is."""
+    folder = _xdg(environ, "XDG_STATE_HOME", ".local/state")
+    if folder is None:
+        raise BadSetting(
+            f"uid {os.geteuid()} has no home folder and HOME is not set: set HOME, or name a log (--log, SANITY_LOG)"
+        )
+    return os.path.join(folder, "3am")
 
 
-def _xdg(environ: Mapping[str, str], name: str, under_home: str) -> str:
-    """A base folder; as the XDG specification has it, one that is not absolute is ignored."""
+def private_state_folder(environ: Mapping[str, str]) -> str:
+    """Return a state folder that is this user's alone. Raises `BadSetting` if nothing says where it could be.
+
+    It is the `state_folder`, but for root with the HOME of another user (sudo): then it is root's own.
+    """
+    folder = state_folder(environ)
+    if os.geteuid() == 0:
+        existing = folder
+        while not os.path.lexists(existing):
+            existing = os.path.dirname(existing)
+        if os.lstat(existing).st_uid != 0:
+            return os.path.join(home_in_passwd(0) or "/root", ".local/state/3am")
+    return folder
+
+
+def _xdg(environ: Mapping[str, str], name: str, under_home: str) -> str | None:
+    """Return a base folder, or None without a home. An XDG folder that is not absolute is ignored, as specified."""
     folder = environ.get(name, "")
     if os.path.isabs(folder):
         return folder
-    return os.path.join(environ.get("HOME") or os.path.expanduser("~"), under_home)
+    home = environ.get("HOME", "")
+    if not os.path.isabs(home):  # a relative one would make a folder wherever the user happens to be
+        home = home_in_passwd(os.geteuid())
+    return os.path.join(home, under_home) if os.path.isabs(home) else None
+
+
+def home_in_passwd(uid: int) -> str:
+    """Return the home folder that the user database knows, or an empty string."""
+    import pwd  # needed without HOME only
+
+    try:
+        return pwd.getpwuid(uid).pw_dir
+    except KeyError:
+        return ""
 
 
 def _journal(
     flags: Flags, environ: Mapping[str, str], table: Mapping[str, Any], config: str, uid: int, why: dict[str, str]
 ) -> Journal:
-    state = state_folder(environ)
     home: str | None = None
     if flags.log is not None:
         log, why["log"] = flags.log, "--log"
     elif flags.name is not None:
-        log, why["log"], home = os.path.join(state, _name(flags.name) + ".log"), f"-j {flags.name}", state
+        home, why["log"] = state_folder(environ), f"-j {flags.name}"
+        log = os.path.join(home, _name(flags.name) + ".log")
     elif environ.get("SANITY_LOG"):
         log, why["log"] = environ["SANITY_LOG"], "SANITY_LOG"
     elif "log" in table:
         if not isinstance(table["log"], str) or not table["log"]:
             raise BadSetting(f"{config}: log must be the path of a file, in quotes")
         log, why["log"] = os.path.expanduser(table["log"]), config
+        if log.startswith("~"):
+            raise BadSetting(f"{config}: log begins with ~, and there is no such home folder: write the whole path")
     elif uid == 0:
         log, why["log"] = SCRIPT_LOG, "default for root, the log of the Bash script"
     else:
-        log, why["log"], home = os.path.join(state, "sanity.log"), "default", state
+        home, why["log"] = state_folder(environ), "default"
+        log = os.path.join(home, "sanity.log")
     lock = flags.lock if flags.lock is not None else environ.get("SANITY_LOCK") or None
     why["lock"] = "--lock" if flags.lock is not None else "SANITY_LOCK" if lock else "beside the log"
     for path, of in ((log, why["log"]), (lock, why["lock"])):
         if path is not None and (not path or "\0" in path):
             raise BadSetting(f"{of} must be the path of a file, and {tag_value(path)!r} is none")
-    journal = journal_at(log, lock, script_locks={SCRIPT_LOG: SCRIPT_LOCK}, home=home)
+    journal = journal_at(log, lock, home=home)
     if lock is None and journal.lock == SCRIPT_LOCK:
         why["lock"] = "the lock of the Bash script, for its log"
     return journal

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
-from threeam.core.entry import Entry, Stamp
+from threeam.core.entry import Entry
 from threeam.core.fold import CORE, Fold, State
-from threeam.core.journal import Journal, Mark, Segment
-from threeam.core.reader import end_of_lines, last_active, last_entry, matching_back
+from threeam.core.journal import Mark, Segment
+from threeam.core.reader import BLOCK, end_of_lines, last_active, last_entry, matching_back
 
+TRUNCATED = b"] WARNING: Log truncated by another program: "  # and how many bytes are gone
 _DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
 
 
@@ -19,24 +21,19 @@ class StateCache:
     ``named``: the file whose name is known to be on the disk.
     """
 
-    def __init__(self, journal: Journal, fold: Fold, user: str) -> None:
-        self._journal = journal
-        self._fold = fold
+    def __init__(self, fold: Fold, user: str) -> None:
+        self.fold = fold
+        self.failed_size = 0  # of the log when it could not be rotated; 0: it did not fail
         self._user = user
         self._mark: Mark | None = None  # and no open file: the log may be renamed or removed between two holds
         self._whole = False
+        self._written: Mark | None = None  # the end of the last append
         self.named: tuple[int, int] | None = None
         self._state = CORE.empty
 
     def nothing(self, whole: bool) -> State:
         """The state where there is no log."""
-        return (self._fold if whole else CORE).empty
-
-    def catch_up(self, whole: bool) -> None:
-        """Reads what there is, without the lock: it may take as long as it likes."""
-        segment = self._journal.live()
-        if segment is not None:
-            self.at(segment, segment.size(), whole)
+        return (self.fold if whole else CORE).empty
 
     def at(self, segment: Segment, end: int, whole: bool) -> State:
         """The state as of the last whole line before ``end``."""
@@ -44,7 +41,7 @@ class StateCache:
         if mark is None or not mark.holds_in(segment) or (whole and not self._whole):
             end = end_of_lines(segment, end)
             self._whole = whole
-            self._state = self._fold.of(segment, end) if whole else self._authors(segment, end)
+            self._state = self.fold.of(segment, end) if whole else self._authors(segment, end)
             self._mark = Mark.at(segment, end)
         elif (end := end_of_lines(segment, end)) > mark.offset:
             self._state = self._known.on(self._state, segment, mark.offset, end)
@@ -53,13 +50,31 @@ class StateCache:
 
     def appended(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
         """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
-        mark = self._mark
-        if mark is not None and mark.identity == segment.identity and mark.offset == begin:
-            self._mark = None  # it is in the file: whatever fails from here on must not be taken for a refusal
-            try:
-                self._state, self._mark = self._known(self._state, entries), Mark.at(segment, end)
-            except OSError:  # then it is read again, and the next write says what is wrong
-                pass
+        mark, self._mark = self._mark, None  # whatever fails from here on must not be taken for a refusal
+        with suppress(OSError):  # then it is read again, and the next write says what is wrong
+            written = Mark.at(segment, end)
+            if segment.size() < end:  # truncated meanwhile: that mark would hold in every file
+                return
+            self._written = written
+            if mark is not None and mark.identity == segment.identity and mark.offset == begin:
+                self._state, self._mark = self._known(self._state, entries), written
+            else:
+                self._mark = mark
+
+    def bytes_gone(self, segment: Segment) -> int:
+        """Return how many bytes another program has cut off ``segment`` since the last append; 0 if the log says so.
+
+        Only a process that has appended before can know that, and only under the lock. Raises OSError.
+        """
+        written = self._written
+        if written is None or written.identity != segment.identity or written.holds_in(segment):
+            return 0
+        size = segment.size()
+        gone = written.offset - size if written.same_beginning(segment) else written.offset
+        if gone <= 0:  # changed in place, and not truncated
+            return 0
+        reported = any(TRUNCATED in segment.read(start, BLOCK) for start in {0, max(0, size - BLOCK)})
+        return 0 if reported else gone
 
     def warned_of_disk(self, segment: Segment, end: int) -> int | None:
         """When the log last said that its disk is nearly full (ns), or None. Searched only while it is."""
@@ -68,14 +83,10 @@ class StateCache:
                 return entry.stamp.ns
         return None
 
-    def carry(self, state: State, stamp: Stamp) -> list[Entry]:
-        """The entries that bring ``state`` over a rotation."""
-        return self._fold.carry(state, stamp)
-
     @property
     def _known(self) -> Fold:
         """The fold of what is known: of all, or of the author's cups alone."""
-        return self._fold if self._whole else CORE
+        return self.fold if self._whole else CORE
 
     def _authors(self, segment: Segment, end: int) -> State:
         """The state as far as the author's cups and the next stamp need it."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from threeam.core.entry import CEREMONY, KINDS, parse
+from threeam.core.entry import CEREMONY, CLOCK_STEPPED, KINDS, Entry, parse
 from threeam.core.journal import BadInput
 from threeam.core.pattern import Pattern
 
@@ -121,6 +121,23 @@ class About(NamedTuple):
         return _verified(self, re.compile(rb"\[H0*%d: " % self.number), data)
 
 
+class SteppedBack(NamedTuple):
+    """It says that the clock was stepped back before it."""
+
+    name: str = "stepped back"
+
+    def holds(self, raw: bytes) -> bool:
+        return _STEPPED in raw and (entry := parse(raw)) is not None and steps_back(entry)
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return _verified(self, _STEPPED, data)
+
+
+def steps_back(entry: Entry) -> bool:
+    """Return whether this line says that the clock was stepped back before it."""
+    return entry.kind == "WARNING" and entry.text.startswith(CLOCK_STEPPED)
+
+
 class Ceremony(NamedTuple):
     """It is one of the lock's own."""
 
@@ -133,6 +150,7 @@ class Ceremony(NamedTuple):
         return _verified(self, _MAY_BE_CEREMONY, data)
 
 
+_STEPPED = CLOCK_STEPPED.encode()
 _CEREMONY = tuple(text.encode() for text in CEREMONY)
 _MAY_BE_CEREMONY = re.compile(rb" sanity lock\.$", re.MULTILINE)
 

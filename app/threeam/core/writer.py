@@ -18,9 +18,9 @@ from threeam.core.fold import Fold
 from threeam.core.footprint import Footprint
 from threeam.core.interrupts import interrupts_deferred
 from threeam.core.journal import Journal, Unusable
-from threeam.core.lock import Holder, LockFile, SanityLock
-from threeam.core.locked_log import Block, LockedLog, Refused, Unsure, WriteOptions, mode_of
-from threeam.core.rotate import NotRotated, check_rotatable
+from threeam.core.lock import Holder, JournalLock
+from threeam.core.locked_log import INTERRUPTED, Block, LockedLog, Refused, Unsure, WriteOptions, mode_of
+from threeam.core.rotation_due import CarriedLines, is_due, note_no_gain
 from threeam.core.state_cache import StateCache
 
 SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
@@ -38,7 +38,7 @@ class Writer:
         self.landed: Stamp | None = None  # the first stamp of what was last put into the file
         self.footprint: Footprint | None = None  # where it says what it spends; the one-shots do not
         self._clock = clock
-        self._cache = StateCache(journal, fold, options.user)
+        self._cache = StateCache(fold, options.user)
 
     def write(self, draft: Draft, *, abandoned: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
         """Writes what ``draft`` gives as one block, and returns it once it is synced.
@@ -69,7 +69,7 @@ class Writer:
         if os.path.lexists(journal.log):
             raise Declined(f"{journal.log} is there already, and stays as it is: name another (-j, --log, --to)")
         journal.make_home()
-        lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
+        lock = JournalLock(journal, mode)
         lock.acquire(self.options.lock_timeout)
         try:
             return create_log(journal, mode, chunks())
@@ -81,6 +81,7 @@ class Writer:
         self,
         *,
         whole: bool,
+        rotating: bool = False,
         interruptible: bool = False,
         abandoned: threading.Event | None = None,
         on_wait: OnWait | None = None,
@@ -88,22 +89,24 @@ class Writer:
         """The log, with the lock held; what was written to it is synced after the release.
 
         ``whole``: the whole state will be needed, and not the author's cups alone: so much is read before the lock is
-        asked for. Unless it is ``interruptible``, an interrupt that comes after the lock was granted waits until
-        everything is done, and then becomes `Unsure` if there is something in the log that was not acknowledged.
+        asked for. ``rotating``: the log will be rotated, whatever its size. Unless it is ``interruptible``, an
+        interrupt that comes after the lock was granted waits until everything is done, and then becomes `Unsure` if
+        there is something in the log that was not acknowledged.
         """
         journal, self.landed = self.journal, None
         try:
             journal.make_home()
             if (why := journal.why_not_writable()) is not None:  # before a lock is left beside it
                 raise Unusable(why)
-            self._cache.catch_up(whole or self._is_to_be_rotated())  # that takes the whole state
+            carried = self._look(whole, rotating)
             mode = mode_of(journal)
-            lock = SanityLock(journal.lock, LockFile.for_log(journal.log, mode))
+            lock = JournalLock(journal, mode)
             lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
             since, written = time.monotonic_ns(), 0
             with interrupts_deferred(not interruptible) as interrupted:
                 try:
                     log = LockedLog(journal, mode, lock, self._cache, self._clock, self.options)
+                    log.carried = carried
                     try:
                         yield log
                     finally:
@@ -118,18 +121,30 @@ class Writer:
                     if not alone:
                         raise Unsure(log.first, "the lock file was removed meanwhile, and others may have had it too")
                     if interrupted():
-                        raise Unsure(log.first, "the program was interrupted before it could say so")
+                        raise Unsure(log.first, INTERRUPTED, interrupted=True)
         except OSError as error:  # a read that failed, under the lock or before it
             if self.landed is not None:
                 raise Unsure(self.landed, f"then the disk failed ({error.strerror})") from None
             raise Refused(f"nothing was written: {journal.log}: {error.strerror}") from None
 
-    def _is_to_be_rotated(self) -> bool:
-        segment = self.journal.live()
-        if segment is None or segment.size() < self.options.rotate_bytes:
-            return False
-        try:
-            check_rotatable(segment, self.journal.log)
-        except NotRotated:  # it is not ours: it grows on
-            return False
-        return True
+    def _look(self, whole: bool, rotating: bool) -> CarriedLines | None:
+        """Read the log before the lock is asked for, which may take seconds.
+
+        Return what a rotation has to carry over, if the log is to be rotated: ``rotating``, or it is full and shrinks.
+        """
+        segment, cache, path = self.journal.live(), self._cache, self.journal.log
+        if segment is None:
+            return None
+        size = segment.size()
+        full = self.options.rotate_bytes
+        # After a failure the log grows a little before the next attempt, which may write megabytes under the lock.
+        retry_at = cache.failed_size + full // 16 if 0 < cache.failed_size <= size else 0
+        due = size >= retry_at and is_due(segment, path, full)
+        state = cache.at(segment, size, whole or due or rotating)
+        if not (due or rotating):
+            return None
+        carried = CarriedLines(cache.fold, state)
+        if not rotating and 2 * carried.size > size:
+            note_no_gain(segment, path, size, carried.size)
+            return None
+        return carried

@@ -12,7 +12,9 @@ from pathlib import PurePosixPath
 from threeam.core.disk import free_bytes, in_units, kind_of_mount, network_warning
 from threeam.core.entry import NS
 from threeam.core.journal import Journal, Position
+from threeam.core.lock_file import LockFile, open_to_others
 from threeam.core.moment import ended_at
+from threeam.core.rotate import CannotRotate, NotRotated, check_rotatable
 from threeam.core.when import duration
 from threeam.machine.check import OK, RED, UNKNOWN, YELLOW, Check
 from threeam.machine.system import System
@@ -34,7 +36,8 @@ def room_left(system: System, journal: Journal, now_ns: int, disk_floor: int, ro
         _space(folder, free, disk_floor),
         _file_system(journal, folder),
         _how_long(journal, now_ns, free),
-        _rotation(system, journal.log, now_ns, rotate_bytes),
+        _rotation(system, journal, now_ns, rotate_bytes),
+        *_locks(system, journal),
     ]
 
 
@@ -85,17 +88,41 @@ def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
     return Check(name, RED if left_ns < _DAY_NS else YELLOW if left_ns < 7 * _DAY_NS else OK, found)
 
 
+def _locks(system: System, journal: Journal) -> list[Check]:
+    """The lock files that users who may not write the log can hold, and so keep every writer waiting."""
+    like, checks = LockFile.for_journal(journal, 0o600), []
+    for path in journal.locks:
+        if (report := open_to_others(path, like)) is not None:
+            sentence, mend = report
+            sudo = "" if os.stat(path).st_uid == system.uid else system.sudo
+            checks.append(Check("lock", YELLOW, f"{path}: {sentence}", sudo + mend))
+    return checks
+
+
 def _long(ns: int) -> str:
     days = ns // _DAY_NS
     return f"{days // 365:,} years" if days >= 730 else f"{days} days" if days >= 2 else duration(ns)
 
 
-def _rotation(system: System, log: str, now_ns: int, rotate_bytes: int) -> Check:
-    """Whether logrotate knows the log, and when it last did its work: cron tells nobody when it fails."""
-    name, rule = "rotation", _rule(system, log)
+def _rotation(system: System, journal: Journal, now_ns: int, rotate_bytes: int) -> Check:
+    """Whether the log can be rotated, and by whom: 3am, or logrotate, and when that last did its work.
+
+    cron reports to nobody when it fails.
+    """
+    name, log = "rotation", journal.log
+    rule = _rule(system, log)
+    try:
+        if (live := journal.live()) is not None:
+            check_rotatable(live, log)
+    except NotRotated as why:
+        if rule is None or isinstance(why, CannotRotate):  # logrotate is root, and may do what we may not
+            return Check(name, YELLOW, f"{why}; so it grows on", why.remedy and system.sudo + why.remedy)
     if rule is None:
         return Check(name, OK, f"by 3am itself, at {in_units(rotate_bytes)}; logrotate does not know the log")
-    by, every = rule
+    by, every, copies = rule
+    if copies:
+        found = f"{copies} has copytruncate for it: lines that come between the copy and the cut are lost"
+        return Check(name, RED, found, f"{system.sudo}sed -i s/copytruncate/create/ {shlex.quote(copies)}")
     mend = f"{system.sudo}logrotate -v {by}"
     texts = [text for path in _STATES if (text := system.read(path)) is not None]
     if not texts:
@@ -114,29 +141,34 @@ def _rotation(system: System, log: str, now_ns: int, rotate_bytes: int) -> Check
     return Check(name, OK, f"by logrotate ({by}, {every}), last {ago}")
 
 
-def _rule(system: System, log: str) -> tuple[str, str] | None:
-    """The file in which logrotate is told of ``log``, and how often it rotates that; None where it is not told.
+def _rule(system: System, log: str) -> tuple[str, str, str] | None:
+    """Return the file in which logrotate is told of ``log``, how often it rotates it, and the file that says
+    copytruncate (empty: none does); None if no file names the log.
 
     Without a word of its own a log has what stands outside of all braces before it, and weekly (logrotate(8)).
     """
-    usual = "weekly"
+    usual, usual_copies = "weekly", ""
     for path in ("/etc/logrotate.conf", *sorted(glob("/etc/logrotate.d/*"))):
-        inside, ours, every = False, False, ""
+        inside, ours, every, copies = False, False, "", ""
         named: list[str] = []
         for line in (system.read(path) or "").splitlines():
             words = _words(line.replace("{", " { ").replace("}", " } "))
             for word in words:
                 if word == "{":
-                    inside, ours, every = True, any(PurePosixPath(log).match(one) for one in named), usual
+                    inside, ours = True, any(PurePosixPath(log).match(pattern) for pattern in named)
+                    every, copies = usual, usual_copies
                 elif word == "}":
                     if ours:
-                        return path, every
+                        return path, every, copies
                     inside, named = False, []
                 elif word.startswith("/") and not inside:
                     named.append(word)
                 elif word in _OVERDUE or word == "size":
                     every = word
                     usual = usual if inside else word
+                elif word in ("copytruncate", "nocopytruncate"):
+                    copies = path if word == "copytruncate" else ""
+                    usual_copies = usual_copies if inside else copies
     return None
 
 

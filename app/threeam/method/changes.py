@@ -6,18 +6,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.draft import Author, Declined, Draft, DraftLine
+from threeam.core.draft import Author, Declined, Draft, DraftLine, bound_to, change_lines, split_undo
 from threeam.core.entry import By, Entry, Stamp, cited, lines_of, signed, user_of
 from threeam.core.fold import Room, State
 from threeam.method.texts import texts
 
-_UNDO = re.compile(r"(.*) \(undo: (.+)\)", re.DOTALL)
+_BOUND = re.compile(r"(?:-H|--hyp)[ =]([Hh]?\d{1,9}|@\S+) +(?=\S)")
 
 
 class Change(NamedTuple):
     """Something that was changed, and how to undo it (empty: nobody has said).
 
-    ``undone``: when it was, by ``undoer``, with the words ``how``; None while it is still to do.
+    ``undone``: when it was, by ``undoer``, with the words ``how``; None while it is still to do. ``hypothesis``: the
+    number of the hypothesis to which it is bound; None if it is bound to none.
     """
 
     at: Stamp
@@ -27,6 +28,7 @@ class Change(NamedTuple):
     undone: Stamp | None = None
     undoer: By | None = None
     how: str = ""
+    hypothesis: int | None = None
 
 
 def changes(state: State) -> list[Change]:
@@ -40,7 +42,7 @@ def _as_read(state: State, one: Change) -> Change:
     said = texts(state).said.get(one.at.ns)
     if said is None:
         return one
-    text, undo = change_as_typed(said.text)
+    text, undo, _ = change_as_typed(said.text)
     return one._replace(text=text, undo=undo or one.undo)
 
 
@@ -49,22 +51,25 @@ def open_changes(state: State) -> list[Change]:
     return [one for one in changes(state) if one.undone is None]
 
 
-def change(text: str, undo: str = "") -> Draft:
-    """Notes that something was changed, and how it is undone."""
-    first, *rest = lines_of(text)
-    tag = (("CHANGE", "open"),)
-    said = [f"{first} (undo: {' / '.join(undo.splitlines())})" if undo.strip() else first, *rest]
-    lines = [DraftLine(f"Changed: {said[0]}", tag), *map(DraftLine, said[1:])]
-    return Draft(lambda state, author, stamp: lines, whole=False)
+def change(text: str, undo: str = "", hypothesis: str | None = None) -> Draft:
+    """Return the draft of the line that says what was changed, how it is undone, and for which hypothesis."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        return change_lines(text, undo, bound_to(state, hypothesis))
+
+    return Draft(lines, whole=hypothesis is not None)
 
 
-def change_as_typed(words: str) -> tuple[str, str]:
-    """What was changed and how to undo it, of ``TEXT --undo TEXT`` or ``TEXT (undo: TEXT)``."""
+def change_as_typed(words: str) -> tuple[str, str, str | None]:
+    """Return the text, the way to undo it and the hypothesis of a change as it is typed.
+
+    That is ``TEXT (undo: HOW)`` or ``TEXT --undo HOW``, with ``-H H7`` in front if it is bound to a hypothesis.
+    """
+    bound = _BOUND.match(words.lstrip())
+    words = words.lstrip()[bound.end() :] if bound else words
     text, option, undo = words.partition(" --undo ")
-    if option:
-        return text, undo.strip().strip("'\"")
-    found = _UNDO.fullmatch(words.strip())
-    return (found[1], found[2]) if found else (words, "")
+    text, undo = (text, undo.strip().strip("'\"")) if option else split_undo(words)
+    return text, undo, bound[1] if bound else None
 
 
 def undone(at: Stamp | None, words: str) -> Draft:
@@ -105,10 +110,10 @@ def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int,
         others = dict(found) if others is None else others
         stamp, body = entry.said_at, entry.body
         if kind == "Changed":
-            words = _UNDO.fullmatch(body)
-            text, undo = (words[1], words[2]) if words else (body, "")
+            text, undo = split_undo(body)
+            bound = None if entry.hypothesis is None else entry.hypothesis[0]
             others.pop(stamp.ns, None)
-            others[stamp.ns] = Change(stamp, entry.by, text, undo)
+            others[stamp.ns] = Change(stamp, entry.by, text, undo, hypothesis=bound)
         elif (at := cited(body)) is not None and (one := others.get(at.ns)) is not None:
             how = body.removeprefix(f"@{at}").strip()
             others[one.at.ns] = one._replace(undone=stamp, undoer=entry.by, how=how)
@@ -118,7 +123,8 @@ def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int,
 def _carry(found: Mapping[int, Change]) -> Iterator[Entry]:
     for one in found.values():
         undo = f" (undo: {one.undo})" if one.undo else ""
-        yield Entry(one.at, 0, (*signed(one.by), ("CHANGE", "open")), f"Changed: {one.text}{undo}")
+        bound = () if one.hypothesis is None else ((f"H{one.hypothesis}", "change"),)
+        yield Entry(one.at, 0, (*signed(one.by), *bound, ("CHANGE", "open")), f"Changed: {one.text}{undo}")
         if one.undone is not None:
             yield Entry(one.undone, 0, (*signed(one.undoer), ("CHANGE", "undone")), f"Undone: @{one.at} {one.how}")
 

@@ -64,7 +64,7 @@ def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
             continue
         moves = () if one is None else thread_of(before, one).moves
         evidence = next((other for other in reversed(moves) if other.kind in EVIDENCE), None)
-        said += (f"H{tagged[0]}: {remark}" for remark in about(move, evidence, before))
+        said += (f"H{tagged[0]}: {remark}" for remark in about(move, evidence, before, tagged[0]))
         if one is not None and move.kind in VERDICTS and (verdict := verdict_of(before, one)) is not None:
             who = user_of(verdict.by)
             ago = duration(max(0, move.at.ns - verdict.at.ns))
@@ -100,15 +100,19 @@ def _is_of(move: Move, user: str) -> bool:
     return move.by is not None and move.by.user == user
 
 
-def about(move: Move, evidence: Move | None, state: State) -> Iterator[str]:
-    """What is to be said of ``move``, given the last evidence before it about the same hypothesis."""
+def about(move: Move, evidence: Move | None, state: State, hypothesis: int | None) -> Iterator[str]:
+    """What is to be said of ``move``, given the last evidence before it about the same hypothesis.
+
+    A change that is bound to another hypothesis is not counted among those between two pieces of evidence.
+    """
     if move.kind == PREDICTION and evidence is not None:
         yield TOO_LATE
     if move.kind == "Conclusion" and move.state in ("confirmed", "refuted") and evidence is None:
         yield NO_EVIDENCE
     if move.cites is not None and evidence is not None and evidence.cites is not None:
         first, after = sorted((evidence.cites.ns, move.cites.ns))
-        between = [one.text for one in changes(state) if first < one.at.ns < after]
+        concerned = [one for one in changes(state) if one.hypothesis in (None, hypothesis)]
+        between = [one.text for one in concerned if first < one.at.ns < after]
         if len(between) > 1:
             yield f"{_COUNTS.get(len(between), len(between))} things changed at once since the evidence before: " + (
                 "; ".join(between)

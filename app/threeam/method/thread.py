@@ -32,7 +32,7 @@ def parts(state: State, one: Hypothesis, now: Stamp | None) -> list[Part]:
     where = [Told(claim_of(state, one) or LOST, who_when(one.by, one.opened, now), one.opened, "Hypothesis")]
     if (said := texts(state).said.get(one.opened.ns)) is not None:
         where.append(Told(f"it was: {one.claim}", who_when(said.by, said.at, now), said.at, "Correction"))
-    doubts = _doubts(state, thread)
+    doubts = _doubts(state, thread, one.number)
 
     def told(move: Move) -> Told:
         """A move with what a colleague would say of it. Evidence leads to the line that it cites."""
@@ -67,12 +67,12 @@ def _last(moves: Sequence[Move], told: Callable[[Move], Told]) -> list[Told]:
     return [*([Told(f"and {before:,} before them")] if before > 0 else []), *map(told, moves[-_MOST:])]
 
 
-def _doubts(state: State, thread: Thread) -> dict[Move, list[str]]:
+def _doubts(state: State, thread: Thread, hypothesis: int | None) -> dict[Move, list[str]]:
     """What is to be said of each move, of which there is anything."""
     found: dict[Move, list[str]] = {}
     evidence: Move | None = None
     for move in thread.moves:
-        remarks = [*about(move, evidence, state), *([TOO_MANY_CUPS] if move.recheck else [])]
+        remarks = [*about(move, evidence, state, hypothesis), *([TOO_MANY_CUPS] if move.recheck else [])]
         if remarks:
             found[move] = remarks
         evidence = move if move.kind in EVIDENCE else evidence

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
-from threeam.observe.execute import Execution, Meddler, execute
+from threeam.observe.execute import Execution, How, Meddler, execute
 
 TOOLS = ("strace", "perf", "lsof", "tcpdump")
 _LOOK = 0.01  # s between two looks whether it is attached
@@ -114,7 +114,7 @@ def watch(
 ) -> Execution:  # fmt: skip
     """Attaches ``tool`` for ``seconds``, until an interrupt, or until it ends. Raises `Declined` and `NotStarted`."""
     argv = command_for(tool, process.pid)
-    return execute(argv, take, meddler=Watching(tool, process, seconds, attached))
+    return execute(argv, take, How(), Watching(tool, process, seconds, attached))
 
 
 @contextmanager

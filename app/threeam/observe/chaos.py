@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from random import Random
 from select import select
 
+from threeam.core.interrupts import INTERRUPTIONS
 from threeam.observe.execute import Meddler, NotStarted
 from threeam.observe.processes import descendants
 
@@ -98,7 +99,7 @@ def neighbours(cpus: Sequence[int]) -> Iterator[Neighbours]:
 def _neighbour(cpu: int, reader: int, others: Sequence[int]) -> None:
     """Is busy from a ``+`` to a ``-``, and ends where nobody can write to it any more."""
     try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in INTERRUPTIONS:
             signal.signal(number, signal.SIG_IGN)  # a ctrl+c is for whoever ends it
         for pipe in others:  # else it would keep them, and itself, alive
             os.close(pipe)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from threeam.core.entry import NS
 from threeam.core.interrupts import INTERRUPTIONS
+from threeam.observe.guard import Running
 from threeam.observe.processes import children, end_all_but
 
 STDIN, OUT, ERR = 0, 1, 2
@@ -62,25 +63,37 @@ class Meddler:
         """Makes good what the process would hang in."""
 
 
+class How(NamedTuple):
+    """How a program is run.
+
+    ``apart``: in a session of its own, which has no terminal; else as a shell runs it. ``alone``: without our stdin,
+    and what it leaves behind is killed at its end. That is killed in any case if it took too long, or was cut short
+    while it ran apart (`adopt_orphans` must have been called, for what has left the session). ``one_pipe``: both
+    outputs in their order, as `OUT`. ``timeout``: s.
+    """
+
+    apart: bool = True
+    alone: bool = True
+    one_pipe: bool = True
+    timeout: float | None = None
+
+
+_BY_ITSELF = How()
+
+
 def execute(
     argv: Sequence[str],
     take: Callable[[int, bytes], object],
-    *,
-    apart: bool = True,
-    alone: bool = True,
-    one_pipe: bool = True,
-    timeout: float | None = None,
+    how: How = _BY_ITSELF,
     meddler: Meddler | None = None,
+    running: Running | None = None,
 ) -> Execution:
-    """Runs ``argv``; ``take`` gets what it prints as it comes, with `OUT` or `ERR`. Raises `NotStarted`.
+    """Run ``argv``; ``take`` gets what it prints as it comes, with `OUT` or `ERR`. Raise `NotStarted`.
 
-    When ``take`` raises BrokenPipeError, it prints to nobody from then on, as at the end of a pipe in a shell.
-    ``apart``: in a session of its own, which has no terminal; else as a shell runs it. ``alone``: without our stdin,
-    and what it leaves behind is killed at its end, as it is in any case when it took too long (`adopt_orphans` must
-    have been called, for what has left the session).
-    ``one_pipe``: both outputs in their order, as `OUT`. ``timeout``: seconds.
+    If ``take`` raises BrokenPipeError, the program prints to nobody from then on, as at the end of a pipe in a shell.
+    ``running``: what the guard of this process ends if this process is killed.
     """
-    meddler = meddler or Meddler()
+    meddler, (apart, alone, one_pipe, timeout) = meddler or Meddler(), how
     pipes = [_pipe()] if one_pipe else [_pipe(), _pipe()]
     actions: list[tuple[object, ...]] = [
         (os.POSIX_SPAWN_DUP2, pipes[0][1], OUT),
@@ -105,7 +118,9 @@ def execute(
         finally:
             for _, writer in pipes:
                 os.close(writer)
-        ended, timed_out = os.pidfd_open(pid), False
+        if running is not None:
+            running.pid = pid
+        ended, timed_out, cut = os.pidfd_open(pid), False, 0
         try:
             cut, timed_out, end = _watch(pid, ended, taken, take, begun, apart, timeout, meddler)
         except BaseException:
@@ -113,10 +128,14 @@ def execute(
             raise
         finally:
             os.close(ended)
-            if alone:  # before it is reaped, while its number is nobody else's
+            # What was begun by a program that is cut short ends with it: a shell's background jobs ignore some signals.
+            whole = alone or bool(cut and apart)
+            if whole:  # before it is reaped, while its number is nobody else's
                 _end(pid, signal.SIGKILL, apart)
+            if running is not None:
+                running.pid = 0
             _, status, usage = os.wait4(pid, 0)
-            if alone or timed_out:
+            if whole or timed_out:
                 end_all_but(known)
         for reader, which in taken.items():
             _drain(reader, which, take)
@@ -156,8 +175,8 @@ def _watch(
                 signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
         except KeyboardInterrupt as interrupt:
             number = getattr(interrupt, "code", 128 + signal.SIGINT) - 128
-            if not apart and number == signal.SIGINT and in_the_foreground():
-                cut = number  # it was sent to everybody there, and some programs go on: gdb, a shell
+            if not apart and number in (signal.SIGINT, signal.SIGQUIT) and in_the_foreground():
+                cut = number  # the terminal sends it to everybody, and some programs go on: gdb, a shell, a JVM
                 continue
             _end(pid, signal.SIGKILL if cut else number, apart)
             cut, limit = number, time.monotonic_ns() + round(_GRACE * NS)
@@ -199,7 +218,7 @@ def _end(pid: int, number: int, apart: bool) -> None:
 
 
 def in_the_foreground() -> bool:
-    """Whether a terminal sends its ctrl+c to us, and to what we have started, whatever is redirected."""
+    """Whether a terminal sends its ctrl+c and ctrl+\\ to us, and to what we have started, whatever is redirected."""
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:  # there is none

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from threeam.core.entry import By, Stamp
-from threeam.observe.rule import FAILED, OUTCOMES, PASSED, TIMED_OUT
+from threeam.observe.rule import CUT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
 
 BARE = "bare"  # the arm in which the command is run as it is
 MOST_ARMS = 8
@@ -15,7 +15,8 @@ MOST_RUNS = 50_000  # of all arms
 KEPT = 200  # runs of an experiment of which more is known than a letter
 MOST_ONCE = 500  # commands run by themselves, for no hypothesis, that are remembered
 NOT_RUN = "."
-_FIRST = {PASSED: "a", FAILED: "A", TIMED_OUT: "0"}  # the letter of the first arm's; the next one's comes next
+# The letter of the first arm's; the next arm's is the next letter. Logs of older versions have no "p" to "w".
+_FIRST = {PASSED: "a", FAILED: "A", TIMED_OUT: "0", INCONCLUSIVE: "p"}
 _COMMAND = re.compile(r"(.*); \d+ runs? ", re.ASCII | re.DOTALL)
 
 
@@ -52,18 +53,26 @@ class Counts(NamedTuple):
     failed: int = 0
     passed: int = 0
     timed_out: int = 0
+    inconclusive: int = 0
+
+    @property
+    def made(self) -> int:
+        """All runs, whatever came of them."""
+        return self.failed + self.passed + self.timed_out + self.inconclusive
 
     @property
     def ended(self) -> int:
-        """Those that tell of the rate: one that was ended for taking too long neither failed nor passed."""
+        """The runs that count for the rate: those that failed or passed."""
         return self.failed + self.passed
 
 
 class Experiment(NamedTuple):
     """A command, and all of its runs; ``seed`` None: it was run once, by itself.
 
-    ``same``: what is the same for the same command under the same rule. ``letters``: one for each run, in their order:
-    whose it was and what came of it. ``kept``: those of which more is known. ``last``: when the last one was written.
+    ``same``: the fingerprint of its identity; two experiments are the same if theirs are equal. ``identity``: that
+    identity as its line holds it; empty in a line of an older version. ``wrappers``: for each arm the fingerprint of
+    the words before the command. ``letters``: one for each run, in their order: whose it was and what came of it.
+    ``kept``: those of which more is known. ``last``: when the last one was written.
     """
 
     number: int
@@ -82,6 +91,17 @@ class Experiment(NamedTuple):
     last: Stamp
     verdict: str = ""
     verdict_at: Stamp | None = None
+    identity: str = ""
+    wrappers: tuple[str, ...] = ()
+
+    def wrapper(self, arm: str) -> str:
+        """Return the fingerprint of the wrapper of ``arm``; empty if an older version wrote the experiment."""
+        return self.wrappers[self.arms.index(arm)] if self.wrappers else ""
+
+    @property
+    def interrupted(self) -> Run | None:
+        """Return the run that was cut short or lost when the plan was ended, if it has not been made again."""
+        return next((run for run in self.kept if run.outcome in (CUT, LOST)), None) if self.left else None
 
     @property
     def name(self) -> str:
@@ -115,7 +135,7 @@ class Experiment(NamedTuple):
         """What came of the runs of each arm."""
         found = Counter(self.letters)
         return {
-            arm: Counts(*(found[letter_of(i, outcome)] for outcome in (FAILED, PASSED, TIMED_OUT)))
+            arm: Counts(*(found[letter_of(i, outcome)] for outcome in (FAILED, PASSED, TIMED_OUT, INCONCLUSIVE)))
             for i, arm in enumerate(self.arms)
         }
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import ceil
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from math import ceil, inf
 from typing import NamedTuple
 
 from threeam.core.draft import Declined
 from threeam.core.entry import NS, Stamp
 from threeam.core.told import Part, Told
 from threeam.core.when import duration
-from threeam.observe.experiment import BARE, Experiment
+from threeam.observe.baseline import InForce, Piece, baseline, configuration
+from threeam.observe.experiment import BARE, Counts, Experiment
+from threeam.observe.identity import differences, from_tag
+from threeam.observe.rule import FAILED
 from threeam.observe.stats import clean_runs, clean_time, interval
 from threeam.observe.verdict import percent
 
 LEVELS = ("weak", "fair", "strong")
 APART_NS = 60 * NS  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
+_NEAREST = 3  # experiments that are named because they do not count
+
+Arm = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, that of its wrapper
 
 
 class Tally(NamedTuple):
@@ -28,12 +35,24 @@ class Tally(NamedTuple):
     clean: int = 0
 
 
+class Apart(NamedTuple):
+    """Runs since the change that do not count: those of ``what``, which differs by ``differs``."""
+
+    what: str
+    failed: int
+    passed: int
+    differs: str
+
+
 class Fixed(NamedTuple):
     """The answer. ``what`` failed ``failed`` times in ``over`` before the change, and ``again`` times since.
 
     ``clean``: what there is of it since without a failure, and ``needed``: what it takes at each level (None: more than
     anybody has); both in runs, or in ns where it comes by time (``timed``). ``left_out``: experiments that went on
-    while the change was made. ``others``: what else failed before it, and is not in this answer.
+    while something was changed. ``others``: what else failed before it, and is not in this answer. ``apart``: runs
+    since that do not count. ``not_counted``: runs since that neither failed nor passed. ``earlier``: what was seen in
+    earlier regimes, which are not in the rate. ``widened``: see `Baseline`. ``builds``: the SHA-256 of the program
+    before and since, if it has changed.
     """
 
     what: str
@@ -45,6 +64,11 @@ class Fixed(NamedTuple):
     needed: tuple[int | None, int | None, int | None]
     left_out: int = 0
     others: tuple[Tally, ...] = ()
+    apart: tuple[Apart, ...] = ()
+    not_counted: int = 0
+    earlier: tuple[int, int] = (0, 0)
+    widened: bool = False
+    builds: tuple[str, str] | None = None
 
     @property
     def reached(self) -> int:
@@ -59,79 +83,223 @@ class Fixed(NamedTuple):
         return self.reached == len(LEVELS)
 
 
-def by_runs(found: Sequence[Experiment], since: Stamp, arm: str | None = None) -> Fixed:
-    """The answer from the runs in ``found``, all of one hypothesis, before ``since`` and after it.
+def by_runs(
+    experiments: Sequence[Experiment],
+    since: Stamp,
+    arm: str | None = None,
+    changes: Sequence[InForce] = (),
+    unbound: Sequence[Experiment] = (),
+) -> Fixed:
+    """Return the answer from ``experiments``, all of one hypothesis, before ``since`` and after it.
 
-    Only those of the same command under the same rule in the same arm are compared. Of several it is the one that ran
-    most since, or else before; the bare program, if that has failed: an arm may provoke the bug. A failure of it since,
-    in whichever arm, is an answer too. Raises `Declined` where nothing failed before.
+    Only runs of the same experiment in the same arm are compared (`threeam.observe.identity`). Of several it is the one
+    that ran most since, or else before; the bare program, if that has failed: an arm may provoke the bug. A failure of
+    that experiment since, in whichever arm, is an answer too. ``changes``: all that may concern the hypothesis.
+    ``unbound``: experiments that belong to no hypothesis; they do not count, but they may be named.
+    Raise `Declined` if nothing failed before.
     """
-    tallies: dict[tuple[str, str], Tally] = {}
-    left_out = 0
-    for one in found:
-        began_ns = one.kept[0].began_ns if one.seed is None else one.at.ns  # its line is written at its end
-        before, after = one.last.ns <= since.ns, began_ns > since.ns
-        if not (before or after):  # it went on while the change was made
-            left_out += 1
-            continue
-        for name, counts in one.counts().items():
-            tally = tallies.get((one.same, name), Tally(f"{one.command}, {name}"))
-            if before:
-                tally = tally._replace(failed=tally.failed + counts.failed, ended=tally.ended + counts.ended)
-            else:
-                tally = tally._replace(again=tally.again + counts.failed, clean=tally.clean + counts.passed)
-            tallies[one.same, name] = tally
+    sides = _sides(experiments, since, changes)
+    tallies = _tallies(sides)
     failing = {key: tally for key, tally in tallies.items() if tally.failed and arm in (None, key[1])}
     if not failing:
         which = "" if arm is None else f" in the arm {arm}"
         raise Declined(f"no run{which} failed before the change: without a rate nobody can say how many it takes now")
     best = max(failing, key=lambda key: (key[1] == BARE, failing[key].clean + failing[key].again, failing[key].ended))
-    again = sum(tally.again for (same, _), tally in tallies.items() if same == best[0])
-    others = tuple(tally for key, tally in failing.items() if key != best)
-    what, failed, ended, _, clean = failing[best]
-    return Fixed(what, False, failed, ended, again, clean, clean_runs(failed, ended), left_out, others)
+    tally = failing[best]
+
+    def pieces(concerned: Sequence[InForce]) -> list[Piece]:
+        return list(_pieces(sides.before, best, concerned))
+
+    before = baseline(pieces, changes, since.ns, lambda one: _or_inf(clean_runs(one.failed, one.over)[-1]))
+    again = sum(other.again for key, other in tallies.items() if key[0] == best[0])
+    again += sum(_failed_since(one, since) for one in sides.between if one.same == best[0])
+    counts_since = [counts for one in sides.after for key, counts in _arms(one) if key == best]
+    others_since = [] if tally.clean + again else sides.after
+    loose = [one for one in unbound if _began(one) > since.ns]
+    return Fixed(
+        tally.what, False, before.failed, before.over, again, tally.clean, clean_runs(before.failed, before.over),
+        left_out=len(sides.between),
+        others=tuple(other for key, other in failing.items() if key != best),
+        apart=_apart(sides.before, best, [*others_since, *loose]),
+        not_counted=sum(counts.made - counts.ended for counts in counts_since),
+        earlier=before.earlier,
+        widened=before.widened,
+        builds=_builds(sides, best),
+    )  # fmt: skip
 
 
-def by_time(what: str, seen: Sequence[int], start: int, since: int, now: int) -> Fixed:
-    """The answer for what was seen at the times ``seen`` (ns), watched from ``start`` on. Raises `Declined`."""
-    occurrences: list[int] = []
-    last = None
-    for at in seen:
-        if last is None or at - last >= APART_NS:
-            occurrences.append(at)
-        last = at
-    before = sum(start <= at < since for at in occurrences)
+class _Sides(NamedTuple):
+    """Experiments by the side of the change on which they were made; ``between``: they went on while it was made."""
+
+    before: list[Experiment]
+    after: list[Experiment]
+    between: list[Experiment]
+
+
+def _sides(experiments: Iterable[Experiment], since: Stamp, changes: Sequence[InForce]) -> _Sides:
+    own = [change for change in changes if change.own]
+    sides = _Sides([], [], [])
+    for one in experiments:
+        if _began(one) > since.ns:
+            sides.after.append(one)
+        elif one.last.ns <= since.ns and configuration(own, _began(one), one.last.ns) is not None:
+            sides.before.append(one)
+        else:
+            sides.between.append(one)
+    return sides
+
+
+def _began(one: Experiment) -> int:
+    """Return when the first run began (ns): the line of a command that was run once is written at its end."""
+    return one.kept[0].began_ns if one.seed is None else one.at.ns
+
+
+def _arms(one: Experiment) -> list[tuple[Arm, Counts]]:
+    return [((one.same, name, one.wrapper(name)), counts) for name, counts in one.counts().items()]
+
+
+def _tallies(sides: _Sides) -> dict[Arm, Tally]:
+    tallies: dict[Arm, Tally] = {}
+    for one in sides.before:
+        for key, counts in _arms(one):
+            tally = tallies.get(key, Tally(f"{one.command}, {key[1]}"))
+            tallies[key] = tally._replace(failed=tally.failed + counts.failed, ended=tally.ended + counts.ended)
+    for one in sides.after:
+        for key, counts in _arms(one):
+            tally = tallies.get(key, Tally(f"{one.command}, {key[1]}"))
+            tallies[key] = tally._replace(again=tally.again + counts.failed, clean=tally.clean + counts.passed)
+    return tallies
+
+
+def _pieces(before: Iterable[Experiment], arm: Arm, changes: Sequence[InForce]) -> Iterator[Piece]:
+    """Yield what came of the runs of ``arm``, one experiment after the other; none that a change came into."""
+    for one in before:
+        now = configuration(changes, _began(one), one.last.ns)
+        for key, counts in _arms(one):
+            if key == arm and now is not None:
+                yield Piece(now, counts.failed, counts.ended)
+
+
+def _failed_since(one: Experiment, since: Stamp) -> int:
+    """Return how many of the kept runs failed after the change, of an experiment that went on while it was made."""
+    return sum(run.outcome == FAILED and run.began_ns > since.ns for run in one.kept)
+
+
+def _apart(before: Sequence[Experiment], arm: Arm, others: Iterable[Experiment]) -> tuple[Apart, ...]:
+    """Return the runs of ``others`` that do not count, the most similar ones first, with what distinguishes them."""
+    reference = next(one for one in reversed(before) if arm in dict(_arms(one)))
+    apart = []
+    for one in others:
+        for (_, name, _), counts in _arms(one):
+            differs = list(differences((reference, arm[1]), (one, name), reference.hypothesis))
+            if differs and counts.ended:
+                what = f"{one.name} {one.command}, {name}"
+                apart.append(
+                    (len(differs), -one.last.ns, Apart(what, counts.failed, counts.passed, "; ".join(differs)))
+                )
+    return tuple(found[-1] for found in sorted(apart)[:_NEAREST])
+
+
+def _builds(sides: _Sides, arm: Arm) -> tuple[str, str] | None:
+    """Return the last known SHA-256 of the program before and since; None if it is the same, or not known."""
+    old, new = (_sha256(side, arm) for side in (sides.before, sides.after))
+    return (old, new) if old and new and old != new else None
+
+
+def _sha256(experiments: Iterable[Experiment], arm: Arm) -> str:
+    identities = (from_tag(one.identity) for one in experiments if one.same == arm[0])
+    return next((one.sha256 for one in reversed(list(identities)) if one is not None and one.sha256), "")
+
+
+def _or_inf(needed: float | None) -> float:
+    return inf if needed is None else needed
+
+
+def by_time(what: str, seen: Sequence[int], start: int, since: int, now: int, changes: Sequence[InForce] = ()) -> Fixed:
+    """Return the answer for what was seen at the times ``seen`` (ns), watched from ``start`` on.
+
+    For the rate, what was seen within a minute is one occurrence: otherwise one deadlock that is logged ten times would
+    make the bug look frequent, and the time without it that is needed short. Since the change, each sighting counts.
+    Raise `Declined` if it was not seen before the change.
+    """
+    times = sorted(seen)
+    before = _occurrences([time for time in times if start <= time < since])
     if not before or since <= start:
         raise Declined("it was not seen before the change: without a rate nobody can say how long it takes now")
-    again = sum(at >= since for at in occurrences)
-    over = since - start
-    weak, fair, strong = (ceil(ns) for ns in clean_time(before, over))
-    return Fixed(what, True, before, over, again, max(0, now - since), (weak, fair, strong))
+    after = [time for time in times if time >= since]
+
+    def pieces(concerned: Sequence[InForce]) -> list[Piece]:
+        return list(_spans(before, start, since, concerned))
+
+    rate = baseline(pieces, changes, since, lambda one: clean_time(one.failed, one.over)[-1])
+    weak, fair, strong = (ceil(ns) for ns in clean_time(rate.failed, rate.over))
+    clean = max(0, now - (after[-1] if after else since))
+    return Fixed(
+        what, True, rate.failed, rate.over, len(_occurrences(after)), clean, (weak, fair, strong),
+        earlier=rate.earlier, widened=rate.widened,
+    )  # fmt: skip
+
+
+def _occurrences(times: Sequence[int]) -> list[int]:
+    """Return when each occurrence began: what follows the last sighting within a minute belongs to the same one."""
+    return [time for i, time in enumerate(times) if i == 0 or time - times[i - 1] >= APART_NS]
+
+
+def _spans(times: Sequence[int], start: int, end: int, changes: Sequence[InForce]) -> Iterator[Piece]:
+    """Divide the time from ``start`` to ``end`` where a change was made or undone."""
+    cuts = {start, end} | {cut for change in changes for cut in change[:2] if cut is not None and start < cut < end}
+    for begin, until in pairwise(sorted(cuts)):
+        now = configuration(changes, begin, until) or frozenset()
+        yield Piece(now, sum(begin <= time < until for time in times), until - begin)
 
 
 def parts(answer: Fixed) -> list[Part]:
     """The answer, as it is told."""
     if answer.timed:
         rate = f"{answer.failed} times in {duration(answer.over)}"
-        since = f"{duration(answer.clean)} without it" if not answer.again else f"seen {_times(answer.again)} again"
+        since = f"{duration(answer.clean)} without it"
+        if answer.again:
+            since = f"seen {_times(answer.again)} again, the last time {duration(answer.clean)} ago"
     else:
         low, high = interval(answer.failed, answer.over)
         bounds = f"{percent(answer.failed / answer.over)} % ({percent(low)} to {percent(high)})"
         rate = f"{answer.failed} of {answer.over:,} runs failed, {bounds}"
         since = f"{_runs(answer.clean)} without a failure" if not answer.again else f"failed {_times(answer.again)}"
     facts = [Told(f"before: {rate}", answer.what), Told(f"since:  {since}", sign="red" if answer.again else "")]
+    facts += _remarks(answer)
     facts += [
         Told(f"apart:  {tally.what}", f"{tally.failed} of {tally.ended:,} before, {tally.clean:,} clean since")
         for tally in answer.others
     ]
     if answer.left_out:
-        facts.append(Told(f"left out: {answer.left_out} that went on while the change was made"))
+        facts.append(Told(f"left out: {answer.left_out} that went on while something was changed"))
     levels = [_level(answer, i) for i in range(len(LEVELS))]
     return [
         Part("the answer", [so(answer)]),
         Part("the change and the runs", facts),
         Part("needed without a failure", levels),
     ]
+
+
+def _remarks(answer: Fixed) -> list[Told]:
+    """Return what must be known to judge the answer: which runs are not in it, and why."""
+    remarks = []
+    if answer.earlier[1]:
+        failed, over = answer.earlier
+        amount = f"{_times(failed)} in {duration(over)}" if answer.timed else f"{failed} of {over:,}"
+        remarks.append(Told(f"earlier: {amount}", "another change was in force: not in the rate"))
+    if answer.widened:
+        remarks.append(
+            Told("the rate is that of earlier changes, too: after the last one before it nothing had failed")
+        )
+    if answer.not_counted:
+        remarks.append(Told(f"{_runs(answer.not_counted)} since neither failed nor passed: they do not count"))
+    if answer.builds is not None:
+        remarks.append(Told("the program changed since", "its SHA-256 was {}, and is {}".format(*answer.builds)))
+    for runs in answer.apart:
+        counts = f"{runs.failed} failed, {runs.passed:,} passed"
+        remarks.append(Told(f"not counted: {runs.what}: {counts}", runs.differs, sign="red" if runs.failed else ""))
+    return remarks
 
 
 def _level(answer: Fixed, i: int) -> Told:

@@ -45,5 +45,7 @@ def progress(state: State) -> dict[int, str]:
             counts = one.counts().values()
             timed_out = sum(arm.timed_out for arm in counts)
             late = f" · {timed_out} timed out" if timed_out else ""
+            inconclusive = sum(arm.inconclusive for arm in counts)
+            late += f" · {inconclusive} inconclusive" if inconclusive else ""
             found[one.at.ns] = f"{one.done}/{one.total} · {sum(arm.failed for arm in counts)} failed{late}"
     return found

@@ -10,7 +10,7 @@ from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
 
-from threeam.core.beside import keep_beside
+from threeam.core.beside import keep_beside, path_beside
 from threeam.core.clock import Clock
 from threeam.core.draft import Draft
 from threeam.core.entry import NS, decode
@@ -19,16 +19,18 @@ from threeam.core.journal import BadInput, Journal, Unusable
 from threeam.core.lock import LockTimeout
 from threeam.observe.arms import Arm
 from threeam.observe.chaos import Jitter, Neighbours, neighbours
-from threeam.observe.execute import Execution, execute, in_the_foreground
+from threeam.observe.execute import Execution, How, execute, in_the_foreground
 from threeam.observe.experiment import BARE, KEPT, Run
+from threeam.observe.guard import Running, guarded
 from threeam.observe.output import CAP, Kept, Output, kept_while
 from threeam.observe.plan import Plan
 from threeam.observe.processes import adopt_orphans
-from threeam.observe.rule import CUT, PASSED, Rule
+from threeam.observe.rule import CUT, LOST, PASSED, Rule
 from threeam.observe.runs import ran
 
 TOGETHER = 100  # runs in one hold of the lock, and under one sync
 _EVERY_NS = 1 * NS  # or those of so long
+_KILLED = 137  # the exit of a run whose end nobody saw: its guard has killed it
 _KEPT_BYTES = 256 * 1024 * 1024  # of the outputs of one experiment
 
 
@@ -60,7 +62,7 @@ def try_arms(arms: Sequence[Arm]) -> None:
         said: list[bytes] = []
         if arm.before:
             check_runnable(arm.before)
-            tried = execute([*arm.before, "true"], partial(_gather, said), timeout=10)
+            tried = execute([*arm.before, "true"], partial(_gather, said), How(timeout=10))
             if tried.code != 0:
                 first = decode(b"".join(said)).strip().partition("\n")[0]
                 raise BadInput(
@@ -72,45 +74,73 @@ def _gather(said: list[bytes], _which: int, data: bytes) -> None:
     said.append(data)
 
 
+class Once(NamedTuple):
+    """What is run once: a command, what counts as failing, and how long it may take (ns; None: as long as it takes).
+
+    ``one_pipe``: whether both of its outputs are one, in their order.
+    """
+
+    command: Sequence[str]
+    rule: Rule
+    timeout_ns: int | None
+    one_pipe: bool
+
+
 def run_once(
     journal: Journal,
-    command: Sequence[str],
-    rule: Rule,
-    timeout_ns: int | None,
+    once: Once,
     show: Callable[[int, bytes], object],
+    lost: Callable[[Run], object],
     clock: Clock,
-    *,
-    one_pipe: bool,
 ) -> tuple[Run, int, Kept]:
-    """Runs ``command`` and keeps what it prints: the run, the signal that cut it short (0: none), and where it is kept.
+    """Run a command and keep what it prints: the run, the signal that cut it short (0: none), and where it is kept.
 
-    ``show`` gets what it prints as it comes. Raises `NotStarted`, or `Unusable`, before anything was run.
+    ``show`` gets what it prints as it comes. If this process is killed, the command ends, and ``lost`` is called in
+    another process. Raise `NotStarted` or `Unusable` before anything was run.
     """
+    command, rule, timeout_ns, one_pipe = once
     began = clock().ns
     seconds = None if timeout_ns is None else timeout_ns / NS
+    name = f"run-{began}-{os.getpid()}.out"
 
     apart = timeout_ns is not None or not in_the_foreground()  # where no terminal would tell it of a ctrl+c
-    if timeout_ns is not None:
-        adopt_orphans()
+    adopt_orphans()
+
+    def orphaned() -> None:
+        lost(_lost(journal, name, began, clock))
 
     def run(output: Output) -> Execution:
         def take(which: int, data: bytes) -> None:
             output.take(data)
             show(which, data)
 
-        return execute(command, take, apart=apart, alone=False, one_pipe=one_pipe, timeout=seconds)
+        return execute(command, take, How(apart, False, one_pipe, seconds), running=running)
 
-    name = f"run-{began}-{os.getpid()}.out"
-    ended, output, kept = kept_while(journal, name, rule.regex, run)
+    with guarded(orphaned) as running:
+        ended, output, kept = kept_while(journal, name, rule.regex, run)
     return _run(1, BARE, rule, ended, output, began)._replace(file=kept.name), ended.cut, kept
 
 
+def _lost(journal: Journal, name: str, began: int, clock: Clock) -> Run:
+    """Return the run whose 3am was killed, with what it had printed by then; an empty file is removed."""
+    path, size = path_beside(journal, name), 0
+    with suppress(OSError):
+        size = os.path.getsize(path)
+        if not size:
+            os.unlink(path)
+    return Run(1, BARE, LOST, _KILLED, began, max(0, clock().ns - began), 0, size, name if size else "")
+
+
 class Doing(NamedTuple):
-    """What an experiment needs: where to keep, how to write, whom to tell of each run."""
+    """What an experiment needs: where to keep, how to write, whom to tell of each run.
+
+    ``lost``: what is to be done if this process is killed; another process does it.
+    """
 
     journal: Journal
     submit: Callable[[Draft], object]
     tell: Callable[[Run], object]
+    lost: Callable[[], object]
     clock: Clock
 
 
@@ -124,6 +154,7 @@ def go_on(number: int, plan: Plan, left: Sequence[int], kept: Sequence[Run], doi
     turns, batch = plan.turns(), _Batch(number, plan.total, kept, doing)
     shown_passing = {run.arm for run in kept if run.outcome == PASSED}
     with ExitStack() as stack:
+        running = stack.enter_context(guarded(doing.lost))  # before the neighbours: they would keep its pipe open
         # An interrupt comes only while a run goes on, which is ended by it then.
         stack.enter_context(interrupts_deferred(True))
         cpus = sorted(os.sched_getaffinity(0))
@@ -131,8 +162,9 @@ def go_on(number: int, plan: Plan, left: Sequence[int], kept: Sequence[Run], doi
         stack.callback(batch.write)
         for nth in left:
             arm = turns[nth - 1]
-            run, cut, printed = _turn(nth, arm, plan, beside, doing.clock)
-            if cut:
+            run, cut, printed = _turn(nth, arm, plan, (beside, running), doing.clock)
+            if cut:  # it says that the plan was ended here, until the run is made again
+                batch.add(run, b"", keep=False)
                 raise Cut(cut)
             batch.add(run, b"".join(printed), keep=run.outcome != PASSED or arm.name not in shown_passing)
             if run.outcome == PASSED:
@@ -140,7 +172,10 @@ def go_on(number: int, plan: Plan, left: Sequence[int], kept: Sequence[Run], doi
             doing.tell(run)
 
 
-def _turn(nth: int, arm: Arm, plan: Plan, beside: Neighbours | None, clock: Clock) -> tuple[Run, int, list[bytes]]:
+def _turn(
+    nth: int, arm: Arm, plan: Plan, around: tuple[Neighbours | None, Running], clock: Clock
+) -> tuple[Run, int, list[bytes]]:
+    beside, running = around
     kept: list[bytes] = []
     output = Output(kept.append, plan.rule.regex)
     meddler = Jitter(f"{plan.seed}:{nth}") if arm.jitter else None
@@ -150,9 +185,9 @@ def _turn(nth: int, arm: Arm, plan: Plan, beside: Neighbours | None, clock: Cloc
         ended = execute(
             [*arm.before, *plan.command],
             lambda _, data: output.take(data),
-            apart=True,
-            timeout=seconds,
-            meddler=meddler,
+            How(timeout=seconds),
+            meddler,
+            running,
         )
     output.close()
     return _run(nth, arm.name, plan.rule, ended, output, began), ended.cut, kept

@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 from threeam.core.beside import file_beside
 from threeam.core.entry import visible
 from threeam.core.journal import Journal, Unusable
+from threeam.core.regex import Regex, utf8
 from threeam.core.secrets import Redaction
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ class Output:
         self.size = 0
         self.matched = False
         self._write = write
-        self._regex = re.compile(regex.encode(), re.MULTILINE) if regex else None
+        self._regex = Regex(regex) if regex else None
         self._half = cap // 2
         self._written = 0
         self._last: deque[bytes] = deque()  # of what is over the first half
@@ -56,7 +57,7 @@ class Output:
 
     def close(self) -> None:
         """Gives out what is left to be kept."""
-        self._keep(b"".join(self._waiting))
+        self._keep(b"".join(self._waiting), more=False)
         self._waiting = []
         if (over := self._held - self._half) > 0:  # the pieces are large: of the first one the lines that are too many
             gone = self._last[0].rfind(b"\n", 0, over) + 1
@@ -71,14 +72,16 @@ class Output:
         """Keeps the whole lines of what waits; where there are none, all of it."""
         waiting = b"".join(self._waiting)
         end = waiting.rfind(b"\n") + 1 or len(waiting)
-        self._keep(waiting[:end])
+        self._keep(waiting[:end], more=True)
         self._waiting, self._waits = [waiting[end:]], len(waiting) - end
 
-    def _keep(self, lines: bytes) -> None:
+    def _keep(self, lines: bytes, *, more: bool) -> None:
         if self._regex is not None and not self.matched and lines:
-            end = len(lines) - lines.endswith(b"\n")  # after the last newline there is no line, which ^$ would match
-            self.matched = self._regex.search(lines, 0, end) is not None
-        lines = self._redaction(lines)
+            # `$` matches before a newline alone, so `boom$` needs lines without their return; `boom\r$` needs it.
+            for text in (lines, lines.replace(b"\r\n", b"\n")) if b"\r\n" in lines else (lines,):
+                # After the last newline there is no line, which ^$ would match.
+                self.matched = self.matched or self._regex.found_in(utf8(text.removesuffix(b"\n")))
+        lines = self._redaction(lines, more=more)
         now, later = lines[: self._half - self._written], lines[self._half - self._written :]
         if now:
             self._write(now)

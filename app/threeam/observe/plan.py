@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.core.journal import Unusable
-from threeam.core.secrets import redacted
+from threeam.core.secrets import redacted, shown_command
 from threeam.core.when import duration
 from threeam.observe.arms import Arm, turns
 from threeam.observe.rule import Rule
@@ -51,18 +49,15 @@ class Plan(NamedTuple):
 
 
 def shown(command: Sequence[str]) -> str:
-    """``command`` as it may stand in the log."""
-    return redacted(shlex.join(command))
-
-
-def same(command: Sequence[str], rule: Rule) -> str:
-    """What is the same for the same command under the same rule, and tells no secret of it."""
-    words = "\0".join((str(rule), *(redacted(word) for word in command)))
-    return hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    """Return ``command`` as it may stand in the log."""
+    return shown_command(command)
 
 
 def to_bytes(plan: Plan) -> bytes:
-    """``plan`` as its file holds it."""
+    """Return ``plan`` as its file holds it: the words of the command as they were typed, to be executed again.
+
+    They may hold secrets, so the file is for its owner alone. The log has them without.
+    """
     rule, arms = plan.rule._asdict(), [arm._asdict() for arm in plan.arms]
     record = {"format": _FORMAT, **plan._asdict(), "rule": rule, "arms": arms}
     return json.dumps(record, indent=1).encode()  # undecodable bytes of a command become \udc.., and come back

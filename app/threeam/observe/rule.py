@@ -7,9 +7,11 @@ import signal
 from typing import NamedTuple
 
 from threeam.core.journal import BadInput
+from threeam.core.regex import BadPattern, NotLinear, Regex
 
-PASSED, FAILED, TIMED_OUT, CUT = "passed", "failed", "timed-out", "cut"
-OUTCOMES = (PASSED, FAILED, TIMED_OUT)  # a run that was cut short by its person says nothing, and is none
+PASSED, FAILED, TIMED_OUT, INCONCLUSIVE, CUT = "passed", "failed", "timed-out", "inconclusive", "cut"
+LOST = "lost"  # the 3am that ran it was killed
+OUTCOMES = (PASSED, FAILED, TIMED_OUT, INCONCLUSIVE)  # a run that was cut short or lost says nothing, and is none
 BY_DEFAULT = "exit!=0"
 _EXIT = re.compile(r"exit\s*(!=|==)\s*(\d{1,3})", re.ASCII)
 
@@ -21,7 +23,9 @@ class BadRule(BadInput):
 class Rule(NamedTuple):
     """A run fails if its exit is (not) ``code``, or its output matches ``regex``; ``timeout``: also if it times out.
 
-    ``unlike``: whether it fails by another exit than ``code``; else by this one. ``code`` None: its exit says nothing.
+    ``unlike``: whether it fails by another exit than ``code``; else by this one. ``code`` None: no exit is a failure.
+    A run that does not fail passes if it ended as the rule expects of a good run (`_passes`). Otherwise it is
+    inconclusive: a server that was down must not count as a run without the bug.
     """
 
     code: int | None = 0
@@ -40,13 +44,25 @@ class Rule(NamedTuple):
         if timed_out:
             return FAILED if self.timeout else TIMED_OUT
         by_exit = self.code is not None and (exit_code != self.code) == self.unlike
-        return FAILED if by_exit or matched else PASSED
+        if by_exit or matched:
+            return FAILED
+        return PASSED if self._passes(exit_code) else INCONCLUSIVE
+
+    def _passes(self, exit_code: int) -> bool:
+        """Return whether a run that did not fail ended well.
+
+        If the rule names the good exit (``exit!=3``), that one is good. If exit 0 is the failure, every other exit is
+        good, but no signal. Otherwise only exit 0 is.
+        """
+        if self.code is not None and self.unlike:
+            return exit_code == self.code
+        return 0 < exit_code <= 128 if self.code == 0 else exit_code == 0
 
 
 def rule_of(fails: list[str], regex: str | None) -> Rule:
     """The rule of ``--fail`` (``exit!=0``, ``exit==3``, ``timeout``) and ``--fail-regex``. Raises `BadRule`.
 
-    With a regex alone, the exit says nothing.
+    With a regex alone, no exit is a failure, and a run passes if it exits with 0.
     """
     code, unlike, timeout = None if regex or fails else 0, True, False
     for one in fails:
@@ -59,12 +75,15 @@ def rule_of(fails: list[str], regex: str | None) -> Rule:
             raise BadRule(f"--fail {one!r}: one exit is enough")
         else:
             code, unlike = int(found[2]), found[1] == "!="
-    try:
-        re.compile((regex or "").encode())
-    except re.error as error:
-        raise BadRule(f"--fail-regex {regex!r}: {error}") from None
     if regex == "":
         raise BadRule("--fail-regex '' matches everything: every run would fail")
+    try:
+        if regex:
+            Regex(regex)
+    except NotLinear as error:
+        raise BadRule(f"--fail-regex {error}, or run sh -c 'CMD | grep -v OK' and judge its exit") from None
+    except BadPattern as error:
+        raise BadRule(f"--fail-regex {error}") from None
     return Rule(code, unlike, regex or "", timeout)
 
 

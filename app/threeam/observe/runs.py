@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine, bound_to
 from threeam.core.entry import Entry, Stamp, signed
-from threeam.core.fold import Room, State
+from threeam.core.fold import Room, State, next_number
+from threeam.observe.arms import Arm
 from threeam.observe.experiment import (
     BARE,
     KEPT,
@@ -24,12 +26,13 @@ from threeam.observe.experiment import (
     Spent,
     letter_of,
 )
-from threeam.observe.rule import CUT, OUTCOMES, PASSED, TIMED_OUT, exit_shown
+from threeam.observe.identity import TAG, Identity, wrapper_of
+from threeam.observe.rule import CUT, LOST, OUTCOMES, PASSED, TIMED_OUT, exit_shown
 
 VIA = "run"
 _NUMBER = re.compile(r"R(\d{1,9})", re.ASCII)
 _RUN = re.compile(
-    rf"(\S+) ({'|'.join((*OUTCOMES, CUT))}) exit=(\d{{1,19}}) began=(\d{{1,19}}) ns=(\d{{1,19}}) cpu=(\d{{1,19}})"
+    rf"(\S+) ({'|'.join((*OUTCOMES, CUT, LOST))}) exit=(\d{{1,19}}) began=(\d{{1,19}}) ns=(\d{{1,19}}) cpu=(\d{{1,19}})"
     r" bytes=(\d{1,19})(?: |\Z)",
     re.ASCII,
 )
@@ -62,15 +65,31 @@ def experiment_named(state: State, name: str) -> Experiment:
 # What is written.
 
 
-def planned(text: str, n: int, seed: int, arms: Sequence[str], same: str, file: str, hypothesis: str | None) -> Draft:
-    """Says what is going to be run; the number is given under the lock."""
+class Planned(NamedTuple):
+    """What a plan line says besides its text: ``n`` runs in each arm, in the order of ``seed``; ``file``: the plan."""
+
+    n: int
+    seed: int
+    arms: Sequence[Arm]
+    identity: Identity
+    file: str
+
+
+def planned(text: str, plan: Planned, hypothesis: str | None) -> Draft:
+    """Return the draft of the line that says what is going to be run. The number is assigned under the lock."""
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        place = (f"R{_next_number(state)}", f"0/{n * len(arms)}")
-        plan = ("PLAN", f"n={n} seed={seed} arms={','.join(arms)} same={same}")
-        return [DraftLine(f"Plan: {text}", (place, *bound_to(state, hypothesis), plan, ("FILE", file)))]
+        place = (f"R{_next_number(state)}", f"0/{plan.n * len(plan.arms)}")
+        names, wrappers = (",".join(map(of, plan.arms)) for of in (_name, wrapper_of))
+        facts = f"n={plan.n} seed={plan.seed} arms={names} same={plan.identity.fingerprint} wrappers={wrappers}"
+        tags = (place, *bound_to(state, hypothesis), ("PLAN", facts), plan.identity.tag(), ("FILE", plan.file))
+        return [DraftLine(f"Plan: {text}", tags)]
 
     return Draft(lines, via=VIA)
+
+
+def _name(arm: Arm) -> str:
+    return arm.name
 
 
 def ran(number: int, total: int, runs: Sequence[Run]) -> Draft:
@@ -79,14 +98,13 @@ def ran(number: int, total: int, runs: Sequence[Run]) -> Draft:
     return Draft(lambda state, author, stamp: said, whole=False, via=VIA)
 
 
-def ran_once(command: str, run: Run, same: str, hypothesis: str | None) -> Draft:
-    """Says what came of a command that was run once; the number is given under the lock."""
+def ran_once(command: str, run: Run, identity: Identity, hypothesis: str | None) -> Draft:
+    """Return the draft of the line about a command that was run once. The number is assigned under the lock."""
 
     def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
         place = _place(_next_number(state), 1, 1)
-        return [
-            DraftLine(f"{run_in_words(run)}: {command}", (place, *bound_to(state, hypothesis), *_tags_of(run, same)))
-        ]
+        of_run = (*_tags_of(run, identity.fingerprint), identity.tag())
+        return [DraftLine(f"{run_in_words(run)}: {command}", (place, *bound_to(state, hypothesis), *of_run))]
 
     return Draft(lines, via=VIA)
 
@@ -99,7 +117,7 @@ def concluded(one: Experiment, state: State, text: str, tag: str) -> DraftLine:
 
 
 def _next_number(state: State) -> int:
-    return max((number for number in made(state) if number < 999_999_999), default=0) + 1
+    return next_number(made(state))
 
 
 def _place(number: int, nth: int, total: int) -> tuple[str, str]:
@@ -115,7 +133,10 @@ def _tags_of(run: Run, same: str = "") -> tuple[tuple[str, str], ...]:
 
 
 def run_in_words(run: Run) -> str:
+    """Return what came of a run in words. The first colon ends them: the command follows."""
     arm = "" if run.arm == BARE else f"{run.arm} "
+    if run.outcome == LOST:
+        return f"Run: {arm}no result, the 3am that ran it ended, {run.size:,} bytes"
     seconds = f"{run.ns / 1e9:.9f} s, cpu {run.cpu_ns / 1e9:.6f} s"
     how = "" if run.outcome == TIMED_OUT else f", {exit_shown(run.code)}"
     return f"Run: {arm}{run.outcome}{how}, {seconds}, {run.size:,} bytes"
@@ -144,11 +165,14 @@ class _Noting:
             if self._letters[at] == ord(NOT_RUN) and letter != NOT_RUN:
                 spent = self._spent[arm]
                 spent[0], spent[1], spent[2] = spent[0] + 1, spent[1] + run.ns, spent[2] + run.cpu_ns
+        if letter == NOT_RUN and self._letters[at] != ord(NOT_RUN):
+            return  # it was cut short once, and made again since
         self._letters[at] = ord(letter)
-        if run.file or run.outcome != PASSED:
-            known = self._kept.pop(run.number, None) is not None
-            if known or len(self._kept) < KEPT:
-                self._kept[run.number] = run
+        known = self._kept.pop(run.number, None) is not None
+        room = known or len(self._kept) < KEPT
+        # A run that was cut short says that the plan was ended, until the run is made again: there is one at a time.
+        if run.outcome in (CUT, LOST) or (room and (run.file or run.outcome != PASSED)):
+            self._kept[run.number] = run
 
     def noted(self, one: Experiment) -> Experiment:
         """The experiment after all of that."""
@@ -203,7 +227,8 @@ def _once(number: int, run: Run, entry: Entry) -> Experiment:
     return Experiment(
         number, entry.said_at, entry.by, None if tagged is None else tagged[0], 1, None, (run.arm,),
         _facts(entry.tag("RUN") or "").get("same", ""), entry.body, run.file, letter_of(0, run.outcome),
-        (Spent(1, run.ns, run.cpu_ns),), (run,), run.at,
+        (Spent(1, run.ns, run.cpu_ns),), (run,), run.at, "", None, entry.tag(TAG) or "",
+        (wrapper_of(Arm(run.arm)),),
     )  # fmt: skip
 
 
@@ -211,6 +236,9 @@ def _plan_of(number: int, total: int, entry: Entry) -> Experiment | None:
     facts, tagged = _facts(entry.tag("PLAN") or ""), entry.hypothesis
     arms = tuple(facts.get("arms", "").split(","))
     n, seed = _count(facts.get("n")), _count(facts.get("seed"))
+    wrappers = tuple(facts["wrappers"].split(",")) if "wrappers" in facts else ()
+    if wrappers and len(wrappers) != len(arms):
+        return None
     if n is None or seed is None or n * len(arms) != total or not all(arms) or len(set(arms)) < len(arms):
         return None
     if not 1 <= total <= MOST_RUNS or len(arms) > MOST_ARMS:
@@ -228,7 +256,7 @@ def _plan_of(number: int, total: int, entry: Entry) -> Experiment | None:
         last = Stamp(whole[-2], whole[-1] - _DAY)
     return Experiment(
         number, entry.said_at, entry.by, None if tagged is None else tagged[0], n, seed, arms, facts.get("same", ""),
-        entry.body, entry.tag("FILE") or "", letters, spent, (), last,
+        entry.body, entry.tag("FILE") or "", letters, spent, (), last, "", None, entry.tag(TAG) or "", wrappers,
     )  # fmt: skip
 
 
@@ -274,18 +302,25 @@ def _count(digits: str | None) -> int | None:
     return int(digits) if digits is not None and digits.isascii() and digits.isdigit() and len(digits) < 20 else None
 
 
+def _identity(one: Experiment) -> tuple[tuple[str, str], ...]:
+    return ((TAG, one.identity),) if one.identity else ()
+
+
 def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
     for number, one in found.items():
         by = signed(one.by)
         bound = () if one.hypothesis is None else ((f"H{one.hypothesis}", "run"),)
         if one.seed is None:
             run = one.kept[0]
-            yield Entry(one.at, 0, (*by, _place(number, 1, 1), *bound, *_tags_of(run, one.same)), f"Run: {one.text}")
+            tags = (*_tags_of(run, one.same), *_identity(one))
+            yield Entry(one.at, 0, (*by, _place(number, 1, 1), *bound, *tags), f"Run: {one.text}")
         else:
             plan = f"n={one.n} seed={one.seed} arms={','.join(one.arms)} same={one.same}"
+            plan += f" wrappers={','.join(one.wrappers)}" if one.wrappers else ""
             sums = [str(number) for spent in one.spent for number in spent]
             sums += [str(one.last.ns), str(one.last.offset + _DAY)]
-            tags = (("PLAN", plan), ("FILE", one.file), ("RUNS", one.letters), ("SPENT", " ".join(sums)))
+            tags = (("PLAN", plan), *_identity(one), ("FILE", one.file))
+            tags += (("RUNS", one.letters), ("SPENT", " ".join(sums)))
             yield Entry(one.at, 0, (*by, _place(number, 0, one.total), *bound, *tags), f"Plan: {one.text}")
             for run in one.kept:
                 place = _place(number, run.number, one.total)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, exp, inf, lgamma, log, log1p, sqrt
+from math import ceil, erfc, exp, inf, lgamma, log, log1p, sqrt
 
 ALPHA = 0.05  # an error that is accepted in one of twenty
 _POWER_Z = 0.8416212335729143  # the normal quantile of 0.8: such a difference is shown in four of five experiments
-_ALPHA_Z = 1.959963984540054  # and of 1 - ALPHA / 2
 _AS_LIKELY = 1 + 1e-7  # two tables whose probabilities differ by less are equally likely: they are floats
 _CLEARLY = 1 - 1e-9  # a p of exactly one in twenty is not below that, though the float may be
 MOST = 10**9  # runs: what needs more is not to be had
@@ -58,16 +57,17 @@ def is_below(p: float, level: float) -> bool:
     return p < level * _CLEARLY
 
 
-def runs_to_show(rate: float, other_rate: float) -> int | None:
-    """How many runs an arm show a difference of this size in four of five experiments; None where there is none.
+def runs_to_show(rate: float, other_rate: float, level: float = ALPHA) -> int | None:
+    """Return how many runs per arm show a difference of this size in four of five experiments; None if there is none.
 
-    Casagrande, Pike and Smith (Biometrics 34, 1978), whose formula is for Fisher's test at `ALPHA`.
+    The formula of Casagrande, Pike and Smith (Biometrics 34, 1978) for Fisher's two-sided test at ``level``, which is
+    less than `ALPHA` if several arms are compared.
     """
     apart = abs(rate - other_rate)
     if apart == 0:
         return None
     mean = (rate + other_rate) / 2
-    spread = _ALPHA_Z * sqrt(2 * mean * (1 - mean))
+    spread = _two_sided_z(level) * sqrt(2 * mean * (1 - mean))
     spread += _POWER_Z * sqrt(rate * (1 - rate) + other_rate * (1 - other_rate))
     without = (spread / apart) ** 2
     needed = without / 4 * (1 + sqrt(1 + 4 / (without * apart))) ** 2
@@ -120,6 +120,11 @@ def _least(holds: Callable[[int], bool]) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high
+
+
+def _two_sided_z(level: float) -> float:
+    """Return the normal quantile of 1 - ``level`` / 2."""
+    return _root(lambda z: level - erfc(z / sqrt(2)), 0.0, 40.0)
 
 
 def _root(rising: Callable[[float], float], low: float, high: float) -> float:

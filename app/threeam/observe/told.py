@@ -9,15 +9,25 @@ from threeam.core.fold import State
 from threeam.core.told import Part, Told, who_when
 from threeam.core.when import duration
 from threeam.observe.experiment import Experiment, Run
-from threeam.observe.rule import FAILED, PASSED, TIMED_OUT, exit_shown
+from threeam.observe.rule import CUT, FAILED, INCONCLUSIVE, LOST, PASSED, TIMED_OUT, exit_shown
 from threeam.observe.runs import experiments
-from threeam.observe.verdict import Rate, percent, rates, timeouts
+from threeam.observe.verdict import Rate, not_counted, percent, rates
 
 _NARROWEST, _WIDEST = 10, 48  # cells of a bar
 _SHOWN = 200  # that anybody reads
 _LONGEST_STRIP = 1000  # runs
-_DOTS = {PASSED: "·", FAILED: "✗", TIMED_OUT: "◷"}
-_PLAIN_DOTS = {PASSED: ".", FAILED: "x", TIMED_OUT: "o"}
+_DOTS = {PASSED: "·", FAILED: "✗", TIMED_OUT: "◷", INCONCLUSIVE: "?"}
+_PLAIN_DOTS = {PASSED: ".", FAILED: "x", TIMED_OUT: "o", INCONCLUSIVE: "?"}
+_TITLES = {
+    FAILED: "failed",
+    TIMED_OUT: "timed out",
+    INCONCLUSIVE: "ended in another way",
+    PASSED: "passed, the first of each arm",
+}
+_INTERRUPTED = {
+    CUT: "somebody ended it during a run",
+    LOST: "the 3am that ran it ended, and the run that went on has no result",
+}
 _BAR, _PLAIN_BAR = tuple("├─●┤"), tuple("|-*|")
 
 
@@ -51,10 +61,12 @@ def in_a_line(one: Experiment, now: Stamp) -> Told:
             f"{one.name} {bound}{one.command}", f"{words} · {who}", one.at, sign, f"3am run --report {one.name}"
         )
     arms = ", ".join(
-        f"{arm} {counts.failed}/{counts.ended}" + (f" ({counts.timed_out} timed out)" if counts.timed_out else "")
+        f"{arm} {counts.failed}/{counts.ended}"
+        + (f" ({counts.timed_out} timed out)" if counts.timed_out else "")
+        + (f" ({counts.inconclusive} inconclusive)" if counts.inconclusive else "")
         for arm, counts in one.counts().items()
     )
-    far = f"{one.done}/{one.total} · " if one.left else ""
+    far = f"{progress(one, now)} · " if one.left else ""
     more = f"{far}failed {arms} · {who}"
     return Told(f"{one.name} {bound}{one.command}", more, one.at, "Plan", f"3am run --report {one.name}")
 
@@ -65,13 +77,13 @@ def parts(one: Experiment, now: Stamp, width: int, *, emoji: bool) -> list[Part]
     resume = f"3am run --resume {one.name}"
     head = [Told(one.verdict, at=one.verdict_at, sign="Verdict")] if one.verdict else []
     if one.left:
-        head.append(Told(_progress(one, now), resume if _is_quiet(one, now) else "", command=resume))
+        head.append(Told(_progress(one, now), resume if not is_running(one, now) else "", command=resume))
     plan = Part("plan", [Told(one.text, who_when(one.by, one.at, now), one.at, "Plan")])
     arms = [line for rate in found for line in _arm(one, rate, found, width, emoji=emoji)]
-    arms += [Told(sentence, sign=TIMED_OUT) for sentence in timeouts(found)]
+    arms += [Told(sentence, sign=outcome) for outcome, sentence in not_counted(found)]
     scale = f"failed of all, and the interval of the rate, up to {percent(_scale(found))} %"
     told = [Part(one.name, head), Part(scale, arms)]
-    for title, outcome in (("failed", FAILED), ("timed out", TIMED_OUT), ("passed, the first of each arm", PASSED)):
+    for outcome, title in _TITLES.items():
         runs = [run for run in one.kept if run.outcome == outcome]
         told.append(Part(title, [_run(one, run) for run in runs[:_SHOWN]]))
     told.append(plan)
@@ -81,17 +93,35 @@ def parts(one: Experiment, now: Stamp, width: int, *, emoji: bool) -> list[Part]
 def _progress(one: Experiment, now: Stamp) -> str:
     done, left = one.done, len(one.left)
     since = one.last.ns - one.at.ns
+    if one.interrupted is not None:
+        return f"{progress(one, now)}: {_INTERRUPTED[one.interrupted.outcome]}"
     if not done:
         return f"0 of {one.total} runs"
     pace = f"{duration(since * left // done)} left at this pace"
-    still = f", the last {duration(now.ns - one.last.ns)} ago" if _is_quiet(one, now) else ""
+    still = f", the last {duration(now.ns - one.last.ns)} ago" if is_quiet(one, now) else ""
     return f"{done} of {one.total} runs{still}, {pace}"
 
 
-def _is_quiet(one: Experiment, now: Stamp) -> bool:
-    """Whether nobody seems to go on with it."""
+def progress(one: Experiment, now: Stamp) -> str:
+    """Return how far a plan is that is not done, and whether anybody goes on with it."""
+    far = f"{one.done}/{one.total}"
+    if one.interrupted is not None:
+        return f"interrupted at {far}"
+    return f"{far}, no run for {duration(now.ns - one.last.ns)}" if is_quiet(one, now) else far
+
+
+def is_running(one: Experiment, now: Stamp) -> bool:
+    """Return whether somebody seems to go on with a plan: nobody has ended it, and its runs keep their pace."""
+    return bool(one.left) and one.interrupted is None and not is_quiet(one, now)
+
+
+def is_quiet(one: Experiment, now: Stamp) -> bool:
+    """Return whether no run came for much longer than one takes, and nothing in the journal says that it was ended.
+
+    The first run may take long, and a crash of the machine leaves no line: nobody can say from the journal alone.
+    """
     pace = (one.last.ns - one.at.ns) // max(1, one.done)
-    return now.ns - one.last.ns > 10 * pace + 5_000_000_000
+    return one.interrupted is None and now.ns - one.last.ns > 10 * pace + 5_000_000_000
 
 
 def _scale(found: Sequence[Rate]) -> float:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import floor, log10
 from typing import Any, NamedTuple
 
 from threeam.core.draft import Author, Declined, Draft, DraftLine
 from threeam.core.entry import Stamp
 from threeam.core.fold import State
+from threeam.core.when import duration
 from threeam.observe.experiment import BARE, Counts, Experiment, Spent
+from threeam.observe.rule import INCONCLUSIVE, TIMED_OUT
 from threeam.observe.runs import VIA, concluded, experiment_named
 from threeam.observe.stats import ALPHA, fisher, interval, is_below, runs_to_show
 
@@ -62,7 +64,7 @@ def comparisons(found: Sequence[Rate]) -> list[Comparison]:
     for one in others:
         p = fisher(first.counts.failed, first.counts.ended, one.counts.failed, one.counts.ended)
         known = bool(first.counts.ended and one.counts.ended)
-        needed = runs_to_show(first.rate, one.rate) if known else None
+        needed = runs_to_show(first.rate, one.rate, threshold(found)) if known else None
         compared.append(Comparison(one.arm, p, is_below(p, threshold(found)), one.rate < first.rate, needed))
     return compared
 
@@ -89,7 +91,7 @@ def text(one: Experiment) -> str:
     said = [meaning(found, other) for other in compared]
     if len(compared) > 1:
         said.append(f"{len(compared)} comparisons, so p is held against {digits(threshold(found), 2)}")
-    return "; ".join([*said, *map(rate_in_words, found), *timeouts(found)])
+    return "; ".join([*said, *map(rate_in_words, found), *(sentence for _, sentence in not_counted(found))])
 
 
 def rate_in_words(rate: Rate) -> str:
@@ -114,13 +116,16 @@ def meaning(found: Sequence[Rate], compared: Comparison) -> str:
     return f"{compared.arm}: no difference shown {p}; {compared.needed:,} runs an arm would show one of this size"
 
 
-def timeouts(found: Sequence[Rate]) -> list[str]:
-    """What is said of the runs that were ended for taking too long."""
-    return [
-        f"{rate.counts.timed_out} of {rate.arm} timed out, and are in no rate"
-        for rate in found
-        if rate.counts.timed_out
-    ]
+def not_counted(found: Sequence[Rate]) -> list[tuple[str, str]]:
+    """Return the outcome and a sentence for the runs of each arm that are in no rate."""
+    sentences = []
+    for rate in found:
+        if rate.counts.timed_out:
+            sentences.append((TIMED_OUT, f"{rate.counts.timed_out} of {rate.arm} timed out, and are in no rate"))
+        if rate.counts.inconclusive:
+            ended = f"{rate.counts.inconclusive} of {rate.arm} ended in another way (neither failed nor passed)"
+            sentences.append((INCONCLUSIVE, f"{ended}, and are in no rate"))
+    return sentences
 
 
 def percent(share: float) -> str:
@@ -137,6 +142,24 @@ def digits(value: float, count: int) -> str:
     return f"{value:.{max(0, count - 1 - floor(log10(value)))}f}"
 
 
+def report(one: Experiment) -> Iterator[str]:
+    """Yield the lines of a report."""
+    bound = f" (H{one.hypothesis})" if one.hypothesis is not None else ""
+    yield f"{one.name}{bound}: {one.text}"
+    for rate in rates(one):
+        mean = f", {duration(rate.spent.ns // rate.spent.runs)} a run" if rate.spent.runs else ""
+        yield f"  {rate_in_words(rate)}{mean}"
+    for _, sentence in not_counted(rates(one)):
+        yield f"  {sentence}"
+    if one.verdict:
+        yield f"verdict: {one.verdict}"
+    elif one.seed is not None and not one.left:
+        yield f"verdict: {text(one)}"
+        yield f"it is not in the journal yet: 3am run --resume {one.name} writes it"
+    elif one.left and one.seed is not None:
+        yield f"no verdict before the plan is done: {one.done} of {one.total} runs are; 3am run --resume {one.name}"
+
+
 def record(one: Experiment) -> dict[str, Any]:
     """Everything in full precision, for machines. Nothing is compared before the plan is done."""
     found = rates(one)
@@ -146,6 +169,7 @@ def record(one: Experiment) -> dict[str, Any]:
             "failed": rate.counts.failed,
             "passed": rate.counts.passed,
             "timed_out": rate.counts.timed_out,
+            "inconclusive": rate.counts.inconclusive,
             "rate": rate.rate if rate.counts.ended else None,
             "low": rate.low,
             "high": rate.high,
@@ -169,5 +193,5 @@ def record(one: Experiment) -> dict[str, Any]:
         "threshold": threshold(found),
         "arms": arms,
         "comparisons": None if one.left else compared,
-        "verdict": one.verdict or None,
+        "verdict": one.verdict or (None if one.left or one.seed is None else text(one)),
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from threeam.core.draft import Declined
 from threeam.core.entry import NS, visible
+from threeam.core.markdown import as_code
 from threeam.core.secrets import redacted
 from threeam.core.when import duration
 from threeam.restore.postgres import conninfo
@@ -58,7 +59,8 @@ def server(connection: Connection, target: Target, clock: Callable[[], int]) -> 
     if mode == "off":
         against.append("archive_mode is off: there is nothing to replay beyond the base backup")
     else:
-        says.append(f"archive_mode is {mode}, archive_command {visible(redacted(command)) or 'empty'}")
+        shown = as_code(redacted(command)) if command else "empty"
+        says.append(f"archive_mode is {as_code(mode)}, archive_command {shown}")
         says += _archiver(connection)
     oldest = _told(lambda: _oldest(connection), "the oldest restorable point is not known")
     if isinstance(oldest, str):
@@ -66,19 +68,25 @@ def server(connection: Connection, target: Target, clock: Callable[[], int]) -> 
     else:
         stop, label = oldest
         end = in_microseconds(stop)
-        says.append(f"the oldest restorable point that it knows of: {end}, the end of its last base backup, {label}")
+        says.append(
+            f"the oldest restorable point that it knows of: {end}, the end of its last base backup, {as_code(label)}"
+        )
         if target.ns < stop:
             against.append(
                 f"the target is before the end of the last base backup, {end}: it takes an older backup, of which the "
                 "server does not know"
             )
     says += _transactions(connection, target)
-    shown = redacted(command) if mode != "off" else ""
-    return Server(says, against, shown, *conninfo(connection, RESTORED_PORT))
+    live, then = conninfo(connection, RESTORED_PORT)
+    if visible(live) != live:  # a newline in a block of code could end it, and begin another one that somebody pastes
+        says.append(f"its address, {as_code(live)}, cannot stand in a shell block: set LIVE and THEN by hand")
+        live = then = ""
+    return Server(says, against, redacted(command) if mode != "off" else "", live, then)
 
 
 def _version(connection: Connection) -> str:
-    return f"PostgreSQL {_setting(connection, 'server_version')}, time zone {_setting(connection, 'TimeZone')}"
+    version, zone = (_setting(connection, name) for name in ("server_version", "TimeZone"))
+    return f"PostgreSQL {as_code(version)}, time zone {as_code(zone)}"
 
 
 def _offset(connection: Connection, clock: Callable[[], int]) -> str:
@@ -101,10 +109,12 @@ def _archiver(connection: Connection) -> list[str]:
     ).fetchone()
     assert row is not None
     wal, at, failed, failed_at, fails = row
-    said = [f"the last segment that was archived: {wal}, {at}" if wal else "nothing has been archived yet"]
+    archived = f"the last segment that was archived: {as_code(wal)}, {as_code(at or '?')}"
+    says = [archived if wal else "nothing has been archived yet"]
     if failed:
-        said.append(f"{'archiving FAILS' if fails or not wal else 'archiving failed once'}: {failed}, {failed_at}")
-    return said
+        how = "archiving FAILS" if fails or not wal else "archiving failed once"
+        says.append(f"{how}: {as_code(failed)}, {as_code(failed_at or '?')}")
+    return says
 
 
 def _oldest(connection: Connection) -> tuple[int, str]:
@@ -124,7 +134,7 @@ def _oldest(connection: Connection) -> tuple[int, str]:
             (name,),
         ).fetchone()
         if row is not None and row[0] is not None:
-            found.append(((int(row[0]) + 1) * NS, visible(row[1] or name)))
+            found.append(((int(row[0]) + 1) * NS, row[1] or name))
     if not found:
         raise Declined("no base backup has left its history file in pg_wal")
     return min(found)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from threeam.core.draft import Declined, Draft, DraftLine
 from threeam.core.entry import visible
-from threeam.core.secrets import redacted
+from threeam.core.secrets import redacted_sql
 from threeam.core.told import Told
 from threeam.core.when import duration
+from threeam.restore.prepared import Prepared, prepared_blockers
 
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
@@ -49,7 +50,8 @@ class Backend(NamedTuple):
     """One process of the server, as it was at the time of asking. Seconds since; None: the server does not say.
 
     ``blocked_by``: the pids that it waits for. ``started``: when it was, and its transaction: with the pid that names
-    this work of this process for good.
+    this work of this process for good. ``prepared``: it is no process but a prepared transaction, and its pid is the
+    negative number of that; a pid of 0 stands for prepared transactions that are not known.
     """
 
     pid: int
@@ -65,6 +67,7 @@ class Backend(NamedTuple):
     waits_for: str | None
     waits_s: float | None
     started: str
+    prepared: Prepared | None = None
 
 
 class Node(NamedTuple):
@@ -82,11 +85,14 @@ class Node(NamedTuple):
 
 
 def backends(connection: Connection) -> list[Backend]:
-    """All backends of the server, by pid."""
+    """All backends of the server, and the prepared transactions that one of them waits for, by pid."""
     found = []
+    prepared = prepared_blockers(connection)
     for row in connection.execute(_ASKED, (_NO_SESSIONS,)):
         pid, user, database, application, client, state, state_s, transaction_s, query = row[:9]
         blocked_by, mode, kind, relation, waits_s, started = row[9:]
+        if 0 in (blocked_by or ()) and pid in prepared:
+            blocked_by = [other for other in blocked_by if other != 0] + [-one.xid for one in prepared[pid]]
         waits_for = None if mode is None else f"{mode} on {relation or kind}"
         if blocked_by and waits_for is None:
             waits_for = "a lock"
@@ -100,14 +106,19 @@ def backends(connection: Connection) -> list[Backend]:
                 state or "?",
                 state_s,
                 transaction_s,
-                redacted(query or ""),
+                redacted_sql(query or ""),
                 tuple(dict.fromkeys(blocked_by or ())),
                 waits_for,
                 waits_s if waits_for is not None else None,
                 started or "",
             )
         )
-    return sorted(found)
+    known = {one.xid: one for blockers in prepared.values() for one in blockers}
+    return sorted([*found, *map(_as_backend, known.values())])
+
+
+def _as_backend(one: Prepared) -> Backend:
+    return Backend(-one.xid, one.owner, one.database, "", "?", "prepared", one.age_s, None, "", (), None, None, "", one)
 
 
 def tree(every: Sequence[Backend]) -> list[Node]:
@@ -141,12 +152,16 @@ def tree(every: Sequence[Backend]) -> list[Node]:
 
 
 def _unknown(pid: int) -> Backend:
-    name = "a prepared transaction (pg_prepared_xacts)" if pid == 0 else "?"
-    return Backend(pid, name, "?", "", "?", "?", None, None, "", (), None, None, "")
+    return Backend(pid, "?", "?", "", "?", "?", None, None, "", (), None, None, "")
 
 
 def in_words(one: Backend) -> str:
     """``4711 app@orders · idle in transaction 12 min``, and what it waits for."""
+    if one.prepared is not None:
+        gid = f"prepared transaction {one.prepared.xid} {one.prepared.gid!r}"
+        return visible(f"{gid} {one.user}@{one.database} · prepared{_for(one.state_s)} ago")
+    if one.pid == 0:
+        return "a prepared transaction that is not known (pg_prepared_xacts)"
     program = f" ({one.application})" if one.application else ""
     client = f" from {one.client}" if one.client not in ("local", "?", "", "127.0.0.1", "::1") else ""
     said = f"{one.pid} {one.user}@{one.database}{program}{client} · {one.state}{_for(one.state_s)}"
@@ -166,20 +181,40 @@ def query_of(one: Backend, longest: int = _LONGEST) -> str:
 def told(node: Node) -> Told:
     """A node as it is shown."""
     lead = "    " * node.depth + ("└ " if node.depth else "")
-    also = f", also for {', '.join(map(str, node.also_waits_for))}" if node.also_waits_for else ""
     return Told(
-        lead + in_words(node.backend) + also,
-        query_of(node.backend),
+        lead + in_words(node.backend) + also(node),
+        query_of(node.backend) or (way_out(node.backend) if node.backend.pid <= 0 else ""),
         sign="red" if node.depth == 0 else "yellow",
-        command=f"SELECT pg_terminate_backend({node.backend.pid})",
+        command=way_out(node.backend),
     )
+
+
+def also(node: Node) -> str:
+    """Whom it waits for besides the one above it, in words; empty if for nobody."""
+    others = [str(pid) if pid > 0 else f"prepared transaction {-pid or '?'}" for pid in node.also_waits_for]
+    return f", also for {', '.join(others)}" if others else ""
+
+
+def way_out(one: Backend) -> str:
+    """The statement that ends ``one``. A prepared transaction has no process that could be terminated."""
+    if one.prepared is not None:
+        return one.prepared.rollback
+    return f"SELECT pg_terminate_backend({one.pid})" if one.pid > 0 else "SELECT * FROM pg_prepared_xacts"
+
+
+def not_terminated(one: Backend) -> str:
+    """Why ``one``, which is no process, is not terminated, and what ends it."""
+    where = f", in the database {one.database}, as {one.user} or a superuser" if one.prepared is not None else ""
+    return visible(f"it is no process that could be terminated. {way_out(one)} ends it{where}")
 
 
 def terminate(connection: Connection, one: Backend, waits: int) -> Draft:
     """Ends ``one``, for whom ``waits`` others wait, if it is still at the work at which it was seen; what to note.
 
-    Raises `Declined` where it is not, and `Unreachable` where it may not be ended.
+    Raises `Declined` if it is not, or is no process, and `Unreachable` if it may not be ended.
     """
+    if one.pid <= 0:
+        raise Declined(not_terminated(one))
     host = _host(connection)
     asked = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_SAME}"
     done = connection.execute(asked, (one.pid, one.started)).fetchone()

@@ -9,7 +9,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from threeam.core.draft import Draft, DraftLine
-from threeam.core.entry import NS, Stamp, visible
+from threeam.core.entry import NS, Stamp
+from threeam.core.markdown import as_code, as_markdown
 from threeam.core.when import duration
 
 ENGINES = ("postgres", "mysql")
@@ -59,19 +60,21 @@ def in_microseconds(ns: int) -> str:
 
 
 class Server(NamedTuple):
-    """What a server says of itself, in sentences, and what stands against a restore to the target (empty: nothing).
+    """What a server says of itself, and what stands against a restore to the target (empty: nothing).
 
+    ``says``: sentences in Markdown; a value of the server in them is code. ``against``: sentences of our own words.
     ``live``: how its database is reached, without a password; ``then``: how that of the restored one is.
     """
 
     says: Sequence[str]
     against: Sequence[str]
     archive_command: str = ""
-    live: str = "port=5432 dbname=postgres"
-    then: str = f"port={RESTORED_PORT} dbname=postgres"
+    live: str = ""
+    then: str = ""
 
 
-_NOBODY = Server((), ())  # where no server was asked
+_LIVE = "port=5432 dbname=postgres"  # if no server was asked
+_THEN = f"port={RESTORED_PORT} dbname=postgres"
 
 
 def runbook(engine: str, target: Target, source: str, server: Server | None = None) -> str:
@@ -79,15 +82,16 @@ def runbook(engine: str, target: Target, source: str, server: Server | None = No
     from jinja2 import Environment, StrictUndefined  # 20 ms: whoever only parses options does not wait for it
 
     environment = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(text=as_markdown, code=as_code)
     template = (files("threeam.restore") / "runbooks" / f"{engine}.md").read_text(encoding="utf-8")
     return environment.from_string(template).render(
         target=target,
         minus=duration(target.minus_ns),
         at=str(target.t),
         t_us=target.t.ns // _US,
-        source=visible(source),
-        live=shlex.quote((server or _NOBODY).live),
-        then=shlex.quote((server or _NOBODY).then),
+        source=source,
+        live=shlex.quote((server.live if server is not None else "") or _LIVE),
+        then=shlex.quote((server.then if server is not None else "") or _THEN),
         server=server,
     )
 

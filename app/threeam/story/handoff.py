@@ -18,8 +18,9 @@ from threeam.method.ledger import Move, in_order, thread_of, words_of
 from threeam.method.noted import Noted, holder_of_journal, noted
 from threeam.method.texts import Taken, claim_of, read, texts
 from threeam.method.thread import LOST, judged
+from threeam.observe.experiment import Experiment
 from threeam.observe.runs import experiments
-from threeam.observe.told import in_a_line
+from threeam.observe.told import in_a_line, is_quiet, is_running
 from threeam.story.fixed import standing
 
 _MOST = 100  # lines of a part
@@ -80,10 +81,13 @@ def nights_of(journal: Journal, end: Position, state: State, now: Stamp, gap_ns:
 def parts(all_of_it: Handoff) -> list[Part]:
     """The hand-off as it is told, the most important first; a part with nothing in it is left out."""
     state, now, every = all_of_it.state, all_of_it.now, all_of_it.hypotheses
+    plans = [one for one in experiments(state) if one.left]
     found = [
         Part("where we stand", _standing(all_of_it)),
         Part("live hypotheses", [line for one in every if one.state == OPEN for line in _live(state, one, now)]),
-        Part("running", [in_a_line(one, now) for one in experiments(state) if one.left]),
+        Part("running", [in_a_line(one, now) for one in plans if is_running(one, now)]),
+        Part("running, or ended without a word", [_resumable(one, now) for one in plans if is_quiet(one, now)]),
+        Part("interrupted", [_resumable(one, now) for one in plans if one.interrupted is not None]),
         Part("may it be called fixed", standing(state)),
         Part("ruled out", [judged(state, one, now) for one in every if one.state == "refuted"]),
         Part("parked", [judged(state, one, now) for one in every if one.state not in (OPEN, "refuted", "confirmed")]),
@@ -140,6 +144,11 @@ def _evidence(state: State, move: Move, now: Stamp) -> Told:
     return Told(
         f"    {move.kind}: {words_of(state, move)}", who_when(move.by, move.at, now), move.cites or move.at, move.kind
     )
+
+
+def _resumable(one: Experiment, now: Stamp) -> Told:
+    told, resume = in_a_line(one, now), f"3am run --resume {one.name}"
+    return told._replace(more=f"{told.more} · {resume} goes on", command=resume)
 
 
 def _to_undo(one: Change, now: Stamp) -> Told:

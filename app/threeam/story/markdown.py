@@ -1,26 +1,14 @@
-"""Markdown: text that it shows and does not read, and the reports made of that."""
+"""The reports in Markdown."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
-from threeam.core.entry import user_of, visible
+from threeam.core.entry import user_of
+from threeam.core.markdown import as_markdown
 from threeam.core.told import Part
 from threeam.method.ledger import TOO_MANY_CUPS
 from threeam.story.postmortem import OBSERVED, Report
-
-# What is markup anywhere; what would make a block of a line; what GitHub makes a link of by itself.
-_MARKUP = re.compile(r"[\\`*_\[\]<>&~|$]|(?<=[a-zA-Z]):(?=//)|(?<=[wW]{3})\.|(?<=[\w.+-])@(?=\w)")
-_BLOCK = re.compile(r"(\d{1,9})([.)])|([#+\-=>:])")
-
-
-def as_markdown(text: str) -> str:
-    """``text``, one line, so that Markdown shows it as it is."""
-    text = _MARKUP.sub(r"\\\g<0>", visible(text).strip())
-    if found := _BLOCK.match(text):
-        text = f"{found[1]}\\{found[2]}{text[found.end() :]}" if found[1] else "\\" + text
-    return text
 
 
 def list_of(part: Part) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import App
 from textual.binding import Binding
+from textual.widgets import Input
 
 from threeam.actions import BY_ID
 from threeam.core.clock import Clock
@@ -24,24 +25,25 @@ from threeam.core.disk import network_warning
 from threeam.core.entry import By, visible
 from threeam.core.footprint import Footprint
 from threeam.core.journal import Journal, JournalError, journal_at
-from threeam.core.journals import journals
+from threeam.core.journals import own_journals
 from threeam.core.locked_log import WriteOptions
 from threeam.core.moment import Moment
-from threeam.core.settings import Settings, state_folder
+from threeam.core.settings import Settings
 from threeam.core.writer import Writer
 from threeam.rooms import FOLD
+from threeam.tui import messages
 from threeam.tui.commands import Actions, Journals
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
+from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
 from threeam.tui.themes import NIGHT, STAND_INS
 from threeam.tui.widgets.composer import Box
 from threeam.tui.window import Window
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 _LOOK_AT_TERMINAL = 3.0  # s
-_A_KEY = 0.02  # s: by then the thread that reads keys has read what there is
 _LATE = 3.0  # s after a signal: by then the program has left by itself, or never will
 _INTERRUPTED = 130
 
@@ -72,7 +74,7 @@ class JournalApp(App[None], inherit_bindings=False):
     def __init__(
         self, session: Session, as_of: Moment | None = None, all_journals: Callable[[], Sequence[Journal]] = tuple
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.session = session
         self._all_journals = all_journals
         self.next: Journal | None = None
@@ -108,7 +110,7 @@ class JournalApp(App[None], inherit_bindings=False):
         import asyncio
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):  # else they would leave the terminal as it is
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):  # else they would leave the terminal as it is
             loop.add_signal_handler(number, self._signalled, 128 + number)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
         if self._as_of is not None:
@@ -138,34 +140,37 @@ class JournalApp(App[None], inherit_bindings=False):
             self._signalled(128 + signal.SIGHUP)
 
     def _continued(self) -> None:
-        """Enters the terminal anew, once: who cannot see a SIGSTOP coming cannot leave it before.
+        """Enter the terminal again after SIGCONT: a SIGSTOP gives no time to leave it first.
 
         Textual's own handler takes every SIGCONT for the end of a SIGTSTP, and would leave two threads that read the
-        same keys. To suspend twice does no harm. What was typed while the program was stopped is read first: Textual
-        throws away what it finds unread.
+        same keys.
         """
-        if self._driver is not None and self._driver.can_suspend:
-            if select.select([sys.stdin.fileno()], [], [], 0)[0]:
-                self.set_timer(_A_KEY, self._continued)
-                return
-            self._driver.suspend_application_mode()
-            self._driver.resume_application_mode()
+        if isinstance(self._driver, TerminalDriver):
+            if self._driver.is_suspended:
+                self._driver.resume_application_mode()
+            else:
+                self._driver.enter_again()
             self.refresh(layout=True)
 
     async def on_event(self, event: events.Event) -> None:
         """Takes a paste to the input box before the next key is looked at, since that may be its Enter.
 
-        Keys behind the Enter of a command wait until that has been done: they may be for what it opens. So do those
-        that were typed before there was a screen. A widget that has the focus gets its keys in a queue of its own, so
-        there it would be too late.
+        Keys behind the Enter of a command, and behind Esc, wait until that has been done: they may be for what it
+        opens, or leads to. So do those that were typed before there was a screen. A widget that has the focus gets its
+        keys in a queue of its own, so there it would be too late.
         """
         screen = self.screen if self._screen_stack else None
         typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
         if typed and self._keys_wait and not (isinstance(event, events.Key) and event.key == "ctrl+c"):
             self._waiting_keys.append(event)
             return
-        if isinstance(event, events.Key) and typed and event.key == "enter":
-            self._keys_wait = isinstance(screen, CommandingScreen) and screen.enter_is_a_command
+        if isinstance(event, EscapedKey):
+            await self._take_escaped(event)
+            return
+        leads_back = isinstance(event, events.Key) and self._leads_back(event.key)
+        if isinstance(event, events.Key) and typed:
+            is_command = event.key == "enter" and isinstance(screen, CommandingScreen) and screen.enter_is_a_command
+            self._keys_wait = is_command or leads_back
         if (
             isinstance(event, events.Paste)
             and not event.is_forwarded
@@ -174,7 +179,27 @@ class JournalApp(App[None], inherit_bindings=False):
         ):
             screen.action_write("note", event.text)  # a paste is a note, and never keys
             return
+        was_forwarded = event.is_forwarded
         await super().on_event(event)
+        if leads_back and was_forwarded == event.is_forwarded:  # its binding has run, and no widget has it any more
+            self.post_message(messages.CommandDone())
+
+    async def _take_escaped(self, event: EscapedKey) -> None:
+        """Take ESC and a key for alt+key if that is bound in the box that has the focus, and else for two keys."""
+        box = self.focused
+        is_alt = isinstance(box, Box) and box.takes_alt and event.alt.key in self.screen.active_bindings
+        for key in (event.alt,) if is_alt else event.separate:
+            key.set_sender(self)
+            await self.on_event(key)
+
+    def _leads_back(self, key: str) -> bool:
+        """Whether ``key`` leaves the box, or whatever lies over the journal."""
+        return (key == "escape" or key in self.leave_keys) and not isinstance(self.focused, Input)
+
+    @property
+    def leave_keys(self) -> list[str]:
+        """The keys that leave the box: Esc, unless the settings say otherwise."""
+        return self.session.settings.keys.get("leave", BY_ID["leave"].keys).split(",")
 
     async def on_command_done(self) -> None:
         """Hands on the keys that came while a command was done, up to the next one."""
@@ -193,8 +218,8 @@ class JournalApp(App[None], inherit_bindings=False):
     def open_journal(self, journal: Journal) -> None:
         """Ends, for another journal to be shown in its place; what stands in the box stays with this one."""
         base = next(screen for screen in self._screen_stack if isinstance(screen, JournalScreen))
-        if base.desk is not None and len(base.desk.outbox):
-            self.notify("something waits for the lock still: esc takes it back", markup=False)
+        if base.is_busy:
+            self.notify("something is not written yet, or still under way", markup=False)
             return
         try:
             journal.live()
@@ -248,7 +273,7 @@ def open_screen(
 
     def all_journals() -> list[Journal]:
         lock = None if journal.lock == journal_at(journal.log).lock else journal.lock  # one that was asked for
-        found = journals(state_folder(os.environ), lock)
+        found = own_journals(os.environ, lock)
         return [journal, *(one for one in found if one.log != journal.log)]
 
     here = journal

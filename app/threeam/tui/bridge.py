@@ -266,7 +266,7 @@ class Bridge:
 
     def _look_around(self) -> None:
         """Tells who holds the lock, and how much room is left, where that has changed."""
-        now = holder(self._journal.lock)
+        now = holder(*self._journal.locks)
         if now != self._held[0]:
             self._held = (now, time.monotonic_ns())
             self._post(LockSeen(*self._held))

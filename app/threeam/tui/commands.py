@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from functools import partial
+from itertools import takewhile
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
@@ -83,6 +84,14 @@ def parse_command(text: str) -> tuple[Action, str]:
         near = get_close_matches(word, list(BY_WORD), 1)
         raise UnknownCommand(f"there is no :{word}" + (f"; did you mean :{near[0]}?" if near else "; ? lists them"))
     return BY_WORD[word], rest.strip()
+
+
+def completion(text: str) -> str:
+    """What Tab adds to the word that a `:` line begins with: all that the words beginning so have in common."""
+    words = [word for word in BY_WORD if text and word.startswith(text)]
+    letters = takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
+    rest = "".join(column[0] for column in letters)[len(text) :]
+    return rest + " " if len(words) == 1 and BY_WORD[words[0]].argument else rest
 
 
 class Actions(Provider):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from threeam.actions import BY_ID, shown_keys
-from threeam.core.draft import Draft as LogDraft
 from threeam.core.entry import By, lines_of, visible
 from threeam.core.journal import Journal, Position
 from threeam.core.reader import end_of_lines, matching_back
 from threeam.tui.commands import kind_of_box
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
 from threeam.tui.outbox import Outbox, Ticket
-from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.composer import Composer
 
 _LOOK_BACK = 64 * 1024 * 1024  # bytes of the log in which a draft that was left may stand
 _CITED = re.compile(r"@\S+ ")  # before the words that are for another line
@@ -53,29 +53,19 @@ class Desk:
             self.keep()
             return "what was left in the box stands in the log already: up brings it back", ""
         first, *others = (draft._replace(kind=kind_of_box(draft.kind)) for draft in left)
-        if first.kind in DRAFTS:
-            self.composer.become(first.kind)
-            self.composer.box.replace_all(first.text)
-        else:
-            if others and others[0].kind in DRAFTS:  # the note that was put aside for it
-                aside = others.pop(0)
-                self.composer.become(aside.kind)
-                self.composer.box.replace_all(aside.text)
-            self.composer.begin_prompt(first.kind, first.text)
-        for draft in others:
-            self.keep_words(draft.text)
-        more = "; up brings back the others" if others else ""
+        self.composer.begin_prompt(first.kind, first.text)
+        to_history = [draft.text for draft in others if not self.composer.keep_begun(draft.kind, draft.text)]
+        for text in to_history:
+            self.keep_words(text)
+        more = "; up brings back the others" if to_history else ""
         key = shown_keys(BY_ID[first.kind.partition(" ")[0]].keys) or "tab"
         return f"a draft was left here: {short(first.text)}{more}", f"{key} leads to the draft"
 
-    def submit(self, draft: LogDraft, what: str, words: str | None = None) -> Ticket | None:
-        """Sends ``draft``; None where its like waits already. With ``words`` the box is held until the answer."""
-        ticket = Ticket(draft, what, words)
-        if not self.outbox.submit(ticket):
-            return None
-        if words is not None:
+    def submit(self, ticket: Ticket) -> None:
+        """Send ``ticket``; if it is what stands in the box, the box is held until the answer."""
+        self.outbox.submit(ticket)
+        if ticket.words is not None:
             self.composer.wait()
-        return ticket
 
     def answered(self, ticket: Ticket, *, written: bool) -> None:
         """A ticket has its answer: the box is free, and empty if its words are in the log."""
@@ -100,12 +90,18 @@ class Desk:
             self.composer.box.remember([words])
             self._store.remember(words)
 
-    def close(self) -> None:
-        """Takes back what waits, and keeps what is not in the log."""
-        for ticket in self.outbox.close(_MOMENT):
-            self.answered(ticket, written=True)
+    def close(self) -> list[Ticket]:
+        """Take back what waits, and keep what is not in the log; return the facts that are not in it."""
+        tickets = self.outbox.close(_MOMENT)
+        for ticket in tickets:
+            if ticket.landed:
+                self.answered(ticket, written=True)
+            elif ticket.answered.is_set():
+                with suppress(OSError):
+                    ticket.remove_beside()
         self.keep()
         self._store.settle(_KEEPING)
+        return [ticket for ticket in tickets if ticket.is_fact and not ticket.landed]
 
     def stop(self) -> None:
         """Keeps nothing any more: its screen is gone."""

@@ -12,6 +12,7 @@ from threeam.core.journal import Position
 from threeam.core.lock import Holder
 from threeam.core.locked_log import Block
 from threeam.core.reader import Line
+from threeam.tui.effects import Effect
 from threeam.tui.outbox import Ticket
 
 
@@ -86,6 +87,13 @@ class WriteUnsure(Message):
     sentence: str
     first: Stamp
     last: Stamp
+
+
+@dataclass
+class EffectFinished(Message):
+    """Work with an effect has run to its end."""
+
+    effect: Effect
 
 
 @dataclass

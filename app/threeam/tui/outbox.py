@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from threeam.core.draft import Draft
 from threeam.core.locked_log import Block
+
+_FACT_S = 2.0  # how long quitting waits for a line about something that has happened
 
 
 @dataclass(eq=False)
@@ -18,8 +22,8 @@ class Ticket:
     ``what`` names it in a notice; ``words``: the text in the input box that it is, which stays there until it is
     answered (None: it came from a key). Setting ``abandoned`` takes it back for as long as it waits for the lock.
     ``answered`` is set by the writer's thread, and ``landed`` before it, if the text is in the log (or may be).
-    ``block``: what it became, as soon as it was put there. ``beside``: a file that it names; it goes where it is
-    refused.
+    ``block``: what it became, as soon as it was put there. ``beside``: a file that it names, which is removed if the
+    ticket is refused. ``is_fact``: it tells of something that has happened, so it cannot be taken back.
     """
 
     draft: Draft
@@ -30,6 +34,13 @@ class Ticket:
     landed: bool = False
     block: Block | None = None
     beside: str = ""
+    is_fact: bool = False
+
+    def remove_beside(self) -> None:
+        """Remove the file that it names, since no line names it. Raises OSError."""
+        if self.beside:
+            with suppress(FileNotFoundError):  # somebody was faster
+                os.unlink(self.beside)
 
 
 class Outbox:
@@ -46,13 +57,10 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def submit(self, ticket: Ticket) -> bool:
-        """Sends ``ticket``, unless its like waits for the lock: a key hit again meanwhile is no second wish."""
-        if self.blocked and any(one.what == ticket.what for one in self._tickets):
-            return False
+    def submit(self, ticket: Ticket) -> None:
+        """Send ``ticket``, behind those that wait: each press of a key is one line."""
         self._tickets.append(ticket)
         self._send(ticket)
-        return True
 
     def answered(self, ticket: Ticket) -> bool:
         """Strikes ``ticket`` off, once. Where it was taken back, those behind it wait on for the same lock."""
@@ -64,15 +72,15 @@ class Outbox:
 
     def take_back(self) -> bool:
         """Takes back all that still wait; gives whether there were any."""
-        waiting = [ticket for ticket in self._tickets if not ticket.abandoned.is_set()]
+        waiting = [ticket for ticket in self._tickets if not (ticket.abandoned.is_set() or ticket.is_fact)]
         for ticket in waiting:
             ticket.abandoned.set()
         return bool(waiting)
 
     def close(self, timeout: float) -> list[Ticket]:
-        """Takes all back, waits at most ``timeout`` seconds in all, and gives those that landed all the same."""
+        """Take back all that can be, and wait at most ``timeout`` seconds; return all that were waiting."""
         self.take_back()
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + (_FACT_S if any(ticket.is_fact for ticket in self._tickets) else timeout)
         for ticket in self._tickets:
             ticket.answered.wait(max(0.0, deadline - time.monotonic()))
-        return [ticket for ticket in self._tickets if ticket.landed]
+        return list(self._tickets)

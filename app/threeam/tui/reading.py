@@ -20,6 +20,15 @@ SLICE = 0.006  # s of work between two looks at what else is to be done
 TELL = 0.15  # s between two reports
 
 
+def pause_after(seconds: float) -> float:
+    """Return how long to let keys and frames come first after a step of work that took ``seconds``.
+
+    One round of the event loop is enough after a usual step. A key needs many rounds: after a long step, which some
+    patterns need for a block, it would wait for as many more of them.
+    """
+    return seconds if seconds > 4 * SLICE else 0
+
+
 class Reading:
     """The tallies of a screen, and one thing more (`also`) that has to read the whole log.
 
@@ -101,6 +110,6 @@ class Reading:
                 told = now
                 self._tell()
             if now - began > SLICE:
-                await asyncio.sleep(0)
+                await asyncio.sleep(pause_after(now - began))
                 await self.may_go_on.wait()
                 began = time.monotonic()

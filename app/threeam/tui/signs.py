@@ -49,6 +49,7 @@ SIGNS = {
     "Run": Sign("▸", "r", "note", "a command that was run, and what it printed is kept"),
     "failed": Sign("✗", "x", "toxic", "a run that failed"),
     "timed-out": Sign("◷", "o", "coffee", "a run that was ended for taking too long"),
+    "inconclusive": Sign("?", "?", "coffee", "a run that neither failed nor passed: it ended in another way"),
     "Observer": Sign("◉", "o", "coffee", "a tracer attached or detached; beside a time: one was attached then"),
     "Captured": Sign("▣", "p", "note", "the last lines of a pane of tmux"),
     "Verdict": Sign("∴", "V", "hypothesis", "what an experiment has shown"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import isawaitable
 
 from textual.actions import parse as parse_action
@@ -14,7 +15,7 @@ from threeam.tui import messages
 from threeam.tui.commands import ABOUT_ONE, UnknownCommand, parse_command
 from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.widgets.board import Board
-from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.composer import DRAFTS, Box, Composer
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.window import Row
@@ -27,6 +28,10 @@ class CommandingScreen(WritingScreen):
     _begun_at: Row | None = None  # what was selected when the `:` line was asked for: who follows has another line soon
     _at_hand: Row | None = None  # the same, while the command is done
     board: Board
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ready: list[Callable[[], object]] = []  # each shows what was asked for and could not be shown at once
 
     @property
     def enter_is_a_command(self) -> bool:
@@ -129,13 +134,32 @@ class CommandingScreen(WritingScreen):
             self.set_focus(self.log_view)
             return
         if self.desk is not None:
-            if self.desk.outbox.take_back():
+            if self.desk.outbox.blocked and self.desk.outbox.take_back():  # not what is just being written
                 return
             composer = self.desk.composer
             if composer.kind not in DRAFTS and (composer.kind == "command" or not composer.text.strip()):
-                self.desk.keep_words(composer.become("note"))
+                self.desk.keep_words(composer.end_prompt())
         self.board.remove_class("-open")
-        self.set_focus(self.log_view)
+        if self.focused is self.log_view and self._ready:
+            self._ready.pop(0)()
+            self.header.ready = len(self._ready)
+        else:
+            self.set_focus(self.log_view)
+
+    def open_when_free(self, name: str, show: Callable[[], object]) -> None:
+        """Call ``show``, which lays a screen over this one, or keep it until it is asked for.
+
+        It is for what comes later than the key that asked for it. A screen takes every key, so it must not open over
+        somebody who is typing, or over another screen.
+        """
+        if self.leaving:
+            return
+        if self.app.screen is self and not isinstance(self.focused, Box):
+            show()
+            return
+        self._ready.append(show)
+        self.header.ready = len(self._ready)
+        self._say("it is ready: esc in the log shows it", title=name)
 
     def _named(self, name: str) -> Hypothesis | None:
         """The hypothesis that has this name; None, and it is said, where there is none that is known of."""

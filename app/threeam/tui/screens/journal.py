@@ -178,8 +178,8 @@ class JournalScreen(LookingScreen):
         self._submit(human_drafts.water(), "water")
 
     def action_quit(self) -> None:
-        if self.desk is None or not len(self.desk.outbox) or self.leaving:
+        if not self.is_busy or self.leaving:
             self.leave(0)
             return
         self.leaving = True
-        self._say("quits as soon as the lock is had; q again quits now, and your text is kept")
+        self._say("quits as soon as all is written; q again quits now, and your text is kept")

@@ -196,6 +196,13 @@ class LookingScreen(ObservingScreen):
         keys = self.session.settings.keys
         self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.session.emoji, keys=keys))
 
+    def action_page_log(self, where: str) -> None:
+        """Scroll the log while the focus stays in the box, which may wait for the lock."""
+        if where == "up":
+            self.log_view.action_page_up()
+        else:
+            self.log_view.action_page_down()
+
     def action_find_next(self, step: int) -> None:
         self.pane.find_next(step)
 
@@ -249,7 +256,8 @@ class LookingScreen(ObservingScreen):
         except (OSError, JournalError) as error:
             self._say(str(error), severity="warning")
             return
-        self.app.push_screen(AsOfScreen(self.session, moment))
+        screen = AsOfScreen(self.session, moment)
+        self.open_when_free("as of then", lambda: self.app.push_screen(screen))
 
     def action_now(self) -> None:
         self._say("this is now")

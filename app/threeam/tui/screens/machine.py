@@ -72,10 +72,12 @@ class MachineScreen(MethodScreen):
             self._say("processes and commands are named in a shell; here it takes those of the last one of that name")
         elif verb == "save" and not self.writes:
             self._read_only()
+        elif verb == "save":
+            self._save(name.strip())
         else:
-            self._work(self._save(name.strip()) if verb == "save" else self._diff(name.strip()), f"baseline {verb}")
+            self._work(self._diff(name.strip()), "baseline")
 
-    async def _save(self, name: str) -> None:
+    def _save(self, name: str) -> None:
         session, state = self.session, self.state
 
         def taken() -> tuple[str, Draft]:
@@ -89,8 +91,7 @@ class MachineScreen(MethodScreen):
             return normal.keep(session.journal, samples)
 
         self._say("taking three samples", title="baseline", timeout=2)
-        if (kept := await self._asked(taken)) is not None:
-            self._submit_with(*kept, "baseline")
+        self._effect("baseline save", taken, lambda saved: self._submit(saved[1], "baseline", beside=saved[0]))
 
     async def _diff(self, name: str) -> None:
         session, state = self.session, self.state
@@ -132,23 +133,19 @@ class MachineScreen(MethodScreen):
             self._submit(undone(at, ""), "undone")
 
         screen = RestoreScreen(tell, self.copy_text, undo if self.writes else None, emoji=self.session.emoji)
-        self._tell(screen)
-        found = await self._asked(partial(application.look, state))
-        if found is not None and self.told is screen:
+        self._show(screen)
+        if (found := await self._asked(partial(application.look, state))) is not None:
             looked = found
-            screen.look_again()
+            if self.told is screen:
+                screen.look_again()
 
     def action_stable(self, rev: str = "HEAD") -> None:
-        self._work(self._stable(rev or "HEAD"), "stable")
-
-    async def _stable(self, rev: str) -> None:
         def noted() -> Draft:
             from threeam.restore.git import stable_here
 
-            return stable_here(rev, os.getcwd())
+            return stable_here(rev or "HEAD", os.getcwd())
 
-        if (draft := await self._asked(noted)) is not None:
-            self._submit(draft, "stable")
+        self._effect("stable", noted, lambda draft: self._submit(draft, "stable"))
 
     def action_data(self) -> None:
         """Goes to the `:` line, with a restore to before the selected line in it."""
@@ -165,11 +162,11 @@ class MachineScreen(MethodScreen):
             self._say(str(bad), severity="warning")
             return
         if self.writes:
-            self._work(self._plan(given, at, minus_ns), "restore data")
+            self._plan(given, at, minus_ns)
         else:
             self._read_only()
 
-    async def _plan(self, given: dict[str, str], at: Stamp, minus_ns: int) -> None:
+    def _plan(self, given: dict[str, str], at: Stamp, minus_ns: int) -> None:
         session = self.session
 
         def planned() -> tuple[Plan, str, Draft]:
@@ -179,10 +176,13 @@ class MachineScreen(MethodScreen):
             made = plan.plan_at(engine, at, given["at"], minus_ns, dsn, session.clock)
             return made, *plan.keep(session.journal, made, session.clock())
 
-        found = await self._asked(planned)
-        if found is not None and self._submit_with(found[1], found[2], "restore"):
-            told = _as_parts(found[0].text, found[1], found[0].against)
-            self._show(ToldScreen("runbook", lambda: told, self.copy_text, emoji=session.emoji))
+        def then(result: tuple[Plan, str, Draft]) -> None:
+            plan, path, draft = result
+            self._submit(draft, "restore", beside=path)
+            report = _as_parts(plan.text, path, plan.against)
+            self._show(ToldScreen("runbook", lambda: report, self.copy_text, emoji=session.emoji))
+
+        self._effect("restore data", planned, then)
 
     def action_blockers(self, dsn: str = "") -> None:
         dsn = dsn.removeprefix("--dsn").strip(" =")
@@ -209,13 +209,13 @@ class MachineScreen(MethodScreen):
                 return tree(backends(connection))
 
         def end(node: Node, waits: int) -> None:  # outlives the screen that asks for it
-            self._work(self._end_backend(dsn, node.backend, waits), f"end {node.backend.pid}")
+            self._end_backend(dsn, node.backend, waits)
 
         host = await asyncio.to_thread(named)
         end_it = end if self.writes else None
         self._show(BlockersScreen(host, ask, end_it, self.copy_text, emoji=self.session.emoji))
 
-    async def _end_backend(self, dsn: str, backend: Backend, waits: int) -> None:
+    def _end_backend(self, dsn: str, backend: Backend, waits: int) -> None:
         def ended() -> Draft:
             from threeam.restore.blockers import terminate
             from threeam.restore.postgres import connected
@@ -225,8 +225,8 @@ class MachineScreen(MethodScreen):
             with connected(dsn) as connection:
                 return terminate(connection, backend, waits)
 
-        if (draft := await self._asked(ended)) is not None:
-            self._submit(draft, f"terminated {backend.pid}")
+        what = f"terminated {backend.pid}"
+        self._effect(f"terminate {backend.pid}", ended, lambda draft: self._submit(draft, what, is_fact=True))
 
     # The sysadmin.
 
@@ -288,23 +288,6 @@ class MachineScreen(MethodScreen):
 
     def _work(self, work: Coroutine[None, None, None], group: str) -> None:
         self.run_worker(work, group=group, exclusive=True)
-
-    def _show(self, screen: ToldScreen) -> None:
-        """Lays ``screen`` over the journal, unless somebody is typing, or reading something else."""
-        typing = self.desk is not None and self.focused is self.desk.composer.box and bool(self.desk.composer.text)
-        if typing or self.app.screen is not self:
-            self._say("it is ready, and would lie over this: ask for it again", title=screen.name_shown)
-        else:
-            self._tell(screen)
-
-    def _submit_with(self, path: str, draft: Draft, what: str) -> bool:
-        """Writes the line that names the file ``path``; where it is not taken, the file goes."""
-        ticket = self._submit(draft, what)
-        if ticket is None:
-            os.unlink(path)
-            return False
-        ticket.beside = path
-        return True
 
     def _note_down(self, draft: Draft, what: str) -> None:
         """Writes a line about what was looked at; a read-only screen only looks."""

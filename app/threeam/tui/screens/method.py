@@ -244,7 +244,11 @@ class MethodScreen(CommandingScreen):
         def tell() -> Sequence[Part]:
             return parts(handoff(self.state, clock(), gap, settings.half_life_h, nights))
 
-        self._tell(ToldScreen("hand-off", tell, self.copy_text, emoji=self.session.emoji))
+        self._show(ToldScreen("hand-off", tell, self.copy_text, emoji=self.session.emoji))
+
+    def _show(self, screen: ToldScreen) -> None:
+        """Lay ``screen`` over the journal as soon as it takes nobody's keys."""
+        self.open_when_free(screen.name_shown, lambda: self._tell(screen))
 
     def _tell(self, screen: ToldScreen) -> None:
         if self.told is None:  # S again while the log is read for it

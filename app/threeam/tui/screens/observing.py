@@ -14,8 +14,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from threeam.core.beside import path_beside, read_beside
 from threeam.core.draft import Declined, Draft
@@ -58,8 +58,9 @@ class ObservingScreen(MachineScreen):
         child, output = await self._begun(["-q", *words])
         title = f"run {short(said)}"
         self._say("r shows how far it is", title=title, timeout=2)  # it lies over the row that counts
-        told = decode(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
-        code = await asyncio.to_thread(child.wait)
+        with _may_outlive(child):
+            told = decode(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
+            code = await asyncio.to_thread(child.wait)
         self._say(told or "done: r shows it", title=title, severity="warning" if told or code > 1 else "information")
 
     async def _begun(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
@@ -90,10 +91,11 @@ class ObservingScreen(MachineScreen):
         screen = OutputScreen(said, stop)
         if self.app.screen is self and self.focused is self.log_view:  # else it would lie over what is being typed
             await self.app.push_screen(screen)
-        while data := await output.read(64 * 1024):
-            if screen.is_mounted:
-                screen.show(decoder.decode(data))
-        code = await asyncio.to_thread(child.wait)
+        with _may_outlive(child):
+            while data := await output.read(64 * 1024):
+                if screen.is_mounted:
+                    screen.show(decoder.decode(data))
+            code = await asyncio.to_thread(child.wait)
         how = "done" if code == 0 else f"exit {code}"
         if screen.is_mounted:
             screen.ended(f"{how} · esc")
@@ -148,9 +150,12 @@ class ObservingScreen(MachineScreen):
 
         journal = self.session.journal
         if (data := await self._asked(lambda: read_beside(journal, name))) is not None:
-            screen = OutputScreen(f"{title} · {path_beside(journal, name)}", follow=False)
-            await self.app.push_screen(screen)
-            screen.show(decode(data))
+            screen = OutputScreen(f"{title} · {path_beside(journal, name)}", text=decode(data))
+            over = self.app.screen  # the page on which it was asked for
+            if isinstance(over, ToldScreen) and over is self.told:
+                self.app.push_screen(screen)
+            else:
+                self.open_when_free("output", lambda: self.app.push_screen(screen))
 
     def action_capture(self, name: str = "") -> None:
         self._work(self._capture(name or None), "capture")
@@ -176,8 +181,7 @@ class ObservingScreen(MachineScreen):
         def captured() -> tuple[str, Draft]:
             return capture(session.journal, there[0], LINES, session.clock(), None)
 
-        if (kept := await self._asked(captured)) is not None:
-            self._submit_with(*kept, "capture")
+        self._effect("capture", captured, lambda saved: self._submit(saved[1], "capture", beside=saved[0]))
 
     def action_fixed(self, name: str = "") -> None:
         one = self._named(name) if name else self._picked()
@@ -189,12 +193,11 @@ class ObservingScreen(MachineScreen):
 
         def tell() -> Sequence[Part]:
             now = self.state.named(key) or one
-            change = fixed.the_change(self.state, None)
-            answer = fixed.from_runs(self.state, now, change, None)
+            change, answer = fixed.from_runs(self.state, now)
             return fixed.parts(self.state, now, change, answer, self.session.clock())
 
         try:
-            fixed.from_runs(state, one, fixed.the_change(state, None), None)
+            fixed.from_runs(state, one)
         except Declined as declined:
             self._say(str(declined), severity="warning", timeout=10)
             return
@@ -212,6 +215,16 @@ class ObservingScreen(MachineScreen):
             self.action_runs()
         else:
             super()._told_and_closed(answer)
+
+
+@contextmanager
+def _may_outlive(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let ``child`` run on if the screen ends first: a `Popen` that is dropped warns about a child that still runs."""
+    try:
+        yield
+    finally:
+        if child.poll() is None:
+            child.returncode = 0
 
 
 def _words_of(argument: str) -> tuple[list[str], list[str]]:

@@ -16,7 +16,7 @@ from textual.widgets import OptionList, Static
 from threeam.core.entry import Stamp
 from threeam.core.journal import JournalError
 from threeam.core.told import Part, Told
-from threeam.restore.blockers import Node, in_words, told, waiting
+from threeam.restore.blockers import Node, in_words, not_terminated, told, waiting
 from threeam.tui.cells import drawn
 from threeam.tui.screens.told import ToldScreen
 
@@ -128,6 +128,9 @@ class BlockersScreen(ToldScreen):
         line, end = self.line, self._end
         node = next((one for one in nodes if told(one) == line), None)
         if node is None or end is None:
+            return
+        if node.backend.pid <= 0:
+            self.notify(not_terminated(node.backend), markup=False)
             return
         waits = len(list(waiting(nodes, node.backend.pid)))
         question = f"Terminate {in_words(node.backend)}?\n\n{waits} wait for it. Its transaction is rolled back."

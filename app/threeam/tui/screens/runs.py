@@ -125,11 +125,12 @@ class OutputScreen(ModalScreen[None]):
         Binding("x", "stop", "stop"),
     ]
 
-    def __init__(self, title: str, stop: Callable[[], object] | None = None, *, follow: bool = True) -> None:
+    def __init__(self, title: str, stop: Callable[[], object] | None = None, *, text: str = "") -> None:
         super().__init__()
         self._title = title
         self._stop = stop
-        self.output = Log(max_lines=_MOST_LINES, auto_scroll=follow)
+        self._text = text  # what there is at the beginning
+        self.output = Log(max_lines=_MOST_LINES, auto_scroll=not text)
         self._frame = Vertical(self.output, id="told")
 
     def compose(self) -> ComposeResult:
@@ -140,6 +141,7 @@ class OutputScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self.set_focus(self.output)
+        self.show(self._text)
 
     def show(self, text: str) -> None:
         """Adds ``text``, the next of it."""

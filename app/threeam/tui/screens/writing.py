@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 from textual.screen import Screen
 
@@ -14,12 +16,16 @@ from threeam.tui import messages
 from threeam.tui.clipboard import copy
 from threeam.tui.commands import draft_of
 from threeam.tui.desk import Desk, short
+from threeam.tui.effects import Effect, Effects
 from threeam.tui.outbox import Ticket
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import DRAFTS, Composer
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
 
+T = TypeVar("T")
+
+_EFFECT_S = 1.0  # how long quitting waits for work with an effect
 _MOMENT = 0.05  # s: a shorter wait for the lock is nobody's business
 
 
@@ -35,6 +41,10 @@ class WritingScreen(Screen[None]):
     leaving = False  # as soon as everything has its answer
     parting = ""  # what is said on the terminal then
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.effects = Effects(lambda effect: self.post_message(messages.EffectFinished(effect)))
+
     @property
     def writes(self) -> bool:
         """Whether this screen has a writer."""
@@ -46,7 +56,7 @@ class WritingScreen(Screen[None]):
         if message.seconds < _MOMENT or self.desk is None:
             return
         held = f"held by {message.holder}" if message.holder else "busy"
-        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s · esc takes it back"
+        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s{_back(message.ticket)}"
         if self.desk.composer.waiting:
             self.desk.composer.tell(sentence)
         elif not self.desk.outbox.blocked:
@@ -56,7 +66,7 @@ class WritingScreen(Screen[None]):
     def on_write_has_no_room(self, message: messages.WriteHasNoRoom) -> None:
         if self.desk is None:
             return
-        sentence = "the disk is full: written as soon as there is room · esc takes it back"
+        sentence = f"the disk is full: written as soon as there is room{_back(message.ticket)}"
         if self.desk.composer.waiting:
             self.desk.composer.tell(sentence)
         self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
@@ -72,8 +82,7 @@ class WritingScreen(Screen[None]):
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
         self._answered(message.ticket, written=False)
-        if message.ticket.beside:
-            os.unlink(message.ticket.beside)
+        self._remove_beside(message.ticket)
         kept = "; your text is still in the box" if message.ticket.words is not None else ""
         if message.sentence:
             self._say(message.sentence + kept, title=f"{message.ticket.what}: not written", severity="error")
@@ -94,17 +103,57 @@ class WritingScreen(Screen[None]):
             self.set_focus(self.log_view)  # where it was asked for
         if not written and ticket.what == "sleep":  # nobody goes to bed on that
             self.leaving, self.parting = False, ""
-        if self.leaving and not len(self.desk.outbox):
-            self.leave(0)
+        self._leave_if_done()
 
-    def _submit(self, draft: Draft, what: str, words: str | None = None) -> Ticket | None:
+    def _submit(
+        self, draft: Draft, what: str, words: str | None = None, *, beside: str = "", is_fact: bool = False
+    ) -> Ticket | None:
+        """Send ``draft``; return None if this screen is read-only."""
         if self.desk is None:
             self._read_only()
             return None
-        ticket = self.desk.submit(draft, what, words)
-        if ticket is None:
-            self._say(f"{what}: one waits for the lock already")
+        ticket = Ticket(draft, what, words, beside=beside, is_fact=is_fact)
+        self.desk.submit(ticket)
+        if self.desk.outbox.blocked:  # the press is seen, although nothing is written yet
+            self._say(f"{len(self.desk.outbox)} wait to be written · esc takes them back", title=what, timeout=3)
         return ticket
+
+    def _remove_beside(self, ticket: Ticket) -> None:
+        try:
+            ticket.remove_beside()
+        except OSError as error:
+            self._say(f"{ticket.beside} stays, and no line names it: {error.strerror}", severity="warning")
+
+    # Work with an effect.
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is still to be written, or is still being done."""
+        return bool(self.desk is not None and len(self.desk.outbox)) or bool(len(self.effects))
+
+    def _effect(self, name: str, work: Callable[[], T], then: Callable[[T], object]) -> None:
+        """Run ``work``, which changes something, on a thread, and then ``then`` with its result, here.
+
+        It is never cancelled, so its line is written. The same work a second time is refused while it runs.
+        """
+        if not self.effects.start(name, work, then):
+            self._say("it is still under way", title=name)
+
+    def on_effect_finished(self, message: messages.EffectFinished) -> None:
+        self._settle(message.effect)
+        self._leave_if_done()
+
+    def _settle(self, effect: Effect) -> None:
+        if not self.effects.settle(effect):
+            return
+        if effect.problem:
+            self._say(effect.problem, title=effect.name, severity="warning", timeout=10)
+        else:
+            effect.then(effect.result)
+
+    def _leave_if_done(self) -> None:
+        if self.leaving and not self.is_busy:
+            self.leave(0)
 
     # The box.
 
@@ -155,25 +204,38 @@ class WritingScreen(Screen[None]):
         return draft_of(kind, text, self.session.settings)
 
     def action_write(self, kind: str, text: str | None = None) -> None:
-        """Goes to the box, as a box for ``kind``; ``text`` is added to what stands there."""
+        """Go to the box for ``kind``; ``text`` is added to what stands there."""
+        if (composer := self._composer_for(kind)) is not None and self.desk is not None:
+            self.desk.keep_words(composer.become(kind))
+            self.set_focus(composer.box)
+            if text is not None:
+                composer.box.paste(text)
+
+    def action_convert(self, kind: str) -> None:
+        """Make the draft in the box one of ``kind``."""
+        if (composer := self._composer_for(kind)) is not None and self.desk is not None:
+            self.desk.keep_words(composer.convert(kind))
+
+    def _composer_for(self, kind: str) -> Composer | None:
+        """The composer, if it can turn to ``kind`` now; otherwise say why not, and return None."""
         if self.desk is None:
             self._read_only()
-            return
-        if self.desk.composer.waiting and kind != self.desk.composer.kind:  # what is typed would go on behind that
+            return None
+        composer = self.desk.composer
+        if composer.waiting and kind != composer.kind:  # what is typed would go on behind that
             self._say("what is in the box is not written yet: esc takes it back")
-            return
+            return None
         if self._tried_before:
             self._tried_before = ""
-            self.desk.composer.tell("")
-        self.desk.keep_words(self.desk.composer.become(kind))
-        self.set_focus(self.desk.composer.box)
-        if text is not None:
-            self.desk.composer.box.paste(text)
+            composer.tell("")
+        return composer
 
     def leave(self, code: int) -> None:
         """Ends the program: what still waits is taken back, and stays as the draft."""
-        if self.desk is not None:
-            self.desk.close()
+        for effect in self.effects.wait(_EFFECT_S):
+            self._settle(effect)
+        if self.desk is not None and (facts := self.desk.close()):
+            self.parting = "\n".join(f"3am: this happened, and is not in the log: {fact.what}" for fact in facts)
         self.app.exit(return_code=code, message=self.parting or None)
 
     def copy_text(self, text: str, what: str = "line") -> None:
@@ -193,3 +255,7 @@ class WritingScreen(Screen[None]):
         if any((visible(title), visible(sentence)) == (up.title, up.message) for up in self.app._notifications):
             return  # a key hit again does not pile it up
         self.notify(visible(sentence), title=visible(title), severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
+
+
+def _back(ticket: Ticket) -> str:
+    return "" if ticket.is_fact else " · esc takes it back"

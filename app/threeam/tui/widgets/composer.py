@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -18,6 +19,8 @@ from textual.widgets import Static, TextArea
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.entry import visible
 from threeam.core.secrets import redacted
+from threeam.tui.commands import completion
+from threeam.tui.messages import CommandDone
 
 DRAFTS = ("note", "hypothesis")  # the kinds that a draft can be, and be changed between
 PLACEHOLDERS = {
@@ -37,6 +40,7 @@ _SHOWN_AHEAD = 60  # characters
 
 # tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: whoever lives in tmux has them elsewhere.
 _TAKEN = frozenset(f"ctrl+{key}" for key in ("a", "b", "space", "s", "q", "h", "j", "k", "l", "backslash", "z"))
+_PAGE_KEYS = frozenset(("pageup", "pagedown"))  # they scroll the log: the box is seldom longer than the screen
 
 
 def _untaken() -> list[Binding]:
@@ -44,7 +48,7 @@ def _untaken() -> list[Binding]:
     kept = []
     for one in TextArea.BINDINGS:
         if isinstance(one, Binding):
-            keys = [key for key in one.key.split(",") if key not in _TAKEN]
+            keys = [key for key in one.key.split(",") if key not in _TAKEN | _PAGE_KEYS]
             if keys:
                 kept.append(replace(one, key=",".join(keys)))
     return kept
@@ -75,7 +79,9 @@ class Box(TextArea, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("enter", "send", "send", key_display="enter"),
-        Binding("escape", "screen.leave", "back to the log", tooltip=BY_ID["leave"].about, id="leave-box"),
+        Binding("escape", "screen.leave", "back to the log", tooltip=BY_ID["leave"].about, id="leave"),
+        Binding("pageup", "screen.page_log('up')", "page up", show=False),
+        Binding("pagedown", "screen.page_log('down')", "page down", show=False),
         # Not alt+enter: without the kitty protocol a terminal sends that as enter.
         Binding("ctrl+o", "break_line", "new line"),
         *(
@@ -98,6 +104,8 @@ class Box(TextArea, inherit_bindings=False):
         self._history: list[str] = []
         self._at = 0
         self._unsent = ""
+        self.takes_alt = False  # whether alt+key means something here
+        self.complete: Callable[[str], str] | None = None  # what Tab adds to the text
         self._ahead: list[str | tuple[str, Any]] = []  # typed while the text is held: text, and (action, arguments)
 
     @property
@@ -179,7 +187,18 @@ class Box(TextArea, inherit_bindings=False):
 
     async def _on_key(self, event: events.Key) -> None:
         walk = {"up": -1, "down": 1}.get(event.key, 0)
-        if event.key.startswith("alt+"):  # a terminal sends the letter with it, and that is not typed
+        if self._leaves(event):
+            event.stop()
+            event.prevent_default()
+            await self.screen.run_action("leave")
+            self.app.post_message(CommandDone())  # now the keys behind it are for the log
+        elif event.key in ("tab", "shift+tab"):  # never to another widget: there the rest of a word would be commands
+            event.stop()
+            event.prevent_default()
+            at_the_end = self.cursor_location == self.document.end and not self.read_only
+            if self.complete is not None and event.key == "tab" and at_the_end:
+                self.insert(self.complete(self.text))
+        elif event.key.startswith("alt+"):  # a terminal sends the letter with it, and that is not typed
             event.prevent_default()
         elif walk and not self.read_only and self._can_walk(walk):
             event.stop()
@@ -193,8 +212,18 @@ class Box(TextArea, inherit_bindings=False):
             event.stop()
             event.prevent_default()
             self._put_by(event.character)
+        elif event.character is not None and "\udc80" <= event.character <= "\udcff":  # a byte that is not UTF-8
+            event.stop()
+            event.prevent_default()
+            self._type(visible(event.character))
         else:
             await super()._on_key(event)
+
+    def _leaves(self, event: events.Key) -> bool:
+        if event.is_printable:
+            return False
+        active = self.screen.active_bindings.get(event.key)
+        return active is not None and active.binding.action == "screen.leave"
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -216,8 +245,8 @@ class Box(TextArea, inherit_bindings=False):
 class Composer(Horizontal):
     """The box with its kind in front, and behind it whatever holds it up.
 
-    A draft (a note or a hypothesis) never mixes with a prompt (a command, a verdict): while there is
-    one, the draft is put aside.
+    Each kind has a text of its own, which stays when the box turns to another kind. Only the text of a command goes.
+    After a prompt (a verdict, a command) the box turns back to the draft (a note or a hypothesis) before it.
     """
 
     class Submitted(Message):
@@ -236,8 +265,8 @@ class Composer(Horizontal):
         super().__init__()
         self.kind = "note"
         self.box = Box()
-        self._aside: tuple[str, str] | None = None  # the draft, during a prompt
-        self._prompts: dict[str, str] = {}  # verdicts that were begun, and left for something else
+        self._draft_kind = DRAFTS[0]  # of the draft that was in the box last
+        self._others: dict[str, str] = {}  # by kind: what was begun in other boxes than this one
         self._bar = "▏" if emoji else "|"
         self._holdup = ""
         self._label = Static(classes="composer--kind")
@@ -259,10 +288,9 @@ class Composer(Horizontal):
 
     @property
     def drafts(self) -> list[tuple[str, str]]:
-        """What must not be lost, as kinds and texts: what is in the box, was put aside, and was typed ahead."""
+        """What must not be lost, as kinds and texts: what is in the box, was typed ahead, and was begun elsewhere."""
         inside = [] if self.kind == "command" else [(self.kind, self.text)]
-        aside = [] if self._aside is None else [self._aside]
-        every = [*inside, *aside, *(("note", text) for text in self.box.ahead), *self._prompts.items()]
+        every = [*inside, *(("note", text) for text in self.box.ahead), *self._others.items()]
         return [(kind, text) for kind, text in every if text.strip()]
 
     @property
@@ -276,37 +304,40 @@ class Composer(Horizontal):
         return not self.waiting and not self.text
 
     def become(self, kind: str) -> str:
-        """Makes it a box for ``kind``, and gives the words of a prompt that had to go for it."""
-        if self.waiting or (self._aside is not None and kind == self.kind):
-            return ""
-        if kind not in DRAFTS:
-            return self.begin_prompt(kind, "")
-        if self._aside is not None:
-            left = self._end_prompt()
-            if self.text:  # the draft is what it was: only an empty box takes the kind that was asked for
-                return left
-            self._call_it(kind)
-            return left
+        """Turn to the box for ``kind`` and what was begun in it; return words that had to go for it."""
+        return "" if self.waiting or kind == self.kind else self.begin_prompt(kind, "")
+
+    def convert(self, kind: str) -> str:
+        """Make the draft in the box one of ``kind``; return the words of another draft that had to go for it."""
+        if self.waiting or self.kind not in DRAFTS or not self.text.strip():
+            return self.become(kind)
         self._call_it(kind)
-        return ""
+        return self._others.pop(kind, "")
 
     def begin_prompt(self, kind: str, text: str) -> str:
-        """Puts the draft aside for ``text`` in a box for ``kind``; gives the words of a prompt before it."""
-        left = ""
-        if self._aside is None:
-            self._aside = (self.kind, self.text)
-        else:
-            left = self._leave_prompt()
-        self.box.replace_all(text or self._prompts.pop(kind, ""))
+        """Turn to the box for ``kind`` with ``text``, or what was begun in it; return words that had to go for it."""
+        dropped = self._put_aside()
+        self.box.replace_all(text or self._others.pop(kind, ""))
         self._call_it(kind)
-        return left
+        return dropped
+
+    def end_prompt(self) -> str:
+        """Turn back to the draft; return words that had to go for it."""
+        return self.become(self._draft_kind)
+
+    def keep_begun(self, kind: str, text: str) -> bool:
+        """Keep ``text`` as begun in a box for ``kind``; return False if something is begun there already."""
+        if kind == self.kind or kind in self._others:
+            return False
+        self._others[kind] = text
+        return True
 
     def name_prompt(self, kind: str, name: str) -> None:
         """Calls the prompt that was begun as ``kind`` by its whole name, which was not known then."""
         if self.kind == kind:
             self._call_it(name)
-        elif kind in self._prompts:
-            self._prompts[name] = self._prompts.pop(kind)
+        elif kind in self._others:
+            self._others[name] = self._others.pop(kind)
 
     def wait(self) -> None:
         """The text is with the writer: it stays, and cannot be changed or sent a second time."""
@@ -329,11 +360,9 @@ class Composer(Horizontal):
         self.remove_class("-waiting")
         self.tell("")
         if clear:
-            self.box.replace_all("")
-            if self._aside is not None:
-                self._end_prompt()
-            else:
-                self._call_it("note")
+            kind = DRAFTS[0] if self.kind in DRAFTS else self._draft_kind
+            self.box.replace_all(self._others.pop(kind, ""))
+            self._call_it(kind)
         self.box.release()
         self.post_message(self.Changed())
 
@@ -346,27 +375,24 @@ class Composer(Horizontal):
         self._show_status()
         self.post_message(self.Changed())
 
-    def _end_prompt(self) -> str:
-        """Brings the draft back, and gives the words that stood in its place."""
-        assert self._aside is not None
-        left = self._leave_prompt()
-        (kind, text), self._aside = self._aside, None
-        self.box.replace_all(text)
-        self._call_it(kind)
-        return left
-
-    def _leave_prompt(self) -> str:
-        """Keeps what was begun for when it is gone on with; gives the words of a command, which is not."""
+    def _put_aside(self) -> str:
+        """Keep what was begun here for when this kind comes back; return words that cannot be kept so."""
         if self.kind == "command":
             return redacted(self.text)  # :blockers takes a DSN, and what is given here is kept
-        if self.text.strip():
-            self._prompts[self.kind] = self.text
-        return ""
+        if not self.text.strip():
+            return ""
+        dropped = self._others.get(self.kind, "")  # a command has written a note over a draft of one
+        self._others[self.kind] = self.text
+        return dropped
 
     def _call_it(self, kind: str) -> None:
         self.kind = kind
+        if kind in DRAFTS:
+            self._draft_kind = kind
         self._label.update(Content(f" {_STAMP.sub(_clock, kind)} {self._bar}"))
         self._label.set_class(kind == "hypothesis", "-hypothesis")
+        self.box.takes_alt = kind != "command"
+        self.box.complete = completion if kind == "command" else None
         self.box.placeholder = PLACEHOLDERS.get(kind.partition(" ")[0], "why? one line")
 
 

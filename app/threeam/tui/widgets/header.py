@@ -28,6 +28,7 @@ class Header(Widget):
     unread: reactive[int] = reactive(0)
     stale: reactive[bool] = reactive(False)
     free: reactive[int | None] = reactive[int | None](None)
+    ready: reactive[int] = reactive(0)  # reports that wait for their reader
 
     def __init__(self, name: str, *, toxic_cups: int, read_only: bool, emoji: bool) -> None:
         super().__init__()
@@ -99,6 +100,8 @@ class Header(Widget):
         parts += self._lock(dropped)
         if self.free is not None:
             parts.append(Content.assemble((f"DISK {in_units(self.free)}", "bold $error")))
+        if self.ready:
+            parts.append(Content.assemble((f"{self.ready} ready: esc", "bold $hypothesis")))
         if self._read_only:
             parts.append(Content.assemble(("read-only", "$hypothesis")))
         parts.append(self._tail(dropped))

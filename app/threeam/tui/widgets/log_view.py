@@ -18,7 +18,7 @@ from threeam.core.reader import Line
 from threeam.core.wanted import Wanted
 from threeam.method.texts import Said
 from threeam.observe.observers import Intervals
-from threeam.tui.reading import SLICE, TELL
+from threeam.tui.reading import SLICE, TELL, pause_after
 from threeam.tui.widgets.row_view import TIME_COLUMNS
 from threeam.tui.widgets.rows_view import RowsView
 from threeam.tui.window import Row
@@ -305,7 +305,7 @@ class LogView(RowsView, can_focus=True):
             if (now := time.monotonic()) - began > SLICE:
                 if now - told > TELL:
                     self.searched, told = searched, now
-                await asyncio.sleep(0)
+                await asyncio.sleep(pause_after(now - began))
                 began = time.monotonic()
         return False
 
@@ -351,19 +351,20 @@ class LogView(RowsView, can_focus=True):
             else:
                 break
             self._layout = None
-            if time.monotonic() - began > SLICE:
+            if (took := time.monotonic() - began) > SLICE:
                 self.looking = True
-                self.call_after_refresh(self._redraw)  # a frame and the keys come first
+                # A frame and the keys come first.
+                if pause := pause_after(took):
+                    self.set_timer(pause, self._redraw)
+                else:
+                    self.call_after_refresh(self._redraw)
                 break
         if window.at_end:
             self._cursor = min(self._cursor, len(window.rows) - 1)
         self._bar_at = self._place_of_bar()
-        if self.window.problem:
-            self.post_message(self.Failed(self.window.problem))
-            self.window.problem = ""
-        if self.window.missing:
-            self.post_message(self.Failed(self.window.missing))
-            self.window.missing = ""
+        for sentence in filter(None, (window.problem, window.missing)):
+            self.post_message(self.Failed(sentence))
+        window.problem = window.missing = ""
 
     def _redraw(self) -> None:
         self._fill()

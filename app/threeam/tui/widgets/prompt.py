@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
+from threeam.tui.commands import completion
 from threeam.tui.widgets.composer import Box
 
 _ASKS = {
@@ -52,6 +53,7 @@ class Prompt(Horizontal):
         self.what = what
         self._label.update(Content(f" {about}{label} "))
         self.box.placeholder = placeholder
+        self.box.complete = completion if what == "command" else None
         self.box.replace_all("")
         self.box.recall(self._histories[what])
         self.add_class("-open")

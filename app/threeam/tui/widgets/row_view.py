@@ -271,7 +271,7 @@ _KNOWN_TAGS = frozenset(
         *("BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES", "MARK"),
         *("STAMP", "CORRECTION", "CHANGE", "NOTED", "HOLDS", "RECHECK", "FORK", "HANDOFF", "PREFLIGHT"),
         *("BASELINE", "FILE", "STABLE", "TREE", "TERMINATED", "RESTORE"),
-        *("PLAN", "RUN", "VERDICT", "RUNS", "SPENT", "OBSERVER", "CAPTURED"),
+        *("PLAN", "IDENTITY", "RUN", "VERDICT", "RUNS", "SPENT", "OBSERVER", "CAPTURED"),
     }
 )
 

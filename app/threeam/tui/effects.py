@@ -1,0 +1,68 @@
+"""Work that changes something outside the screen: each runs to its end, and only once at a time.
+
+A worker of Textual would not do. It is cancelled when its group begins another one or its screen closes, its thread
+goes on all the same, and nobody writes the line about what it did.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from threeam.core.journal import JournalError
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class Effect:
+    """A piece of work under way. ``then`` takes its result on the screen; ``problem`` is set if it has none."""
+
+    name: str
+    then: Callable[[Any], object]
+    result: Any = None
+    problem: str = ""
+    finished: threading.Event = field(default_factory=threading.Event)
+
+
+class Effects:
+    """The effects of one screen that are under way. ``on_finished`` is called on the thread of each."""
+
+    def __init__(self, on_finished: Callable[[Effect], object]) -> None:
+        self._on_finished = on_finished
+        self._running: dict[str, Effect] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def start(self, name: str, work: Callable[[], T], then: Callable[[T], object]) -> bool:
+        """Run ``work`` on a thread of its own; return False if work of this name is under way."""
+        if name in self._running:
+            return False
+        effect = self._running[name] = Effect(name, then)
+        threading.Thread(target=self._run, args=(effect, work), name=name, daemon=True).start()
+        return True
+
+    def settle(self, effect: Effect) -> bool:
+        """Strike ``effect`` off; return False if that was done before."""
+        return self._running.pop(effect.name, None) is effect
+
+    def wait(self, timeout: float) -> list[Effect]:
+        """Wait for all, at most ``timeout`` seconds; return those that have finished."""
+        deadline = time.monotonic() + timeout
+        for effect in self._running.values():
+            effect.finished.wait(max(0.0, deadline - time.monotonic()))
+        return [effect for effect in self._running.values() if effect.finished.is_set()]
+
+    def _run(self, effect: Effect, work: Callable[[], Any]) -> None:
+        try:
+            effect.result = work()
+        except (JournalError, OSError) as error:
+            effect.problem = str(error)
+        except Exception as error:  # else it would stay under way
+            effect.problem = f"{type(error).__name__}: {error}"
+        effect.finished.set()
+        self._on_finished(effect)

@@ -1,0 +1,157 @@
+"""Textual's driver and key parser, with what 3am needs of a terminal: all that touches their private parts.
+
+Textual decodes the keyboard strictly, so one byte that is not UTF-8 ends the program. It takes Esc and the next key for
+alt+key if both come within its escape delay, and it throws away unread keys whenever it stops reading.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import selectors
+import termios
+import time
+import tty
+from collections.abc import Iterable
+
+from textual import constants, events
+from textual._parser import ParseError
+from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
+from textual.drivers import linux_driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+_ESC = "\x1b"
+_INTRODUCERS = "[O"  # after ESC they begin a function key or a report
+# A mouse report in the old encoding, whose three bytes are not characters. Textual asks for SGR reports.
+_X10_MOUSE = re.compile(rb"\x1b\[M[\x20-\xff]{3}", re.DOTALL)
+_ONE_KEY_S = 0.005  # a serial line sends the bytes of one key 1 ms apart; a hand is slower between two keys
+_POLL_S = 0.1
+
+
+class EscapedKey(events.Key):
+    """ESC and a key that came together: the key with alt, or Esc and then the key. The app decides.
+
+    A terminal sends the same two bytes for both, and tmux joins them if the second follows within its escape-time.
+    """
+
+    @property
+    def alt(self) -> events.Key:
+        """The key as alt+key."""
+        name = f"shift+{self.key.lower()}" if len(self.key) == 1 and self.key.isupper() else self.key
+        return events.Key(f"alt+{name}", self.character)
+
+    @property
+    def separate(self) -> tuple[events.Key, events.Key]:
+        """Esc, and then the key."""
+        return events.Key("escape", _ESC), events.Key(self.key, self.character)
+
+
+class KeyParser(XTermParser):
+    """Textual's parser, which takes ESC and a key for one `EscapedKey` if they came together, and else for two keys."""
+
+    def __init__(self, debug: bool = False) -> None:
+        self._escape_read_s: float | None = None  # when a read ended with ESC
+        self._is_apart = False  # whether the first key of this read follows an ESC that came earlier
+        self._paste: list[str] | None = None  # what has come of a paste
+        super().__init__(debug)
+
+    def feed(self, data: str) -> Iterable[Message]:
+        """Parse the characters of one read."""
+        now = time.monotonic()
+        self._is_apart = self._escape_read_s is not None and now - self._escape_read_s > _ONE_KEY_S
+        self._escape_read_s = now if data.endswith(_ESC) else None
+        if not data:  # the end of the input
+            yield from super().feed(data)
+        while data:
+            if self._paste is None:
+                keys, begin, data = data.partition(BRACKETED_PASTE_START)
+                if keys:
+                    yield from super().feed(keys)
+                if begin:
+                    self._paste = [""]
+            else:
+                # Textual takes what follows an ESC in a paste for keys, too.
+                data = self._paste.pop() + data
+                text, end, rest = data.partition(BRACKETED_PASTE_END)
+                if end:
+                    yield events.Paste("".join([*self._paste, text]).replace("\0", ""))
+                    self._paste, data = None, rest
+                else:
+                    cut = max(0, len(text) - len(BRACKETED_PASTE_END))  # its end may be cut in two
+                    self._paste += [text[:cut], text[cut:]]
+                    return
+
+    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
+        is_apart = False
+        if len(sequence) == 2 and sequence[0] == _ESC:  # the first two characters of whatever this becomes
+            is_apart, self._is_apart = self._is_apart, False
+        if len(sequence) == 2 and sequence[0] == _ESC and sequence[1] not in _INTRODUCERS:
+            keys = list(super()._sequence_to_key_events(sequence[1]))
+            if is_apart or len(keys) != 1:
+                return [events.Key("escape", _ESC), *keys]
+            return [EscapedKey(keys[0].key, keys[0].character)]
+        if alt:  # ESC and an introducer, and no more came: it was no function key
+            return [events.Key("escape", _ESC), *super()._sequence_to_key_events(sequence)]
+        return super()._sequence_to_key_events(sequence, alt)
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's driver for terminals, which reads any byte and loses no key."""
+
+    def run_input_thread(self) -> None:
+        """Read keys and hand them on, until the driver stops."""
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # the box makes such a byte visible
+        parser = KeyParser(self._debug)
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            stopping = False
+            while not stopping:
+                stopping = self.exit_event.is_set()  # then once more: what was typed before the stop is not lost
+                if selector.select(_POLL_S):
+                    data = _X10_MOUSE.sub(b"", os.read(self.fileno, 4096))
+                    self._hand_on(parser.feed(text) if (text := decoder.decode(data, final=stopping)) else ())
+                self._hand_on(parser.tick())
+        try:
+            list(parser.feed(""))
+        except (EOFError, ParseError):
+            pass
+
+    def _hand_on(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self.process_message(message)
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether the terminal was given back before the process stopped."""
+        return self._key_thread is None or not self._key_thread.is_alive()
+
+    def enter_again(self) -> None:
+        """Put the terminal back into the modes of the full screen, after somebody else may have changed them.
+
+        The thread that reads keys goes on. To stop it and to start another, as Textual does, throws away keys.
+        """
+        try:
+            modes = termios.tcgetattr(self.fileno)
+            modes[tty.LFLAG] = self._patch_lflag(modes[tty.LFLAG])
+            modes[tty.IFLAG] = self._patch_iflag(modes[tty.IFLAG])
+            modes[tty.CC][termios.VMIN] = 1
+            termios.tcsetattr(self.fileno, termios.TCSANOW, modes)
+        except termios.error:  # the terminal is gone: `JournalApp` notices
+            return
+        self.write("\x1b[?1049l\x1b[?1049h")  # a shell has drawn on the alternate screen: begin with an empty one
+        self._enable_mouse_support()
+        self.write("\x1b[?25l\x1b[?1004h")
+        if not constants.DISABLE_KITTY_KEY:
+            flags = (
+                linux_driver.KITTY_DISAMBIGUATE_ESCAPE_CODES
+                | linux_driver.KITTY_REPORT_ALL_KEYS
+                | linux_driver.KITTY_REPORT_ASSOCIATED_TEXT
+            )
+            self.write(f"\x1b[<u\x1b[>{flags}u")
+        if self._in_band_window_resize:
+            self._enable_in_band_window_resize()
+        self._enable_bracketed_paste()
+        self._disable_line_wrap()
+        self.flush()

@@ -1,0 +1,103 @@
+"""The owner of a folder swaps links in it while root writes there: nothing of root's lands where only root may write.
+
+The number of writes is fixed, and the swaps go on until the last one is done.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from conftest import writer_of
+from people import Person
+from threeam.core.clock import system_clock
+from threeam.core.draft import note
+from threeam.core.journal import JournalError, journal_at
+
+MALLORY = Person("mallory", 64013, (64002,))
+WRITES = 1000
+LINE = "[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] roots own\n"
+
+# Gives `name` to two things in turn, `real` and a symlink to `target`, until it is killed.
+SWAPS = """
+import os, sys
+name, real, target = sys.argv[1:]
+os.symlink(target, name + ".link")
+print("ready", flush=True)
+while True:
+    os.rename(name, real)
+    os.rename(name + ".link", name)
+    os.rename(name, name + ".link")
+    os.rename(real, name)
+"""
+
+
+@contextmanager
+def swapping(name: Path, target: Path) -> Iterator[None]:
+    """Mallory swaps ``name`` and a symlink to ``target`` meanwhile."""
+    argv = MALLORY.argv(str(name), f"{name}.real", str(target), program=SWAPS)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"ready\n"
+            yield
+        finally:
+            child.kill()
+
+
+@pytest.fixture
+def hers(place: Path) -> Path:
+    """A folder of mallory's."""
+    folder = place / "hers"
+    folder.mkdir()
+    os.chown(folder, MALLORY.uid, MALLORY.gids[0])
+    return folder
+
+
+@pytest.fixture
+def roots(place: Path) -> Path:
+    """A folder that only root can go into, with a log in it."""
+    folder = place / "roots"
+    folder.mkdir(mode=0o700)
+    (folder / "sanity.log").write_text(LINE)
+    return folder
+
+
+def a_log_in(folder: Path) -> Path:
+    log = folder / "sanity.log"
+    log.write_text(LINE)
+    os.chown(log, MALLORY.uid, MALLORY.gids[0])
+    return log
+
+
+def write_often(log: Path) -> int:
+    """Write as root, each time as a process that begins then; return how many lines were written."""
+    written = 0
+    for _ in range(WRITES):
+        with suppress(JournalError):
+            writer_of("root", journal_at(str(log)), system_clock).write(note("words of root"))
+            written += 1
+    return written
+
+
+def test_no_line_lands_behind_a_swapped_symlink_to_a_log(hers: Path, roots: Path) -> None:
+    log = a_log_in(hers)
+    with swapping(log, roots / "sanity.log"):
+        written = write_often(log)
+    assert (roots / "sanity.log").read_text() == LINE, f"root's file was written to ({written} writes)"
+    assert sorted(path.name for path in roots.iterdir()) == ["sanity.log"]
+
+
+def test_no_line_lands_behind_a_swapped_folder_on_the_way(hers: Path, roots: Path) -> None:
+    (hers / "night").mkdir()
+    os.chown(hers / "night", MALLORY.uid, MALLORY.gids[0])
+    log = a_log_in(hers / "night")
+    with swapping(hers / "night", roots):
+        written = write_often(log)
+    assert (roots / "sanity.log").read_text() == LINE, f"root's file was written to ({written} writes)"
+    assert sorted(path.name for path in roots.iterdir()) == ["sanity.log"], "not even a lock was made there"

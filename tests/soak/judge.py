@@ -1,0 +1,302 @@
+"""The judge: pure functions from the books and the files of one phase to the promises that were broken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from books import Answer, Books, Problem, Text
+from journal_files import File, Journal, Row, cup_in, is_expected, rows_of
+from torn import Torn, torn_lines
+
+from threeam.core.entry import Stamp
+from threeam.core.fold import State
+from threeam.rooms import FOLD
+
+_TIMES = {
+    Answer.ACKNOWLEDGED: (1,),
+    Answer.REFUSED: (0,),
+    Answer.UNREAD: (0,),
+    Answer.UNSURE: (0, 1),
+    Answer.UNKNOWN: (0, 1),
+}
+_TIE_NS = 1_000_000  # the script's clock reading may be this far behind the line before
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How strict a phase is.
+
+    ``lock``: whether the lock excluded everybody, so that numbers, cups and the order in time are exact. ``log``:
+    whether the log was left where it is, so that the followers hear all of it and the files are one chain.
+    """
+
+    lock: bool = True
+    log: bool = True
+
+
+@dataclass
+class Evidence:
+    """What the judge looks at, besides the books.
+
+    ``findings`` and ``code``: what `3am doctor --json` said. ``heard``: for each follower, the lines that it printed.
+    ``gaps``: for each follower, whether it said that lines may be missing. ``notes``: what `faults.SyncWatch` noted.
+    ``unlinked``: the names of the files in the folder that are not in the chain.
+    """
+
+    journal: Journal
+    findings: Sequence[Mapping[str, Any]] = ()
+    code: int = 0
+    heard: Sequence[Sequence[bytes]] = ()
+    gaps: Sequence[bool] = ()
+    notes: Sequence[str] = ()
+    unlinked: Sequence[str] = field(default_factory=list)
+
+
+def judge(books: Books, evidence: Evidence, rules: Rules) -> list[Problem]:
+    """All broken promises of one phase."""
+    journal = evidence.journal
+    torn, unexplained = torn_lines(journal, books)
+    problems = [
+        *books.problems,
+        *unexplained,
+        *counted(journal, books, torn),
+        *printed_as_written(journal),
+        *order_of_each_writer(journal),
+        *blocks_whole(journal, books),
+        *states_repeated(journal.files),
+        *synced(journal, evidence.notes),
+    ]
+    if rules.lock:
+        problems += [*order_in_time(journal), *cups_counted(journal), *numbers_counted(journal)]
+    else:
+        problems += acknowledged_numbers(journal)
+    if rules.lock and rules.log:
+        problems += doctor_agrees(journal, torn, evidence.findings, evidence.code)
+    if rules.log:
+        problems += [Problem("chain", f"no file links to {name}") for name in evidence.unlinked]
+    for number, lines in enumerate(evidence.heard):
+        if rules.log:
+            problems += heard_all(journal, books, lines, f"follower {number}")
+        else:
+            problems += heard_once(journal, lines, f"follower {number}", gap=evidence.gaps[number])
+    return problems
+
+
+def counted(journal: Journal, books: Books, torn: Sequence[Torn]) -> Iterator[Problem]:
+    """Checks that each acknowledged line is there once, no refused one, and each doubtful one at most once."""
+    count = Counter(id(text) for _, text in journal.placed())
+    count.update(id(one.glued) for one in torn if one.glued is not None)
+    for text in books.every_text():
+        if count[id(text)] not in _TIMES[text.answer]:
+            yield Problem("count", f"{text.words[:80]!r} was {text.answer}, and is there {count[id(text)]} times")
+
+
+def printed_as_written(journal: Journal) -> Iterator[Problem]:
+    """Checks that what a process printed as its acknowledgement is byte for byte the line in the log."""
+    for row, text in journal.placed():
+        if text.raw and text.raw != row.raw:
+            yield Problem("printed", f"{text.raw[:120]!r} was printed, and {row.raw[:120]!r} is in the log")
+
+
+def order_of_each_writer(journal: Journal) -> Iterator[Problem]:
+    """Checks that the lines of one process are in the order in which it was given them."""
+    last: dict[str, Text] = {}
+    for _, text in journal.placed():
+        before = last.get(text.writer)
+        if before is not None and before.begun > text.begun:
+            yield Problem("order", f"{text.words[:60]!r} stands after {before.words[:60]!r}, which came later")
+        last[text.writer] = text
+
+
+def order_in_time(journal: Journal) -> Iterator[Problem]:
+    """Checks that a line stands after every line that was acknowledged before it was begun."""
+    begun, latest = 0, ""
+    for _, text in journal.placed():
+        if text.answer is not Answer.ACKNOWLEDGED:
+            continue
+        if text.answered < begun:
+            yield Problem("time", f"{text.words[:60]!r} was acknowledged before {latest[:60]!r} began, and is after it")
+        if text.begun > begun:
+            begun, latest = text.begun, text.words
+
+
+def blocks_whole(journal: Journal, books: Books) -> Iterator[Problem]:
+    """Checks that a block is in the log whole and in one piece, or not at all."""
+    size = Counter(text.block for text in books.texts.values() if text.block)
+    places: dict[str, list[tuple[int, Row]]] = {}
+    for place, (row, text) in enumerate(zip(journal.rows, journal.texts, strict=True)):
+        if text is not None and text.block:
+            places.setdefault(text.block, []).append((place, row))
+    for block, found in places.items():
+        if len(found) != size[block]:
+            yield Problem("block", f"{len(found)} of the {size[block]} lines of the block {block} are there")
+        for (one, row), (two, following) in pairwise(found):
+            if two != one + 1 or row.file != following.file:
+                yield Problem("block", f"other lines stand inside the block {block}")
+
+
+def cups_counted(journal: Journal) -> Iterator[Problem]:
+    """Checks that each cup is one more than the last of that user, and that every line says how many there are."""
+    for rows in _generations(journal):
+        cups: dict[str, int] = {}
+        for row in rows:
+            entry = row.entry
+            if entry is None or entry.by is None or entry.tag("AT") is not None:
+                continue
+            user, number = entry.by.user, cup_in(entry)
+            if number is not None and number != cups.get(user, 0) + 1:
+                yield Problem("cups", f"cup {number} of {user} comes after cup {cups.get(user, 0)}")
+            cups[user] = cups.get(user, 0) if number is None else number
+            # The warnings and the ceremony before the first cup of a block of two say the cups before or after it.
+            if not is_expected(entry) and entry.coffee != cups[user]:
+                yield Problem("cups", f"{row.raw[:100]!r} was written after {cups[user]} cups of {user}")
+
+
+def numbers_counted(journal: Journal) -> Iterator[Problem]:
+    """Checks that the hypotheses of a log are H1, H2, H3, …, in the order in which they were opened."""
+    for rows in _generations(journal):
+        last = 0
+        for row in rows:
+            number = _opened(row)
+            if number is not None:
+                if number != last + 1:
+                    yield Problem("numbers", f"H{number} was opened after H{last}")
+                last = max(last, number)
+
+
+def acknowledged_numbers(journal: Journal) -> Iterator[Problem]:
+    """Checks that no number was acknowledged twice, although the lock may have had two holders."""
+    numbers: Counter[tuple[str, str, int]] = Counter()
+    for row, text in journal.placed():
+        entry = row.entry
+        if text.answer is not Answer.ACKNOWLEDGED or entry is None:
+            continue
+        if (number := _opened(row)) is not None:
+            numbers["hypothesis", "", number] += 1
+        elif entry.by is not None and (number := cup_in(entry)) is not None:
+            numbers["cup", entry.by.user, number] += 1
+    for (what, user, number), count in numbers.items():
+        if count > 1:
+            yield Problem("numbers", f"{what} {number} {user} was acknowledged {count} times")
+
+
+def states_repeated(files: Sequence[File]) -> Iterator[Problem]:
+    """Checks after each rotation that the first lines of the new file give the state of all files before it."""
+    state = FOLD.empty
+    for number, file in enumerate(files):
+        entries = [row.entry for row in rows_of([file]) if row.entry is not None and row.finished]
+        repeated = next((i for i, entry in enumerate(entries) if entry.tag("AT") is None), len(entries))
+        if file.before is None:
+            state = FOLD.empty
+        else:
+            alone = FOLD(FOLD.empty, entries[:repeated])
+            yield from _same(state, alone, f"{files[number - 1].name} and the files before it", f"{file.name} begins")
+        state = FOLD(state, entries)
+        if file.before is not None:
+            yield from _same(state, FOLD(FOLD.empty, entries), "all files", f"{file.name} alone ends")
+
+
+def doctor_agrees(
+    journal: Journal, torn: Sequence[Torn], findings: Sequence[Mapping[str, Any]], code: int
+) -> Iterator[Problem]:
+    """Checks that `3am doctor` finds the lines that a full disk tore and the script's clock readings, and no other."""
+    rows = [one.row for one in torn]
+    expected = {(row, "foreign") for row in rows if row.finished and row.entry is None}
+    expected |= {(row, "torn") for row in rows if not row.finished}
+    last: Stamp | None = None
+    for row in journal.rows:
+        entry = row.entry
+        if entry is None:
+            continue
+        if entry.by is None and last is not None and last.ns - entry.stamp.ns > _TIE_NS:
+            expected.add((row, "backwards"))  # another process has stepped its clock, and the script cannot declare it
+        last = entry.stamp
+    wanted = {(journal.files[row.file].name, row.offset, what) for row, what in expected}
+    found = {(str(one["file"]), int(one["offset"]), str(one["what"])): str(one["text"]) for one in findings}
+    yield from (
+        Problem("doctor", f"the doctor finds {key}: {text}") for key, text in found.items() if key not in wanted
+    )
+    yield from (Problem("doctor", f"the doctor does not find {key}") for key in wanted - found.keys())
+    if code != (5 if wanted else 0):
+        yield Problem("doctor", f"the doctor ends with {code}, and {len(wanted)} findings were expected")
+
+
+def heard_all(journal: Journal, books: Books, lines: Sequence[bytes], who: str) -> Iterator[Problem]:
+    """Checks that a follower printed every line once and in order.
+
+    A batch that the disk cut short may be heard before its writer has cut it back.
+    """
+    there = [row.raw for row in journal.rows if row.entry is None or row.entry.tag("AT") is None]
+    present, heard = set(there), [line for line in lines if b"] [AT: " not in line]
+    refused = {text.words.encode() for text in books.texts.values() if text.answer is not Answer.ACKNOWLEDGED}
+    doubled = [line for line, count in Counter(heard).items() if count > 1 and line in present]
+    yield from (Problem("heard", f"{who} printed {line[:100]!r} more than once") for line in doubled)
+    yield from (Problem("heard", f"{who} did not print {line[:100]!r}") for line in present - set(heard))
+    for line in set(heard) - present:
+        if not any(line.endswith(words) for words in refused):
+            yield Problem("heard", f"{who} printed {line[:100]!r}, which is not in the log")
+    if not doubled and [line for line in heard if line in present] != [line for line in there if line in set(heard)]:
+        yield Problem("heard", f"{who} printed lines in another order than that of the log")
+
+
+def heard_once(journal: Journal, lines: Sequence[bytes], who: str, *, gap: bool) -> Iterator[Problem]:
+    """Checks that a follower printed no line twice, and that it said so if it may have missed some."""
+    count = Counter(lines)
+    for row, text in journal.placed():
+        if count[row.raw] > 1:
+            yield Problem("heard", f"{who} printed {row.raw[:100]!r} {count[row.raw]} times")
+        elif not count[row.raw] and text.answer is Answer.ACKNOWLEDGED and not gap:
+            yield Problem("heard", f"{who} did not print {row.raw[:100]!r}, and told of no gap")
+
+
+def synced(journal: Journal, notes: Iterable[str]) -> Iterator[Problem]:
+    """Checks that nothing was acknowledged without a sync, or after its sync had failed."""
+    lost: list[tuple[int, int, int]] = []
+    for note in notes:
+        pid, what, *rest = note.split()
+        if what == "unsynced":
+            yield Problem("sync", f"the process {pid} acknowledged {' '.join(rest)} what it had not synced")
+        else:
+            inode, begin, end = map(int, rest)
+            lost.append((inode, begin, end))
+    for row, text in journal.placed():
+        inode = journal.files[row.file].inode
+        if text.answer is Answer.ACKNOWLEDGED and any(
+            inode == other and begin <= row.offset < end for other, begin, end in lost
+        ):
+            yield Problem("sync", f"{text.words[:60]!r} was acknowledged, and its sync had failed")
+
+
+def _same(one: State, other: State, before: str, after: str) -> Iterator[Problem]:
+    if one._replace(last=None) == other._replace(last=None):
+        return
+    differences = [name for name in ("people", "hypotheses") if getattr(one, name) != getattr(other, name)] + [
+        name for name in one.rooms if one.rooms[name] != other.rooms[name]
+    ]
+    yield Problem("state", f"{', '.join(differences)}: the state of {before} is not that with which {after}")
+
+
+def _opened(row: Row) -> int | None:
+    """The number of the hypothesis that a line opens."""
+    entry = row.entry
+    if entry is None or entry.by is None or entry.kind != "Hypothesis" or entry.tag("AT") is not None:
+        return None
+    return entry.hypothesis[0] if entry.hypothesis is not None else None
+
+
+def _generations(journal: Journal) -> Iterator[list[Row]]:
+    """The lines of each log: one begins wherever a file continues no other."""
+    rows: list[Row] = []
+    number = -1
+    for row in journal.rows:
+        if row.file != number:
+            number = row.file
+            if journal.files[number].before is None and rows:
+                yield rows
+                rows = []
+        rows.append(row)
+    yield rows

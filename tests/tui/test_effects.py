@@ -1,0 +1,163 @@
+"""Work that changes something: it runs once, to its end, and its line is in the log whatever happens to the screen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pilots import held, night
+
+from conftest import texts
+from threeam.core.draft import Draft, note
+from threeam.core.journal import Journal
+from threeam.machine import normal
+from threeam.restore import blockers, postgres
+from threeam.restore.blockers import Backend
+from threeam.tui.effects import Effects
+from threeam.tui.screens.restore import BlockersScreen, ConfirmScreen
+
+BLOCKER, WAITER = 4711, 4712
+
+
+def backend(pid: int, *blocked_by: int) -> Backend:
+    waits = "a lock" if blocked_by else None
+    return Backend(pid, "shop", "shop", "", "local", "active", 1.0, 1.0, "UPDATE", blocked_by, waits, None, str(pid))
+
+
+class Server:
+    """A server whose backends end when the test lets them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_end = threading.Event()
+        self.ended: list[int] = []
+        monkeypatch.setattr(postgres, "connected", self._connected)
+        monkeypatch.setattr(blockers, "backends", lambda _: [backend(BLOCKER), backend(WAITER, BLOCKER)])
+        monkeypatch.setattr(blockers, "terminate", self._terminate)
+
+    @contextmanager
+    def _connected(self, _dsn: str) -> Iterator[object]:
+        yield object()
+
+    def _terminate(self, _connection: object, one: Backend, _waits: int) -> Draft:
+        self.ended.append(one.pid)
+        self.may_end.wait(10)
+        return note(f"ended {one.pid}")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    return Server(monkeypatch)
+
+
+async def test_a_backend_is_terminated_once_and_noted_although_x_and_y_come_twice(
+    journal: Journal, log: Path, server: Server
+) -> None:
+    async with night(journal) as it:
+        await it.command("blockers postgresql://db1/shop")
+        await it.eventually(lambda: isinstance(it.app.screen, BlockersScreen), "the screen")
+        await it.shows(str(BLOCKER))
+        await it.press("x", "y", "x")
+        await it.eventually(lambda: isinstance(it.app.screen, ConfirmScreen), "it asks again")
+        await it.press("y")
+        await it.says("still under way")
+        await it.press("escape")  # its page is closed
+        server.may_end.set()
+        await it.eventually(lambda: texts(log) == [f"ended {BLOCKER}"], "it is noted")
+        await it.settled()
+    assert server.ended == [BLOCKER]
+    assert texts(log) == [f"ended {BLOCKER}"]
+
+
+async def test_esc_does_not_take_back_what_has_happened(journal: Journal, log: Path, server: Server) -> None:
+    server.may_end.set()
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.command("blockers postgresql://db1/shop")
+            await it.shows(str(BLOCKER))
+            await it.press("x", "y")
+            await it.says("waits for the lock")
+            assert not any("esc takes it back" in notice for notice in it.notices)
+            await it.press("escape", "escape")
+        await it.eventually(lambda: texts(log) == [f"ended {BLOCKER}"], "it is noted")
+
+
+async def test_quitting_waits_for_what_is_under_way(journal: Journal, log: Path, server: Server) -> None:
+    async with night(journal) as it:
+        await it.command("blockers postgresql://db1/shop")
+        await it.shows(str(BLOCKER))
+        await it.press("x", "y", "escape", "q")
+        await it.says("quits as soon as all is written")
+        server.may_end.set()
+        await it.eventually(lambda: not it.app.is_running, "it has ended")
+    assert texts(log) == [f"ended {BLOCKER}"]
+
+
+async def test_a_second_baseline_is_refused_while_the_first_is_taken(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on, taken = threading.Event(), 0
+    really_take = normal.take
+
+    def take(*args: object) -> object:
+        nonlocal taken
+        taken += 1
+        may_go_on.wait(10)
+        return really_take(*args[:4], 1, 0.0, args[-1])  # type: ignore[call-arg, arg-type]
+
+    monkeypatch.setattr(normal, "take", take)
+    async with night(journal) as it:
+        await it.command("baseline save quiet")
+        await it.command("baseline save quiet")
+        await it.says("still under way")
+        may_go_on.set()
+        await it.eventually(lambda: texts(log)[:1], "it is noted")
+        await it.settled()
+    assert taken == len(texts(log)) == 1
+    assert len(list(Path(journal.folder).glob("baseline-*"))) == 1
+
+
+def test_work_that_fails_in_an_unknown_way_is_not_under_way_for_ever() -> None:
+    finished = threading.Event()
+    effects = Effects(lambda effect: finished.set())
+
+    def work() -> None:
+        raise ZeroDivisionError("ours")
+
+    assert effects.start("x", work, lambda result: None)
+    assert not effects.start("x", work, lambda result: None)
+    assert finished.wait(10)
+    (effect,) = effects.wait(0)
+    assert effect.problem == "ZeroDivisionError: ours"
+    assert effects.settle(effect)
+    assert not effects.settle(effect)
+    assert effects.start("x", work, lambda result: None)
+
+
+async def test_each_press_of_c_is_one_cup_although_another_write_waits(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.press("c")
+            await it.says("waits for the lock")
+            await it.press("c", "c")
+            await it.says("3 wait to be written")
+            await it.type("ia note\n")
+            await it.shows("waits for the lock")
+            assert texts(log) == []
+        await it.eventually(lambda: it.unanswered == 0, "all is written")
+    assert texts(log) == [*(f"Coffee: cup {n} of the night." for n in (1, 2, 3)), "a note"]
+
+
+async def test_a_kept_file_that_is_gone_already_ends_nothing(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.command("baseline save quiet")
+            await it.says("waits for the lock")
+            (path,) = Path(journal.folder).glob("baseline-*")
+            path.unlink()
+            await it.press("escape")
+            await it.says("taken back")
+        assert it.app.is_running
+    assert texts(log) == []

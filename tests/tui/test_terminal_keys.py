@@ -1,0 +1,95 @@
+"""What the bytes of a terminal become: alt+key, or Esc and a key, or a function key."""
+
+from __future__ import annotations
+
+import pytest
+from textual import constants, events
+
+from threeam.tui import terminal_driver
+from threeam.tui.terminal_driver import EscapedKey, KeyParser
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(terminal_driver.time, "monotonic", clock.monotonic)
+    return clock
+
+
+def keys(parser: KeyParser, data: str) -> list[str]:
+    """The keys of one read; ``alt|key`` is both at once."""
+    names = []
+    for event in parser.feed(data):
+        assert isinstance(event, events.Key)
+        names.append(f"{event.alt.key}|{event.key}" if isinstance(event, EscapedKey) else event.key)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("\x1bh", ["alt+h|h"]),
+        ("\x1bH", ["alt+shift+h|H"]),
+        ("\x1b1", ["alt+1|1"]),
+        ("\x1bf", ["alt+f|f"]),
+        ("\x1bcab", ["alt+c|c", "a", "b"]),
+        ("\x1b:", ["alt+colon|colon"]),
+        ("\x1b\r", ["alt+enter|enter"]),
+        ("\x1b\x7f", ["alt+backspace|backspace"]),
+        ("\x1b\t", ["alt+tab|tab"]),
+        ("\x1b\x1bh", ["escape", "alt+h|h"]),
+        ("\x1b[A", ["up"]),
+        ("\x1bOA", ["up"]),
+        ("\x1b[1;5C", ["ctrl+right"]),
+        ("\x1b[104;3u", ["alt+h"]),  # the kitty protocol says it itself
+    ],
+)
+def test_esc_and_a_key_in_one_read(data: str, expected: list[str]) -> None:
+    assert keys(KeyParser(), data) == expected
+
+
+@pytest.mark.parametrize(("gap_s", "expected"), [(0.001, ["alt+h|h"]), (0.02, ["escape", "h"])])
+def test_esc_and_a_key_in_two_reads_are_one_key_only_if_no_hand_is_so_quick(
+    clock: Clock, gap_s: float, expected: list[str]
+) -> None:
+    parser = KeyParser()
+    assert keys(parser, "\x1b") == []
+    clock.now += gap_s
+    assert keys(parser, "h") == expected
+    clock.now += 1
+    assert keys(parser, "\x1bh") == ["alt+h|h"], "what came before says nothing about the next read"
+
+
+def test_a_function_key_in_two_reads_is_one_key(clock: Clock) -> None:
+    parser = KeyParser()
+    assert keys(parser, "\x1b") == []
+    clock.now += 0.02
+    assert keys(parser, "[A\x1bh") == ["up", "alt+h|h"]
+
+
+@pytest.mark.parametrize(("data", "expected"), [("\x1b", ["escape"]), ("\x1b[", ["escape", "left_square_bracket"])])
+def test_esc_after_which_nothing_comes(monkeypatch: pytest.MonkeyPatch, data: str, expected: list[str]) -> None:
+    monkeypatch.setattr(constants, "ESCAPE_DELAY", -1.0)
+    parser = KeyParser()
+    assert keys(parser, data) == []
+    assert [event.key for event in parser.tick() if isinstance(event, events.Key)] == expected
+
+
+@pytest.mark.parametrize("cut", range(8, 35))
+def test_a_paste_is_no_key_whatever_is_in_it(cut: int) -> None:
+    parser, data = KeyParser(), "h\x1b[200~a\x1bh \x1b[31mred\x1b[0m q\x1b[201~j"
+    events_of_it = [*parser.feed(data[:cut]), *parser.feed(data[cut:])]
+    first, paste, last = events_of_it
+    assert isinstance(first, events.Key)
+    assert isinstance(last, events.Key)
+    assert (first.key, last.key) == ("h", "j")
+    assert isinstance(paste, events.Paste)
+    assert paste.text == "a\x1bh \x1b[31mred\x1b[0m q"

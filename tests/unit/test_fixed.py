@@ -1,0 +1,443 @@
+"""May I call it fixed? Which change is the fix, which runs are before and since it, and which runs are compared.
+
+The cases are a table: what happened, in its order, and what `3am fixed H7` answers. Each event comes a minute after the
+one before it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from conftest import Run as Run3am
+from conftest import command
+from threeam.core.draft import Declined
+from threeam.core.entry import NS, By, Entry, Stamp
+from threeam.core.fold import State
+from threeam.observe.arms import Arm, arm_of
+from threeam.observe.baseline import InForce, Piece, configuration, last_regime
+from threeam.observe.experiment import letter_of
+from threeam.observe.fixed import Fixed, by_time, parts, so
+from threeam.observe.identity import Identity, from_tag, identity_of, wrapper_of
+from threeam.observe.rule import FAILED, INCONCLUSIVE, PASSED, Rule
+from threeam.rooms import FOLD
+from threeam.story.fixed import from_runs, standing
+from threeam.story.fixed import parts as told_parts
+
+BEGIN = 1_795_490_047 * NS
+MINUTE, HOUR = 60 * NS, 3600 * NS
+BY = ("BY", str(By("alice", "db1", 4121)))
+REPRO = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
+
+
+class Runs(NamedTuple):
+    """An experiment: so many runs failed, passed, and were inconclusive."""
+
+    failed: int
+    passed: int
+    inconclusive: int = 0
+    identity: Identity = REPRO
+    command: str = "./repro"
+    arm: Arm = Arm("bare")
+    hypothesis: int | None = 7
+
+
+class Changed(NamedTuple):
+    """A change; ``hypothesis``: to which it is bound."""
+
+    text: str
+    hypothesis: int | None = None
+
+
+class Undone(NamedTuple):
+    """A change is undone."""
+
+    text: str
+
+
+Event = Runs | Changed | Undone
+
+
+def stamp(minute: float) -> Stamp:
+    return Stamp(BEGIN + round(minute * MINUTE))
+
+
+def state_after(events: Sequence[Event]) -> State:
+    """The state after the events, each a minute after the one before it; H7 and H8 are open."""
+    entries = [Entry(stamp(-9 + n), 0, (BY, (f"H{n}", "open")), "Hypothesis: it races") for n in (7, 8)]
+    made: dict[str, Stamp] = {}
+    for minute, event in enumerate(events):
+        now = stamp(minute)
+        match event:
+            case Runs():
+                entries.append(_plan(minute + 1, now, event))
+            case Changed(text, hypothesis):
+                bound = () if hypothesis is None else ((f"H{hypothesis}", "open"),)
+                made[text] = now
+                entries.append(Entry(now, 0, (BY, *bound, ("CHANGE", "open")), f"Changed: {text}"))
+            case Undone(text):
+                entries.append(Entry(now, 0, (BY, ("CHANGE", "undone")), f"Undone: @{made[text]} {text}"))
+    return FOLD(FOLD.empty, entries)
+
+
+def _plan(number: int, now: Stamp, runs: Runs) -> Entry:
+    """The line with which a rotation carries an experiment over: it says all of it at once."""
+    counts = ((FAILED, runs.failed), (PASSED, runs.passed), (INCONCLUSIVE, runs.inconclusive))
+    letters = "".join(letter_of(0, outcome) * count for outcome, count in counts)
+    facts = f"n={len(letters)} seed=1 arms={runs.arm.name} same={runs.identity.fingerprint}"
+    facts += f" wrappers={wrapper_of(runs.arm)}"
+    tags = (
+        (f"R{number}", f"0/{len(letters)}"),
+        ("AT", str(now)),
+        *(() if runs.hypothesis is None else ((f"H{runs.hypothesis}", "run"),)),
+        ("PLAN", facts),
+        runs.identity.tag(),
+        ("RUNS", letters),
+        ("SPENT", f"{len(letters)} 1 1 {now.ns + 1000} 86400"),
+    )
+    return Entry(now, 0, (BY, *tags), f"Plan: {runs.command}; {len(letters)} runs of {runs.arm.name}, seed 1")
+
+
+def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None = None) -> tuple[str, Fixed]:
+    """The text of the change that is taken for the fix, and the answer about H7."""
+    state = state_after(events)
+    hypothesis = state.named("H7")
+    assert hypothesis is not None
+    change, answer = from_runs(state, hypothesis, since, arm)
+    return change.text, answer
+
+
+FIX, OTHER, MORE = Changed("fix", 7), Changed("other"), Changed("more", 7)
+LOOSE = Changed("fix")  # bound to nothing
+HALF = Runs(100, 100)
+HOLDS = "yes", "no", "not yet"
+
+
+@pytest.mark.parametrize(
+    ("events", "fix", "answer", "before", "clean"),
+    [
+        # One change.
+        ([HALF, FIX, Runs(0, 20)], "fix", "yes", (100, 200), 20),
+        ([HALF, LOOSE, Runs(0, 20)], "fix", "yes", (100, 200), 20),
+        ([HALF, FIX, Runs(1, 19)], "fix", "no", (100, 200), 19),
+        # It holds, and then something else is changed: the count goes on.
+        ([HALF, FIX, Runs(0, 20), OTHER], "fix", "yes", (100, 200), 20),
+        ([HALF, LOOSE, Runs(0, 20), OTHER], "fix", "yes", (100, 200), 20),
+        ([HALF, FIX, Runs(0, 20), Changed("of H8", 8)], "fix", "yes", (100, 200), 20),
+        ([HALF, FIX, Runs(0, 2), OTHER, Runs(0, 2)], "fix", "not yet", (100, 200), 4),
+        ([HALF, FIX, Runs(0, 10), MORE, Runs(0, 10)], "fix", "yes", (100, 200), 20),
+        # It failed again, and then something else is changed: that is not forgotten.
+        ([HALF, FIX, Runs(2, 198), OTHER, Runs(0, 20)], "fix", "no", (100, 200), 218),
+        ([HALF, LOOSE, Runs(2, 198), OTHER, Runs(0, 20)], "fix", "no", (100, 200), 218),
+        ([HALF, FIX, Runs(2, 198), Changed("of H8", 8), Runs(0, 20)], "fix", "no", (100, 200), 218),
+        ([HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)], "fix", "no", (100, 200), 218),
+        # What was undone is no fix; what was run meanwhile is not in the rate.
+        ([HALF, FIX, Runs(2, 198), Undone("fix"), MORE, Runs(0, 20)], "more", "yes", (100, 200), 20),
+        ([HALF, FIX, Runs(0, 20), Undone("fix"), Runs(3, 7), MORE, Runs(0, 20)], "more", "yes", (103, 210), 20),
+        ([HALF, OTHER, Undone("other"), FIX, Runs(0, 20)], "fix", "yes", (100, 200), 20),
+        # A change before anything failed is not the fix.
+        ([MORE, HALF, FIX, Runs(0, 20)], "fix", "yes", (100, 200), 20),
+        ([OTHER, HALF, LOOSE, Runs(0, 20)], "fix", "yes", (100, 200), 20),
+        # Changes that are bound to nothing do not concern H7 if one is bound to it. They only ask for more.
+        ([HALF, OTHER, Runs(30, 30), FIX, Runs(0, 20)], "fix", "yes", (30, 60), 20),
+        ([Runs(1, 99), OTHER, HALF, FIX, Runs(0, 8)], "fix", "not yet", (101, 300), 8),
+        ([HALF, LOOSE, Runs(2, 198), MORE, Runs(0, 20)], "more", "not yet", (2, 200), 20),
+        ([HALF, LOOSE, Runs(0, 40), MORE, Runs(0, 20)], "more", "yes", (100, 240), 20),
+        # Inconclusive runs are neither.
+        ([HALF, FIX, Runs(0, 0, 110)], "fix", "not yet", (100, 200), 0),
+        ([Runs(50, 0, 150), FIX, Runs(0, 20)], "fix", "yes", (50, 50), 20),
+    ],
+)  # fmt: skip
+def test_the_table_of_cases(events: list[Event], fix: str, answer: str, before: tuple[int, int], clean: int) -> None:
+    change, fixed = answer_to(events)
+    assert (change, so(fixed).text.partition(":")[0]) == (fix, answer)
+    assert (fixed.failed, fixed.over, fixed.clean) == (*before, clean)
+    assert [one.text.startswith("H7 " + answer) for one in standing(state_after(events))] == [True]
+
+
+def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one_left() -> None:
+    """A half fix brought it from 50 % to 1 %: what remains needs thousands of runs, and not 13."""
+    events = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
+    state = state_after(events)
+    hypothesis = state.named("H7")
+    assert hypothesis is not None
+    change, answer = from_runs(state, hypothesis)
+    told = [line for part in told_parts(state, hypothesis, change, answer, stamp(9)) for line in part.lines]
+    (later,) = (line for line in told if line.text == "later: more")
+    assert later.more == f"if that is the fix: 3am fixed H7 --since @{stamp(3)}"
+    change, answer = from_runs(state, hypothesis, stamp(3).ns)
+    assert (change.text, answer.failed, answer.over, answer.needed[-1]) == ("more", 2, 200, 2468)
+    assert answer.earlier == (100, 200)
+    assert not answer.is_fixed
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([HALF, Runs(2, 198), Runs(0, 20), FIX, MORE, Changed("of H8", 8)]), min_size=1, max_size=7
+    ),
+    st.integers(0, 7),
+)
+def test_an_unrelated_change_makes_no_yes_and_takes_no_clean_run(events: list[Event], place: int) -> None:
+    """``events``: a hypothesis to which changes are bound; anywhere among them, a change that is bound to nothing."""
+    if FIX not in events:
+        events = [HALF, FIX, *events]
+    try:
+        _, without = answer_to(events)
+    except Declined:
+        return
+    _, with_it = answer_to([*events[:place], OTHER, *events[place:]])
+    assert (with_it.clean, with_it.again) == (without.clean, without.again)
+    assert with_it.reached <= without.reached
+
+
+def test_of_two_unrelated_changes_neither_makes_a_yes_of_a_no() -> None:
+    """The same, if nothing is bound to the hypothesis at all."""
+    events: list[Event] = [HALF, LOOSE, Runs(2, 198)]
+    for n in range(3):
+        events += [Changed(f"other {n}"), Runs(0, 20)]
+        assert so(answer_to(events)[1]).text.startswith("no: ")
+
+
+# --since
+
+
+@pytest.mark.parametrize(
+    ("minute", "change"),
+    [(1, "fix"), (0.5, "fix"), (-5, "fix"), (1.5, "more"), (3, "more"), (2.99, "more")],
+    ids=["its stamp", "a time before it", "long before", "a time after the first", "its stamp", "just before"],
+)
+def test_since_is_a_change_or_the_first_one_from_that_time_on(minute: float, change: str) -> None:
+    events = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
+    assert answer_to(events, stamp(minute).ns)[0] == change
+
+
+def test_since_a_time_after_every_change_names_those_there_are() -> None:
+    with pytest.raises(Declined, match=f"at that time or later: @{stamp(1)} fix; @{stamp(3)} more".replace("+", r"\+")):
+        answer_to([HALF, FIX, Runs(2, 198), MORE], stamp(3.5).ns)
+
+
+def test_nothing_is_left_to_be_the_fix() -> None:
+    with pytest.raises(Declined, match="all that was changed is undone: 3am changed -H H7"):
+        answer_to([HALF, FIX, Undone("fix"), Runs(0, 20)])
+
+
+# Which runs are compared.
+
+
+ARGUMENTS = {"identity": REPRO._replace(arguments="ba9876543210"), "command": "./repro --new"}
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (Runs(0, 150)._replace(**ARGUMENTS), "other arguments: ./repro --new, not ./repro"),
+        (Runs(0, 150, identity=REPRO._replace(folder="/srv/b [2]")), "run in /srv/b [2], not in /srv"),
+        (Runs(0, 150, identity=REPRO._replace(program="/opt/repro")), "program /opt/repro, not /srv/repro"),
+        (
+            Runs(0, 150, identity=REPRO._replace(rule="timeout after 5 s")),
+            "it fails if timeout after 5 s, not if exit!=0",
+        ),
+        (Runs(0, 150, arm=Arm("slow", ("nice",))), "arm slow, not bare"),
+        (Runs(0, 150, hypothesis=None), "it is bound to no hypothesis"),
+    ],
+    ids=["arguments", "folder", "program", "rule", "arm", "hypothesis"],
+)
+def test_runs_of_another_experiment_do_not_count_and_are_named(other: Runs, differs: str) -> None:
+    """The answer to 150 clean runs must not be 0 without a word."""
+    _, answer = answer_to([HALF, FIX, other])
+    assert (answer.clean, answer.is_fixed) == (0, False)
+    (apart,) = answer.apart
+    assert (apart.passed, apart.differs) == (150, differs)
+    assert f"not counted: {apart.what}: 0 failed, 150 passed" in [line.text for line in parts(answer)[1].lines]
+
+
+def test_an_arm_with_another_wrapper_is_another_arm() -> None:
+    slow, fast = Arm("slow", ("env", "P=0.6")), Arm("slow", ("env", "P=0"))
+    _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=fast)])
+    assert (answer.clean, answer.apart[0].differs) == (0, "the arm slow has another wrapper")
+    _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=slow)])
+    assert answer.is_fixed
+
+
+def test_the_nearest_of_those_that_do_not_count_is_named_first() -> None:
+    far = Runs(0, 9, identity=Identity("/x", "1" * 12, "/y", "timeout after 1 s"), arm=Arm("pin"))
+    near = Runs(0, 150)._replace(**ARGUMENTS)
+    _, answer = answer_to([HALF, FIX, near, far])
+    assert [one.passed for one in answer.apart] == [150, 9]
+
+
+def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
+    """It recorded neither the program nor the folder: that it is the same experiment, nobody can say."""
+    events = [HALF, FIX, Runs(0, 150)]
+    entries = [Entry(stamp(-2), 0, (BY, ("H7", "open")), "Hypothesis: it races")]
+    for minute, event in enumerate(events):
+        if isinstance(event, Runs):
+            entry = _plan(minute + 1, stamp(minute), event)
+            plan = f"n={event.failed + event.passed} seed=1 arms=bare same=5f1c0a77e2d4"
+            old = [("PLAN", plan) if key == "PLAN" else (key, value) for key, value in entry.tags if key != "IDENTITY"]
+            entries.append(entry._replace(tags=tuple(old)))
+        else:
+            entries.append(Entry(stamp(minute), 0, (BY, ("CHANGE", "open")), "Changed: fix"))
+    older = FOLD(FOLD.empty, entries)
+    hypothesis = older.named("H7")
+    assert hypothesis is not None
+    assert from_runs(older, hypothesis)[1].is_fixed
+    mixed = FOLD(FOLD.empty, [*entries[:-1], _plan(3, stamp(2), Runs(0, 150))])
+    _, answer = from_runs(mixed, hypothesis)
+    assert (answer.clean, len(answer.apart)) == (0, 1)
+    assert answer.apart[0].differs.startswith("an older 3am wrote R1, and did not record its program")
+
+
+def test_that_the_program_has_changed_is_told_and_is_no_other_experiment() -> None:
+    old, new = (
+        Runs(*counts, identity=REPRO._replace(sha256=sha)) for counts, sha in (((100, 100), "aa"), ((0, 20), "bb"))
+    )
+    _, answer = answer_to([old, FIX, new])
+    assert (answer.is_fixed, answer.builds) == (True, ("aa", "bb"))
+    assert [line.more for line in parts(answer)[1].lines if line.text == "the program changed since"] == [
+        "its SHA-256 was aa, and is bb"
+    ]
+    assert answer_to([old, FIX, new._replace(identity=old.identity)])[1].builds is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ({}, True),
+        ({"command": ["./repro", "password=b"]}, True),
+        ({"command": ["./repro", "password=a", "-x"]}, False),
+        ({"command": ["sh", "password=a"]}, False),
+        ({"folder": "/etc"}, False),
+        ({"rule": Rule(3, False)}, False),
+        ({"timeout_ns": 5 * NS}, True),
+        ({"timeout_ns": 5 * NS, "rule": Rule(timeout=True)}, False),
+    ],
+    ids=str,
+)
+def test_what_is_the_same_experiment(changed: dict[str, object], same: bool) -> None:
+    given: dict[str, object] = {"command": ["./repro", "password=a"], "rule": Rule(), "timeout_ns": NS, "folder": "/"}
+    of = [identity_of(**facts).fingerprint for facts in (given, {**given, **changed})]  # type: ignore[arg-type]
+    assert (of[0] == of[1]) == same
+    limits = [identity_of(["x"], Rule(timeout=True), ns, "/").fingerprint for ns in (NS, NS + 1)]
+    assert limits[0] != limits[1], "the limit is the rule, if a time-out is a failure"
+
+
+@pytest.mark.parametrize("folder", ["/srv", "/home/al ice/a]b[c%20", "/srv/\udcff", "/srv/ä\n"])
+def test_an_identity_comes_back_from_its_tag(folder: str) -> None:
+    identity = identity_of(["sh", "-c", "true"], Rule(regex="a b]"), None, folder)
+    assert identity.program.endswith("/sh")
+    assert len(identity.sha256) == 12
+    key, value = identity.tag()
+    assert (key, "]" in value, "\n" in value) == ("IDENTITY", False, False)
+    back = from_tag(value)
+    assert back is not None
+    assert back._replace(folder="") == identity._replace(folder="")
+    assert from_tag("program=/x") is None
+
+
+def test_a_wrapper_is_its_words_and_not_its_name() -> None:
+    same = [wrapper_of(arm_of(said, [0])) for said in ("a=strace -f", "b=strace -f", "b=strace", "bare")]
+    assert same[0] == same[1] != same[2]
+    assert same[3] == "-"
+
+
+def test_a_wrong_yes_is_none_through_the_command_line(run_here: Run3am, run: Run3am, tmp_path: Path) -> None:
+    """The whole way, with real runs: `changed -H`, the same words in another folder, and the answer as JSON."""
+    assert run_here("hyp", "new", "it races").returncode == 0
+    script = "test -e fixed"
+    assert run("run", "-q", "-n", "5", "-H", "H1", "--", "sh", "-c", script).returncode == 1
+    assert run_here("changed", "-H", "H9", "fix").returncode == 1
+    assert b"[H1: open] [CHANGE: open] Changed: fix" in run_here("changed", "-H", "H1", "fix").stdout
+    folder = tmp_path / "another"
+    folder.mkdir()
+    (folder / "fixed").touch()
+    argv = [command(), "run", "-q", "-n", "40", "-H", "H1", "--", "sh", "-c", script]
+    assert subprocess.run(argv, cwd=folder, timeout=60).returncode == 0
+    done = run_here("fixed", "H1", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["fixed"], told["since"]["clean"]) == (1, False, 0)
+    assert told["not_counted"][0]["differs"].startswith(f"run in {folder}, not in ")
+
+
+# A bug that comes by time.
+
+
+def test_a_bug_of_every_30_seconds_is_never_clean() -> None:
+    """Lines that follow each other within a minute are one occurrence, and none of them is a time without the bug."""
+    seen = range(0, 10 * HOUR, 30 * NS)
+    answer = by_time("deadlock", seen, 0, 3 * HOUR, 10 * HOUR)
+    assert (answer.failed, answer.again, answer.reached) == (1, 1, 0)
+    assert answer.clean == 30 * NS, "since the last one of all"
+    assert so(answer).text.startswith("no: ")
+
+
+def test_the_time_without_it_begins_with_the_last_sighting() -> None:
+    answer = by_time("deadlock", [HOUR, 5 * HOUR], 0, 2 * HOUR, 6 * HOUR)
+    assert (answer.again, answer.clean) == (1, HOUR)
+    (line,) = (one.text for one in parts(answer)[1].lines if one.text.startswith("since:"))
+    assert line == "since:  seen once again, the last time 60 min ago"
+
+
+def test_the_rate_by_time_is_that_of_the_last_regime_too() -> None:
+    """It came each 10 minutes; after a half fix once in 6 hours; and then three hours without it prove nothing."""
+    seen = [*range(10 * MINUTE, 6 * HOUR, 10 * MINUTE), 9 * HOUR]
+    half = InForce(6 * HOUR)
+    answer = by_time("deadlock", seen, 0, 12 * HOUR, 15 * HOUR, [half])
+    assert (answer.failed, answer.over, answer.earlier) == (1, 6 * HOUR, (35, 6 * HOUR))
+    assert not answer.is_fixed
+    assert by_time("deadlock", seen, 0, 12 * HOUR, 15 * HOUR).failed == 36
+
+
+@pytest.mark.parametrize(("failed", "over"), [(2, 200), (1, 6), (35, 36), (101, 201)])
+def test_the_levels_of_a_regime_are_those_of_scipy(failed: int, over: int) -> None:
+    """Independent of the program's own arithmetic: the three levels for runs, and for time."""
+    _, answer = answer_to([HALF, FIX, Runs(failed, over - failed), MORE, Runs(0, 1)], stamp(3).ns)
+    assert (answer.failed, answer.over) == (failed, over)
+    weak, fair, strong = answer.needed
+    assert weak is not None and fair is not None and strong is not None  # noqa: PT018
+    low = stats.binomtest(failed, over).proportion_ci(0.95, "exact").low
+    for needed, rate in ((weak, failed / over), (strong, low)):
+        assert stats.binom.pmf(0, needed, rate) <= 0.05 < stats.binom.pmf(0, needed - 1, rate)
+    p = [stats.fisher_exact([[failed, over - failed], [0, clean]])[1] for clean in (fair, fair - 1)]
+    assert p[0] < 0.05 <= p[1]
+
+    seen = [HOUR * (n + 1) for n in range(failed)]
+    since = HOUR * (failed + 1)
+    timed = by_time("x", seen, 0, since, since)
+    lowest = stats.chi2.ppf(0.025, 2 * failed) / 2
+    expected = [
+        since * 2.995732273553991 / failed,
+        since * (0.05 ** (-1 / failed) - 1),
+        since * 2.995732273553991 / lowest,
+    ]
+    assert timed.needed == pytest.approx(expected, rel=1e-9)
+
+
+# Regimes.
+
+
+def test_the_configuration_of_a_time() -> None:
+    changes = [InForce(10, 20), InForce(15), InForce(30, None, own=False)]
+    assert configuration(changes, 0, 10) == frozenset()
+    assert configuration(changes, 12, 14) == {10}
+    assert configuration(changes, 16, 16) == {10, 15}
+    assert configuration(changes, 20, 30) == {15}
+    assert configuration(changes, 12, 16) is None, "one was made meanwhile"
+    assert configuration(changes, 16, 25) is None, "one was undone meanwhile"
+
+
+def test_without_a_failure_in_the_last_regime_the_one_before_it_is_added() -> None:
+    old, new, now = frozenset({1}), frozenset({2}), frozenset({3})
+    pieces = [Piece(old, 5, 50), Piece(new, 2, 20), Piece(now, 0, 9)]
+    rate = last_regime(pieces, now)
+    assert (rate.failed, rate.over, rate.earlier, rate.widened) == (2, 29, (5, 50), True)
+    assert last_regime([Piece(now, 0, 9)], now) == (0, 9, (0, 0), False)

@@ -1,0 +1,191 @@
+"""The locks of a journal: taken in their order under one deadline, and closed to those who may not write the log."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from conftest import FakeClock, Run, entries
+from threeam.core import journal as journal_module
+from threeam.core.draft import note
+from threeam.core.journal import Journal, journal_at
+from threeam.core.lock import JournalLock, LockTimeout, SanityLock, holder
+from threeam.core.locked_log import WriteOptions
+from threeam.core.writer import Writer
+from threeam.human.drafts import coffee
+from threeam.rooms import FOLD
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def of_the_script(log: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This test's log is one whose lock the Bash script has in /tmp: gives that lock."""
+    lock = log.parent / "tmp" / "sanity.lock"
+    lock.parent.mkdir()
+    monkeypatch.setitem(journal_module.SCRIPT_LOCKS, str(log), str(lock))
+    return lock
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another open file description has the lock."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def is_free(path: Path) -> bool:
+    with ExitStack() as stack:
+        fd = os.open(path, os.O_RDONLY)
+        stack.callback(os.close, fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def writer_on(journal: Journal, clock: FakeClock, timeout: float = 0.0) -> Writer:
+    return Writer(journal, FOLD, clock, WriteOptions("root", "root@db1:1", sync=False, lock_timeout=timeout))
+
+
+def test_whoever_has_another_tmp_is_kept_out_all_the_same(
+    of_the_script: Path, log: Path, tmp_path: Path, clock: FakeClock
+) -> None:
+    """A service with PrivateTmp=yes has the same log, and another /tmp/sanity.lock."""
+    here, there = journal_at(str(log)), journal_at(str(log), str(tmp_path / "another sanity.lock"))
+    assert here.lock == str(of_the_script)
+    with writer_on(here, clock).locked(whole=True) as held:
+        with pytest.raises(LockTimeout, match=r"sanity\.log\.lock within"):
+            writer_on(there, clock).write(coffee(1, 95, 4))
+        held.write(coffee(1, 95, 4))
+    assert is_free(Path(there.lock))
+    writer_on(there, clock).write(coffee(1, 95, 4))
+    assert [entry.coffee for entry in entries(log)] == [1, 2]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_each_of_the_two_locks_keeps_a_writer_out(
+    of_the_script: Path, log: Path, clock: FakeClock, number: int
+) -> None:
+    journal = journal_at(str(log))
+    path = Path(journal.locks[number])
+    with locked(path):
+        with pytest.raises(LockTimeout, match=f"no lock on {path} within"):
+            writer_on(journal, clock).write(note("x"))
+        assert holder(*journal.locks) is not None
+    assert holder(*journal.locks) is None
+    assert not log.exists()
+    writer_on(journal, clock).write(note("x"))
+    assert all(is_free(Path(path)) for path in journal.locks)
+
+
+def test_two_locks_are_taken_in_their_order_and_have_one_deadline(
+    of_the_script: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire, asked = SanityLock.acquire, []
+
+    def spied(lock: SanityLock, timeout: float | None, *, began: float, **how: object) -> None:
+        asked.append((lock.path, timeout, began))
+        acquire(lock, timeout, began=began, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SanityLock, "acquire", spied)
+    lock = JournalLock(journal_at(str(log)), 0o600)
+    lock.acquire(7.0)
+    lock.release()
+    first, second = asked
+    assert (first[0], second[0]) == (str(of_the_script), f"{log}.lock")
+    assert first[1:] == second[1:]
+
+
+def test_a_second_lock_that_is_the_first_under_another_name_is_not_waited_for(
+    of_the_script: Path, log: Path, clock: FakeClock
+) -> None:
+    of_the_script.touch()
+    os.link(of_the_script, f"{log}.lock")
+    writer_on(journal_at(str(log)), clock).write(note("x"))
+    assert [entry.text for entry in entries(log)] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("log_mode", "lock_mode", "becomes"),
+    [(0o600, 0o644, 0o600), (0o660, 0o666, 0o660), (0o666, 0o666, 0o666), (0o640, 0o640, 0o600), (0o600, 0o400, 0o400)],
+)
+def test_a_lock_of_ours_is_closed_to_those_who_may_not_write_the_log(
+    journal: Journal, log: Path, clock: FakeClock, log_mode: int, lock_mode: int, becomes: int
+) -> None:
+    """The Bash script makes it 0644: anybody who can read a file can hold its lock."""
+    lock = Path(journal.lock)
+    for path, mode in ((log, log_mode), (lock, lock_mode)):
+        path.touch()
+        path.chmod(mode)
+    writer_on(journal, clock).write(note("x"))
+    assert stat.S_IMODE(lock.stat().st_mode) == becomes
+
+
+def test_a_lock_that_was_named_or_is_somebody_elses_or_has_a_second_name_keeps_its_mode(
+    journal: Journal, log: Path, clock: FakeClock, tmp_path: Path
+) -> None:
+    named, lock = tmp_path / "named.lock", Path(journal.lock)
+    for path in (named, lock):
+        path.touch()
+        path.chmod(0o644)
+    writer_on(journal_at(str(log), str(named)), clock).write(note("x"))
+    assert stat.S_IMODE(named.stat().st_mode) == 0o644
+    os.chown(lock, NOBODY, NOBODY)
+    writer_on(journal, clock).write(note("x"))
+    os.chown(lock, 0, 0)
+    os.link(lock, tmp_path / "second")
+    writer_on(journal, clock).write(note("x"))
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o644
+
+
+def test_a_lock_that_everybody_can_hold_is_named_by_who_waits_for_it_and_by_preflight(
+    journal: Journal, log: Path, clock: FakeClock, run_here: Run
+) -> None:
+    writer_on(journal, clock).write(note("x"))
+    lock = Path(journal.lock)
+    lock.chmod(0o644)
+    os.chown(lock, NOBODY, NOBODY)
+    remedy = f"other users can open and hold it (mode 0644): chmod 600 {lock}"
+    with locked(lock), pytest.raises(LockTimeout) as refused:
+        writer_on(journal, clock).write(note("y"))
+    assert remedy in str(refused.value)
+    said = run_here("preflight").stdout.decode()
+    assert f"lock: {lock}: other users can open and hold it (mode 0644)\n           $ chmod 600 {lock}" in said
+
+
+def test_a_process_that_is_killed_while_it_makes_the_lock_leaves_no_file(journal: Journal, log: Path) -> None:
+    before = set(os.listdir(log.parent))
+    child = os.fork()
+    if child == 0:
+        os.link = lambda *_, **__: os._exit(9)  # type: ignore[assignment]
+        JournalLock(journal, 0o600).acquire(0.0)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert set(os.listdir(log.parent)) == before
+
+
+@pytest.mark.parametrize("fails", ["O_TMPFILE", "link"])
+def test_without_files_that_have_no_name_the_lock_is_made_all_the_same(
+    journal: Journal, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    if fails == "link":
+        monkeypatch.setattr(os, "link", failing)
+    else:
+        monkeypatch.delattr(os, "O_TMPFILE")
+    writer_on(journal, clock).write(note("x"))
+    assert stat.S_IMODE(os.stat(journal.lock).st_mode) == 0o600

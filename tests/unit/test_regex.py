@@ -1,0 +1,130 @@
+"""What a person types as a pattern, matched in linear time: what it finds, and what is refused with a remedy."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from threeam.core.entry import visible
+from threeam.core.pattern import Pattern
+from threeam.core.regex import BadPattern, Regex
+from threeam.observe.rule import BadRule, rule_of
+
+LONG = b"id=12345 " * 7000  # 60 KB
+
+
+@pytest.mark.parametrize("text", [".*id.*timeout", "(x+x+)+y", r"(\w+\s?)+\.$", "(.*?,){11}P", ".*.*.*.*=x", r"\s+$"])
+def test_a_long_line_takes_no_longer_than_its_length(text: str) -> None:
+    raw = LONG + b"x" * 5000 + b" " * 5000 + b"|"
+    assert not Pattern(text).finds(raw)
+    assert list(Pattern(text, words=True).offsets(raw + b"\n")) == []
+    assert Pattern(text).spans(raw.decode()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("dead(?=lock)", "a lookahead"),
+        ("dead(?!lock)", "a lookahead"),
+        ("(?<=dead)lock", "a lookbehind"),
+        ("(?<!dead)lock", "a lookbehind"),
+        (r"(a)\1", "a backreference"),
+        ("(?P<a>x)(?P=a)", "a backreference"),
+        ("(?>a)", "an atomic group"),
+    ],
+)
+def test_what_cannot_be_linear_is_refused_with_what_to_write(text: str, reason: str) -> None:
+    with pytest.raises(
+        BadPattern, match=f"has {reason}, .*or combine .*--grep A --not B; on the screen &A and then &!B"
+    ):
+        Pattern(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("(", "missing )"),
+        ("a)(b", "unexpected )"),
+        ("[", "missing ]"),
+        ("*", "no argument for repetition operator: *"),
+        ("a++", r"bad repetition operator: ++"),
+        (r"\q", r"there is no escape \q"),
+        (r"\C", r"there is no escape \C"),
+        (r"\bécole\b", r"has \b beside a letter that is not ASCII"),
+        ("x{1001}", "invalid repetition size: {1001}"),
+        ("[\udcff]", "an undecodable byte cannot be in brackets"),
+        ("|".join(f"{letter}.{{1000}}q" for letter in "abcd"), "is too large a pattern"),
+    ],
+)
+def test_what_is_no_pattern_is_named(text: str, reason: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BadPattern, match=re.escape(reason)):
+        Regex(text)
+    assert capfd.readouterr().err == "", "the engine itself prints nothing"
+
+
+@pytest.mark.parametrize(
+    ("text", "raw", "found"),
+    [
+        (r"\bdead\b", b"a dead lock", True),
+        (r"^lost\Z", b"lost", True),
+        (r"\Alost$", b"lost", True),
+        ("lost$", b"lost\r", True),
+        ("lost$", b"lost update", False),
+        (r"x{,2}y", b"y", True),
+        (r"a\/b\-c\ d\_", b"a/b-c d_", True),
+        (r"[\d.]+ms", b"1.5ms", True),
+        (r"[]a-]x", b"]x", True),
+        (r"[^]]x", b"]x", False),
+        (r"\x41\u00e9\U0001f600\101", "Aé😀A".encode(), True),
+        ("(?i)MÜLLER", "müller".encode(), True),
+        ("caf.$", "café".encode(), True),
+        ("latin.$", b"latin\xe9", False),
+        ("lat.*n$", b"lat\xe9n", True),
+        (r"lat\xe9n", b"lat\xe9n", True),
+        (r"lat\xe9n", "latén".encode(), True),
+        ("lat\udce9n", b"lat\xe9n", True),
+        (r"a\tb", b"a\tb", True),
+        (r"a\tb", rb"a\tb", True),
+        (r"a\\tb", b"a\tb", True),
+        (r"\x1b\[31m", b"\x1b[31m", True),
+        (r"\x1b\[31m", rb"\x1b[31m", True),
+        ("a\u202eb", "a\u202eb".encode(), True),
+        ("a\u202eb", rb"a\u202eb", True),
+        (r"a\u202eb", "a\u202eb".encode(), True),
+        (r"a\\u202eb", "a\u202eb".encode(), True),
+        (r"a\\u202eb", rb"a\u202eb", True),
+        (r"C:\\temp", rb"C:\temp", True),
+    ],
+)
+def test_a_pattern_finds_what_it_says_and_what_is_shown(text: str, raw: bytes, found: bool) -> None:
+    pattern = Pattern(text, exact=True)
+    assert pattern.finds(raw) == found
+    assert (9 in pattern.offsets(b"\xff\xfe\nfirst\n" + raw + b"\n")) == found
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=12).filter(bool))
+def test_every_text_is_found_as_it_is_and_as_it_is_shown(text: str) -> None:
+    pattern = Pattern(re.escape(text), exact=True)
+    for data in (text.encode(), visible(text).encode()):
+        assert pattern.finds(data), data
+
+
+def test_a_pattern_that_could_hold_a_screen_up_is_for_the_command_line() -> None:
+    Pattern("x.{900}q")
+    with pytest.raises(BadPattern, match="is too large a pattern: write smaller numbers of repetitions"):
+        Pattern("x.{900}q", words=True)
+    Pattern(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|" + "|".join(f"word{n}" for n in range(200)), words=True)
+
+
+def test_matches_are_counted_in_characters() -> None:
+    assert Pattern("b+").spans("éé bb 漢b") == [(3, 5), (7, 8)]
+    assert Pattern("x*").spans("axxa") == [(1, 3)], "nothing is drawn for an empty match"
+
+
+def test_the_rule_of_a_run_is_a_pattern_as_any_other() -> None:
+    assert rule_of([], r"lost \d+$").regex == r"lost \d+$"
+    with pytest.raises(BadRule, match=r"--fail-regex .* has a lookahead"):
+        rule_of([], "a(?=b)")

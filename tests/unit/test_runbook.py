@@ -1,0 +1,102 @@
+"""The runbook of a restore: nothing that a server says becomes markup, a block of code, or a line of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from threeam.core.entry import NS, Stamp
+from threeam.restore.archive import server
+from threeam.restore.recovery import Target, runbook
+
+T = Stamp(1_795_490_047_123_456_789)
+TARGET = Target(T, 1_000_000)
+PASTED = "UTC\n```\n\n```sh\nrm -rf /\n```\n"
+
+
+class Hostile:
+    """A connection to a server that gives ``value`` for every text that it is asked for."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+        self.info = SimpleNamespace(host="db1", port=5432, user="app", dbname=value)
+
+    def execute(self, query: str, given: tuple[object, ...] = ()) -> Any:
+        rows: list[tuple[object, ...]]
+        if "current_setting(%s" in query:
+            rows = [("on" if given == ("track_commit_timestamp",) else self.value,)]
+        elif "pg_stat_archiver" in query:
+            rows = [(self.value, self.value, self.value, self.value, True)]
+        elif "pg_ls_waldir" in query:
+            rows = [(self.value,)]
+        elif "pg_read_file" in query:
+            rows = [(T.ns // NS - 60, self.value)]
+        elif "clock_timestamp" in query:
+            rows = [(T.ns // 1_000,)]
+        elif "pg_snapshot_xmax" in query:
+            rows = [(800,)]
+        else:
+            rows = []
+        return Rows(rows)
+
+
+class Rows:
+    def __init__(self, rows: list[tuple[object, ...]]) -> None:
+        self.rows = rows
+
+    def fetchone(self) -> tuple[object, ...] | None:
+        return self.rows[0] if self.rows else None
+
+    def fetchall(self) -> list[tuple[object, ...]]:
+        return self.rows
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        return iter(self.rows)
+
+
+def written(value: str) -> str:
+    return runbook("postgres", TARGET, value, server(Hostile(value), TARGET, lambda: T.ns))  # type: ignore[arg-type]
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """The language and the text of each block of code, without the line that names the server."""
+    fences = [token for token in MarkdownIt("commonmark").parse(text) if token.type in ("fence", "code_block")]
+    return [
+        (token.info, "\n".join(line for line in token.content.split("\n") if not line.startswith("export ")))
+        for token in fences
+    ]
+
+
+def kinds(text: str) -> set[str]:
+    return {child.type for token in MarkdownIt("commonmark").parse(text) for child in [token, *(token.children or [])]}
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.text(st.sampled_from("`~ab \n\t-#*<>[]()!\\'\"\x1b\u202e|@12"), min_size=1, max_size=30))
+@example(PASTED)
+@example("~~~\n")
+@example("'; rm -rf / #")
+def test_what_a_server_says_adds_no_block_of_code(value: str) -> None:
+    text = written(value)
+    assert blocks(text) == blocks(written("plain"))
+    assert kinds(text) <= kinds(written("plain")) | {"code_inline"}
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+@pytest.mark.parametrize("value", ["a'b", "x y", "\\", "$(id)"])
+def test_a_database_of_an_odd_name_is_still_reached_by_it(value: str) -> None:
+    assert "export LIVE=" in written(value)
+    assert "by hand" not in written(value)
+
+
+def test_a_database_whose_name_cannot_stand_in_a_block_is_named_beside_it() -> None:
+    text = written(PASTED)
+    assert "set LIVE and THEN by hand" in text
+    assert "export LIVE='port=5432 dbname=postgres'  # the live server, and the database\n" in text
