@@ -179,7 +179,7 @@ def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one
     assert not answer.is_fixed
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.sampled_from([HALF, Runs(2, 198), Runs(0, 20), FIX, MORE, Changed("of H8", 8)]), min_size=1, max_size=7
