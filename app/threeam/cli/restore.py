@@ -118,11 +118,10 @@ def _data(args: Namespace) -> int:
     at = context(args)
     now, minus_ns = at.clock(), parse_length(args.minus)
     if args.xid is not None:
-        plan = plan_before(args.xid, minus_ns, args.dsn, at.clock)
+        plan = plan_before(args.xid, minus_ns, args.dsn, at.clock, at.zone)
     else:
-        plan = plan_at(
-            args.engine, Stamp(parse_when(args.at, now), now.offset), args.at.strip(), minus_ns, args.dsn, at.clock
-        )
+        ns = parse_when(args.at, now, at.zone)
+        plan = plan_at(args.engine, Stamp(ns, at.zone(ns)), args.at.strip(), minus_ns, args.dsn, at.clock)
     put(plan.text.encode("utf-8", "backslashreplace"))
     path, draft = keep(at.journal, plan, now)
     code = submit(lambda: at, lambda _: draft, "", quiet=True, beside=path)

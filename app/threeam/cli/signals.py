@@ -15,7 +15,7 @@ from threeam.cli.exits import Ended
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-_AGAIN_S = 0.001  # after which an interrupt is raised again that was lost
+_AGAIN_S = 0.001  # after which a signal is sent again whose interrupt was lost
 _lost = 0  # the number of the signal whose interrupt was raised in a finalizer, which swallows it
 
 
@@ -23,7 +23,7 @@ def raise_on_signals() -> None:
     """Raise `KeyboardInterrupt` on a signal, for a command that hands back what it has not written."""
     sys.excepthook = _excepthook
     sys.unraisablehook = _unraisablehook
-    signal.signal(signal.SIGALRM, _raise_again)
+    signal.signal(signal.SIGALRM, _send_again)
     for number in ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _raise)
@@ -57,7 +57,7 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 
 def _unraisablehook(unraisable: UnraisableHookArgs) -> None:
-    """Raise an interrupt again that came in a finalizer. It cannot be raised here: this is called from there."""
+    """Send a signal again whose interrupt came in a finalizer. It cannot be raised here: this is called from there."""
     global _lost
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
@@ -67,6 +67,6 @@ def _unraisablehook(unraisable: UnraisableHookArgs) -> None:
     signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
 
 
-def _raise_again(_number: int, frame: FrameType | None) -> None:
+def _send_again(_number: int, _frame: FrameType | None) -> None:
     if _lost:
-        _raise(_lost, frame)
+        signal.raise_signal(_lost)  # not an exception: where signals have to wait, this one waits too
