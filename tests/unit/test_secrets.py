@@ -7,13 +7,16 @@ import shlex
 import time
 from collections.abc import Callable
 from itertools import cycle, islice
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threeam.core.entry import Stamp
 from threeam.core.secret_kinds import KINDS
 from threeam.core.secrets import Redaction, redacted, redacted_words, shown_command
+from threeam.observe.capture import Pane, captured
 from threeam.observe.identity import identity_of
 from threeam.observe.output import Output
 from threeam.observe.rule import rule_of
@@ -185,3 +188,10 @@ def test_the_time_grows_with_the_length_and_not_with_its_square() -> None:
         if after > 0.02 and after > 9 * before:
             slow.append((piece, before, after))
     assert slow == []
+
+
+def test_the_title_of_a_pane_is_written_without_its_secrets() -> None:
+    """Many shells put the command that runs there."""
+    pane = Pane("%1", "main:0.1", "curl", "curl --token hunter2")
+    first, *_ = captured(pane, ["x"], "pane.out", None).lines(cast(Any, None), cast(Any, None), Stamp(0))
+    assert first.text == "Captured: %1 main:0.1 curl (curl --token ***), the last line:"
