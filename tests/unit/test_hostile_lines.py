@@ -13,6 +13,7 @@ from threeam.core.journal import Journal, Position
 from threeam.core.reader import last_active
 from threeam.core.wanted import About, By, Ceremony, Condition, Kind, SteppedBack
 from threeam.human.nights import awake_since
+from threeam.machine.baseline import _without_numbers
 from threeam.rooms import FOLD
 
 SIZE = 1_000_000
@@ -63,6 +64,10 @@ def test_people_of_one_line_are_one_line_of_the_first(journal: Journal, log: Pat
     live = journal.live()
     assert live is not None
     assert set(FOLD.of(live, live.size()).people) == {"alice"}
+
+
+def test_a_line_of_blanks_in_an_output_is_compared_without_its_numbers() -> None:
+    assert _without_numbers(f"  12 MB{' ' * SIZE}x 3,5  4") == f"0 MB{' ' * SIZE}x00"
 
 
 @pytest.mark.parametrize(
