@@ -18,11 +18,12 @@ HELD = 1024 * 1024  # bytes of one line that are held at the most; 3am itself wr
 
 _FIRST_BLOCK = 8 * 1024  # bytes: backwards, most want the last few lines
 _PROBE = 4 * 1024  # bytes: a read of this size nearly always contains the end of a line
+_FEW_USERS = 50  # more of them in a block are not what a night looks like
 _LONG_RUN = 16  # NULs: more of them in a row are shown as a count
 
 _AT = b" [AT: "
 # After the author: what came through a pipe, and what a rotation repeated, which shows nobody active but in `Carried:`.
-_NOT_ACTIVE = rb"(?! \[VIA: )(?! \[AT: [^\]\n]*\] (?!(?:\[[A-Z0-9]+: [^\]\n]*\] )*Carried: ))"
+_NOT_ACTIVE = rb"(?! \[VIA: )(?! \[AT: [^\]\n]*\] (?!(?:\[[A-Z0-9]+: [^\]\n]*\] ){0,20}Carried: ))"
 _AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
 _NULS = re.compile(b"\0{%d,}" % (_LONG_RUN + 1))
 
@@ -197,7 +198,7 @@ def active_back(segment: Segment, end: int, user: str) -> Iterator[Entry]:
 
 
 def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, Entry]]:
-    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\]" + _NOT_ACTIVE)
+    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\[\]]*\]" + _NOT_ACTIVE)
     for line in matching_back(segment, end, pattern):
         entry = line.counted
         if entry and entry.active and entry.by and entry.by.user == user:
@@ -207,11 +208,15 @@ def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, 
 def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes], since: int = 0) -> Iterator[Line]:
     """The whole lines between ``since`` (the beginning of one) and ``end`` in which ``pattern`` is found.
 
-    The last one first; once for each match.
+    The last one first; once for each line, however many matches it has.
     """
     for block in blocks_back(segment, end, since):
+        begin = len(block.data)  # of the last line that was yielded
         for index in reversed([match.start() for match in pattern.finditer(block.data)]):
-            yield line_in(segment, block, index)
+            if index < begin:
+                line = line_in(segment, block, index)
+                begin = line.offset - block.start
+                yield line
 
 
 def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int = 0) -> Iterator[list[Entry]]:
@@ -250,7 +255,10 @@ def significant_in(segment: Segment, block: Block, tags: re.Pattern[bytes], seen
             line = line_in(segment, block, match.start())
             line_end = line.end - block.start - 1
             yield line
-    for user in set(_AUTHOR.findall(data)) - seen:
+    users = set(_AUTHOR.findall(data)) - seen
+    if len(users) > _FEW_USERS:  # a line can quote any number of tags: each name would be looked for in all of it
+        users = set(_first_authors(data)) - seen
+    for user in users:
         needle, index = b"] [BY: " + user + b"@", len(data)
         while (index := data.rfind(needle, 0, index)) >= 0:
             line = line_in(segment, block, index)
@@ -259,6 +267,17 @@ def significant_in(segment: Segment, block: Block, tags: re.Pattern[bytes], seen
                 seen.add(user)
                 yield line
                 break
+            index = line.offset - block.start  # no other tag of this line names its author
+
+
+def _first_authors(data: bytes) -> Iterator[bytes]:
+    """Yield the first author that each line of ``data`` names: the others are in its text."""
+    begin = 0
+    while (match := _AUTHOR.search(data, begin)) is not None:
+        yield match[1]
+        begin = data.find(b"\n", match.end()) + 1
+        if not begin:
+            return
 
 
 def blocks_back(segment: Segment, end: int, since: int = 0, first: int | None = None) -> Iterator[Block]:
