@@ -163,12 +163,20 @@ def last_entry(segment: Segment, end: int) -> tuple[Line, Entry] | None:
 
 def last_active(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | None:
     """The last whole line before ``end`` that shows ``user`` active: a byte search, backwards."""
+    return next(_active_back(segment, end, user), None)
+
+
+def active_back(segment: Segment, end: int, user: str) -> Iterator[Entry]:
+    """Yield the entries before ``end`` that show ``user`` active, the last one first."""
+    return (entry for _, entry in _active_back(segment, end, user))
+
+
+def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, Entry]]:
     pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\]" + _NOT_ACTIVE)
     for line in matching_back(segment, end, pattern):
         entry = line.entry
         if entry and entry.active and entry.by and entry.by.user == user:
-            return line, entry
-    return None
+            yield line, entry
 
 
 def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes], since: int = 0) -> Iterator[Line]:
