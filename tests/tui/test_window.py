@@ -307,7 +307,11 @@ def rotate(journal: Journal) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(shapes=st.lists(SHAPES, min_size=2, max_size=4), step=STEPS, moves=MOVES)
+@given(
+    shapes=st.lists(SHAPES, min_size=2, max_size=4).filter(lambda shapes: max(shapes[0], default=-1) >= 0),
+    step=STEPS,
+    moves=MOVES,
+)
 def test_the_files_of_a_journal_are_one_scroll(
     shapes: list[list[int]], step: int, moves: list[tuple[str, int]]
 ) -> None:

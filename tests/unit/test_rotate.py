@@ -24,7 +24,8 @@ from threeam.core.journal import Journal, journal_at
 from threeam.core.lock import SanityLock
 from threeam.core.locked_log import Unsure, WriteOptions
 from threeam.core.reader import last_active
-from threeam.core.rotate import NotRotated, is_rotated, may_replace
+from threeam.core.rotate import NotRotated, may_replace
+from threeam.core.segment import is_rotated
 from threeam.core.writer import Writer
 from threeam.human.drafts import coffee, water
 from threeam.human.room import human
@@ -621,9 +622,10 @@ def test_a_chain_in_a_circle_ends(journal: Journal, log: Path) -> None:
     def linked(to: str) -> bytes:
         return f"[{NIGHT}] [COFFEE: 0] [BY: a@b:1] [AT: {NIGHT}] Continued from {to}\n".encode()
 
-    (log.parent / "one.log").write_bytes(linked("two.log"))
-    (log.parent / "two.log").write_bytes(linked("one.log"))
-    log.write_bytes(linked("one.log"))
+    one, two = OLD, OLD.replace("123456789Z", "123456790Z")
+    (log.parent / one).write_bytes(linked(two))
+    (log.parent / two).write_bytes(linked(one))
+    log.write_bytes(linked(one))
     assert len(list(journal.back_from(segment(journal)))) == 3
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from threeam.cli.console import talk_of_unread
 from threeam.core.clock import Clock, Zone, system_clock, zone_offset
 from threeam.core.draft import Declined
 from threeam.core.entry import By
@@ -80,5 +81,6 @@ def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -
     """The context of a command. Raises `BadSetting` or `Unusable`."""
     system_clock()  # one that no stamp can hold is refused before a library stumbles over it
     uid = os.geteuid()
-    found = setup(Flags(args.log, args.lock, args.journal), environ, uid)
-    return Context(found, author(environ, uid), system_clock, zone_offset)
+    made = setup(Flags(args.log, args.lock, args.journal), environ, uid)
+    made.journal.chain.on_unread = talk_of_unread
+    return Context(made, author(environ, uid), system_clock, zone_offset)

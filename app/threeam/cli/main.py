@@ -103,6 +103,14 @@ def _end(number: int, _frame: object) -> NoReturn:
 
 def exit_code_of(command: Callable[[], int]) -> int:
     """Call ``command``, and turn whatever it raises but an interrupt into a sentence and an exit code."""
+    from threeam.cli.console import unread
+
+    unread.clear()
+    code = _code_of(command)
+    return Exit.IO if unread and code in (Exit.DONE, Exit.NO) else code
+
+
+def _code_of(command: Callable[[], int]) -> int:
     from threeam.cli.console import talk
     from threeam.core.draft import Declined
     from threeam.core.journal import JournalError

@@ -20,13 +20,13 @@ from threeam.core.follow import LOOK_ANYWAY, Follower
 from threeam.core.journal import Anchor, Journal, Position, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back
-from threeam.core.seek import between, found_back, found_forward
-from threeam.core.wanted import About, By, SaidAgain, Text, Wanted, condition_of, kind_named
+from threeam.core.seek import between, found_back, found_forward, is_wanted
+from threeam.core.wanted import About, By, Text, Wanted, condition_of, kind_named
 from threeam.core.when import parse_bound
 
 _LINES = 10  # as tail(1)
 _TOGETHER = 64 * 1024  # characters in one write to stdout
-_EVERY = Wanted((), (SaidAgain(),))
+_EVERY = Wanted(once=True)
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -67,7 +67,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
             *map(By, args.by),
             *map(About, args.hyp),
         ),
-        (SaidAgain(), *(condition_of(text, exact=True) for text in getattr(args, "not"))),
+        tuple(condition_of(text, exact=True) for text in getattr(args, "not")),
+        once=True,
     )
     at = context(args)
     since, until = since_until(args, at)
@@ -111,7 +112,7 @@ class Range(NamedTuple):
 
     def holds(self, line: Line) -> bool:
         """Whether a line that has just come is to be printed."""
-        return self.wanted.holds(line.raw) and self._in_time(line)
+        return is_wanted(line, self.wanted) and self._in_time(line)
 
     def _in_time(self, line: Line) -> bool:
         if self.since is None and self.until is None:

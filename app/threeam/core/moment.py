@@ -8,7 +8,7 @@ from threeam.core.clock import Zone
 from threeam.core.draft import Declined
 from threeam.core.entry import Stamp
 from threeam.core.journal import Journal, Position
-from threeam.core.reader import Line, lines_back, lines_forward
+from threeam.core.reader import Line, lines_back
 from threeam.core.seek import first_at, first_entry, line_of, stamp_of, stretches
 from threeam.core.wanted import steps_back
 from threeam.core.when import parse_when
@@ -36,7 +36,7 @@ def moment_before(journal: Journal, line: Line) -> Moment:
     for segment in journal.back_from(line.segment):
         for before in lines_back(segment, line.offset if segment == line.segment else segment.size()):
             above = before.entry
-            if above is None or above.carried is not None:  # what a rotation says again was there before
+            if above is None or before.repeated:  # what a rotation says again was there before
                 continue
             if above.stamp.ns <= ns:
                 return Moment(ns, _where_it_stands_alone(journal, end))
@@ -78,9 +78,7 @@ def _where_it_stands_alone(journal: Journal, end: Position) -> Position:
 
     Until the last of those is there, the file does not say all that the one before it does.
     """
-    next_line = next(lines_forward(*end), None)
-    entry = next_line.entry if next_line is not None else None
-    if end.offset == 0 or (entry is not None and entry.carried is not None):
+    if end.offset < end.segment.head.end or end.offset == 0:
         before = journal.predecessor(end.segment)
         if before is not None:
             return Position(before, before.size())

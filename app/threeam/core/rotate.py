@@ -15,10 +15,12 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
+from threeam.core.chain import Chain
 from threeam.core.disk import APPEND_ONLY, has_attribute, has_room
 from threeam.core.entry import CONTINUED, Entry, Stamp, format_entry, visible
 from threeam.core.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
 from threeam.core.journal import Journal, Segment
+from threeam.core.segment import is_rotated
 
 _ACL = "system.posix_acl_access"
 
@@ -128,19 +130,14 @@ def undo_half_rotation(path: str, log: Segment) -> int:
     return left
 
 
-def is_rotated(path: str, name: str) -> bool:
-    """Whether ``name`` is one that a rotation of the log at ``path`` gives."""
-    stem = os.path.basename(path).removesuffix(".log")
-    return re.fullmatch(re.escape(stem) + r"\.\d{8}T\d{6}\.\d{9}Z\.log", name) is not None
-
-
 def forget_old(journal: Journal, keep: int) -> str:
     """Deletes the oldest files of the chain, so that ``keep`` rotated ones stay. Under the lock.
 
     Gives why one stays all the same, or nothing.
     """
     live = journal.live()
-    for number, segment in enumerate(journal.back_from(live) if live is not None else ()):
+    chain = Chain(journal.log)  # one of its own: a file that cannot be read does not matter here
+    for number, segment in enumerate(chain.back_from(live) if live is not None else ()):
         if number > keep and is_rotated(journal.log, os.path.basename(segment.path)):
             try:
                 with opened_folder(os.path.dirname(segment.path)) as dir_fd:

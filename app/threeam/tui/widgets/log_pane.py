@@ -17,7 +17,7 @@ from threeam.core.follow import told_from
 from threeam.core.journal import BadInput, Journal, JournalError, Position
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line
-from threeam.core.seek import begins_after, place_of
+from threeam.core.seek import begins_after, is_wanted, place_of
 from threeam.core.tally import Tally
 from threeam.core.wanted import Condition, Wanted, parse_condition
 from threeam.core.when import parse_when
@@ -290,7 +290,7 @@ class LogPane(Vertical):
 
 def _number(tally: Tally | None, row: Row | None) -> int | None:
     """The number of ``row`` among the lines of ``tally``, from 1; None where it is not one, or not counted so far."""
-    if tally is None or row is None or not tally.wanted.holds(row.line.raw):
+    if tally is None or row is None or not is_wanted(row.line, tally.wanted):
         return None
     try:
         before = tally.before(row.place)

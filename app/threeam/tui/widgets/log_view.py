@@ -366,9 +366,9 @@ class LogView(RowsView, can_focus=True):
         if window.at_end:
             self._cursor = min(self._cursor, len(window.rows) - 1)
         self._bar_at = self._place_of_bar()
-        if self.window.problem:
-            self.post_message(self.Failed(self.window.problem))
-            self.window.problem = ""
+        for sentence in filter(None, (window.problem, window.missing)):
+            self.post_message(self.Failed(sentence))
+        window.problem = window.missing = ""
 
     def _redraw(self) -> None:
         self._fill()
