@@ -204,9 +204,9 @@ def _reversed_batches() -> None:
 
 
 def _nothing_repeated() -> None:
-    from threeam.core.fold import Fold
+    from threeam.core.rotation_due import CarriedLines
 
-    _replace(Fold, "carry", lambda self, state, stamp: [])
+    _replace(CarriedLines, "at", lambda self, state, stamp: (b"", 0))
 
 
 def _no_cut_back() -> None:

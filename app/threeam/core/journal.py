@@ -63,6 +63,8 @@ class Mark(NamedTuple):
         """Whether ``segment`` is the same file, and was not truncated and written anew since."""
         if segment.identity != self.identity or not self.same_beginning(segment):
             return False
+        if len(self.tail) < min(self.offset, _TAIL):  # it was taken while the file was being truncated
+            return False
         return segment.read(self.offset - len(self.tail), len(self.tail)) == self.tail
 
     def same_beginning(self, segment: Segment) -> bool:
