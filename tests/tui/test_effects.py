@@ -142,11 +142,12 @@ async def test_each_press_of_c_is_one_cup_although_another_write_waits(journal: 
             await it.press("c")
             await it.says("waits for the lock")
             await it.press("c", "c")
-            await it.says("3 wait to be written")
+            assert "3 wait" in it.header
             await it.type("ia note\n")
             await it.shows("waits for the lock")
             assert texts(log) == []
         await it.eventually(lambda: it.unanswered == 0, "all is written")
+        assert "wait" not in it.header
     assert texts(log) == [*(f"Coffee: cup {n} of the night." for n in (1, 2, 3)), "a note"]
 
 

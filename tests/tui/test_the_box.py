@@ -240,6 +240,9 @@ async def test_tab_completes_a_command_and_leads_nowhere(journal: Journal, log: 
         await it.settled()
         assert it.composer.text == "refute H7 cq"
         await it.press("ctrl+u")
+        it.at_once(*"pre", "tab")
+        await it.says("predict, preflight")
+        await it.press("ctrl+u")
         it.at_once(*"un", "tab", *"d", "tab")
         await it.settled()
         assert it.composer.text == "undone ", "as far as it is one word"

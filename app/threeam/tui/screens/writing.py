@@ -62,6 +62,7 @@ class WritingScreen(Screen[None]):
         elif not self.desk.outbox.blocked:
             self._say(sentence, title=message.ticket.what)
         self.desk.outbox.blocked = True
+        self._show_waiting()
 
     def on_write_has_no_room(self, message: messages.WriteHasNoRoom) -> None:
         if self.desk is None:
@@ -71,6 +72,7 @@ class WritingScreen(Screen[None]):
             self.desk.composer.tell(sentence)
         self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
         self.desk.outbox.blocked = True
+        self._show_waiting()
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
         self._answered(message.ticket, written=True)
@@ -99,6 +101,7 @@ class WritingScreen(Screen[None]):
             return
         verdict = written and ticket.words is not None and ticket.what not in DRAFTS
         self.desk.answered(ticket, written=written)
+        self._show_waiting()
         if verdict and self.desk.composer.idle and self.desk.composer.box.has_focus:
             self.set_focus(self.log_view)  # where it was asked for
         if not written and ticket.what == "sleep":  # nobody goes to bed on that
@@ -114,9 +117,13 @@ class WritingScreen(Screen[None]):
             return None
         ticket = Ticket(draft, what, words, beside=beside, is_fact=is_fact)
         self.desk.submit(ticket)
-        if self.desk.outbox.blocked:  # the press is seen, although nothing is written yet
-            self._say(f"{len(self.desk.outbox)} wait to be written · esc takes them back", title=what, timeout=3)
+        self._show_waiting()
         return ticket
+
+    def _show_waiting(self) -> None:
+        """Show how many writes wait: each press of a key is seen, although nothing is written yet."""
+        if self.desk is not None:
+            self.header.waiting = len(self.desk.outbox) if self.desk.outbox.blocked else 0
 
     def _remove_beside(self, ticket: Ticket) -> None:
         try:

@@ -29,6 +29,7 @@ class Header(Widget):
     stale: reactive[bool] = reactive(False)
     free: reactive[int | None] = reactive[int | None](None)
     ready: reactive[int] = reactive(0)  # reports that wait for their reader
+    waiting: reactive[int] = reactive(0)  # writes that wait for the lock, or for room on the disk
 
     def __init__(self, name: str, *, toxic_cups: int, read_only: bool, emoji: bool) -> None:
         super().__init__()
@@ -98,6 +99,8 @@ class Header(Widget):
         if dropped < 2 and self.is_known:
             parts.append(Content.assemble((f"{'💧' if self._emoji else 'w'} {self.water}", "$foreground-muted")))
         parts += self._lock(dropped)
+        if self.waiting:
+            parts.append(Content.assemble((f"{self.waiting} wait", "bold $warning")))
         if self.free is not None:
             parts.append(Content.assemble((f"DISK {in_units(self.free)}", "bold $error")))
         if self.ready:
