@@ -22,6 +22,7 @@ import pytest
 
 from conftest import NIGHT, Run, command
 from threeam.cli.main import COMMANDS, main
+from threeam.core import reader
 from threeam.core.draft import TOXIC
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal
@@ -652,7 +653,11 @@ def test_tail_prints_an_unfinished_last_line(run: Run, night: Path) -> None:
         (["--not", "by:alice"], [0, 1, 2, 4, 5]),
         (["--not", "!Conclusion", "--hyp", "h1"], [3, 6]),
         (["-n", "+6"], [5, 6]),
-        (["-n", "+2", "--hyp", "H1"], [6]),
+        (["-n", "+4", "--hyp", "H1"], [3, 6]),
+        (["-n", "+5", "--hyp", "H1"], [6]),
+        (["-n", "+2", "--until", "@" + str(Stamp(LONG_AGO.ns + 60 * NS))], [1, 2, 3]),
+        (["-n", "+7"], [6]),
+        (["-n", "+8"], []),
         (["-n", "1", "--hyp", "H1"], [6]),
     ],
     ids=lambda value: " ".join(value) if value and isinstance(value[0], str) else None,
@@ -680,6 +685,41 @@ def test_tail_f_ends_with_its_reader_while_others_write_what_it_does_not_print(n
             file.write(b"foreign\n")
             time.sleep(0.02)
     assert tail.wait(0) == 0
+
+
+def test_tail_from_a_line_on_counts_through_rotated_files(
+    run_here: Run, journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(6):
+        assert run_here("log", f"n{n}").returncode == 0
+        if n in (1, 3):
+            assert run_here("rotate").returncode == 0
+    every = run_here("tail", "-n", "+1").stdout.splitlines()
+    assert len(every) == 8, "six notes, and what two files begin with"
+    monkeypatch.setattr(reader, "BLOCK", 100)
+    for first in range(1, 10):
+        lines = run_here("tail", "-n", f"+{first}", "--grep", "n[0-5]$").stdout.splitlines()
+        assert lines == [raw for raw in every[first - 1 :] if raw[-2:-1] == b"n"], first
+
+
+@pytest.mark.parametrize("end", ["-1d", "@" + str(Stamp(LONG_AGO.ns + 3600 * NS))])
+def test_tail_f_ends_at_once_if_until_is_over(run_here: Run, night: Path, end: str) -> None:
+    assert len(good(run_here("tail", "-f", "--until", end)).splitlines()) == 6
+
+
+def test_tail_f_ends_when_a_line_later_than_until_has_come(night: Path) -> None:
+    now = time.time_ns()
+    until = str(Stamp(now + 3600 * NS))
+    tail = subprocess.Popen([command(), "tail", "-f", "--grep", "time|Conclusion", "--until", until], stdout=-1)
+    assert tail.stdout is not None
+    assert b"Conclusion" in tail.stdout.readline()
+    in_time, too_late = (format_entry(Entry(Stamp(now + hours * 3600 * NS), 0, (), "time")) for hours in (1, 2))
+    with night.open("ab", buffering=0) as file:
+        file.write(in_time)
+        assert tail.stdout.readline() == in_time
+        file.write(too_late)
+    assert tail.communicate(timeout=10)[0] == b""
+    assert tail.returncode == 0
 
 
 def test_tail_is_in_colour_on_a_terminal_only(night: Path) -> None:

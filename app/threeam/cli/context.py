@@ -7,7 +7,8 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from threeam.core.clock import Clock, system_clock
+from threeam.cli.console import talk_of_unread
+from threeam.core.clock import Clock, Zone, system_clock, zone_offset
 from threeam.core.draft import Declined
 from threeam.core.entry import By
 from threeam.core.fold import State
@@ -21,11 +22,12 @@ from threeam.rooms import FOLD
 
 
 class Context(NamedTuple):
-    """A `Setup` with the author and the clock."""
+    """A `Setup` with the author, the clock and the rules of its zone."""
 
     setup: Setup
     by: By
     clock: Clock
+    zone: Zone
 
     @property
     def journal(self) -> Journal:
@@ -77,5 +79,8 @@ class Context(NamedTuple):
 
 def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Context:
     """The context of a command. Raises `BadSetting` or `Unusable`."""
+    system_clock()  # one that no stamp can hold is refused before a library stumbles over it
     uid = os.geteuid()
-    return Context(setup(Flags(args.log, args.lock, args.journal), environ, uid), author(environ, uid), system_clock)
+    made = setup(Flags(args.log, args.lock, args.journal), environ, uid)
+    made.journal.chain.on_unread = talk_of_unread
+    return Context(made, author(environ, uid), system_clock, zone_offset)

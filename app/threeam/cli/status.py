@@ -71,7 +71,7 @@ def _footprint(*, as_json: bool) -> int:
 def _facts(at: Context) -> dict[str, Any]:
     state, settings, now = at.state(), at.settings, at.clock()
     cups = state.cups(at.by.user, now.ns, settings.night_gap_ns)
-    one = evening(state, at.by.user, now, settings.night_gap_ns, settings.half_life_h)
+    one = evening(state, at.by.user, now, settings.night_gap_ns, settings.half_life_h, at.zone)
     held = holder(*at.journal.locks)
     return {
         "cups": cups,

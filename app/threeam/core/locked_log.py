@@ -201,14 +201,18 @@ class LockedLog:
         state = self._state(whole=True)
         if Stamp.parse(str(stamp)) is None:  # its first line could not be read back, and the old file would be lost
             raise NotRotated(f"{self._path} is not rotated: its last line is from the end of the year 9999")
-        lines = (self.carried or CarriedLines(self._cache.fold, state)).at(state, Stamp(stamp.ns + 1, stamp.offset))
-        segment, by, carried = self._file.segment, self._options.by, "".join(lines).encode()
-        rotated = rotate(self._journal, segment, by, stamp, last, carried, gain=gain, lost=self._lock.lost)
+        prepared, segment = self.carried or CarriedLines(self._cache.fold, state), self._file.segment
+        carried, count = prepared.at(state, Stamp(stamp.ns + 1, stamp.offset))
+        rotated = rotate(
+            self._journal, segment, self._options.by, stamp, last, carried, gain=gain, lost=self._lock.lost
+        )
         with suppress(OSError):  # it is about the old file, and so says nothing of the new one
             os.unlink(note_path(self._path))
         self._file = LogFile.open(self._path)
-        self._last = Stamp(stamp.ns + len(lines), stamp.offset)
+        self._last = Stamp(stamp.ns + count, stamp.offset)
         self._doubt = rotated.doubt
+        if self._file is not None:
+            self._cache.rotated(self._file.segment, rotated.size, state._replace(last=self._last))
         return rotated
 
     def settle(self, first: Stamp) -> None:

@@ -131,7 +131,7 @@ class JournalScreen(LookingScreen):
             # In a burst most lines are a stream's, or say nothing new of the night: those are not parsed for it.
             if mine not in line.raw or b"] [VIA: " in line.raw or (self.awake and b"[NIGHT: " not in line.raw):
                 continue
-            if (entry := line.entry) is not None and self.awake_is_known:
+            if (entry := line.counted) is not None and self.awake_is_known:
                 self.awake = awake_after(self.awake, entry, self.session.by.user)
             elif entry is not None:
                 self._typed_meanwhile.append(entry)

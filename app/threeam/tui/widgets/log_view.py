@@ -289,17 +289,18 @@ class LogView(RowsView, can_focus=True):
         self._strips.clear()
         self._redraw()
 
-    async def find(self, step: int) -> bool | None:
+    async def find(self, step: int, *, around: bool = False) -> bool | None:
         """Goes to the next line that the pattern finds, ``step`` 1 down and -1 up; whether there is one.
 
-        None where there is no pattern. Looks through the log a few milliseconds at a time, and can be cancelled.
+        ``around``: the next one after the end of the log in that direction. None if there is no pattern. Looks through
+        the log a few milliseconds at a time, and can be cancelled.
         """
         pattern, began, searched = self.look.pattern, time.monotonic(), 0
         told = began
         if pattern is None:
             return None
         beside = None if self.following else self.selected  # who is at the end searches all of it
-        for found in self.window.search(pattern, beside, step):
+        for found in self.window.search(pattern, beside, step, around=around):
             if found.lines:
                 line = found.lines[0 if step > 0 else -1]
                 self.show_place(Position(line.segment, line.offset))
@@ -365,9 +366,9 @@ class LogView(RowsView, can_focus=True):
         if window.at_end:
             self._cursor = min(self._cursor, len(window.rows) - 1)
         self._bar_at = self._place_of_bar()
-        if self.window.problem:
-            self.post_message(self.Failed(self.window.problem))
-            self.window.problem = ""
+        for sentence in filter(None, (window.problem, window.missing)):
+            self.post_message(self.Failed(sentence))
+        window.problem = window.missing = ""
 
     def _redraw(self) -> None:
         self._fill()
