@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from threeam.core.attachments import COPIED
@@ -19,6 +20,7 @@ from threeam.tui.clipboard import copy
 from threeam.tui.commands import draft_of
 from threeam.tui.desk import Desk, short
 from threeam.tui.effects import Effect, Effects
+from threeam.tui.keys import key_of
 from threeam.tui.outbox import Ticket
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import DRAFTS, Composer
@@ -58,7 +60,7 @@ class WritingScreen(Screen[None]):
         if message.seconds < _MOMENT or self.desk is None:
             return
         held = f"held by {message.holder}" if message.holder else "busy"
-        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s{_back(message.ticket)}"
+        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s{_back(self, message.ticket)}"
         if self.desk.composer.waiting:
             self.desk.composer.tell(sentence)
         elif not self.desk.outbox.blocked:
@@ -69,7 +71,7 @@ class WritingScreen(Screen[None]):
     def on_write_has_no_room(self, message: messages.WriteHasNoRoom) -> None:
         if self.desk is None:
             return
-        sentence = f"the disk is full: written as soon as there is room{_back(message.ticket)}"
+        sentence = f"the disk is full: written as soon as there is room{_back(self, message.ticket)}"
         if self.desk.composer.waiting:
             self.desk.composer.tell(sentence)
         self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
@@ -232,7 +234,7 @@ class WritingScreen(Screen[None]):
             return None
         composer = self.desk.composer
         if composer.waiting and kind != composer.kind:  # what is typed would go on behind that
-            self._say("what is in the box is not written yet: esc takes it back")
+            self._say(f"what is in the box is not written yet: {key_of(self, 'leave')} takes it back")
             return None
         if self._tried_before:
             self._tried_before = ""
@@ -266,5 +268,5 @@ class WritingScreen(Screen[None]):
         self.notify(visible(sentence), title=visible(title), severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
 
 
-def _back(ticket: Ticket) -> str:
-    return "" if ticket.is_fact else " · esc takes it back"
+def _back(node: DOMNode, ticket: Ticket) -> str:
+    return "" if ticket.is_fact else f" · {key_of(node, 'leave')} takes it back"

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from threeam.core.disk import in_units
 from threeam.core.lock import Holder
+from threeam.tui.keys import key_of
 
 
 class Header(Widget):
@@ -104,7 +105,7 @@ class Header(Widget):
         if self.free is not None:
             parts.append(Content.assemble((f"DISK {in_units(self.free)}", "bold $error")))
         if self.ready:
-            parts.append(Content.assemble((f"{self.ready} ready: esc", "bold $hypothesis")))
+            parts.append(Content.assemble((f"{self.ready} ready: {key_of(self, 'leave')}", "bold $hypothesis")))
         if self._read_only:
             parts.append(Content.assemble(("read-only", "$hypothesis")))
         parts.append(self._tail(dropped))
