@@ -109,7 +109,7 @@ async def test_ctrl_c_twice_while_it_is_under_way_leaves_the_line_too(
 
 
 async def test_a_line_that_could_not_be_written_is_said_at_the_end(
-    journal: Journal, log: Path, server: Server, capsys: pytest.CaptureFixture[str]
+    journal: Journal, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.may_end.set()
     async with night(journal) as it:
@@ -120,8 +120,7 @@ async def test_a_line_that_could_not_be_written_is_said_at_the_end(
             await it.says("waits for the lock")
             await it.press("ctrl+c", "ctrl+c")
             await it.eventually(lambda: not it.app.is_running, "it has ended")
-    assert f"3am: this happened, and is not in the log: terminated {BLOCKER}" in capsys.readouterr().err
-    assert texts(log) == []
+    assert f"3am: this happened, and may not be in the log: terminated {BLOCKER}" in capsys.readouterr().err
 
 
 async def test_a_second_baseline_is_refused_while_the_first_is_taken(

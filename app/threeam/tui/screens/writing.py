@@ -246,7 +246,7 @@ class WritingScreen(Screen[None]):
         for effect in self.effects.wait(_EFFECT_S):
             self._settle(effect)
         if self.desk is not None and (facts := self.desk.close()):
-            self.parting = "\n".join(f"3am: this happened, and is not in the log: {fact.what}" for fact in facts)
+            self.parting = "\n".join(f"3am: this happened, and may not be in the log: {fact.what}" for fact in facts)
         self.app.exit(return_code=code, message=self.parting or None)
 
     def copy_text(self, text: str, what: str = "line") -> None:
