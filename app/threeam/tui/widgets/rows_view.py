@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from threeam.core.entry import Stamp
+from threeam.core.entry import By, Stamp
 from threeam.core.reader import Line
 from threeam.method.texts import Said
 from threeam.observe.observers import Intervals
@@ -38,6 +38,7 @@ class RowsView(Widget):
         super().__init__()
         self.window = window
         self._read_only = read_only
+        self.own: By | None = None  # the author of what is written here, which is not unread
         self._cursor = len(window.rows) - 1
         self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
         self._unfinished: Line | None = None
