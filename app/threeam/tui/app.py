@@ -213,7 +213,7 @@ class JournalApp(App[None], inherit_bindings=False):
             waiting, self._waiting_keys = self._waiting_keys, []
             event = waiting.pop(0)
             await self.on_event(event)
-            self._waiting_keys = waiting + self._waiting_keys
+            self._waiting_keys += waiting  # behind the key of an `EscapedKey`
 
     @property
     def others(self) -> list[Journal]:
