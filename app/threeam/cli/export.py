@@ -100,14 +100,19 @@ def _report(at: Context, state: State, shape: str, number: int | None, lines: It
 def _about(at: Context, state: State, number: int, lines: Iterator[Line]) -> tuple[State, Iterator[Line]]:
     """``state`` with one hypothesis alone, and ``lines`` with those that its evidence cites."""
     one = known(state, f"H{number}")
-    found = {line.entry.stamp.ns: line for line in lines if line.entry is not None}
+    found = list(lines)
+    stamps = {line.entry.stamp.ns for line in found if line.entry is not None}
     for move in thread_of(state, one).evidence:
-        if move.cites is not None and move.cites.ns not in found:
+        if move.cites is not None and move.cites.ns not in stamps:
+            stamps.add(move.cites.ns)
             with suppress(Declined):  # in a file that has been deleted
-                found[move.cites.ns] = line_of(at.journal, move.cites)
+                found.append(line_of(at.journal, move.cites))
+    live = at.log_there()
+    files = {segment.identity: number for number, segment in enumerate(at.journal.segments(live))}
+    found.sort(key=lambda line: (files.get(line.segment.identity, len(files)), line.offset))
     kept = {name: state.rooms[name] for name in ("ledger", "runs", "observers")}
     rooms = {**FOLD.empty.rooms, **kept, "texts": texts(state)._replace(stamps={})}
-    return state._replace(hypotheses={number: one}, rooms=rooms), iter([found[ns] for ns in sorted(found)])
+    return state._replace(hypotheses={number: one}, rooms=rooms), iter(found)
 
 
 def _put_all(texts: Iterator[str]) -> None:
