@@ -19,6 +19,7 @@ from threeam.core.fold import State
 from threeam.core.journal import BadInput, Position, Segment, Unusable
 from threeam.core.moment import ended_at
 from threeam.core.reader import Line
+from threeam.core.recognize import UTF16, is_utf16
 from threeam.core.seek import line_of
 from threeam.core.wanted import About, Wanted
 from threeam.core.when import parse_when
@@ -153,6 +154,8 @@ def _lines(path: str) -> Iterator[bytes]:
                 try:
                     if len(raw) > LONGEST_RECORD:
                         raise BadRecord(f"it is longer than the {in_units(LONGEST_RECORD)} that a record can have")
+                    if number == 1 and is_utf16(raw):
+                        raise BadRecord(f"it is {UTF16}")
                     yield records.bytes_of(json.loads(raw))
                 except BadRecord as bad:
                     raise BadInput(f"{path}, line {number}: {bad}; nothing was written") from None
