@@ -96,6 +96,11 @@ class Books:
         """All lines: those of `3am`, and those of the Bash script."""
         return [*self.texts.values(), *self.script_lines.values()]
 
+    def acknowledged(self) -> int:
+        """How many lines of `3am` are acknowledged so far."""
+        with self._guard:
+            return sum(text.answer is Answer.ACKNOWLEDGED for text in self.texts.values())
+
     def was_full_between(self, begin: int, end: int) -> bool:
         """Whether the disk was full at some time between two moments."""
         return any(start <= end and begin <= stop for start, stop in self.full_disk)

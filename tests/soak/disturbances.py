@@ -22,16 +22,22 @@ _SIGNALS = {
     signal.SIGQUIT: 8,
     signal.SIGSTOP: 26,
 }
+_LINES_A_KILL = 300
 
 
 def signals(phase: Phase) -> None:
     """Sends a signal to one of the writers, or stops it for a while."""
+    acknowledged = 0
     while not phase.pause(0.2, 0.7):
+        number = phase.random.choices(list(_SIGNALS), list(_SIGNALS.values()))[0]
+        if number in (signal.SIGKILL, signal.SIGQUIT):  # what these leave unknown is a share of what was written
+            while phase.books.acknowledged() < acknowledged + _LINES_A_KILL and not phase.pause(0.1, 0.1):
+                continue
+            acknowledged = phase.books.acknowledged()
         running = phase.running()
         if not running:
             continue
         victim = phase.random.choice(running)
-        number = phase.random.choices(list(_SIGNALS), list(_SIGNALS.values()))[0]
         victim.send_signal(number)
         phase.books.inject(f"{number.name} for a while" if number is signal.SIGSTOP else number.name)
         if number is signal.SIGSTOP:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,9 @@ LOG = "SANITY_LOG"
 NOTES = "SOAK_NOTES"  # a file that takes a line for each acknowledgement without a sync
 FAILING_SYNCS = "SOAK_FAILING_SYNCS"  # the share of the syncs that fail, from 0 to 1
 MUTANT = "SOAK_MUTANT"  # a name of `MUTANTS`
+
+# The log, whatever it is called by now. Not the file that a rotation makes aside: it may be given up.
+_LOG_NAME = re.compile(r"sanity(\.\d+T\d+\.\d+Z)?\.log(\.\d+)?(\.\d+\.taken)?( \(deleted\))?")
 
 _Identity = tuple[int, int]
 
@@ -50,7 +54,7 @@ class SyncWatch:
 
     def renamed(self, new: str) -> None:
         """Remembers that the folder has a new file under the name of the log."""
-        self._folder_unsynced = self._folder_unsynced or new == self._log
+        self._folder_unsynced = self._folder_unsynced or os.path.basename(new) == os.path.basename(self._log)
 
     def synced(self, fd: int) -> None:
         """Forgets what is on the disk now."""
@@ -77,7 +81,7 @@ class SyncWatch:
 
     def _is_log(self, fd: int) -> bool:
         folder, name = os.path.split(self._path(fd))
-        return folder == self._folder and name.startswith("sanity.") and stat.S_ISREG(os.fstat(fd).st_mode)
+        return folder == self._folder and _LOG_NAME.fullmatch(name) is not None
 
     def _path(self, fd: int) -> str:
         return os.readlink(f"/proc/self/fd/{fd}")
@@ -140,8 +144,8 @@ def _watch(watch: SyncWatch, failing: float) -> None:
         real["ftruncate"](fd, size)
         watch.cut_back(fd, size)
 
-    def rename(old: str, new: str) -> None:
-        real["rename"](old, new)
+    def rename(old: str, new: str, **folders: int) -> None:
+        real["rename"](old, new, **folders)
         watch.renamed(new)
 
     def sync_with(name: str) -> Callable[[int], None]:

@@ -141,7 +141,7 @@ def _answer(
         handed_back = b"not written: " + words in said or b"Fatal Python error: init_import_site" in said
         if hands_back and code in (1, 3, 4) and not handed_back:
             phase.books.problem("handed back", f"{words[:80]!r} was refused ({code}) and not handed back: {said!r}")
-        elif code not in (1, 3, 4, 129, 130, 143):
+        elif code not in (1, 3, 4, 129, 130, 131, 143):
             phase.books.problem("exit", f"{words[:80]!r} ended with {code}: {said!r}")
     for text, raw in zip(texts, raws, strict=True):
         text.set(answer, raw if answer is Answer.ACKNOWLEDGED else b"")

@@ -41,7 +41,7 @@ def screens(phase: Phase, name: str) -> None:
         while _edits_lines(master) and process.poll() is None:
             time.sleep(0.02)
         typed: list[Text] = []
-        for _ in range(phase.random.randint(3, 15)):
+        for _ in range(phase.random.randint(2, 6)):
             number += 1
             typed.append(phase.books.begin(f"{name}-{number}.", f"{name} {process.pid}"))
             # ctrl+u: the draft that a killed screen has left is put back.

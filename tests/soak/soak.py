@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import calendar
 import json
+import os
 import random
 import re
 import resource
@@ -26,19 +27,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import disturbances
-from books import Answer, Problem
+from books import Answer, Problem, Text
 from disturbances import LogTaker
 from faults import MUTANTS
 from followers import Follower
 from journal_files import File, chain, files_in, journal_of
 from judge import Evidence, Rules, judge
-from one_shots import hypotheses, notes, script
-from phase import Phase, three_am
+from one_shots import LONGEST, hypotheses, notes, script
+from phase import GROUP, Phase, three_am
 from screens import screens
 from streams import streams
 
+LONGEST_PHASE = 120.0  # seconds to wait for a number of lines
 ROUND = 120.0  # seconds of all phases, about
 DISK_BYTES = 24 * 1024 * 1024
 LAST = "the very last"
@@ -53,6 +56,20 @@ class Plan:
     rules: Rules
     share: float
     disturbances: tuple[Callable[[Phase], None], ...] = ()
+
+
+class End(NamedTuple):
+    """When a phase ends: after ``seconds``, and not before ``lines`` are acknowledged."""
+
+    seconds: float
+    lines: int
+
+    def wait(self, phase: Phase) -> None:
+        """Waits for the end."""
+        time.sleep(self.seconds)
+        deadline = time.monotonic() + LONGEST_PHASE
+        while phase.books.acknowledged() < self.lines and time.monotonic() < deadline:
+            time.sleep(0.2)
 
 
 UNDISTURBED = Plan(
@@ -75,7 +92,7 @@ class Report:
     answers: Counter[Answer] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
-    unknown: Counter[str] = field(default_factory=Counter)  # by the kind of the writer
+    acknowledged: Counter[str] = field(default_factory=Counter)  # lines by the kind of what wrote them
     disk_can_be_filled: bool = True
 
     @property
@@ -87,8 +104,7 @@ class Report:
         """Adds what a phase counted."""
         texts = phase.books.every_text()
         self.answers += Counter(text.answer for text in texts)
-        unknown = [text.writer for text in texts if text.answer is Answer.UNKNOWN]
-        self.unknown += Counter(writer.rstrip("0123456789-. ") for writer in unknown)
+        self.acknowledged += Counter(_kind(text) for text in texts if text.answer is Answer.ACKNOWLEDGED)
         self.injected += phase.books.injected
 
     def table(self, seconds: float) -> str:
@@ -101,6 +117,16 @@ class Report:
             ("problems", f"{len(self.problems)}"),
         ]
         return "\n".join(["| soak | |", "|---|---|", *(f"| {what} | {count} |" for what, count in rows)])
+
+
+def _kind(text: Text) -> str:
+    if text.words.startswith("cup "):
+        return "cup"
+    if len(text.words) == LONGEST:
+        return "long line"
+    if text.block:
+        return "block"
+    return text.writer.rstrip("0123456789-. ")
 
 
 @contextmanager
@@ -119,8 +145,8 @@ def small_disk() -> Iterator[tuple[Path, bool]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(seconds: float, seed: int, *, mutant: str = "", plans: tuple[Plan, ...] = PLANS) -> Report:
-    """Soaks for ``seconds``, balances the books, and reports."""
+def run(seconds: float, seed: int, *, mutant: str = "", plans: tuple[Plan, ...] = PLANS, lines: int = 0) -> Report:
+    """Soaks for ``seconds``, and until each phase has acknowledged ``lines``; then balances the books."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # SIGQUIT would leave a core for each process
     report, whole = Report(), sum(plan.share for plan in plans)
     rounds = max(1, round(seconds / ROUND))  # each is judged by itself: a night does not fit into memory
@@ -130,7 +156,8 @@ def run(seconds: float, seed: int, *, mutant: str = "", plans: tuple[Plan, ...] 
             place, private = folder / str(number), Path(f"{folder}-private") / str(number)
             phase = Phase(place, private, random.Random(f"{seed} {number}"), mutant)
             phase.prepare()
-            for problem in _run_phase(phase, plan, seconds * plan.share / whole / rounds, mounted=mounted):
+            end = End(seconds * plan.share / whole / rounds, lines)
+            for problem in _run_phase(phase, plan, end, mounted=mounted):
                 report.problems.append(Problem(problem.rule, f"{plan.name}: {problem.text}"))
             report.add(phase)
             shutil.rmtree(place)
@@ -138,11 +165,11 @@ def run(seconds: float, seed: int, *, mutant: str = "", plans: tuple[Plan, ...] 
     return report
 
 
-def _run_phase(phase: Phase, plan: Plan, seconds: float, *, mounted: bool) -> list[Problem]:
-    subprocess.run(three_am("log", "-q", "the first"), env=phase.env(), check=True)
-    phase.books.begin("the first", "the first").set(Answer.ACKNOWLEDGED)
-    phase.log.chmod(0o660)  # for the second user
-    phase.lock.chmod(0o660)
+def _run_phase(phase: Phase, plan: Plan, end: End, *, mounted: bool) -> list[Problem]:
+    _say(phase, "the first")
+    for path in (phase.log, phase.lock):  # for the second user
+        os.chown(path, -1, GROUP)
+        path.chmod(0o660)
     heard = [Follower(phase, number) for number in range(2)]
     taker = LogTaker(phase)
     work: list[Callable[[], None]] = [
@@ -165,13 +192,12 @@ def _run_phase(phase: Phase, plan: Plan, seconds: float, *, mounted: bool) -> li
     threads = [threading.Thread(target=_guarded, args=(phase, one)) for one in work]
     for thread in threads:
         thread.start()
-    time.sleep(seconds)
+    end.wait(phase)
     phase.stopped.set()
     for thread in threads:
         thread.join()
     phase.forget_clocks()
-    subprocess.run(three_am("log", "-q", LAST), env=phase.env(), check=True)
-    phase.books.begin(LAST, LAST).set(Answer.ACKNOWLEDGED)
+    _say(phase, LAST)
     printed = [follower.finish(LAST) for follower in heard]
     there = files_in(str(phase.folder), phase.log.name)
     files = chain(there, phase.log.name) if plan.rules.log else _in_order_of_time(there, taker)
@@ -187,6 +213,15 @@ def _run_phase(phase: Phase, plan: Plan, seconds: float, *, mounted: bool) -> li
         sorted({file.name for file in there} - {file.name for file in files}),
     )
     return judge(phase.books, evidence, plan.rules)
+
+
+def _say(phase: Phase, words: str) -> None:
+    """Writes one line while nothing is injected: it must be acknowledged."""
+    text = phase.books.begin(words, words)
+    done = subprocess.run(three_am("log", "-q", words), env=phase.env(), capture_output=True)
+    text.set(Answer.ACKNOWLEDGED if done.returncode == 0 else Answer.UNKNOWN)
+    if done.returncode != 0:
+        phase.books.problem("undisturbed", f"{words!r}: exit {done.returncode}: {done.stderr!r}")
 
 
 def _guarded(phase: Phase, work: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,10 +18,11 @@ from phase import ROTATE_BYTES, Phase, three_am
 from threeam.core.entry import parse
 
 _PIPE = 1 << 20  # bytes: a line of 70,000 characters must not block the harness
-_IN_FLIGHT = 30  # lines that a stream has not answered: what a kill leaves unknown is bounded by this
-_BURSTS = (1, 1, 5, 5, 15, 30)
-_BIG_BURST = 400
-_SIGNALLED = (129, 130, 143)
+_IN_FLIGHT = 40  # lines that a stream has not answered: what a kill leaves unknown is bounded by this
+_BURSTS = (1, 5, 15, 30)
+_BIG_BURST = 200
+_LINES = re.compile(r"\((\d+) lines?\)$")
+_SIGNALLED = (129, 130, 131, 143)
 
 
 @dataclass
@@ -34,7 +36,8 @@ class Stream:
     by_words: dict[str, Text] = field(default_factory=dict)
     size: int = 0
     refused: set[str] = field(default_factory=set)
-    unsure: int = 0
+    unsure: int = 0  # how often it said so
+    unsure_lines: int = 0  # of how many lines it said so, where it went on after that
     said: list[str] = field(default_factory=list)
     in_flight: int = 0
     answered: threading.Condition = field(default_factory=threading.Condition)
@@ -77,7 +80,9 @@ class Stream:
                 self._count(1)
             elif words.startswith("unsure: written as @"):
                 self.unsure += 1
-                self._count(self.in_flight)  # it is not said how many lines those are
+                if match := _LINES.search(words):
+                    self.unsure_lines += int(match[1])
+                self._count(int(match[1]) if match else self.in_flight)
             else:
                 self.said.append(words)
 
@@ -115,7 +120,7 @@ def streams(phase: Phase, name: str, *, second_user: bool = False, cramped: bool
             lines, data = _burst(phase, f"{name}-{lives}", range(number, number + burst))
             number += burst
             stream.give(lines, data)
-            if phase.pause(0.001, 0.03):
+            if phase.pause(0.001, 0.02):
                 break
         _finish(phase, stream, readers)
 
@@ -159,6 +164,9 @@ def _finish(phase: Phase, stream: Stream, readers: list[threading.Thread]) -> No
             # A line of which a part was read is not written, and handed back in part.
             unread = begin >= read or (begin < read < end and code not in ENDED_BY)
             text.set(Answer.UNREAD if unread else _answer(phase, stream, text, code))
+    unsure = sum(text.answer is Answer.UNSURE for text, _, _ in stream.given)
+    if code in (0, 3) and stream.unsure_lines and unsure != stream.unsure_lines:
+        phase.books.problem("unsure", f"a stream was unsure of {stream.unsure_lines} lines, and not of {unsure}")
     traces = [line for line in stream.said if line.startswith("Traceback")]
     if traces and code not in (*_SIGNALLED, *ENDED_BY):  # or Python itself was still starting
         phase.books.problem("traceback", f"a stream ended with {code}: {stream.said[-1]}")

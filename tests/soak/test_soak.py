@@ -24,6 +24,7 @@ INJECTED = (
     "stopped followers",
     "stopped holders of the lock",
 )
+WRITERS = ("block", "claim", "cramped", "cup", "long line", "note", "screen", "second", "script", "stream")
 
 
 @pytest.mark.slow
@@ -39,3 +40,4 @@ def test_a_minute_of_everything_at_once_loses_nothing(capsys: pytest.CaptureFixt
     if report.disk_can_be_filled:
         assert report.injected["full disks"] > 0
     assert report.answers[Answer.ACKNOWLEDGED] > 1000
+    assert [kind for kind in WRITERS if not report.acknowledged[kind]] == []

@@ -11,7 +11,7 @@ from threeam.cli.console import put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.cli.tail import Range, hypothesis_number, times_joined
+from threeam.cli.tail import Range, hypothesis_number, since_until, times_joined
 from threeam.core.disk import in_units
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
@@ -22,7 +22,6 @@ from threeam.core.reader import Line
 from threeam.core.recognize import UTF16, is_utf16
 from threeam.core.seek import line_of
 from threeam.core.wanted import About, Wanted
-from threeam.core.when import parse_when
 from threeam.method.drafts import known
 from threeam.method.ledger import thread_of
 from threeam.method.texts import texts
@@ -53,9 +52,7 @@ def _export(argv: Sequence[str]) -> int:
     parser.add_argument("--hyp", type=hypothesis_number, metavar="H7", help="only what belongs to this hypothesis")
     args = parser.parse_args(times_joined(argv))
     at = context(args)
-    now = at.clock()
-    since = parse_when(args.since, now) if args.since is not None else None
-    until = parse_when(args.until, now) if args.until is not None else None
+    since, until = since_until(args, at)
     live = at.log_there()
     if args.hyp is not None:
         known(at.state(), f"H{args.hyp}")

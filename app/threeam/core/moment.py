@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from threeam.core.clock import Zone
 from threeam.core.draft import Declined
 from threeam.core.entry import Stamp
 from threeam.core.journal import Journal, Position
@@ -45,7 +46,7 @@ def moment_before(journal: Journal, line: Line) -> Moment:
     return Moment(ns, _where_it_stands_alone(journal, end))
 
 
-def moment_at(journal: Journal, end: Position, word: str, now: Stamp) -> Moment:
+def moment_at(journal: Journal, end: Position, word: str, now: Stamp, zone: Zone) -> Moment:
     """The moment that ``word`` names: a time, or a little before the entry of an ``@stamp``.
 
     Where the clock was stepped back, a time is that of the last stretch that had begun by then. Raises `BadTime`,
@@ -54,7 +55,7 @@ def moment_at(journal: Journal, end: Position, word: str, now: Stamp) -> Moment:
     stamp, _ = stamp_of(word)
     if stamp is not None:
         return moment_before(journal, line_of(journal, stamp))
-    ns = parse_when(word, now)
+    ns = parse_when(word, now, zone)
     place = ended_at(journal, end, ns)
     if place is None:
         raise Declined(f"the journal begins later than {word}")

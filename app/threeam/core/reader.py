@@ -23,6 +23,8 @@ _LONG_RUN = 16  # NULs: more of them in a row are shown as a count
 
 _NEWLINE = re.compile(b"\n")
 _AT = b" [AT: "
+# After the author: what came through a pipe, and what a rotation repeated, which shows nobody active but in `Carried:`.
+_NOT_ACTIVE = rb"(?! \[VIA: )(?! \[AT: [^\]\n]*\] (?!(?:\[[A-Z0-9]+: [^\]\n]*\] )*Carried: ))"
 _AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
 _NULS = re.compile(b"\0{%d,}" % (_LONG_RUN + 1))
 
@@ -191,12 +193,20 @@ def last_entry(segment: Segment, end: int) -> tuple[Line, Entry] | None:
 
 def last_active(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | None:
     """The last whole line before ``end`` that shows ``user`` active: a byte search, backwards."""
-    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\](?! \[VIA: )")
+    return next(_active_back(segment, end, user), None)
+
+
+def active_back(segment: Segment, end: int, user: str) -> Iterator[Entry]:
+    """Yield the entries before ``end`` that show ``user`` active, the last one first."""
+    return (entry for _, entry in _active_back(segment, end, user))
+
+
+def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, Entry]]:
+    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\]" + _NOT_ACTIVE)
     for line in matching_back(segment, end, pattern):
         entry = line.counted
         if entry and entry.active and entry.by and entry.by.user == user:
-            return line, entry
-    return None
+            yield line, entry
 
 
 def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes], since: int = 0) -> Iterator[Line]:

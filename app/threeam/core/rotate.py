@@ -42,9 +42,13 @@ class SyncFailed(CannotRotate):
 
 
 class Rotated(NamedTuple):
-    """The path that the old log has now; ``doubt``: why that may not outlast a crash, mostly empty."""
+    """The path that the old log has now, and the bytes of the new one.
+
+    ``doubt``: why that may not outlast a crash, mostly empty.
+    """
 
     path: str
+    size: int
     doubt: str = ""
 
 
@@ -81,7 +85,8 @@ def rotate(
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             rotated = _link(name, dir_fd, stamp)
             first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + rotated)
-            _make(aside, dir_fd, format_entry(first) + carried, old, about)
+            data = format_entry(first) + carried
+            _make(aside, dir_fd, data, old, about)
             _sync(old)
             sync_opened(dir_fd)  # the second name is on the disk before it is the only one
             named = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
@@ -101,8 +106,8 @@ def rotate(
         try:
             sync_opened(dir_fd)
         except OSError as error:
-            return Rotated(rotated, f"the disk did not confirm that it was rotated ({error.strerror})")
-        return Rotated(rotated)
+            return Rotated(rotated, len(data), f"the disk did not confirm that it was rotated ({error.strerror})")
+        return Rotated(rotated, len(data))
 
 
 def undo_half_rotation(path: str, log: Segment) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import NamedTuple
 
-from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry
+from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, By, Entry
 from threeam.core.follow import told_from
 from threeam.core.journal import Anchor, Journal, JournalError, Position, Segment
 from threeam.core.pattern import Pattern
@@ -189,6 +189,12 @@ class Window:
             self._start = begin
         return self._take(lines)
 
+    def count_of(self, lines: Sequence[Line], author: By | None) -> int:
+        """Return how many of ``lines`` are rows of ``author``."""
+        needle = str(author).encode()
+        own = [line for line in lines if needle in line.raw and line.entry is not None and line.entry.by == author]
+        return len(_among(own, self.shown)) if author is not None else 0
+
     def lines_around(self, line: Line) -> list[Line]:
         """Some lines before ``line``, itself, and some after it, in their order. Raises OSError."""
         segment, known = line.segment, self.known
@@ -198,11 +204,20 @@ class Window:
         before = list(islice(lines_back(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
         return [*before, line, *islice(lines_forward(segment, line.end, end), _LONGEST_SECTION)]
 
-    def search(self, pattern: Pattern, beside: Row | None, step: int) -> Iterator[Found]:
-        """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1)."""
+    def search(self, pattern: Pattern, beside: Row | None, step: int, *, around: bool = False) -> Iterator[Found]:
+        """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1).
+
+        ``around``: those on its other side and itself, in the same direction. Raises OSError.
+        """
         if self.known is None:
             return iter(())
         wanted = self.shown_with(pattern)
+        if around:
+            if step < 0:
+                return search_back(self._journal, self.known, wanted)
+            first = Position(self._journal.oldest(self.known.segment), 0)
+            end = self.known if beside is None else Position(beside.line.segment, beside.line.end)
+            return search_forward(self._journal, first, end, wanted)
         if step < 0:
             return search_back(self._journal, self.known if beside is None else beside.place, wanted)
         after = self.known if beside is None else Position(beside.line.segment, beside.line.end)

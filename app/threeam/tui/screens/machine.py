@@ -19,6 +19,7 @@ from threeam.core.entry import Entry, Stamp
 from threeam.core.journal import BadInput, JournalError
 from threeam.core.told import Part, Told
 from threeam.core.when import parse_length, parse_when
+from threeam.human.evening import evening
 from threeam.human.nights import awake_after, awake_since
 from threeam.machine.baselines import DEFAULT, baseline_named, checked_name
 from threeam.method.changes import undone
@@ -80,18 +81,24 @@ class MachineScreen(MethodScreen):
     def _save(self, name: str) -> None:
         session, state = self.session, self.state
 
-        def taken() -> tuple[str, Draft]:
+        def taken() -> tuple[str, Draft, str]:
             from threeam.machine import normal
 
             called, before = checked_name(name or DEFAULT), None
             with suppress(JournalError):  # none of that name, or not ours to read
-                before = normal.kept(session.journal, baseline_named(state, called))
-            watched, commands = (before.watched, before.commands) if before is not None else ((), ())
+                before = normal.load(session.journal, baseline_named(state, called))
+            watched, commands = (before.baseline.watched, before.commands) if before is not None else ((), ())
             samples = normal.take(called, session.by.host, watched, commands, 3, 0.5, session.clock)
-            return normal.keep(session.journal, samples)
+            return *normal.keep(session.journal, samples), "" if before is None else before.not_run
 
         self._say("taking three samples", title="baseline", timeout=2)
-        self._effect("baseline save", taken, lambda saved: self._submit(saved[1], "baseline", beside=saved[0]))
+        self._effect("baseline save", taken, self._saved)
+
+    def _saved(self, saved: tuple[str, Draft, str]) -> None:
+        path, draft, not_run = saved
+        if not_run:
+            self._say(f"not taken over: {not_run}", title="baseline", severity="warning", timeout=10)
+        self._submit(draft, "baseline", beside=path)
 
     async def _diff(self, name: str) -> None:
         session, state = self.session, self.state
@@ -157,7 +164,8 @@ class MachineScreen(MethodScreen):
         try:
             given = _data_options(argument)
             minus_ns = parse_length(given["--minus"])
-            at = Stamp(parse_when(given["at"], self.session.clock()), self.session.clock().offset)
+            ns = parse_when(given["at"], self.session.clock(), self.session.zone)
+            at = Stamp(ns, self.session.zone(ns))
         except BadInput as bad:
             self._say(str(bad), severity="warning")
             return
@@ -242,7 +250,8 @@ class MachineScreen(MethodScreen):
         await self.find_out_awake()
 
         def tell() -> Sequence[Part]:
-            return sleep.parts(self.state, session.by.user, session.clock(), gap_ns, half_life_h, self.awake)
+            one = evening(self.state, session.by.user, session.clock(), gap_ns, half_life_h, session.zone)
+            return sleep.parts(self.state, one, self.awake)
 
         self._show(SleepScreen("the sysadmin", tell, self.copy_text, emoji=session.emoji))
 
