@@ -9,6 +9,7 @@ import stat
 import threading
 import weakref
 from collections import OrderedDict
+from functools import cache
 from typing import NamedTuple
 
 from threeam.core.entry import Stamp, parse
@@ -27,8 +28,6 @@ _STAMP = (
     rb"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}[+-](?:[01]\d|2[0-3])[0-5]\d"
 )
 _REPEATED = rb"\[(%s)\] \[COFFEE: \d{1,9}\](?: \[BY: [^\]\n]*\])? \[AT: (%s)\](?=[ \n])"
-_REPEATED_LINES = re.compile(rb"(?:%s[^\n]*\n)++" % (_REPEATED % (_STAMP, _STAMP)))
-_REPEATED_BEGIN = re.compile(_REPEATED % (rb"[^\]\n]{34}", rb"[^\]\n]{34}"))
 
 
 class Head(NamedTuple):
@@ -200,17 +199,27 @@ def _head_of(segment: Segment) -> Head:
     return Head(name, begin, end, _is_readable(os.path.join(os.path.dirname(segment.path), name)))
 
 
+@cache  # compiled when it is needed first: a one-shot seldom comes to the head of a file
+def _repeated_lines() -> re.Pattern[bytes]:
+    return re.compile(rb"(?:%s[^\n]*\n)++" % (_REPEATED % (_STAMP, _STAMP)))
+
+
+@cache
+def _repeated_begin() -> re.Pattern[bytes]:
+    return re.compile(_REPEATED % (rb"[^\]\n]{34}", rb"[^\]\n]{34}"))
+
+
 def _end_of_repeated(segment: Segment, offset: int) -> int:
     """Where the lines end that a rotation repeats, from ``offset`` on, one after the other."""
     data, index = segment.read(offset, _BLOCK), 0
     while True:
-        match = _REPEATED_LINES.match(data, index)
+        match = _repeated_lines().match(data, index)
         if match is not None:
             index = match.end()
         elif index > 0 and len(data) == _BLOCK:  # the next line may go on after this block
             offset, index = offset + index, 0
             data = segment.read(offset, _BLOCK)
-        elif (match := _REPEATED_BEGIN.match(data, index)) is None or not all(
+        elif (match := _repeated_begin().match(data, index)) is None or not all(
             Stamp.parse(stamp.decode("ascii", "replace")) for stamp in match.groups()
         ):
             return offset + index

@@ -9,6 +9,8 @@ was made visible stays as it is when that is done again.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 
 # Letters that join: Arabic to Mandaic, Devanagari to Sinhala, Myanmar, Khmer, Mongolian, Balinese and their like.
 _JOINING = "\u0620-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17b3\u17b6-\u17ff\u1820-\u18aa\u1b00-\u1b7f\ua840-\ua9df"
@@ -27,34 +29,48 @@ _ALWAYS = (
     "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff"
 )
-# One class, which is searched in a tenth of the time of the expression that looks at what stands beside a character.
-_MAY_BE_UNSAFE = re.compile(
-    f"[{_ALWAYS}\u200c\u200d\ufe00-\ufe0f\u180b-\u180d\u180f\U000e0020-\U000e007f\U000e0100-\U000e01ef]"
-)
-_UNSAFE = re.compile(
-    f"[{_ALWAYS}]"
-    f"|(?<![{_JOINING}])\u200c"
-    f"|(?<![{_JOINING}])(?!(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d[{_EMOJI}])\u200d"
-    f"|(?<![{_SYMBOLS}])(?!(?<=[0-9#*])\ufe0f\u20e3)[\ufe00-\ufe0f]"
-    f"|(?<![{_IDEOGRAPHS}])[\U000e0100-\U000e01ef]"
-    "|(?<![\u1820-\u18aa])[\u180b-\u180d\u180f]"
-    # A flag of tags is matched as a whole, and stays; any other tag does not.
-    "|(?<=\U0001f3f4)[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f|[\U000e0020-\U000e007f]"
-)
+
+
+@cache  # compiled when it is needed first: it takes as long as the rest of a one-shot's imports
+def _may_be_unsafe() -> re.Pattern[str]:
+    """Every character that may be unsafe: one class is searched ten times as fast as what looks beside a character."""
+    selectors = "\u200c\u200d\ufe00-\ufe0f\u180b-\u180d\u180f\U000e0020-\U000e007f\U000e0100-\U000e01ef"
+    return re.compile(f"[{_ALWAYS}{selectors}]")
+
+
+@cache
+def _unsafe() -> re.Pattern[str]:
+    return re.compile(
+        f"[{_ALWAYS}]"
+        f"|(?<![{_JOINING}])\u200c"
+        f"|(?<![{_JOINING}])(?!(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d[{_EMOJI}])\u200d"
+        f"|(?<![{_SYMBOLS}])(?!(?<=[0-9#*])\ufe0f\u20e3)[\ufe00-\ufe0f]"
+        f"|(?<![{_IDEOGRAPHS}])[\U000e0100-\U000e01ef]"
+        "|(?<![\u1820-\u18aa])[\u180b-\u180d\u180f]"
+        # A flag of tags is matched as a whole, and stays; any other tag does not.
+        "|(?<=\U0001f3f4)[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f|[\U000e0020-\U000e007f]"
+    )
+
+
+@cache
+def _controls() -> re.Pattern[str]:
+    return re.compile("[\x00-\x1f\x7f]")
 
 
 def visible(text: str) -> str:
     """``text`` with every character that is unsafe or unseen made visible (``\\x1b``, ``\\u202e``, ``\\xff``)."""
-    return text if _is_safe(text) else _UNSAFE.sub(_show, text)
+    return _replaced(text, _show)
 
 
 def escaped_in_json(text: str) -> str:
     """``text``, which is JSON, with those characters as its escapes: it is the same JSON, and safe to print."""
-    return text if _is_safe(text) else _UNSAFE.sub(_json_escapes, text)
+    return _replaced(text, _json_escapes)
 
 
-def _is_safe(text: str) -> bool:
-    return text.isprintable() if text.isascii() else _MAY_BE_UNSAFE.search(text) is None
+def _replaced(text: str, escape: Callable[[re.Match[str]], str]) -> str:
+    if text.isascii():
+        return text if text.isprintable() else _controls().sub(escape, text)
+    return _unsafe().sub(escape, text) if _may_be_unsafe().search(text) else text
 
 
 def _show(match: re.Match[str]) -> str:
