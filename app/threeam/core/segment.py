@@ -50,7 +50,7 @@ class Segment:
     last reference, so rows on the screen can keep reading a file that has been renamed or removed.
     """
 
-    __slots__ = ("__weakref__", "_head", "fd", "identity", "path")
+    __slots__ = ("__weakref__", "_head", "_head_size", "fd", "identity", "path")
 
     def __init__(self, fd: int, path: str) -> None:
         about = os.fstat(fd)
@@ -58,6 +58,7 @@ class Segment:
         self.path = path
         self.identity = (about.st_dev, about.st_ino)
         self._head: Head | None = None
+        self._head_size: int | None = None  # of a file that is nothing but a head: more of it may still be copied here
         weakref.finalize(self, os.close, fd)
 
     def __eq__(self, other: object) -> bool:
@@ -90,11 +91,9 @@ class Segment:
     @property
     def head(self) -> Head:
         """What a rotation has written at its beginning. Raises OSError."""
-        if self._head is None:
-            head = _head_of(self)
-            if head.end >= self.size() > 0:  # it may still be copied to here
-                return head
-            self._head = head
+        if self._head is None or self._head_size not in (None, self.size()):
+            self._head, size = _head_of(self), self.size()
+            self._head_size = size if self._head.end >= size else None
         return self._head
 
     def forget_head(self) -> None:
@@ -120,7 +119,7 @@ class RotatedSegment(Segment):
         self.fd = -1
         self.path = path
         self.identity = (about.st_dev, about.st_ino)
-        self._head = None
+        self._head = self._head_size = None
 
     @property
     def watchable(self) -> str:
