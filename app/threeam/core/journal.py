@@ -15,7 +15,7 @@ from typing import NamedTuple
 from threeam.core.chain import Chain
 from threeam.core.disk import IMMUTABLE, has_attribute, is_read_only
 from threeam.core.folders import OPEN_SAFELY, ForeignLink, make_folders, open_file, resolve
-from threeam.core.recognize import is_journal, live_name
+from threeam.core.recognize import UTF16, is_journal, is_utf16, live_name
 from threeam.core.segment import Segment as Segment
 
 SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
@@ -214,6 +214,8 @@ class Journal(NamedTuple):
             return str(why)
         except OSError:  # the writer fails at the same, and says why
             return None
+        if is_utf16(log.read(0, 1024)):
+            return f"{self.log} is {UTF16}"
         return f"{self.log} is not a journal, since none of its lines is an entry: name another with --log"
 
 

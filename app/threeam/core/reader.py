@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
-from threeam.core.entry import Entry, decode, parse, visible, whole_characters
+from threeam.core.entry import BOM, Entry, decode, parse, visible, whole_characters
 from threeam.core.segment import Segment
 
 BLOCK = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
@@ -21,6 +22,7 @@ _PROBE = 4 * 1024  # bytes: a read of this size nearly always contains the end o
 _FEW_USERS = 50  # more of them in a block are not what a night looks like
 _LONG_RUN = 16  # NULs: more of them in a row are shown as a count
 
+_NEWLINE = re.compile(b"\n")
 _AT = b" [AT: "
 # After the author: what came through a pipe, and what a rotation repeated, which shows nobody active but in `Carried:`.
 _NOT_ACTIVE = rb"(?! \[VIA: )(?! \[AT: [^\]\n]*\] (?!(?:\[[A-Z0-9]+: [^\]\n]*\] ){0,20}Carried: ))"
@@ -45,10 +47,11 @@ class Block(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line of a segment: where it begins, its bytes without the newline, and whether it has one.
+    """One line of a segment: where it begins, its bytes without the line end, and whether it has one.
 
     ``gap``: for a follower's line, why others may be missing before it; mostly empty. ``more``: how many bytes of a
-    line longer than `HELD` follow ``raw``, which is its head.
+    line longer than `HELD` follow ``raw``, which is its head. ``line_end``: a carriage return before the newline is a
+    part of it, and not of the text.
     """
 
     segment: Segment
@@ -57,11 +60,12 @@ class Line(NamedTuple):
     finished: bool = True
     gap: str = ""
     more: int = 0
+    line_end: bytes = b"\n"
 
     @property
     def end(self) -> int:
         """The offset of the first byte after the line."""
-        return self.offset + len(self.raw) + self.more + self.finished
+        return self.offset + len(self.raw) + self.more + (len(self.line_end) if self.finished else 0)
 
     @property
     def entry(self) -> Entry | None:
@@ -96,10 +100,11 @@ class Line(NamedTuple):
     @property
     def shown(self) -> str:
         """The line as it is, made safe to print; a long run of NULs is counted, and a long line ends with a mark."""
-        if b"\0" not in self.raw:
-            return visible(decode(self.raw)) + self._mark
-        texts = [visible(decode(text)) for text in _NULS.split(self.raw)]
-        counts = [f"\\x00 ({len(run):,} times)" for run in _NULS.findall(self.raw)]
+        raw = self.raw if self.offset else self.raw.removeprefix(BOM)
+        if b"\0" not in raw:
+            return visible(decode(raw)) + self._mark
+        texts = [visible(decode(text)) for text in _NULS.split(raw)]
+        counts = [f"\\x00 ({len(run):,} times)" for run in _NULS.findall(raw)]
         return "".join([text for pair in zip(texts, [*counts, self._mark], strict=True) for text in pair])
 
     @property
@@ -129,8 +134,8 @@ def blocks_forward(segment: Segment, start: int = 0, end: int | None = None) -> 
 def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Line]:
     """Every line from ``start`` (the beginning of a line) to ``end``; the last may be unfinished."""
     for block in blocks_forward(segment, start, end):
-        if block.more:
-            yield line_in(segment, block, 0)
+        if block.more or b"\r" in block.data:
+            yield from map(partial(line_in, segment, block), _beginnings(block.data))
             continue
         offset, data, _ = block
         *whole, last = data.split(b"\n")
@@ -148,8 +153,8 @@ def lines_back(segment: Segment, end: int) -> Iterator[Line]:
     if whole < end:
         yield line_in(segment, line_block(segment, whole, end, finished=False), 0)
     for block in blocks_back(segment, whole, first=_FIRST_BLOCK):
-        if block.more:
-            yield line_in(segment, block, 0)
+        if block.more or b"\r" in block.data:
+            yield from map(partial(line_in, segment, block), reversed(_beginnings(block.data)))
             continue
         offset = block.end
         for raw in reversed(block.data[:-1].split(b"\n")):
@@ -311,8 +316,15 @@ def line_in(segment: Segment, block: Block, index: int) -> Line:
     """The line of ``block`` that the byte at ``index`` of its data is in."""
     data = block.data
     begin, end = data.rfind(b"\n", 0, index) + 1, data.find(b"\n", index)
-    finished = end >= 0
-    return Line(segment, block.start + begin, data[begin : end if finished else len(data)], finished, "", block.more)
+    raw = data[begin : end if end >= 0 else None]
+    if end >= 0 and raw[-1:] == b"\r" and not block.more:
+        return Line(segment, block.start + begin, raw[:-1], line_end=b"\r\n")
+    return Line(segment, block.start + begin, raw, end >= 0, "", block.more)
+
+
+def _beginnings(data: bytes) -> list[int]:
+    """Where each line of ``data`` begins."""
+    return [0, *(match.end() for match in _NEWLINE.finditer(data, 0, len(data) - 1))]
 
 
 def _next_newline(segment: Segment, start: int, end: int | None) -> tuple[int, bool]:

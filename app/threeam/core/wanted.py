@@ -170,6 +170,10 @@ class Wanted(NamedTuple):
 
     def offsets(self, data: bytes) -> Iterable[int]:
         """Where the wanted lines of ``data``, which is whole lines, begin; in their order."""
+        seen = any(map(_sees_line_end, (*self.conditions, *self.exclusions)))
+        if seen and b"\r" in data and (without := data.replace(b"\r\n", b"\n")) != data:
+            places = dict(zip(line_offsets(without), line_offsets(data), strict=True))
+            return [places[begin] for begin in self.offsets(without)]
         if not self.conditions:
             found = line_offsets(data)
         else:
@@ -234,6 +238,11 @@ _HEAD = re.compile(
     rb"\[\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}[+-](?:[01]\d|2[0-3])[0-5]\d\]"
     rb" \[COFFEE: \d{1,9}\] "
 )
+
+
+def _sees_line_end(condition: Condition) -> bool:
+    """Whether a carriage return at the end of a line, which is not a part of the text, could hide the line from it."""
+    return isinstance(condition, Ceremony) or (isinstance(condition, Text) and not condition.pattern.is_literal)
 
 
 def _among(offsets: list[int], condition: Condition, data: bytes, *, holds: bool) -> list[int]:
