@@ -65,6 +65,14 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def bare_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh home folder, and nothing that says where the log is."""
+    monkeypatch.delenv("SANITY_LOG")
+    monkeypatch.delenv("SANITY_LOCK")
+    return tmp_path / "home"
+
+
+@pytest.fixture
 def journal(log: Path) -> Journal:
     """This test's journal."""
     return journal_at(str(log))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 # does), so everything is imported before the change of user, and nothing but that is different.
 AS_USER = """
 import importlib, os, pkgutil, sys
-import difflib, getpass, grp, json, pwd, tomllib
+import ctypes, difflib, getpass, grp, json, pwd, tomllib
 from filelock import lock_descriptor
 import threeam
 for found in pkgutil.walk_packages(threeam.__path__, "threeam."):

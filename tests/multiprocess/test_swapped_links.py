@@ -15,6 +15,8 @@ import pytest
 
 from conftest import writer_of
 from people import Person
+from threeam.core.attachments import COPIED, RUN_OUTPUT
+from threeam.core.beside import keep_beside, replace_beside
 from threeam.core.clock import system_clock
 from threeam.core.draft import note
 from threeam.core.journal import JournalError, journal_at
@@ -23,24 +25,23 @@ MALLORY = Person("mallory", 64013, (64002,))
 WRITES = 1000
 LINE = "[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] roots own\n"
 
-# Gives `name` to two things in turn, `real` and a symlink to `target`, until it is killed.
+# Gives `name` to two things in turn, what it is and a symlink to `target`, until it is killed: renameat2(2) exchanges
+# them, so that the name is never free, and root never makes something new of it.
 SWAPS = """
-import os, sys
-name, real, target = sys.argv[1:]
+import ctypes, os, sys
+name, target = sys.argv[1:]
 os.symlink(target, name + ".link")
+names, exchange = [one.encode() for one in (name, name + ".link")], ctypes.CDLL(None).renameat2
 print("ready", flush=True)
-while True:
-    os.rename(name, real)
-    os.rename(name + ".link", name)
-    os.rename(name, name + ".link")
-    os.rename(real, name)
+while exchange(-100, names[0], -100, names[1], 2) == 0:
+    pass
 """
 
 
 @contextmanager
 def swapping(name: Path, target: Path) -> Iterator[None]:
     """Mallory swaps ``name`` and a symlink to ``target`` meanwhile."""
-    argv = MALLORY.argv(str(name), f"{name}.real", str(target), program=SWAPS)
+    argv = MALLORY.argv(str(name), str(target), program=SWAPS)
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as child:
         try:
             assert child.stdout is not None
@@ -101,3 +102,15 @@ def test_no_line_lands_behind_a_swapped_folder_on_the_way(hers: Path, roots: Pat
         written = write_often(log)
     assert (roots / "sanity.log").read_text() == LINE, f"root's file was written to ({written} writes)"
     assert sorted(path.name for path in roots.iterdir()) == ["sanity.log"], "not even a lock was made there"
+
+
+def test_no_attachment_lands_behind_a_swapped_symlink(hers: Path, roots: Path) -> None:
+    journal = journal_at(str(a_log_in(hers)))
+    Path(journal.folder).mkdir()  # root's own, in a folder where mallory may rename it
+    with swapping(Path(journal.folder), roots):
+        for number in range(WRITES):
+            with suppress(JournalError):
+                keep_beside(journal, RUN_OUTPUT, f"run-{number}-1.out", b"words of root")
+            with suppress(OSError):
+                replace_beside(journal, COPIED, b"words of root")
+    assert sorted(path.name for path in roots.iterdir()) == ["sanity.log"]

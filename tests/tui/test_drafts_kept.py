@@ -294,8 +294,11 @@ async def test_quitting_once_while_the_lock_is_held_writes_first(journal: Journa
     assert not list(Path(journal.folder).glob("draft-*"))
 
 
-async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(journal: Journal, log: Path) -> None:
+async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path(journal.folder).write_text("a file, not a folder")
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc")  # where no folder can be made
     Path(os.environ["XDG_RUNTIME_DIR"]).write_text("nor in memory")
     async with night(journal) as it:
         await it.type("isome")
@@ -312,10 +315,11 @@ async def test_a_note_that_waits_on_a_full_disk_outlives_its_screen(
     monkeypatch.setattr(draft_store, "_started", lambda pid: 1)
     really_open = os.open
 
-    def no_room(path: str, flags: int, mode: int = 0o777) -> int:
-        if str(path).startswith(journal.folder):
+    def no_room(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        folder = os.readlink(f"/proc/self/fd/{dir_fd}") if dir_fd is not None else ""
+        if folder == journal.folder and flags & os.O_CREAT:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return really_open(path, flags, mode)
+        return really_open(path, flags, mode, dir_fd=dir_fd)
 
     memory = Path(os.environ["XDG_RUNTIME_DIR"])
     async with night(journal) as it:
@@ -364,3 +368,36 @@ async def test_a_screen_killed_before_its_file_had_its_name(
         await it.press("i", "up")
         assert it.composer.text == text, "and no second time"
         assert list(Path(journal.folder).glob("*.new")) == []
+
+
+def test_the_draft_of_a_living_screen_in_another_pid_namespace_is_left_to_it(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There its process has another number, or none: only the lock says that it lives."""
+    living = draft_store.DraftStore(journal, lambda sentence: None)
+    living.save(draft_store.KeptDrafts(str(BY), (draft_store.Draft("note", "being typed", None),)))
+    living.settle(10)
+    monkeypatch.setattr(draft_store, "_started", lambda pid: 0)  # as /proc says it of a process that it does not show
+    other = draft_store.DraftStore(journal, lambda sentence: None)
+    try:
+        assert other.restore() is None
+        assert "being typed" in kept(journal)
+        living.stop(10)
+        restored = other.restore()
+        assert restored is not None
+        assert [draft.text for draft in restored.drafts] == ["being typed"]
+    finally:
+        living.stop(10)
+        other.stop(10)
+
+
+def test_a_draft_comes_back_when_the_same_process_opens_its_journal_again(journal: Journal) -> None:
+    """ctrl+p changes to another journal, and back."""
+    first = draft_store.DraftStore(journal, lambda sentence: None)
+    first.save(draft_store.KeptDrafts(str(BY), (draft_store.Draft("note", "half a thought", None),)))
+    first.stop(10)
+    second = draft_store.DraftStore(journal, lambda sentence: None)
+    restored = second.restore()
+    second.stop(10)
+    assert restored is not None
+    assert [draft.text for draft in restored.drafts] == ["half a thought"]

@@ -9,6 +9,7 @@ import pytest
 from pilots import BY, NIGHT, SMALL, TINY, WIDE, Night, night
 
 from conftest import FakeClock, entries, texts
+from threeam.core.attachments import RUN_OUTPUT
 from threeam.core.beside import keep_beside
 from threeam.core.clock import Clock
 from threeam.core.draft import Draft, note
@@ -54,7 +55,7 @@ def runs(numbers: Sequence[int], *, file: str = "") -> list[Run]:
     for n in numbers:
         outcome = FAILED if n in (1, 3) else PASSED
         arm = "bare" if n % 2 else "strace"
-        kept = f"R1-{n}.out" if outcome == FAILED else file
+        kept = f"R1-{n}-1.out" if outcome == FAILED else file
         made.append(Run(n, arm, outcome, int(outcome == FAILED), NIGHT.ns, 2_000_000, 1_000_000, 9, kept))
     return made
 
@@ -185,24 +186,24 @@ async def test_the_page_of_an_experiment_is_live(journal: Journal, size: tuple[i
 
 async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> None:
     write(journal, *experiment())
-    keep_beside(journal, "R1-1.out", b"row 8812 \x1b[2J was updated\n")
+    keep_beside(journal, RUN_OUTPUT, "R1-1-1.out", b"row 8812 \x1b[2J was updated\n")
     async with night(journal, size=WIDE) as it:
         await it.press("r", "enter")
         await it.shows("1/8 bare, exit 1")
         screen = it.app.screen
         assert isinstance(screen, ExperimentScreen)
-        while screen.line is None or not screen.line.command.endswith("R1-1.out"):
+        while screen.line is None or not screen.line.command.endswith("R1-1-1.out"):
             await it.press("j")
         await it.press("enter")
         await it.shows("row 8812 \\x1b[2J was updated")
         await it.press("escape", "j", "enter")
-        await it.says("R1-3.out is not there")
+        await it.says("R1-3-1.out is not there")
 
 
 async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Journal) -> None:
-    run = Run(1, "bare", PASSED, 0, NIGHT.ns, 1, 1, 5, "run-1.out")
+    run = Run(1, "bare", PASSED, 0, NIGHT.ns, 1, 1, 5, "run-1-1.out")
     write(journal, ran_once("./repro", run, IDENTITY, None))
-    keep_beside(journal, "run-1.out", b"all is well\n")
+    keep_beside(journal, RUN_OUTPUT, "run-1-1.out", b"all is well\n")
     async with night(journal, size=WIDE) as it:
         await it.press("G", "enter")
         await it.shows("o shows what was kept")

@@ -14,6 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, entries, writer_of
+from threeam.core.attachments import BASELINE
+from threeam.core.beside import read_beside
 from threeam.core.draft import Declined, note
 from threeam.core.entry import NS, Stamp
 from threeam.core.journal import Journal, Unusable
@@ -334,7 +336,8 @@ def test_what_is_kept_is_what_its_line_says(journal: Journal, log: Path, clock: 
     (line,) = entries(log)
     assert line.text == "Baseline: normal is 2 things on db1, 2 samples over 1 s; not read: x: denied"
     assert line.tag("FILE") == Path(path).name
-    assert from_bytes(Path(path).read_bytes(), path) == baseline(*shots)
+    kept = read_beside(journal, Path(path).name, BASELINE)
+    assert (from_bytes(kept.content, path), kept.signed) == (baseline(*shots), True)
     assert Path(path).stat().st_mode & 0o777 == 0o600
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from threeam.core.attachments import RUN_OUTPUT
 from threeam.core.journal import Journal
 from threeam.core.secrets import Redaction, redacted
 from threeam.observe import output as output_module
@@ -299,19 +300,21 @@ def test_many_small_writes_without_a_newline_are_taken_as_fast_as_lines() -> Non
 
 
 def test_it_is_kept_whole_for_its_person_alone(journal: Journal) -> None:
-    done, output, kept = kept_while(journal, "R1-1.out", "dead", lambda output: output.take(b"deadlock\n"))
+    done, output, kept = kept_while(
+        journal, RUN_OUTPUT, "R1-1-1.out", "dead", lambda output: output.take(b"deadlock\n")
+    )
     assert done is None
     assert output.matched
-    assert kept.name == "R1-1.out"
+    assert kept.name == "R1-1-1.out"
     with open(kept.path, "rb") as file:
         assert file.read() == b"deadlock\n"
     assert os.stat(kept.path).st_mode & 0o777 == 0o600
 
 
 def test_where_nothing_was_printed_nothing_is_left(journal: Journal) -> None:
-    code, output, kept = kept_while(journal, "R1-1.out", "", lambda output: 7)
+    code, output, kept = kept_while(journal, RUN_OUTPUT, "R1-1-1.out", "", lambda output: 7)
     assert (code, output.size, kept.path, kept.why) == (7, 0, "", "")
-    assert not os.path.exists(os.path.join(journal.folder, "R1-1.out"))
+    assert not os.path.exists(os.path.join(journal.folder, "R1-1-1.out"))
 
 
 # What is shown.

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from threeam.cli.console import put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, times_as_words
+from threeam.core.beside import memory_folder, places
 from threeam.core.draft import Declined
 from threeam.core.entry import Entry
-from threeam.core.journal import Journal, Position, journal_at
+from threeam.core.journal import Journal, Position, Segment, journal_at
 from threeam.core.locked_log import checked_line
 from threeam.core.moment import moment_at
 from threeam.core.seek import line_of, stamp_of
 from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 from threeam.story.fork import Blank, after, blank_of, fork
+
+_NAMED = 8  # files of a folder
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -54,9 +58,23 @@ def run(_command: str, argv: Sequence[str]) -> int:
             blanks.append(blank_of(at.journal, line_of(at.journal, stamp)))
     to = journal_at(args.to)
     line = _fork(at, to, end, blanks)
+    if blanks:
+        talk("the words may still stand in the files below, and with everybody else who has used this log (3am path):")
+        for place in _copies(at, live):
+            talk(f"  {place}")
     if not args.quiet:
         put(line)
     return Exit.DONE
+
+
+def _copies(at: Context, live: Segment) -> Iterator[str]:
+    """Yield each place of this user that holds copies of what is in the log, or was typed or shown there."""
+    yield from (segment.path for segment in at.journal.back_from(live))
+    for folder in (*places(at.journal), memory_folder(at.journal)):
+        with suppress(OSError):  # it does not exist
+            if names := sorted(os.listdir(folder)):
+                more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+                yield f"{folder}: {', '.join(names[:_NAMED])}{more}"
 
 
 def _place(at: Context, end: Position, word: str) -> Position:

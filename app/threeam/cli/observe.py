@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from argparse import Namespace
 from collections.abc import Sequence
@@ -13,6 +12,8 @@ from threeam.cli.console import is_open_on, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.core.attachments import TRACE
+from threeam.core.beside import discard
 from threeam.core.draft import Declined, Draft, bound_to
 from threeam.core.entry import NS, decode
 from threeam.core.interrupts import interrupts_deferred
@@ -98,7 +99,7 @@ def _observe(args: Namespace, at: Context, process: Process, seconds: float | No
         with interrupts_deferred(True) as interrupted:  # they come while it is watched, and at no other moment
             try:
                 # No run is timed by it: what the tool says is kept as it comes.
-                ended, _, kept = kept_while(at.journal, file, "", watched, at_once=0)
+                ended, _, kept = kept_while(at.journal, TRACE, file, "", watched, at_once=0)
             except NotStarted as not_started:
                 raise Unusable(str(not_started)) from None
             finally:
@@ -106,7 +107,7 @@ def _observe(args: Namespace, at: Context, process: Process, seconds: float | No
                     thread.join()
             if not says:
                 if kept.path:
-                    os.unlink(kept.path)
+                    discard(kept.path)
                 said = decode(bytes(first)).strip().partition("\n")[0]
                 raise Unusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
             tell_guard(0)

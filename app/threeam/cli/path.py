@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 
 from threeam.cli.console import out, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.core.beside import memory_folder, places
 from threeam.core.disk import network_warning
 from threeam.core.entry import visible
+from threeam.core.journal import Journal
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -28,10 +31,23 @@ def run(_command: str, argv: Sequence[str]) -> int:
         files = (("log", at.journal.log), ("lock", at.journal.lock), ("settings", at.setup.config))
         rows = [(f"{name:<9} {path}", why[name]) for name, path in files]
         rows[2:2] = [(f"{'lock':<9} {path}", "as well: another /tmp has another lock") for path in at.journal.locks[1:]]
-        rows.append((f"{'folder':<9} {at.journal.folder}", "drafts and history, beside the log"))
+        rows += _folders(at.journal)
     width = max(len(visible(left)) for left, _ in rows)
     for left, reason in rows:
         out(f"{visible(left):<{width}}  ({visible(reason)})")
     if (warning := network_warning(at.journal.log)) is not None:
         talk(warning)
     return Exit.DONE
+
+
+def _folders(journal: Journal) -> Iterator[tuple[str, str]]:
+    """Yield each folder that may hold copies of what was written, run or shown, and why it is that one."""
+    first, *others = places(journal)
+    why = "beside the log" if first == journal.folder else f"yours alone: {journal.folder} is not"
+    yield f"{'folder':<9} {first}", f"drafts, history, outputs, plans and baselines; {why}"
+    for folder in (*others, memory_folder(journal)):
+        if os.path.isdir(folder):
+            what = (
+                "drafts and history while the disk was full" if folder not in others else "what was kept there before"
+            )
+            yield f"{'also':<9} {folder}", what

@@ -14,7 +14,8 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.beside import keep_beside, path_beside, read_beside
+from threeam.core.attachments import PLAN
+from threeam.core.beside import discard, keep_beside, read_beside
 from threeam.core.draft import Declined, Draft, bound_to
 from threeam.core.footprint import Footprint
 from threeam.core.journal import JournalError, Unusable
@@ -184,7 +185,7 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
     at = context(args)
     _check_writable(at)
     writer = at.writer()
-    path = keep_beside(at.journal, f"plan-{at.clock().ns}-{os.getpid()}.json", to_bytes(plan))
+    path = keep_beside(at.journal, PLAN, f"plan-{at.clock().ns}-{os.getpid()}.json", to_bytes(plan))
     footprint = in_words(instances(_LOOK_S, but=[os.getpid()]))
     identity = identity_of(command, rule, timeout_ns, plan.cwd)
     facts = Planned(plan.n, seed, arms, identity, os.path.basename(path))
@@ -193,7 +194,7 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
         block = writer.write(draft)
     except BaseException as why:
         if writer.landed is None:
-            os.unlink(path)
+            discard(path)
         elif isinstance(why, KeyboardInterrupt):  # 130 would say that nothing was written
             raise Unsure(writer.landed, "the program was interrupted before it could say so") from None
         raise
@@ -208,8 +209,13 @@ def _resume(args: Namespace) -> int:
     at = context(args)
     _check_writable(at)
     one = _not_done(args.resume, at)
-    path = path_beside(at.journal, one.file)
-    plan = from_bytes(read_beside(at.journal, one.file), path)
+    path, content, signed = read_beside(at.journal, one.file, PLAN)
+    plan = from_bytes(content, path)
+    if not signed:
+        raise Unusable(
+            f"{path} is not signed with your key, so its command is not run: {shown(plan.command)}; "
+            "start the experiment again with 3am run -n"
+        )
     os.chdir(plan.cwd)
     check_runnable(plan.command)
     _check_same(one, plan, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 
 from threeam.cli.console import Untold, is_open_on, put, talk
@@ -62,7 +61,9 @@ def refused(text: str, beside: str) -> None:
     """What was refused is still the caller's, and nothing is left of it."""
     hand_back([text])
     if beside:
-        os.unlink(beside)
+        from threeam.core.beside import discard  # only what has kept a file needs it
+
+        discard(beside)
 
 
 def hand_back(texts: Iterable[str]) -> None:

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from threeam.core.beside import keep_beside, path_beside, read_beside
+from threeam.core.attachments import BASELINE
+from threeam.core.beside import keep_beside, read_beside
 from threeam.core.draft import Draft
 from threeam.core.entry import Stamp
-from threeam.core.journal import Journal
+from threeam.core.journal import Journal, Unusable
 from threeam.core.secrets import redacted
 from threeam.core.told import Part, Told, when
 from threeam.machine.baseline import (
@@ -65,7 +66,7 @@ def take(
 def keep(journal: Journal, baseline: Baseline) -> tuple[str, Draft]:
     """Keeps ``baseline`` in a file beside the journal: its path, and the line that says so. Raises `Unusable`."""
     last = baseline.snapshots[-1]
-    path = keep_beside(journal, f"baseline-{baseline.name}-{last.at_ns}.json", to_bytes(baseline))
+    path = keep_beside(journal, BASELINE, f"baseline-{baseline.name}-{last.at_ns}.json", to_bytes(baseline))
     count = len({*last.numbers, *last.texts})
     samples = "one sample" if len(baseline.snapshots) == 1 else f"{len(baseline.snapshots)} samples"
     over = f" over {seconds_between(baseline.snapshots):.0f} s" if len(baseline.snapshots) > 1 else ""
@@ -80,16 +81,42 @@ def failing(baseline: Baseline) -> list[str]:
     return [one for one in baseline.commands if ended_badly(said.get(f"command/{one}", ""))]
 
 
-def kept(journal: Journal, one: Saved) -> Baseline:
-    """The baseline of ``one``, from its file. Raises `Unusable`."""
-    return from_bytes(read_beside(journal, one.file), path_beside(journal, one.file))
+class Loaded(NamedTuple):
+    """A baseline from its file, and why its commands are not run (empty: they may be)."""
+
+    baseline: Baseline
+    not_run: str
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands that may be run."""
+        return () if self.not_run else self.baseline.commands
 
 
-def look(journal: Journal, one: Saved, clock: Callable[[], Stamp]) -> Looked:
-    """Looks at everything again that ``one`` holds. Raises `Unusable`."""
-    baseline = kept(journal, one)
-    now = snapshot(baseline.watched, baseline.commands, lambda: clock().ns)
-    return Looked(one, baseline, differences(baseline, now), compared_count(baseline, now), now.unread)
+def load(journal: Journal, saved_as: Saved) -> Loaded:
+    """Load the baseline that a line of the log names. Raises `Unusable`.
+
+    Only this user's key says that its commands are this user's: the line can be written by anybody in the team.
+    """
+    path, content, signed = read_beside(journal, saved_as.file, BASELINE)
+    baseline = from_bytes(content, path)
+    if baseline.name != saved_as.name:
+        raise Unusable(f"{path} is the baseline {baseline.name}, and its line calls it {saved_as.name}: take a new one")
+    if signed or not baseline.commands:
+        return Loaded(baseline, "")
+    commands = "; ".join(map(redacted, baseline.commands))
+    save = f"3am baseline save {baseline.name}"
+    return Loaded(baseline, f"commands, since {path} is not signed with your key ({commands}); {save} takes a new one")
+
+
+def look(journal: Journal, saved_as: Saved, clock: Callable[[], Stamp]) -> Looked:
+    """Look at everything again that the baseline holds. Raises `Unusable`."""
+    loaded = load(journal, saved_as)
+    baseline = loaded.baseline
+    now = snapshot(baseline.watched, loaded.commands, lambda: clock().ns)
+    if loaded.not_run:
+        now = now._replace(unread=(*now.unread, loaded.not_run), blind=(*now.blind, "command/"))
+    return Looked(saved_as, baseline, differences(baseline, now), compared_count(baseline, now), now.unread)
 
 
 def line_of(looked: Looked) -> Draft:

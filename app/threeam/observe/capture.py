@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from threeam.core.attachments import PANE
 from threeam.core.beside import keep_beside
 from threeam.core.draft import Author, Draft, DraftLine, bound_to
 from threeam.core.entry import Stamp, decode, visible
@@ -68,7 +69,8 @@ def capture(journal: Journal, pane: Pane, count: int, now: Stamp, hypothesis: st
     shown = [visible(line) for line in lines[-count:]]
     if not any(shown):
         raise Unusable(f"pane {pane.id} is empty: nothing was captured")
-    path = keep_beside(journal, f"pane-{now.ns}-{pane.id[1:]}.out", "".join(f"{one}\n" for one in shown).encode())
+    content = "".join(f"{line}\n" for line in shown).encode()
+    path = keep_beside(journal, PANE, f"pane-{now.ns}-{pane.id[1:]}.out", content)
     return path, captured(pane, shown, os.path.basename(path), hypothesis)
 
 

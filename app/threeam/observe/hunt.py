@@ -10,6 +10,7 @@ from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
 
+from threeam.core.attachments import RUN_OUTPUT
 from threeam.core.beside import keep_beside, path_beside
 from threeam.core.clock import Clock
 from threeam.core.draft import Draft
@@ -117,7 +118,7 @@ def run_once(
         return execute(command, take, How(apart, False, one_pipe, seconds), running=running)
 
     with guarded(orphaned) as running:
-        ended, output, kept = kept_while(journal, name, rule.regex, run)
+        ended, output, kept = kept_while(journal, RUN_OUTPUT, name, rule.regex, run)
     return _run(1, BARE, rule, ended, output, began)._replace(file=kept.name), ended.cut, kept
 
 
@@ -214,7 +215,7 @@ class _Batch:
         if output and keep and self._kept < KEPT and self._kept_bytes + len(output) <= _KEPT_BYTES:
             name = f"R{self._number}-{run.number}-{run.began_ns}.out"
             with suppress(Unusable):  # the line comes first, and says by its silence that there is no file
-                keep_beside(self._doing.journal, name, output)
+                keep_beside(self._doing.journal, RUN_OUTPUT, name, output)
                 run = run._replace(file=name)
                 self._kept, self._kept_bytes = self._kept + 1, self._kept_bytes + len(output)
         self._runs.append(run)

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple, TypeVar
 
-from threeam.core.beside import file_beside
+from threeam.core.attachments import Kind
+from threeam.core.beside import discard, file_beside
 from threeam.core.entry import visible
 from threeam.core.journal import Journal, Unusable
 from threeam.core.regex import Regex, utf8
@@ -108,7 +109,7 @@ class Kept(NamedTuple):
 
 
 def kept_while(
-    journal: Journal, name: str, regex: str, run: Callable[[Output], T], *, at_once: int | None = None
+    journal: Journal, kind: Kind, name: str, regex: str, run: Callable[[Output], T], *, at_once: int | None = None
 ) -> tuple[T, Output, Kept]:
     """What ``run`` gives, which puts what is printed into an `Output`; that; and where it was kept.
 
@@ -117,7 +118,7 @@ def kept_while(
     done: list[tuple[T, Output]] = []
     kept = Kept()
     try:
-        with file_beside(journal, name) as file:
+        with file_beside(journal, kind, name) as file:
             writes = _Writes(file)
             output = Output(writes, regex, at_once=at_once)
             done.append((run(output), output))
@@ -130,7 +131,7 @@ def kept_while(
         kept = Kept(why=str(why))
     ((result, output),) = done
     if kept.path and not output.size:
-        os.unlink(kept.path)
+        discard(kept.path)
         kept = Kept()
     return result, output, kept
 

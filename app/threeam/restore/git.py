@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.draft import Declined, Draft
-from threeam.core.journal import JournalError
+from threeam.core.journal import JournalError, owner_name
 from threeam.restore.sleeps import SHOWN, Sleep, added_sleeps, removed_sleeps, sleeps_in
 from threeam.restore.stable import Stable, stable
 
 _LONGEST = 64 * 1024 * 1024  # bytes of a diff: more is no hotfix
 _LARGEST_FILE = 1024 * 1024  # bytes of a new file that is looked through
 _GIT_S = 30.0
-# Names as they are; no monitor; no writing of the index, which runs a hook; no repository that lies hidden in another;
-# and nothing that is fetched, by whatever program a tree names for that.
-_CAREFUL = (
-    *("-c", "core.quotePath=false", "-c", "core.fsmonitor=false", "-c", "diff.autoRefreshIndex=false"),
-    *("-c", "safe.bareRepository=explicit", "-c", "protocol.allow=never"),
+# Each of them beats what the tree and the user have set. The first ones are about names and about writing nothing; the
+# others name programs that git would run, or switch off what would run one.
+_SETTINGS = (
+    ("core.quotePath", "false"),
+    ("diff.autoRefreshIndex", "false"),
+    ("safe.bareRepository", "explicit"),
+    ("safe.directory", ""),  # forgets every `*`: git refuses another user's tree by itself, too
+    ("core.fsmonitor", "false"),
+    ("core.hooksPath", "/dev/null"),
+    ("core.attributesFile", "/dev/null"),
+    ("core.pager", "cat"),
+    ("core.editor", "false"),
+    ("core.sshCommand", "false"),
+    ("credential.helper", ""),
+    ("protocol.allow", "never"),
+    ("log.showSignature", "false"),
+    ("gpg.program", "false"),
 )
-_OWN = ("local", "worktree")
-_OFF = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
-_PLAIN = ("--text", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+_FILTER_OFF = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+# dirty: a submodule at another commit is a change; for a look into its work tree git would start another git.
+_NO_PROGRAMS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "--submodule=short")
+_PLAIN = ("--text", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
 
 
 class GitFailed(JournalError):
@@ -42,37 +55,88 @@ class Since(NamedTuple):
     unsaved: int
 
 
+class _Tree:
+    """The work tree around a folder. It must belong to this user; git runs no other program in it."""
+
+    def __init__(self, folder: str) -> None:
+        self._filters: tuple[tuple[str, str], ...] = ()
+        self._folder = folder
+        # Nothing else is asked before the owner is known, and this runs nothing. One by one: a name may hold a newline.
+        self.path, *git_folders = (
+            self.git("rev-parse", what).removesuffix("\n")
+            for what in ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+        )
+        for path in (self.path, *git_folders):
+            _refuse_foreign(os.path.join(folder, path))
+        self._filters = tuple(self._filters_off())
+
+    def git(self, *words: str) -> str:
+        """Return what git prints. It writes nothing, and runs no program that is configured. Raises `GitFailed`."""
+        return _git(self._folder, (*_SETTINGS, *self._filters), words)
+
+    def diff(self, *words: str) -> str:
+        """Return what git diff prints. Raises `GitFailed`."""
+        return self.git("diff", *_NO_PROGRAMS, *words)
+
+    def unsaved(self) -> list[str]:
+        """Return the lines of git status: one for each file that is changed and not committed."""
+        words = ("--porcelain", "--no-renames", "--untracked-files=all", "--ignore-submodules=dirty")
+        return [line for line in self.git("status", *words).splitlines() if line]
+
+    def _filters_off(self) -> Iterator[tuple[str, str]]:
+        """Yield the settings that switch off every filter, also those of the user: git-lfs runs what a tree names."""
+        try:
+            names = self.git("config", "-z", "--name-only", "--get-regexp", r"^filter\.").split("\0")
+        except GitFailed:  # there are none
+            return
+        for name in sorted({name.rpartition(".")[0] for name in names if name.count(".") > 1}):
+            for word, value in _FILTER_OFF:
+                yield f"{name}.{word}", value
+
+
+def _refuse_foreign(path: str) -> None:
+    """Raise `GitFailed` if ``path`` belongs to another user, whatever safe.directory says."""
+    try:
+        uid = os.stat(path).st_uid
+    except OSError as error:
+        raise GitFailed(f"{path} cannot be looked at: {error.strerror}") from None
+    if uid != os.geteuid():
+        who = owner_name(uid)
+        raise GitFailed(f"{path} belongs to {who}, who decides what runs there: ask as {who}")
+
+
 def stable_here(rev: str, folder: str) -> Draft:
     """Notes that ``rev`` of the work tree around ``folder`` is stable. Raises `Declined`, `GitFailed`."""
     if rev.startswith("-"):
         raise Declined(f"{rev} is no commit: write a hash, a branch or a tag")
-    tree = _git(folder, "rev-parse", "--show-toplevel").removesuffix("\n")
+    tree = _Tree(folder)
     try:
-        commit = _git(tree, "rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").strip()
+        commit = tree.git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").strip()
     except GitFailed:
-        raise Declined(f"{rev} is no commit of {tree}: write a hash, a branch or a tag") from None
-    short, _, subject = _git(tree, "log", "-1", "--no-show-signature", "--format=%h %s", commit).strip().partition(" ")
-    unsaved = len(_unsaved(tree))
+        raise Declined(f"{rev} is no commit of {tree.path}: write a hash, a branch or a tag") from None
+    short, _, subject = tree.git("log", "-1", "--no-show-signature", "--format=%h %s", commit).strip().partition(" ")
+    unsaved = len(tree.unsaved())
     also = f"; {unsaved} changed and not committed" if unsaved else ""
-    return stable(commit, tree, f"{short} in {tree}: {subject}{also}")
+    return stable(commit, tree.path, f"{short} in {tree.path}: {subject}{also}")
 
 
 def since(one: Stable) -> Since:
     """What has changed since ``one``, commits and the work tree together. Raises `GitFailed`."""
-    if not os.path.isdir(one.tree):
+    if not os.path.isabs(one.tree) or not os.path.isdir(one.tree):
         raise GitFailed(f"{one.tree} is not on this machine")
-    off = _filters_off(one.tree)
-    if _git(one.tree, "rev-parse", "--show-toplevel").removesuffix("\n") != one.tree:
+    _refuse_foreign(one.tree)
+    tree = _Tree(one.tree)
+    if tree.path != one.tree:
         raise GitFailed(f"{one.tree} is no work tree any more")
-    names = _git(one.tree, *off, "diff", "--name-status", "--no-renames", "-z", one.commit, "--").split("\0")
+    names = tree.diff("--name-status", "--no-renames", "-z", one.commit, "--").split("\0")
     files = [f"{kind} {path}" for kind, path in zip(names[::2], names[1::2], strict=False)]
-    diff = _git(one.tree, *off, "diff", "-U0", "-M", *_PLAIN, one.commit, "--")  # what was only moved was not added
+    diff = tree.diff("-U0", "-M", *_PLAIN, one.commit, "--")  # what was only moved was not added
     sleeps, gone = list(added_sleeps(diff)), removed_sleeps(diff)
-    untracked = [p for p in _git(one.tree, "ls-files", "--others", "--exclude-standard", "-z").split("\0") if p]
+    untracked = [path for path in tree.git("ls-files", "--others", "--exclude-standard", "-z").split("\0") if path]
     for path in untracked:
         sleeps += [new for new in _sleeps_of(one.tree, path) if new.text not in gone]  # moved without telling git
-    commits = int(_git(one.tree, "rev-list", "--count", f"{one.commit}..HEAD").strip())
-    return Since((*files, *(f"? {path}" for path in untracked)), tuple(sleeps), commits, len(_unsaved(one.tree)))
+    commits = int(tree.git("rev-list", "--count", f"{one.commit}..HEAD").strip())
+    return Since((*files, *(f"? {path}" for path in untracked)), tuple(sleeps), commits, len(tree.unsaved()))
 
 
 def _sleeps_of(tree: str, path: str) -> Iterator[Sleep]:
@@ -92,29 +156,24 @@ def _sleeps_of(tree: str, path: str) -> Iterator[Sleep]:
             yield Sleep(path, number, line.strip()[:SHOWN])
 
 
-def _filters_off(tree: str) -> list[str]:
-    """The options that switch off the filters which the tree itself brings; those of the user's own settings stay."""
-    try:
-        said = _git(tree, "config", "--show-scope", "-z", "--name-only", "--get-regexp", r"^filter\.")
-    except GitFailed:  # it has none
-        return []
-    fields = said.split("\0")
-    names = {name.rpartition(".")[0] for scope, name in zip(fields[::2], fields[1::2], strict=False) if scope in _OWN}
-    off = [f"{name}.{word}={value}" for name in sorted(names) for word, value in _OFF]
-    return [word for one in off for word in ("-c", one)]
-
-
-def _unsaved(tree: str) -> list[str]:
-    words = ("status", "--porcelain", "--no-renames", "--untracked-files=all")
-    return [line for line in _git(tree, *_filters_off(tree), *words).splitlines() if line]
-
-
-def _git(folder: str, *words: str) -> str:
-    """What git says. It writes nothing there, and runs nothing that the tree asks for. Raises `GitFailed`."""
-    argv = ["git", "-C", folder, *_CAREFUL, *words]
-    # A hook has those that name another repository; those that name settings (GIT_CONFIG_…) are the user's.
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith("GIT_CONFIG_")}
-    environ = {**kept, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
+def _git(folder: str, settings: Sequence[tuple[str, str]], words: Sequence[str]) -> str:
+    """Return what git prints, under ``settings``. Raises `GitFailed`."""
+    argv = ["git", "--no-pager", "-C", folder, *words]
+    # A hook has variables that name another repository; others name programs, or settings that would beat these.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k == "GIT_CONFIG_GLOBAL"}
+    kept.pop("SUDO_UID", None)  # else git takes the tree of the user behind sudo for root's own
+    environ = {
+        **kept,
+        "LC_ALL": "C.UTF-8",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "",  # nothing is fetched, by whatever program; protocol.file.allow does not beat it
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_COUNT": str(len(settings)),  # not -c: there a name with = in it ends too early
+        **{f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(settings)},
+        **{f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(settings)},
+    }
     try:
         ran = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_S, env=environ, check=False
@@ -127,5 +186,7 @@ def _git(folder: str, *words: str) -> str:
         raise GitFailed(f"git in {folder}: what has changed is more than {_LONGEST // 2**20} MiB; look there by hand")
     if ran.returncode != 0:
         why = ran.stderr.decode("utf-8", "replace").strip().partition("\n")[0].removeprefix("fatal: ")
+        if "dubious ownership" in why:
+            raise GitFailed(f"the tree at {folder} belongs to another user, who decides what runs there: ask as them")
         raise GitFailed(f"git in {folder}: {why or f'exit {ran.returncode}'}")
     return os.fsdecode(ran.stdout)  # a path may be of any bytes

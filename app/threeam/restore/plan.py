@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from threeam.core.attachments import RUNBOOK
 from threeam.core.beside import keep_beside
 from threeam.core.clock import Clock
 from threeam.core.draft import Draft
@@ -54,7 +55,7 @@ def plan_before(xid: int, minus_ns: int, dsn: str, clock: Clock) -> Plan:
 def keep(journal: Journal, plan: Plan, now: Stamp) -> tuple[str, Draft]:
     """Keeps the runbook beside the journal: its path, and the line that says so. Raises `Unusable`."""
     data = plan.text.encode("utf-8", "backslashreplace")
-    path = keep_beside(journal, f"restore-{plan.engine}-{now.ns}.md", data)
+    path = keep_beside(journal, RUNBOOK, f"restore-{plan.engine}-{now.ns}.md", data)
     return path, noted(plan.engine, plan.target, path)
 
 

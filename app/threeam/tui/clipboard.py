@@ -10,19 +10,22 @@ from collections.abc import Callable
 _PATIENCE = 2.0  # s: a tmux that hangs must not hang the screen
 
 
-async def copy(text: str, to_terminal: Callable[[str], object], file: str | None) -> str:
-    """Copies ``text``, and gives the sentence that says where it is now. ``file``: the fallback, if one may be made."""
+async def copy(text: str, to_terminal: Callable[[str], object], keep: Callable[[bytes], str] | None) -> str:
+    """Copy ``text``, and return the sentence that says where it is now.
+
+    ``keep`` writes the fallback file and returns its path; None: there may be none.
+    """
     if bool(os.environ.get("TMUX")) and await asyncio.to_thread(_into_tmux, text):
         return "copied into tmux's buffer: prefix ] pastes it"
     to_terminal(text)  # nobody answers: whether the terminal takes it cannot be known
     sent = "sent to the terminal's clipboard (OSC 52)"
-    if file is None:
+    if keep is None:
         return f"{sent}, if it takes that"
     try:
-        await asyncio.to_thread(_into_file, text, file)
+        path = await asyncio.to_thread(keep, f"{text}\n".encode())
     except OSError as error:
-        return f"{sent}, if it takes that; {file} cannot be written: {error.strerror}"
-    return f"{sent}, and written to {file}"
+        return f"{sent}, if it takes that; the file with what was copied cannot be written: {error.strerror}"
+    return f"{sent}, and written to {path}"
 
 
 def _into_tmux(text: str) -> bool:
@@ -36,10 +39,3 @@ def _into_tmux(text: str) -> bool:
         if done.returncode == 0:
             return True
     return False
-
-
-def _into_file(text: str, file: str) -> None:
-    os.makedirs(os.path.dirname(file), mode=0o700, exist_ok=True)
-    fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with open(fd, "w", encoding="utf-8") as opened:
-        opened.write(text + "\n")

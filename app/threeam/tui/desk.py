@@ -105,7 +105,7 @@ class Desk:
 
     def stop(self) -> None:
         """Keeps nothing any more: its screen is gone."""
-        self._store.stop()
+        self._store.stop(_KEEPING)
 
 
 def _is_written(journal: Journal, by: str, draft: Draft) -> bool:

@@ -3,26 +3,31 @@
 Both lie in the journal's folder, or in the user's own state folder where that one belongs to
 somebody else; a draft that cannot be written there, the disk being full, lies in memory meanwhile, and
 so outlives its screen there too. They are written by a thread of their own, so a hung disk never hangs a key.
+
+A screen holds a flock(2) on its draft for as long as it lives: another screen sees that, also from another pid
+namespace (a container), in which the process of the first one does not exist.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import re
+import stat
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from threeam.core.beside import make_folder, one_name, own_folder, refuse_foreign
+from threeam.core.attachments import DRAFT, HISTORY
+from threeam.core.beside import memory_folder, opened, places
+from threeam.core.folders import OPEN_SAFELY, names_in
 from threeam.core.journal import Journal
 
-_HISTORY_NAME = "history"
 _HISTORY = 500  # texts that are brought back
-_DRAFT_NAME = re.compile(r"draft-(\d+)-(\d+)\.json(?:\.\d+\.new)?")
 
 
 class Draft(NamedTuple):
@@ -55,45 +60,53 @@ class DraftStore:
         self._on_problem = on_problem
         self._latest: KeptDrafts | None = None
         self._problems: dict[str, str] = {}
-        self._folder = own_folder(journal)
-        self._folders = (self._folder, _folder_in_memory(journal))
-        self._name = f"draft-{os.getpid()}-{_started(os.getpid())}.json"
+        self._folders = (*places(journal), memory_folder(journal))
+        self._folder = self._folders[0]
+        # Processes of two pid namespaces may have the same number and the same start.
+        self._name = f"draft-{os.getpid()}-{_started(os.getpid())}-{os.urandom(4).hex()}.json"
+        self._held = -1  # the descriptor of the draft file, with its lock
         self._work: SimpleQueue[tuple[str, Callable[[], None]] | None] = SimpleQueue()  # None: no more
-        threading.Thread(target=self._run, name="drafts", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="drafts", daemon=True)
+        self._thread.start()
 
     def restore(self) -> KeptDrafts | None:
         """The newest drafts that a screen which is no more has left, taken over."""
         newest, seen = None, set[str]()
-        for path in sorted(self._left_behind(), key=_changed, reverse=True):
-            screen = os.path.basename(path).partition(".json")[0]
-            try:
+        for _, folder, name in sorted(self._left_behind(), reverse=True):
+            screen = name.partition(".json")[0]
+            with suppress(OSError), opened(folder) as dir_fd:  # OSError: another screen was faster
+                fd = _claim(dir_fd, name)
+                if fd < 0:
+                    continue
                 try:
-                    kept = _read(path)
+                    kept = _read(fd)
                 except (ValueError, TypeError):
-                    if path.endswith(".new"):  # it was killed while it wrote this; the file before it stands
-                        os.unlink(path)
+                    if name.endswith(".new"):  # it was killed while it wrote this; the file before it stands
+                        os.unlink(name, dir_fd=dir_fd)
+                    os.close(fd)
                     continue
                 if newest is None:
-                    os.replace(path, os.path.join(os.path.dirname(path), self._name))  # at no moment are they nowhere
+                    # At no moment is it nowhere, and its lock is this screen's from now on.
+                    os.replace(name, self._name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
                     newest = kept
-                elif screen in seen:  # killed before a whole file could take the place of this one
-                    os.unlink(path)
-                else:
+                    self._hold(fd)
+                    seen.add(screen)
+                    continue
+                if screen not in seen:  # else it was killed before a whole file could take the place of this one
                     for draft in kept.drafts:
                         self._append_history(draft.text)  # an older draft is one key (up) away
-                    os.unlink(path)
+                os.unlink(name, dir_fd=dir_fd)
+                os.close(fd)
                 seen.add(screen)
-            except OSError:  # another screen was faster
-                continue
         return newest
 
     def history(self) -> list[str]:
         """The texts that were sent, the oldest first."""
         texts: list[str] = []
         for folder in self._folders:
-            with suppress(OSError):
-                refuse_foreign(folder)
-                with open(os.path.join(folder, _HISTORY_NAME), encoding="utf-8", errors="replace") as file:
+            with suppress(OSError), opened(folder) as dir_fd:
+                fd = os.open(HISTORY.pattern, os.O_RDONLY | OPEN_SAFELY, dir_fd=dir_fd)
+                with open(fd, encoding="utf-8", errors="replace") as file:
                     for line in file:
                         with suppress(ValueError):  # cut off by a full disk, or the empty line that ends such a one
                             texts.append(str(json.loads(line)))
@@ -114,9 +127,10 @@ class DraftStore:
         self._work.put(("", done.set))
         done.wait(timeout)
 
-    def stop(self) -> None:
-        """Lets its thread end, once everything is done."""
+    def stop(self, timeout: float) -> None:
+        """Let its thread end once everything is done, and let the drafts go. Waits no longer than ``timeout`` s."""
         self._work.put(None)
+        self._thread.join(timeout)
 
     def _run(self) -> None:
         while (asked := self._work.get()) is not None:
@@ -130,6 +144,13 @@ class DraftStore:
             if what and problem != self._problems.get(what, ""):
                 self._problems[what] = problem
                 self._on_problem(problem)
+        self._hold(-1)
+
+    def _hold(self, fd: int) -> None:
+        """Keep ``fd`` with its lock open instead of the one before."""
+        before, self._held = self._held, fd
+        if before >= 0:
+            os.close(before)
 
     def _write_latest(self) -> None:
         kept, self._latest = self._latest, None
@@ -140,24 +161,28 @@ class DraftStore:
         lies_in = self._write_in(self._folders, kept) if kept.drafts else None
         for folder in self._folders:
             if folder != lies_in:  # what lay there is older; where it cannot be removed, the newest counts
-                with suppress(OSError):
-                    os.unlink(os.path.join(folder, self._name))
+                with suppress(OSError), opened(folder) as dir_fd:
+                    os.unlink(self._name, dir_fd=dir_fd)
+        if not kept.drafts:
+            self._hold(-1)
 
     def _write_in(self, folders: Iterable[str], kept: KeptDrafts) -> str:
         """Keeps the drafts in the first of ``folders`` that takes them; gives it. Raises the OSError of the first."""
         first, *others = folders
         try:
-            make_folder(first)
-            path = os.path.join(first, self._name)
-            new = f"{path}.{threading.get_ident()}.new"
-            fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                with open(fd, "w", encoding="utf-8") as file:
-                    json.dump(kept, file)
-            except OSError:  # a full disk: what was kept before stands
-                os.unlink(new)
-                raise
-            os.replace(new, path)
+            with opened(first, make=True) as dir_fd:
+                new = f"{self._name}.{threading.get_ident()}.new"
+                fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
+                try:
+                    _lock(fd)
+                    with open(fd, "w", encoding="utf-8", closefd=False) as file:
+                        json.dump(kept, file)
+                except OSError:  # a full disk: what was kept before stands
+                    os.unlink(new, dir_fd=dir_fd)
+                    os.close(fd)
+                    raise
+                os.replace(new, self._name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+                self._hold(fd)
         except OSError:
             if others:
                 with suppress(OSError):  # the first is the one to be mended
@@ -176,26 +201,53 @@ class DraftStore:
                     return
             raise
 
-    def _left_behind(self) -> list[str]:
-        left: list[str] = []
+    def _left_behind(self) -> list[tuple[int, str, str]]:
+        """Return the draft files that look as if their screen were no more: changed when (ns), folder and name."""
+        left = []
         for folder in self._folders:
-            with suppress(OSError):
-                refuse_foreign(folder)
-                drafts = ((name, _DRAFT_NAME.fullmatch(name)) for name in os.listdir(folder))
-                dead = [name for name, found in drafts if found and _started(int(found[1])) != int(found[2])]
-                left += [os.path.join(folder, name) for name in dead]
+            with suppress(OSError), opened(folder) as dir_fd:
+                for name in names_in(dir_fd):
+                    match = re.fullmatch(DRAFT.pattern, name, re.ASCII)
+                    if match is None or name.startswith(self._name):
+                        continue
+                    pid, start = int(match[1]), int(match[2])
+                    # Of this process is what an earlier screen of it has left: its lock says whether it is still there.
+                    if pid == os.getpid() or _started(pid) != start:
+                        with suppress(OSError):
+                            changed_ns = os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mtime_ns
+                            left.append((changed_ns, folder, name))
         return left
 
 
-def _changed(path: str) -> int:
+def _claim(dir_fd: int, name: str) -> int:
+    """Open a draft file with its lock; -1 if its screen lives, or another one takes it over. Raises OSError."""
+    fd = os.open(name, os.O_RDONLY | OPEN_SAFELY, dir_fd=dir_fd)
     try:
-        return os.stat(path).st_mtime_ns
+        about = os.fstat(fd)
+        is_ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid()
+        # Looked at once more under the lock: whoever had it may have taken the file over.
+        if is_ours and _lock(fd) and os.path.samestat(about, os.stat(name, dir_fd=dir_fd, follow_symlinks=False)):
+            return fd
     except OSError:
-        return 0
+        os.close(fd)
+        raise
+    os.close(fd)
+    return -1
 
 
-def _read(path: str) -> KeptDrafts:
-    with open(path, encoding="utf-8") as file:
+def _lock(fd: int) -> bool:
+    """Take the lock on a draft file; False if another screen has it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: there the process alone says whether the screen lives
+        return True
+    return True
+
+
+def _read(fd: int) -> KeptDrafts:
+    with open(fd, encoding="utf-8", closefd=False) as file:
         by, drafts = json.load(file)
     return KeptDrafts(str(by), tuple(Draft(str(kind), str(text), _place(since)) for kind, text, since in drafts))
 
@@ -207,24 +259,17 @@ def _place(value: object) -> tuple[int, int, int] | None:
     return None
 
 
-def _folder_in_memory(journal: Journal) -> str:
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.path.isabs(runtime):
-        return os.path.join(runtime, "3am", one_name(journal))
-    return f"/dev/shm/3am-{os.geteuid()}-{one_name(journal)}"
-
-
 def _append(folder: str, text: str) -> None:
-    """Appends a record to the history in ``folder``, whole. Raises OSError."""
-    make_folder(folder)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(os.path.join(folder, _HISTORY_NAME), flags, 0o600)
-    try:
-        record = ("\n" + json.dumps(text) + "\n").encode()  # a record that was cut off ends there
-        if os.write(fd, record) < len(record):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    finally:
-        os.close(fd)
+    """Append a record to the history in ``folder``, whole. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | OPEN_SAFELY
+    with opened(folder, make=True) as dir_fd:
+        fd = os.open(HISTORY.pattern, flags, 0o600, dir_fd=dir_fd)
+        try:
+            record = ("\n" + json.dumps(text) + "\n").encode()  # a record that was cut off ends there
+            if os.write(fd, record) < len(record):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(fd)
 
 
 def _started(pid: int) -> int:

@@ -80,18 +80,24 @@ class MachineScreen(MethodScreen):
     def _save(self, name: str) -> None:
         session, state = self.session, self.state
 
-        def taken() -> tuple[str, Draft]:
+        def taken() -> tuple[str, Draft, str]:
             from threeam.machine import normal
 
             called, before = checked_name(name or DEFAULT), None
             with suppress(JournalError):  # none of that name, or not ours to read
-                before = normal.kept(session.journal, baseline_named(state, called))
-            watched, commands = (before.watched, before.commands) if before is not None else ((), ())
+                before = normal.load(session.journal, baseline_named(state, called))
+            watched, commands = (before.baseline.watched, before.commands) if before is not None else ((), ())
             samples = normal.take(called, session.by.host, watched, commands, 3, 0.5, session.clock)
-            return normal.keep(session.journal, samples)
+            return *normal.keep(session.journal, samples), "" if before is None else before.not_run
 
         self._say("taking three samples", title="baseline", timeout=2)
-        self._effect("baseline save", taken, lambda saved: self._submit(saved[1], "baseline", beside=saved[0]))
+        self._effect("baseline save", taken, self._saved)
+
+    def _saved(self, saved: tuple[str, Draft, str]) -> None:
+        path, draft, not_run = saved
+        if not_run:
+            self._say(f"not taken over: {not_run}", title="baseline", severity="warning", timeout=10)
+        self._submit(draft, "baseline", beside=path)
 
     async def _diff(self, name: str) -> None:
         session, state = self.session, self.state

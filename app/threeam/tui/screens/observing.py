@@ -17,7 +17,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from threeam.core.beside import path_beside, read_beside
+from threeam.core.attachments import PANE, RUN_OUTPUT, TRACE
+from threeam.core.beside import read_beside
 from threeam.core.draft import Declined, Draft
 from threeam.core.entry import Entry, Stamp, decode
 from threeam.core.told import Part
@@ -149,8 +150,8 @@ class ObservingScreen(MachineScreen):
         from threeam.tui.screens.runs import OutputScreen
 
         journal = self.session.journal
-        if (data := await self._asked(lambda: read_beside(journal, name))) is not None:
-            screen = OutputScreen(f"{title} · {path_beside(journal, name)}", text=decode(data))
+        if (kept := await self._asked(lambda: read_beside(journal, name, RUN_OUTPUT, TRACE, PANE))) is not None:
+            screen = OutputScreen(f"{title} · {kept.path}", text=decode(kept.content))
             over = self.app.screen  # the page on which it was asked for
             if isinstance(over, ToldScreen) and over is self.told:
                 self.app.push_screen(screen)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from textual.screen import Screen
 
+from threeam.core.attachments import COPIED
+from threeam.core.beside import replace_beside
 from threeam.core.draft import Draft
 from threeam.core.entry import visible
 from threeam.core.fold import State
@@ -240,10 +242,10 @@ class WritingScreen(Screen[None]):
 
     def copy_text(self, text: str, what: str = "line") -> None:
         """Copies ``text``, and says where it is then."""
-        file = os.path.join(self.session.journal.folder, "copied") if self.writes else None
+        keep = partial(replace_beside, self.session.journal, COPIED) if self.writes else None
 
         async def copied() -> None:
-            told = await copy(text, self.app.copy_to_clipboard, file)
+            told = await copy(text, self.app.copy_to_clipboard, keep)
             self._say(told, title=f"{what}: {short(text)}", timeout=3)
 
         self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other

@@ -1,0 +1,229 @@
+"""The first processes in a fresh home: what the first one keeps, the next one finds; and whose the folders are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Run, entries
+from people import Person
+from threeam.core import settings
+from threeam.core.attachments import COPIED
+from threeam.core.beside import own_folder, places, replace_beside
+from threeam.core.journal import BadInput, Journal, journal_at
+from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
+
+TEAM = 64001
+ALICE = Person("alice", 64011, (64002, TEAM))
+BOB = Person("bob", 64012, (64002, TEAM))
+NOBODY = Person("nobody", 64099, (64002,))  # without an entry in the user database, as all of these
+
+As = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def as_person(place: Path, monkeypatch: pytest.MonkeyPatch) -> As:
+    """Run `3am` as a person, from their own home folder: ``as_person(ALICE, "log", "words")``."""
+    for name in ("SANITY_LOG", "SANITY_LOCK", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name)
+
+    def run(who: Person, *args: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+        home = place / who.name
+        if not home.exists():
+            home.mkdir(mode=0o700)
+            os.chown(home, who.uid, who.gids[0])
+        environ = {**os.environ, "HOME": str(home), "LOGNAME": who.name, **env}
+        return subprocess.run(who.argv(*args), input=b"", capture_output=True, timeout=60, env=environ, cwd=home)
+
+    return run
+
+
+def folder_in(path_output: bytes) -> Path:
+    """The folder of the attachments, as `3am path` prints it."""
+    (row,) = [row for row in path_output.decode().splitlines() if row.startswith("folder ")]
+    return Path(row.split("  (")[0].removeprefix("folder ").strip())
+
+
+@pytest.mark.usefixtures("bare_home")
+def test_a_baseline_of_the_first_process_is_found_by_the_next_one(run: Run) -> None:
+    assert run("-j", "try", "baseline", "save", "--cmd", "echo quiet").returncode == 0
+    done = run("-j", "try", "baseline", "diff")
+    assert (done.returncode in (0, 1), b"not there" in done.stderr) == (True, False), done.stderr
+
+
+def test_the_output_of_the_first_run_lies_where_the_next_process_looks(run: Run, bare_home: Path) -> None:
+    before = folder_in(run("-j", "try", "path").stdout)
+    assert run("-j", "try", "run", "--", "echo", "hello").returncode == 0
+    assert folder_in(run("-j", "try", "path").stdout) == before
+    (entry,) = entries(bare_home / ".local/state/3am/try.log")
+    assert (before / (entry.tag("FILE") or "")).read_bytes() == b"hello\n"
+
+
+def test_an_experiment_that_the_first_process_began_is_resumed(run: Run, bare_home: Path) -> None:
+    (bare_home / "there").touch()
+    stops = f"test -e {bare_home}/again && exit 0; touch {bare_home}/again; kill -INT $PPID; sleep 60"
+    assert run("-j", "try", "run", "-n", "1", "--", "sh", "-c", stops).returncode == 130
+    assert run("-j", "try", "run", "--resume", "R1").returncode == 0
+
+
+def test_the_drafts_and_the_history_of_the_first_screen_are_found(bare_home: Path, run: Run) -> None:
+    state = bare_home / ".local/state/3am"
+    journal = journal_at(str(state / "try.log"), home=str(state))
+    first = DraftStore(journal, lambda sentence: pytest.fail(sentence) if sentence else None)
+    first.remember("sent before")
+    first.save(KeptDrafts("alice@db1:1", (Draft("note", "half a thought", None),)))
+    first.settle(10)
+    first.stop(10)
+    assert run("-j", "try", "log", "words").returncode == 0
+    second = DraftStore(journal, lambda sentence: None)
+    kept = second.restore()
+    assert kept is not None
+    assert [draft.text for draft in kept.drafts] == ["half a thought"]
+    assert second.history() == ["sent before"]
+    second.stop(10)
+
+
+@pytest.mark.parametrize("home", ["", "relative"])
+def test_without_a_home_no_folder_is_made_anywhere(as_person: As, place: Path, home: str) -> None:
+    done = as_person(NOBODY, "log", "words", HOME=home)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"set HOME" in done.stderr
+    assert b"words" in done.stderr, "what was typed is handed back"
+    assert list((place / "nobody").iterdir()) == []
+
+
+def test_without_a_home_a_log_that_is_named_is_written(as_person: As, place: Path) -> None:
+    named = {"HOME": "", "SANITY_LOG": str(place / "nobody" / "my.log")}
+    assert as_person(NOBODY, "log", "words", **named).returncode == 0
+    assert as_person(NOBODY, "run", "--", "echo", "hello", **named).returncode == 0
+    assert as_person(NOBODY, "path", **named).returncode == 0
+    assert as_person(NOBODY, "journals", **named).returncode == 0
+    assert sorted(path.name for path in (place / "nobody").iterdir()) == ["my.log", "my.log.d", "my.log.lock"]
+
+
+def test_a_first_command_under_sudo_leaves_the_state_folder_to_its_user(
+    as_person: As, place: Path, run_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = place / "alice"
+    home.mkdir(mode=0o700)
+    os.chown(home, ALICE.uid, ALICE.gids[0])
+    monkeypatch.setattr(settings, "home_in_passwd", lambda uid: str(place / "root"))
+    with monkeypatch.context() as sudo:
+        sudo.setenv("HOME", str(home))
+        sudo.setenv("SUDO_USER", "alice")
+        for words in (["log", "as root"], ["run", "--", "echo", "as root"]):
+            done = run_here("-j", "try", *words)
+            assert done.returncode == 0, done.stderr
+    assert len(list((place / "root").rglob("run-*.out"))) == 1, "what root has printed is root's"
+    done = as_person(ALICE, "-j", "try", "run", "--", "echo", "hers")
+    assert (done.returncode, done.stdout) == (0, b"hers\n"), done.stderr
+    foreign = [path for path in home.rglob("*") if path.lstat().st_uid != ALICE.uid]
+    assert foreign == []
+
+
+def test_what_path_prints_for_a_team_log_is_what_each_of_the_team_uses(as_person: As, place: Path) -> None:
+    team = place / "team"
+    team.mkdir()
+    os.chown(team, ALICE.uid, TEAM)
+    team.chmod(0o2770)
+    (team / "night.log").touch()
+    os.chown(team / "night.log", ALICE.uid, TEAM)
+    (team / "night.log").chmod(0o660)
+    named = {"SANITY_LOG": str(team / "night.log")}
+    for who, outer in ((ALICE, team), (BOB, place / "bob")):
+        assert as_person(who, "run", "--", "echo", who.name, **named).returncode == 0
+        folder = folder_in(as_person(who, "path", **named).stdout)
+        assert outer in folder.parents
+        (kept,) = folder.glob("run-*.out")
+        assert kept.read_text() == f"{who.name}\n"
+
+
+def test_a_path_of_any_length_has_a_private_folder(as_person: As, place: Path) -> None:
+    team = place / "team" / ("d" * 120) / ("e" * 120)
+    team.mkdir(parents=True)
+    log = team / "night.log"
+    log.touch()
+    log.chmod(0o666)
+    (team / "night.log.lock").touch()
+    (team / "night.log.lock").chmod(0o666)
+    done = as_person(BOB, "run", "--", "echo", "hello", SANITY_LOG=str(log))
+    assert done.returncode == 0, done.stderr
+    (kept,) = folder_in(as_person(BOB, "path", SANITY_LOG=str(log)).stdout).glob("run-*.out")
+    assert kept.read_text() == "hello\n"
+
+
+# Which folder it is.
+
+
+def test_the_folder_is_the_same_before_and_after_the_state_folder_is_made(bare_home: Path) -> None:
+    state = bare_home / ".local/state/3am"
+    journal = journal_at(str(state / "try.log"), home=str(state))
+    before = own_folder(journal)
+    journal.make_home()
+    assert own_folder(journal) == before == journal.folder
+
+
+def test_a_private_folder_stays_in_use_when_the_other_one_could_be_made(journal: Journal, log: Path) -> None:
+    Path(journal.folder).mkdir()
+    os.chown(journal.folder, BOB.uid, BOB.gids[0])
+    private = Path(replace_beside(journal, COPIED, b"words")).parent
+    assert str(private) != journal.folder
+    os.rmdir(journal.folder)
+    assert places(journal) == [str(private)]
+
+
+def test_what_was_kept_in_the_other_folder_is_found_still(journal: Journal, bare_home: Path) -> None:
+    """A process that began before there was a state folder had chosen the private one."""
+    Path(journal.folder).mkdir()
+    os.chown(journal.folder, BOB.uid, BOB.gids[0])
+    private = own_folder(journal)
+    replace_beside(journal, COPIED, b"words")
+    os.chown(journal.folder, 0, 0)
+    assert places(journal) == [journal.folder, private]
+
+
+def test_a_folder_in_another_place_that_the_user_has_linked_is_used(journal: Journal, tmp_path: Path) -> None:
+    (tmp_path / "large disk").mkdir()
+    Path(journal.folder).symlink_to(tmp_path / "large disk")
+    replace_beside(journal, COPIED, b"words")
+    assert (tmp_path / "large disk" / "copied").read_bytes() == b"words"
+
+
+def test_a_log_with_a_percent_sign_has_a_private_folder_of_its_own(tmp_path: Path) -> None:
+    from threeam.core.beside import one_name
+
+    names = {one_name(journal_at(f"{tmp_path}/{name}")) for name in ("a/b.log", "a%b.log")}
+    assert len(names) == 2
+
+
+# The lock is never the log.
+
+
+@pytest.mark.parametrize("kind", ["the same", "a relative path", "a symlink", "a hard link", "a symlinked log"])
+def test_a_lock_that_is_the_log_is_refused_and_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log, lock = tmp_path / "night.log", tmp_path / "other"
+    match kind:
+        case "a relative path":
+            lock = Path("night.log")
+        case "a symlink":
+            lock.symlink_to(log)
+        case "a hard link":
+            log.touch()
+            os.link(log, lock)
+        case "a symlinked log":
+            lock = log
+            log = tmp_path / "link.log"
+            log.symlink_to(lock)
+        case _:
+            lock = log
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(BadInput, match="is the log itself"):
+        journal_at(str(log), str(lock))
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
