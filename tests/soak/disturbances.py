@@ -22,7 +22,7 @@ _SIGNALS = (  # sent in a random order, each as often as it stands here
     *[signal.SIGHUP] * 2,
     signal.SIGQUIT,
 )
-_LINES_A_KILL = 300
+_LINES_A_KILL = 600
 
 
 def signals(phase: Phase) -> None:

@@ -20,7 +20,7 @@ from threeam.core.entry import parse
 _PIPE = 1 << 20  # bytes: a line of 70,000 characters must not block the harness
 _IN_FLIGHT = 40  # lines that a stream has not answered: what a kill leaves unknown is bounded by this
 _BURSTS = (1, 5, 15, 30)
-_BIG_BURST = 200
+_BIG_BURST = 100
 _LINES = re.compile(r"\((\d+) lines?\)$")
 _SIGNALLED = (129, 130, 131, 143)
 
