@@ -12,11 +12,11 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from processes import entries, eventually, held, is_free, let_go, process, texts, three_am
+from processes import entries, eventually, held, is_free, let_go, process, texts, three_am, wait_queued
 
 from conftest import Run
 from people import Person
@@ -75,7 +75,9 @@ def test_lsof_for_a_while(log: Path, run: Run, watched: subprocess.Popen[bytes])
     assert str(watched.pid) in file.read_text()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)]
+)
 def test_it_detaches_when_it_is_told_to(
     log: Path, watched: subprocess.Popen[bytes], number: signal.Signals, code: int
 ) -> None:
@@ -256,3 +258,90 @@ def test_a_second_interrupt_right_behind_the_first_takes_no_line_with_it(
             observing.send_signal(signal.SIGINT)
             observing.wait(20)
         assert len(observers(log)) == begun + 2, f"after {ms} ms"
+
+
+# Opens files with long names without a pause, and says in a file how many: strace prints 300 bytes for each.
+COUNTS = """
+import mmap, os, struct, sys
+with open(sys.argv[1], "w+b") as file:
+    file.truncate(8)
+    count = mmap.mmap(file.fileno(), 8)
+name, n = "/tmp/" + "x" * 240, 0
+while True:
+    os.access(name, os.F_OK)
+    n += 1
+    count[:] = struct.pack("=q", n)
+"""
+PIPE_FULL = 8000  # of them: more than any pipe holds
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], int]]]:
+    """A process that is busy, and how far it is."""
+    path = tmp_path / "count"
+
+    def count() -> int:
+        return int.from_bytes(path.read_bytes(), sys.byteorder)
+
+    with process(sys.executable, "-c", COUNTS, path) as busy:
+        eventually(lambda: path.exists() and count() > 0, "it runs")
+        yield busy, count
+
+
+def worker_of(observing: subprocess.Popen[bytes]) -> int:
+    """The process that reads what the tracer prints."""
+    (worker,) = Path(f"/proc/{observing.pid}/task/{observing.pid}/children").read_text().split()
+    return int(worker)
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize("who", ["what the user sees", "who reads"])
+def test_a_stop_of_the_observer_does_not_stop_what_it_observes(
+    log: Path, counting: tuple[subprocess.Popen[bytes], Callable[[], int]], who: str
+) -> None:
+    busy, count = counting
+    with three_am("observe", str(busy.pid)) as observing:
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        pid = observing.pid if who == "what the user sees" else worker_of(observing)
+        os.kill(pid, signal.SIGSTOP)
+        if pid == observing.pid:
+            eventually(lambda: state_of(pid) == "T", "it is stopped")
+        begun = count()
+        eventually(lambda: count() > begun + PIPE_FULL, "what is observed goes on")
+        os.kill(pid, signal.SIGCONT)
+        observing.send_signal(signal.SIGINT)
+        assert observing.wait(20) == 0
+    assert tracer_of(busy.pid) == 0
+    assert len(observers(log)) == 2
+
+
+def test_it_detaches_also_when_its_second_process_is_killed(log: Path, watched: subprocess.Popen[bytes]) -> None:
+    with three_am("observe", str(watched.pid)) as observing:
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        os.kill(worker_of(observing), signal.SIGKILL)
+        assert observing.wait(20) == 137
+    assert tracer_of(watched.pid) == 0
+    assert len(observers(log)) == 2
+    assert watched.poll() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_second_interrupt_ends_the_wait_for_the_lock_and_not_the_line(
+    log: Path, watched: subprocess.Popen[bytes], number: signal.Signals
+) -> None:
+    """Without its end, every line after it would be marked as logged while it was observed."""
+    with three_am("observe", str(watched.pid)) as observing:
+        eventually(lambda: len(observers(log)) == 1, "it is attached")
+        with held(Path(f"{log}.lock")) as holder:
+            observing.send_signal(signal.SIGINT)
+            wait_queued(Path(f"{log}.lock"))
+            observing.send_signal(number)
+            assert observing.wait(20) == 128 + number
+            assert observing.stderr is not None
+            told = observing.stderr.readline() + observing.stderr.readline()
+            assert b"the line that says so is written when the lock is free" in told
+            let_go(holder)
+        eventually(lambda: len(observers(log)) == 2, "its end is written all the same")

@@ -54,6 +54,15 @@ def test_without_a_terminal_on_stderr_it_does_not_draw_into_a_file(log: Path, tm
         assert b"\x1b" not in on.raw
 
 
+def test_on_a_dumb_terminal_it_names_what_to_use_instead(log: Path) -> None:
+    log.write_bytes(LINE)
+    for argv in ([], ["as-of", "-1h"]):
+        with terminal(*argv, TERM="dumb") as on:
+            on.ends_with(2)
+            assert b"3am tail -f reads, 3am log TEXT writes" in on.raw
+            assert b"\x1b" not in on.raw
+
+
 def test_a_log_that_is_a_folder_exits_3_on_the_untouched_terminal(log: Path) -> None:
     log.mkdir()
     with terminal() as on:
@@ -111,16 +120,15 @@ def test_the_screen_is_as_big_as_its_terminal_and_follows_its_size(log: Path) ->
         on.shows("note: some words")
 
 
-@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
-def test_a_screen_on_which_nothing_happens_draws_nothing(log: Path, term: str) -> None:
+def test_a_screen_on_which_nothing_happens_draws_nothing(log: Path) -> None:
     log.write_bytes(LINE)
-    with terminal(TERM=term) as on:
+    with terminal() as on:
         on.opened()
         on.eventually(lambda: on.draws_nothing(0.7), "it has come to rest")
 
 
-@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"TERM": "dumb"}], ids=str)
-def test_it_opens_without_colour_without_utf_8_and_on_a_dumb_terminal(log: Path, env: dict[str, str]) -> None:
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], ids=str)
+def test_it_opens_without_colour_and_without_utf_8(log: Path, env: dict[str, str]) -> None:
     log.write_bytes(LINE)
     with terminal(**env) as on:
         on.opened()

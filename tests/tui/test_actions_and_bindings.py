@@ -19,7 +19,7 @@ from threeam.tui.commands import UnknownCommand, parse_command
 from threeam.tui.screens.cups import CupsScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.journal import JournalScreen
-from threeam.tui.widgets.composer import Box
+from threeam.tui.widgets.box import Box
 from threeam.tui.widgets.log_view import LogView
 
 NEVER = {f"ctrl+{key}" for key in ("a", "b", "s", "q", "z", "h", "j", "k", "l", "backslash", "space", "@")}
@@ -255,6 +255,29 @@ async def test_keys_are_remapped_by_their_id(journal: Journal, log: Path) -> Non
         await it.eventually(lambda: texts(log) == ["Coffee: cup 1 of the night."], "one cup")
         await it.press("Q")
         await it.eventually(lambda: not it.app.is_running, "it has ended")
+
+
+async def test_remapped_keys_act_in_the_sidebar_and_in_the_box(journal: Journal, log: Path) -> None:
+    log.write_bytes(line("Hypothesis: a claim", tags=(("H1", "open"),)))
+    keys = {"refute": "f3", "board": "f4", "coffee": "f2", "leave": "f9", "coffee-panel": "f5", "help": "f6"}
+    async with night(journal, size=(120, 24), settings=Settings(keys=keys)) as it:
+        await it.eventually(lambda: it.journal_screen.state.hypotheses, "the hypothesis is known")
+        await it.press("f4")
+        assert it.app.focused is it.journal_screen.board.hypotheses
+        await it.press("x", "c")
+        assert it.app.focused is it.journal_screen.board.hypotheses
+        await it.press("f2")
+        await it.eventually(lambda: texts(log)[1:] == ["Coffee: cup 1 of the night."], "one cup")
+        await it.press("f3")
+        assert it.composer.kind == "refute H1"
+        it.at_once(*"because", "escape", *"!", "f9", "f4")
+        await it.settled()
+        assert it.composer.text == "because!"
+        assert it.app.focused is it.journal_screen.board.hypotheses
+        await it.press("enter", "f3")
+        assert it.in_the_box, "in the thread, too"
+        await it.press("f9", "f5", "f5", "f6", "f6")
+        assert it.in_the_log
 
 
 async def test_a_remapped_key_takes_the_key_of_another_without_an_error(journal: Journal, log: Path) -> None:

@@ -39,6 +39,18 @@ async def test_a_follower_that_fails_says_stale_and_goes_on(
         await it.shows("written meanwhile")
 
 
+async def test_a_rotated_file_that_cannot_be_read_is_named_once(journal: Journal, log: Path) -> None:
+    stamp = "2026-11-24T03:14:07.123456789+0000"
+    away = log.parent / "sanity.20261124T031407.123456789Z.log"
+    away.symlink_to(log.parent / "elsewhere")
+    log.write_bytes(f"[{stamp}] [COFFEE: 0] [BY: a@b:1] [AT: {stamp}] Continued from {away.name}\n".encode() + notes(3))
+    async with night(journal) as it:
+        await it.says(f"{away} cannot be read (it is a symlink)")
+        await it.press("g", "G")
+        await it.shows("note 2")
+        assert len([notice for notice in it.notices if "cannot be read" in notice]) == 1
+
+
 async def test_reading_that_fails_while_paging_says_so_and_ends_nothing(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pilots import SMALL, TINY, append, held, line, night, notes, section
 
-from conftest import entries, texts
+from conftest import NIGHT, entries, texts
 from threeam.core import reader
 from threeam.core.draft import note
-from threeam.core.entry import CLOCK_STEPPED, NS
+from threeam.core.entry import CLOCK_STEPPED, NS, Stamp
 from threeam.core.journal import Journal
 from threeam.core.seek import Found
 from threeam.core.writer import Writer
@@ -40,11 +40,29 @@ async def test_a_search_goes_up_from_the_end_and_n_and_capital_n_go_on(journal: 
         await it.press("N")
         await it.shows("first needle")
         await it.press("N")
-        await it.says("no match above")
-        await it.press("n", "n")
+        await it.says("continued from the bottom")
         await it.shows("match 3 of 3")
         await it.press("n")
-        await it.says("no match below")
+        await it.says("continued from the top")
+        await it.shows("match 1 of 3")
+
+
+async def test_a_search_whose_matches_are_all_on_the_other_side_goes_there(journal: Journal, log: Path) -> None:
+    log.write_bytes(hay({10: "first needle", 1500: "second needle", 2000: "other pin"}))
+    async with night(journal) as it:
+        await it.command(f"goto @{Stamp(NIGHT.ns + 2500 * 1_000_000)}")
+        await it.eventually(lambda: not it.view.following, "it has gone there")
+        await it.type("/needle\n")
+        await it.says("continued from the top")
+        assert it.selected_text == "first needle"
+        await it.type("/pin\n")
+        await it.shows("match 1 of 1")
+        assert it.selected_text == "other pin"
+        await it.press("n")
+        await it.says("there is no other match")
+        assert it.selected_text == "other pin"
+        await it.press("N", "N")
+        assert it.selected_text == "other pin"
 
 
 async def test_the_keys_after_a_search_of_one_read_are_keys_of_the_log(journal: Journal, log: Path) -> None:
@@ -73,7 +91,7 @@ async def test_capitals_count_only_if_there_are_any(journal: Journal, log: Path)
         await it.type("/needle\n")
         await it.shows("of 2")
         await it.type("/NEEDLE\n")
-        await it.shows("/ NEEDLE  1 match")
+        await it.shows("/ NEEDLE  match 1 of 1")
 
 
 async def test_what_is_no_pattern_is_said_and_changes_nothing(journal: Journal, log: Path) -> None:
@@ -131,7 +149,7 @@ async def test_a_search_goes_through_every_file_of_the_journal(journal: Journal,
 async def test_esc_stops_a_long_search_and_keys_work_meanwhile(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def endless(*_: object) -> Iterator[Found]:
+    def endless(*_: object, **__: object) -> Iterator[Found]:
         while True:
             yield Found(0, 1024 * 1024, [])
 
@@ -511,7 +529,7 @@ async def test_no_pattern_keeps_the_screen_busy_for_long(journal: Journal, log: 
     log.write_bytes(line("id=12345 " * 7000 + "x" * 200))
     async with night(journal) as it:
         await it.type(f"{words}\n")
-        await it.says("no match") if words[0] == "/" else await it.shows("0 lines")
+        await it.says("no match at all") if words[0] == "/" else await it.shows("0 lines")
 
 
 async def test_a_lookahead_is_refused_with_what_to_do_instead(journal: Journal, log: Path) -> None:

@@ -58,6 +58,17 @@ async def test_scrolling_up_pauses_and_new_lines_count_as_unread(journal: Journa
         assert it.view.selected == selected
 
 
+async def test_ones_own_lines_are_not_unread(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(200))
+    async with night(journal) as it:
+        await it.press("k")
+        await it.type("Hof my own\n")
+        await it.eventually(lambda: it.unanswered == 0 and len(it.journal_screen.state.hypotheses) == 1, "it is read")
+        append(log, line("bob's [BY: alice@db1:4121%3] own"))
+        await it.eventually(lambda: it.view.window.known.offset == log.stat().st_size, "bob's line is read")
+        assert it.view.unread == 1
+
+
 async def test_f_end_and_capital_g_follow_again(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(200))
     async with night(journal) as it:

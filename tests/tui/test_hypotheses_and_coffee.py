@@ -8,8 +8,9 @@ import pytest
 from pilots import SMALL, WIDE, append, full_disk, held, line, night
 
 from conftest import FakeClock, entries, texts
+from threeam.core.clock import system_clock
 from threeam.core.draft import TOXIC
-from threeam.core.entry import NS
+from threeam.core.entry import NS, Entry, Stamp, format_entry
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
 
@@ -322,3 +323,17 @@ async def test_several_cups_by_the_command_line(journal: Journal, log: Path) -> 
     async with night(journal) as it:
         await it.command("coffee 3")
         await it.eventually(lambda: [entry.coffee for entry in entries(log)] == [1, 2, 3], "three cups")
+
+
+async def test_the_header_counts_this_night_although_a_line_is_from_the_future(journal: Journal, log: Path) -> None:
+    now = system_clock()
+    for n in (1, 2, 3):
+        dose = Entry(Stamp(now.ns - (4 - n) * 3600 * NS), n, (("BY", "alice@db1:9"), ("MG", "95")), "Coffee: cup")
+        append(log, format_entry(dose))
+    tags = (("BY", "alice@db2:1"), ("NIGHT", "new"))
+    append(log, format_entry(Entry(Stamp(4_070_908_800 * 10**9), 0, tags, "from the year 2099")))
+    async with night(journal) as it:
+        await it.eventually(lambda: "☕ 3 " in it.header, "the cups of the night that goes on")
+        await it.press("c")
+        await it.eventually(lambda: "☕ 4 " in it.header, "and one more")
+    assert entries(log)[-1].coffee == 4

@@ -13,14 +13,15 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.app import App
 
+import threeam
 from conftest import FakeClock, entries, texts
-from threeam.core.entry import Entry, Stamp
+from threeam.core.entry import Entry, Stamp, format_entry
 from threeam.core.journal import Journal, journal_at
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line
 from threeam.core.settings import Settings
+from threeam.tui.widgets.row_view import OWN_TAG, Look, draw
 from threeam.tui.widgets.row_view import About as RowAbout
-from threeam.tui.widgets.row_view import Look, draw
 from threeam.tui.window import Row
 
 THEMES = sorted(App().available_themes)  # Textual's own
@@ -195,3 +196,55 @@ def test_every_strip_of_a_row_is_as_wide_as_the_view(
     assert wrap or len(strips) == 1
     for strip in strips:
         assert sum(cell_len(segment.text) for segment in strip) == width
+
+
+@pytest.mark.parametrize(
+    ("tag", "is_own"),
+    [("DISK", True), ("H7", True), ("R12", True), ("P1", False), ("X9", False), ("H\u0667", False), ("FUTURE", False)],
+)
+def test_a_tag_of_another_tool_is_drawn_and_one_of_our_own_is_not(tag: str, is_own: bool) -> None:
+    entry = Entry(NIGHT, 0, (("BY", "bob@db1:7"), (tag, "x")), "the words")
+    row = Row(Line(None, 0, b"x", True), entry)  # type: ignore[arg-type]
+    (strip,) = draw(row, None, 100, Look(), RowAbout(), lambda _: Style())
+    assert (f"[{tag}: x]" in strip.text) is not is_own
+
+
+# Names of environment variables and the like, in pairs that look like tags.
+NO_TAGS = {"PGHOST", "SIGNS", "NAME", "TERM", "TEXT", "TMUX", "TZ", "HOME", "WHY"}
+
+
+def test_every_tag_that_is_written_is_known_to_be_our_own() -> None:
+    package = Path(threeam.__file__).parent
+    written = set()
+    for path in package.rglob("*.py"):
+        written |= set(re.findall(r"\(\"([A-Z]{2,})\", ", path.read_text(encoding="utf-8")))
+    assert "CHANGE" in written
+    assert {tag for tag in written - NO_TAGS if not OWN_TAG.fullmatch(tag)} == set()
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("emoji", [True, False])
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("the needle is here " + "x" * 500, "right"),
+        ("x" * 500 + " the needle is here " + "y" * 500, "both"),
+        ("漢" * 300 + " the needle is here " + "漢" * 300, "both"),
+        ("x" * 500 + " a needle", "left"),
+        ("x" * 200_000 + " the needle is here " + "y" * 500, "both"),
+    ],
+)
+def test_a_match_is_in_view_however_far_into_the_line_it_is(width: int, emoji: bool, text: str, cut: str) -> None:
+    entry = Entry(Stamp(NIGHT.ns), 0, (("BY", "bob@db1:77%1"),), text)
+    row = Row(Line(None, 0, format_entry(entry)[:-1]), entry)  # type: ignore[arg-type]
+    look = Look(False, emoji, pattern=Pattern("needle", words=True))
+    (strip,) = draw(row, None, width, look, RowAbout(), lambda name: Style(bold=name == "match"))
+    shown = strip.text
+    more = "…" if emoji else "~"
+    assert cell_len(shown) == width
+    assert "needle" in shown
+    assert [segment.text for segment in strip if segment.style and segment.style.bold] == ["needle"]
+    assert shown.rstrip().endswith(more) == (cut in ("right", "both"))
+    assert (more in shown.partition("needle")[0]) == (cut in ("left", "both"))
+    (plain,) = draw(row, None, width, Look(False, emoji), RowAbout(), lambda name: Style())
+    assert "needle" not in plain.text or cut == "right"

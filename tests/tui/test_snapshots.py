@@ -32,7 +32,7 @@ from threeam.tui.screens.restore import BlockersScreen
 from threeam.tui.screens.told import ToldScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets import log_pane
-from threeam.tui.widgets.composer import Box
+from threeam.tui.widgets.box import Box
 
 Snap = Callable[..., bool]
 

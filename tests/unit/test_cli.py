@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import pytest
 
 from conftest import NIGHT, Run, command
 from threeam.cli.main import COMMANDS, main
+from threeam.core import reader
 from threeam.core.draft import TOXIC
 from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.journal import Journal
@@ -651,7 +653,11 @@ def test_tail_prints_an_unfinished_last_line(run: Run, night: Path) -> None:
         (["--not", "by:alice"], [0, 1, 2, 4, 5]),
         (["--not", "!Conclusion", "--hyp", "h1"], [3, 6]),
         (["-n", "+6"], [5, 6]),
-        (["-n", "+2", "--hyp", "H1"], [6]),
+        (["-n", "+4", "--hyp", "H1"], [3, 6]),
+        (["-n", "+5", "--hyp", "H1"], [6]),
+        (["-n", "+2", "--until", "@" + str(Stamp(LONG_AGO.ns + 60 * NS))], [1, 2, 3]),
+        (["-n", "+7"], [6]),
+        (["-n", "+8"], []),
         (["-n", "1", "--hyp", "H1"], [6]),
     ],
     ids=lambda value: " ".join(value) if value and isinstance(value[0], str) else None,
@@ -679,6 +685,41 @@ def test_tail_f_ends_with_its_reader_while_others_write_what_it_does_not_print(n
             file.write(b"foreign\n")
             time.sleep(0.02)
     assert tail.wait(0) == 0
+
+
+def test_tail_from_a_line_on_counts_through_rotated_files(
+    run_here: Run, journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(6):
+        assert run_here("log", f"n{n}").returncode == 0
+        if n in (1, 3):
+            assert run_here("rotate").returncode == 0
+    every = run_here("tail", "-n", "+1").stdout.splitlines()
+    assert len(every) == 8, "six notes, and what two files begin with"
+    monkeypatch.setattr(reader, "BLOCK", 100)
+    for first in range(1, 10):
+        lines = run_here("tail", "-n", f"+{first}", "--grep", "n[0-5]$").stdout.splitlines()
+        assert lines == [raw for raw in every[first - 1 :] if raw[-2:-1] == b"n"], first
+
+
+@pytest.mark.parametrize("end", ["-1d", "@" + str(Stamp(LONG_AGO.ns + 3600 * NS))])
+def test_tail_f_ends_at_once_if_until_is_over(run_here: Run, night: Path, end: str) -> None:
+    assert len(good(run_here("tail", "-f", "--until", end)).splitlines()) == 6
+
+
+def test_tail_f_ends_when_a_line_later_than_until_has_come(night: Path) -> None:
+    now = time.time_ns()
+    until = str(Stamp(now + 3600 * NS))
+    tail = subprocess.Popen([command(), "tail", "-f", "--grep", "time|Conclusion", "--until", until], stdout=-1)
+    assert tail.stdout is not None
+    assert b"Conclusion" in tail.stdout.readline()
+    in_time, too_late = (format_entry(Entry(Stamp(now + hours * 3600 * NS), 0, (), "time")) for hours in (1, 2))
+    with night.open("ab", buffering=0) as file:
+        file.write(in_time)
+        assert tail.stdout.readline() == in_time
+        file.write(too_late)
+    assert tail.communicate(timeout=10)[0] == b""
+    assert tail.returncode == 0
 
 
 def test_tail_is_in_colour_on_a_terminal_only(night: Path) -> None:
@@ -902,8 +943,35 @@ def test_path_says_which_files_and_why(run: Run, log: Path, tmp_path: Path) -> N
 
 def test_path_tells_the_settings_in_force_and_where_each_comes_from(run: Run) -> None:
     printed = good(run("path", "--settings", SANITY_TOXIC_CUPS="6"))
-    assert re.search(r"^toxic_cups = 6 +\(SANITY_TOXIC_CUPS\)$", printed, re.MULTILINE)
-    assert re.search(r"^cup_mg = 95 +\(default\)$", printed, re.MULTILINE)
+    assert re.search(r"^toxic_cups = 6 +# SANITY_TOXIC_CUPS$", printed, re.MULTILINE)
+    assert re.search(r"^cup_mg = 95 +# default$", printed, re.MULTILINE)
+
+
+def test_what_path_prints_of_the_settings_is_a_settings_file(
+    run_here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        'reminders = "none"\nkeep = "all"\nemoji = false\ntheme = "a \\"b\\" \\u007f"\nhalf_life_h = 4.5\n'
+        '[keys]\ncoffee = "f2"\n"an odd one" = "c,d"\n'
+    )
+    monkeypatch.setenv("SANITY_CONFIG", str(config))
+    printed = good(run_here("path", "--settings"))
+    config.write_text(printed)
+    again = good(run_here("path", "--settings"))
+    in_force = tomllib.loads(printed)
+    assert tomllib.loads(again) == in_force
+    assert (in_force["emoji"], in_force["keep"], in_force["reminders"]) == (False, "all", ["none"])
+    assert in_force["keys"] == {"coffee": "f2", "an odd one": "c,d"}
+    assert "log = " in printed
+
+
+def test_status_has_no_signs_if_the_settings_say_so(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert good(run_here("status")).startswith("☕ 0 ")
+    monkeypatch.setenv("SANITY_EMOJI", "false")
+    printed = good(run_here("status"))
+    assert printed.isascii()
+    assert printed.startswith("c 0 0 mg | w 0 | 0 open | lock ")
 
 
 @pytest.mark.parametrize("argv", [["-j", "checkout", "log", "x"], ["log", "-j", "checkout", "x"]], ids=" ".join)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, writer_of
+from threeam.core.clock import fixed_zone
 from threeam.core.draft import Draft, note
 from threeam.core.entry import NS, Stamp
 from threeam.core.fold import State
@@ -41,7 +42,7 @@ def soon(clock: FakeClock) -> Stamp:
 
 
 def told(journal: Journal, clock: FakeClock) -> Evening:
-    return evening(state_of(journal), "alice", soon(clock), GAP, 5.0)
+    return evening(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0))
 
 
 # --- the next morning
@@ -61,13 +62,13 @@ def told(journal: Journal, clock: FakeClock) -> Evening:
     ],
 )
 def test_the_morning_is_the_next_seven_o_clock_where_one_is(now: str, morning: str) -> None:
-    assert str(next_morning(stamp(now))) == morning
+    assert str(next_morning(stamp(now), fixed_zone(stamp(now).offset))) == morning
 
 
 @given(st.integers(0, 4_000_000_000 * NS), st.integers(-14 * 60, 14 * 60))
 def test_the_morning_is_ahead_by_a_day_at_most(ns: int, minutes: int) -> None:
     now = Stamp(ns, minutes * 60)
-    morning = next_morning(now)
+    morning = next_morning(now, fixed_zone(now.offset))
     assert 0 < morning.ns - now.ns <= 24 * HOUR
     assert (morning.clock, morning.offset) == ("07:00:00.000000000", now.offset)
 
@@ -121,10 +122,10 @@ def test_others_are_shown_for_who_they_are_the_most_in_them_first(journal: Journ
     }.items():
         for draft in drafts:
             writer_of(user, journal, clock).write(draft)
-    found = others(state_of(journal), "alice", soon(clock), GAP, 5.0)
+    found = others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0))
     assert [(one.user, len(one.cups)) for one in found] == [("carol", 2), ("bob", 1)]
     clock.forward(GAP + HOUR)
-    assert others(state_of(journal), "alice", soon(clock), GAP, 5.0) == []
+    assert others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0)) == []
 
 
 # --- taking a cup back
@@ -176,6 +177,7 @@ def test_a_dose_to_take_back_is_not_chosen(run_here: Run, log: Path) -> None:
 def test_status_says_the_night_in_a_line(run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at = FakeClock(stamp("2026-11-24T02:00:00.000000000+0100"))
     monkeypatch.setattr("threeam.cli.context.system_clock", at)
+    monkeypatch.setattr("threeam.cli.context.zone_offset", fixed_zone(3600))
     for argv in (["coffee", "2", "--mg", "100"], ["water"], ["hyp", "new", "the sweeper"]):
         assert run_here(*argv).returncode == 0
     at.now = soon(at)

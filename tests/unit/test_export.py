@@ -471,10 +471,8 @@ def again(text: str) -> bytes:
 def test_the_jsonl_gives_the_log_back_byte_for_byte(run: Run, night: Path, tmp_path: Path) -> None:
     told = good(run("export", "jsonl"))
     (tmp_path / "night.jsonl").write_bytes(told)
-    new, raw = (
-        tmp_path / "new.log",
-        b"".join(path.read_bytes() for path in [*night.parent.glob("sanity.2*.log"), night]),
-    )
+    (rotated,), new = night.parent.glob("sanity.2*.log"), tmp_path / "new.log"
+    raw = rotated.read_bytes() + AFTER  # without the lines that the rotation repeats
     done = run("--log", str(new), "import", str(tmp_path / "night.jsonl"))
     assert (done.returncode, done.stdout) == (0, b"")
     assert new.read_bytes() == raw

@@ -195,7 +195,7 @@ def segment_of(data: bytes) -> Segment:
 
 
 def every(data: bytes) -> list[Entry]:
-    return [entry for line in lines_forward(segment_of(data)) if line.finished and (entry := line.entry)]
+    return [entry for line in lines_forward(segment_of(data)) if line.finished and (entry := line.counted)]
 
 
 def searched(data: bytes, block: int = reader.BLOCK) -> State:
@@ -303,7 +303,12 @@ def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: 
     alone = FOLD(FOLD.empty, carried)
     assert alone._replace(last=before.last) == before
     assert FOLD(before, carried) == (alone if carried else before)
-    assert searched(b"".join(map(format_entry, carried)), block) == alone
+    head = Entry(stamp, 0, (ALICE, ("AT", str(NIGHT))), "Continued from sanity.20261124T031407.123456789Z.log")
+    file = b"".join(map(format_entry, [head, *carried]))
+    assert searched(file, block) == FOLD(FOLD.empty, [head, *carried])
+    # Elsewhere lines like these do not count.
+    data = data[: data.rfind(b"\n") + 1]
+    assert searched(data + file, block) == before._replace(last=carried[-1].stamp if carried else stamp)
     assert FOLD(FOLD.empty, FOLD.carry(alone, Stamp(stamp.ns + 10**9)))._replace(last=before.last) == before
 
 

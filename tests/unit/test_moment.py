@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, writer_of
+from threeam.core.clock import fixed_zone
 from threeam.core.draft import Declined, note
 from threeam.core.entry import CLOCK_STEPPED, NS, Entry, Stamp, format_entry
 from threeam.core.fold import State
@@ -147,7 +148,7 @@ def test_a_line_in_an_older_file_is_as_good_as_any(journal: Journal, clock: Fake
 
 
 def named(journal: Journal, word: str, now: Stamp = LATER) -> Moment:
-    return moment_at(journal, end_of(journal), word, now)
+    return moment_at(journal, end_of(journal), word, now, fixed_zone(0))
 
 
 def test_a_time_is_up_to_and_with_it(journal: Journal, log: Path) -> None:
@@ -263,7 +264,7 @@ def counted(state: State) -> tuple[object, ...]:
 @given(STEPS)
 def test_the_state_of_a_moment_is_that_of_the_lines_before_it(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        journal = journal_at(str(Path(folder) / "sanity.log"))
+        journal = journal_at(str(Path(folder) / "sanity.log"), home=folder)  # where lines by hand may come first
         write_all(journal, steps)
         if journal.live() is None:
             return

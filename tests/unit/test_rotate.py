@@ -14,6 +14,7 @@ import pytest
 
 from conftest import NIGHT, FakeClock, Run
 from threeam.core import fold as fold_module
+from threeam.core import reader as reader_module
 from threeam.core import rotate as rotate_module
 from threeam.core import rotation_due
 from threeam.core.draft import note
@@ -22,12 +23,15 @@ from threeam.core.fold import Fold, State
 from threeam.core.journal import Journal
 from threeam.core.lock import SanityLock
 from threeam.core.locked_log import Unsure, WriteOptions
-from threeam.core.rotate import NotRotated, is_rotated, may_replace
+from threeam.core.reader import last_active
+from threeam.core.rotate import NotRotated, may_replace
+from threeam.core.segment import is_rotated
 from threeam.core.writer import Writer
 from threeam.human.drafts import coffee, water
 from threeam.human.room import human
 from threeam.method.drafts import claim, judge
 from threeam.rooms import FOLD
+from threeam.story.sleep import lights_out
 
 SMALL = 4000  # bytes: a log of about forty lines
 OLD = "sanity.20261124T031407.123456789Z.log"
@@ -322,6 +326,35 @@ def test_what_a_rotation_carries_over_is_read_and_formatted_before_the_lock(
     assert len(entries(log)) > 500
 
 
+def test_who_was_active_is_found_behind_whatever_was_carried_over(
+    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(changes(500))
+    writer = writer_with(journal, clock)
+    writer.write(coffee(2, 95, 4))
+    writer.write(lights_out(5.0))
+    with writer.locked(whole=True, rotating=True) as locked:
+        locked.rotate()
+    parsed: list[bytes] = []
+    monkeypatch.setattr(reader_module, "parse", lambda raw: parsed.append(raw) or parse(raw))
+    live = segment(journal)
+    found = last_active(live, live.size(), "alice")
+    assert found is not None
+    assert (found[1].kind, found[1].tag("NIGHT")) == ("Carried", "over")
+    assert len(parsed) < 10
+
+
+def test_the_state_after_a_rotation_is_what_the_new_log_says(small: Writer, journal: Journal, log: Path) -> None:
+    small.write(claim("one", 4))
+    small.write(coffee(2, 95, 4))
+    fill(small, log)
+    before = small.write(claim("two", 4)).before
+    assert len(files(log)) == 2
+    live = segment(journal)
+    size = sum(len(line) + 1 for line in log.read_bytes().splitlines()[:-3])  # without the new claim's block
+    assert before == FOLD.of(live, size)
+
+
 def test_a_note_that_a_log_would_not_shrink_goes_with_the_rotation(
     journal: Journal, clock: FakeClock, log: Path
 ) -> None:
@@ -576,9 +609,10 @@ def test_a_chain_in_a_circle_ends(journal: Journal, log: Path) -> None:
     def linked(to: str) -> bytes:
         return f"[{NIGHT}] [COFFEE: 0] [BY: a@b:1] [AT: {NIGHT}] Continued from {to}\n".encode()
 
-    (log.parent / "one.log").write_bytes(linked("two.log"))
-    (log.parent / "two.log").write_bytes(linked("one.log"))
-    log.write_bytes(linked("one.log"))
+    one, two = OLD, OLD.replace("123456789Z", "123456790Z")
+    (log.parent / one).write_bytes(linked(two))
+    (log.parent / two).write_bytes(linked(one))
+    log.write_bytes(linked(one))
     assert len(list(journal.back_from(segment(journal)))) == 3
 
 

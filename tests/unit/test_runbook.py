@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from threeam.core.entry import NS, Stamp
+from threeam.restore import mariadb
 from threeam.restore.archive import server
+from threeam.restore.postgres import Unreachable
 from threeam.restore.recovery import Target, runbook
 
 T = Stamp(1_795_490_047_123_456_789)
@@ -62,6 +64,62 @@ class Rows:
 
 def written(value: str) -> str:
     return runbook("postgres", TARGET, value, server(Hostile(value), TARGET, lambda: T.ns))  # type: ignore[arg-type]
+
+
+def of_mariadb(value: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The runbook that a hostile MariaDB gives."""
+
+    def answers(at: mariadb.Address, program: str, *words: str) -> str:
+        if program == "mariadb-binlog":
+            return f"#261129 15:17:51 server id 1  end_log_pos 1 \tGTID 0-1-1 {value}"
+        if words[-1].endswith("SHOW BINARY LOGS"):
+            return f"{value}\t1\n"
+        values = ["1" if name == "log_bin" else value for name in mariadb._VARIABLES]
+        return "\t".join([str(T.ns / NS), *values])
+
+    monkeypatch.setattr(mariadb, "_run", answers)
+    said = mariadb.server(mariadb.Address((f"--user={value}",)), TARGET, lambda: T.ns)
+    return runbook("mariadb", TARGET, value, said)
+
+
+@pytest.mark.parametrize(
+    "value", ["`x`", "```", "~~~", "<b>", "* a", "\x1b[2J", "@alice #12", "'; rm -rf / #", "\u202e"]
+)
+def test_what_a_mariadb_says_adds_no_block_of_code(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = of_mariadb(value, monkeypatch)
+    assert blocks(text) == blocks(of_mariadb("plain", monkeypatch))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert ("export LIVE='--host" in text) == (" " in value or not value.isprintable())
+
+
+@pytest.mark.parametrize("answer", ["", "x", "1\t2", "x\t" + "\t" * 8, "nan" + "\ta" * 8])
+def test_a_server_that_answers_something_else_is_one_sentence(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mariadb, "_run", lambda *_: answer)
+    with pytest.raises(Unreachable, match="something else"):
+        mariadb.server(mariadb.Address(()), TARGET, lambda: T.ns)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "options", "password"),
+    [
+        ("mariadb://app:ge%40heim@db1:3307/", ("--host=db1", "--port=3307", "--user=app"), "ge@heim"),
+        ("mysql://db1", ("--host=db1",), ""),
+        ("mariadb://root@/?socket=/run/m.sock", ("--socket=/run/m.sock", "--user=root"), ""),
+        ("mariadb://[::1]:3306/", ("--host=::1", "--port=3306"), ""),
+    ],
+)
+def test_a_dsn_becomes_options_of_the_client(dsn: str, options: tuple[str, ...], password: str) -> None:
+    assert mariadb.address(dsn) == mariadb.Address(options, password)
+
+
+@pytest.mark.parametrize(
+    "dsn", ["geheim", "postgres://a:geheim@b/", "mariadb://a:geheim@b:port/", "mariadb://[geheim/"]
+)
+def test_what_is_no_dsn_is_refused_without_its_words(dsn: str) -> None:
+    with pytest.raises(Unreachable) as refused:
+        mariadb.address(dsn)
+    assert "geheim" not in str(refused.value)
 
 
 def blocks(text: str) -> list[tuple[str, str]]:

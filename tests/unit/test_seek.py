@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threeam.core import reader, seek
-from threeam.core.entry import CLOCK_STEPPED, Entry, Stamp, format_entry
-from threeam.core.journal import Segment
+from threeam.core.draft import Declined
+from threeam.core.entry import CLOCK_STEPPED, NS, Entry, Stamp, format_entry
+from threeam.core.journal import Segment, journal_at
 from threeam.core.pattern import Pattern
-from threeam.core.seek import between, first_at, found_back, found_forward, stretches
+from threeam.core.seek import between, first_at, found_back, found_forward, line_of, stretches
 from threeam.core.wanted import Text, Wanted
 
 
@@ -94,3 +95,19 @@ def test_wanted_lines_are_found_forwards_and_backwards(
     assert all(data[line.offset : line.end - line.finished] == line.raw for found in every for line in found.lines)
     back = [line for found in found_back(segment, len(data), wanted) for line in reversed(found.lines)]
     assert [line.raw for line in reversed(back)] == expected
+
+
+@pytest.mark.parametrize("zone", [0, 19_800])
+def test_a_stamp_after_an_undeclared_step_of_the_clock_is_found(tmp_path: Path, zone: int) -> None:
+    before = b"".join(line((100 + second) * NS, "before") for second in range(50))
+    stepped = b"".join(line(second * NS, f"after {second}") for second in range(20))
+    name = "sanity.20261124T031407.123456789Z.log"
+    link = f"[{Stamp(NS)}] [COFFEE: 0] [AT: {Stamp(NS)}] Continued from {name}\n".encode()
+    (tmp_path / name).write_bytes(before + stepped + before)
+    (tmp_path / "sanity.log").write_bytes(link + before)
+    journal = journal_at(str(tmp_path / "sanity.log"))
+    entry = line_of(journal, Stamp(7 * NS, zone)).entry
+    assert entry is not None
+    assert entry.text == "after 7"
+    with pytest.raises(Declined):
+        line_of(journal, Stamp(7 * NS + 1, zone))

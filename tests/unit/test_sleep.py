@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, texts, writer_of
+from threeam.core.clock import fixed_zone
 from threeam.core.draft import Declined, Draft, note
 from threeam.core.entry import NS, RELEASING, Entry, Stamp, references
 from threeam.core.journal import Journal, Position, journal_at
 from threeam.core.reader import lines_forward
 from threeam.human.drafts import coffee, water
+from threeam.human.evening import evening
 from threeam.human.nights import awake_after, awake_since
 from threeam.method.changes import change
 from threeam.rooms import FOLD
@@ -132,12 +134,15 @@ def test_what_is_read_before_it_is_what_the_log_will_say(journal: Journal, at: F
     alice = writer_of("alice", journal, at)
     since = alice.write(change("pool at 50")).entries[0].stamp
     state = FOLD.of(*end_of(journal))
-    told = parts(state, "alice", at(), GAP, 5.0, since)
+    told = parts(state, evening(state, "alice", at(), GAP, 5.0, fixed_zone(0)), since)
     assert [one.title for one in told] == ["still open", "you"]
     assert told[0].lines == [one for kind in still_open(state) for one in kind]
     assert EVENTUALLY in [one.text for one in told[1].lines]
     assert [one.at for one in told[1].lines if one.text == "awake"] == [since]
-    assert [one.text for one in parts(FOLD.empty, "alice", at(), GAP, 5.0, None)[0].lines] == ["nothing"]
+    assert [
+        one.text
+        for one in parts(FOLD.empty, evening(FOLD.empty, "alice", at(), GAP, 5.0, fixed_zone(0)), None)[0].lines
+    ] == ["nothing"]
 
 
 # --- after it

@@ -240,6 +240,50 @@ def test_a_stream_keeps_no_night_going(writer: Writer, clock: FakeClock) -> None
     assert writer.write(note("a")).entries[0].tag("NIGHT") == "new"
 
 
+IN_2099 = Stamp(4_070_908_800 * NS, 0)
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["the same process", "a new process"])
+def test_a_line_from_the_future_does_not_end_the_present_night(
+    journal: Journal, writer: Writer, clock: FakeClock, log: Path, anew: bool
+) -> None:
+    for _ in range(3):
+        writer.write(coffee(1, 95, 4))
+        clock.forward(HOUR)
+    now, clock.now = clock.now, IN_2099
+    writer.write(coffee(1, 95, 4))  # with a clock that is far ahead
+    clock.now = now
+    if anew:
+        writer = writer_of("alice", journal, clock)
+    (entry,) = [one for one in writer.write(coffee(1, 95, 9)).entries if one.kind == "Coffee"]
+    assert (entry.coffee, entry.tag("NIGHT")) == (5, None)
+    clock.forward(HOUR)
+    assert [one.coffee for one in writer_of("alice", journal, clock).write(coffee(1, 95, 9)).entries][-1] == 6
+    clock.forward(9 * HOUR)
+    assert writer.write(note("the next night")).entries[0].coffee == 0
+
+
+def test_a_line_from_the_future_that_a_hand_wrote_does_not_end_the_present_night(
+    writer: Writer, clock: FakeClock, log: Path
+) -> None:
+    writer.write(coffee(3, 95, 4))
+    with log.open("ab") as file:
+        file.write(format_entry(Entry(IN_2099, 0, (("BY", "alice@elsewhere:1"),), "from the year 2099")))
+    clock.forward(HOUR)
+    assert writer.write(note("a")).entries[-1].coffee == 3
+
+
+def test_cups_of_a_clock_that_was_ahead_count_although_the_night_before_is_over(
+    writer: Writer, clock: FakeClock
+) -> None:
+    writer.write(coffee(3, 95, 4))
+    clock.forward(20 * HOUR)
+    now, clock.now = clock.now, IN_2099
+    writer.write(coffee(2, 95, 4))
+    clock.now = now
+    assert writer.write(note("the clock is right again")).entries[-1].coffee == 2
+
+
 # --- stamps
 
 

@@ -26,7 +26,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     at = context(args)
     live = at.log_there()
     now = at.clock()
-    moment = moment_at(at.journal, Position(live, live.size()), args.when, now)
+    moment = moment_at(at.journal, Position(live, live.size()), args.when, now, at.zone)
     from threeam.cli import screen, tail
 
     if not sys.stdout.isatty():

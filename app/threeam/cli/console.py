@@ -81,6 +81,16 @@ def talk(text: str) -> None:
         pass
 
 
+unread: set[str] = set()  # files of the journal that this command could not read
+
+
+def talk_of_unread(path: str, why: str) -> None:
+    """Says once that a rotated file could not be read: what it says is missing in what this command says."""
+    if path not in unread:
+        unread.add(path)
+        talk(f"{path} cannot be read ({why}): what stands in it is missing here")
+
+
 def out_parts(parts: Iterable[Part]) -> None:
     """Lines under their titles, with the stamps that they are about."""
     for part in parts:

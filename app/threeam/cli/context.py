@@ -7,24 +7,27 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from threeam.core.clock import Clock, system_clock
+from threeam.cli.console import talk_of_unread
+from threeam.core.clock import Clock, Zone, system_clock, zone_offset
 from threeam.core.draft import Declined
 from threeam.core.entry import By
 from threeam.core.fold import State
 from threeam.core.identity import author
-from threeam.core.journal import Journal, Segment
+from threeam.core.journal import Journal, Position, Segment
 from threeam.core.locked_log import WriteOptions
+from threeam.core.present import as_of_now
 from threeam.core.settings import Flags, Settings, Setup, setup
 from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 
 
 class Context(NamedTuple):
-    """A `Setup` with the author and the clock."""
+    """A `Setup` with the author, the clock and the rules of its zone."""
 
     setup: Setup
     by: By
     clock: Clock
+    zone: Zone
 
     @property
     def journal(self) -> Journal:
@@ -67,10 +70,17 @@ class Context(NamedTuple):
     def state(self) -> State:
         """The state as of the last whole line; empty where there is no log yet."""
         segment = self.journal.live()
-        return FOLD.empty if segment is None else FOLD.of(segment, segment.size())
+        if segment is None:
+            return FOLD.empty
+        end = Position(segment, segment.size())
+        gap_ns = self.settings.night_gap_ns
+        return as_of_now(FOLD.of(*end), end, self.by.user, self.clock().ns, gap_ns)
 
 
 def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Context:
     """The context of a command. Raises `BadSetting` or `Unusable`."""
+    system_clock()  # one that no stamp can hold is refused before a library stumbles over it
     uid = os.geteuid()
-    return Context(setup(Flags(args.log, args.lock, args.journal), environ, uid), author(environ, uid), system_clock)
+    made = setup(Flags(args.log, args.lock, args.journal), environ, uid)
+    made.journal.chain.on_unread = talk_of_unread
+    return Context(made, author(environ, uid), system_clock, zone_offset)

@@ -12,6 +12,7 @@ from threeam.cli.console import put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.cli.screen import is_dumb
 from threeam.core.journal import journal_at
 from threeam.demo import tell, tell_live
 from threeam.rooms import FOLD
@@ -34,7 +35,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
             None,
         )
         at = context(args)
-        if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+        if is_dumb() or not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
             journal = journal_at(args.log)
             tell(journal, FOLD)
             with open(journal.log, "rb") as story:

@@ -10,7 +10,6 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.disk import network_warning
 from threeam.core.doctor import Examination
-from threeam.core.journal import predecessor_of
 from threeam.core.lock import holder
 
 
@@ -19,8 +18,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser = Parser(
         "3am doctor",
         "Reads every file of the journal and says what is wrong with it: torn, foreign or doubled lines, NULs, stamps "
-        "that run backwards undeclared, critical sections that overlap. Changes nothing. "
-        "Exit 5 if there is any damage, 1 if there is no log.",
+        "that run backwards undeclared, critical sections that overlap, lines that only look like those of a rotation. "
+        "Changes nothing. Exit 5 if there is any damage, 3 if a file cannot be read, 1 if there is no log.",
         "example:\n  3am doctor && echo sound",
     )
     parser.add_argument("--json", action="store_true", help="one object a finding")
@@ -36,7 +35,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     found = files = 0
     for segment in journal.segments(live):
         files += 1
-        if files == 1 and (gone := predecessor_of(segment)) is not None:
+        if files == 1 and (gone := segment.head.predecessor) is not None and not journal.chain.unread:
             talk(f"the journal begins in {segment.path}: {gone}, which it continues, is not there any more")
         for finding in examination.of(segment, segment.size()):
             found += 1
@@ -48,6 +47,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if found:
         talk(f"{found} finding{'' if found == 1 else 's'} in {name}; nothing was changed")
         return Exit.DAMAGE
+    if journal.chain.unread:
+        talk(f"nothing wrong was found in what could be read of {name}")
+        return Exit.IO
     proof = f"; {examination.sections} critical sections, and none overlaps" if examination.sections else ""
     talk(f"{name}: sound{proof}")
     return Exit.DONE

@@ -11,7 +11,7 @@ from threeam.cli.console import put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.cli.tail import Range, hypothesis_number, times_joined
+from threeam.cli.tail import Range, hypothesis_number, since_until, times_joined
 from threeam.core.disk import in_units
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
@@ -20,8 +20,7 @@ from threeam.core.journal import BadInput, Position, Segment, Unusable
 from threeam.core.moment import ended_at
 from threeam.core.reader import Line
 from threeam.core.seek import line_of
-from threeam.core.wanted import About, SaidAgain, Wanted
-from threeam.core.when import parse_when
+from threeam.core.wanted import About, Wanted
 from threeam.method.drafts import known
 from threeam.method.ledger import thread_of
 from threeam.method.texts import texts
@@ -52,22 +51,19 @@ def _export(argv: Sequence[str]) -> int:
     parser.add_argument("--hyp", type=hypothesis_number, metavar="H7", help="only what belongs to this hypothesis")
     args = parser.parse_args(times_joined(argv))
     at = context(args)
-    now = at.clock()
-    since = parse_when(args.since, now) if args.since is not None else None
-    until = parse_when(args.until, now) if args.until is not None else None
+    since, until = since_until(args, at)
     live = at.log_there()
     if args.hyp is not None:
         known(at.state(), f"H{args.hyp}")
     conditions = (About(args.hyp),) if args.hyp is not None else ()
-    whole = since is None and until is None and not conditions and args.format in ("jsonl", "csv")
-    what = Range(Wanted(conditions, () if whole else (SaidAgain(),)), since, until)
+    what = Range(Wanted(conditions, once=True), since, until)
     lines = what.forward(at.journal, live, live.size())
     if args.format == "jsonl":
         observed = intervals(at.state())
-        _put_all(text for line in _ended(lines, live) for text in as_json(line, observed))
+        _put_all(text for line in _as_one_file(lines, live) for text in as_json(line, observed))
     elif args.format == "csv":
         observed = intervals(at.state())
-        _put_all(chain([csv_head()], (text for line in _ended(lines, live) for text in as_csv(line, observed))))
+        _put_all(chain([csv_head()], (text for line in _as_one_file(lines, live) for text in as_csv(line, observed))))
     else:
         end = Position(live, live.size())
         place = end if until is None else ended_at(at.journal, end, until)
@@ -76,9 +72,12 @@ def _export(argv: Sequence[str]) -> int:
     return Exit.DONE
 
 
-def _ended(lines: Iterator[Line], live: Segment) -> Iterator[Line]:
-    """``lines``, each with its newline: only the last line of the last file can still be unfinished."""
-    return (line if line.segment == live else line._replace(finished=True) for line in lines)
+def _as_one_file(lines: Iterator[Line], live: Segment) -> Iterator[Line]:
+    """``lines`` as those of one file: without the links between files, and with a newline at the end of each."""
+    for line in lines:
+        head = line.segment.head
+        if not head.linked or line.offset >= head.end:
+            yield line if line.segment == live else line._replace(finished=True)
 
 
 def _report(at: Context, state: State, shape: str, number: int | None, lines: Iterator[Line]) -> str:

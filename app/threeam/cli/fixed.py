@@ -44,11 +44,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
     one = state.named(args.hypothesis)
     if one is None:
         raise Declined(f"there is no hypothesis {args.hypothesis}: 3am hyp list shows those there are")
-    since = None if args.since is None else parse_when(args.since, now)
+    since = None if args.since is None else parse_when(args.since, now, at.zone)
     if args.seen is None:
         change, answer = from_runs(state, one, since, args.arm)
     else:
-        start = None if args.start is None else parse_when(args.start, now)
+        start = None if args.start is None else parse_when(args.start, now, at.zone)
         watched = from_lines(at.journal, live, args.seen, start)
         change, answer = from_times(state, one, args.seen, watched, since, now)
     if args.json:

@@ -80,7 +80,7 @@ def _copies(at: Context, live: Segment) -> Iterator[str]:
 def _place(at: Context, end: Position, word: str) -> Position:
     stamp, _ = stamp_of(word)
     if stamp is None:
-        return moment_at(at.journal, end, word, at.clock()).end
+        return moment_at(at.journal, end, word, at.clock(), at.zone).end
     line = line_of(at.journal, stamp)
     return Position(line.segment, line.offset)
 

@@ -16,7 +16,7 @@ from threeam.core.draft import Declined, Draft
 from threeam.core.entry import visible
 from threeam.core.fold import Hypothesis, State
 from threeam.core.seek import found_forward, line_of, stamp_of
-from threeam.core.wanted import About, SaidAgain, Wanted
+from threeam.core.wanted import About, Wanted
 from threeam.method.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, known, predict, to_cite
 from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
 from threeam.method.texts import claim_of
@@ -107,10 +107,8 @@ def _show(at: Context, name: str) -> int:
             out(line_of(at.journal, one.opened).shown)
     if one.number is None:
         return Exit.DONE
-    for first, segment in enumerate(at.journal.segments(live)):
-        # What a file begins with is said again; but where the one before it is gone, nowhere else.
-        wanted = Wanted((About(one.number),), (SaidAgain(),) if first else ())
-        for found in found_forward(segment, 0, None, wanted):
+    for segment in at.journal.segments(live):
+        for found in found_forward(segment, 0, None, Wanted((About(one.number),), once=True)):
             for line in found.lines:
                 if line.finished:
                     out(line.shown)

@@ -65,7 +65,7 @@ def _main(argv: Sequence[str]) -> int:
     if command is None:
         from threeam.cli import screen
 
-        return _run(lambda: screen.run(rest))
+        return exit_code_of(lambda: screen.run(rest))
     if command not in COMMANDS:
         from threeam.cli.parser import nearest
 
@@ -74,7 +74,7 @@ def _main(argv: Sequence[str]) -> int:
         )
         return Exit.USAGE
     module = import_module(f"threeam.cli.{COMMANDS[command][0]}")
-    return _run(lambda: module.run(command, rest))
+    return exit_code_of(lambda: module.run(command, rest))
 
 
 def run() -> NoReturn:
@@ -101,7 +101,16 @@ def _end(number: int, _frame: object) -> NoReturn:
     raise Ended(number)
 
 
-def _run(command: Callable[[], int]) -> int:
+def exit_code_of(command: Callable[[], int]) -> int:
+    """Call ``command``, and turn whatever it raises but an interrupt into a sentence and an exit code."""
+    from threeam.cli.console import unread
+
+    unread.clear()
+    code = _code_of(command)
+    return Exit.IO if unread and code in (Exit.DONE, Exit.NO) else code
+
+
+def _code_of(command: Callable[[], int]) -> int:
     from threeam.cli.console import talk
     from threeam.core.draft import Declined
     from threeam.core.journal import JournalError

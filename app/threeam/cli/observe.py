@@ -7,8 +7,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread
+from typing import NamedTuple
 
-from threeam.cli.console import is_open_on, put, talk
+from threeam.cli.console import Untold, is_open_on, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
@@ -16,22 +17,21 @@ from threeam.core.attachments import TRACE
 from threeam.core.beside import discard
 from threeam.core.draft import Declined, Draft, bound_to
 from threeam.core.entry import NS, decode
-from threeam.core.interrupts import interrupts_deferred
+from threeam.core.interrupts import INTERRUPTIONS, interrupts_deferred
 from threeam.core.journal import JournalError, Unusable
-from threeam.core.lock import LockTimeout
-from threeam.core.locked_log import Block, Refused
 from threeam.core.when import parse_length
 from threeam.core.writer import Writer
 from threeam.machine.system import this_system
 from threeam.machine.tracing import why_not
-from threeam.observe.attach import TOOLS, Process, guarded, process_of, watch
+from threeam.observe.attach import TOOLS, Process, Watching, end_tool, process_of, watch
+from threeam.observe.background import FINISHED, Background, in_background
 from threeam.observe.execute import Execution, NotStarted
 from threeam.observe.footprint import is_instance
+from threeam.observe.guard import Running
 from threeam.observe.observers import attached, detached, is_over, observed
 from threeam.observe.output import Output, kept_while
 from threeam.rooms import FOLD
 
-_MOMENT_S = 1.0  # for which a ctrl+c waits for the line that says that it is detached
 _FIRST = 4096  # bytes of what a tool says, of which the first line says why it did not attach
 
 
@@ -65,25 +65,61 @@ def run(_command: str, argv: Sequence[str]) -> int:
     process = process_of(args.pid)
     if (why := why_not(this_system(), args.tool, process.pid)) is not None:
         raise Unusable(why)
-    return _observe(args, at, process, seconds)
+    return _observe(_Observation(args, at, process, seconds, at.clock().ns))
 
 
-def _observe(args: Namespace, at: Context, process: Process, seconds: float | None) -> int:
-    tool, pid, name = args.tool, process.pid, process.name
-    since, writer = at.clock().ns, _patient(at)
-    first, says = bytearray(), list[Thread]()
-    file = f"{tool}-{pid}-{since}.out"
+class _Observation(NamedTuple):
+    """What is observed, since when (ns), and for how long (s; None: until an interrupt)."""
 
-    def end(kept: str) -> Draft:
-        return detached(tool, pid, name, since, at.clock().ns, kept, args.hyp)
+    args: Namespace
+    at: Context
+    process: Process
+    seconds: float | None
+    since: int
 
-    def orphaned(_: int) -> None:
-        writer.write(end(file))
+    @property
+    def file(self) -> str:
+        """The name of the file that keeps what the tool says."""
+        return f"{self.args.tool}-{self.process.pid}-{self.since}.out"
 
-    def begin(tracer: int) -> None:
-        tell_guard(tracer)
+    def begin(self) -> Draft:
+        """Return the draft of the line that says that it is attached."""
+        return attached(self.args.tool, self.process.pid, self.process.name, self.since, self.args.hyp)
+
+    def end(self, kept: str) -> Draft:
+        """Return the draft of the line that says that it is detached now."""
+        process = self.process
+        return detached(self.args.tool, process.pid, process.name, self.since, self.at.clock().ns, kept, self.args.hyp)
+
+
+def _observe(one: _Observation) -> int:
+    """Observe in a process of its own, which ctrl+z does not stop: the process that is observed would stand still."""
+    from threeam.cli.main import exit_code_of  # it imports the commands
+
+    tool, pid, name = one.args.tool, one.process.pid, one.process.name
+    if one.seconds is None:
+        talk(f"ctrl+c detaches {tool} from {pid} ({name}); --for 5s does so by itself")
+
+    def orphaned(running: Running) -> None:
+        end_tool(running)
+        _patient(one.at).write(one.end(one.file))
+
+    def left() -> None:
+        talk(f"{tool} is detached from {pid} ({name}); the line that says so is written when the lock is free")
+
+    def work(running: Running) -> int:
+        return exit_code_of(lambda: _watch(one, running))
+
+    return in_background(Background(work, orphaned, left))
+
+
+def _watch(one: _Observation, running: Running) -> int:
+    at, first, says = one.at, bytearray(), list[Thread]()
+    tool, pid, name, quiet = one.args.tool, one.process.pid, one.process.name, one.args.quiet
+
+    def begin(_: int) -> None:
         # On a thread: while it waits for the lock, what the tool prints has to be read, or the process would stand.
-        says.append(Thread(target=_write, args=(at, attached(tool, pid, name, since, args.hyp), args.quiet)))
+        says.append(Thread(target=_write, args=(at, one.begin(), quiet)))
         says[0].start()
 
     def watched(output: Output) -> Execution:
@@ -91,39 +127,38 @@ def _observe(args: Namespace, at: Context, process: Process, seconds: float | No
             first.extend(data[: _FIRST - len(first)])
             output.take(data)
 
-        return watch(tool, process, seconds, take, begin)
+        return watch(Watching(tool, one.process, one.seconds, begin), take, running)
 
-    if seconds is None:
-        talk(f"ctrl+c detaches {tool} from {pid} ({name}); --for 5s does so by itself")
-    with guarded(orphaned) as tell_guard:
-        with interrupts_deferred(True) as interrupted:  # they come while it is watched, and at no other moment
-            try:
-                # No run is timed by it: what the tool says is kept as it comes.
-                ended, _, kept = kept_while(at.journal, TRACE, file, "", watched, at_once=0)
-            except NotStarted as not_started:
-                raise Unusable(str(not_started)) from None
-            finally:
-                for thread in says:
-                    thread.join()
-            if not says:
-                if kept.path:
-                    discard(kept.path)
-                said = decode(bytes(first)).strip().partition("\n")[0]
-                raise Unusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
-            tell_guard(0)
-            is_over_now = end(kept.name)
-            block = _at_once(at, is_over_now)
-            interrupted()  # a second one, while the tool was ending: its line is there all the same
+    with interrupts_deferred(True):  # they come while it is watched, and at no other moment
         try:
-            _put((block or writer.write(is_over_now)).raw, at, quiet=args.quiet)
-        except (JournalError, KeyboardInterrupt):
+            # No run is timed by it: what the tool says is kept as it comes.
+            ended, _, kept = kept_while(at.journal, TRACE, one.file, "", watched, at_once=0)
+        except NotStarted as not_started:
+            raise Unusable(str(not_started)) from None
+        finally:
+            for thread in says:
+                thread.join()
+        if not says:
+            if kept.path:
+                discard(kept.path)
+            said = decode(bytes(first)).strip().partition("\n")[0]
+            raise Unusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
+        end = one.end(kept.name)
+        running.pid = FINISHED  # from now on an interrupt ends the wait of the other process, and not this line
+        for number in INTERRUPTIONS:
+            signal.signal(number, signal.SIG_IGN)
+        try:
+            _put(_patient(at).write(end).raw, at, quiet=quiet)
+        except Untold:
+            raise
+        except JournalError:
             talk("the journal does not know that it is detached: 3am observe --over says so later")
             raise
-    if kept.path:
-        talk(f"what {tool} said is kept in {kept.path}")
-    if kept.why:
-        raise Unusable(f"what {tool} said is not kept: {kept.why}")
-    if ended.cut == signal.SIGINT and seconds is None:  # that is how it is ended
+        if kept.path:
+            talk(f"what {tool} said is kept in {kept.path}")
+        if kept.why:
+            raise Unusable(f"what {tool} said is not kept: {kept.why}")
+    if ended.cut == signal.SIGINT and one.seconds is None:  # that is how it is ended
         return Exit.DONE
     return 128 + ended.cut if ended.cut else Exit.DONE
 
@@ -141,16 +176,6 @@ def _over(at: Context, quiet: bool) -> int:
         else:
             _put(_patient(at).write(is_over(one, at.clock().ns)).raw, at, quiet=quiet)
     return code
-
-
-def _at_once(at: Context, draft: Draft) -> Block | None:
-    """Writes ``draft`` if that can be done within a moment; None where it cannot. Interrupts are held back."""
-    writer = Writer(at.journal, FOLD, at.clock, at.write_options()._replace(lock_timeout=_MOMENT_S))
-    try:
-        with writer.locked(whole=draft.whole, interruptible=True) as log:
-            return log.write(draft)
-    except (LockTimeout, Refused):  # it is tried again, and that can be interrupted
-        return None
 
 
 def _patient(at: Context) -> Writer:

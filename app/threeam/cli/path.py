@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from threeam.cli.console import out, talk
 from threeam.cli.context import context
@@ -20,21 +21,25 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser = Parser(
         "3am path", "Prints the log, the lock and the settings file, and why those.", "example:\n  3am path --settings"
     )
-    parser.add_argument("--settings", action="store_true", help="the settings in force, and where each comes from")
+    parser.add_argument(
+        "--settings", action="store_true", help="the settings in force, as TOML, and where each comes from"
+    )
     args = parser.parse_args(argv)
     at = context(args)
     why = at.setup.why
     if args.settings:
-        rows = [(f"log = {at.journal.log}", why["log"])]
-        rows += [(f"{name} = {value}", why[name]) for name, value in at.settings._asdict().items()]
+        values = {"log": at.journal.log, **at.settings._asdict()}
+        rows = [(f"{name} = {_toml(value)}", f"# {why[name]}") for name, value in values.items()]
     else:
         files = (("log", at.journal.log), ("lock", at.journal.lock), ("settings", at.setup.config))
-        rows = [(f"{name:<9} {path}", why[name]) for name, path in files]
-        rows[2:2] = [(f"{'lock':<9} {path}", "as well: another /tmp has another lock") for path in at.journal.locks[1:]]
-        rows += _folders(at.journal)
+        reasons = [(f"{name:<9} {path}", why[name]) for name, path in files]
+        reasons[2:2] = [
+            (f"{'lock':<9} {path}", "as well: another /tmp has another lock") for path in at.journal.locks[1:]
+        ]
+        rows = [(left, f"({reason})") for left, reason in (*reasons, *_folders(at.journal))]
     width = max(len(visible(left)) for left, _ in rows)
     for left, reason in rows:
-        out(f"{visible(left):<{width}}  ({visible(reason)})")
+        out(f"{visible(left):<{width}}  {visible(reason)}")
     if (warning := network_warning(at.journal.log)) is not None:
         talk(warning)
     return Exit.DONE
@@ -43,7 +48,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
 def _folders(journal: Journal) -> Iterator[tuple[str, str]]:
     """Yield each folder that may hold copies of what was written, run or shown, and why it is that one."""
     first, *others = places(journal)
-    why = "beside the log" if first == journal.folder else f"yours alone: {journal.folder} is not"
+    why = "beside the log" if first == journal.folder else "private, in your state folder"
     yield f"{'folder':<9} {first}", f"drafts, history, outputs, plans and baselines; {why}"
     for folder in (*others, memory_folder(journal)):
         if os.path.isdir(folder):
@@ -51,3 +56,23 @@ def _folders(journal: Journal) -> Iterator[tuple[str, str]]:
                 "drafts and history while the disk was full" if folder not in others else "what was kept there before"
             )
             yield f"{'also':<9} {folder}", what
+
+
+def _toml(value: object) -> str:
+    """A setting as it stands in a settings file."""
+    match value:
+        case None:  # of ``keep``
+            return _toml("all")
+        case ():  # of ``reminders``
+            return _toml(["none"])
+        case bool():
+            return str(value).lower()
+        case str():
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case tuple() | list():
+            return f"[{', '.join(map(_toml, value))}]"
+        case Mapping():
+            pairs = ", ".join(f"{_toml(key)} = {_toml(one)}" for key, one in value.items())
+            return f"{{ {pairs} }}" if pairs else "{}"
+        case _:
+            return str(value)

@@ -30,7 +30,7 @@ _ABOUT = {
     ),
     "data": (
         "Writes the runbook for a restore to the moment before a corrupted commit: recovery settings, the rows of then "
-        "beside the live ones, the compare, the patch. With --dsn it asks a PostgreSQL whether that is possible.",
+        "beside the live ones, the compare, the patch. With --dsn it asks the server whether that is possible.",
         "3am restore data --at 03:14:07.123456 --engine postgres --dsn postgresql://db1/shop",
     ),
 }
@@ -48,10 +48,12 @@ def run(command: str, argv: Sequence[str]) -> int:
     moment.add_argument("--xid", type=int, metavar="N", help="its number; needs --dsn and track_commit_timestamp")
     parser.add_argument("--minus", default=DEFAULT_MINUS, metavar="LENGTH", help="so long before it (1ms)")
     parser.add_argument("--engine", required=True, choices=ENGINES, help="which database")
-    parser.add_argument("--dsn", metavar="DSN", help="ask this PostgreSQL; its password is written nowhere")
+    parser.add_argument("--dsn", metavar="DSN", help="ask this PostgreSQL or MariaDB; its password is written nowhere")
     args = parser.parse_args(times_as_words(rest))
     if args.xid is not None and args.dsn is None:
         parser.error("--xid needs --dsn: only the server knows when that was committed")
+    if args.xid is not None and args.engine != "postgres":
+        parser.error("--xid is for --engine postgres")
     return _data(args)
 
 
@@ -116,11 +118,10 @@ def _data(args: Namespace) -> int:
     at = context(args)
     now, minus_ns = at.clock(), parse_length(args.minus)
     if args.xid is not None:
-        plan = plan_before(args.xid, minus_ns, args.dsn, at.clock)
+        plan = plan_before(args.xid, minus_ns, args.dsn, at.clock, at.zone)
     else:
-        plan = plan_at(
-            args.engine, Stamp(parse_when(args.at, now), now.offset), args.at.strip(), minus_ns, args.dsn, at.clock
-        )
+        ns = parse_when(args.at, now, at.zone)
+        plan = plan_at(args.engine, Stamp(ns, at.zone(ns)), args.at.strip(), minus_ns, args.dsn, at.clock)
     put(plan.text.encode("utf-8", "backslashreplace"))
     path, draft = keep(at.journal, plan, now)
     code = submit(lambda: at, lambda _: draft, "", quiet=True, beside=path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -44,7 +45,15 @@ def can_draw() -> bool:
     if not sys.stderr.isatty():  # Textual draws there
         talk("the full screen draws on stderr, and that is no terminal")
         return False
+    if is_dumb():
+        talk("TERM is dumb, and the full screen has to move the cursor: 3am tail -f reads, 3am log TEXT writes")
+        return False
     return True
+
+
+def is_dumb() -> bool:
+    """Whether the terminal says that it cannot move its cursor, as those of editors do."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def show(at: Context, *, read_only: bool = False, as_of: Moment | None = None) -> int:

@@ -39,14 +39,15 @@ def run(_command: str, argv: Sequence[str]) -> int:
         return Exit.DONE
     toxic = " TOXIC" if facts["toxic"] else ""
     later = f" ({facts['mg_morning']['mg']:.0f} at {MORNING_H:02d}:00)" if facts["mg"] >= 1 else ""
-    much = "▲" if facts["over_dose"] else ""
-    cups = f"☕ {facts['cups']}{toxic} {facts['mg']:.0f} mg{much}{later}"
+    cup, drop, over, dot = ("☕", "💧", "▲", "·") if at.settings.emoji else ("c", "w", "!", "|")
+    much = over if facts["over_dose"] else ""
+    cups = f"{cup} {facts['cups']}{toxic} {facts['mg']:.0f} mg{much}{later}"
     if args.tmux and (toxic or much):
         cups = f"#[fg=red]{cups}#[default]"
     lock = facts["lock"]
     if held := facts["holder"]:  # a process may be called anything, and tmux would run a #() in it
         lock = f"held by {held['name'].replace('#', '')} {held['pid']}"
-    out(f"{cups} · 💧 {facts['water']} · {facts['open']} open · lock {lock}")
+    out(f" {dot} ".join((cups, f"{drop} {facts['water']}", f"{facts['open']} open", f"lock {lock}")))
     return Exit.DONE
 
 
@@ -70,7 +71,7 @@ def _footprint(*, as_json: bool) -> int:
 def _facts(at: Context) -> dict[str, Any]:
     state, settings, now = at.state(), at.settings, at.clock()
     cups = state.cups(at.by.user, now.ns, settings.night_gap_ns)
-    one = evening(state, at.by.user, now, settings.night_gap_ns, settings.half_life_h)
+    one = evening(state, at.by.user, now, settings.night_gap_ns, settings.half_life_h, at.zone)
     held = holder(*at.journal.locks)
     return {
         "cups": cups,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from select import poll
 from typing import NamedTuple
@@ -13,17 +15,18 @@ from threeam.cli.console import line_json, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
+from threeam.core.entry import NS
 from threeam.core.follow import LOOK_ANYWAY, Follower
 from threeam.core.journal import Anchor, Journal, Position, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back
-from threeam.core.seek import between, found_back, found_forward
-from threeam.core.wanted import About, By, SaidAgain, Text, Wanted, condition_of, kind_named
-from threeam.core.when import parse_when
+from threeam.core.seek import between, found_back, found_forward, is_wanted
+from threeam.core.wanted import About, By, Text, Wanted, condition_of, kind_named
+from threeam.core.when import parse_bound
 
 _LINES = 10  # as tail(1)
 _TOGETHER = 64 * 1024  # characters in one write to stdout
-_EVERY = Wanted((), (SaidAgain(),))
+_EVERY = Wanted(once=True)
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -35,13 +38,15 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "examples:\n  3am tail -f --not 'kind:coffee'\n  3am tail --since -15m --grep 'H7|deadlock'\n"
         "  3am tail --hyp H7 --json | jq .text\n  3am tail -n +1 | less",
     )
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what is appended")
+    parser.add_argument(
+        "-f", "-F", "--follow", action="store_true", help="go on with what is appended, up to --until if it is there"
+    )
     parser.add_argument(
         "-n",
         "--lines",
         type=_count,
         metavar="N",
-        help=f"the last N lines ({_LINES}; all of a search); +N: from line N on",
+        help=f"the last N lines ({_LINES}; all of a search); +N: from line N of the log on",
     )
     parser.add_argument("--since", metavar="T", help="from T on: 03:14, -15m, yesterday, @stamp")
     parser.add_argument("--until", metavar="T", help="up to T")
@@ -62,12 +67,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
             *map(By, args.by),
             *map(About, args.hyp),
         ),
-        (SaidAgain(), *(condition_of(text, exact=True) for text in getattr(args, "not"))),
+        tuple(condition_of(text, exact=True) for text in getattr(args, "not")),
+        once=True,
     )
     at = context(args)
-    now = at.clock()
-    since = parse_when(args.since, now) if args.since is not None else None
-    until = parse_when(args.until, now) if args.until is not None else None
+    since, until = since_until(args, at)
     asked = wanted != _EVERY or since is not None or until is not None
     first, count = args.lines or (None, None if asked else _LINES)
     what = Range(wanted, since, until)
@@ -83,6 +87,22 @@ def up_to(at: Context, end: Position) -> int:
     return Exit.DONE
 
 
+def since_until(args: argparse.Namespace, at: Context) -> tuple[int | None, int | None]:
+    """Return the instants (ns) that ``--since`` and ``--until`` name. Raises `BadTime`.
+
+    If there are two, since the clocks went back, say on stderr which one is taken.
+    """
+    now = at.clock()
+    ends: list[int | None] = []
+    for text, latest in ((args.since, False), (args.until, True)):
+        end, note = (None, "") if text is None else parse_bound(text, now, at.zone, latest=latest)
+        if note:
+            talk(note)
+        ends.append(end)
+    since, until = ends
+    return since, until
+
+
 class Range(NamedTuple):
     """What is to be printed: which lines, and of what time (ns, both ends included)."""
 
@@ -92,7 +112,7 @@ class Range(NamedTuple):
 
     def holds(self, line: Line) -> bool:
         """Whether a line that has just come is to be printed."""
-        return self.wanted.holds(line.raw) and self._in_time(line)
+        return is_wanted(line, self.wanted) and self._in_time(line)
 
     def _in_time(self, line: Line) -> bool:
         if self.since is None and self.until is None:
@@ -104,13 +124,19 @@ class Range(NamedTuple):
             and (self.until is None or entry.stamp.ns <= self.until)
         )
 
-    def forward(self, journal: Journal, live: Segment, end: int) -> Iterator[Line]:
-        """The lines up to ``end`` in the live log, the oldest first."""
+    def forward(self, journal: Journal, live: Segment, end: int, first: int = 1) -> Iterator[Line]:
+        """The lines up to ``end`` in the live log, the oldest first; from line ``first`` of the journal on."""
+        skipped = 0  # lines of the journal
         for segment in journal.segments(live):
             stop = end if segment == live else segment.size()
+            start = 0
+            if skipped < first - 1:
+                start, count = _after_lines(segment, stop, first - 1 - skipped)
+                skipped += count
             for begin, until in between(segment, stop, self.since, self.until):
-                for found in found_forward(segment, begin, until, self.wanted):
-                    yield from filter(self._in_time, found.lines)
+                if until > start:
+                    for found in found_forward(segment, max(begin, start), until, self.wanted):
+                        yield from filter(self._in_time, found.lines)
 
     def back(self, journal: Journal, live: Segment, end: int) -> Iterator[Line]:
         """The lines before ``end`` in the live log, the last one first."""
@@ -129,9 +155,11 @@ def _tail(
 ) -> int | None:
     """How many lines were printed; None where there is no log. Does not end while it follows and is read."""
     segment = at.journal.live()
-    if segment is None and not follow:
-        talk(f"there is no log at {at.journal.log}: 3am log TEXT begins one, and 3am path says why that one")
-        return None
+    if segment is None:
+        begins = f"there is no log at {at.journal.log}: 3am log TEXT begins one, and 3am path says why that one"
+        talk(f"{begins}; waiting for it" if follow else begins)
+        if not follow:
+            return None
     start: Anchor | None = None
     printed = 0
     if segment is not None:
@@ -139,24 +167,53 @@ def _tail(
         end = end_of_lines(segment, size) if follow else size  # a follower holds an unfinished line back
         start = Anchor.at(segment, end)
         if count is None:
-            lines: Iterator[Line] = islice(what.forward(at.journal, segment, end), (first or 1) - 1, None)
+            lines: Iterator[Line] = what.forward(at.journal, segment, end, first or 1)
         else:
             lines = iter(list(islice(what.back(at.journal, segment, end), count))[::-1])
         printed = _print(lines, shown)
     if not follow:
         return printed
-    follower = Follower(at.journal, start)
+    with closing(Follower(at.journal, start)) as follower:
+        return printed + _followed(at, what, shown, follower)
+
+
+def _followed(at: Context, what: Range, shown: Callable[[Line], str], follower: Follower) -> int:
+    """Print what is appended, up to the end of ``what``, while stdout is read. Return how many lines were printed."""
+    printed = 0
     reader_gone = poll()  # `tail -f | head -1`: on a quiet log no write would tell
     reader_gone.register(1, 0)  # POLLERR and POLLHUP are always told
     while True:
-        lines_read = follower.read()
-        for line in lines_read:
+        lines = follower.read()
+        for line in lines:
             if line.gap:
                 talk(line.gap)
-        printed += _print(filter(what.holds, lines_read), shown)
-        follower.wait(LOOK_ANYWAY)
+        printed += _print(filter(what.holds, lines), shown)
+        left = LOOK_ANYWAY if what.until is None else _seconds_left(what.until, lines, at.clock().ns)
+        if left <= 0:
+            return printed
+        follower.wait(min(left, LOOK_ANYWAY))
         if reader_gone.poll(0):  # also while others write what is not printed
             return printed
+
+
+def _seconds_left(until: int, lines: Sequence[Line], now_ns: int) -> float:
+    """Return how long a line of ``until`` (ns) or before it may still come, now that ``lines`` have come.
+
+    A writer stamps a line before it appends it, and may be held up by the disk in between: it has `LOOK_ANYWAY`.
+    """
+    if any((entry := line.entry) is not None and entry.stamp.ns > until for line in lines):
+        return 0
+    return (until - now_ns) / NS + LOOK_ANYWAY
+
+
+def _after_lines(segment: Segment, end: int, count: int) -> tuple[int, int]:
+    """Return where ``count`` lines of the file, up to ``end``, end, and how many there are of them."""
+    passed = 0
+    for found in found_forward(segment, 0, end, _EVERY):
+        if passed + len(found.lines) > count:
+            return found.lines[count - passed].offset, count
+        passed += len(found.lines)
+    return end, passed
 
 
 def times_joined(argv: Sequence[str]) -> list[str]:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from threeam.core.entry import Stamp
 from threeam.core.journal import Journal
+from threeam.core.reader import Block
+from threeam.core.segment import Segment
 from threeam.core.tally import Tally
 from threeam.core.wanted import Wanted
 
@@ -60,7 +62,8 @@ class Activity(Tally):
         night.warned.update(column for ns in self._warnings if (column := night.column(ns)) is not None)
         return night
 
-    def _take(self, data: bytes) -> int:
+    def _take(self, segment: Segment, block: Block) -> int:
+        data = block.data
         if not self._samples:
             self._step = max(_STEP, 2 * self._every // _MOST)
         begin = data.find(b"\n") + 1 if self._cut else 0

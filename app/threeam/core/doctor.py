@@ -70,6 +70,8 @@ class Examination:
                 yield _found(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
             if entry is None:
                 continue
+            if line.forged:
+                yield _found(line, number, "forged", "forged: it has the AT tag of what a rotation repeats elsewhere")
             last, self._last = self._last, entry.stamp
             if last is not None and entry.stamp.ns < last.ns and not _allowed(entry, last):
                 back = last.ns - entry.stamp.ns

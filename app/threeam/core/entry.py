@@ -296,13 +296,17 @@ def format_many(stamp: Stamp, coffee: int, tags: Iterable[tuple[str, str]], text
     """
     texts = [visible(text) for text in texts] if _UNSAFE.search("".join(texts)) else texts
     texts = [("\\" + text if text[:1] in ("[", "\\") and _LOOKS_LIKE_TAG.match(text) else text) for text in texts]
-    tail = format_tail(coffee, tags, "")
+    return stamped_lines(stamp, format_tail(coffee, tags, ""), texts)
+
+
+def stamped_lines(stamp: Stamp, before: str, texts: list[str]) -> bytes:
+    """Return a line for each of ``texts``: a stamp, ``before``, and the text. From ``stamp`` on, + 1 ns a line."""
     fraction = stamp.ns % NS
     if fraction + len(texts) > NS:  # over the second's edge: the first part of each line changes
         stamps = (Stamp(stamp.ns + i, stamp.offset) for i in range(len(texts)))
-        return "".join([f"[{at}]{tail}{text}\n" for at, text in zip(stamps, texts, strict=True)]).encode()
+        return "".join([f"[{at}]{before}{text}\n" for at, text in zip(stamps, texts, strict=True)]).encode()
     text = str(stamp)
-    head, zone = "[" + text[:20], text[29:] + "]" + tail
+    head, zone = "[" + text[:20], text[29:] + "]" + before
     return "".join([f"{head}{ns:09d}{zone}{text}\n" for ns, text in enumerate(texts, fraction)]).encode()
 
 

@@ -159,12 +159,26 @@ class Fold:
 
     def to_carry(self, state: State) -> Iterator[Entry]:
         """Yield what a rotation has to repeat of ``state``: entries, each with the stamp at which it came to be."""
-        for user, person in state.people.items():
-            tags = _carried_tags(person)
-            yield Entry(Stamp(person.typed_ns), person.cups, tags, f"Carried: {person.cups} cups of {user}.")
-        yield from map(_carry_hypothesis, state.hypotheses.values())
+        for _, entries in self.parts_to_carry(state):
+            yield from entries
+
+    def parts_to_carry(self, state: State) -> Iterator[tuple[Any, Iterable[Entry]]]:
+        """Yield each part of ``state``, and what a rotation has to repeat of it."""
+        yield (
+            state.people,
+            (
+                Entry(
+                    Stamp(person.typed_ns),
+                    person.cups,
+                    _carried_tags(person),
+                    f"Carried: {person.cups} cups of {user}.",
+                )
+                for user, person in state.people.items()
+            ),
+        )
+        yield state.hypotheses, map(_carry_hypothesis, state.hypotheses.values())
         for room in self.rooms:
-            yield from room.carry(state.rooms[room.name])
+            yield state.rooms[room.name], room.carry(state.rooms[room.name])
 
     def on(self, state: State, segment: Segment, since: int, end: int) -> State:
         """``state`` after the whole lines of ``segment`` between ``since`` and ``end``: a byte search, as in `of`."""

@@ -81,6 +81,7 @@ class Follower:
             else:  # truncated, and perhaps written anew
                 self.restarts += 1
                 self._gap = "the log was truncated here"
+                at.segment.forget_head()
                 at = self._move(at.segment)
         lines = self._read_from(at)
         if lines or named is None or not at.holds():
@@ -241,7 +242,7 @@ class _Watch:
             except OSError:  # the kernel took it back with the file
                 pass
         self._segment, self._left_watch = segment, self._file_watch
-        self._file_watch = self._add(f"/proc/self/fd/{segment.fd}", _FILE_EVENTS)
+        self._file_watch = self._add(segment.watchable, _FILE_EVENTS)
 
     def looked(self) -> None:
         """The caller is about to look: what changes after this is news."""
@@ -296,7 +297,7 @@ class _Watch:
 
     def _look(self) -> tuple[int, ...]:
         seen: list[int] = []
-        for path in (self._path, f"/proc/self/fd/{self._segment.fd}" if self._segment is not None else None):
+        for path in (self._path, self._segment.watchable if self._segment is not None else None):
             try:
                 about = os.stat(path) if path is not None else None
             except OSError:

@@ -9,20 +9,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import weakref
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from threeam.core.chain import Chain
 from threeam.core.disk import IMMUTABLE, has_attribute, is_read_only
-from threeam.core.entry import parse
 from threeam.core.folders import OPEN_SAFELY, ForeignLink, make_folders, open_file, resolve
 from threeam.core.recognize import is_journal, live_name
+from threeam.core.segment import Segment as Segment
 
 SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
 SCRIPT_LOCK = "/tmp/sanity.lock"
 SCRIPT_LOCKS = {SCRIPT_LOG: SCRIPT_LOCK}  # logs whose lock the Bash script has elsewhere
 _HEAD = 64  # bytes of the first line of a file: its stamp fits in, and no two files share it
-_FIRST_LINE = 4096  # bytes in which the line that names the file before must fit
 _TAIL = 256  # bytes before a place: the last line's stamp, for all but the longest
 
 
@@ -36,41 +35,6 @@ class BadInput(JournalError):
 
 class Unusable(JournalError):
     """The log cannot be read or written as it is; the sentence names the path and the remedy."""
-
-
-class Segment:
-    """One file of the journal, held open for reading; bytes are read on demand and never mapped.
-
-    Equal when it is the same file, whatever its name is by now. The descriptor is closed with the
-    last reference, so rows on the screen can keep reading a file that has been renamed or removed.
-    """
-
-    __slots__ = ("__weakref__", "fd", "identity", "path")
-
-    def __init__(self, fd: int, path: str) -> None:
-        about = os.fstat(fd)
-        self.fd = fd
-        self.path = path
-        self.identity = (about.st_dev, about.st_ino)
-        weakref.finalize(self, os.close, fd)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Segment) and other.identity == self.identity
-
-    def __hash__(self) -> int:
-        return hash(self.identity)
-
-    def size(self) -> int:
-        """Bytes in the file now."""
-        return os.fstat(self.fd).st_size
-
-    def removed(self) -> bool:
-        """Whether the file has no name any more."""
-        return os.fstat(self.fd).st_nlink == 0
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Up to ``size`` bytes from ``offset``; fewer at the end of the file."""
-        return os.pread(self.fd, size, offset)
 
 
 class Position(NamedTuple):
@@ -130,12 +94,14 @@ class Anchor(NamedTuple):
 class Journal(NamedTuple):
     """The resolved paths of one journal. Make it with `journal_at`.
 
-    ``home``: the state folder that a writer may create, or None where the log lies elsewhere.
+    ``home``: the state folder that a writer may create, or None where the log lies elsewhere. ``chain``: the log and
+    the rotated files before it.
     """
 
     log: str
     lock: str
-    home: str | None = None
+    home: str | None
+    chain: Chain
 
     @property
     def name(self) -> str:
@@ -176,38 +142,17 @@ class Journal(NamedTuple):
         return Segment(fd, self.log)
 
     def predecessor(self, segment: Segment) -> Segment | None:
-        """The file that ``segment`` continues, as its first line says; None where it says none, or it is gone.
-
-        Raises OSError where ``segment`` cannot be read.
-        """
-        name = predecessor_of(segment)
-        if name is None:
-            return None
-        try:
-            fd = open_file(os.path.join(os.path.dirname(self.log), name), os.O_RDONLY)
-        except OSError:  # deleted since (`keep`), or not ours to read: the journal begins after it
-            return None
-        before = Segment(fd, os.path.join(os.path.dirname(self.log), name))
-        return before if stat.S_ISREG(os.fstat(fd).st_mode) and before != segment else None
+        """As `Chain.predecessor`."""
+        return self.chain.predecessor(segment)
 
     def back_from(self, segment: Segment) -> Iterator[Segment]:
-        """``segment`` and every file before it, the newest first; each is closed when the caller lets it go."""
-        seen = set()
-        at: Segment | None = segment
-        while at is not None and at.identity not in seen:  # a link in a circle, written by hand, ends there
-            seen.add(at.identity)
-            yield at
-            at = self.predecessor(at)
+        """As `Chain.back_from`."""
+        return self.chain.back_from(segment)
 
     def successor(self, segment: Segment) -> Segment | None:
-        """The file that continues ``segment``; None for the live log, and for a file that nothing links to."""
-        after: Segment | None = None
+        """The file that continues ``segment``; None for the live log, and for a file that none continues."""
         live = self.live()
-        for at in self.back_from(live) if live is not None else ():
-            if at == segment:
-                return after
-            after = at
-        return None
+        return None if live is None else self.chain.successor(segment, live)
 
     def oldest(self, segment: Segment) -> Segment:
         """The first file of the chain that ``segment`` is in."""
@@ -216,15 +161,8 @@ class Journal(NamedTuple):
         return segment
 
     def segments(self, last: Segment) -> Iterator[Segment]:
-        """Every file of the journal up to ``last``, the oldest first, one open at a time besides that."""
-        names = [at.path for at in self.back_from(last)][1:]
-        for path in reversed(names):
-            try:
-                fd = open_file(path, os.O_RDONLY)
-            except OSError:  # deleted since it was seen
-                continue
-            yield Segment(fd, path)
-        yield last
+        """Every file of the journal up to ``last``, the oldest first."""
+        return self.chain.segments(last)
 
     def make_home(self) -> None:
         """Makes the state folder where it is ours to make. Raises `Unusable`."""
@@ -277,14 +215,6 @@ class Journal(NamedTuple):
         return f"{self.log} is not a journal, since none of its lines is an entry: name another with --log"
 
 
-def predecessor_of(segment: Segment) -> str | None:
-    """The name of the file that ``segment`` continues, from its first line; None where it says none."""
-    first, newline, _ = segment.read(0, _FIRST_LINE).partition(b"\n")
-    entry = parse(first) if newline else None
-    name = entry.predecessor if entry is not None else None
-    return name if name is not None and os.path.basename(name) == name and name not in ("", ".", "..") else None
-
-
 def journal_at(log: str, lock: str | None = None, *, home: str | None = None) -> Journal:
     """The journal whose log is at ``log``.
 
@@ -303,7 +233,7 @@ def journal_at(log: str, lock: str | None = None, *, home: str | None = None) ->
         lock = SCRIPT_LOCKS.get(resolved, resolved + ".lock")
     elif _same_file(lock, resolved):  # an empty lock file would be made there first, or the log be replaced as a lock
         raise BadInput(f"the lock {lock} is the log itself: name another file with --lock, or leave it out")
-    return Journal(resolved, os.path.abspath(lock), home)
+    return Journal(resolved, os.path.abspath(lock), home, Chain(resolved))
 
 
 def _same_file(path: str, resolved: str) -> bool:

@@ -31,9 +31,10 @@ from threeam.core.entry import (
     visible,
 )
 from threeam.core.fold import State
-from threeam.core.journal import Journal, JournalError, sync_folder
+from threeam.core.journal import Journal, JournalError, Position, sync_folder
 from threeam.core.lock import JournalLock
 from threeam.core.logfile import HalfAppended, LogFile, NotAppended
+from threeam.core.present import as_of_now
 from threeam.core.rotate import CannotRotate, NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
 from threeam.core.rotation_due import CarriedLines, note_path
 from threeam.core.state_cache import TRUNCATED, StateCache
@@ -126,6 +127,7 @@ class LockedLog:
         self._rotate_when_full()
         options, state = self._options, self._state(draft.whole)
         stamp, stepped_ns = self._tick()
+        state = self._as_of_now(state, stamp)
         said = draft.lines(state, Author(options.user, options.night_gap_ns), stamp)
         ceremonial = options.ceremony == "always" or (draft.ceremonial and options.ceremony == "hypotheses")
         around = self._warnings(stamp, stepped_ns)
@@ -153,7 +155,8 @@ class LockedLog:
         self._rotate_when_full()
         first, stepped_ns = self._tick()
         stamp = first
-        tags, cups = (("BY", self._options.by), ("VIA", "stdin")), self._cups(self._state(whole=False), stamp)
+        cups = self._cups(self._as_of_now(self._state(whole=False), stamp), stamp)
+        tags = (("BY", self._options.by), ("VIA", "stdin"))
         raw = b""
         for warning in self._warnings(stamp, stepped_ns):
             raw += checked_line(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
@@ -198,14 +201,18 @@ class LockedLog:
         state = self._state(whole=True)
         if Stamp.parse(str(stamp)) is None:  # its first line could not be read back, and the old file would be lost
             raise NotRotated(f"{self._path} is not rotated: its last line is from the end of the year 9999")
-        lines = (self.carried or CarriedLines(self._cache.fold, state)).at(state, Stamp(stamp.ns + 1, stamp.offset))
-        segment, by, carried = self._file.segment, self._options.by, "".join(lines).encode()
-        rotated = rotate(self._journal, segment, by, stamp, last, carried, gain=gain, lost=self._lock.lost)
+        prepared, segment = self.carried or CarriedLines(self._cache.fold, state), self._file.segment
+        carried, count = prepared.at(state, Stamp(stamp.ns + 1, stamp.offset))
+        rotated = rotate(
+            self._journal, segment, self._options.by, stamp, last, carried, gain=gain, lost=self._lock.lost
+        )
         with suppress(OSError):  # it is about the old file, and so says nothing of the new one
             os.unlink(note_path(self._path))
         self._file = LogFile.open(self._path)
-        self._last = Stamp(stamp.ns + len(lines), stamp.offset)
+        self._last = Stamp(stamp.ns + count, stamp.offset)
         self._doubt = rotated.doubt
+        if self._file is not None:
+            self._cache.rotated(self._file.segment, rotated.size, state._replace(last=self._last))
         return rotated
 
     def settle(self, first: Stamp) -> None:
@@ -254,6 +261,12 @@ class LockedLog:
         if self._file is None:
             return self._cache.nothing(whole)
         return self._cache.at(self._file.segment, self._file.size, whole)
+
+    def _as_of_now(self, state: State, stamp: Stamp) -> State:
+        if self._file is None:
+            return state
+        end = Position(self._file.segment, self._file.size)
+        return as_of_now(state, end, self._options.user, stamp.ns, self._options.night_gap_ns)
 
     def _tick(self) -> tuple[Stamp, int]:
         """The time, after the last stamp of the file; if the clock was stepped back, the true time and how far (ns)."""

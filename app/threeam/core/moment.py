@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from threeam.core.clock import Zone
 from threeam.core.draft import Declined
 from threeam.core.entry import Stamp
 from threeam.core.journal import Journal, Position
-from threeam.core.reader import Line, lines_back, lines_forward
+from threeam.core.reader import Line, lines_back
 from threeam.core.seek import first_at, first_entry, line_of, stamp_of, stretches
 from threeam.core.wanted import steps_back
 from threeam.core.when import parse_when
@@ -35,7 +36,7 @@ def moment_before(journal: Journal, line: Line) -> Moment:
     for segment in journal.back_from(line.segment):
         for before in lines_back(segment, line.offset if segment == line.segment else segment.size()):
             above = before.entry
-            if above is None or above.carried is not None:  # what a rotation says again was there before
+            if above is None or before.repeated:  # what a rotation says again was there before
                 continue
             if above.stamp.ns <= ns:
                 return Moment(ns, _where_it_stands_alone(journal, end))
@@ -45,7 +46,7 @@ def moment_before(journal: Journal, line: Line) -> Moment:
     return Moment(ns, _where_it_stands_alone(journal, end))
 
 
-def moment_at(journal: Journal, end: Position, word: str, now: Stamp) -> Moment:
+def moment_at(journal: Journal, end: Position, word: str, now: Stamp, zone: Zone) -> Moment:
     """The moment that ``word`` names: a time, or a little before the entry of an ``@stamp``.
 
     Where the clock was stepped back, a time is that of the last stretch that had begun by then. Raises `BadTime`,
@@ -54,7 +55,7 @@ def moment_at(journal: Journal, end: Position, word: str, now: Stamp) -> Moment:
     stamp, _ = stamp_of(word)
     if stamp is not None:
         return moment_before(journal, line_of(journal, stamp))
-    ns = parse_when(word, now)
+    ns = parse_when(word, now, zone)
     place = ended_at(journal, end, ns)
     if place is None:
         raise Declined(f"the journal begins later than {word}")
@@ -77,9 +78,7 @@ def _where_it_stands_alone(journal: Journal, end: Position) -> Position:
 
     Until the last of those is there, the file does not say all that the one before it does.
     """
-    next_line = next(lines_forward(*end), None)
-    entry = next_line.entry if next_line is not None else None
-    if end.offset == 0 or (entry is not None and entry.carried is not None):
+    if end.offset < end.segment.head.end or end.offset == 0:
         before = journal.predecessor(end.segment)
         if before is not None:
             return Position(before, before.size())

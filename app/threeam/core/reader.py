@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from threeam.core.entry import Entry, decode, parse, visible, whole_characters
-from threeam.core.journal import Segment
+from threeam.core.segment import Segment
 
 BLOCK = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
 HELD = 1024 * 1024  # bytes of one line that are held at the most; 3am itself writes lines of 64 KiB
@@ -20,6 +20,9 @@ _FIRST_BLOCK = 8 * 1024  # bytes: backwards, most want the last few lines
 _PROBE = 4 * 1024  # bytes: a read of this size nearly always contains the end of a line
 _LONG_RUN = 16  # NULs: more of them in a row are shown as a count
 
+_AT = b" [AT: "
+# After the author: what came through a pipe, and what a rotation repeated, which shows nobody active but in `Carried:`.
+_NOT_ACTIVE = rb"(?! \[VIA: )(?! \[AT: [^\]\n]*\] (?!(?:\[[A-Z0-9]+: [^\]\n]*\] )*Carried: ))"
 _AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
 _NULS = re.compile(b"\0{%d,}" % (_LONG_RUN + 1))
 
@@ -64,6 +67,30 @@ class Line(NamedTuple):
         """The entry that the line is, or None for a foreign or torn one. The text of a long line ends with a mark."""
         entry = parse(self.raw)
         return entry if not self.more or entry is None else entry._replace(text=entry.text + self._mark)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether a rotation repeats here what the file before it says, and that file can be read."""
+        head = self.segment.head if _AT in self.raw else None
+        return head is not None and head.linked and head.begin <= self.offset < head.end
+
+    @property
+    def forged(self) -> bool:
+        """Whether the line has the tag of repeated lines, and is not where a rotation writes them."""
+        return (
+            _AT in self.raw
+            and self.offset >= self.segment.head.end
+            and (entry := self.entry) is not None
+            and (entry.tag("AT") is not None)
+        )
+
+    @property
+    def counted(self) -> Entry | None:
+        """The entry that the line is for the state. Of a forged one only its stamp counts."""
+        entry = self.entry
+        if _AT not in self.raw or entry is None or not self.forged:
+            return entry
+        return Entry(entry.stamp, 0, (), "")
 
     @property
     def shown(self) -> str:
@@ -154,19 +181,27 @@ def pieces_of(segment: Segment, start: int, end: int) -> Iterator[bytes]:
 def last_entry(segment: Segment, end: int) -> tuple[Line, Entry] | None:
     """The last whole line before ``end`` that parses, and its entry, or None."""
     for line in lines_back(segment, end):
-        if line.finished and (entry := line.entry):
+        if line.finished and (entry := line.counted):
             return line, entry
     return None
 
 
 def last_active(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | None:
     """The last whole line before ``end`` that shows ``user`` active: a byte search, backwards."""
-    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\](?! \[VIA: )")
+    return next(_active_back(segment, end, user), None)
+
+
+def active_back(segment: Segment, end: int, user: str) -> Iterator[Entry]:
+    """Yield the entries before ``end`` that show ``user`` active, the last one first."""
+    return (entry for _, entry in _active_back(segment, end, user))
+
+
+def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, Entry]]:
+    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\]" + _NOT_ACTIVE)
     for line in matching_back(segment, end, pattern):
-        entry = line.entry
+        entry = line.counted
         if entry and entry.active and entry.by and entry.by.user == user:
-            return line, entry
-    return None
+            yield line, entry
 
 
 def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes], since: int = 0) -> Iterator[Line]:
@@ -191,7 +226,7 @@ def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int 
     for number, last in enumerate(lines_back(segment, end)):
         if last.offset < since:
             return
-        if last.finished and (entry := last.entry):
+        if last.finished and (entry := last.counted):
             yield [entry]
             break
         if number % 1000 == 999:  # much of another program's
@@ -200,7 +235,7 @@ def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int 
         return
     seen: set[bytes] = set()
     for block in blocks_back(segment, last.end, since):
-        found = {line.offset: line.entry for line in significant_in(segment, block, tags, seen)}
+        found = {line.offset: line.counted for line in significant_in(segment, block, tags, seen)}
         yield [entry for offset, entry in sorted(found.items()) if entry is not None and offset != last.offset]
 
 
@@ -219,7 +254,7 @@ def significant_in(segment: Segment, block: Block, tags: re.Pattern[bytes], seen
         needle, index = b"] [BY: " + user + b"@", len(data)
         while (index := data.rfind(needle, 0, index)) >= 0:
             line = line_in(segment, block, index)
-            entry = line.entry
+            entry = line.counted
             if entry and entry.active and entry.by and entry.by.user == decode(user):
                 seen.add(user)
                 yield line

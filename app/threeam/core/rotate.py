@@ -15,10 +15,12 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
+from threeam.core.chain import Chain
 from threeam.core.disk import APPEND_ONLY, has_attribute, has_room
 from threeam.core.entry import CONTINUED, Entry, Stamp, format_entry
 from threeam.core.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
 from threeam.core.journal import Journal, Segment
+from threeam.core.segment import is_rotated
 
 _ACL = "system.posix_acl_access"
 
@@ -40,9 +42,13 @@ class SyncFailed(CannotRotate):
 
 
 class Rotated(NamedTuple):
-    """The path that the old log has now; ``doubt``: why that may not outlast a crash, mostly empty."""
+    """The path that the old log has now, and the bytes of the new one.
+
+    ``doubt``: why that may not outlast a crash, mostly empty.
+    """
 
     path: str
+    size: int
     doubt: str = ""
 
 
@@ -79,7 +85,8 @@ def rotate(
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             rotated = _link(name, dir_fd, stamp)
             first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + rotated)
-            _make(aside, dir_fd, format_entry(first) + carried, old, about)
+            data = format_entry(first) + carried
+            _make(aside, dir_fd, data, old, about)
             _sync(old)
             sync_opened(dir_fd)  # the second name is on the disk before it is the only one
             named = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
@@ -99,8 +106,8 @@ def rotate(
         try:
             sync_opened(dir_fd)
         except OSError as error:
-            return Rotated(rotated, f"the disk did not confirm that it was rotated ({error.strerror})")
-        return Rotated(rotated)
+            return Rotated(rotated, len(data), f"the disk did not confirm that it was rotated ({error.strerror})")
+        return Rotated(rotated, len(data))
 
 
 def undo_half_rotation(path: str, log: Segment) -> int:
@@ -123,19 +130,14 @@ def undo_half_rotation(path: str, log: Segment) -> int:
     return left
 
 
-def is_rotated(path: str, name: str) -> bool:
-    """Whether ``name`` is one that a rotation of the log at ``path`` gives."""
-    stem = os.path.basename(path).removesuffix(".log")
-    return re.fullmatch(re.escape(stem) + r"\.\d{8}T\d{6}\.\d{9}Z\.log", name) is not None
-
-
 def forget_old(journal: Journal, keep: int) -> str:
     """Deletes the oldest files of the chain, so that ``keep`` rotated ones stay. Under the lock.
 
     Gives why one stays all the same, or nothing.
     """
     live = journal.live()
-    for number, segment in enumerate(journal.back_from(live) if live is not None else ()):
+    chain = Chain(journal.log)  # one of its own: a file that cannot be read does not matter here
+    for number, segment in enumerate(chain.back_from(live) if live is not None else ()):
         if number > keep and is_rotated(journal.log, os.path.basename(segment.path)):
             try:
                 with opened_folder(os.path.dirname(segment.path)) as dir_fd:

@@ -12,7 +12,7 @@ import re
 import stat
 from contextlib import suppress
 
-from threeam.core.entry import Entry, Stamp, format_tail
+from threeam.core.entry import Entry, Stamp, format_tail, stamped_lines
 from threeam.core.fold import Fold, State, carried_over
 from threeam.core.folders import OPEN_SAFELY, open_file, opened_folder
 from threeam.core.journal import Segment
@@ -26,18 +26,20 @@ _NOTE_BYTES = 4096  # of a note that are read
 class CarriedLines:
     """The lines that a rotation writes into the new log, formatted before the lock is held, but for their stamps.
 
-    ``size``: their bytes. Under the lock only what has changed since is formatted.
+    ``size``: their bytes. Under the lock only the parts of the state that have changed since are formatted.
     """
 
     def __init__(self, fold: Fold, state: State) -> None:
         self._fold = fold
-        self._tails = {entry: _tail(entry) for entry in fold.to_carry(state)}
-        self.size = sum(len(tail.encode()) for tail in self._tails.values()) + _STAMP_BYTES * len(self._tails)
+        self._parts = [(part, list(map(_tail, entries))) for part, entries in fold.parts_to_carry(state)]
+        self.size = sum(len(tail.encode()) + _STAMP_BYTES for _, tails in self._parts for tail in tails)
 
-    def at(self, state: State, stamp: Stamp) -> list[str]:
-        """Return the lines that carry ``state`` over, the first at ``stamp`` and then + 1 ns a line."""
-        tails = (self._tails.get(entry) or _tail(entry) for entry in self._fold.to_carry(state))
-        return [f"[{Stamp(stamp.ns + i, stamp.offset)}]{tail}\n" for i, tail in enumerate(tails)]
+    def at(self, state: State, stamp: Stamp) -> tuple[bytes, int]:
+        """Return the lines that carry ``state`` over, at ``stamp`` and then + 1 ns a line, and how many they are."""
+        lines: list[str] = []
+        for (part, entries), (known, tails) in zip(self._fold.parts_to_carry(state), self._parts, strict=True):
+            lines += tails if part == known else map(_tail, entries)
+        return stamped_lines(stamp, "", lines), len(lines)
 
 
 def is_due(log: Segment, path: str, rotate_bytes: int) -> bool:

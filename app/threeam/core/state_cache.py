@@ -61,6 +61,15 @@ class StateCache:
             else:
                 self._mark = mark
 
+    def rotated(self, segment: Segment, end: int, state: State) -> None:
+        """Know ``state`` of a new log, ``segment``, whose first ``end`` bytes a rotation has made of it.
+
+        They need not be read again under the lock, which is long for a log that carries much.
+        """
+        self._mark = None
+        with suppress(OSError):
+            self._state, self._whole, self._mark = state, True, Mark.at(segment, end)
+
     def bytes_gone(self, segment: Segment) -> int:
         """Return how many bytes another program has cut off ``segment`` since the last append; 0 if the log says so.
 

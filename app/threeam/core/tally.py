@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from threeam.core.journal import Journal, Position, Segment
 from threeam.core.reader import BLOCK, Block, blocks_forward
+from threeam.core.seek import offsets_in
 from threeam.core.wanted import Wanted
 
 _CHUNK = 512 * 1024  # bytes
@@ -57,12 +58,14 @@ class Tally:
             file = self._file_of(segment)
             if file.end > size:  # its end was taken back
                 self._files[self._files.index(file)] = file = _File(segment)
-            for start, data, block_end in self._blocks(segment, file.end, size):
-                if not file.starts or start - file.starts[-1] >= BLOCK // 2:  # else it is counted to the one before
-                    file.starts.append(start)
+            for block in self._blocks(segment, file.end, size):
+                if (
+                    not file.starts or block.start - file.starts[-1] >= BLOCK // 2
+                ):  # else it is counted to the one before
+                    file.starts.append(block.start)
                     file.before.append(file.count)
-                file.count += self._take(data)
-                file.end = block_end
+                file.count += self._take(segment, block)
+                file.end = block.end
                 self.share = min(1.0, (passed + file.end) / every)
                 yield
             passed += size
@@ -91,7 +94,7 @@ class Tally:
                 return count
             count += file.before[at]
             for block in self._blocks(place.segment, file.starts[at], place.offset):
-                count += self._count(block.data)
+                count += self._count(place.segment, block)
             return count
         return None
 
@@ -109,12 +112,12 @@ class Tally:
             elif whole:  # what follows is not a line yet
                 yield Block(block.start, block.data[:whole], block.start + whole)
 
-    def _take(self, data: bytes) -> int:
+    def _take(self, segment: Segment, block: Block) -> int:
         """Counts lines that are seen for the first time."""
-        return self._count(data)
+        return self._count(segment, block)
 
-    def _count(self, data: bytes) -> int:
-        return sum(1 for _ in self.wanted.offsets(data)) if self.wanted else data.count(b"\n")
+    def _count(self, segment: Segment, block: Block) -> int:
+        return sum(1 for _ in offsets_in(segment, block, self.wanted)) if self.wanted else block.data.count(b"\n")
 
     def _files_to(self, end: Position) -> list[tuple[Segment, int]]:
         """The files that are not counted to their end yet, up to ``end``, in their order, each with its size."""

@@ -121,21 +121,6 @@ class About(NamedTuple):
         return _verified(self, re.compile(rb"\[H0*%d: " % self.number), data)
 
 
-class SaidAgain(NamedTuple):
-    """A rotation has carried it over: it stands in the file before, where it was said."""
-
-    name: str = "said again"
-
-    def holds(self, raw: bytes) -> bool:
-        if b" [AT: " not in raw:
-            return False
-        entry = parse(raw)
-        return entry is not None and entry.carried is not None and entry.kind != "Continued"
-
-    def offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, b" [AT: ", data)
-
-
 class SteppedBack(NamedTuple):
     """It says that the clock was stepped back before it."""
 
@@ -171,13 +156,17 @@ _MAY_BE_CEREMONY = re.compile(rb" sanity lock\.$", re.MULTILINE)
 
 
 class Wanted(NamedTuple):
-    """All of ``conditions`` hold, and none of ``exclusions``. Without any, every line is wanted."""
+    """All of ``conditions`` hold, and none of ``exclusions``. Without any, every line is wanted.
+
+    ``once``: no line that a rotation repeats is wanted. Its bytes do not say so, but its place: see `seek.is_wanted`.
+    """
 
     conditions: tuple[Condition, ...] = ()
     exclusions: tuple[Condition, ...] = ()
+    once: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.conditions or self.exclusions)
+        return bool(self.conditions or self.exclusions or self.once)
 
     def holds(self, raw: bytes) -> bool:
         """Whether a line (without its newline) is wanted."""

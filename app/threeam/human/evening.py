@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from threeam.core.entry import NS, Stamp
+from threeam.core.clock import Zone
+from threeam.core.entry import Stamp
 from threeam.core.fold import State
+from threeam.core.when import at_hour, local_day
 from threeam.human.caffeine import HOUR_NS, SLEEP_MG, in_a_day, milligrams, under_at
 from threeam.human.drafts import count_of, glasses_tonight
 from threeam.human.room import human
@@ -18,7 +19,7 @@ class Evening(NamedTuple):
     """``user`` as of ``now``. ``cups``: the doses of this night as (ns, mg); ``doses``: all that may still count.
 
     ``mg``: left now; ``day_mg``: drunk in 24 hours; ``morning``: the next 07:00, with ``morning_mg`` left then;
-    ``little``: from when on less than `SLEEP_MG` is left.
+    ``little``: from when on less than `SLEEP_MG` is left. ``zone``: that of the times that are shown.
     """
 
     user: str
@@ -31,13 +32,15 @@ class Evening(NamedTuple):
     morning: Stamp
     morning_mg: float
     little: Stamp
+    zone: Zone
 
 
-def evening(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float) -> Evening:
+def evening(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, zone: Zone) -> Evening:
     """What ``state`` says of ``user``, as of ``now``, if they drink nothing more."""
     doses = human(state, user).doses
     cups = state.cups(user, now.ns, gap_ns)
-    morning = next_morning(now)
+    morning = next_morning(now, zone)
+    little_ns = under_at(doses, now.ns, half_life_h, SLEEP_MG)
     return Evening(
         user,
         now,
@@ -48,18 +51,18 @@ def evening(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float
         in_a_day(doses, now.ns),
         morning,
         milligrams(doses, morning.ns, half_life_h),
-        Stamp(under_at(doses, now.ns, half_life_h, SLEEP_MG), now.offset),
+        Stamp(little_ns, zone(little_ns)),
+        zone,
     )
 
 
-def next_morning(now: Stamp) -> Stamp:
-    """The next 07:00 in the zone of ``now``."""
-    local = datetime.fromtimestamp(now.ns // NS, UTC) + timedelta(seconds=now.offset)
-    morning = local.replace(hour=MORNING_H, minute=0, second=0, microsecond=0)
-    if morning <= local:
-        morning += timedelta(days=1)
-    seconds = round((morning - timedelta(seconds=now.offset)).timestamp())
-    return Stamp(seconds * NS, now.offset)
+def next_morning(now: Stamp, zone: Zone) -> Stamp:
+    """Return the next 07:00 in ``zone``."""
+    today = local_day(now.ns, zone)
+    ns = at_hour(today, MORNING_H, zone)
+    if ns <= now.ns:
+        ns = at_hour(today + 1, MORNING_H, zone)
+    return Stamp(ns, zone(ns))
 
 
 def forecast(one: Evening) -> str:
@@ -74,10 +77,10 @@ def forecast(one: Evening) -> str:
     return f"{at_seven}, under {SLEEP_MG} mg at {one.little.clock[:5]}{day}"
 
 
-def others(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float) -> list[Evening]:
+def others(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, zone: Zone) -> list[Evening]:
     """Everybody else who has had something this night, the most in them first."""
     people = [one for one in state.people if one != user and state.tonight(one, now.ns, gap_ns) is not None]
-    found = [evening(state, one, now, gap_ns, half_life_h) for one in people]
+    found = [evening(state, one, now, gap_ns, half_life_h, zone) for one in people]
     return sorted((one for one in found if one.cups or one.mg >= 1), key=lambda one: (-one.mg, one.user))
 
 

@@ -39,7 +39,7 @@ def last_sleep(journal: Journal, end: Position, user: str | None) -> Stamp | Non
     last, size = end
     for segment in journal.back_from(last):
         for line in matching_back(segment, size if segment == last else segment.size(), _OVER):
-            entry = line.entry
+            entry = line.counted
             if entry is None or entry.kind != "Sleep" or entry.tag("NIGHT") != "over" or entry.by is None:
                 continue
             if user in (None, entry.by.user):

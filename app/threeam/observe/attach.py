@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from select import select
 from typing import NamedTuple
 
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
 from threeam.observe.execute import Execution, How, Meddler, execute
+from threeam.observe.guard import Running
 
 TOOLS = ("strace", "perf", "lsof", "tcpdump")
 _LOOK = 0.01  # s between two looks whether it is attached
@@ -69,8 +70,8 @@ class Watching(Meddler):
     """Tells ``attached`` as soon as the tool is attached, and ends it after ``seconds`` (None: it goes on)."""
 
     def __init__(self, tool: str, process: Process, seconds: float | None, attached: Callable[[int], object]) -> None:
-        self._tool = tool
-        self._process = process
+        self.tool = tool
+        self.process = process
         self._due = None if seconds is None else time.monotonic() + seconds
         self._attached = attached
         self._look_at: float | None = time.monotonic() + _LOOK  # None: it is attached
@@ -84,7 +85,7 @@ class Watching(Meddler):
         now = time.monotonic()
         if self._look_at is not None and now >= self._look_at:
             self._look_at = now + _LOOK
-            if is_attached(self._tool, pid, self._process.pid):
+            if is_attached(self.tool, pid, self.process.pid):
                 self._look_at = None
                 self._attached(pid)
         with suppress(ProcessLookupError):
@@ -108,63 +109,19 @@ def is_attached(tool: str, by: int, pid: int) -> bool:
         return False
 
 
-def watch(
-    tool: str, process: Process, seconds: float | None, take: Callable[[int, bytes], object],
-    attached: Callable[[int], object],
-) -> Execution:  # fmt: skip
-    """Attaches ``tool`` for ``seconds``, until an interrupt, or until it ends. Raises `Declined` and `NotStarted`."""
-    argv = command_for(tool, process.pid)
-    return execute(argv, take, How(), Watching(tool, process, seconds, attached))
+def watch(watching: Watching, take: Callable[[int, bytes], object], running: Running) -> Execution:
+    """Attach the tool of ``watching`` until its time is over, an interrupt comes, or it ends; ``take`` gets its output.
 
-
-@contextmanager
-def guarded(orphaned: Callable[[int], object]) -> Iterator[Callable[[int], None]]:
-    """A second process that minds this one: if this one is killed, it ends the tool, and calls ``orphaned``.
-
-    Gives what tells it the pid of the tool, and 0 once that has ended. Forks: call it while there is one thread.
+    Raise `Declined` and `NotStarted`.
     """
-    reader, writer = os.pipe()
-    guard = os.fork()
-    if guard == 0:
-        os.close(writer)
-        _mind(reader, orphaned)
-    os.close(reader)
-    try:
-        yield lambda pid: _tell(writer, b"%d\n" % pid)
-    finally:  # whatever it was, it was no kill
-        _tell(writer, b"done\n")
-        os.close(writer)
-        os.waitpid(guard, 0)
+    return execute(command_for(watching.tool, watching.process.pid), take, How(), watching, running)
 
 
-def _tell(fd: int, words: bytes) -> None:
-    with suppress(BrokenPipeError):  # it was killed itself
-        os.write(fd, words)
-
-
-def _mind(reader: int, orphaned: Callable[[int], object]) -> None:
-    code = 1
-    try:
-        os.setsid()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        said = b""
-        while data := os.read(reader, 64):
-            said += data
-        if not said.endswith(b"done\n"):
-            pids = [int(word) for word in said.split()]
-            if pids and pids[-1]:
-                _end(pids[-1])
-            if pids:
-                orphaned(pids[0])
-        code = 0
-    finally:
-        os._exit(code)
-
-
-def _end(pid: int) -> None:
-    """Ends the session of a tool, by an interrupt if it minds one."""
+def end_tool(running: Running) -> None:
+    """End a tool whose observer was killed, by an interrupt if it minds one: so it detaches."""
+    pid = running.pid
+    if pid <= 0:
+        return
     with suppress(ProcessLookupError):
         ended = os.pidfd_open(pid)
         os.killpg(pid, signal.SIGINT)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from threeam.core.attachments import RUNBOOK
 from threeam.core.beside import keep_beside
-from threeam.core.clock import Clock
+from threeam.core.clock import Clock, Zone
 from threeam.core.draft import Draft
 from threeam.core.entry import NS, Stamp
 from threeam.core.journal import BadInput, Journal
@@ -30,10 +30,14 @@ def plan_at(engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None,
     target = Target(at, minus_ns)
     if at.ns > clock().ns + _AHEAD_NS:
         raise BadInput(f"{at} is still to come: nothing was committed then")
-    if dsn is not None and engine != "postgres":
-        raise BadInput("--dsn is for --engine postgres")
+    if dsn is not None and engine == "mysql":
+        raise BadInput("--dsn is for --engine postgres and mariadb")
     if dsn is None:
         return _plan(engine, target, source, None)
+    if engine == "mariadb":
+        from threeam.restore import mariadb
+
+        return _plan(engine, target, source, mariadb.server(mariadb.address(dsn), target, lambda: clock().ns))
     from threeam.restore.archive import server
     from threeam.restore.postgres import connected
 
@@ -41,13 +45,14 @@ def plan_at(engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None,
         return _plan(engine, target, source, server(connection, target, lambda: clock().ns))
 
 
-def plan_before(xid: int, minus_ns: int, dsn: str, clock: Clock) -> Plan:
+def plan_before(xid: int, minus_ns: int, dsn: str, clock: Clock, zone: Zone) -> Plan:
     """The way to ``minus_ns`` before a PostgreSQL has committed ``xid``. Raises `Unreachable`, `Declined`."""
     from threeam.restore.archive import commit_time, server
     from threeam.restore.postgres import connected
 
     with connected(dsn) as connection:
-        target = Target(Stamp(commit_time(connection, xid), clock().offset), minus_ns)
+        ns = commit_time(connection, xid)
+        target = Target(Stamp(ns, zone(ns)), minus_ns)
         said = server(connection, target, lambda: clock().ns)
         return _plan("postgres", target, f"the commit of transaction {xid}", said)
 

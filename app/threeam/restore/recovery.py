@@ -13,7 +13,7 @@ from threeam.core.entry import NS, Stamp
 from threeam.core.markdown import as_code, as_markdown
 from threeam.core.when import duration
 
-ENGINES = ("postgres", "mysql")
+ENGINES = ("postgres", "mariadb", "mysql")
 DEFAULT_MINUS = "1ms"
 RESTORED_PORT = 5433  # of the second server, as the runbook starts it
 _US = 1_000  # ns
@@ -47,6 +47,12 @@ class Target(NamedTuple):
         return f"{at.day} {at.clock[:8]}"
 
     @property
+    def before(self) -> str:
+        """Two seconds before the target, in UTC: a transaction has the time at which its last statement began."""
+        at = Stamp((self.ns // NS - 2) * NS)
+        return f"{at.day} {at.clock[:8]}"
+
+    @property
     def after(self) -> str:
         """The end of the second after T, in UTC: up to there one looks for the transaction itself."""
         at = Stamp((self.t.ns // NS + 2) * NS)
@@ -73,32 +79,52 @@ class Server(NamedTuple):
     then: str = ""
 
 
-_LIVE = "port=5432 dbname=postgres"  # if no server was asked
-_THEN = f"port={RESTORED_PORT} dbname=postgres"
+# How the live server and the restored one are reached if no server was asked.
+_ADDRESSES = {
+    "postgres": ("port=5432 dbname=postgres", f"port={RESTORED_PORT} dbname=postgres"),
+    "mariadb": ("--host=127.0.0.1 --user=root", ""),
+    "mysql": ("--host=127.0.0.1 --user=root", ""),
+}
+_PROGRAMS = {
+    "mariadb": {"client": "mariadb", "dump": "mariadb-dump", "admin": "mariadb-admin"},
+    "mysql": {"client": "mysql", "dump": "mysqldump", "admin": "mysqladmin"},
+}
 
 
 def runbook(engine: str, target: Target, source: str, server: Server | None = None) -> str:
     """The way to ``target`` and back into the live rows, as Markdown. ``source``: where T comes from."""
-    from jinja2 import Environment, StrictUndefined  # 20 ms: whoever only parses options does not wait for it
+    from jinja2 import Environment, FunctionLoader, StrictUndefined  # 20 ms: parsing options does not wait for it
 
-    environment = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters.update(text=as_markdown, code=as_code)
-    template = (files("threeam.restore") / "runbooks" / f"{engine}.md").read_text(encoding="utf-8")
-    return environment.from_string(template).render(
+    engine_live, engine_then = _ADDRESSES[engine]
+    return environment.get_template(f"{engine}.md").render(
         target=target,
+        step=5,
+        **_PROGRAMS.get(engine, {}),
         minus=duration(target.minus_ns),
         at=str(target.t),
         t_us=target.t.ns // _US,
         source=source,
-        live=shlex.quote((server.live if server is not None else "") or _LIVE),
-        then=shlex.quote((server.then if server is not None else "") or _THEN),
+        live=shlex.quote((server.live if server is not None else "") or engine_live),
+        then=shlex.quote((server.then if server is not None else "") or engine_then),
         server=server,
     )
 
 
+def _template(name: str) -> str:
+    return (files("threeam.restore") / "runbooks" / name).read_text(encoding="utf-8")
+
+
 def noted(engine: str, target: Target, path: str) -> Draft:
     """Says to where data is being restored, and where the runbook lies."""
-    where = target.microsecond if engine == "postgres" else f"{target.second}, and on by position"
+    where = target.microsecond if engine == "postgres" else f"{target.second}, and on by position or GTID"
     text = f"Restore: data of {engine} to {where}, {duration(target.minus_ns)} before @{target.t}: {path}"
     line = DraftLine(text, (("RESTORE", "data"), ("FILE", os.path.basename(path))))
     return Draft(lambda state, author, stamp: [line], whole=False)

@@ -22,7 +22,7 @@ from threeam.core.pattern import Pattern
 from threeam.core.reader import lines_forward
 from threeam.core.seek import found_forward
 from threeam.core.told import Part, Told, who_when
-from threeam.core.wanted import SaidAgain, Text, Wanted
+from threeam.core.wanted import Text, Wanted
 from threeam.method.changes import Change, changes
 from threeam.method.texts import claim_of
 from threeam.observe import fixed
@@ -66,7 +66,7 @@ def from_lines(journal: Journal, live: Segment, text: str, start: int | None) ->
 
     Watched from ``start`` on (ns), or from the first line. Read the journal. Raise OSError and `BadPattern`.
     """
-    wanted = Wanted((Text(Pattern(text, exact=True)),), (SaidAgain(),))
+    wanted = Wanted((Text(Pattern(text, exact=True)),), once=True)
     seen: list[int] = []
     for segment in journal.segments(live):
         if start is None:

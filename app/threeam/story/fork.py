@@ -65,7 +65,7 @@ def _goes_on(journal: Journal, line: Line, entry: Entry) -> Iterator[Entry]:
             continue
         for after in lines_forward(segment, line.end if segment == line.segment else 0):
             later = after.entry
-            if later is None or later.by != entry.by or later.carried is not None:
+            if later is None or later.by != entry.by or after.repeated:
                 continue
             if not later.text.startswith(("| ", GOES_ON)):
                 return
@@ -82,7 +82,8 @@ def fork(
     """
     digest, size, left_out = hashlib.sha256(), 0, 0
     for segment in journal.segments(end.segment):
-        for block in blocks_forward(segment, 0, end.offset if segment == end.segment else None):
+        start = segment.head.end if segment.head.linked else 0  # what the file before it says is in the copy
+        for block in blocks_forward(segment, start, end.offset if segment == end.segment else None):
             copy, count = _long_line_without(segment, block, blanks) if block.more else _without(block.data, blanks)
             left_out += count
             for data in copy:

@@ -75,7 +75,7 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
         if entry is None or (_is_streamed(line, entry) and entry.stamp.ns not in cited):
             left_out += 1
             continue
-        if entry.kind in _QUIET or entry.carried is not None:
+        if entry.kind in _QUIET or line.offset < line.segment.head.end:
             continue
         if (of := _told_at(state, entry)) is not None:
             elsewhere.setdefault(of.ns, []).append(entry.stamp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threeam.core.clock import fixed_zone
 from threeam.core.entry import NS, Stamp
 from threeam.core.fold import State
 from threeam.core.journal import Journal
@@ -62,7 +63,9 @@ def _baseline(state: State, now: Stamp) -> Check:
 
 def _hunter(state: State, settings: Settings, user: str, now: Stamp) -> Check:
     """ "Caffeine and hydration": whoever is about to begin."""
-    one = evening(state, user, now, settings.night_gap_ns, settings.half_life_h)
+    one = evening(
+        state, user, now, settings.night_gap_ns, settings.half_life_h, fixed_zone(now.offset)
+    )  # no time of it is shown
     found = f"{drunk(one)}, {one.mg:.0f} mg"
     if len(one.cups) > settings.toxic_cups or one.mg > AT_ONCE_MG:
         return Check("you", YELLOW, f"{found}: no more coffee", "3am water")

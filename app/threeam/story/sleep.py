@@ -9,7 +9,7 @@ from threeam.core.entry import Stamp
 from threeam.core.fold import State
 from threeam.core.told import Part, Told, when
 from threeam.human import drafts
-from threeam.human.evening import drunk, evening, forecast
+from threeam.human.evening import Evening, drunk, forecast
 from threeam.method.changes import open_changes
 from threeam.method.ledger import in_order, thread_of
 from threeam.method.noted import noted
@@ -82,14 +82,11 @@ def _short(line: Told) -> str:
     return f"{text}{f' @{line.at}' if line.at is not None else ''}"
 
 
-def parts(
-    state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, awake_since: Stamp | None
-) -> list[Part]:
-    """What is read before the lights go out."""
-    one = evening(state, user, now, gap_ns, half_life_h)
+def parts(state: State, one: Evening, awake_since: Stamp | None) -> list[Part]:
+    """What ``one`` reads before the lights go out."""
     you = [Told(f"{drunk(one)}, {one.mg:.0f} mg", forecast(one))]
     if awake_since is not None:
-        you.append(Told("awake", f"since {when(awake_since, now)} at least", awake_since))
+        you.append(Told("awake", f"since {when(awake_since, one.now)} at least", awake_since))
     return [
         Part("still open", _short_list(still_open(state)) or [Told("nothing", sign="ok")]),
         Part("you", [*you, Told("a glass of water, and then lights out"), Told(EVENTUALLY)]),

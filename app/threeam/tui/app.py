@@ -39,7 +39,7 @@ from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
 from threeam.tui.themes import NIGHT, STAND_INS
-from threeam.tui.widgets.composer import Box
+from threeam.tui.widgets.box import Box
 from threeam.tui.window import Window
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits

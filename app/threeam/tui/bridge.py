@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from textual.message import Message
@@ -61,6 +62,7 @@ class Bridge:
         self._fold = fold
         self._writer = writer
         self._post = post
+        self.at_present: Callable[[State, Position], State] = lambda state, end: state  # see `as_of_now`
         self._tickets: SimpleQueue[Ticket | None] = SimpleQueue()  # None: no more
         self._ready = threading.Event()
         self._stopped = threading.Event()
@@ -260,7 +262,11 @@ class Bridge:
         self._ready.clear()
         if self._stopped.is_set():  # `stop` sets both; after the clear nobody would set the other again
             return
-        self._post(LinesArrived(lines, state, self._follower.position, unfinished, restarted))
+        end = self._follower.position
+        if state is not None and end is not None:
+            with suppress(OSError):  # the lines are shown all the same
+                state = self.at_present(state, end)
+        self._post(LinesArrived(lines, state, end, unfinished, restarted))
         self._ready.wait()
         self._stopped.wait(max(0.0, _FRAME - (time.monotonic() - began)))
 

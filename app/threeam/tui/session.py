@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from threeam.core.clock import Clock
+from threeam.core.clock import Clock, Zone, zone_offset
 from threeam.core.entry import By
 from threeam.core.fold import Fold
 from threeam.core.journal import Journal
@@ -16,7 +16,7 @@ class Session(NamedTuple):
     """A journal and all that is needed to show it and write to it.
 
     ``writer`` None: read-only by construction. ``emoji``: whether signs are drawn as they are, and not in
-    ASCII. ``notice``: a sentence to begin with.
+    ASCII. ``notice``: a sentence to begin with. ``zone``: the rules of the zone of the times that are typed and shown.
     """
 
     journal: Journal
@@ -27,3 +27,4 @@ class Session(NamedTuple):
     writer: Writer | None
     emoji: bool
     notice: str = ""
+    zone: Zone = zone_offset

@@ -12,20 +12,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import NamedTuple
 
-from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, Entry
+from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, By, Entry
 from threeam.core.follow import told_from
 from threeam.core.journal import Anchor, Journal, JournalError, Position, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back, lines_forward
 from threeam.core.seek import Found, found_back, found_forward, search_back, search_forward
-from threeam.core.wanted import Ceremony, SaidAgain, Text, Wanted
+from threeam.core.wanted import Ceremony, Text, Wanted
 from threeam.observe.folded import OneOfMany
 from threeam.tui.reading import SLICE
 
 KEPT = 3000  # rows in memory
 STEP = 300  # rows read at a time
 _LONGEST_SECTION = 64  # lines: a longer one that is cut by an edge loses its hold time
-_HIDDEN = (Ceremony(), SaidAgain(), OneOfMany())  # what is a row only when the log is shown raw
+_HIDDEN = (Ceremony(), OneOfMany())  # what is a row only when the log is shown raw
 _CEREMONY_BYTES = (ACQUIRED.encode(), RELEASING.encode())
 
 
@@ -58,7 +58,7 @@ class Window:
     may come back with nothing. ``raw``: whether the lock's own lines, and those that a rotation has carried over, are
     rows too; otherwise a critical section is folded, and its first row has the time that the lock was held.
     ``at_end``: whether the last row is the last that is known of, so that new lines can be appended. ``problem``: why
-    the last read failed, or nothing.
+    the last read failed, or nothing. ``missing``: which rotated file cannot be read, and why, until that was shown.
     """
 
     def __init__(self, journal: Journal, *, raw: bool = False, until: Position | None = None) -> None:
@@ -68,7 +68,8 @@ class Window:
         self.rows: list[Row] = []
         self.at_end = True
         self.at_start = True
-        self.problem = ""
+        self.problem = self.missing = ""
+        journal.chain.on_unread = self._cannot_read
         self.anchor: Anchor | None = None  # where the journal ended when it was opened: a follower goes on from here
         self._start: Position | None = None
         self._end: Position | None = None
@@ -188,6 +189,12 @@ class Window:
             self._start = begin
         return self._take(lines)
 
+    def count_of(self, lines: Sequence[Line], author: By | None) -> int:
+        """Return how many of ``lines`` are rows of ``author``."""
+        needle = str(author).encode()
+        own = [line for line in lines if needle in line.raw and line.entry is not None and line.entry.by == author]
+        return len(_among(own, self.shown)) if author is not None else 0
+
     def lines_around(self, line: Line) -> list[Line]:
         """Some lines before ``line``, itself, and some after it, in their order. Raises OSError."""
         segment, known = line.segment, self.known
@@ -197,11 +204,20 @@ class Window:
         before = list(islice(lines_back(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
         return [*before, line, *islice(lines_forward(segment, line.end, end), _LONGEST_SECTION)]
 
-    def search(self, pattern: Pattern, beside: Row | None, step: int) -> Iterator[Found]:
-        """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1)."""
+    def search(self, pattern: Pattern, beside: Row | None, step: int, *, around: bool = False) -> Iterator[Found]:
+        """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1).
+
+        ``around``: those on its other side and itself, in the same direction. Raises OSError.
+        """
         if self.known is None:
             return iter(())
         wanted = self.shown_with(pattern)
+        if around:
+            if step < 0:
+                return search_back(self._journal, self.known, wanted)
+            first = Position(self._journal.oldest(self.known.segment), 0)
+            end = self.known if beside is None else Position(beside.line.segment, beside.line.end)
+            return search_forward(self._journal, first, end, wanted)
         if step < 0:
             return search_back(self._journal, self.known if beside is None else beside.place, wanted)
         after = self.known if beside is None else Position(beside.line.segment, beside.line.end)
@@ -222,7 +238,9 @@ class Window:
     @property
     def shown(self) -> Wanted:
         """The lines that are rows now."""
-        return self.wanted if self.raw else self.wanted._replace(exclusions=(*self.wanted.exclusions, *_HIDDEN))
+        return (
+            self.wanted if self.raw else Wanted(self.wanted.conditions, (*self.wanted.exclusions, *_HIDDEN), once=True)
+        )
 
     def shown_with(self, pattern: Pattern) -> Wanted:
         """The lines that are rows now and that ``pattern`` finds."""
@@ -304,11 +322,12 @@ class Window:
         return end, lines
 
     def _lines_between(self, start: Position, end: Position) -> Iterator[Line]:
-        segment, offset = start
-        while segment != end.segment:
-            yield from lines_forward(segment, offset)
-            segment, offset = self._journal.successor(segment) or end.segment, 0
-        yield from lines_forward(segment, offset, end.offset)
+        for segment in self._journal.chain.onward(start.segment, end.segment):
+            offset = start.offset if segment == start.segment else 0
+            yield from lines_forward(segment, offset, end.offset if segment == end.segment else None)
+
+    def _cannot_read(self, path: str, why: str) -> None:
+        self.missing = f"{path} cannot be read ({why}): what stands in it is missing here"
 
     def _failed(self, segment: Segment, error: OSError | JournalError) -> None:
         why = error.strerror if isinstance(error, OSError) else error
@@ -334,7 +353,7 @@ class Window:
                 continue
             if section is not None:
                 begin = section.begin if section.first == len(rows) else None
-            if self.raw or entry is None or not any(one.holds(line.raw) for one in _HIDDEN):
+            if self.raw or entry is None or not (line.repeated or any(one.holds(line.raw) for one in _HIDDEN)):
                 rows.append(Row(line, entry, None, begin))
             if entry is None or entry.text not in CEREMONY:
                 continue
@@ -352,7 +371,8 @@ def _among(lines: Sequence[Line], wanted: Wanted) -> list[Line]:
     """Those of ``lines`` that are ``wanted``: found all at once."""
     begins = list(accumulate((len(line.raw) + 1 for line in lines), initial=0))
     found = set(wanted.offsets(b"".join(line.raw + b"\n" for line in lines)))
-    return [line for line, begin in zip(lines, begins, strict=False) if begin in found]
+    among = (line for line, begin in zip(lines, begins, strict=False) if begin in found)
+    return [line for line in among if not (wanted.once and line.repeated)]
 
 
 def _lines_before(segment: Segment, offset: int) -> list[Line]:

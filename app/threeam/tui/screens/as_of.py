@@ -20,7 +20,7 @@ class AsOfScreen(LookingScreen):
     """Journal, board and cups as of ``moment``: read-only by construction."""
 
     def __init__(self, session: Session, moment: Moment) -> None:
-        at = Stamp(moment.ns, session.clock().offset)
+        at = Stamp(moment.ns, session.zone(moment.ns))
         window = Window(session.journal, until=moment.end)
         super().__init__(session._replace(writer=None, clock=lambda: at, notice=""), window)
         self._moment = moment

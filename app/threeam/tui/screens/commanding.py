@@ -15,7 +15,8 @@ from threeam.tui import messages
 from threeam.tui.commands import ABOUT_ONE, UnknownCommand, parse_command
 from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.widgets.board import Board
-from threeam.tui.widgets.composer import DRAFTS, Box, Composer
+from threeam.tui.widgets.box import Box
+from threeam.tui.widgets.composer import DRAFTS, Composer
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.window import Row

@@ -11,6 +11,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from threeam.core.clock import Zone
 from threeam.core.entry import Stamp
 from threeam.core.when import ago, duration
 from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG, HOUR_NS, SLEEP_MG, curve
@@ -32,7 +33,8 @@ class CupsScreen(Page[bool]):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("escape,q,C", "dismiss(False)", "close"),
+        Binding("escape,q", "dismiss(False)", "close"),
+        Binding("C", "dismiss(False)", "close", id="coffee-panel"),
         Binding("backspace,minus", "dismiss(True)", "take the last cup back"),
     ]
 
@@ -114,7 +116,7 @@ class CupsScreen(Page[bool]):
             return [Content("No cup yet this night. c counts one." if self._writes else "No cup yet this night.")]
         return [
             Content.assemble(
-                (f"{n:>2}  {Stamp(at, one.now.offset).clock[:8]}  {mg:>4} mg", "$coffee"),
+                (f"{n:>2}  {Stamp(at, one.zone(at)).clock[:8]}  {mg:>4} mg", "$coffee"),
                 (f"   {ago(one.now.ns - at)}{'' if ago(one.now.ns - at) == 'now' else ' ago'}", _MUTED),
             )
             for n, (at, mg) in enumerate(one.cups, 1)
@@ -133,7 +135,7 @@ class CupsScreen(Page[bool]):
         cup, here = ("∪", "▲") if self._emoji else ("u", "^")
         marks = "".join(cup if at in cups else here if at == now_at else " " for at in range(columns))
         lines.append(Content.assemble((" " * _LABEL + marks, "$coffee")))
-        lines.append(Content.assemble((" " * _LABEL + _hours(begin, end, columns, one.now.offset), _MUTED)))
+        lines.append(Content.assemble((" " * _LABEL + _hours(begin, end, columns, one.zone), _MUTED)))
         return lines
 
     def _row(self, row: int, rows: int, top: float, values: list[float], now_at: int) -> Content:
@@ -152,13 +154,13 @@ class CupsScreen(Page[bool]):
         return Content.assemble(*cells)
 
 
-def _hours(begin: int, end: int, columns: int, offset: int) -> str:
+def _hours(begin: int, end: int, columns: int, zone: Zone) -> str:
     """The hours below the curve, as many as have room."""
     room = max(1, columns // 7)  # of them
     step = next((step for step in (1, 2, 3, 4, 6) if (end - begin) // HOUR_NS <= room * step), 12)
     text = [" "] * columns
     for hour in range(begin // HOUR_NS + 1, end // HOUR_NS + 1):
-        clock = Stamp(hour * HOUR_NS, offset).clock[:5]
+        clock = Stamp(hour * HOUR_NS, zone(hour * HOUR_NS)).clock[:5]
         at = (hour * HOUR_NS - begin) * (columns - 1) // (end - begin)
         if int(clock[:2]) % step == 0 and at + len(clock) <= columns:
             text[at : at + len(clock)] = clock

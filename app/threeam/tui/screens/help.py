@@ -23,7 +23,8 @@ class HelpScreen(Page[None]):
     """One scrolling page; any of the keys that opened it closes it."""
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("escape,q,question_mark,f1", "dismiss", "close"),
+        Binding("escape,q", "dismiss", "close"),
+        Binding("question_mark,f1", "dismiss", "close", id="help"),
     ]
 
     def __init__(self, *, read_only: bool, emoji: bool, keys: Mapping[str, str]) -> None:

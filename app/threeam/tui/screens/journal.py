@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from threeam.core.beside import leave_trace
+from threeam.core.fold import State
 from threeam.core.journal import Position
+from threeam.core.present import as_of_now
 from threeam.core.reader import Line
 from threeam.human import drafts as human_drafts
 from threeam.human import reminders
@@ -37,9 +39,14 @@ class JournalScreen(LookingScreen):
         self._typed_meanwhile = []
         floor = session.settings.disk_floor
         self.bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, floor, self.post_message)
+        self.bridge.at_present = self._at_present
         if session.writer is not None:
             store = DraftStore(session.journal, self._not_kept)
             self.desk = Desk(Composer(emoji=session.emoji), store, self.bridge.submit, session.by, lambda: window.known)
+
+    def _at_present(self, state: State, end: Position) -> State:
+        session = self.session
+        return as_of_now(state, end, session.by.user, session.clock().ns, session.settings.night_gap_ns)
 
     def on_mount(self) -> None:
         if self.desk is not None:
@@ -124,7 +131,7 @@ class JournalScreen(LookingScreen):
             # In a burst most lines are a stream's, or say nothing new of the night: those are not parsed for it.
             if mine not in line.raw or b"] [VIA: " in line.raw or (self.awake and b"[NIGHT: " not in line.raw):
                 continue
-            if (entry := line.entry) is not None and self.awake_is_known:
+            if (entry := line.counted) is not None and self.awake_is_known:
                 self.awake = awake_after(self.awake, entry, self.session.by.user)
             elif entry is not None:
                 self._typed_meanwhile.append(entry)

@@ -68,8 +68,11 @@ class LookingScreen(ObservingScreen):
         read_only, limit = session.writer is None, session.settings.toxic_cups
         name = visible(session.journal.name)
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
-        self.pane = LogPane(session.journal, window, session.clock, emoji=session.emoji, read_only=read_only)
+        self.pane = LogPane(
+            session.journal, window, session.clock, session.zone, emoji=session.emoji, read_only=read_only
+        )
         self.log_view = self.pane.view
+        self.log_view.own = session.by
         self.strip = ActivityStrip(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
         self.board = Board(emoji=session.emoji, read_only=read_only)
 
@@ -125,7 +128,7 @@ class LookingScreen(ObservingScreen):
 
     def on_log_pane_counted(self) -> None:
         opened = [one.opened.ns for one in self.state.hypotheses.values()]
-        self.strip.show(self.pane.activity, opened, self.session.clock().offset)
+        self.strip.show(self.pane.activity, opened, self.session.zone)
 
     def on_log_pane_told(self, message: LogPane.Told) -> None:
         self._say(message.sentence, severity=message.severity)
@@ -159,8 +162,8 @@ class LookingScreen(ObservingScreen):
 
         def look() -> tuple[Evening, list[Evening], Stamp | None]:
             now, user = session.clock(), session.by.user
-            mine = evening(self.state, user, now, gap_ns, half_life_h)
-            return mine, others(self.state, user, now, gap_ns, half_life_h), self.awake
+            mine = evening(self.state, user, now, gap_ns, half_life_h, session.zone)
+            return mine, others(self.state, user, now, gap_ns, half_life_h, session.zone), self.awake
 
         def closed(undo: bool | None) -> None:
             if undo:
@@ -250,7 +253,9 @@ class LookingScreen(ObservingScreen):
             return
         try:
             if argument or row is None:
-                moment = await asyncio.to_thread(moment_at, journal, end, argument, self.session.clock())
+                moment = await asyncio.to_thread(
+                    moment_at, journal, end, argument, self.session.clock(), self.session.zone
+                )
             else:
                 moment = await asyncio.to_thread(moment_before, journal, row.line)
         except (OSError, JournalError) as error:

@@ -19,6 +19,7 @@ from threeam.core.entry import Entry, Stamp
 from threeam.core.journal import BadInput, JournalError
 from threeam.core.told import Part, Told
 from threeam.core.when import parse_length, parse_when
+from threeam.human.evening import evening
 from threeam.human.nights import awake_after, awake_since
 from threeam.machine.baselines import DEFAULT, baseline_named, checked_name
 from threeam.method.changes import undone
@@ -163,7 +164,8 @@ class MachineScreen(MethodScreen):
         try:
             given = _data_options(argument)
             minus_ns = parse_length(given["--minus"])
-            at = Stamp(parse_when(given["at"], self.session.clock()), self.session.clock().offset)
+            ns = parse_when(given["at"], self.session.clock(), self.session.zone)
+            at = Stamp(ns, self.session.zone(ns))
         except BadInput as bad:
             self._say(str(bad), severity="warning")
             return
@@ -248,7 +250,8 @@ class MachineScreen(MethodScreen):
         await self.find_out_awake()
 
         def tell() -> Sequence[Part]:
-            return sleep.parts(self.state, session.by.user, session.clock(), gap_ns, half_life_h, self.awake)
+            one = evening(self.state, session.by.user, session.clock(), gap_ns, half_life_h, session.zone)
+            return sleep.parts(self.state, one, self.awake)
 
         self._show(SleepScreen("the sysadmin", tell, self.copy_text, emoji=session.emoji))
 

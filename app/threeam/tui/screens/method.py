@@ -133,7 +133,7 @@ class MethodScreen(CommandingScreen):
 
     def _tell_of_verdicts(self, lines: Sequence[Line]) -> None:
         """Says which of our own verdicts others have overturned in ``lines``, which have just come."""
-        entries = [entry for line in lines if b" [H" in line.raw and (entry := line.entry) is not None]
+        entries = [entry for line in lines if b" [H" in line.raw and (entry := line.counted) is not None]
         for sentence in overturned(self.state, entries, self.session.by.user):
             self._say(sentence, title="overturned: both stand, and the later counts", severity="warning", timeout=15)
 

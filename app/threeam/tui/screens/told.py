@@ -147,7 +147,7 @@ class ThreadScreen(ToldScreen):
     """The thread of one hypothesis; the keys of the method act on it."""
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding(BY_ID[one].keys, f"dismiss('{one}')", BY_ID[one].label) for one in _ASKS if BY_ID[one].keys
+        Binding(BY_ID[one].keys, f"dismiss('{one}')", BY_ID[one].label, id=one) for one in _ASKS if BY_ID[one].keys
     ]
 
     def __init__(

@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from threeam.core.activity import Activity
+from threeam.core.clock import Zone
 from threeam.core.entry import NS, Stamp
 from threeam.tui.signs import SIGNS
 
@@ -23,18 +24,18 @@ class ActivityStrip(Static):
         super().__init__()
         self._emoji = emoji
         self._gap_ns = gap_ns
-        self._shown: tuple[Activity, list[int], int] | None = None
+        self._shown: tuple[Activity, list[int], Zone] | None = None
 
-    def show(self, activity: Activity, hypotheses: Iterable[int], offset: int) -> None:
-        """Shows ``activity``, with signs where ``hypotheses`` were opened (ns); times at ``offset`` (s) from UTC."""
-        self._shown = (activity, list(hypotheses), offset)
+    def show(self, activity: Activity, hypotheses: Iterable[int], zone: Zone) -> None:
+        """Shows ``activity``, with signs where ``hypotheses`` were opened (ns); times of ``zone``."""
+        self._shown = (activity, list(hypotheses), zone)
         self.on_resize()
 
     def on_resize(self) -> None:
         if self._shown is not None:
             self.update(self._drawn(*self._shown), layout=False)  # one row it stays
 
-    def _drawn(self, activity: Activity, hypotheses: list[int], offset: int) -> Content:
+    def _drawn(self, activity: Activity, hypotheses: list[int], zone: Zone) -> Content:
         width = self.size.width - 16
         night = activity.night(width, self._gap_ns) if width >= 16 else None
         if night is None or night.begin == night.end:
@@ -44,7 +45,7 @@ class ActivityStrip(Static):
         # A row for every line would make one burst the whole picture: the height is the number of digits, as it were.
         levels = [0 if not n else 1 + n.bit_length() * 7 // max(1, top.bit_length()) for n in night.counts]
         opened = {night.column(ns) for ns in hypotheses}
-        begin, end = Stamp(night.begin, offset), Stamp(night.end, offset)
+        begin, end = (Stamp(ns, zone(ns)) for ns in (night.begin, night.end))
         days = night.end - night.begin >= _DAY_NS
         pieces: list[tuple[str, str]] = [(f" {begin.day[5:] if days else begin.clock[:5]} ", "$foreground-muted")]
         for at, level in enumerate(levels):

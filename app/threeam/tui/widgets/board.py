@@ -41,11 +41,11 @@ class Hypotheses(OptionList):
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),
-        Binding("h", "screen.leave", "back to the log"),
+        Binding("h", "screen.leave", "back to the log", id="board"),
         Binding("enter", "select", "thread", key_display="enter"),
         Binding("f", "screen.board_full", "full screen"),
         *(
-            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERDICT_VERBS, tooltip=a.about)
+            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERDICT_VERBS, tooltip=a.about, id=a.id)
             for a in ACTIONS
             if a.owner == "screen" and a.place == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
         ),

@@ -11,13 +11,13 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from threeam.core.activity import Activity
-from threeam.core.clock import Clock
+from threeam.core.clock import Clock, Zone
 from threeam.core.entry import Stamp
 from threeam.core.follow import told_from
 from threeam.core.journal import BadInput, Journal, JournalError, Position
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line
-from threeam.core.seek import begins_after, place_of
+from threeam.core.seek import begins_after, is_wanted, place_of
 from threeam.core.tally import Tally
 from threeam.core.wanted import Condition, Wanted, parse_condition
 from threeam.core.when import parse_when
@@ -45,10 +45,13 @@ class LogPane(Vertical):
             self.sentence = sentence
             self.severity = severity
 
-    def __init__(self, journal: Journal, window: Window, clock: Clock, *, emoji: bool, read_only: bool) -> None:
+    def __init__(
+        self, journal: Journal, window: Window, clock: Clock, zone: Zone, *, emoji: bool, read_only: bool
+    ) -> None:
         super().__init__(id="log")
         self._journal = journal
         self._clock = clock
+        self._zone = zone
         self.view = LogView(window, emoji=emoji, read_only=read_only)
         self.entry_bar = EntryBar(emoji=emoji)
         self.find_bar = FindBar()
@@ -134,7 +137,7 @@ class LogPane(Vertical):
                 case "unfilter":
                     self._show_only([])
                 case _:
-                    self._go_to(parse_when(words, self._clock()), words)
+                    self._go_to(parse_when(words, self._clock(), self._zone), words)
         except BadInput as bad:
             self._tell(str(bad), "warning")
 
@@ -157,7 +160,7 @@ class LogPane(Vertical):
         try:
             while self._steps:
                 if await self.view.find(step := self._steps[0]) is False:
-                    self._tell(self._no_match(step))
+                    await self._find_around(step)
                 self._steps.pop(0)
         except (OSError, JournalError) as error:
             self._tell(f"the search has failed: {error}", "error")
@@ -166,11 +169,16 @@ class LogPane(Vertical):
             self._reading.may_go_on.set()
             self.view.searched = 0
 
-    def _no_match(self, step: int) -> str:
-        found = self._reading.found
-        if found is not None and found.done and not found.total:
-            return "no match at all"
-        return f"no match {'below: N goes up' if step > 0 else 'above: n goes down'}"
+    async def _find_around(self, step: int) -> None:
+        """Goes on at the other end of the log, since there is no match from here to this one."""
+        before = self.view.selected
+        is_searched = self.view.following and step < 0  # from the end, all of it was above
+        if is_searched or not await self.view.find(step, around=True):
+            self._tell("no match at all")
+        elif before is not None and self.view.selected is not None and self.view.selected.place == before.place:
+            self._tell("there is no other match")
+        else:
+            self._tell(f"continued from the {'top' if step > 0 else 'bottom'}")
 
     def _filter(self, words: str) -> None:
         if words:
@@ -282,7 +290,7 @@ class LogPane(Vertical):
 
 def _number(tally: Tally | None, row: Row | None) -> int | None:
     """The number of ``row`` among the lines of ``tally``, from 1; None where it is not one, or not counted so far."""
-    if tally is None or row is None or not tally.wanted.holds(row.line.raw):
+    if tally is None or row is None or not is_wanted(row.line, tally.wanted):
         return None
     try:
         before = tally.before(row.place)

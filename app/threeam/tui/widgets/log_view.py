@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.reactive import var
 
 from threeam.actions import ACTIONS
+from threeam.core.entry import By
 from threeam.core.journal import Position
 from threeam.core.reader import Line
 from threeam.core.wanted import Wanted
@@ -46,6 +47,8 @@ class LogView(RowsView, can_focus=True):
         for action in ACTIONS
         if action.place == "log" and action.keys
     ]
+
+    own: By | None = None  # the author of what is written here, which is not unread
 
     # Told below the log and not drawn in it.
     unread: var[int] = var(0)
@@ -91,7 +94,7 @@ class LogView(RowsView, can_focus=True):
                 self.window.forget_before(len(self.window.rows) - 1)
             self._cursor = len(self.window.rows) - 1
         else:
-            self.unread += new
+            self.unread += max(0, new - self.window.count_of(lines, self.own))
             self._cursor = min(self._cursor, len(self.window.rows) - 1)
             if self._top[0] >= len(self.window.rows):  # lines were taken back
                 self._top = (max(0, self._cursor), 0)
@@ -286,17 +289,18 @@ class LogView(RowsView, can_focus=True):
         self._strips.clear()
         self._redraw()
 
-    async def find(self, step: int) -> bool | None:
+    async def find(self, step: int, *, around: bool = False) -> bool | None:
         """Goes to the next line that the pattern finds, ``step`` 1 down and -1 up; whether there is one.
 
-        None where there is no pattern. Looks through the log a few milliseconds at a time, and can be cancelled.
+        ``around``: the next one after the end of the log in that direction. None if there is no pattern. Looks through
+        the log a few milliseconds at a time, and can be cancelled.
         """
         pattern, began, searched = self.look.pattern, time.monotonic(), 0
         told = began
         if pattern is None:
             return None
         beside = None if self.following else self.selected  # who is at the end searches all of it
-        for found in self.window.search(pattern, beside, step):
+        for found in self.window.search(pattern, beside, step, around=around):
             if found.lines:
                 line = found.lines[0 if step > 0 else -1]
                 self.show_place(Position(line.segment, line.offset))
@@ -362,9 +366,9 @@ class LogView(RowsView, can_focus=True):
         if window.at_end:
             self._cursor = min(self._cursor, len(window.rows) - 1)
         self._bar_at = self._place_of_bar()
-        if self.window.problem:
-            self.post_message(self.Failed(self.window.problem))
-            self.window.problem = ""
+        for sentence in filter(None, (window.problem, window.missing)):
+            self.post_message(self.Failed(sentence))
+        window.problem = window.missing = ""
 
     def _redraw(self) -> None:
         self._fill()

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from threeam.tui.commands import completion
-from threeam.tui.widgets.composer import Box
+from threeam.tui.widgets.box import Box
 
 _ASKS = {
     "search": ("/", "a regular expression; capitals count if there are any"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from time import localtime
 from typing import NamedTuple
@@ -14,7 +16,7 @@ from textual.strip import Strip
 
 from threeam.core.block import BLOCK_NS
 from threeam.core.disk import in_units
-from threeam.core.entry import GOES_ON, LONGEST, NS, Entry, Stamp, references
+from threeam.core.entry import GOES_ON, LONGEST, NS, Entry, Stamp, decode, references
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line
 from threeam.core.when import duration
@@ -27,6 +29,7 @@ from threeam.tui.window import Row
 PEOPLE_STYLES = 6  # log--who-0 … log--who-5
 
 _MOST_DRAWN = LONGEST + 1024  # bytes of a line: the longest text that 3am writes, and its tags
+_DRAWN_BEFORE = 1024  # characters of a longer one that are drawn before what is searched in it
 GAP_NS = 5 * 60 * NS  # so long without a line is marked
 TIME_COLUMNS = ("full", "since", "t0", "local")
 
@@ -88,22 +91,28 @@ def who_style(user: str) -> str:
     return f"who-{zlib.crc32(user.encode()) % PEOPLE_STYLES}"
 
 
-def shortened(line: Line) -> tuple[Line, str]:
+def shortened(line: Line, pattern: Pattern | None = None) -> tuple[Line, str]:
     """``line`` without what is too much to draw of somebody's endless one, and how that is told.
 
-    What 3am writes is never so long.
+    Its beginning stays, and if ``pattern`` finds something only after that, also the part around it. What 3am writes is
+    never so long.
     """
     raw, end = line.raw, _MOST_DRAWN
     if len(raw) <= end:
         return line, ""
     while end > _MOST_DRAWN - 4 and raw[end] & 0xC0 == 0x80:  # inside a character
         end -= 1
-    return line._replace(raw=raw[:end], more=0), f" and {in_units(len(raw) - end + line.more)} more"
+    kept = raw[:end]
+    if pattern is not None and not pattern.finds(kept):
+        text = decode(raw)
+        for begin, _ in pattern.spans(text[_DRAWN_BEFORE:])[:1]:  # not in the stamp
+            kept = f"{text[:_DRAWN_BEFORE]} … {text[begin : begin + _MOST_DRAWN // 4]}".encode()
+    return line._replace(raw=kept, more=0), f" and {in_units(len(raw) - len(kept) + line.more)} more"
 
 
 def draw(row: Row, before: Row | None, width: int, look: Look, about: About, styles: Styles) -> list[Strip]:
     """The strips of ``row``, each ``width`` cells; one, unless they wrap."""
-    line, left_out = shortened(row.line)
+    line, left_out = shortened(row.line, look.pattern)
     if left_out:
         row = row._replace(line=line, entry=line.entry if row.entry is not None else None)
     columns, emoji, selected = Columns.at(width), look.emoji, about.selected
@@ -114,8 +123,10 @@ def draw(row: Row, before: Row | None, width: int, look: Look, about: About, sty
     text += _text(row, about.said, base, styles, emoji)
     if left_out:
         text.append(Segment(left_out, base + styles("dim")))
-    if look.pattern is not None:
-        text = _highlighted(text, look.pattern, styles("match"))
+    match = None
+    if look.pattern is not None and (spans := look.pattern.spans("".join(one.text for one in text))):
+        match = spans[0]
+        text = _highlighted(text, spans, styles("match"))
     indent, tail = sum(cell_len(one.text) for one in head), list[Segment]()
     if about.progress:  # it says more than the end of its plan
         tail = [Segment(f"  {about.progress} ", base + styles("hypothesis"))]
@@ -124,7 +135,7 @@ def draw(row: Row, before: Row | None, width: int, look: Look, about: About, sty
         if look.wrap or indent + sum(cell_len(one.text) for one in text) + len(held) <= width:  # the words come first
             tail = [Segment(held, base + styles("dim"))]
     room = max(1, width - indent - sum(cell_len(one.text) for one in tail))
-    lines = _broken(text, room) if look.wrap else [_cut(text, room, emoji, base)]
+    lines = _broken(text, room) if look.wrap else [_cut(text, room, emoji, base, match)]
     strips = [_border(row.line.gap, width, emoji, styles)] if row.line.gap else []
     for i, segments in enumerate(lines):
         left = head if i == 0 else [Segment(" " * indent, base)]
@@ -205,17 +216,16 @@ def _signed(ns: int, width: int) -> str:
     return f"{'-' if ns < 0 else '+'}{whole}.{fraction:09d}"[:width].rstrip(".")
 
 
-def _highlighted(segments: list[Segment], pattern: Pattern, style: Style) -> list[Segment]:
-    """``segments`` with what ``pattern`` finds in their text in another style."""
-    spans = pattern.spans("".join(one.text for one in segments))
-    if not spans:
-        return segments
-    edges = sorted({edge for span in spans for edge in span})
+def _highlighted(segments: list[Segment], spans: list[tuple[int, int]], style: Style) -> list[Segment]:
+    """``segments`` with the ``spans`` of their text (in characters, in their order) in another style."""
+    begins = [first for first, _ in spans]
+    edges = [edge for span in spans for edge in span]
     shown, at = [], 0
     for text, was, _ in segments:
-        cuts = [edge - at for edge in edges if 0 < edge - at < len(text)]
+        cuts = [edge - at for edge in edges[bisect_right(edges, at) : bisect_left(edges, at + len(text))]]
         for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-            inside = any(first <= at + begin < last for first, last in spans)
+            before = bisect_right(begins, at + begin) - 1
+            inside = before >= 0 and at + begin < spans[before][1]
             shown.append(Segment(text[begin:end], (was or Style.null()) + style if inside else was))
         at += len(text)
     return shown
@@ -235,7 +245,7 @@ def _text(row: Row, said: Said | None, base: Style, styles: Styles, emoji: bool)
         segments.append(Segment(f"H{hypothesis[0]} ", base + styles("hypothesis")))
     if (run := run_named(entry)) is not None:
         segments.append(Segment(f"{run} ", base + styles("hypothesis")))
-    others = [f"[{key}: {value}] " for key, value in entry.tags if key not in _KNOWN_TAGS and not key[1:].isdigit()]
+    others = [f"[{key}: {value}] " for key, value in entry.tags if not OWN_TAG.fullmatch(key)]
     if others:  # tags of a later version, or of another tool: shown as they are
         segments.append(Segment(drawn("".join(others)), base + styles("dim")))
     kind = entry.kind
@@ -266,13 +276,13 @@ def _short_references(text: str) -> str:
     return text
 
 
-_KNOWN_TAGS = frozenset(
-    {
-        *("BY", "VIA", "MG", "WATER", "NIGHT", "AT", "DOSES", "MARK"),
-        *("STAMP", "CORRECTION", "CHANGE", "NOTED", "HOLDS", "RECHECK", "FORK", "HANDOFF", "PREFLIGHT"),
-        *("BASELINE", "FILE", "STABLE", "TREE", "TERMINATED", "RESTORE"),
-        *("PLAN", "IDENTITY", "RUN", "VERDICT", "RUNS", "SPENT", "OBSERVER", "CAPTURED"),
-    }
+# The tags that 3am writes: their sign, their word or their column says the same.
+OWN_TAG = re.compile(
+    r"[HR]\d+|BY|VIA|MG|WATER|NIGHT|AT|DOSES|MARK|DISK"
+    r"|STAMP|CORRECTION|CHANGE|NOTED|HOLDS|RECHECK|FORK|HANDOFF|PREFLIGHT"
+    r"|BASELINE|FILE|STABLE|TREE|TERMINATED|RESTORE"
+    r"|PLAN|IDENTITY|RUN|VERDICT|RUNS|SPENT|OBSERVER|CAPTURED",
+    re.ASCII,
 )
 
 
@@ -282,11 +292,25 @@ def _fit(text: str, width: int, emoji: bool) -> str:
     return set_cell_size(text, width - 1) + ("…" if emoji else "~")
 
 
-def _cut(segments: list[Segment], room: int, emoji: bool, base: Style) -> list[Segment]:
-    if sum(cell_len(one.text) for one in segments) <= room:
+def _cut(
+    segments: list[Segment], room: int, emoji: bool, base: Style, match: tuple[int, int] | None = None
+) -> list[Segment]:
+    """``segments`` in ``room`` cells: their beginning, or the part around ``match`` if that lies further on."""
+    cells = sum(cell_len(one.text) for one in segments)
+    if cells <= room:
         return segments
-    cut = Strip(segments).crop(0, max(0, room - 1))
-    return [*cut, Segment("…" if emoji else "~", base)]
+    more = Segment("…" if emoji else "~", base)
+    sign = segments[0]
+    left = [sign, more] if cell_len(sign.text) < room // 2 else [more]
+    width = room - sum(cell_len(one.text) for one in left)
+    text = "".join(one.text for one in segments)
+    if match is None or width < 2 or cell_len(text[: match[1]]) < room:
+        return [*Strip(segments).crop(0, max(0, room - 1)), more]
+    # A third of the room is for what stands before the match; the end of the line leaves none empty.
+    begin = min(cell_len(text[: match[0]]) - width // 3, cells - width)
+    if begin + width >= cells:
+        return [*left, *Strip(segments).crop(begin, cells)]
+    return [*left, *Strip(segments).crop(begin, begin + width - 1), more]
 
 
 def _broken(segments: list[Segment], room: int) -> list[list[Segment]]:

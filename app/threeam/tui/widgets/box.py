@@ -1,0 +1,220 @@
+"""The text of the input box: its keys, its history, and what is typed while it is held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from textual import events
+from textual.actions import parse as parse_action
+from textual.binding import Binding
+from textual.message import Message
+from textual.widgets import TextArea
+
+from threeam.actions import ACTIONS, BY_ID
+from threeam.core.entry import visible
+from threeam.tui.messages import CommandDone
+
+# tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: whoever lives in tmux has them elsewhere.
+_TAKEN = frozenset(f"ctrl+{key}" for key in ("a", "b", "space", "s", "q", "h", "j", "k", "l", "backslash", "z"))
+_PAGE_KEYS = frozenset(("pageup", "pagedown"))  # they scroll the log: the box is seldom longer than the screen
+
+
+def _untaken() -> list[Binding]:
+    """The editing keys of a text area, without those."""
+    kept = []
+    for one in TextArea.BINDINGS:
+        if isinstance(one, Binding):
+            keys = [key for key in one.key.split(",") if key not in _TAKEN | _PAGE_KEYS]
+            if keys:
+                kept.append(replace(one, key=",".join(keys)))
+    return kept
+
+
+_EDITING = _untaken()
+# A binding comes after the letters that arrived in one read with its key: over a slow line, "teh", two backspaces and
+# "he" would be scrambled. So the box does what its own keys do by itself, in their order.
+_AT_ONCE = {
+    key: parse_action(one.action)[1:]
+    for one in (Binding("enter", "send"), Binding("ctrl+o", "break_line"), *_EDITING)
+    for key in one.key.split(",")
+    if one.action != "copy"  # ctrl+c: it may be the app's
+}
+
+
+def cleaned(text: str) -> str:
+    """``text`` as it may stand in the box: its lines, with every control made visible."""
+    return "\n".join(map(visible, text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))
+
+
+class Box(TextArea, inherit_bindings=False):
+    """The text itself. Enter sends what stands there at that moment, also when it comes in one read with it.
+
+    From then on until `release` the text is held. What is typed meanwhile is not lost: it is kept, and
+    typed in as soon as the box is free.
+    """
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("enter", "send", "send", key_display="enter"),
+        Binding("escape", "screen.leave", "back to the log", tooltip=BY_ID["leave"].about, id="leave"),
+        Binding("pageup", "screen.page_log('up')", "page up", show=False),
+        Binding("pagedown", "screen.page_log('down')", "page down", show=False),
+        # Not alt+enter: without the kitty protocol a terminal sends that as enter.
+        Binding("ctrl+o", "break_line", "new line"),
+        *(
+            Binding(a.keys, f"screen.{a.method}", a.label, show=False, tooltip=a.about, id=a.id)
+            for a in ACTIONS
+            if a.place == "box"
+        ),
+        *_EDITING,
+    ]
+
+    class Sent(Message):
+        """Enter was pressed, and the text is held."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self) -> None:
+        super().__init__(compact=True, highlight_cursor_line=False, show_line_numbers=False, soft_wrap=True)
+        self._history: list[str] = []
+        self._at = 0
+        self._unsent = ""
+        self.takes_alt = False  # whether alt+key means something here
+        self.complete: Callable[[str], str] | None = None  # what Tab adds to the text
+        self._ahead: list[str | tuple[str, Any]] = []  # typed while the text is held: text, and (action, arguments)
+
+    @property
+    def ahead(self) -> list[str]:
+        """What has been typed since the text is held: a text for each Enter, and what came after the last."""
+        texts = [""]
+        for one in self._ahead:
+            if isinstance(one, str):
+                texts[-1] += one
+            elif one[0] == "send":
+                texts.append("")
+        return [text for text in texts if text.strip()]
+
+    def remember(self, texts: list[str]) -> None:
+        """Adds ``texts`` to what up and down walk through."""
+        self._history += map(cleaned, texts)
+        self._at = len(self._history)
+
+    def recall(self, texts: list[str]) -> None:
+        """Makes ``texts`` what up and down walk through."""
+        self._history = list(map(cleaned, texts))
+        self._at = len(self._history)
+
+    def replace_all(self, text: str) -> None:
+        """Makes ``text`` the whole text, with the cursor at its end."""
+        self.text = cleaned(text)
+        self.move_cursor(self.document.end)
+
+    def paste(self, text: str) -> None:
+        """Adds ``text`` where the cursor is, as a paste."""
+        self._type(cleaned(text))
+
+    def hold(self) -> None:
+        """Holds the text as it is."""
+        self.read_only = True
+
+    def release(self) -> None:
+        """Lets the text be changed again, and types in what was typed meanwhile."""
+        self.read_only = False
+        ahead, self._ahead = self._ahead, []
+        if not ahead:
+            return
+        taken = not self.text
+        if not taken:  # what comes after it stands below it, and nothing is sent
+            self.move_cursor(self.document.end)
+            self.insert("\n")
+        while ahead and not self.read_only:
+            one = ahead.pop(0)
+            if isinstance(one, str):
+                self.insert(one)
+            elif one[0] == "send" and not taken:
+                self.insert("\n")
+            else:
+                self._do(*one)
+        self._ahead = ahead
+
+    def action_send(self) -> None:
+        self.hold()
+        self.post_message(self.Sent(self.text))
+
+    def action_break_line(self) -> None:
+        self.insert("\n")
+
+    def _type(self, text: str) -> None:
+        if self.read_only:
+            self._put_by(text)
+        else:
+            self.insert(text)
+
+    def _do(self, action: str, arguments: tuple[Any, ...]) -> None:
+        if self.read_only:
+            self._put_by((action, arguments))
+        else:
+            getattr(self, f"action_{action}")(*arguments)
+
+    def _put_by(self, one: str | tuple[str, Any]) -> None:
+        self._ahead.append(one)
+        self.post_message(self.Changed(self))
+
+    async def _on_key(self, event: events.Key) -> None:
+        walk = {"up": -1, "down": 1}.get(event.key, 0)
+        if self._leaves(event):
+            event.stop()
+            event.prevent_default()
+            await self.screen.run_action("leave")
+            self.app.post_message(CommandDone())  # now the keys behind it are for the log
+        elif event.key in ("tab", "shift+tab"):  # never to another widget: there the rest of a word would be commands
+            event.stop()
+            event.prevent_default()
+            at_the_end = self.cursor_location == self.document.end and not self.read_only
+            if self.complete is not None and event.key == "tab" and at_the_end:
+                self.insert(self.complete(self.text))
+        elif event.key.startswith("alt+"):  # a terminal sends the letter with it, and that is not typed
+            event.prevent_default()
+        elif walk and not self.read_only and self._can_walk(walk):
+            event.stop()
+            event.prevent_default()
+            self._walk(walk)
+        elif (action := _AT_ONCE.get(event.key)) is not None:
+            event.stop()
+            event.prevent_default()
+            self._do(*action)
+        elif self.read_only and event.is_printable and event.character is not None:
+            event.stop()
+            event.prevent_default()
+            self._put_by(event.character)
+        elif event.character is not None and "\udc80" <= event.character <= "\udcff":  # a byte that is not UTF-8
+            event.stop()
+            event.prevent_default()
+            self._type(visible(event.character))
+        else:
+            await super()._on_key(event)
+
+    def _leaves(self, event: events.Key) -> bool:
+        if event.is_printable:
+            return False
+        active = self.screen.active_bindings.get(event.key)
+        return active is not None and active.binding.action == "screen.leave"
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        self.paste(event.text)
+
+    def _can_walk(self, step: int) -> bool:
+        if step < 0:
+            return self._at > 0 and self.cursor_location[0] == 0
+        return self._at < len(self._history) and self.cursor_at_last_line
+
+    def _walk(self, step: int) -> None:
+        if self._at == len(self._history):
+            self._unsent = self.text
+        self._at += step
+        self.replace_all(self._history[self._at] if self._at < len(self._history) else self._unsent)

@@ -1,0 +1,319 @@
+"""The files of a journal: which one continues which, which can be read, and what a rotation repeats in them."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import NIGHT, FakeClock, Run, command, writer_of
+from people import Person
+from threeam.core import segment as segment_module
+from threeam.core.draft import note
+from threeam.core.entry import NS, Entry, Stamp, format_entry
+from threeam.core.follow import Follower
+from threeam.core.journal import Journal, Position, Segment, journal_at
+from threeam.core.pattern import Pattern
+from threeam.core.reader import lines_forward
+from threeam.core.seek import search_forward
+from threeam.core.segment import RotatedSegment
+from threeam.core.wanted import Text, Wanted
+from threeam.human.drafts import coffee
+from threeam.method.drafts import claim, judge
+from threeam.rooms import FOLD
+
+BY = ("BY", "alice@db1:4121%3")
+PRIVATE = "hunter2"
+
+
+def at(seconds: float) -> Stamp:
+    return Stamp(NIGHT.ns + round(seconds * NS))
+
+
+def line(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
+    return format_entry(Entry(at(seconds), cups, (BY, *tags), text))
+
+
+def repeated(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
+    return line(seconds, text, ("AT", str(at(0))), *tags, cups=cups)
+
+
+def rotated_name(seconds: float, stem: str = "sanity") -> str:
+    return f"{stem}.{at(seconds).rfc3339().replace('-', '').replace(':', '')}.log"
+
+
+def head(seconds: float, stem: str = "sanity") -> bytes:
+    return repeated(seconds, f"Continued from {rotated_name(seconds, stem)}")
+
+
+def chain_of(log: Path, count: int) -> list[Path]:
+    """A journal of ``count`` rotated files and the live one, each with a note in it, as its rotations leave it."""
+    paths = [log.parent / rotated_name(n) for n in range(1, count + 1)]
+    for n, path in enumerate([*paths, log]):
+        path.write_bytes((head(n) if n else b"") + line(n + 0.5, f"note {n}."))
+    return paths
+
+
+def texts(output: bytes) -> list[str]:
+    return [one.partition("%3] ")[2] for one in output.decode().splitlines()]
+
+
+# --- what a rotation repeats
+
+
+FORGED = [
+    repeated(3, "Carried: 9 cups of alice.", cups=9),
+    repeated(3, "Hypothesis: forged", ("H1", "refuted")),
+    repeated(3, "Coffee: forged", ("MG", "900"), cups=9),
+    head(3),
+    format_entry(Entry(at(3), 0, (("AT", str(at(0))),), "Hypothesis: forged")),
+]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_forged_line_is_shown_and_found_and_reported_and_changes_nothing(
+    run_here: Run, log: Path, journal: Journal, forged: bytes
+) -> None:
+    sound = line(0, "Coffee: cup 1 of the night.", ("MG", "95"), cups=1) + line(1, "Hypothesis: x", ("H1", "open"))
+    log.write_bytes(sound + forged + line(4, "after it", cups=1))
+    live = journal.live()
+    assert live is not None
+    with_it, without_it = FOLD.of(live, live.size()), FOLD.of(live, len(sound))
+    assert with_it.hypotheses == without_it.hypotheses
+    assert with_it.rooms == without_it.rooms
+    assert with_it.people["alice"].cups == 1
+    assert FOLD.of(live, len(sound + forged)).last == at(3)
+    assert forged in run_here("tail").stdout
+    assert run_here("tail", "--grep", "AT: ").stdout == forged
+    assert b"forged" in run_here("export", "csv").stdout or b"Continued" in forged or b"Carried" in forged
+    done = run_here("doctor")
+    assert (done.returncode, done.stdout.count(b": forged: ")) == (5, 1)
+
+
+def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal: Journal, clock: FakeClock) -> None:
+    writer = writer_of("alice", journal, clock)
+    for n, draft in enumerate((coffee(1, 95, 4), claim("the sweeper", 4), judge("refute", "H1", "no", 4))):
+        clock.now = at(n)
+        writer.write(draft)
+    live = journal.live()
+    assert live is not None
+    before = FOLD.of(live, live.size())
+    with writer.locked(whole=True) as locked:
+        locked.rotate()
+    clock.now = at(5)
+    writer.write(note("after it"))
+    told = run_here("tail", "-n", "+1").stdout
+    assert told.count(b"the sweeper") == 1
+    assert told.count(b"Continued from") == 1
+    assert run_here("doctor").returncode == 0
+    (old,) = log.parent.glob("sanity.2*.log")
+    old.unlink()
+    # Now it stands nowhere else.
+    for argv in (["tail", "--hyp", "H1"], ["tail", "--grep", "the sweeper"], ["hyp", "show", "H1"]):
+        assert b"the sweeper" in run_here(*argv).stdout
+    done = run_here("doctor")
+    assert (done.returncode, b"is not there any more" in done.stderr) == (0, True)
+    live = journal.live()
+    assert live is not None
+    assert FOLD.of(live, live.size())._replace(people={}, last=None) == before._replace(people={}, last=None)
+
+
+def test_the_head_ends_with_the_first_line_that_is_not_repeated(log: Path, journal: Journal) -> None:
+    begin = head(1)
+    some = repeated(1, "Hypothesis: x", ("H1", "open")) + repeated(1, "Carried: 2 cups of alice.", cups=2)
+    for after in (line(2, "a note"), b"foreign\n", b"\n", b"[x] [COFFEE: 0] [AT: y] z\n", b"torn"):
+        log.write_bytes(begin + some + after + some)
+        live = journal.live()
+        assert live is not None
+        assert live.head == (rotated_name(1), len(begin), len(begin + some), False)
+
+
+stamps = st.integers(0, 4_000_000_000).map(lambda seconds: Stamp(seconds * NS)) | st.sampled_from(
+    [Stamp.parse(f"2028-02-{day}T23:59:59.999999999+{zone}") for day in (28, 29) for zone in ("0000", "2359")]
+)
+
+
+@given(st.lists(st.tuples(stamps, stamps, st.sampled_from([1, 30, 600])), max_size=8), st.sampled_from([200, 300]))
+def test_every_line_that_a_rotation_repeats_is_in_the_head(lines: list[tuple[Stamp, Stamp, int]], block: int) -> None:
+    begin = head(1)
+    some = [Entry(stamp, 0, (BY, ("AT", str(then)), ("H1", "open")), "x" * size) for stamp, then, size in lines]
+    data = begin + b"".join(map(format_entry, some))
+    fd = os.memfd_create("log")
+    os.write(fd, data + b"foreign\n")
+    with patch.object(segment_module, "_BLOCK", block):
+        assert Segment(fd, "sanity.log").head.end == len(data)
+
+
+# --- which file continues which
+
+
+@pytest.mark.parametrize("name", ["private.log", rotated_name(1, "private"), "sanity.1.log", "sanity.log.1"])
+def test_another_journal_is_not_read_whatever_the_log_says(run_here: Run, log: Path, tmp_path: Path, name: str) -> None:
+    (log.parent / name).write_bytes(line(0, f"the password is {PRIVATE}"))
+    log.write_bytes(repeated(1, f"Continued from {name}") + line(2, "a note"))
+    assert PRIVATE.encode() not in run_here("tail", "-n", "+1").stdout + run_here("export", "jsonl").stdout
+    assert run_here("fork", "-q", "--to", str(tmp_path / "copy.log")).returncode == 0
+    assert PRIVATE not in (tmp_path / "copy.log").read_text()
+
+
+def test_a_rotated_file_finds_the_ones_before_it(run_here: Run, log: Path) -> None:
+    paths = chain_of(log, 3)
+    assert texts(run_here("--log", str(paths[2]), "tail", "--grep", "note").stdout) == ["note 0.", "note 1.", "note 2."]
+
+
+def test_a_second_name_of_somebody_elses_file_is_no_file_of_the_journal(run_here: Run, log: Path) -> None:
+    secret, (rotated,) = log.parent / "secret", chain_of(log, 1)
+    rotated.unlink()
+    secret.write_bytes(line(0, PRIVATE))
+    os.link(secret, rotated)
+    os.chown(secret, 4711, 4711)
+    done = run_here("tail", "--grep", f"note|{PRIVATE}")
+    assert (done.returncode, texts(done.stdout)) == (3, ["note 1."])
+    assert b"it has another owner and a second name" in done.stderr
+
+
+# --- files that cannot be read
+
+
+def as_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def as_a_symlink(path: Path) -> None:
+    path.rename(path.with_suffix(".away"))
+    path.symlink_to(path.with_suffix(".away"))
+
+
+@pytest.mark.parametrize(("change", "why"), [(as_a_folder, "it is not a file"), (as_a_symlink, "it is a symlink")])
+def test_a_file_that_cannot_be_read_is_not_taken_for_a_deleted_one(
+    run_here: Run, log: Path, tmp_path: Path, change: Callable[[Path], None], why: str
+) -> None:
+    paths = chain_of(log, 3)
+    change(paths[1])
+    for argv in (
+        ["tail", "-n", "+1"],
+        ["tail", "--grep", "note"],
+        ["tail", "--grep", "nowhere"],
+        ["export", "jsonl"],
+        ["export", "md"],
+        ["fork", "-q", "--to", str(tmp_path / "copy.log")],
+        ["doctor"],
+    ):
+        done = run_here(*argv)
+        assert done.returncode == 3, argv
+        assert done.stderr.count(f"{paths[1]} cannot be read ({why})".encode()) == 1, argv
+        assert b"sound" not in done.stderr
+    assert texts(run_here("tail", "--grep", "note").stdout) == ["note 0.", "note 2.", "note 3."]
+    assert (tmp_path / "copy.log").read_text().count("note ") == 3
+    assert run_here("log", "x").returncode == 0
+
+
+def test_of_a_file_of_somebody_else_it_is_said_that_it_is_missing(place: Path) -> None:
+    bob = Person("bob", 4712, (4712,))
+    log = place / "sanity.log"
+    paths = chain_of(log, 2)
+    for path in (log, paths[0]):
+        path.chmod(0o644)
+    paths[1].chmod(0o600)
+    argv = bob.argv("--log", str(log), "tail", "--grep", "note")
+    done = subprocess.run(argv, capture_output=True, env={**os.environ, "HOME": str(place)})
+    assert (done.returncode, texts(done.stdout)) == (3, ["note 0.", "note 2."])
+    assert f"3am: {paths[1]} cannot be read (Permission denied)" in done.stderr.decode()
+
+
+def test_a_deleted_file_is_where_the_journal_begins(run_here: Run, log: Path) -> None:
+    paths = chain_of(log, 3)
+    paths[1].unlink()
+    done = run_here("tail", "--grep", "note")
+    assert (done.returncode, texts(done.stdout), done.stderr) == (0, ["note 2.", "note 3."], b"")
+
+
+@pytest.mark.parametrize("argv", [["-n", "1000"], ["-n", "+1"], ["--grep", "note"], ["--json", "-n", "1000"]])
+def test_two_dozen_descriptors_are_enough_for_250_files(log: Path, argv: list[str]) -> None:
+    chain_of(log, 250)
+    done = subprocess.run(
+        [command(), "tail", *argv],
+        capture_output=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)),
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"note ") == 251
+
+
+@pytest.fixture
+def opened() -> Iterator[list[str]]:
+    """The paths of the rotated files in the order in which they are opened."""
+    paths: list[str] = []
+    init = RotatedSegment.__init__
+
+    def counted(self: RotatedSegment, path: str) -> None:
+        paths.append(path)
+        init(self, path)
+
+    with patch.object(RotatedSegment, "__init__", counted):
+        yield paths
+
+
+def test_walking_forward_opens_each_file_a_few_times(log: Path, journal: Journal, opened: list[str]) -> None:
+    first = RotatedSegment(str(chain_of(log, 200)[0]))
+    live = journal.live()
+    assert live is not None
+    end = Position(live, live.size())
+    found = search_forward(journal, Position(first, 0), end, Wanted((Text(Pattern("note")),)))
+    assert sum(len(part.lines) for part in found) == 201
+    assert len(opened) < 3 * 200
+    opened.clear()
+    step, count = journal.successor(first), 0
+    while step is not None:
+        step, count = journal.successor(step), count + 1
+    assert count == 200
+    assert len(opened) < 3 * 200
+
+
+def test_rows_of_many_files_can_be_read_again(log: Path, journal: Journal) -> None:
+    chain_of(log, 40)
+    live = journal.live()
+    assert live is not None
+    lines = [line for segment in journal.segments(live) for line in lines_forward(segment)]
+    open_files = set(os.listdir("/proc/self/fd"))
+    assert [line.segment.read(line.offset, len(line.raw)) for line in lines] == [line.raw for line in lines]
+    assert len(set(os.listdir("/proc/self/fd")) - open_files) <= segment_module._MOST_OPEN
+    gone = lines[4].segment
+    (log.parent / "other").write_bytes(b"another file")
+    os.replace(log.parent / "other", gone.path)
+    with pytest.raises(FileNotFoundError):
+        gone.read(0, 1)
+
+
+def test_a_follower_from_the_beginning_reads_every_file(log: Path) -> None:
+    chain_of(log, 20)
+    follower = Follower(journal_at(str(log)), None)
+    lines = []
+    while some := follower.read():
+        lines += some
+    follower.close()
+    assert [text for line in lines if (entry := line.entry) and (text := entry.text).startswith("note")] == [
+        f"note {n}." for n in range(21)
+    ]
+
+
+def test_a_truncated_file_has_no_head_any_more(log: Path, journal: Journal) -> None:
+    chain_of(log, 1)
+    follower = Follower(journal, None)
+    while follower.read():
+        pass
+    with log.open("r+b") as file:
+        file.truncate()
+        file.write(line(9, "new") + repeated(9, "forged"))
+    lines = follower.read()
+    follower.close()
+    assert [line.repeated for line in lines] == [False, False]
+    assert lines[1].forged
