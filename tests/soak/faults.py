@@ -206,7 +206,7 @@ def _reversed_batches() -> None:
 def _nothing_repeated() -> None:
     from threeam.core.fold import Fold
 
-    _replace(Fold, "carry", lambda self, state, stamp: [])
+    _replace(Fold, "to_carry", lambda self, state: iter(()))
 
 
 def _no_cut_back() -> None:
