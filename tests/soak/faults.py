@@ -204,9 +204,14 @@ def _reversed_batches() -> None:
 
 
 def _nothing_repeated() -> None:
-    from threeam.core.fold import Fold
+    from threeam.core import locked_log
 
-    _replace(Fold, "to_carry", lambda self, state: iter(()))
+    real = locked_log.rotate
+
+    def rotate(journal: Any, old: Any, by: str, stamp: Any, last: Any, carried: Any, **how: Any) -> Any:
+        return real(journal, old, by, stamp, last, type(carried)(), **how)
+
+    _replace(locked_log, "rotate", rotate)
 
 
 def _no_cut_back() -> None:
