@@ -160,7 +160,9 @@ def _finish(phase: Phase, stream: Stream, readers: list[threading.Thread]) -> No
         reader.join()
     read = stream.size - stream.unread()
     for text, begin, end in stream.given:
-        if text.answer is not Answer.ACKNOWLEDGED:
+        if text.answer is Answer.ACKNOWLEDGED and text.words in stream.refused:
+            phase.books.problem("two answers", f"{text.words[:60]!r} was acknowledged and handed back")
+        elif text.answer is not Answer.ACKNOWLEDGED:
             # A line of which a part was read is not written, and handed back in part.
             unread = begin >= read or (begin < read < end and code not in ENDED_BY)
             text.set(Answer.UNREAD if unread else _answer(phase, stream, text, code))
