@@ -129,7 +129,7 @@ def _start(phase: Phase, *, second_user: bool, cramped: bool) -> Stream:
     read_end, write_end = os.pipe()
     fcntl.fcntl(read_end, fcntl.F_SETPIPE_SZ, _PIPE)
     env = phase.env(
-        failing_syncs=0.01 if phase.happens(0.3) else 0.0,
+        failing_syncs=0.08 if phase.happens(0.5) else 0.0,
         stepping=not second_user and phase.happens(0.4),
         user="bob" if second_user else "alice",
     )
