@@ -14,22 +14,24 @@ from pathlib import Path
 from journal_files import File
 from phase import Phase, now, three_am
 
-_SIGNALS = {
-    signal.SIGKILL: 30,
-    signal.SIGTERM: 12,
-    signal.SIGINT: 12,
-    signal.SIGHUP: 12,
-    signal.SIGQUIT: 8,
-    signal.SIGSTOP: 26,
-}
-_LINES_A_KILL = 300
+_SIGNALS = (  # sent in a random order, each as often as it stands here
+    *[signal.SIGKILL] * 5,
+    *[signal.SIGSTOP] * 4,
+    *[signal.SIGTERM] * 2,
+    *[signal.SIGINT] * 2,
+    *[signal.SIGHUP] * 2,
+    signal.SIGQUIT,
+)
+_LINES_A_KILL = 600
 
 
 def signals(phase: Phase) -> None:
     """Sends a signal to one of the writers, or stops it for a while."""
     acknowledged = 0
+    numbers: list[signal.Signals] = []
     while not phase.pause(0.2, 0.7):
-        number = phase.random.choices(list(_SIGNALS), list(_SIGNALS.values()))[0]
+        numbers = numbers or phase.random.sample(_SIGNALS, len(_SIGNALS))
+        number = numbers.pop()
         if number in (signal.SIGKILL, signal.SIGQUIT):  # what these leave unknown is a share of what was written
             while phase.books.acknowledged() < acknowledged + _LINES_A_KILL and not phase.pause(0.1, 0.1):
                 continue
@@ -142,6 +144,8 @@ class LogTaker:
             ["logrotate", "-s", str(state), str(self.phase.private / "logrotate.conf")], capture_output=True, check=True
         )
         self._take(Path(f"{self.phase.log}.1"))
+        for path in self.phase.folder.glob("sanity.log-*.backup"):  # a writer was faster than logrotate's create
+            self._take(path)
         self.phase.books.inject("logrotate create")
 
     def _take(self, path: Path) -> Path:

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 LOG = "SANITY_LOG"
@@ -204,9 +205,14 @@ def _reversed_batches() -> None:
 
 
 def _nothing_repeated() -> None:
-    from threeam.core.fold import Fold
+    from threeam.core import locked_log
 
-    _replace(Fold, "carry", lambda self, state, stamp: [])
+    real = locked_log.rotate
+
+    def rotate(journal: Any, old: Any, by: str, stamp: Any, last: Any, carried: Any, **how: Any) -> Any:
+        return real(journal, old, by, stamp, last, type(carried)(), **how)
+
+    _replace(locked_log, "rotate", rotate)
 
 
 def _no_cut_back() -> None:
@@ -234,6 +240,18 @@ def _no_sync() -> None:
     _replace(LogFile, "sync", lambda self: None)
 
 
+def _failed_sync_ignored() -> None:
+    from threeam.core.logfile import LogFile
+
+    real = LogFile.sync
+
+    def sync(self: LogFile) -> None:
+        with suppress(OSError):
+            real(self)
+
+    _replace(LogFile, "sync", sync)
+
+
 def _follower_drops_a_line() -> None:
     from threeam.core.follow import Follower
     from threeam.core.reader import Line
@@ -257,5 +275,6 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "no cut-back of a short write": _no_cut_back,
     "2 % of the batches written and refused": _written_and_refused,
     "no fdatasync": _no_sync,
+    "a failed fdatasync ignored": _failed_sync_ignored,
     "a follower drops a line at a rotation": _follower_drops_a_line,
 }

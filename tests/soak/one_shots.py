@@ -113,7 +113,7 @@ def _coffee(phase: Phase, key: str, cups: int) -> int:
 
 def _run(phase: Phase, args: list[str], texts: list[Text], *, quiet: bool = False) -> bytes:
     """Runs `3am` once, and enters its answer for ``texts``; returns what it printed."""
-    failing = 0.2 if phase.happens(0.15) else 0.0
+    failing = 0.2 if phase.happens(0.3) else 0.0
     stepping = phase.happens(0.15)
     process = phase.start(three_am(*args), phase.env(failing_syncs=failing, stepping=stepping))
     out, said = process.communicate()

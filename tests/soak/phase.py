@@ -126,6 +126,12 @@ class Phase:
         with self._guard:
             return [process for process in self.processes if process.poll() is None]
 
+    def kill_all(self) -> None:
+        """Ends what still runs, if the harness itself has failed."""
+        self.stopped.set()
+        for process in [*self.running(), *self.followers]:
+            process.kill()
+
     def pause(self, low: float, high: float) -> bool:
         """Waits between ``low`` and ``high`` seconds; True if the phase is over."""
         return self.stopped.wait(self.random.uniform(low, high))

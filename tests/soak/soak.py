@@ -157,8 +157,11 @@ def run(seconds: float, seed: int, *, mutant: str = "", plans: tuple[Plan, ...] 
             phase = Phase(place, private, random.Random(f"{seed} {number}"), mutant)
             phase.prepare()
             end = End(seconds * plan.share / whole / rounds, lines)
-            for problem in _run_phase(phase, plan, end, mounted=mounted):
-                report.problems.append(Problem(problem.rule, f"{plan.name}: {problem.text}"))
+            try:
+                problems = _run_phase(phase, plan, end, mounted=mounted)
+            finally:
+                phase.kill_all()
+            report.problems += [Problem(problem.rule, f"{plan.name}: {problem.text}") for problem in problems]
             report.add(phase)
             shutil.rmtree(place)
             shutil.rmtree(private)

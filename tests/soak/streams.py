@@ -20,7 +20,7 @@ from threeam.core.entry import parse
 _PIPE = 1 << 20  # bytes: a line of 70,000 characters must not block the harness
 _IN_FLIGHT = 40  # lines that a stream has not answered: what a kill leaves unknown is bounded by this
 _BURSTS = (1, 5, 15, 30)
-_BIG_BURST = 200
+_BIG_BURST = 100
 _LINES = re.compile(r"\((\d+) lines?\)$")
 _SIGNALLED = (129, 130, 131, 143)
 
@@ -129,7 +129,7 @@ def _start(phase: Phase, *, second_user: bool, cramped: bool) -> Stream:
     read_end, write_end = os.pipe()
     fcntl.fcntl(read_end, fcntl.F_SETPIPE_SZ, _PIPE)
     env = phase.env(
-        failing_syncs=0.01 if phase.happens(0.3) else 0.0,
+        failing_syncs=0.08 if phase.happens(0.5) else 0.0,
         stepping=not second_user and phase.happens(0.4),
         user="bob" if second_user else "alice",
     )
@@ -160,7 +160,9 @@ def _finish(phase: Phase, stream: Stream, readers: list[threading.Thread]) -> No
         reader.join()
     read = stream.size - stream.unread()
     for text, begin, end in stream.given:
-        if text.answer is not Answer.ACKNOWLEDGED:
+        if text.answer is Answer.ACKNOWLEDGED and text.words in stream.refused:
+            phase.books.problem("two answers", f"{text.words[:60]!r} was acknowledged and handed back")
+        elif text.answer is not Answer.ACKNOWLEDGED:
             # A line of which a part was read is not written, and handed back in part.
             unread = begin >= read or (begin < read < end and code not in ENDED_BY)
             text.set(Answer.UNREAD if unread else _answer(phase, stream, text, code))

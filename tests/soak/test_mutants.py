@@ -16,6 +16,7 @@ FOUND_BY = {
     "no cut-back of a short write": {"count", "foreign"},
     "2 % of the batches written and refused": {"count"},
     "no fdatasync": {"sync"},
+    "a failed fdatasync ignored": {"sync"},
     "a follower drops a line at a rotation": {"heard"},
 }
 

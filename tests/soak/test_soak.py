@@ -35,7 +35,7 @@ def test_a_minute_of_everything_at_once_loses_nothing(capsys: pytest.CaptureFixt
         print(f"\nseed {seed}\n{report.table(seconds)}")
     assert report.problems == []
     assert report.unknown_share < 0.05
-    assert [what for what in INJECTED if report.injected[what] < 2] == []
+    assert [what for what in INJECTED if not report.injected[what]] == []
     assert report.injected["logs renamed"] + report.injected["logs removed"] + report.injected["logrotate create"] > 2
     if report.disk_can_be_filled:
         assert report.injected["full disks"] > 0
