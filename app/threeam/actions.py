@@ -46,7 +46,7 @@ ACTIONS = (
     Action("stamp", "s", "stamp now", "Take a stamp now; the words for it come after", "write", writes=True, words="stamp"),
     Action("words", "", "words", "The words for a stamp; for your last one, if none is named", "write", writes=True, words="words", argument="@STAMP TEXT"),
     Action("correct", "", "correct", "Other words in place of those of the selected entry", "write", writes=True, words="correct", argument="@STAMP TEXT"),
-    Action("changed", "", "changed", "Note what was changed, and how it is undone", "write", writes=True, words="changed", argument="TEXT (undo: TEXT)"),
+    Action("changed", "", "changed", "Note what was changed, and how it is undone", "write", writes=True, words="changed", argument="[-H H7] TEXT (undo: TEXT)"),
     Action("undone", "", "undone", "Tick off a change: the selected one, or the only one left", "write", writes=True, words="undone", argument="@STAMP WORDS"),
     Action("take", "", "take", "Say that you hold the journal now", "write", writes=True, words="take"),
     Action("water", "", "water", "One glass of water", "write", writes=True, words="water"),

@@ -87,22 +87,41 @@ def test_the_drafts_and_the_history_of_the_first_screen_are_found(bare_home: Pat
     second.stop(10)
 
 
-@pytest.mark.parametrize("home", ["", "relative"])
-def test_without_a_home_no_folder_is_made_anywhere(as_person: As, place: Path, home: str) -> None:
-    done = as_person(NOBODY, "log", "words", HOME=home)
+def test_without_a_home_no_folder_is_made_anywhere(as_person: As, place: Path) -> None:
+    done = as_person(NOBODY, "log", "words", HOME="")
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"set HOME" in done.stderr
     assert b"words" in done.stderr, "what was typed is handed back"
     assert list((place / "nobody").iterdir()) == []
 
 
-def test_without_a_home_a_log_that_is_named_is_written(as_person: As, place: Path) -> None:
-    named = {"HOME": "", "SANITY_LOG": str(place / "nobody" / "my.log")}
-    assert as_person(NOBODY, "log", "words", **named).returncode == 0
-    assert as_person(NOBODY, "run", "--", "echo", "hello", **named).returncode == 0
-    assert as_person(NOBODY, "path", **named).returncode == 0
-    assert as_person(NOBODY, "journals", **named).returncode == 0
-    assert sorted(path.name for path in (place / "nobody").iterdir()) == ["my.log", "my.log.d", "my.log.lock"]
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No home folder; the working folder."""
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setattr(settings, "home_in_passwd", lambda uid: "")
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_without_a_home_a_log_that_is_named_is_written(
+    run_here: Run, homeless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SANITY_LOCK")
+    monkeypatch.setenv("SANITY_LOG", "my.log")
+    for words in (["log", "words"], ["run", "--", "echo", "hello"], ["path"], ["journals"], ["status"]):
+        done = run_here(*words)
+        assert done.returncode == 0, done
+    assert sorted(path.name for path in homeless.iterdir()) == ["my.log", "my.log.d", "my.log.lock"]
+
+
+def test_without_a_home_what_must_be_signed_is_refused_in_a_sentence(run_here: Run, homeless: Path) -> None:
+    done = run_here("run", "-n", "1", "--", "true")
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
+    assert b"set HOME or XDG_STATE_HOME" in done.stderr
+    assert list(homeless.iterdir()) == []
 
 
 def test_a_first_command_under_sudo_leaves_the_state_folder_to_its_user(
@@ -154,6 +173,15 @@ def test_a_path_of_any_length_has_a_private_folder(as_person: As, place: Path) -
     assert done.returncode == 0, done.stderr
     (kept,) = folder_in(as_person(BOB, "path", SANITY_LOG=str(log)).stdout).glob("run-*.out")
     assert kept.read_text() == "hello\n"
+
+
+def test_a_home_that_is_a_relative_path_is_not_used(
+    run_here: Run, homeless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "relative")
+    monkeypatch.delenv("SANITY_LOG")
+    done = run_here("-j", "try", "log", "words")
+    assert (done.returncode, list(homeless.iterdir())) == (2, [])
 
 
 # Which folder it is.

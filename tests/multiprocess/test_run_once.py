@@ -16,6 +16,7 @@ from processes import Output, entries, eventually, held, is_free, process, texts
 from conftest import Run, command
 from people import Person
 from threeam.core.entry import Entry
+from threeam.observe.guard import end_at_once
 
 ALICE = Person("alice", 64011, (64002,))
 # Says which descriptors it has, each with what it is; the one that lists them is closed by then.
@@ -238,6 +239,15 @@ def test_a_command_does_not_outlive_its_observer_and_a_line_says_that_it_has_no_
         assert outcome(log) == "cut exit=131"
     report = run("run", "--report", "R1")
     assert (report.returncode, b"no run has ended" in report.stdout) == (1, True)
+
+
+def test_what_was_started_a_moment_before_its_observer_was_killed_is_found_by_its_pipe() -> None:
+    """Its pid was not told yet: between the start of a program and that there is a moment, and a loaded machine."""
+    with process("sleep", "600") as started, process("sleep", "600") as another:
+        assert started.stdout is not None
+        end_at_once(0, os.fstat(started.stdout.fileno()).st_ino)
+        assert started.wait(20) == -signal.SIGKILL
+        assert another.poll() is None
 
 
 def test_a_command_that_ends_itself_after_a_sigint_has_the_time_for_it(log: Path) -> None:

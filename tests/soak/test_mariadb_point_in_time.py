@@ -223,4 +223,4 @@ def test_without_a_binary_log_it_is_no_and_the_runbook_is_there_all_the_same(run
         done = run("restore", "data", "--at=-1s", "--engine", "mariadb", "--dsn", dsn)
         assert (done.returncode, b"```sh" in done.stdout) == (1, True), done
         for said in (done.stdout, done.stderr):
-            assert re.search(rb"log\\?_bin is off", said)
+            assert b"log_bin is off" in said

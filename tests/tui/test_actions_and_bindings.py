@@ -257,6 +257,19 @@ async def test_keys_are_remapped_by_their_id(journal: Journal, log: Path) -> Non
         await it.eventually(lambda: not it.app.is_running, "it has ended")
 
 
+async def test_sentences_name_the_keys_in_force(journal: Journal) -> None:
+    keys = {"coffee": "f2", "note": "f3", "hypothesis": "f4", "help": "", "board": "f5", "quit": "f6"}
+    async with night(journal, size=(120, 24), settings=Settings(keys=keys)) as it:
+        await it.shows("f3  write a note    f4  open a hypothesis    f2  count a coffee")
+        await it.shows(":help  all the keys")
+        await it.shows("none yet: f4 opens one")
+        await it.shows("none: f2 counts one")
+        await it.press("7")
+        await it.says("there is no hypothesis H7: f5 shows those there are")
+        await it.press("ctrl+c")
+        await it.says("f6 quits")
+
+
 async def test_remapped_keys_act_in_the_sidebar_and_in_the_box(journal: Journal, log: Path) -> None:
     log.write_bytes(line("Hypothesis: a claim", tags=(("H1", "open"),)))
     keys = {"refute": "f3", "board": "f4", "coffee": "f2", "leave": "f9", "coffee-panel": "f5", "help": "f6"}

@@ -95,6 +95,34 @@ async def test_quitting_waits_for_what_is_under_way(journal: Journal, log: Path,
     assert texts(log) == [f"ended {BLOCKER}"]
 
 
+async def test_ctrl_c_twice_while_it_is_under_way_leaves_the_line_too(
+    journal: Journal, log: Path, server: Server
+) -> None:
+    async with night(journal) as it:
+        await it.command("blockers postgresql://db1/shop")
+        await it.shows(str(BLOCKER))
+        await it.press("x", "y")
+        server.may_end.set()
+        it.at_once("ctrl+c", "ctrl+c")
+        await it.eventually(lambda: not it.app.is_running, "it has ended")
+    assert texts(log) == [f"ended {BLOCKER}"]
+
+
+async def test_a_line_that_could_not_be_written_is_said_at_the_end(
+    journal: Journal, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.may_end.set()
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.command("blockers postgresql://db1/shop")
+            await it.shows(str(BLOCKER))
+            await it.press("x", "y")
+            await it.says("waits for the lock")
+            await it.press("ctrl+c", "ctrl+c")
+            await it.eventually(lambda: not it.app.is_running, "it has ended")
+    assert f"3am: this happened, and may not be in the log: terminated {BLOCKER}" in capsys.readouterr().err
+
+
 async def test_a_second_baseline_is_refused_while_the_first_is_taken(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,11 +170,12 @@ async def test_each_press_of_c_is_one_cup_although_another_write_waits(journal: 
             await it.press("c")
             await it.says("waits for the lock")
             await it.press("c", "c")
-            await it.says("3 wait to be written")
+            assert "3 wait" in it.header
             await it.type("ia note\n")
             await it.shows("waits for the lock")
             assert texts(log) == []
         await it.eventually(lambda: it.unanswered == 0, "all is written")
+        assert "wait" not in it.header
     assert texts(log) == [*(f"Coffee: cup {n} of the night." for n in (1, 2, 3)), "a note"]
 
 

@@ -144,7 +144,7 @@ WRONG = {
     "restore data": "takes the time",
     "restore data 25:99": "is no time",
     "restore data @now": "is no time",
-    "restore data now --engine oracle": "postgres, mysql",
+    "restore data now --engine oracle": "postgres, mariadb, mysql",
     "restore data now --minus soon": "no length of time",
     "restore data now --minus": "says nothing",
     "restore data 'now": "quotation",

@@ -8,6 +8,7 @@ import pytest
 from textual.notifications import Notification
 from textual.pilot import Pilot
 
+from threeam.core.clock import fixed_zone
 from threeam.core.draft import note
 from threeam.core.entry import NS, Stamp
 from threeam.core.journal import Journal
@@ -61,7 +62,8 @@ def story(
     by = BOB if bob else ALICE
     writer = Writer(journal, FOLD, clock, WriteOptions(by.user, str(by), sync=False)) if write else None
     emoji = bool(settings.pop("emoji", True))
-    return JournalApp(Session(journal, Settings(**settings), FOLD, by, clock, writer, emoji))  # type: ignore[arg-type]
+    session = Session(journal, Settings(**settings), FOLD, by, clock, writer, emoji, zone=fixed_zone(0))  # type: ignore[arg-type]
+    return JournalApp(session)
 
 
 async def settled(pilot: Pilot[None]) -> None:

@@ -68,6 +68,15 @@ def test_esc_and_a_key_in_two_reads_are_one_key_only_if_no_hand_is_so_quick(
     assert keys(parser, "\x1bh") == ["alt+h|h"], "what came before says nothing about the next read"
 
 
+def test_alt_and_a_key_after_esc_alone(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ESCAPE_DELAY", -1.0)
+    parser = KeyParser()
+    assert keys(parser, "\x1b") == []
+    assert [event.key for event in parser.tick() if isinstance(event, events.Key)] == ["escape"]
+    clock.now += 1
+    assert keys(parser, "\x1bh") == ["alt+h|h"]
+
+
 def test_a_function_key_in_two_reads_is_one_key(clock: Clock) -> None:
     parser = KeyParser()
     assert keys(parser, "\x1b") == []

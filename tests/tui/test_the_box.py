@@ -10,6 +10,7 @@ from pilots import failing_sync, full_disk, held, line, night, notes
 from conftest import entries, texts
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
+from threeam.tui.terminal_driver import EscapedKey
 
 
 async def test_a_note_is_typed_and_sent_with_enter(journal: Journal, log: Path) -> None:
@@ -240,6 +241,9 @@ async def test_tab_completes_a_command_and_leads_nowhere(journal: Journal, log: 
         await it.settled()
         assert it.composer.text == "refute H7 cq"
         await it.press("ctrl+u")
+        it.at_once(*"pre", "tab")
+        await it.says("predict, preflight")
+        await it.press("ctrl+u")
         it.at_once(*"un", "tab", *"d", "tab")
         await it.settled()
         assert it.composer.text == "undone ", "as far as it is one word"
@@ -295,6 +299,20 @@ async def test_esc_and_the_key_behind_it_in_one_read_are_two_keys(journal: Journ
         it.at_once("escape", "c", "colon", *"nonsense", "escape", "c")
         await it.eventually(lambda: [one.coffee for one in entries(log)] == [1, 2, 3], "the keys behind it, too")
         assert it.in_the_log
+
+
+async def test_esc_and_a_key_that_come_together_wait_in_their_order(journal: Journal) -> None:
+    async with night(journal) as it:
+        it.at_once(*":theme nord", "enter")
+        driver = it.app._driver
+        assert driver is not None
+        driver.send_message(EscapedKey("i", "i"))
+        it.at_once(*"xy")
+        driver.send_message(EscapedKey("h", "h"))
+        it.at_once(*"z")
+        await it.settled()
+        assert it.app.theme == "nord"
+        assert (it.composer.kind, it.composer.text) == ("hypothesis", "xyz")
 
 
 async def test_ctrl_o_breaks_the_line(journal: Journal, log: Path) -> None:

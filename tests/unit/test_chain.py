@@ -135,6 +135,19 @@ def test_the_head_ends_with_the_first_line_that_is_not_repeated(log: Path, journ
         assert live.head == (rotated_name(1), len(begin), len(begin + some), False)
 
 
+def test_the_head_is_looked_for_once_also_while_there_is_nothing_else(log: Path, journal: Journal) -> None:
+    some = repeated(1, "Hypothesis: x", ("H1", "open"))
+    log.write_bytes(head(1) + some * 100)
+    live = journal.live()
+    assert live is not None
+    with patch.object(segment_module, "_head_of", wraps=segment_module._head_of) as looked:
+        assert [line.forged for line in lines_forward(live)] == [False] * 101
+        with log.open("ab") as file:  # the rest of what is copied there
+            file.write(some + line(2, "a note") + some)
+        assert [line.forged for line in lines_forward(live)][101:] == [False, False, True]
+    assert looked.call_count <= 3
+
+
 stamps = st.integers(0, 4_000_000_000).map(lambda seconds: Stamp(seconds * NS)) | st.sampled_from(
     [Stamp.parse(f"2028-02-{day}T23:59:59.999999999+{zone}") for day in (28, 29) for zone in ("0000", "2359")]
 )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from conftest import FakeClock
+from threeam.core import state_cache
 from threeam.core.disk import free_bytes, in_units, kind_of_mount, network_warning
 from threeam.core.draft import note
 from threeam.core.entry import NS, Entry, parse
-from threeam.core.journal import Journal
+from threeam.core.journal import Journal, Segment
 from threeam.core.locked_log import WriteOptions
+from threeam.core.reader import Line
 from threeam.core.writer import Writer
 from threeam.method.drafts import claim
 from threeam.rooms import FOLD
@@ -58,6 +62,24 @@ def test_it_says_so_once_in_a_quarter_of_an_hour_whoever_writes(
     assert [entry.text for entry in entries(log)][-3:] == [warning, "c", "d"]
     stamps = [entry.stamp.ns for entry in entries(log)]
     assert stamps == sorted(set(stamps))
+
+
+def test_the_log_is_not_searched_for_the_warning_again_and_again(
+    writer: Writer, log: Path, full: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is searched under the lock, and the warning may lie 64 MiB back."""
+    searches: list[int] = []
+    search = state_cache.matching_back
+
+    def counted(segment: Segment, end: int, pattern: re.Pattern[bytes]) -> Iterator[Line]:
+        searches.append(end)
+        return search(segment, end, pattern)
+
+    monkeypatch.setattr(state_cache, "matching_back", counted)
+    for _ in range(10):
+        writer.write(note("a"))
+    assert [entry.kind for entry in entries(log)].count("WARNING") == 1
+    assert len(searches) == 2
 
 
 def test_with_room_nothing_is_said_and_with_no_floor_neither(

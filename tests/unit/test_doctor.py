@@ -110,6 +110,20 @@ def test_nul_bytes_are_found(log_: Log) -> None:
     assert log_.whats() == [("nul", at)]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_called_by_its_name(log_: Log, encoding: str) -> None:
+    log_.add("[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] a note\r\nanother\r\n".encode(encoding))
+    (finding,) = log_.findings()
+    assert (finding.what, "iconv" in finding.text) == ("utf-16", True)
+
+
+def test_a_line_in_utf16_is_called_by_its_name(log_: Log) -> None:
+    log_.line("a note")
+    log_.add("appended by another shell".encode("utf-16-le") + b"\n")
+    (finding,) = log_.findings()
+    assert (finding.what, "UTF-16" in finding.text) == ("nul", True)
+
+
 def test_an_undeclared_step_back_is_found(log_: Log) -> None:
     log_.line("a")
     at = log_.line("b", forward=-5)

@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import Run as Run3am
+from threeam.cli import run as run_command
+from threeam.cli.main import exit_code_of
 from threeam.core.draft import Declined
 from threeam.core.entry import NS, Stamp
-from threeam.core.journal import BadInput, Unusable, journal_at
+from threeam.core.journal import BadInput, JournalError, Unusable, journal_at
+from threeam.core.lock import LockTimeout
 from threeam.core.writer import Writer
 from threeam.observe import runs as runs_module
 from threeam.observe import told, verdict
@@ -344,6 +347,24 @@ def test_a_report_drives_no_terminal_and_its_json_is_what_the_log_says(run_here:
             assert json.loads(out)["command"] == f"./repro {bad}"
         else:
             assert "\\x9b2J\\u202e" in out
+
+
+@pytest.mark.parametrize(("error", "code"), [(LockTimeout("lock", 10, None), 4), (Unusable("the disk is full"), 3)])
+def test_a_verdict_that_cannot_be_written_is_told_as_that(
+    writer: Writer, capfd: pytest.CaptureFixture[str], error: JournalError, code: int
+) -> None:
+    """The plan is done and its runs are in the journal: it is no unfinished plan, and nothing has to be made again."""
+    plan = Plan(("true",), (Arm("bare"),), 2, 7, Rule(), None, "/")
+
+    def conclude() -> int:
+        with patch.object(Writer, "write", side_effect=error):
+            run_command._conclude(1, plan, writer)
+        return 0
+
+    assert exit_code_of(conclude) == code
+    told = capfd.readouterr().err
+    assert "all 2 runs of R1 are made and in the journal; its verdict is not" in told
+    assert "ended before its plan is done" not in told
 
 
 def test_another_command_that_fails_since_takes_nothing_back() -> None:

@@ -179,7 +179,7 @@ def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one
     assert not answer.is_fixed
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.sampled_from([HALF, Runs(2, 198), Runs(0, 20), FIX, MORE, Changed("of H8", 8)]), min_size=1, max_size=7
@@ -350,11 +350,11 @@ def test_a_wrapper_is_its_words_and_not_its_name() -> None:
     assert same[3] == "-"
 
 
-def test_a_wrong_yes_is_none_through_the_command_line(run_here: Run3am, run: Run3am, tmp_path: Path) -> None:
+def test_a_wrong_yes_is_none_through_the_command_line(run_here: Run3am, run_process: Run3am, tmp_path: Path) -> None:
     """The whole way, with real runs: `changed -H`, the same words in another folder, and the answer as JSON."""
     assert run_here("hyp", "new", "it races").returncode == 0
     script = "test -e fixed"
-    assert run("run", "-q", "-n", "5", "-H", "H1", "--", "sh", "-c", script).returncode == 1
+    assert run_process("run", "-q", "-n", "5", "-H", "H1", "--", "sh", "-c", script).returncode == 1
     assert run_here("changed", "-H", "H9", "fix").returncode == 1
     assert b"[H1: open] [CHANGE: open] Changed: fix" in run_here("changed", "-H", "H1", "fix").stdout
     folder = tmp_path / "another"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from conftest import FakeClock, writer_of
 from threeam.core import reader
+from threeam.core.doctor import Examination
 from threeam.core.entry import parse
-from threeam.core.journal import Segment
+from threeam.core.journal import Journal, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import (
     blocks_back,
@@ -28,6 +31,7 @@ from threeam.core.reader import (
 )
 from threeam.core.seek import between, found_back, found_forward
 from threeam.core.wanted import Text, Wanted
+from threeam.method.drafts import claim
 
 Draw = st.DataObject
 
@@ -66,7 +70,7 @@ def expected(data: bytes) -> list[tuple[int, bytes, bool]]:
     *whole, last = data.split(b"\n")
     lines, at = [], 0
     for raw in whole:
-        lines.append((at, raw, True))
+        lines.append((at, raw.removesuffix(b"\r"), True))
         at += len(raw) + 1
     return [*lines, (at, last, False)] if last else lines
 
@@ -189,10 +193,11 @@ def test_of_a_long_line_only_the_head_is_held(data: bytes, block: int, over: int
             for index in [0, *(match.end() for match in re.finditer(b"\n", one.data[:-1]))]
         ]
     for line, (offset, raw, finished) in zip(forward, expected(data), strict=True):
-        assert (line.offset, line.finished, line.end) == (offset, finished, offset + len(raw) + finished)
-        assert line.raw == (raw if len(raw) <= held else raw[: len(line.raw)])
-        assert len(line.raw) + line.more == len(raw)
-        assert len(raw) <= held or held - 4 <= len(line.raw) <= held
+        stop = data.find(b"\n", offset)
+        whole = data[offset : stop if finished else None]
+        assert (line.offset, line.finished, line.end) == (offset, finished, offset + len(whole) + finished)
+        assert line.raw == (raw if len(whole) <= held else whole[: len(line.raw)])
+        assert len(whole) <= held or (held - 4 <= len(line.raw) <= held and len(line.raw) + line.more == len(whole))
 
 
 class CountedSegment(Segment):
@@ -252,3 +257,29 @@ def test_a_foreign_line_is_shown_as_it_is_and_made_safe() -> None:
     (line,) = lines_forward(segment_of(b"\x1b[2J \xff kernel: oops\n"))
     assert line.entry is None
     assert line.shown == "\\x1b[2J \\xff kernel: oops"
+
+
+CRLF = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 1] [BY: alice@h:1] [H1: open] Hypothesis: boom\r\n"
+
+
+def test_a_carriage_return_at_the_end_of_a_line_is_not_a_part_of_its_text() -> None:
+    data = b"\xef\xbb\xbf" + CRLF + b"a foreign boom\r\nand \r in it\r\r\n"
+    segment = segment_of(data)
+    for lines in ([*lines_forward(segment)], [*lines_back(segment, len(data))][::-1]):
+        first, foreign, last = lines
+        assert (first.entry, first.shown) == (parse(CRLF[:-2]), CRLF[:-2].decode())
+        assert (foreign.raw, foreign.shown, foreign.end) == (b"a foreign boom", "a foreign boom", last.offset)
+        assert (last.raw, last.end) == (b"and \r in it\r", len(data))
+    found = Wanted((Text(Pattern("boom$")),))
+    for parts in (found_forward(segment, 0, None, found), found_back(segment, len(data), found)):
+        assert [line.raw for part in parts for line in part.lines] == [first.raw, foreign.raw]
+
+
+def test_a_byte_order_mark_hides_no_number(journal: Journal, log: Path, clock: FakeClock) -> None:
+    log.write_bytes(b"\xef\xbb\xbf" + CRLF)
+    block = writer_of("alice", journal, clock).write(claim("another", 4))
+    assert block.said[0].hypothesis == (2, "open")
+    live = journal.live()
+    assert live is not None
+    assert [*Examination(lock_held=False).of(live, live.size())] == []
+    assert log.read_bytes().startswith(b"\xef\xbb\xbf" + CRLF)

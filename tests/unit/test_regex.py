@@ -119,6 +119,20 @@ def test_a_pattern_that_could_hold_a_screen_up_is_for_the_command_line() -> None
     Pattern(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|" + "|".join(f"word{n}" for n in range(200)), words=True)
 
 
+@pytest.mark.parametrize(
+    "code",
+    [0x00AD, 0x200B, 0x200D, 0x2060, 0xFEFF, 0xFE0F, 0xE0001, 0xE007F, 0x1B, 0x202E],
+    ids=lambda code: f"U+{code:04X}",
+)
+def test_a_character_that_nobody_sees_is_found_as_it_is_shown(code: int) -> None:
+    char, shown = chr(code), visible(chr(code))
+    for typed in (char, shown, re.escape(shown)):
+        pattern = Pattern(f"dead{typed}lock")
+        assert pattern.finds(f"a dead{char}lock".encode())
+        assert pattern.finds(f"a dead{shown}lock".encode())
+        assert pattern.spans(f"a dead{shown}lock") == [(2, 10 + len(shown))]
+
+
 def test_matches_are_counted_in_characters() -> None:
     assert Pattern("b+").spans("éé bb 漢b") == [(3, 5), (7, 8)]
     assert Pattern("x*").spans("axxa") == [(1, 3)], "nothing is drawn for an empty match"

@@ -20,7 +20,7 @@ from threeam.core import rotation_due
 from threeam.core.draft import note
 from threeam.core.entry import NS, Entry, Stamp, format_entry, parse
 from threeam.core.fold import Fold, State
-from threeam.core.journal import Journal
+from threeam.core.journal import Journal, journal_at
 from threeam.core.lock import SanityLock
 from threeam.core.locked_log import Unsure, WriteOptions
 from threeam.core.reader import last_active
@@ -589,6 +589,19 @@ def test_an_old_file_that_cannot_be_deleted_refuses_no_line(
         with writer.locked(whole=True) as locked:
             assert "cannot be deleted" in locked.forget_old()
     assert len(files(log)) == 2
+
+
+@pytest.mark.parametrize("name", ["a\tb.log", "a\u202eb.log", "a\udcffb.log"])
+def test_a_log_whose_name_no_line_can_hold_grows_on(tmp_path: Path, clock: FakeClock, name: str) -> None:
+    """The new log would name a file that is not there, and everything before it would be gone from the journal."""
+    journal = journal_at(str(tmp_path / name))
+    writer = writer_with(journal, clock)
+    for _ in range(60):
+        writer.write(note("x" * 60))
+    with writer.locked(whole=True) as locked, pytest.raises(NotRotated, match="a line of the log cannot hold"):
+        locked.rotate()
+    assert len(list(journal.back_from(segment(journal)))) == 1
+    assert segment(journal).size() > SMALL
 
 
 def test_a_step_of_the_clock_is_declared_after_the_rotation(small: Writer, clock: FakeClock, log: Path) -> None:

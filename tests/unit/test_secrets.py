@@ -7,15 +7,18 @@ import shlex
 import time
 from collections.abc import Callable
 from itertools import cycle, islice
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threeam.core.entry import Stamp
 from threeam.core.secret_kinds import KINDS
 from threeam.core.secrets import Redaction, redacted, redacted_words, shown_command
+from threeam.observe.capture import Pane, captured
+from threeam.observe.identity import identity_of
 from threeam.observe.output import Output
-from threeam.observe.plan import same
 from threeam.observe.rule import rule_of
 
 MIB = 1 << 20
@@ -123,9 +126,12 @@ def test_a_command_is_shown_without_its_secrets_and_its_quotes_are_balanced(word
 
 def test_two_commands_that_differ_in_a_secret_are_the_same_command() -> None:
     """What tells commands apart stands in the log, as a hash: nobody may try passwords on it."""
-    rule = rule_of([], None)
-    assert same(["psql", "--password", "a"], rule) == same(["psql", "--password", "b"], rule)
-    assert same(["psql", "--user", "a"], rule) != same(["psql", "--user", "b"], rule)
+
+    def identity(*words: str) -> str:
+        return identity_of(words, rule_of([], None), None, "/").arguments
+
+    assert identity("psql", "--password", "a") == identity("psql", "--password", "b")
+    assert identity("psql", "--user", "a") != identity("psql", "--user", "b")
 
 
 # A private key whose beginning is out of sight.
@@ -182,3 +188,10 @@ def test_the_time_grows_with_the_length_and_not_with_its_square() -> None:
         if after > 0.02 and after > 9 * before:
             slow.append((piece, before, after))
     assert slow == []
+
+
+def test_the_title_of_a_pane_is_written_without_its_secrets() -> None:
+    """Many shells put the command that runs there."""
+    pane = Pane("%1", "main:0.1", "curl", "curl --token hunter2")
+    first, *_ = captured(pane, ["x"], "pane.out", None).lines(cast(Any, None), cast(Any, None), Stamp(0))
+    assert first.text == "Captured: %1 main:0.1 curl (curl --token ***), the last line:"

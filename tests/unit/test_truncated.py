@@ -10,7 +10,7 @@ import pytest
 from conftest import NIGHT, FakeClock, entries, texts, writer_of
 from threeam.core.draft import note
 from threeam.core.entry import Entry, format_entry
-from threeam.core.journal import Journal
+from threeam.core.journal import Journal, Mark
 from threeam.core.locked_log import Unsure, WriteOptions
 from threeam.core.state_cache import TRUNCATED
 from threeam.core.writer import Writer
@@ -117,6 +117,21 @@ def test_a_log_that_was_not_truncated_is_not_said_to_be(writer: Writer, log: Pat
         log.write_bytes(raw + raw)
     writer.write(note("two"))
     assert gone(log) == []
+
+
+def test_a_mark_that_was_taken_while_the_log_was_truncated_never_holds(
+    writer: Writer, journal: Journal, log: Path
+) -> None:
+    writer.write(note("one"))
+    live = journal.live()
+    assert live is not None
+    size = live.size()
+    assert Mark.at(live, size).holds_in(live)
+    os.truncate(log, 0)
+    torn = Mark.at(live, size)
+    assert not torn.holds_in(live)
+    writer.write(note("x" * 200))
+    assert not torn.holds_in(live)
 
 
 def truncate_before_write(patch: pytest.MonkeyPatch, log: Path, then: bytes = b"") -> None:

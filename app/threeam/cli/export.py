@@ -19,6 +19,7 @@ from threeam.core.fold import State
 from threeam.core.journal import BadInput, Position, Segment, Unusable
 from threeam.core.moment import ended_at
 from threeam.core.reader import Line
+from threeam.core.recognize import UTF16, is_utf16
 from threeam.core.seek import line_of
 from threeam.core.wanted import About, Wanted
 from threeam.method.drafts import known
@@ -97,14 +98,19 @@ def _report(at: Context, state: State, shape: str, number: int | None, lines: It
 def _about(at: Context, state: State, number: int, lines: Iterator[Line]) -> tuple[State, Iterator[Line]]:
     """``state`` with one hypothesis alone, and ``lines`` with those that its evidence cites."""
     one = known(state, f"H{number}")
-    found = {line.entry.stamp.ns: line for line in lines if line.entry is not None}
+    found = list(lines)
+    stamps = {line.entry.stamp.ns for line in found if line.entry is not None}
     for move in thread_of(state, one).evidence:
-        if move.cites is not None and move.cites.ns not in found:
+        if move.cites is not None and move.cites.ns not in stamps:
+            stamps.add(move.cites.ns)
             with suppress(Declined):  # in a file that has been deleted
-                found[move.cites.ns] = line_of(at.journal, move.cites)
+                found.append(line_of(at.journal, move.cites))
+    live = at.log_there()
+    files = {segment.identity: number for number, segment in enumerate(at.journal.segments(live))}
+    found.sort(key=lambda line: (files.get(line.segment.identity, len(files)), line.offset))
     kept = {name: state.rooms[name] for name in ("ledger", "runs", "observers")}
     rooms = {**FOLD.empty.rooms, **kept, "texts": texts(state)._replace(stamps={})}
-    return state._replace(hypotheses={number: one}, rooms=rooms), iter([found[ns] for ns in sorted(found)])
+    return state._replace(hypotheses={number: one}, rooms=rooms), iter(found)
 
 
 def _put_all(texts: Iterator[str]) -> None:
@@ -145,6 +151,8 @@ def _lines(path: str) -> Iterator[bytes]:
                 try:
                     if len(raw) > LONGEST_RECORD:
                         raise BadRecord(f"it is longer than the {in_units(LONGEST_RECORD)} that a record can have")
+                    if number == 1 and is_utf16(raw):
+                        raise BadRecord(f"it is {UTF16}")
                     yield records.bytes_of(json.loads(raw))
                 except BadRecord as bad:
                     raise BadInput(f"{path}, line {number}: {bad}; nothing was written") from None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
+from threeam.cli import signals
+from threeam.cli.exit_on_signal import exit_on_signals
 from threeam.cli.exits import Ended, Exit
 from threeam.cli.words import split_command
 
@@ -50,21 +51,25 @@ COMMANDS = {
 }
 
 
-def main(argv: Sequence[str]) -> int:
-    """Runs one command line and gives its exit code. The only place where an exit code is decided."""
+def main(argv: Sequence[str], *, started: Callable[[], None] = lambda: None) -> int:
+    """Runs one command line and gives its exit code. The only place where an exit code is decided.
+
+    ``started`` is called when the command is imported and is about to run.
+    """
     try:
-        return _main(argv)
+        return _main(argv, started)
     except Ended as ended:
         return ended.code
-    except KeyboardInterrupt:  # also one that comes while modules are still being imported
+    except KeyboardInterrupt:
         return Exit.INTERRUPTED
 
 
-def _main(argv: Sequence[str]) -> int:
+def _main(argv: Sequence[str], started: Callable[[], None]) -> int:
     command, rest = split_command(argv)
     if command is None:
         from threeam.cli import screen
 
+        started()
         return exit_code_of(lambda: screen.run(rest))
     if command not in COMMANDS:
         from threeam.cli.parser import nearest
@@ -74,6 +79,7 @@ def _main(argv: Sequence[str]) -> int:
         )
         return Exit.USAGE
     module = import_module(f"threeam.cli.{COMMANDS[command][0]}")
+    started()
     return exit_code_of(lambda: module.run(command, rest))
 
 
@@ -84,21 +90,15 @@ def run() -> NoReturn:
     a sixth of its time. Every write has been made with os.write by then.
     """
     gc.disable()
+    exit_on_signals()
     _open_standard()
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        if signal.getsignal(number) == signal.SIG_DFL:  # and not ignored, as nohup does
-            signal.signal(number, _end)
-    code = main(sys.argv[1:])
+    code = signals.ended_by_signal(lambda: main(sys.argv[1:], started=signals.raise_on_signals))
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:  # a closed pipe: nobody is there to be told
         pass
     os._exit(code)
-
-
-def _end(number: int, _frame: object) -> NoReturn:
-    raise Ended(number)
 
 
 def exit_code_of(command: Callable[[], int]) -> int:

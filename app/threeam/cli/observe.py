@@ -144,7 +144,7 @@ def _watch(one: _Observation, running: Running) -> int:
             said = decode(bytes(first)).strip().partition("\n")[0]
             raise Unusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
         end = one.end(kept.name)
-        running.pid = FINISHED  # from now on an interrupt ends the wait of the other process, and not this line
+        running.tell(FINISHED, 0)  # from now on an interrupt ends the wait of the other process, and not this line
         for number in INTERRUPTIONS:
             signal.signal(number, signal.SIG_IGN)
         try:

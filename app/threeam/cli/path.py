@@ -34,7 +34,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         files = (("log", at.journal.log), ("lock", at.journal.lock), ("settings", at.setup.config))
         reasons = [(f"{name:<9} {path}", why[name]) for name, path in files]
         reasons[2:2] = [
-            (f"{'lock':<9} {path}", "as well: another /tmp has another lock") for path in at.journal.locks[1:]
+            (f"{'lock':<9} {path}", "taken as well: a /tmp may be private") for path in at.journal.locks[1:]
         ]
         rows = [(left, f"({reason})") for left, reason in (*reasons, *_folders(at.journal))]
     width = max(len(visible(left)) for left, _ in rows)

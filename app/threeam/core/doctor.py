@@ -11,8 +11,10 @@ from threeam.core.entry import ACQUIRED, RELEASING, Entry, Stamp, visible
 from threeam.core.journal import Segment
 from threeam.core.locked_log import TIE_NS
 from threeam.core.reader import Line, lines_forward, pieces_of
+from threeam.core.recognize import UTF16, is_utf16
 from threeam.core.wanted import steps_back
 
+_ENOUGH = 1024  # bytes: they tell the encoding of a file
 _QUOTED = 60  # characters of a bad line that are shown
 
 
@@ -54,6 +56,10 @@ class Examination:
 
         A torn last line counts only while nobody holds the lock: otherwise it may be being written.
         """
+        if is_utf16(segment.read(0, min(end, _ENOUGH))):
+            first = next(lines_forward(segment, 0, end))
+            yield Finding(_name(first), 0, 1, "utf-16", f"{UTF16}; none of its lines can be read")
+            return
         for number, line in enumerate(lines_forward(segment, 0, end), 1):
             if (nuls := _nuls_in(line)) is not None:
                 yield _found(line, number, "nul", nuls)
@@ -110,6 +116,8 @@ def _nuls_in(line: Line) -> str | None:
     count = line.raw.count(0) + sum(piece.count(0) for piece in rest)
     if count == 0:
         return None
+    if is_utf16(line.raw):
+        return UTF16
     alone = " and nothing else" if count == size else ""
     return f"{count:,} NUL bytes{alone}, as a crash of the machine or a truncation under a writer leaves them"
 

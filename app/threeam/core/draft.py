@@ -72,10 +72,10 @@ def split_undo(text: str) -> tuple[str, str]:
 
     Only the end of the whole text counts: a note may go on for lines after the first.
     """
-    import re  # a note that is no change needs none
-
-    match = re.fullmatch(r"(.*) \(undo: ((?:(?!\)\n).)+)\)", text.strip(), re.DOTALL)
-    return (match[1], match[2]) if match else (text, "")
+    whole, opening = text.strip(), " (undo: "
+    begin = whole.rfind(opening, 0, len(whole) - 2) if whole.endswith(")") else -1  # something stands in between
+    undo = whole[begin + len(opening) : -1]
+    return (whole[:begin], undo) if begin >= 0 and ")\n" not in undo else (text, "")
 
 
 def change_lines(text: str, undo: str, tags: tuple[tuple[str, str], ...] = ()) -> list[DraftLine]:

@@ -14,6 +14,8 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
+from threeam.core.visible import visible as visible
+
 NS = 1_000_000_000
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FIRST_NS = (1 - _EPOCH_DAY) * 86_400 * NS  # years 1 to 9999 in UTC: no other has four digits in every zone
@@ -66,6 +68,7 @@ KINDS: dict[str, str | None] = {
 MOST_CUPS = 999_999_999  # that the COFFEE tag has room for
 LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill
 GOES_ON = "|+ "  # before the second and later pieces of a longer one
+BOM = b"\xef\xbb\xbf"  # the byte order mark that some editors put in front of a file
 CONTINUED = "Continued from "  # and the name of the file before: with an AT tag, the first line of a file
 
 _STAMP = r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{9})([+-])(\d\d)(\d\d)"
@@ -78,10 +81,6 @@ _QUOTED_TAG = re.compile(rf"\\+{_TAG}")
 _REFERENCE = re.compile(rf"@({_STAMP})(?!\d)", re.ASCII)
 _HYPOTHESIS_KEY = re.compile(r"H(\d{1,9})", re.ASCII)
 _BY = re.compile(r"([^@]*)@(.*):(\d{1,9})(%\d+)?", re.ASCII)
-
-# C0 with tab, DEL, C1, the line and paragraph separators, every bidirectional control, and the
-# surrogates with which Python carries undecodable bytes.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Stamp(NamedTuple):
@@ -233,11 +232,6 @@ def user_of(by: By | None) -> str:
     return by.user if by is not None else "script"
 
 
-def visible(text: str) -> str:
-    """``text`` with every control made visible (``\\x1b``, ``\\u202e``, ``\\xff``): safe to ``cat``."""
-    return _UNSAFE.sub(_show, text) if _UNSAFE.search(text) else text
-
-
 def decode(raw: bytes) -> str:
     """The characters of ``raw``; undecodable bytes appear as ``\\xff``."""
     return raw.decode("utf-8", "backslashreplace")
@@ -294,7 +288,8 @@ def format_many(stamp: Stamp, coffee: int, tags: Iterable[tuple[str, str]], text
 
     What `format_entry` gives for each, at a tenth of the price: for streams.
     """
-    texts = [visible(text) for text in texts] if _UNSAFE.search("".join(texts)) else texts
+    whole = "".join(texts)
+    texts = texts if whole.isascii() and whole.isprintable() else [visible(text) for text in texts]
     texts = [("\\" + text if text[:1] in ("[", "\\") and _LOOKS_LIKE_TAG.match(text) else text) for text in texts]
     return stamped_lines(stamp, format_tail(coffee, tags, ""), texts)
 
@@ -317,7 +312,9 @@ def tag_value(value: str) -> str:
 
 def parse(raw: bytes) -> Entry | None:
     """The entry that a line (without its newline) is, or None: never an error, whatever the bytes."""
-    found = _LINE.fullmatch(decode(raw))
+    if raw[-1:] == b"\r":  # of an editor's or another system's line end
+        raw = raw[:-1]
+    found = _LINE.fullmatch(decode(raw)) or (_LINE.fullmatch(decode(raw[3:])) if raw.startswith(BOM) else None)
     if not found:
         return None
     stamp = _stamp(*found.groups()[:8])
@@ -340,15 +337,6 @@ def cited(text: str) -> Stamp | None:
     """The ``@stamp`` that ``text`` begins with: what it is about. One further on is only mentioned."""
     found = _REFERENCE.match(text)
     return _stamp(*found.groups()[1:]) if found else None
-
-
-def _show(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if code == 9:
-        return "\\t"
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that os.fsdecode could not read
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 @lru_cache(maxsize=256)

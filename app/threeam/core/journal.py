@@ -15,7 +15,7 @@ from typing import NamedTuple
 from threeam.core.chain import Chain
 from threeam.core.disk import IMMUTABLE, has_attribute, is_read_only
 from threeam.core.folders import OPEN_SAFELY, ForeignLink, make_folders, open_file, resolve
-from threeam.core.recognize import is_journal, live_name
+from threeam.core.recognize import UTF16, is_journal, is_utf16, live_name
 from threeam.core.segment import Segment as Segment
 
 SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
@@ -62,6 +62,8 @@ class Mark(NamedTuple):
     def holds_in(self, segment: Segment) -> bool:
         """Whether ``segment`` is the same file, and was not truncated and written anew since."""
         if segment.identity != self.identity or not self.same_beginning(segment):
+            return False
+        if len(self.tail) < min(self.offset, _TAIL):  # it was taken while the file was being truncated
             return False
         return segment.read(self.offset - len(self.tail), len(self.tail)) == self.tail
 
@@ -212,6 +214,8 @@ class Journal(NamedTuple):
             return str(why)
         except OSError:  # the writer fails at the same, and says why
             return None
+        if is_utf16(log.read(0, 1024)):
+            return f"{self.log} is {UTF16}"
         return f"{self.log} is not a journal, since none of its lines is an entry: name another with --log"
 
 

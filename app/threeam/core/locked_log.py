@@ -293,8 +293,7 @@ class LockedLog:
         """A line about the room that is left, where that is little and nobody has said so lately."""
         if self._file is None or (free := free_bytes(self._file.segment.fd)) >= self._options.disk_floor:
             return []
-        warned_ns = self._cache.warned_of_disk(self._file.segment, self._file.size)
-        if warned_ns is not None and 0 <= stamp.ns - warned_ns < _WARN_AGAIN_NS:
+        if self._cache.warned_of_disk(self._file.segment, self._file.size, stamp.ns, _WARN_AGAIN_NS):
             return []
         return [DraftLine(f"WARNING: Disk nearly full: {in_units(free)} left for the log.", (("DISK", str(free)),))]
 

@@ -50,6 +50,11 @@ class Pattern:
         if not _OPERATOR.search(text) and text == visible(text) and (text.isascii() or not self.ignores_case):
             self._literal = (text.lower() if self.ignores_case else text).encode()
 
+    @property
+    def is_literal(self) -> bool:
+        """Whether it is text without an operator."""
+        return bool(self._literal)
+
     def finds(self, raw: bytes) -> bool:
         """Return whether a line (without its newline) has a match."""
         if self._words and (stamp := _STAMP.match(raw)):

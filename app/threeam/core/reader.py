@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
-from threeam.core.entry import Entry, decode, parse, visible, whole_characters
+from threeam.core.entry import BOM, Entry, decode, parse, visible, whole_characters
 from threeam.core.segment import Segment
 
 BLOCK = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
@@ -18,11 +19,13 @@ HELD = 1024 * 1024  # bytes of one line that are held at the most; 3am itself wr
 
 _FIRST_BLOCK = 8 * 1024  # bytes: backwards, most want the last few lines
 _PROBE = 4 * 1024  # bytes: a read of this size nearly always contains the end of a line
+_FEW_USERS = 50  # more of them in a block are not what a night looks like
 _LONG_RUN = 16  # NULs: more of them in a row are shown as a count
 
+_NEWLINE = re.compile(b"\n")
 _AT = b" [AT: "
 # After the author: what came through a pipe, and what a rotation repeated, which shows nobody active but in `Carried:`.
-_NOT_ACTIVE = rb"(?! \[VIA: )(?! \[AT: [^\]\n]*\] (?!(?:\[[A-Z0-9]+: [^\]\n]*\] )*Carried: ))"
+_NOT_ACTIVE = rb"(?! \[VIA: )(?! \[AT: [^\]\n]*\] (?!(?:\[[A-Z0-9]+: [^\]\n]*\] ){0,20}Carried: ))"
 _AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
 _NULS = re.compile(b"\0{%d,}" % (_LONG_RUN + 1))
 
@@ -44,10 +47,11 @@ class Block(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line of a segment: where it begins, its bytes without the newline, and whether it has one.
+    """One line of a segment: where it begins, its bytes without the line end, and whether it has one.
 
     ``gap``: for a follower's line, why others may be missing before it; mostly empty. ``more``: how many bytes of a
-    line longer than `HELD` follow ``raw``, which is its head.
+    line longer than `HELD` follow ``raw``, which is its head. ``line_end``: a carriage return before the newline is a
+    part of it, and not of the text.
     """
 
     segment: Segment
@@ -56,11 +60,12 @@ class Line(NamedTuple):
     finished: bool = True
     gap: str = ""
     more: int = 0
+    line_end: bytes = b"\n"
 
     @property
     def end(self) -> int:
         """The offset of the first byte after the line."""
-        return self.offset + len(self.raw) + self.more + self.finished
+        return self.offset + len(self.raw) + self.more + (len(self.line_end) if self.finished else 0)
 
     @property
     def entry(self) -> Entry | None:
@@ -95,10 +100,11 @@ class Line(NamedTuple):
     @property
     def shown(self) -> str:
         """The line as it is, made safe to print; a long run of NULs is counted, and a long line ends with a mark."""
-        if b"\0" not in self.raw:
-            return visible(decode(self.raw)) + self._mark
-        texts = [visible(decode(text)) for text in _NULS.split(self.raw)]
-        counts = [f"\\x00 ({len(run):,} times)" for run in _NULS.findall(self.raw)]
+        raw = self.raw if self.offset else self.raw.removeprefix(BOM)
+        if b"\0" not in raw:
+            return visible(decode(raw)) + self._mark
+        texts = [visible(decode(text)) for text in _NULS.split(raw)]
+        counts = [f"\\x00 ({len(run):,} times)" for run in _NULS.findall(raw)]
         return "".join([text for pair in zip(texts, [*counts, self._mark], strict=True) for text in pair])
 
     @property
@@ -128,8 +134,8 @@ def blocks_forward(segment: Segment, start: int = 0, end: int | None = None) -> 
 def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Line]:
     """Every line from ``start`` (the beginning of a line) to ``end``; the last may be unfinished."""
     for block in blocks_forward(segment, start, end):
-        if block.more:
-            yield line_in(segment, block, 0)
+        if block.more or b"\r" in block.data:
+            yield from map(partial(line_in, segment, block), _beginnings(block.data))
             continue
         offset, data, _ = block
         *whole, last = data.split(b"\n")
@@ -147,8 +153,8 @@ def lines_back(segment: Segment, end: int) -> Iterator[Line]:
     if whole < end:
         yield line_in(segment, line_block(segment, whole, end, finished=False), 0)
     for block in blocks_back(segment, whole, first=_FIRST_BLOCK):
-        if block.more:
-            yield line_in(segment, block, 0)
+        if block.more or b"\r" in block.data:
+            yield from map(partial(line_in, segment, block), reversed(_beginnings(block.data)))
             continue
         offset = block.end
         for raw in reversed(block.data[:-1].split(b"\n")):
@@ -197,7 +203,7 @@ def active_back(segment: Segment, end: int, user: str) -> Iterator[Entry]:
 
 
 def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, Entry]]:
-    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\]]*\]" + _NOT_ACTIVE)
+    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\[\]]*\]" + _NOT_ACTIVE)
     for line in matching_back(segment, end, pattern):
         entry = line.counted
         if entry and entry.active and entry.by and entry.by.user == user:
@@ -207,11 +213,15 @@ def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, 
 def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes], since: int = 0) -> Iterator[Line]:
     """The whole lines between ``since`` (the beginning of one) and ``end`` in which ``pattern`` is found.
 
-    The last one first; once for each match.
+    The last one first; once for each line, however many matches it has.
     """
     for block in blocks_back(segment, end, since):
+        begin = len(block.data)  # of the last line that was yielded
         for index in reversed([match.start() for match in pattern.finditer(block.data)]):
-            yield line_in(segment, block, index)
+            if index < begin:
+                line = line_in(segment, block, index)
+                begin = line.offset - block.start
+                yield line
 
 
 def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int = 0) -> Iterator[list[Entry]]:
@@ -250,7 +260,10 @@ def significant_in(segment: Segment, block: Block, tags: re.Pattern[bytes], seen
             line = line_in(segment, block, match.start())
             line_end = line.end - block.start - 1
             yield line
-    for user in set(_AUTHOR.findall(data)) - seen:
+    users = set(_AUTHOR.findall(data)) - seen
+    if len(users) > _FEW_USERS:  # a line can quote any number of tags: each name would be looked for in all of it
+        users = set(_first_authors(data)) - seen
+    for user in users:
         needle, index = b"] [BY: " + user + b"@", len(data)
         while (index := data.rfind(needle, 0, index)) >= 0:
             line = line_in(segment, block, index)
@@ -259,6 +272,17 @@ def significant_in(segment: Segment, block: Block, tags: re.Pattern[bytes], seen
                 seen.add(user)
                 yield line
                 break
+            index = line.offset - block.start  # no other tag of this line names its author
+
+
+def _first_authors(data: bytes) -> Iterator[bytes]:
+    """Yield the first author that each line of ``data`` names: the others are in its text."""
+    begin = 0
+    while (match := _AUTHOR.search(data, begin)) is not None:
+        yield match[1]
+        begin = data.find(b"\n", match.end()) + 1
+        if not begin:
+            return
 
 
 def blocks_back(segment: Segment, end: int, since: int = 0, first: int | None = None) -> Iterator[Block]:
@@ -292,8 +316,15 @@ def line_in(segment: Segment, block: Block, index: int) -> Line:
     """The line of ``block`` that the byte at ``index`` of its data is in."""
     data = block.data
     begin, end = data.rfind(b"\n", 0, index) + 1, data.find(b"\n", index)
-    finished = end >= 0
-    return Line(segment, block.start + begin, data[begin : end if finished else len(data)], finished, "", block.more)
+    raw = data[begin : end if end >= 0 else None]
+    if end >= 0 and raw[-1:] == b"\r" and not block.more:
+        return Line(segment, block.start + begin, raw[:-1], line_end=b"\r\n")
+    return Line(segment, block.start + begin, raw, end >= 0, "", block.more)
+
+
+def _beginnings(data: bytes) -> list[int]:
+    """Where each line of ``data`` begins."""
+    return [0, *(match.end() for match in _NEWLINE.finditer(data, 0, len(data) - 1))]
 
 
 def _next_newline(segment: Segment, start: int, end: int | None) -> tuple[int, bool]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threeam.core.journal import Segment
 
+UTF16 = "UTF-16, as some Windows tools write it, where a journal is UTF-8: iconv -f UTF-16 -t UTF-8 converts it"
 _HEAD = 1024  # bytes: the beginning of the first line is enough for nearly all
 _EDGE = 128 * 1024  # bytes at each end of the file that are searched: more than the longest line of ours
 # As the Bash script and 3am begin a line, also with a date(1) that has no nanoseconds, after a byte order mark, and
@@ -30,6 +31,15 @@ def is_journal(log: Segment, *, text_is_enough: bool) -> bool:
     if _LINE.search(head) or _LINE.search(log.read(max(0, log.size() - _EDGE), _EDGE)):
         return True
     return (b"\n" not in head and _begins_a_line(head)) or (text_is_enough and not _CONTROL.search(head))
+
+
+def is_utf16(data: bytes) -> bool:
+    """Return whether ``data`` is text in UTF-16: it has a byte order mark, or NULs in every other place alone."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    pairs = len(data) // 2
+    few, many = sorted((data[0::2].count(0), data[1::2].count(0)))
+    return pairs >= 4 and many >= pairs * 3 // 4 and few <= pairs // 8
 
 
 def live_name(path: str) -> str | None:

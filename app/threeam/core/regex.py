@@ -167,7 +167,7 @@ def _piece(text: str, match: re.Match[str], line_begin: str) -> str:
             return _LINE_END
         case "b" | "B" if match["escape"] and not (text[: match.start()][-1:] + text[match.end() :][:1]).isascii():
             raise BadPattern(
-                f"{text!r} has {match[0]} beside a letter that is not ASCII, which it does not know: leave it out"
+                f"{text!r} has {match[0]} beside a letter that is not ASCII, where it does not work: leave it out"
             )
         case _:
             return match[0]

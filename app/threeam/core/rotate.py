@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from threeam.core.chain import Chain
 from threeam.core.disk import APPEND_ONLY, has_attribute, has_room
-from threeam.core.entry import CONTINUED, Entry, Stamp, format_entry
+from threeam.core.entry import CONTINUED, Entry, Stamp, format_entry, visible
 from threeam.core.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
 from threeam.core.journal import Journal, Segment
 from threeam.core.segment import is_rotated
@@ -154,6 +154,8 @@ def check_rotatable(log: Segment, path: str) -> None:
     """
     folder = os.path.dirname(path)
     try:
+        if visible(os.path.basename(path)) != os.path.basename(path):  # the new log could not name the old one
+            raise NotRotated(f"{path} is not rotated: its name has characters that a line of the log cannot hold")
         may_replace(path, os.stat(folder), os.fstat(log.fd))
         if not os.access(folder, os.W_OK | os.X_OK):
             raise CannotRotate(f"{path} cannot get another name: {folder} is not yours to write")

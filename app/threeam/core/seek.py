@@ -18,6 +18,7 @@ from threeam.core.reader import (
     last_entry,
     line_begin_after,
     line_block,
+    line_in,
     lines_forward,
     matching_back,
 )
@@ -68,11 +69,14 @@ def offsets_in(segment: Segment, block: Block, wanted: Wanted) -> Iterable[int]:
 
 def _found(segment: Segment, block: Block, wanted: Wanted) -> Found:
     start, data, end = block
-    lines, more = [], block.more
-    for begin in offsets_in(segment, block, wanted):
+    offsets = offsets_in(segment, block, wanted)
+    if block.more or b"\r" in data:
+        return Found(start, end, [line_in(segment, block, begin) for begin in offsets])
+    lines = []
+    for begin in offsets:
         stop = data.find(b"\n", begin)
         finished = stop >= 0
-        lines.append(Line(segment, start + begin, data[begin : stop if finished else None], finished, "", more))
+        lines.append(Line(segment, start + begin, data[begin : stop if finished else None], finished))
     return Found(start, end, lines)
 
 

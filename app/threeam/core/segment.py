@@ -9,6 +9,7 @@ import stat
 import threading
 import weakref
 from collections import OrderedDict
+from functools import cache
 from typing import NamedTuple
 
 from threeam.core.entry import Stamp, parse
@@ -27,8 +28,6 @@ _STAMP = (
     rb"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}[+-](?:[01]\d|2[0-3])[0-5]\d"
 )
 _REPEATED = rb"\[(%s)\] \[COFFEE: \d{1,9}\](?: \[BY: [^\]\n]*\])? \[AT: (%s)\](?=[ \n])"
-_REPEATED_LINES = re.compile(rb"(?:%s[^\n]*\n)++" % (_REPEATED % (_STAMP, _STAMP)))
-_REPEATED_BEGIN = re.compile(_REPEATED % (rb"[^\]\n]{34}", rb"[^\]\n]{34}"))
 
 
 class Head(NamedTuple):
@@ -51,7 +50,7 @@ class Segment:
     last reference, so rows on the screen can keep reading a file that has been renamed or removed.
     """
 
-    __slots__ = ("__weakref__", "_head", "fd", "identity", "path")
+    __slots__ = ("__weakref__", "_head", "_head_size", "fd", "identity", "path")
 
     def __init__(self, fd: int, path: str) -> None:
         about = os.fstat(fd)
@@ -59,6 +58,7 @@ class Segment:
         self.path = path
         self.identity = (about.st_dev, about.st_ino)
         self._head: Head | None = None
+        self._head_size: int | None = None  # of a file that is nothing but a head: more of it may still be copied here
         weakref.finalize(self, os.close, fd)
 
     def __eq__(self, other: object) -> bool:
@@ -91,11 +91,9 @@ class Segment:
     @property
     def head(self) -> Head:
         """What a rotation has written at its beginning. Raises OSError."""
-        if self._head is None:
-            head = _head_of(self)
-            if head.end >= self.size() > 0:  # it may still be copied to here
-                return head
-            self._head = head
+        if self._head is None or self._head_size not in (None, self.size()):
+            self._head, size = _head_of(self), self.size()
+            self._head_size = size if self._head.end >= size else None
         return self._head
 
     def forget_head(self) -> None:
@@ -121,7 +119,7 @@ class RotatedSegment(Segment):
         self.fd = -1
         self.path = path
         self.identity = (about.st_dev, about.st_ino)
-        self._head = None
+        self._head = self._head_size = None
 
     @property
     def watchable(self) -> str:
@@ -200,17 +198,27 @@ def _head_of(segment: Segment) -> Head:
     return Head(name, begin, end, _is_readable(os.path.join(os.path.dirname(segment.path), name)))
 
 
+@cache  # compiled when it is needed first: a one-shot seldom comes to the head of a file
+def _repeated_lines() -> re.Pattern[bytes]:
+    return re.compile(rb"(?:%s[^\n]*\n)++" % (_REPEATED % (_STAMP, _STAMP)))
+
+
+@cache
+def _repeated_begin() -> re.Pattern[bytes]:
+    return re.compile(_REPEATED % (rb"[^\]\n]{34}", rb"[^\]\n]{34}"))
+
+
 def _end_of_repeated(segment: Segment, offset: int) -> int:
     """Where the lines end that a rotation repeats, from ``offset`` on, one after the other."""
     data, index = segment.read(offset, _BLOCK), 0
     while True:
-        match = _REPEATED_LINES.match(data, index)
+        match = _repeated_lines().match(data, index)
         if match is not None:
             index = match.end()
         elif index > 0 and len(data) == _BLOCK:  # the next line may go on after this block
             offset, index = offset + index, 0
             data = segment.read(offset, _BLOCK)
-        elif (match := _REPEATED_BEGIN.match(data, index)) is None or not all(
+        elif (match := _repeated_begin().match(data, index)) is None or not all(
             Stamp.parse(stamp.decode("ascii", "replace")) for stamp in match.groups()
         ):
             return offset + index

@@ -29,6 +29,7 @@ class StateCache:
         self._whole = False
         self._written: Mark | None = None  # the end of the last append
         self.named: tuple[int, int] | None = None
+        self._warned_ns: int | None = None  # when the log last said that its disk is nearly full
         self._state = CORE.empty
 
     def nothing(self, whole: bool) -> State:
@@ -85,12 +86,18 @@ class StateCache:
         reported = any(TRUNCATED in segment.read(start, BLOCK) for start in {0, max(0, size - BLOCK)})
         return 0 if reported else gone
 
-    def warned_of_disk(self, segment: Segment, end: int) -> int | None:
-        """When the log last said that its disk is nearly full (ns), or None. Searched only while it is."""
+    def warned_of_disk(self, segment: Segment, end: int, now_ns: int, within_ns: int) -> bool:
+        """Return whether the log has said within the last ``within_ns`` that its disk is nearly full.
+
+        It is searched under the lock, so what was found once is not searched for again.
+        """
+        if self._warned_ns is not None and 0 <= now_ns - self._warned_ns < within_ns:
+            return True
         for line in matching_back(segment, end, _DISK):
             if (entry := line.entry) is not None and entry.tag("DISK") is not None:
-                return entry.stamp.ns
-        return None
+                self._warned_ns = entry.stamp.ns
+                return 0 <= now_ns - self._warned_ns < within_ns
+        return False
 
     @property
     def _known(self) -> Fold:

@@ -92,16 +92,12 @@ class By(NamedTuple):
                 if self.holds(line_at(data, offset)):
                     yield offset
             return
-        tag = re.compile(rb"\[BY: %s@[^\]\n]*:\d{1,9}(?:%%\d+)?\]" % re.escape(self.user.encode()))
-        last = -1
-        for found in tag.finditer(data):
-            begin = data.rfind(b"\n", 0, found.start()) + 1
-            if begin == last:
-                continue
-            # Where it stands as 3am writes it, there is no need to parse.
-            if _HEAD.fullmatch(data, begin, found.start()) or self.holds(line_at(data, begin)):
+        # No bracket in it: from each of many openings in a line, it would be read on to the line's end.
+        tag = re.compile(rb"\[BY: %s@[^\[\]\n]*:\d{1,9}(?:%%\d+)?\]" % re.escape(self.user.encode()))
+        for begin, start in _lines_with(tag, data):
+            # If it stands where 3am writes it, there is no need to parse.
+            if _HEAD.fullmatch(data, begin, start) or self.holds(line_at(data, begin)):
                 yield begin
-                last = begin
 
 
 class About(NamedTuple):
@@ -174,6 +170,10 @@ class Wanted(NamedTuple):
 
     def offsets(self, data: bytes) -> Iterable[int]:
         """Where the wanted lines of ``data``, which is whole lines, begin; in their order."""
+        seen = any(map(_sees_line_end, (*self.conditions, *self.exclusions)))
+        if seen and b"\r" in data and (without := data.replace(b"\r\n", b"\n")) != data:
+            places = dict(zip(line_offsets(without), line_offsets(data), strict=True))
+            return [places[begin] for begin in self.offsets(without)]
         if not self.conditions:
             found = line_offsets(data)
         else:
@@ -240,6 +240,11 @@ _HEAD = re.compile(
 )
 
 
+def _sees_line_end(condition: Condition) -> bool:
+    """Whether a carriage return at the end of a line, which is not a part of the text, could hide the line from it."""
+    return isinstance(condition, Ceremony) or (isinstance(condition, Text) and not condition.pattern.is_literal)
+
+
 def _among(offsets: list[int], condition: Condition, data: bytes, *, holds: bool) -> list[int]:
     """Those of ``offsets`` at which a line begins of which ``condition`` holds, or does not."""
     if not offsets:
@@ -255,6 +260,18 @@ def _verified(condition: Condition, scout: bytes | re.Pattern[bytes] | None, dat
     if scout is None:
         offsets: Iterable[int] = line_offsets(data)
     else:
-        finds = re.compile(re.escape(scout)) if isinstance(scout, bytes) else scout
-        offsets = dict.fromkeys(data.rfind(b"\n", 0, found.start()) + 1 for found in finds.finditer(data))
+        offsets = (begin for begin, _ in _lines_with(scout, data))
     return (offset for offset in offsets if condition.holds(line_at(data, offset)))
+
+
+def _lines_with(scout: bytes | re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each line begins that has a match of ``scout``, and where its first match does."""
+    pattern = re.compile(re.escape(scout)) if isinstance(scout, bytes) else scout
+    begin = 0
+    while (match := pattern.search(data, begin)) is not None:
+        start = match.start()
+        begin = data.rfind(b"\n", begin, start) + 1 or begin
+        yield begin, start
+        begin = data.find(b"\n", start) + 1
+        if not begin:
+            return

@@ -59,7 +59,7 @@ def awake_after(since: Stamp | None, entry: Entry, user: str) -> Stamp | None:
 
 def _first_after(journal: Journal, since: Position | None, end: Position, user: str) -> Stamp | None:
     """The first line that ``user`` typed between the two; from the first file on where there is no ``since``."""
-    typed = re.compile(rb"\[BY: %s@[^\]\n]*\](?! \[VIA: )" % re.escape(user.encode()))  # and no stream
+    typed = re.compile(rb"\[BY: %s@[^\[\]\n]*\](?! \[VIA: )" % re.escape(user.encode()))  # and no stream
     begun = since is None
     for segment in journal.segments(end.segment):
         here = since is not None and segment == since.segment
@@ -67,8 +67,12 @@ def _first_after(journal: Journal, since: Position | None, end: Position, user: 
         start = since.offset if since is not None and here else 0
         stop = end.offset if segment == end.segment else None
         for block in blocks_forward(segment, start, stop) if begun else ():
+            line_end = -1
             for match in typed.finditer(block.data):
-                entry = line_in(segment, block, match.start()).entry
+                if match.start() < line_end:  # once for each line
+                    continue
+                line = line_in(segment, block, match.start())
+                entry, line_end = line.entry, line.end - block.start
                 if entry is not None and _typed(entry, user):
                     return entry.stamp
     return None

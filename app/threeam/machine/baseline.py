@@ -13,7 +13,7 @@ from threeam.core.journal import Unusable
 from threeam.machine.snapshot import Snapshot, Watched
 
 _FORMAT = 1
-_NUMBER = re.compile(r" *\d[\d.,:]*")
+_NUMBER = re.compile(r"(?<! ) *\d[\d.,:]*")  # from the first of many blanks only: from each one costs their square
 _SHARE = 0.10  # of the middle: less than that is no difference, however still it was while it was looked at
 _STEPS = {
     "load": 0.25,

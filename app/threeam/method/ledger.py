@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from threeam.core.entry import By, Entry, Stamp, cited, signed
 from threeam.core.fold import OPEN, Hypothesis, Room, State
-from threeam.method.texts import read
+from threeam.method.texts import read, texts
 
 SUPPORTS, CONTRADICTS, PREDICTION = "Supports", "Contradicts", "Prediction"
 EVIDENCE = (SUPPORTS, CONTRADICTS)
@@ -82,7 +82,16 @@ def verdict_of(state: State, one: Hypothesis) -> Move | None:
 
 
 def words_of(state: State, move: Move) -> str:
-    """The words of a move as they are read now, without the reference that evidence begins with."""
+    """The words of a move as they are read now; for evidence whose line was corrected since, the new words first."""
+    words = own_words_of(state, move)
+    said = texts(state).said.get(move.cites.ns) if move.cites is not None and move.cites != move.at else None
+    if said is None or said.at.ns <= move.at.ns or words == said.text:
+        return words
+    return f"{said.text} (before it was corrected: {words})" if said.times and words else said.text
+
+
+def own_words_of(state: State, move: Move) -> str:
+    """The words of a move's own line as they are read now, without the reference that evidence begins with."""
     text = read(state, move.at, move.text)
     at = cited(text) if move.kind in EVIDENCE else None
     return text if at is None else text.removeprefix(f"@{at}").strip()

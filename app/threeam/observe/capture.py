@@ -14,7 +14,7 @@ from threeam.core.draft import Author, Draft, DraftLine, bound_to
 from threeam.core.entry import Stamp, decode, visible
 from threeam.core.fold import State
 from threeam.core.journal import BadInput, Journal, Unusable
-from threeam.core.secrets import Redaction
+from threeam.core.secrets import Redaction, redacted
 
 LINES = 200
 MOST = 50_000
@@ -77,7 +77,7 @@ def capture(journal: Journal, pane: Pane, count: int, now: Stamp, hypothesis: st
 def captured(pane: Pane, shown: Sequence[str], file: str, hypothesis: str | None) -> Draft:
     """Says that a pane was captured, with the last of its lines."""
     about = " ".join(filter(None, (pane.id, pane.place, pane.command)))
-    title = f" ({pane.title})" if pane.title else ""
+    title = f" ({redacted(pane.title)})" if pane.title else ""  # a shell may put the command line there
     count = "the last line" if len(shown) == 1 else f"the last {len(shown)} lines"
     last = [f"| {line[:_WIDEST]}" for line in shown[-_IN_THE_LOG:]]
 

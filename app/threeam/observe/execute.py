@@ -104,7 +104,9 @@ def execute(
     taken = {reader: OUT + number for number, (reader, _) in enumerate(pipes)}
     # An interrupt must not come between the start and the place where it is minded.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
-    known = children(os.getpid())
+    known, pipe = children(os.getpid()), os.fstat(pipes[0][0]).st_ino
+    if running is not None:
+        running.tell(0, pipe)
     try:
         begun = time.monotonic_ns()
         try:
@@ -119,7 +121,7 @@ def execute(
             for _, writer in pipes:
                 os.close(writer)
         if running is not None:
-            running.pid = pid
+            running.tell(pid, pipe)
         ended, timed_out, cut = os.pidfd_open(pid), False, 0
         try:
             cut, timed_out, end = _watch(pid, ended, taken, take, begun, apart, timeout, meddler)
@@ -133,7 +135,7 @@ def execute(
             if whole:  # before it is reaped, while its number is nobody else's
                 _end(pid, signal.SIGKILL, apart)
             if running is not None:
-                running.pid = 0
+                running.tell(0, 0)
             _, status, usage = os.wait4(pid, 0)
             if whole or timed_out:
                 end_all_but(known)

@@ -256,7 +256,7 @@ def _spans(times: Sequence[int], start: int, end: int, changes: Sequence[InForce
 def parts(answer: Fixed) -> list[Part]:
     """The answer, as it is told."""
     if answer.timed:
-        rate = f"{answer.failed} times in {duration(answer.over)}"
+        rate = f"{_times(answer.failed)} in {duration(answer.over)}"
         since = f"{duration(answer.clean)} without it"
         if answer.again:
             since = f"seen {_times(answer.again)} again, the last time {duration(answer.clean)} ago"

@@ -17,27 +17,33 @@ from typing import NoReturn
 from threeam.core.interrupts import INTERRUPTIONS
 from threeam.observe.processes import descendants
 
-_PID = struct.Struct("=q")
+_NUMBERS = struct.Struct("=qq")
 
 
 class Running:
-    """The pid of the program that runs now, in memory that two processes share; 0 if none does.
+    """The program that runs now, in memory that two processes share: its pid, and the inode of the pipe it prints to.
 
-    It is written before and after every run. A pipe would wake the guard each time, and disturb what is measured.
+    Each is 0 if there is none. The pipe is known before the program is started, and the pid only after that: whoever is
+    killed in between has told enough. It is written for every run. A pipe to the guard would wake it each time, and
+    disturb what is measured.
     """
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _PID.size)
+        self._memory = mmap.mmap(-1, _NUMBERS.size)
+
+    def tell(self, pid: int, pipe: int) -> None:
+        """Say what runs now."""
+        self._memory[:] = _NUMBERS.pack(pid, pipe)
 
     @property
     def pid(self) -> int:
         """The pid, or 0."""
-        (pid,) = _PID.unpack(self._memory)
-        return int(pid)
+        return int(_NUMBERS.unpack(self._memory)[0])
 
-    @pid.setter
-    def pid(self, pid: int) -> None:
-        self._memory[:] = _PID.pack(pid)
+    @property
+    def pipe(self) -> int:
+        """The inode of the pipe, or 0."""
+        return int(_NUMBERS.unpack(self._memory)[1])
 
 
 @contextmanager
@@ -72,21 +78,37 @@ def _guard(reader: int, running: Running, orphaned: Callable[[], object]) -> NoR
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         _close_all_but(reader)
         if not os.read(reader, 1):
-            if running.pid:
-                end_at_once(running.pid)
+            end_at_once(running.pid, running.pipe)
             orphaned()
     finally:
         os._exit(0)
 
 
-def end_at_once(pid: int) -> None:
-    """Kill a program, its session if it has one of its own, and all that it has started, stopped or not."""
-    below = descendants(pid)
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    for one in (pid, *below):
+def end_at_once(pid: int, pipe: int) -> None:
+    """Kill a program, its session if it has one of its own, and all that it has started, stopped or not.
+
+    ``pipe``: the inode of the pipe to which it prints. Whoever has that as its output belongs to it, also if its pid is
+    not known yet, or if it has left the session and its parent has ended.
+    """
+    below = descendants(pid) if pid else []
+    if pid:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+    for one in (*([pid] if pid else []), *below, *_writers(pipe)):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(one, signal.SIGKILL)
+
+
+def _writers(pipe: int) -> list[int]:
+    """Return the processes whose stdout or stderr is the pipe of this inode."""
+    writers = []
+    for name in os.listdir("/proc") if pipe else ():
+        for fd in ("1", "2") if name.isdigit() else ():
+            with suppress(OSError):
+                if os.readlink(f"/proc/{name}/fd/{fd}") == f"pipe:[{pipe}]":
+                    writers.append(int(name))
+                    break
+    return writers
 
 
 def _close_all_but(reader: int) -> None:

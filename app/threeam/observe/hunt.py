@@ -178,7 +178,8 @@ def _turn(
 ) -> tuple[Run, int, list[bytes]]:
     beside, running = around
     kept: list[bytes] = []
-    output = Output(kept.append, plan.rule.regex)
+    # The clock of the run goes on while its output is looked through: that comes after its end, up to 16 MiB.
+    output = Output(kept.append, plan.rule.regex, at_once=CAP)
     meddler = Jitter(f"{plan.seed}:{nth}") if arm.jitter else None
     seconds = None if plan.timeout_ns is None else plan.timeout_ns / NS
     with beside.busy() if arm.stress and beside is not None else nullcontext():

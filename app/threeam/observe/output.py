@@ -53,7 +53,7 @@ class Output:
         self._waiting.append(data)
         self._waits += len(data)
         # Where no line ends it waits for more, or each small piece of a long line would have all of it looked through.
-        if (self._waits >= self._at_once and b"\n" in data) or self._waits >= 2 * _AT_ONCE:
+        if (self._waits >= self._at_once and b"\n" in data) or self._waits >= 2 * max(_AT_ONCE, self._at_once):
             self._look_through()
 
     def close(self) -> None:

@@ -81,7 +81,7 @@ def rule_of(fails: list[str], regex: str | None) -> Rule:
         if regex:
             Regex(regex)
     except NotLinear as error:
-        raise BadRule(f"--fail-regex {error}, or run sh -c 'CMD | grep -v OK' and judge its exit") from None
+        raise BadRule(f"--fail-regex {error}, or use --fail exit==0 -- sh -c 'CMD | grep -v OK'") from None
     except BadPattern as error:
         raise BadRule(f"--fail-regex {error}") from None
     return Rule(code, unlike, regex or "", timeout)

@@ -50,6 +50,9 @@ def report_in_markdown(report: Report) -> str:
 
 def _timeline(report: Report) -> Iterator[str]:
     for event in report.events:
+        if event.foreign:
+            yield f"- {as_markdown(event.text)}"
+            continue
         entry = event.entry
         who = as_markdown(user_of(entry.by))
         tag = f"H{entry.hypothesis[0]} " if entry.hypothesis is not None else ""
@@ -58,4 +61,4 @@ def _timeline(report: Report) -> Iterator[str]:
         observed = f" ({OBSERVED})" if event.observed else ""
         yield f"- `{entry.stamp}` {who}: {tag}{as_markdown(event.text)}{was}{recheck}{observed}"
     if report.left_out:
-        yield f"\n{report.left_out:,} lines that came through a pipe, or are not entries, are not in it."
+        yield f"\n{report.left_out:,} lines that came through a pipe, or are of another program, are not in it."

@@ -56,7 +56,8 @@ def page(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    there = frozenset(stamp.ns for event in report.events for stamp in (event.entry.stamp, *event.lines))
+    entries = [event for event in report.events if not event.foreign]
+    there = frozenset(stamp.ns for event in entries for stamp in (event.entry.stamp, *event.lines))
     environment.filters |= {
         "linked": partial(linked, there=there),
         "anchor": anchor,
@@ -69,8 +70,8 @@ def page(report: Report) -> str:
         report=report,
         too_many_cups=TOO_MANY_CUPS,
         observed=OBSERVED,
-        ticks=list(_ticks(report.events)),
-        bars=_bars(report.events),
+        ticks=list(_ticks(entries)),
+        bars=_bars(entries),
         lanes=sorted(lanes),
         width=_WIDTH,
         height=5 * _ROW + _BARS,

@@ -12,7 +12,7 @@ from threeam.core.reader import Line
 from threeam.core.told import Part, Told, when, who_when
 from threeam.method import thread
 from threeam.method.changes import changes
-from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
+from threeam.method.ledger import in_order, own_words_of, thread_of, verdict_of, words_of
 from threeam.method.noted import noted
 from threeam.method.texts import claim_of, read, spoken_for, texts
 from threeam.method.thread import LOST, judged
@@ -23,6 +23,8 @@ from threeam.observe.runs import experiments
 
 _QUIET = ("ceremony", "Continued")  # lines of the journal itself
 _MANY = OneOfMany()
+_MOST_FOREIGN = 100  # lines that are not entries, one after the other: more of them are another program's stream
+_LONGEST_FOREIGN = 2000  # characters of one
 OBSERVED = "observed: timings perturbed"
 
 
@@ -38,7 +40,8 @@ class Event(NamedTuple):
     """An entry of the timeline: its words as they are read now, and those that were written where they are others.
 
     ``lines``: the stamps of the lines that have words for it, or a number, and are told here. ``observed``: whether a
-    tracer was attached to something then.
+    tracer was attached to something then. ``foreign``: it is a line that is not an entry; ``entry`` has only the stamp
+    of the entry before it.
     """
 
     entry: Entry
@@ -46,12 +49,14 @@ class Event(NamedTuple):
     was: str = ""
     lines: tuple[Stamp, ...] = ()
     observed: bool = False
+    foreign: bool = False
 
 
 class Report(NamedTuple):
     """A report on the journal called ``name``, from the stamp ``begin`` to ``end``.
 
-    ``events``: the timeline. ``left_out``: lines that are not in it, since they came through a pipe or are no entries.
+    ``events``: the timeline. ``left_out``: lines that are not in it, since they came through a pipe, or since many that
+    are not entries follow one another.
     """
 
     name: str
@@ -69,12 +74,18 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
     observed = intervals(state)
     people: Counter[str] = Counter()
     elsewhere: dict[int, list[Stamp]] = {}
-    left_out = 0
+    left_out = foreign = 0
+    last = Stamp(0)
     for line in lines:
         entry = line.entry
+        if entry is None and foreign < _MOST_FOREIGN:
+            foreign += 1
+            events.append(Event(Entry(last, 0, (), ""), _shortened(line.shown), foreign=True))
+            continue
         if entry is None or (_is_streamed(line, entry) and entry.stamp.ns not in cited):
             left_out += 1
             continue
+        foreign, last = 0, entry.stamp
         if entry.kind in _QUIET or line.offset < line.segment.head.end:
             continue
         if (of := _told_at(state, entry)) is not None:
@@ -87,8 +98,12 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
         was = entry.text if said is not None and said.times else ""
         events.append(Event(entry, text, was, observed=entry.stamp in observed))
         people[user_of(entry.by)] += 1
-    events = [event._replace(lines=tuple(elsewhere.get(event.entry.stamp.ns, ()))) for event in events]
-    begin, end = (events[0].entry.stamp, events[-1].entry.stamp) if events else (None, None)
+    events = [
+        event if event.foreign else event._replace(lines=tuple(elsewhere.get(event.entry.stamp.ns, ())))
+        for event in events
+    ]
+    stamps = [event.entry.stamp for event in events if not event.foreign]
+    begin, end = (stamps[0], stamps[-1]) if stamps else (None, None)
     sections = [
         Section("Summary", [_summary(state, begin, end, people)], "In two sentences: what broke, and why."),
         Section("Impact", [], "Who noticed, what it did to them, and for how long."),
@@ -98,6 +113,10 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
         Section("Open questions", [_open(state)]),
     ]
     return Report(name, begin, end, sections, events, left_out)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_FOREIGN else text[:_LONGEST_FOREIGN] + "…"
 
 
 def _is_streamed(line: Line, entry: Entry) -> bool:
@@ -156,18 +175,18 @@ def _under(part: Part) -> list[Told]:
 
 def _evidence(state: State, events: Sequence[Event]) -> Part:
     """Every line that is cited, and for what."""
-    found = {event.entry.stamp.ns: event for event in events}
+    found = {event.entry.stamp.ns: event for event in events if not event.foreign}
     lines = []
     for one in in_order(state):
         for move in thread_of(state, one).evidence:
             event = found.get(move.cites.ns) if move.cites is not None else None
-            words, judge = words_of(state, move), user_of(move.by)
+            words, judge = own_words_of(state, move), user_of(move.by)
             about = f"{move.kind.lower()} {one.name}, says {judge}"
             if event is None or event.entry.stamp == move.at:
-                lines.append(Told(words, about, move.cites, move.kind))
+                lines.append(Told(words_of(state, move), about, move.cites, move.kind))
                 continue
             who = user_of(event.entry.by)
-            why = "" if words in event.text else f": {words}"
+            why = "" if words in event.text or words in event.was else f": {words}"
             lines.append(Told(event.text, f"{who} · {about}{why}", move.cites, move.kind))
     return Part("", lines)
 

@@ -11,13 +11,13 @@ import binascii
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from threeam.core.entry import Entry, Stamp, format_entry, parse, visible
 from threeam.core.journal import BadInput
 from threeam.core.reader import HELD, Line, pieces_of
+from threeam.core.visible import escaped_in_json
 from threeam.observe.observers import Intervals
 
 COLUMNS = (
@@ -37,8 +37,6 @@ COLUMNS = (
     "more",
     "continues",
 )
-# What JSON leaves as it is, and a terminal does not: it is safe to look at the records.
-_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # with what a spreadsheet begins to calculate, and the quote itself
 
 
@@ -70,7 +68,8 @@ def _record_of(line: Line, observed: Intervals) -> dict[str, Any]:
     bytes in ``raw``, in base64, too.
     """
     entry = line.entry
-    raw = base64.b64encode(line.raw).decode()
+    data = line.raw + line.line_end[:-1]
+    raw = base64.b64encode(data).decode()
     if entry is None:
         return {"ts": None, "ts_ns": None, "foreign": True, "text": line.shown, "raw": raw}
     by, hypothesis = entry.by, entry.hypothesis
@@ -89,7 +88,7 @@ def _record_of(line: Line, observed: Intervals) -> dict[str, Any]:
     if entry.stamp in observed:
         record["observed"] = True
     record |= {"tags": [list(tag) for tag in entry.tags], "text": entry.text}
-    if format_entry(entry) != line.raw + b"\n":
+    if format_entry(entry) != data + b"\n":
         record["raw"] = raw
     return record
 
@@ -156,8 +155,7 @@ class Import:
 def as_json(line: Line, observed: Intervals) -> Iterator[str]:
     """A line of the log as JSON: one line for each of its records. Raises OSError."""
     for record in records_of(line, observed):
-        text = json.dumps(record, ensure_ascii=False)
-        yield _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
+        yield escaped_in_json(json.dumps(record, ensure_ascii=False)) + "\n"
 
 
 def csv_head() -> str:

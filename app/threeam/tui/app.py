@@ -33,6 +33,7 @@ from threeam.core.writer import Writer
 from threeam.rooms import FOLD
 from threeam.tui import messages
 from threeam.tui.commands import Actions, Journals
+from threeam.tui.keys import key_of
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.journal import JournalScreen
@@ -179,6 +180,10 @@ class JournalApp(App[None], inherit_bindings=False):
         ):
             screen.action_write("note", event.text)  # a paste is a note, and never keys
             return
+        is_ctrl_c = typed and isinstance(event, events.Key) and event.key == "ctrl+c"
+        if is_ctrl_c and self.screen.is_modal and not self.screen.get_selected_text():
+            self.action_help_quit()  # a modal screen hides the bindings of the app
+            return
         was_forwarded = event.is_forwarded
         await super().on_event(event)
         if leads_back and was_forwarded == event.is_forwarded:  # its binding has run, and no widget has it any more
@@ -208,7 +213,7 @@ class JournalApp(App[None], inherit_bindings=False):
             waiting, self._waiting_keys = self._waiting_keys, []
             event = waiting.pop(0)
             await self.on_event(event)
-            self._waiting_keys = waiting + self._waiting_keys
+            self._waiting_keys += waiting  # behind the key of an `EscapedKey`
 
     @property
     def others(self) -> list[Journal]:
@@ -236,7 +241,10 @@ class JournalApp(App[None], inherit_bindings=False):
         else:
             self._asked = now
             self.notify(
-                "q quits, from the log; ctrl+c again quits from anywhere", title="ctrl+c", markup=False, timeout=_TWICE
+                f"{key_of(self, 'quit')} quits, from the log; ctrl+c again quits from anywhere",
+                title="ctrl+c",
+                markup=False,
+                timeout=_TWICE,
             )
 
     def _leave(self, code: int) -> None:

@@ -86,12 +86,12 @@ def parse_command(text: str) -> tuple[Action, str]:
     return BY_WORD[word], rest.strip()
 
 
-def completion(text: str) -> str:
-    """What Tab adds to the word that a `:` line begins with: all that the words beginning so have in common."""
+def completion(text: str) -> tuple[str, list[str]]:
+    """What Tab adds to a `:` line, and the words that begin like it: all that these have in common is added."""
     words = [word for word in BY_WORD if text and word.startswith(text)]
     letters = takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
     rest = "".join(column[0] for column in letters)[len(text) :]
-    return rest + " " if len(words) == 1 and BY_WORD[words[0]].argument else rest
+    return (rest + " " if len(words) == 1 and BY_WORD[words[0]].argument else rest), words
 
 
 class Actions(Provider):

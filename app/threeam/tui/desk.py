@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 
-from threeam.actions import BY_ID, shown_keys
+from threeam.actions import BY_ID
 from threeam.core.entry import By, lines_of, visible
 from threeam.core.journal import Journal, Position
 from threeam.core.reader import end_of_lines, matching_back
 from threeam.tui.commands import kind_of_box
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
+from threeam.tui.keys import key_of
 from threeam.tui.outbox import Outbox, Ticket
 from threeam.tui.widgets.composer import Composer
 
@@ -58,7 +59,8 @@ class Desk:
         for text in to_history:
             self.keep_words(text)
         more = "; up brings back the others" if to_history else ""
-        key = shown_keys(BY_ID[first.kind.partition(" ")[0]].keys) or "tab"
+        verb = first.kind.partition(" ")[0]
+        key = key_of(self.composer, verb) if BY_ID[verb].keys else "tab"
         return f"a draft was left here: {short(first.text)}{more}", f"{key} leads to the draft"
 
     def submit(self, ticket: Ticket) -> None:

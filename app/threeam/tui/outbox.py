@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from threeam.core.draft import Draft
 from threeam.core.locked_log import Block
 
-_FACT_S = 2.0  # how long quitting waits for a line about something that has happened
+_FACT_S = 1.5  # how long quitting waits for a line about something that has happened
 
 
 @dataclass(eq=False)

@@ -83,6 +83,12 @@ class KeyParser(XTermParser):
                     self._paste += [text[:cut], text[cut:]]
                     return
 
+    def tick(self) -> Iterable[Message]:
+        """Take an ESC for Esc after which nothing came."""
+        for message in super().tick():
+            self._escape_read_s = None
+            yield message
+
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
         is_apart = False
         if len(sequence) == 2 and sequence[0] == _ESC:  # the first two characters of whatever this becomes

@@ -11,6 +11,7 @@ from textual.widgets import Static
 from threeam.core.entry import Stamp
 from threeam.core.fold import State
 from threeam.core.moment import Moment
+from threeam.tui.keys import key_of
 from threeam.tui.screens.looking import LookingScreen
 from threeam.tui.session import Session
 from threeam.tui.window import Window
@@ -29,7 +30,7 @@ class AsOfScreen(LookingScreen):
     def _above(self) -> Iterator[Widget]:
         at = str(self.session.clock())
         yield Static(
-            Content(f" AS OF {at[11:23]} · > back to now · {at[:10]} {at[29:]} · read-only"),
+            Content(f" AS OF {at[11:23]} · {key_of(self, 'now')} back to now · {at[:10]} {at[29:]} · read-only"),
             classes="as-of--banner",
         )
 
@@ -47,7 +48,7 @@ class AsOfScreen(LookingScreen):
             self.app.pop_screen()
 
     def _read_only(self) -> None:
-        self._say("this is as it was: > leads back to now")
+        self._say(f"this is as it was: {key_of(self, 'now')} leads back to now")
 
     def action_quit(self) -> None:
         self.app.pop_screen()

@@ -13,6 +13,7 @@ from threeam.core.fold import Hypothesis
 from threeam.core.secrets import redacted
 from threeam.tui import messages
 from threeam.tui.commands import ABOUT_ONE, UnknownCommand, parse_command
+from threeam.tui.keys import key_of
 from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.widgets.board import Board
 from threeam.tui.widgets.box import Box
@@ -160,7 +161,7 @@ class CommandingScreen(WritingScreen):
             return
         self._ready.append(show)
         self.header.ready = len(self._ready)
-        self._say("it is ready: esc in the log shows it", title=name)
+        self._say(f"it is ready: {key_of(self, 'leave')} in the log shows it", title=name)
 
     def _named(self, name: str) -> Hypothesis | None:
         """The hypothesis that has this name; None, and it is said, where there is none that is known of."""
@@ -168,5 +169,7 @@ class CommandingScreen(WritingScreen):
         if known is None and not self.board.is_known:
             self._say("the log is still being read: in a moment")
         elif known is None:
-            self._say(f"there is no hypothesis {name}: h shows those there are", severity="warning")
+            self._say(
+                f"there is no hypothesis {name}: {key_of(self, 'board')} shows those there are", severity="warning"
+            )
         return known

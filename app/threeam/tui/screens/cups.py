@@ -17,6 +17,7 @@ from threeam.core.when import ago, duration
 from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG, HOUR_NS, SLEEP_MG, curve
 from threeam.human.evening import Evening, drunk, forecast
 from threeam.tui.cells import drawn
+from threeam.tui.keys import key_of
 from threeam.tui.screens.page import Page
 
 _MUTED = "$foreground-muted"
@@ -113,7 +114,13 @@ class CupsScreen(Page[bool]):
 
     def _cups(self, one: Evening) -> list[Content]:
         if not one.cups:
-            return [Content("No cup yet this night. c counts one." if self._writes else "No cup yet this night.")]
+            return [
+                Content(
+                    f"No cup yet this night. {key_of(self, 'coffee')} counts one."
+                    if self._writes
+                    else "No cup yet this night."
+                )
+            ]
         return [
             Content.assemble(
                 (f"{n:>2}  {Stamp(at, one.zone(at)).clock[:8]}  {mg:>4} mg", "$coffee"),

@@ -21,6 +21,7 @@ from threeam.tui.bridge import Bridge
 from threeam.tui.commands import ABOUT_ONE
 from threeam.tui.desk import Desk
 from threeam.tui.draft_store import DraftStore
+from threeam.tui.keys import key_of
 from threeam.tui.screens.looking import LOOK_AT_CLOCK, LookingScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import Composer
@@ -113,7 +114,7 @@ class JournalScreen(LookingScreen):
         if self.focused is self.log_view and self.app.screen is self:
             self.action_handoff()
         else:  # it would lie over what is being typed already
-            self._say("S shows the hand-off", title="good morning")
+            self._say(f"{key_of(self, 'handoff')} shows the hand-off", title="good morning")
 
     async def _remind_of_the_hours(self) -> None:
         await self.find_out_awake()
@@ -189,4 +190,4 @@ class JournalScreen(LookingScreen):
             self.leave(0)
             return
         self.leaving = True
-        self._say("quits as soon as all is written; q again quits now, and your text is kept")
+        self._say(f"quits as soon as all is written; {key_of(self, 'quit')} again quits now, and your text is kept")

@@ -19,6 +19,7 @@ from threeam.method.guards import overturned
 from threeam.method.noted import take
 from threeam.method.texts import claim_of, read, spoken_for, take_stamp, texts, without_kind, words_for
 from threeam.tui.desk import short
+from threeam.tui.keys import key_of
 from threeam.tui.outbox import Ticket
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.told import ThreadScreen, ToldScreen
@@ -128,7 +129,7 @@ class MethodScreen(CommandingScreen):
         """The hypothesis that is picked; None, and it is said, where there is none."""
         known = self.state.named(self.picked) if self.picked else None
         if known is None:
-            self._say("pick a hypothesis first: 1 to 9, or h")
+            self._say(f"pick a hypothesis first: 1 to 9, or {key_of(self, 'board')}")
         return known
 
     def _tell_of_verdicts(self, lines: Sequence[Line]) -> None:
@@ -173,7 +174,7 @@ class MethodScreen(CommandingScreen):
         if at is None and not words and selected is not None and selected.said_at.ns in waiting:
             at = selected.said_at
         elif at is None and not mine:
-            self._say("no stamp of yours is without words: s takes one")
+            self._say(f"no stamp of yours is without words: {key_of(self, 'stamp')} takes one")
             return
         self._write_at_once(f"words @{at or mine[-1]}", words)
 

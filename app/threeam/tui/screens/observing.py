@@ -25,6 +25,7 @@ from threeam.core.told import Part
 from threeam.observe.folded import kept_with
 from threeam.observe.runs import experiment_named, experiments
 from threeam.tui.desk import short
+from threeam.tui.keys import key_of
 from threeam.tui.screens.machine import MachineScreen
 from threeam.tui.screens.told import ToldScreen
 
@@ -58,11 +59,17 @@ class ObservingScreen(MachineScreen):
         """Goes through a plan; `r` shows how far it is, here and everywhere."""
         child, output = await self._begun(["-q", *words])
         title = f"run {short(said)}"
-        self._say("r shows how far it is", title=title, timeout=2)  # it lies over the row that counts
+        self._say(
+            f"{key_of(self, 'runs')} shows how far it is", title=title, timeout=2
+        )  # it lies over the row that counts
         with _may_outlive(child):
             told = decode(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
             code = await asyncio.to_thread(child.wait)
-        self._say(told or "done: r shows it", title=title, severity="warning" if told or code > 1 else "information")
+        self._say(
+            told or f"done: {key_of(self, 'runs')} shows it",
+            title=title,
+            severity="warning" if told or code > 1 else "information",
+        )
 
     async def _begun(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
         """A ``3am run`` of its own, and what it prints. A ctrl+c here is not for it, and it outlives the screen."""
@@ -101,7 +108,7 @@ class ObservingScreen(MachineScreen):
         if screen.is_mounted:
             screen.ended(f"{how} · esc")
         else:
-            self._say(f"{how}: r shows it", title=f"run {short(said)}")
+            self._say(f"{how}: {key_of(self, 'runs')} shows it", title=f"run {short(said)}")
 
     def action_runs(self, name: str = "") -> None:
         if name:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from threeam.core.attachments import COPIED
@@ -19,6 +20,7 @@ from threeam.tui.clipboard import copy
 from threeam.tui.commands import draft_of
 from threeam.tui.desk import Desk, short
 from threeam.tui.effects import Effect, Effects
+from threeam.tui.keys import key_of
 from threeam.tui.outbox import Ticket
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import DRAFTS, Composer
@@ -58,21 +60,23 @@ class WritingScreen(Screen[None]):
         if message.seconds < _MOMENT or self.desk is None:
             return
         held = f"held by {message.holder}" if message.holder else "busy"
-        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s{_back(message.ticket)}"
+        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s{_back(self, message.ticket)}"
         if self.desk.composer.waiting:
             self.desk.composer.tell(sentence)
         elif not self.desk.outbox.blocked:
             self._say(sentence, title=message.ticket.what)
         self.desk.outbox.blocked = True
+        self._show_waiting()
 
     def on_write_has_no_room(self, message: messages.WriteHasNoRoom) -> None:
         if self.desk is None:
             return
-        sentence = f"the disk is full: written as soon as there is room{_back(message.ticket)}"
+        sentence = f"the disk is full: written as soon as there is room{_back(self, message.ticket)}"
         if self.desk.composer.waiting:
             self.desk.composer.tell(sentence)
         self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
         self.desk.outbox.blocked = True
+        self._show_waiting()
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
         self._answered(message.ticket, written=True)
@@ -101,6 +105,7 @@ class WritingScreen(Screen[None]):
             return
         verdict = written and ticket.words is not None and ticket.what not in DRAFTS
         self.desk.answered(ticket, written=written)
+        self._show_waiting()
         if verdict and self.desk.composer.idle and self.desk.composer.box.has_focus:
             self.set_focus(self.log_view)  # where it was asked for
         if not written and ticket.what == "sleep":  # nobody goes to bed on that
@@ -116,9 +121,13 @@ class WritingScreen(Screen[None]):
             return None
         ticket = Ticket(draft, what, words, beside=beside, is_fact=is_fact)
         self.desk.submit(ticket)
-        if self.desk.outbox.blocked:  # the press is seen, although nothing is written yet
-            self._say(f"{len(self.desk.outbox)} wait to be written · esc takes them back", title=what, timeout=3)
+        self._show_waiting()
         return ticket
+
+    def _show_waiting(self) -> None:
+        """Show how many writes wait: each press of a key is seen, although nothing is written yet."""
+        if self.desk is not None:
+            self.header.waiting = len(self.desk.outbox) if self.desk.outbox.blocked else 0
 
     def _remove_beside(self, ticket: Ticket) -> None:
         try:
@@ -225,7 +234,7 @@ class WritingScreen(Screen[None]):
             return None
         composer = self.desk.composer
         if composer.waiting and kind != composer.kind:  # what is typed would go on behind that
-            self._say("what is in the box is not written yet: esc takes it back")
+            self._say(f"what is in the box is not written yet: {key_of(self, 'leave')} takes it back")
             return None
         if self._tried_before:
             self._tried_before = ""
@@ -237,7 +246,7 @@ class WritingScreen(Screen[None]):
         for effect in self.effects.wait(_EFFECT_S):
             self._settle(effect)
         if self.desk is not None and (facts := self.desk.close()):
-            self.parting = "\n".join(f"3am: this happened, and is not in the log: {fact.what}" for fact in facts)
+            self.parting = "\n".join(f"3am: this happened, and may not be in the log: {fact.what}" for fact in facts)
         self.app.exit(return_code=code, message=self.parting or None)
 
     def copy_text(self, text: str, what: str = "line") -> None:
@@ -259,5 +268,5 @@ class WritingScreen(Screen[None]):
         self.notify(visible(sentence), title=visible(title), severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
 
 
-def _back(ticket: Ticket) -> str:
-    return "" if ticket.is_fact else " · esc takes it back"
+def _back(node: DOMNode, ticket: Ticket) -> str:
+    return "" if ticket.is_fact else f" · {key_of(node, 'leave')} takes it back"

@@ -25,6 +25,7 @@ from threeam.method.noted import holder_of_journal
 from threeam.method.texts import claim_of, texts
 from threeam.method.thread import LOST
 from threeam.tui.cells import drawn
+from threeam.tui.keys import key_of
 from threeam.tui.signs import SIGNS
 from threeam.tui.widgets.row_view import who_style
 
@@ -165,7 +166,7 @@ class Board(Vertical):
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
         """Shows what the log says, as of ``now``."""
         self._said = (state, picked, user, now, half_life_h)
-        _put(self._none, self._absent("none yet", "H opens one"))
+        _put(self._none, self._absent("none yet", f"{key_of(self, 'hypothesis')} opens one"))
         self._none.display = not state.hypotheses
         self.hypotheses.display = bool(state.hypotheses)
         self.hypotheses.show(state, picked, now)
@@ -180,7 +181,7 @@ class Board(Vertical):
     def _curve(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
         left = milligrams(doses, now.ns, half_life_h)
         if left < 1:
-            return self._absent("none", "c counts one")
+            return self._absent("none", f"{key_of(self, 'coffee')} counts one")
         points = 16
         step = _CURVE_H * HOUR_NS // points
         values = [milligrams(doses, now.ns - (points - 1 - i) * step, half_life_h) for i in range(points)]

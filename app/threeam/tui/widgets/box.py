@@ -83,7 +83,7 @@ class Box(TextArea, inherit_bindings=False):
         self._at = 0
         self._unsent = ""
         self.takes_alt = False  # whether alt+key means something here
-        self.complete: Callable[[str], str] | None = None  # what Tab adds to the text
+        self.complete: Callable[[str], tuple[str, list[str]]] | None = None  # what Tab adds, and the words it could be
         self._ahead: list[str | tuple[str, Any]] = []  # typed while the text is held: text, and (action, arguments)
 
     @property
@@ -175,7 +175,10 @@ class Box(TextArea, inherit_bindings=False):
             event.prevent_default()
             at_the_end = self.cursor_location == self.document.end and not self.read_only
             if self.complete is not None and event.key == "tab" and at_the_end:
-                self.insert(self.complete(self.text))
+                rest, words = self.complete(self.text)
+                self.insert(rest)
+                if not rest and len(words) > 1:
+                    self.app.notify(", ".join(words), markup=False, timeout=3)
         elif event.key.startswith("alt+"):  # a terminal sends the letter with it, and that is not typed
             event.prevent_default()
         elif walk and not self.read_only and self._can_walk(walk):

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from threeam.core.disk import in_units
 from threeam.core.lock import Holder
+from threeam.tui.keys import key_of
 
 
 class Header(Widget):
@@ -29,6 +30,7 @@ class Header(Widget):
     stale: reactive[bool] = reactive(False)
     free: reactive[int | None] = reactive[int | None](None)
     ready: reactive[int] = reactive(0)  # reports that wait for their reader
+    waiting: reactive[int] = reactive(0)  # writes that wait for the lock, or for room on the disk
 
     def __init__(self, name: str, *, toxic_cups: int, read_only: bool, emoji: bool) -> None:
         super().__init__()
@@ -98,10 +100,12 @@ class Header(Widget):
         if dropped < 2 and self.is_known:
             parts.append(Content.assemble((f"{'💧' if self._emoji else 'w'} {self.water}", "$foreground-muted")))
         parts += self._lock(dropped)
+        if self.waiting:
+            parts.append(Content.assemble((f"{self.waiting} wait", "bold $warning")))
         if self.free is not None:
             parts.append(Content.assemble((f"DISK {in_units(self.free)}", "bold $error")))
         if self.ready:
-            parts.append(Content.assemble((f"{self.ready} ready: esc", "bold $hypothesis")))
+            parts.append(Content.assemble((f"{self.ready} ready: {key_of(self, 'leave')}", "bold $hypothesis")))
         if self._read_only:
             parts.append(Content.assemble(("read-only", "$hypothesis")))
         parts.append(self._tail(dropped))

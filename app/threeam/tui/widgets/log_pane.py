@@ -21,6 +21,7 @@ from threeam.core.seek import begins_after, is_wanted, place_of
 from threeam.core.tally import Tally
 from threeam.core.wanted import Condition, Wanted, parse_condition
 from threeam.core.when import parse_when
+from threeam.tui.keys import key_of
 from threeam.tui.reading import Reading
 from threeam.tui.widgets.entry_bar import EntryBar
 from threeam.tui.widgets.find_bar import FindBar
@@ -112,7 +113,7 @@ class LogPane(Vertical):
     def find_next(self, step: int) -> None:
         """Goes to the next match (``step`` 1), or the one before (-1)."""
         if self.view.look.pattern is None:
-            self._tell("nothing is searched yet: / asks what for")
+            self._tell(f"nothing is searched yet: {key_of(self, 'search')} asks what for")
         else:
             self._find(step)
 
@@ -123,7 +124,7 @@ class LogPane(Vertical):
     def on_log_view_mark_wanted(self, message: LogView.MarkWanted) -> None:
         message.stop()
         if message.ns is None:
-            self._tell("no mark there: m marks the selected line")
+            self._tell(f"no mark there: {key_of(self, 'mark')} marks the selected line")
         else:
             self._go_to(message.ns, "the mark")
 

@@ -13,7 +13,6 @@ from textual.message import Message
 from textual.reactive import var
 
 from threeam.actions import ACTIONS
-from threeam.core.entry import By
 from threeam.core.journal import Position
 from threeam.core.reader import Line
 from threeam.core.wanted import Wanted
@@ -47,8 +46,6 @@ class LogView(RowsView, can_focus=True):
         for action in ACTIONS
         if action.place == "log" and action.keys
     ]
-
-    own: By | None = None  # the author of what is written here, which is not unread
 
     # Told below the log and not drawn in it.
     unread: var[int] = var(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -12,10 +13,11 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from threeam.core.entry import Stamp
+from threeam.core.entry import By, Stamp
 from threeam.core.reader import Line
 from threeam.method.texts import Said
 from threeam.observe.observers import Intervals
+from threeam.tui.keys import key_of
 from threeam.tui.widgets.row_view import PEOPLE_STYLES, About, Look, draw
 from threeam.tui.window import Row, Window
 
@@ -23,20 +25,6 @@ _STYLES = (
     *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "water", "note"),
     *("match", "refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(PEOPLE_STYLES))),
 )
-
-EMPTY = (
-    "Nothing here yet.",
-    "i  write a note    H  open a hypothesis    c  count a coffee",
-    "?  all the keys, and in any shell: 3am log TEXT",
-)
-EMPTY_READ_ONLY = (
-    "Nothing here yet.",
-    "This is a read-only tail: it shows what others write.",
-    "?  all the keys    q  quit",
-)
-
-
-NOTHING_FOUND = ("No line is like that.", "& and enter takes the last filter away")
 
 
 class RowsView(Widget):
@@ -49,7 +37,8 @@ class RowsView(Widget):
     def __init__(self, window: Window, *, emoji: bool, read_only: bool) -> None:
         super().__init__()
         self.window = window
-        self._empty = EMPTY_READ_ONLY if read_only else EMPTY
+        self._read_only = read_only
+        self.own: By | None = None  # the author of what is written here, which is not unread
         self._cursor = len(window.rows) - 1
         self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
         self._unfinished: Line | None = None
@@ -182,8 +171,22 @@ class RowsView(Widget):
             return height - 1
         return round(row.line.offset / max(1, row.line.segment.size()) * (height - 1))
 
+    def _why_empty(self) -> tuple[str, ...]:
+        """Why nothing is shown, and the keys that change it."""
+        key = partial(key_of, self)
+        if self.window.wanted:
+            return "No line is like that.", f"{key('filter')} and enter takes the last filter away"
+        if self._read_only:
+            tail = "This is a read-only tail: it shows what others write."
+            return "Nothing here yet.", tail, f"{key('help')}  all the keys    {key('quit')}  quit"
+        return (
+            "Nothing here yet.",
+            f"{key('note')}  write a note    {key('hypothesis')}  open a hypothesis    {key('coffee')}  count a coffee",
+            f"{key('help')}  all the keys, and in any shell: 3am log TEXT",
+        )
+
     def _empty_line(self, y: int, width: int) -> Strip:
-        said = NOTHING_FOUND if self.window.wanted else self._empty
+        said = self._why_empty()
         at = y - max(0, (self.size.height - len(said)) // 2)
         text = said[at] if 0 <= at < len(said) else ""
         style = self._style("text" if at == 0 else "dim")

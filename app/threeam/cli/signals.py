@@ -1,0 +1,72 @@
+"""How a signal ends the command line: with its exit code, what was not written handed back, and no traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, NoReturn
+
+from threeam.cli.exit_on_signal import ENDING, exit_on_signals
+from threeam.cli.exits import Ended
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+_AGAIN_S = 0.001  # after which a signal is sent again whose interrupt was lost
+_lost = 0  # the number of the signal whose interrupt was raised in a finalizer, which swallows it
+
+
+def raise_on_signals() -> None:
+    """Raise `KeyboardInterrupt` on a signal, for a command that hands back what it has not written."""
+    sys.excepthook = _excepthook
+    sys.unraisablehook = _unraisablehook
+    signal.signal(signal.SIGALRM, _send_again)
+    for number in ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _raise)
+
+
+def ended_by_signal(work: Callable[[], int]) -> int:
+    """Return the exit code that ``work`` gives, or that of the signal that has ended it. After it no signal raises."""
+    code: int | None = None
+    while True:
+        try:
+            code = work() if code is None else code
+            exit_on_signals()
+            return code
+        except KeyboardInterrupt as interrupt:  # a second one may come while the first is being handled
+            code = code_of(interrupt)
+
+
+def code_of(interrupt: BaseException) -> int:
+    """Return the exit code for an interrupt."""
+    return interrupt.code if isinstance(interrupt, Ended) else 128 + signal.SIGINT
+
+
+def _raise(number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt if number == signal.SIGINT else Ended(number)
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        os._exit(code_of(error))
+    sys.__excepthook__(kind, error, trace)
+
+
+def _unraisablehook(unraisable: UnraisableHookArgs) -> None:
+    """Send a signal again whose interrupt came in a finalizer. It cannot be raised here: this is called from there."""
+    global _lost
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    error = unraisable.exc_value
+    _lost = (code_of(error) if error is not None else 128 + signal.SIGINT) - 128
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+
+
+def _send_again(_number: int, _frame: FrameType | None) -> None:
+    if _lost:
+        signal.raise_signal(_lost)  # not an exception: where signals have to wait, this one waits too

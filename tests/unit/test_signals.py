@@ -1,0 +1,111 @@
+"""A signal ends the command line with its own exit code and without a traceback, wherever it comes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import command
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+# Loaded by the interpreter at its start. The signal comes when a certain module is looked for: in the import itself,
+# in a finalizer that runs meanwhile, or when stdout is flushed after the command.
+SITE = """
+import os, sys
+
+class Sends:
+    def __del__(self):
+        os.kill(os.getpid(), {number})
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            if {where!r} == "finalizer":
+                Sends()
+            elif {where!r} == "import":
+                os.kill(os.getpid(), {number})
+            elif {where!r} == "flush":
+                class Stdout:
+                    def __getattr__(self, name):
+                        return getattr(sys.__stdout__, name)
+                    def flush(self):
+                        os.kill(os.getpid(), {number})
+                sys.stdout = Stdout()
+        return None
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def ended(
+    folder: Path, where: str, module: str, number: signal.Signals, *argv: str
+) -> subprocess.CompletedProcess[bytes]:
+    """A command that gets a signal at an exact place."""
+    (folder / "sitecustomize.py").write_text(SITE.format(where=where, module=module, number=int(number)))
+    environ = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run([command(), *argv], env=environ, capture_output=True, timeout=60, check=False)
+
+
+# The first is imported before a command runs, the second by it.
+@pytest.mark.parametrize("module", ["threeam.cli.log", "filelock"])
+@pytest.mark.parametrize("where", ["import", "finalizer"])
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_during_an_import_is_no_traceback(
+    tmp_path: Path, log: Path, where: str, module: str, number: signal.Signals
+) -> None:
+    done = ended(tmp_path, where, module, number, "log", "precious")
+    assert done.returncode == 128 + number, done
+    assert done.stdout == b""
+    assert done.stderr == (b"" if module == "threeam.cli.log" else b"3am: not written: precious\n")
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_after_the_command_is_no_traceback(tmp_path: Path, log: Path, number: signal.Signals) -> None:
+    done = ended(tmp_path, "flush", "threeam.core.writer", number, "log", "precious")
+    assert (done.returncode, done.stderr) == (128 + number, b"")
+    assert b"precious" in log.read_bytes()
+
+
+def test_another_fault_of_a_finalizer_is_shown(tmp_path: Path, log: Path) -> None:
+    """Only interrupts are kept quiet."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nclass Faulty:\n    def __del__(self):\n        raise ValueError('a bug')\n"
+        "class Finder:\n    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'threeam.core.writer':\n            Faulty()\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([command(), "log", "x"], env=environ, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert b"a bug" in done.stderr
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path, log: Path) -> None:
+    """As nohup does it."""
+    (tmp_path / "sitecustomize.py").write_text(
+        SITE.format(where="import", module="threeam.core.writer", number=int(signal.SIGHUP))
+    )
+    script = f"trap '' HUP; exec {command()} log words"
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", script], env=environ, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"words" in log.read_bytes()
+
+
+def test_the_module_that_is_imported_first_imports_next_to_nothing() -> None:
+    """Until its handlers are there, an interrupt is Python's to tell."""
+    code = "import sys, signal\nbefore = set(sys.modules)\nimport threeam.__main__\nprint(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {
+        "__future__",
+        "threeam",
+        "threeam.__main__",
+        "threeam.cli",
+        "threeam.cli.exit_on_signal",
+    }
