@@ -15,7 +15,7 @@ from threeam.core.entry import CEREMONY, Entry, parse
 _CONTINUED = "Continued from "
 _WARNINGS = ("WARNING: Clock stepped back ", "WARNING: Caffeine toxicity imminent.", "WARNING: Disk nearly full: ")
 _PART = re.compile(r"screen-\d+\.")
-_TYPED = re.compile(rf"({_PART.pattern}){{2,}}")
+_TYPED = re.compile(rf"\| ({_PART.pattern})+|({_PART.pattern}){{2,}}")
 _CUP = re.compile(r"Coffee: cup (\d+) of the night\.")
 
 
@@ -139,7 +139,7 @@ def is_expected(entry: Entry) -> bool:
 
 
 def _enter_glued(words: str, books: Books) -> None:
-    """Enters what a screen wrote as one text, since the first part waited in its box for room on the disk."""
+    """Enters what a screen wrote as one text or block: the first parts waited in its box for room on the disk."""
     parts = [books.texts.get(part) for part in _PART.findall(words)]
     texts = [text for text in parts if text is not None]
     if len(texts) < len(parts) or words in books.texts:

@@ -279,12 +279,12 @@ def test_what_was_glued_to_torn_lines_counts_as_there() -> None:
 
 def test_what_a_full_disk_left_in_the_box_of_a_screen_may_be_written_with_the_next_text() -> None:
     books = Books()
-    for words in ("screen-1.", "screen-2."):
-        given(books, words)
-    glued = log(note(1, "screen-1.screen-2."))
-    assert rules(torn_lines(of(books, glued), books)[1]) == ["foreign"]
+    for number in range(1, 5):
+        given(books, f"screen-{number}.")
+    together = log(note(1, "screen-1."), note(2, "| screen-2."), note(3, "| screen-3.screen-4."))
+    assert rules(torn_lines(of(books, together), books)[1]) == ["foreign", "foreign"]
     books.full_disk.append([0, 9 * 10**18])
-    journal = of(books, glued)
+    journal = of(books, together)
     assert rules(torn_lines(journal, books)[1]) == []
     assert rules(judge.counted(journal, books, [])) == []
 
