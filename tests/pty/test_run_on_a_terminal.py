@@ -116,7 +116,7 @@ def test_ctrl_c_ends_the_command_and_its_line_is_written(log: Path) -> None:
         on.shows("begun")
         on.send(CTRL_C)
         on.ends_with(130)
-        assert "Run: cut" in on.shown
+        assert "Run: cut" in on.shown.replace("\n", "")  # the line is longer than the terminal is wide
         assert not on.is_raw
     assert outcome(log) == "cut exit=130"
 
