@@ -206,7 +206,8 @@ def test_a_follower_prints_each_line_once_and_in_order() -> None:
     assert heard(lines[0], note(8, warning), note(8, "cut back"), *lines[1:]) == []
     assert heard(*lines[:3]) == ["heard"]
     assert heard(*lines, lines[0]) == ["heard"]
-    assert heard(lines[1], lines[0], *lines[2:]) == ["heard"]
+    assert rules(judge.heard_in_order(journal, lines, "it")) == []
+    assert rules(judge.heard_in_order(journal, [lines[1], lines[0], *lines[2:]], "it")) == ["heard"]
     assert heard(*lines, note(8, "nobody's")) == ["heard"]
 
 
