@@ -7,18 +7,20 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from processes import eventually, held, texts, wait_queued
 
-from conftest import command, writer_of
+from conftest import Run, command, writer_of
 from threeam.cli.main import main
 from threeam.core.clock import system_clock
 from threeam.core.draft import note
 from threeam.core.journal import Journal, journal_at
 from threeam.core.lock import Abandoned
 from threeam.core.reader import lines_forward
+from threeam.core.writer import Writer
 
 
 @pytest.fixture
@@ -220,3 +222,57 @@ def test_a_pipe_of_50_000_lines_keeps_no_one_shot_waiting(log: Path) -> None:
     found = texts(log)
     assert len(found) == 50_001
     assert found.count("a shot") == 1
+
+
+def read_from(chunks: list[bytes]) -> Callable[[int, int], bytes]:
+    """`os.read` of a stdin on which ``chunks`` arrive."""
+    real_read = os.read
+
+    def read(fd: int, size: int) -> bytes:
+        return real_read(fd, size) if fd != 0 else chunks.pop(0) if chunks else b""
+
+    return read
+
+
+def test_an_interrupt_right_after_a_read_loses_no_line(
+    log: Path, run_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_read, chunks = os.read, [b"one\ntwo\nthe beginning of thr"]
+
+    def interrupted_read(fd: int, size: int) -> bytes:
+        if fd != 0:
+            return real_read(fd, size)
+        if not chunks:
+            return b""
+        os.kill(os.getpid(), signal.SIGINT)
+        return chunks.pop()
+
+    monkeypatch.setattr(os, "read", interrupted_read)
+    monkeypatch.delattr(os, "memfd_create")  # of a meter that is left open until the process ends
+    done = run_here("log", "-q", "-")
+    assert done.returncode == 130
+    assert [line for line in done.stderr.decode().splitlines() if "not written" in line] == [
+        "3am: not written: one",
+        "3am: not written: two",
+        "3am: not written: the beginning of thr",
+    ]
+    assert not log.exists()
+
+
+def test_an_interrupt_before_the_second_batch_hands_that_batch_back(
+    log: Path, run_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_write, chunks = Writer.write_stream, [b"one\n", b"two\n"]
+
+    def interrupted_write(writer: Writer, texts: list[str]) -> bytes:
+        if texts == ["two"]:
+            raise KeyboardInterrupt
+        return real_write(writer, texts)
+
+    monkeypatch.setattr(os, "read", read_from(chunks))
+    monkeypatch.delattr(os, "memfd_create")
+    monkeypatch.setattr(Writer, "write_stream", interrupted_write)
+    done = run_here("log", "-q", "-")
+    assert done.returncode == 130
+    assert done.stderr.decode().startswith("3am: not written: two\n")
+    assert texts(log) == ["one"]

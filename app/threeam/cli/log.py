@@ -6,6 +6,7 @@ import os
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from select import select
 
 from threeam.cli.console import Echo, is_open_on, talk
@@ -16,6 +17,7 @@ from threeam.cli.submit import hand_back, submit
 from threeam.core.draft import note
 from threeam.core.entry import GOES_ON, LONGEST, decode, pieces, visible, whole_characters
 from threeam.core.footprint import Footprint
+from threeam.core.interrupts import interrupts_deferred
 from threeam.core.journal import JournalError
 from threeam.core.locked_log import INTERRUPTED, Refused, Unsure
 from threeam.core.writer import SPACING
@@ -57,16 +59,21 @@ def run(_command: str, argv: Sequence[str]) -> int:
 def _stream(args: Namespace) -> int:
     stdin = _Stdin()
     batch: list[str] = []  # handed to the writer
-    texts: list[str] = []  # read, and not handed to it
     writer, code = None, Exit.DONE
+
+    def hand_back_unwritten(*, with_batch: bool) -> None:
+        with interrupts_deferred(True):  # a second one must not cut the list short
+            hand_back([*(batch if with_batch else ()), *stdin.rest()])
+
     try:
         at = context(args)
         if is_open_on(at.journal.log, 0):
             raise Refused("stdin is the log itself: it would never end; nothing was written")
         writer, echo = at.writer(), Echo(quiet=args.quiet or is_open_on(at.journal.log, 1))
         writer.footprint = Footprint(at.journal.log)
-        while texts := texts or stdin.read():
-            batch, texts = texts[:_TOGETHER], texts[_TOGETHER:]
+        while stdin.fill():
+            writer.landed = None  # that of the batch before says nothing of this one
+            batch, stdin.texts = stdin.texts[:_TOGETHER], stdin.texts[_TOGETHER:]
             try:
                 echo(writer.write_stream(batch))
             except Unsure as unsure:  # a pipe cannot be asked to send the rest again: the next lines may be safe
@@ -78,65 +85,69 @@ def _stream(args: Namespace) -> int:
             if not writer.options.sync:  # to wait for the disk is to be away from the lock, too
                 time.sleep(SPACING)
     except Unsure:
-        hand_back([*texts, *stdin.rest()])
+        hand_back_unwritten(with_batch=False)
         raise
     except KeyboardInterrupt:
         if batch and writer is not None and writer.landed is not None:
-            hand_back([*texts, *stdin.rest()])
+            hand_back_unwritten(with_batch=False)
             raise Unsure(writer.landed, INTERRUPTED, interrupted=True) from None
-        hand_back([*batch, *texts, *stdin.rest()])
+        hand_back_unwritten(with_batch=True)
         raise
     except JournalError:
-        hand_back([*batch, *texts, *stdin.rest()])
+        hand_back_unwritten(with_batch=True)
         raise
     echo.close()
     return code
 
 
 class _Stdin:
-    """The lines of stdin, as many at a time as have arrived. Memory is bounded, whatever a line's length."""
+    """The lines of stdin, as many at a time as have arrived. Memory is bounded, whatever a line's length.
+
+    ``texts``: the lines that were read and not taken yet. An interrupt is taken only while there is nothing to read, so
+    what was read is always either here or with whoever took it.
+    """
 
     def __init__(self) -> None:
+        self.texts: list[str] = []
         self._held = b""  # of a line that has not ended
         self._ended = False
         self._goes_on = False  # whether the beginning of that line was given out already
 
-    def read(self) -> list[str]:
-        """The lines that are there, at least one, or none at the end."""
-        texts: list[str] = []
-        while not self._ended and not texts:
-            try:
-                data = os.read(0, _READ)
-            except BlockingIOError:  # whoever started us has made it so
+    def fill(self) -> bool:
+        """Wait until there is a line in ``texts``; return False at the end of stdin. Raises `Refused`."""
+        try:
+            while not self._ended and not self.texts:
                 select([0], [], [])
-                continue
-            except OSError as error:
-                raise Refused(f"stdin cannot be read: {error.strerror}") from None
-            *whole, self._held = (self._held + data).split(b"\n")
-            if not data:
-                self._ended = True
-                whole, self._held = [self._held] if self._held else [], b""
-            if whole and not self._goes_on and max(map(len, whole)) * _GROWTH <= LONGEST:
-                text = decode(b"\n".join(whole))  # all at once: a stream is long
-                texts = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
-            else:
-                for line in whole:
-                    texts += self._texts(line.removesuffix(b"\r"))
-                    self._goes_on = False
-            while len(self._held) > LONGEST:
-                end = whole_characters(self._held, LONGEST)
-                texts += self._texts(self._held[:end])
-                self._held, self._goes_on = self._held[end:], True
-        return texts
+                with interrupts_deferred(True), suppress(BlockingIOError):  # another reader was faster
+                    self._take(os.read(0, _READ))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is closed"
+            raise Refused(f"stdin cannot be read: {reason}") from None
+        return bool(self.texts)
 
     def rest(self) -> list[str]:
-        """What has arrived and was not read, or only in part: up to 256 KiB, without waiting for more."""
-        if not self._ended and select([0], [], [], 0)[0]:
-            try:
+        """Return what was not taken, also in part, and what has arrived: up to 256 KiB, without waiting for more."""
+        with suppress(OSError, ValueError):  # it cannot be handed back either
+            if not self._ended and select([0], [], [], 0)[0]:
                 self._held += os.read(0, _READ)
-            except OSError:  # it cannot be handed back either
-                pass
-        return decode(self._held).split("\n")
+        return [*self.texts, *decode(self._held).split("\n")]
+
+    def _take(self, data: bytes) -> None:
+        *whole, self._held = (self._held + data).split(b"\n")
+        if not data:
+            self._ended = True
+            whole, self._held = [self._held] if self._held else [], b""
+        if whole and not self._goes_on and max(map(len, whole)) * _GROWTH <= LONGEST:
+            text = decode(b"\n".join(whole))  # all at once: a stream is long
+            self.texts += text.replace("\r\n", "\n").removesuffix("\r").split("\n")
+        else:
+            for line in whole:
+                self.texts += self._texts(line.removesuffix(b"\r"))
+                self._goes_on = False
+        while len(self._held) > LONGEST:
+            end = whole_characters(self._held, LONGEST)
+            self.texts += self._texts(self._held[:end])
+            self._held, self._goes_on = self._held[end:], True
 
     def _texts(self, line: bytes) -> list[str]:
         if not line and self._goes_on:  # the line was as long as a number of whole pieces
