@@ -13,6 +13,7 @@ from threeam.core.draft import TOXIC
 from threeam.core.entry import NS, Entry, Stamp, format_entry
 from threeam.core.journal import Journal
 from threeam.core.settings import Settings
+from threeam.rooms import FOLD
 
 CUP = "Coffee: cup {} of the night."
 
@@ -62,6 +63,16 @@ async def test_a_verdict_on_nothing_says_so(journal: Journal, log: Path) -> None
             await it.says("pick a hypothesis first")
             assert it.in_the_log
         assert len(texts(log)) == 1
+
+
+async def test_the_first_claim_has_the_whole_width_of_the_panel(journal: Journal) -> None:
+    """The list is hidden while it is empty, so it has no width yet when the first claim is put into it."""
+    opening = Entry(Stamp(1), 0, (("BY", "bob@db1:7"), ("H1", "open")), "Hypothesis: the sweeper races w")
+    async with night(journal, size=WIDE) as it:
+        board = it.journal_screen.board
+        board.show(FOLD(FOLD.empty, [opening]), None, "alice", Stamp(2), 5.0)
+        await it.settled()
+        assert "the sweeper races w" in str(board.hypotheses.get_option_at_index(0).prompt)
 
 
 async def test_the_digits_pick_a_hypothesis(journal: Journal, log: Path) -> None:

@@ -65,7 +65,7 @@ def test_what_is_no_journal_is_not_written_and_gets_no_lock(
 ) -> None:
     log.write_bytes(NOT_JOURNALS[what])
     for write in (lambda: writer.write(note("x")), lambda: writer.write_stream(["x"])):
-        with pytest.raises(Unusable, match="is not a journal, since none of its lines is an entry|is UTF-16"):
+        with pytest.raises(Unusable, match=r"is not a journal, since none of its lines is an entry|is UTF-16"):
             write()
     assert log.read_bytes() == NOT_JOURNALS[what]
     assert not os.path.exists(journal.lock)

@@ -65,6 +65,12 @@ class Hypotheses(OptionList):
         self._emoji = emoji
         self._between = " · " if emoji else " | "
         self._shown: tuple[object, ...] = ()
+        self._arguments: tuple[State, str | None, Stamp] | None = None  # of `show`
+
+    def on_resize(self) -> None:
+        """Fit the claims to the new width: a list that was hidden until now has none while it is filled."""
+        if self._arguments is not None:
+            self.show(*self._arguments)
 
     @property
     def under_cursor(self) -> str | None:
@@ -73,6 +79,7 @@ class Hypotheses(OptionList):
 
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
         """Shows what the log says; the highlight stays on the same hypothesis."""
+        self._arguments = (state, picked, now)
         minutes = now.ns // (60 * NS)
         shown = (state.hypotheses, state.rooms["ledger"], texts(state).said, picked, minutes, self._room)
         if shown == self._shown:
@@ -148,7 +155,6 @@ class Board(Vertical):
         self._read_only = read_only
         self.is_known = False  # whether it is known what the log says: a big one takes its time
         self.hypotheses = Hypotheses(emoji=emoji)
-        self._said: tuple[State, str | None, str, Stamp, float] | None = None
         self._none = Static(classes="board--none")
         self._coffee = Static(classes="board--coffee")
         self._here = Static(classes="board--here")
@@ -165,7 +171,6 @@ class Board(Vertical):
 
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
         """Shows what the log says, as of ``now``."""
-        self._said = (state, picked, user, now, half_life_h)
         _put(self._none, self._absent("none yet", f"{key_of(self, 'hypothesis')} opens one"))
         self._none.display = not state.hypotheses
         self.hypotheses.display = bool(state.hypotheses)
@@ -173,10 +178,6 @@ class Board(Vertical):
         doses = human(state, user).doses
         _put(self._coffee, self._curve(doses, now, half_life_h))
         _put(self._here, self._people(state, now))
-
-    def on_resize(self) -> None:
-        if self._said is not None:
-            self.show(*self._said)
 
     def _curve(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
         left = milligrams(doses, now.ns, half_life_h)
