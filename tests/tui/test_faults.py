@@ -162,8 +162,6 @@ async def test_each_coffee_behind_a_note_that_waits_is_one_cup(journal: Journal,
         with held(journal.lock):
             await it.type("ia note\n")
             await it.shows("waits for the lock")
-            await it.press("escape", "i", "enter")
-            await it.shows("waits for the lock")
             await it.press("alt+c", "alt+c", "alt+c")
         await it.eventually(lambda: it.unanswered == 0, "all are answered")
     assert [entry.coffee for entry in entries(log) if entry.kind == "Coffee"] == [1, 2, 3]
