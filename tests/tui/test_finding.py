@@ -99,8 +99,10 @@ async def test_what_is_no_pattern_is_said_and_changes_nothing(journal: Journal, 
     async with night(journal) as it:
         await it.type("/(\n")
         await it.says("'(' is no regular expression")
+        await it.press("escape")
         await it.type("&(\n")
         await it.says("'(' is no regular expression")
+        await it.press("escape")
         assert "note 2" in it.shown
         assert it.in_the_log
 
@@ -320,6 +322,7 @@ async def test_goto_finds_a_time_in_a_big_log(journal: Journal, log: Path) -> No
         assert it.selected_text == "there"
         await it.command("goto nonsense")
         await it.says("is no time")
+        await it.press("escape")
         await it.command("goto 2030-01-01")
         await it.says("there is no line as late as 2030-01-01")
         await it.command("goto 2020-01-01")
