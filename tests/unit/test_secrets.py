@@ -267,7 +267,7 @@ def adversarial() -> list[str]:
     return sorted(begins | triggers | more)
 
 
-@pytest.mark.parametrize("end", ["", "=", "_file=", "@", ": ", '"'])
+@pytest.mark.parametrize("end", ["", "=", "_file=", "@"])
 def test_the_steps_grow_with_the_length_and_not_with_its_square(steps: Steps, end: str) -> None:
     many = []
     for piece in adversarial():
