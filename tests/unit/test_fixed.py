@@ -23,7 +23,7 @@ from threeam.core.draft import Declined
 from threeam.core.entry import NS, By, Entry, Stamp
 from threeam.core.fold import State
 from threeam.observe.arms import Arm, arm_of
-from threeam.observe.baseline import InForce, Piece, configuration, last_regime
+from threeam.observe.baseline import Baseline, InForce, Piece, configuration, last_regime
 from threeam.observe.experiment import letter_of
 from threeam.observe.fixed import Fixed, by_time, parts, so
 from threeam.observe.identity import Identity, from_tag, identity_of, wrapper_of
@@ -39,7 +39,7 @@ REPRO = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
 class Runs(NamedTuple):
-    """An experiment: so many runs failed, passed, and were inconclusive."""
+    """An experiment: how many runs failed, passed, and were inconclusive, and how long it lasted (ns)."""
 
     failed: int
     passed: int
@@ -48,6 +48,7 @@ class Runs(NamedTuple):
     command: str = "./repro"
     arm: Arm = Arm("bare")
     hypothesis: int | None = 7
+    lasts: int = 1000
 
 
 class Changed(NamedTuple):
@@ -101,7 +102,7 @@ def _plan(number: int, now: Stamp, runs: Runs) -> Entry:
         ("PLAN", facts),
         runs.identity.tag(),
         ("RUNS", letters),
-        ("SPENT", f"{len(letters)} 1 1 {now.ns + 1000} 86400"),
+        ("SPENT", f"{len(letters)} 1 1 {now.ns + runs.lasts} 86400"),
     )
     return Entry(now, 0, (BY, *tags), f"Plan: {runs.command}; {len(letters)} runs of {runs.arm.name}, seed 1")
 
@@ -205,6 +206,20 @@ def test_of_two_unrelated_changes_neither_makes_a_yes_of_a_no() -> None:
     for n in range(3):
         events += [Changed(f"other {n}"), Runs(0, 20)]
         assert so(answer_to(events)[1]).text.startswith("no: ")
+
+
+@pytest.mark.parametrize("others", [[], [Runs(0, 50)]], ids=["no run is left", "no failure is left"])
+def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(others: list[Event]) -> None:
+    """With that change counted, the failing runs have no single configuration, and no rate remains to compare."""
+    events = [*others, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
+    _, answer = answer_to(events)
+    _, without = answer_to([Changed("of H8", 8) if event == OTHER else event for event in events])
+    assert (answer.failed, answer.over, answer.needed) == (without.failed, without.over, without.needed)
+    assert (answer.ignored, without.ignored) == (True, False)
+    told = [(line.text, line.more) for line in parts(answer)[1].lines]
+    ignored = "changes that are bound to no hypothesis are ignored"
+    assert (ignored, "one was made or undone during each experiment that failed before") in told
+    assert ignored not in [line.text for line in parts(without)[1].lines]
 
 
 # --since
@@ -440,4 +455,4 @@ def test_without_a_failure_in_the_last_regime_the_one_before_it_is_added() -> No
     pieces = [Piece(old, 5, 50), Piece(new, 2, 20), Piece(now, 0, 9)]
     rate = last_regime(pieces, now)
     assert (rate.failed, rate.over, rate.earlier, rate.widened) == (2, 29, (5, 50), True)
-    assert last_regime([Piece(now, 0, 9)], now) == (0, 9, (0, 0), False)
+    assert last_regime([Piece(now, 0, 9)], now) == Baseline(0, 9)

@@ -51,8 +51,8 @@ class Fixed(NamedTuple):
     anybody has); both in runs, or in ns where it comes by time (``timed``). ``left_out``: experiments that went on
     while something was changed. ``others``: what else failed before it, and is not in this answer. ``apart``: runs
     since that do not count. ``not_counted``: runs since that neither failed nor passed. ``earlier``: what was seen in
-    earlier regimes, which are not in the rate. ``widened``: see `Baseline`. ``builds``: the SHA-256 of the program
-    before and since, if it has changed.
+    earlier regimes, which are not in the rate. ``widened``, ``ignored``: see `Baseline`. ``builds``: the SHA-256 of the
+    program before and since, if it has changed.
     """
 
     what: str
@@ -68,6 +68,7 @@ class Fixed(NamedTuple):
     not_counted: int = 0
     earlier: tuple[int, int] = (0, 0)
     widened: bool = False
+    ignored: bool = False
     builds: tuple[str, str] | None = None
 
     @property
@@ -124,6 +125,7 @@ def by_runs(
         not_counted=sum(counts.made - counts.ended for counts in counts_since),
         earlier=before.earlier,
         widened=before.widened,
+        ignored=before.ignored,
         builds=_builds(sides, best),
     )  # fmt: skip
 
@@ -292,6 +294,9 @@ def _remarks(answer: Fixed) -> list[Told]:
         remarks.append(
             Told("the rate is that of earlier changes, too: after the last one before it nothing had failed")
         )
+    if answer.ignored:
+        during = "one was made or undone during each experiment that failed before"
+        remarks.append(Told("changes that are bound to no hypothesis are ignored", during))
     if answer.not_counted:
         remarks.append(Told(f"{_runs(answer.not_counted)} since neither failed nor passed: they do not count"))
     if answer.builds is not None:
