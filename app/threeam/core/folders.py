@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
@@ -109,6 +109,15 @@ def open_file(path: str, flags: int, mode: int = 0o600) -> int:
     folder, name = os.path.split(path)
     with opened_folder(folder) as dir_fd:
         return os.open(name, flags | OPEN_SAFELY, mode, dir_fd=dir_fd)
+
+
+def safe_opener(dir_fd: int) -> Callable[[str, int], int]:
+    """Return an ``opener`` for `open`, which opens a name in an opened folder.
+
+    `open` closes a descriptor that its opener has opened if it refuses it, a folder for example. It would leave one
+    open that it is given.
+    """
+    return lambda name, flags: os.open(name, flags | OPEN_SAFELY, dir_fd=dir_fd)
 
 
 def names_in(dir_fd: int) -> list[str]:
