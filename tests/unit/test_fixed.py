@@ -362,6 +362,17 @@ def test_an_identity_comes_back_from_its_tag(folder: str) -> None:
     assert from_tag("program=/x") is None
 
 
+def test_the_program_is_the_one_that_is_run_also_behind_a_symlink(tmp_path: Path) -> None:
+    (tmp_path / "real" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real/inner")
+    program = tmp_path / "real" / "repro"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    identity = identity_of(["link/../repro"], Rule(), None, str(tmp_path))
+    assert (identity.program, bool(identity.sha256)) == (str(program), True)
+    assert identity_of(["./link/repro"], Rule(), None, str(tmp_path)).program == str(tmp_path / "link" / "repro")
+
+
 def test_a_wrapper_is_its_words_and_not_its_name() -> None:
     same = [wrapper_of(arm_of(said, [0])) for said in ("a=strace -f", "b=strace -f", "b=strace", "bare")]
     assert same[0] == same[1] != same[2]

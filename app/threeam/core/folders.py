@@ -27,7 +27,10 @@ class ForeignLink(OSError):
 
 
 class _Walk:
-    """A walk along ``path`` from the root: the descriptor of the last step, its real names, and the missing names."""
+    """A walk along ``path``: the descriptor of the last step, its real names, and the missing names.
+
+    The walk itself steps back at a ``..``: behind a symlink that leads out of what the link points to.
+    """
 
     def __init__(self, path: str) -> None:
         self.names: list[str] = []
@@ -35,7 +38,7 @@ class _Walk:
         self.fd = -1
         self._enter(os.open("/", _STEP))
         try:
-            self._follow(path)
+            self._follow(absolute(path))
         except BaseException:
             os.close(self.fd)
             raise
@@ -83,9 +86,17 @@ def _names(path: str) -> list[str]:
     return [name for name in path.split("/") if name not in ("", ".")][::-1]
 
 
+def absolute(path: str) -> str:
+    """Return ``path`` from the root. What it names stays the same: a ``..`` is not removed, as `os.path.abspath` does.
+
+    Raises OSError if the working directory was removed.
+    """
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+
+
 def resolve(path: str) -> str:
     """Return the real path of ``path``, which need not exist. Raises `ForeignLink`, or another OSError."""
-    walk = _Walk(os.path.abspath(path))
+    walk = _Walk(path)
     os.close(walk.fd)
     return "/" + "/".join([*walk.names, *walk.missing])
 
@@ -93,7 +104,7 @@ def resolve(path: str) -> str:
 @contextmanager
 def opened_folder(path: str) -> Iterator[int]:
     """Yield a descriptor of the folder at ``path``, to be used as ``dir_fd``. Raises OSError, also for a non-folder."""
-    walk = _Walk(os.path.abspath(path))
+    walk = _Walk(path)
     try:
         if walk.missing:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
@@ -149,7 +160,7 @@ def make_folders(path: str) -> None:
     Root makes them for the owner of the folder that they lie in: a first ``sudo 3am`` must not take the user's state
     folder away from them.
     """
-    walk = _Walk(os.path.abspath(path))
+    walk = _Walk(path)
     try:
         for name in walk.missing:
             outer = os.fstat(walk.fd)
