@@ -306,6 +306,22 @@ def test_rows_of_many_files_can_be_read_again(log: Path, journal: Journal) -> No
         gone.read(0, 1)
 
 
+def test_a_known_head_needs_neither_a_look_at_the_file_nor_the_file(log: Path) -> None:
+    """An export asks for it at each line, and the screen at each row, also after ``keep`` has deleted the file."""
+    paths = chain_of(log, segment_module._MOST_OPEN + 2)
+    segment = RotatedSegment(str(paths[1]))
+    known = segment.head
+    with patch.object(os, "fstat", wraps=os.fstat) as looked:
+        assert [segment.head for _ in range(100)] == [known] * 100
+    assert looked.call_count == 0
+    others = [RotatedSegment(str(path)) for path in paths[2:]]
+    paths[1].unlink()
+    with pytest.raises(FileNotFoundError):  # it was closed for the others
+        segment.size()
+    assert segment.head == known
+    assert len(others) == segment_module._MOST_OPEN
+
+
 def test_a_follower_from_the_beginning_reads_every_file(log: Path) -> None:
     chain_of(log, 20)
     follower = Follower(journal_at(str(log)), None)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
 from threeam.core.attachments import MORNING, Kind, is_named, sealed, unsealed
-from threeam.core.folders import OPEN_SAFELY, make_folders, opened_folder, sync_opened
+from threeam.core.folders import OPEN_SAFELY, make_folders, opened_folder, safe_opener, sync_opened
 from threeam.core.journal import Journal, Unusable, owner_name
 from threeam.core.settings import BadSetting, private_state_folder
 
@@ -174,7 +174,7 @@ def read_beside(journal: Journal, name: str, *kinds: Kind) -> Attachment:
 
 
 def _read(dir_fd: int, name: str, path: str) -> bytes:
-    with open(os.open(name, os.O_RDONLY | OPEN_SAFELY, dir_fd=dir_fd), "rb") as file:
+    with open(name, "rb", opener=safe_opener(dir_fd)) as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
             raise Unusable(f"{path} is no file that 3am keeps: it is not a regular file with one name")

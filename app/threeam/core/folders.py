@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
@@ -27,7 +27,10 @@ class ForeignLink(OSError):
 
 
 class _Walk:
-    """A walk along ``path`` from the root: the descriptor of the last step, its real names, and the missing names."""
+    """A walk along ``path``: the descriptor of the last step, its real names, and the missing names.
+
+    The walk itself steps back at a ``..``: behind a symlink that leads out of what the link points to.
+    """
 
     def __init__(self, path: str) -> None:
         self.names: list[str] = []
@@ -35,7 +38,7 @@ class _Walk:
         self.fd = -1
         self._enter(os.open("/", _STEP))
         try:
-            self._follow(path)
+            self._follow(absolute(path))
         except BaseException:
             os.close(self.fd)
             raise
@@ -83,9 +86,17 @@ def _names(path: str) -> list[str]:
     return [name for name in path.split("/") if name not in ("", ".")][::-1]
 
 
+def absolute(path: str) -> str:
+    """Return ``path`` from the root. What it names stays the same: a ``..`` is not removed, as `os.path.abspath` does.
+
+    Raises OSError if the working directory was removed.
+    """
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+
+
 def resolve(path: str) -> str:
     """Return the real path of ``path``, which need not exist. Raises `ForeignLink`, or another OSError."""
-    walk = _Walk(os.path.abspath(path))
+    walk = _Walk(path)
     os.close(walk.fd)
     return "/" + "/".join([*walk.names, *walk.missing])
 
@@ -93,7 +104,7 @@ def resolve(path: str) -> str:
 @contextmanager
 def opened_folder(path: str) -> Iterator[int]:
     """Yield a descriptor of the folder at ``path``, to be used as ``dir_fd``. Raises OSError, also for a non-folder."""
-    walk = _Walk(os.path.abspath(path))
+    walk = _Walk(path)
     try:
         if walk.missing:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
@@ -109,6 +120,15 @@ def open_file(path: str, flags: int, mode: int = 0o600) -> int:
     folder, name = os.path.split(path)
     with opened_folder(folder) as dir_fd:
         return os.open(name, flags | OPEN_SAFELY, mode, dir_fd=dir_fd)
+
+
+def safe_opener(dir_fd: int) -> Callable[[str, int], int]:
+    """Return an ``opener`` for `open`, which opens a name in an opened folder.
+
+    `open` closes a descriptor that its opener has opened if it refuses it, a folder for example. It would leave one
+    open that it is given.
+    """
+    return lambda name, flags: os.open(name, flags | OPEN_SAFELY, dir_fd=dir_fd)
 
 
 def names_in(dir_fd: int) -> list[str]:
@@ -140,7 +160,7 @@ def make_folders(path: str) -> None:
     Root makes them for the owner of the folder that they lie in: a first ``sudo 3am`` must not take the user's state
     folder away from them.
     """
-    walk = _Walk(os.path.abspath(path))
+    walk = _Walk(path)
     try:
         for name in walk.missing:
             outer = os.fstat(walk.fd)

@@ -299,9 +299,11 @@ class LogPane(Vertical):
 
 def _number(tally: Tally | None, row: Row | None) -> int | None:
     """The number of ``row`` among the lines of ``tally``, from 1; None where it is not one, or not counted so far."""
-    if tally is None or row is None or not is_wanted(row.line, tally.wanted):
+    if tally is None or row is None:
         return None
     try:
+        if not is_wanted(row.line, tally.wanted):
+            return None
         before = tally.before(row.place)
     except OSError:  # whoever reads the lines tells of it
         return None
