@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from threeam.core.folders import OPEN_SAFELY, make_folders, opened_folder, safe_opener, sync_opened
 from threeam.core.journal import Unusable
+from threeam.core.portability import sync
 from threeam.core.settings import BadSetting, private_state_folder
 
 _KEY = "key"
@@ -146,7 +147,7 @@ def _make_key(dir_fd: int) -> None:
         with open(fd, "wb") as file:
             file.write(os.urandom(_KEY_BYTES))
             file.flush()
-            os.fsync(fd)
+            sync(fd)
         with suppress(FileExistsError):
             os.link(aside, _KEY, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
         sync_opened(dir_fd)

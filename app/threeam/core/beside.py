@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 from threeam.core.attachments import MORNING, Kind, is_named, sealed, unsealed
 from threeam.core.folders import OPEN_SAFELY, make_folders, opened_folder, safe_opener, sync_opened
 from threeam.core.journal import Journal, Unusable, owner_name
+from threeam.core.portability import sync
 from threeam.core.settings import BadSetting, private_state_folder
 
 LARGEST = 64 * 1024 * 1024  # bytes that are read back: nothing of ours is larger
@@ -107,7 +108,7 @@ def file_beside(journal: Journal, kind: Kind, name: str) -> Iterator[BinaryIO]:
             try:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
                 sync_opened(dir_fd)
             except BaseException:
                 with suppress(FileNotFoundError):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from threeam.core.chain import Chain
 from threeam.core.disk import IMMUTABLE, has_attribute, is_read_only
 from threeam.core.folders import OPEN_SAFELY, ForeignLink, absolute, make_folders, open_file, resolve
+from threeam.core.portability import sync
 from threeam.core.recognize import UTF16, is_journal, is_utf16, live_name
 from threeam.core.segment import Segment as Segment
 
@@ -296,7 +297,7 @@ def sync_folder(path: str) -> None:
     """Waits until the names in a folder are on the disk. Raises OSError."""
     fd = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
+        sync(fd)
     finally:
         os.close(fd)
 

@@ -216,7 +216,8 @@ class DraftStore:
                         continue
                     pid, start = int(match[1]), int(match[2])
                     # Of this process is what an earlier screen of it has left: its lock says whether it is still there.
-                    if pid == os.getpid() or _started(pid) != start:
+                    # So it does without /proc, where every process seems to have begun at 0.
+                    if pid == os.getpid() or start == 0 or _started(pid) != start:
                         with suppress(OSError):
                             changed_ns = os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mtime_ns
                             left.append((changed_ns, folder, name))
