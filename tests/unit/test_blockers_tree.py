@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,6 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from conftest import Run
+from threeam.cli import blockers as cli
 from threeam.core.draft import Author, Declined
 from threeam.core.entry import Stamp
 from threeam.core.secrets import redacted_sql
@@ -130,6 +134,20 @@ def test_a_termination_whose_answer_is_lost_is_noted_as_one_that_was_asked_for(
     assert "look whether it has ended: 7 app@shop" in line.text
     assert "hunter2" not in line.text
     assert line.tags == (("TERMINATED", "7"),)
+
+
+def test_an_interrupt_while_the_server_is_asked_to_terminate_is_not_silent(
+    run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "connected", lambda dsn: nullcontext())
+    monkeypatch.setattr(cli, "backends", lambda connection: [backend(7), backend(8, 7)])
+    monkeypatch.setattr(cli, "terminate", interrupted)
+    done = run_here("blockers", "--terminate", "7", "--yes")
+    assert (done.returncode, log.exists()) == (130, False)
+    assert b"3am: interrupted: 7 may be terminated, and that is not in the log" in done.stderr
 
 
 def test_a_termination_that_the_server_refuses_is_not_noted() -> None:
