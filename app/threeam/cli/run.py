@@ -278,7 +278,7 @@ def _go_through(
         raise
     except (JournalError, NotStarted, OSError) as error:
         counter.close()
-        talk(f"R{number} is ended before its plan is done: when this is mended, 3am run --resume R{number} goes on")
+        talk(f"R{number} is ended before its plan is done: once this is fixed, 3am run --resume R{number} continues it")
         raise error if isinstance(error, JournalError) else Unusable(str(error)) from None
     finally:
         counter.close()

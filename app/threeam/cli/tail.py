@@ -90,16 +90,17 @@ def up_to(at: Context, end: Position) -> int:
 def since_until(args: argparse.Namespace, at: Context) -> tuple[int | None, int | None]:
     """Return the instants (ns) that ``--since`` and ``--until`` name. Raises `BadTime`.
 
-    If there are two, since the clocks went back, say on stderr which one is taken.
+    A clock time alone as the end is the first one after the beginning; if lines are followed, the next one. If there
+    are two, since the clocks went back, say on stderr which one is taken.
     """
     now = at.clock()
-    ends: list[int | None] = []
-    for text, latest in ((args.since, False), (args.until, True)):
-        end, note = (None, "") if text is None else parse_bound(text, now, at.zone, latest=latest)
-        if note:
-            talk(note)
-        ends.append(end)
-    since, until = ends
+    since, note = (None, "") if args.since is None else parse_bound(args.since, now, at.zone, latest=False)
+    after_ns = now.ns if getattr(args, "follow", False) else since
+    until, more = (
+        (None, "") if args.until is None else parse_bound(args.until, now, at.zone, latest=True, after_ns=after_ns)
+    )
+    for sentence in filter(None, (note, more)):
+        talk(sentence)
     return since, until
 
 

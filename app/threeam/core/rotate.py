@@ -99,7 +99,7 @@ def rotate(
                     os.unlink(path, dir_fd=dir_fd)
             if isinstance(error, OSError):
                 raise CannotRotate(
-                    f"{journal.log} is not rotated, and as it was: {error.strerror}; mend that and try again"
+                    f"{journal.log} is not rotated, and as it was: {error.strerror}; fix that and try again"
                 ) from None
             raise
         rotated = os.path.join(folder, rotated)

@@ -168,7 +168,7 @@ def _read(path: str) -> Mapping[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise BadSetting(f"{path} cannot be read: {error.strerror}; mend it, or set SANITY_CONFIG") from None
+        raise BadSetting(f"{path} cannot be read: {error.strerror}; correct it, or set SANITY_CONFIG") from None
     import tomllib  # only where there is a settings file: it is on the path of every `3am log`
 
     try:
