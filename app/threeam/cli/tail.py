@@ -11,7 +11,7 @@ from select import poll
 from typing import NamedTuple
 
 from threeam.cli.colour import in_colour, in_colours
-from threeam.cli.console import line_json, put, talk
+from threeam.cli.console import line_json, put, talk, talk_of_unread
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
@@ -185,6 +185,7 @@ def _followed(at: Context, what: Range, shown: Callable[[Line], str], follower: 
     reader_gone.register(1, 0)  # POLLERR and POLLHUP are always told
     while True:
         lines = follower.read()
+        talk_of_unread()
         for line in lines:
             if line.gap:
                 talk(line.gap)
