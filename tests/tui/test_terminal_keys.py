@@ -162,3 +162,13 @@ def test_the_beginning_of_a_marker_is_keys_if_nothing_more_comes(clock: Clock, m
     assert keys(parser, "\x1b[20") == []
     assert [event.key for event in parser.tick() if isinstance(event, events.Key)][-2:] == ["2", "0"]
     assert keys(parser, "0~q") == ["0", "tilde", "q"], "the keys that were typed are not the rest of a marker"
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    ["\x1b[97:65;2u", "\x1b[1114112u", "\x1b[999999999999u", "\x1b[97;2;1114112u", "\x1b[27;5;1114112~"],
+)
+def test_a_report_of_a_key_that_does_not_exist_ends_nothing(sequence: str) -> None:
+    parser = KeyParser()
+    assert not any(message.is_printable for message in parser.feed(sequence) if isinstance(message, events.Key))
+    assert keys(parser, "a")[-1] == "a"

@@ -100,13 +100,20 @@ class KeyParser(XTermParser):
         if len(sequence) == 2 and sequence[0] == _ESC:  # the first two characters of whatever this becomes
             is_apart, self._is_apart = self._is_apart, False
         if len(sequence) == 2 and sequence[0] == _ESC and sequence[1] not in _INTRODUCERS:
-            keys = list(super()._sequence_to_key_events(sequence[1]))
+            keys = self._keys_of(sequence[1])
             if is_apart or len(keys) != 1:
                 return [events.Key("escape", _ESC), *keys]
             return [EscapedKey(keys[0].key, keys[0].character)]
         if alt:  # ESC and an introducer, and no more came: it was no function key
-            return [events.Key("escape", _ESC), *super()._sequence_to_key_events(sequence)]
-        return super()._sequence_to_key_events(sequence, alt)
+            return [events.Key("escape", _ESC), *self._keys_of(sequence)]
+        return self._keys_of(sequence)
+
+    def _keys_of(self, sequence: str) -> list[events.Key]:
+        """Return the keys that Textual takes ``sequence`` for; one that nothing is bound to if there is no such key."""
+        try:
+            return list(super()._sequence_to_key_events(sequence))
+        except (ValueError, OverflowError):  # a report with a code that no character has would end the program
+            return [events.Key("unknown", None)]
 
 
 class TerminalDriver(LinuxDriver):
