@@ -14,6 +14,7 @@ from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.draft import Declined
 from threeam.core.entry import visible
+from threeam.core.journal import Unusable
 from threeam.restore.blockers import (
     HIDDEN,
     UNSEEN,
@@ -72,7 +73,7 @@ def _shown(args: Namespace) -> int:
 def _terminated(args: Namespace) -> int:
     at = context(args)
     if (why := at.journal.why_not_writable()) is not None:  # before anything is ended that could not be noted
-        raise Declined(f"nothing was terminated: {why}")
+        raise Unusable(f"nothing was terminated: {why}")
     with connected(args.dsn) as connection:
         every = backends(connection)
         one = next((one for one in every if one.pid == args.terminate and one.pid > 0), None)
