@@ -8,13 +8,12 @@ from math import ceil, inf
 from typing import NamedTuple
 
 from threeam.core.draft import Declined
-from threeam.core.entry import NS, Stamp
+from threeam.core.entry import NS
 from threeam.core.told import Part, Told
 from threeam.core.when import duration
 from threeam.observe.baseline import InForce, Piece, baseline, configuration
-from threeam.observe.experiment import BARE, Counts, Experiment
+from threeam.observe.experiment import BARE, Counts, Experiment, Place
 from threeam.observe.identity import differences, from_tag
-from threeam.observe.rule import FAILED
 from threeam.observe.stats import clean_runs, clean_time, interval
 from threeam.observe.verdict import percent
 
@@ -87,7 +86,7 @@ class Fixed(NamedTuple):
 
 def by_runs(
     experiments: Sequence[Experiment],
-    since: Stamp,
+    since: Place,
     arm: str | None = None,
     changes: Sequence[InForce] = (),
     unbound: Sequence[Experiment] = (),
@@ -112,12 +111,12 @@ def by_runs(
     def pieces(concerned: Sequence[InForce]) -> list[Piece]:
         return list(_pieces(sides.before, best, concerned))
 
-    before = baseline(pieces, changes, since.ns, lambda one: _or_inf(clean_runs(one.failed, one.over)[-1]))
+    before = baseline(pieces, changes, since.position, lambda one: _or_inf(clean_runs(one.failed, one.over)[-1]))
     again = sum(other.again for key, other in tallies.items() if key[0] == best[0])
-    again += sum(_failed_since(one, since) for one in sides.between if one.same == best[0])
+    again += sum(one.failed_since(since) for one in sides.between if one.same == best[0])
     counts_since = [counts for one in sides.after for key, counts in _arms(one) if key == best]
     others_since = [] if tally.clean + again else sides.after
-    loose = [one for one in unbound if _began(one) > since.ns]
+    loose = [one for one in unbound if one.is_after(since)]
     return Fixed(
         tally.what, False, before.failed, before.over, again, tally.clean, clean_runs(before.failed, before.over),
         left_out=len(sides.between),
@@ -140,22 +139,18 @@ class _Sides(NamedTuple):
     between: list[Experiment]
 
 
-def _sides(experiments: Iterable[Experiment], since: Stamp, changes: Sequence[InForce]) -> _Sides:
+def _sides(experiments: Iterable[Experiment], since: Place, changes: Sequence[InForce]) -> _Sides:
     own = [change for change in changes if change.own]
     sides = _Sides([], [], [])
     for one in experiments:
-        if _began(one) > since.ns:
+        last = one.last_place.position
+        if one.is_after(since):
             sides.after.append(one)
-        elif one.last.ns <= since.ns and configuration(own, _began(one), one.last.ns) is not None:
+        elif last <= since.position and configuration(own, one.began, last) is not None:
             sides.before.append(one)
         else:
             sides.between.append(one)
     return sides
-
-
-def _began(one: Experiment) -> int:
-    """Return when the first run began (ns): the line of a command that was run once is written at its end."""
-    return one.kept[0].began_ns if one.seed is None else one.at.ns
 
 
 def _arms(one: Experiment) -> list[tuple[Arm, Counts]]:
@@ -178,15 +173,10 @@ def _tallies(sides: _Sides) -> dict[Arm, Tally]:
 def _pieces(before: Iterable[Experiment], arm: Arm, changes: Sequence[InForce]) -> Iterator[Piece]:
     """Yield what came of the runs of ``arm``, one experiment after the other; none that a change came into."""
     for one in before:
-        now = configuration(changes, _began(one), one.last.ns)
+        now = configuration(changes, one.began, one.last_place.position)
         for key, counts in _arms(one):
             if key == arm and now is not None:
                 yield Piece(now, counts.failed, counts.ended)
-
-
-def _failed_since(one: Experiment, since: Stamp) -> int:
-    """Return how many of the kept runs failed after the change, of an experiment that went on while it was made."""
-    return sum(run.outcome == FAILED and run.began_ns > since.ns for run in one.kept)
 
 
 def _not_counted(before: Sequence[Experiment], arm: Arm, others: Iterable[Experiment]) -> tuple[NotCounted, ...]:
@@ -199,7 +189,7 @@ def _not_counted(before: Sequence[Experiment], arm: Arm, others: Iterable[Experi
             if differs and counts.ended:
                 what = f"{one.name} {one.command}, {name}"
                 runs = NotCounted(what, counts.failed, counts.passed, "; ".join(differs))
-                not_counted.append((len(differs), -one.last.ns, runs))
+                not_counted.append((len(differs), -one.last_place.position, runs))
     return tuple(runs for _, _, runs in sorted(not_counted)[:_NEAREST])
 
 

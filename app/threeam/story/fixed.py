@@ -27,7 +27,7 @@ from threeam.method.changes import Change, changes
 from threeam.method.texts import claim_of
 from threeam.observe import fixed
 from threeam.observe.baseline import InForce
-from threeam.observe.experiment import Experiment
+from threeam.observe.experiment import Experiment, Place
 from threeam.observe.fixed import Fixed, by_runs, by_time
 from threeam.observe.runs import experiments
 
@@ -55,10 +55,12 @@ def from_runs(
         raise Declined(
             f"no run is bound to {name}: 3am run -n 50 -H {name} -- CMD, or --seen RE for what comes by time"
         )
-    failures = [one.last.ns for one in bound if any(counts.failed for counts in one.counts().values())]
+    failures = [one.last_place.position for one in bound if any(counts.failed for counts in one.counts().values())]
     change = _the_change(state, hypothesis, since, failures)
     unbound = [one for one in every if one.hypothesis is None and _resembles(one, bound)]
-    return change, by_runs(bound, change.at, arm, _in_force(state, hypothesis, change), unbound)
+    return change, by_runs(
+        bound, Place(change.position, change.at.ns), arm, _in_force(state, hypothesis, change), unbound
+    )
 
 
 def from_lines(journal: Journal, live: Segment, text: str, start: int | None) -> tuple[list[int], int | None]:
@@ -111,7 +113,7 @@ def _the_change(state: State, hypothesis: Hypothesis, since: int | None, failure
             f"nothing was changed that still stands{undone}: 3am changed -H {name} TEXT says what the fix is"
         )
     first = min(failures, default=None)
-    after_a_failure = [one for one in standing if first is not None and first <= one.at.ns]
+    after_a_failure = [one for one in standing if first is not None and first <= one.position]
     return (after_a_failure or standing[-1:])[0]
 
 
@@ -123,7 +125,7 @@ def _in_force(state: State, hypothesis: Hypothesis, change: Change) -> list[InFo
     """Return when each change was in force that may concern a hypothesis, but for the one that is judged."""
     own = {one.at.ns for one in concerned(state, hypothesis)}
     return [
-        InForce(one.at.ns, None if one.undone is None else one.undone.ns, one.at.ns in own)
+        InForce(one.position, None if one.undone is None else one.undone_position, one.at.ns in own)
         for one in changes(state)
         if one.at.ns != change.at.ns and (one.hypothesis is None or one.at.ns in own)
     ]
@@ -168,5 +170,5 @@ def _later(state: State, hypothesis: Hypothesis, change: Change) -> list[Told]:
             "Changed",
         )
         for one in concerned(state, hypothesis)
-        if one.undone is None and one.at.ns > change.at.ns
+        if one.undone is None and one.position > change.position
     ][-_LISTED:]
