@@ -248,3 +248,20 @@ def test_a_correction_after_the_clock_was_stepped_back_is_read(
     state = night.state
     (move,) = thread_of(state, state.hypotheses[1]).supports
     assert words_of(state, move).startswith("new words")
+
+
+def test_failures_of_another_experiment_that_went_on_meanwhile_are_named(
+    journal: Journal, clock: FakeClock, writer: Writer
+) -> None:
+    night = Night(journal, clock, writer)
+    night.claims()
+    night.tries(10, FAILED)
+    number = night.plans(20, HARD, "./repro --hard")
+    night.runs(number, 10, FAILED)
+    night.changes()
+    night.runs(number, 10, FAILED)
+    night.tries(60, PASSED)
+    answer = night.answer()
+    assert (answer.again, answer.is_fixed) == (0, True)
+    (runs,) = answer.not_counted
+    assert (runs.failed, runs.differs) == (10, "other arguments: ./repro --hard, not ./repro")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from threeam.core.draft import Declined
-from threeam.core.entry import Stamp
+from threeam.core.entry import Stamp, user_of
 from threeam.core.fold import Hypothesis, State
 from threeam.core.journal import Journal, Segment
 from threeam.core.pattern import Pattern
@@ -102,6 +102,8 @@ def _the_change(state: State, hypothesis: Hypothesis, since: int | None, failure
     standing = [one for one in concerning if one.undone is None]
     if since is not None:
         exact = next((one for one in changes(state) if one.at.ns == since), None)
+        if exact is not None:
+            _check_may_be_fix(exact, hypothesis, standing)
         later = next((one for one in standing if one.at.ns >= since), None)
         if exact is None and later is None:
             raise Declined(f"nothing that still stands was changed at that time or later: {_listed(standing)}")
@@ -117,8 +119,20 @@ def _the_change(state: State, hypothesis: Hypothesis, since: int | None, failure
     return (after_a_failure or standing[-1:])[0]
 
 
+def _check_may_be_fix(change: Change, hypothesis: Hypothesis, standing: Sequence[Change]) -> None:
+    """Raise `Declined` if the change that ``--since`` names cannot be the fix: with it a yes would be wrong."""
+    name = f"@{change.at} {change.text}"
+    if change.hypothesis not in (None, hypothesis.number):
+        raise Declined(f"{name} was made for H{change.hypothesis}, not for {hypothesis.short}: {_listed(standing)}")
+    if change.undone is not None:
+        raise Declined(
+            f"{name} was undone by {user_of(change.undoer)} at {change.undone}, so it fixes nothing now: "
+            f"{_listed(standing)}"
+        )
+
+
 def _listed(standing: Sequence[Change]) -> str:
-    return "; ".join(f"@{one.at} {one.text}" for one in standing[-_LISTED:]) or "there are no changes"
+    return "; ".join(f"@{one.at} {one.text}" for one in standing[-_LISTED:]) or "no change still stands"
 
 
 def _in_force(state: State, hypothesis: Hypothesis, change: Change) -> list[InForce]:
