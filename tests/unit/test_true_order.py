@@ -28,7 +28,7 @@ from threeam.observe.identity import Identity
 from threeam.observe.rule import FAILED, PASSED
 from threeam.observe.runs import Planned, planned, ran, ran_once
 from threeam.rooms import FOLD
-from threeam.story.fixed import from_runs
+from threeam.story.fixed import from_lines, from_runs, from_times
 
 MINUTE, HOUR = 60 * NS, 3600 * NS
 REPRO = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
@@ -265,3 +265,43 @@ def test_failures_of_another_experiment_that_went_on_meanwhile_are_named(
     assert (answer.again, answer.is_fixed) == (0, True)
     (runs,) = answer.not_counted
     assert (runs.failed, runs.differs) == (10, "other arguments: ./repro --hard, not ./repro")
+
+
+# A bug that comes by time.
+
+
+def seen(night: Night, pattern: str = "deadlock") -> Fixed:
+    state, live = night.state, journal_at(night.journal.log).live()
+    assert live is not None
+    watched = from_lines(night.journal, live, pattern, None)
+    return from_times(state, state.hypotheses[1], pattern, watched, None, night.clock.now)[1]
+
+
+@pytest.mark.parametrize("rotate_after", [None, 2, 4, 5, 6])
+def test_what_is_seen_after_the_clock_was_stepped_back_is_seen_since(
+    journal: Journal, clock: FakeClock, writer: Writer, rotate_after: int | None
+) -> None:
+    night = Night(journal, clock, writer, rotate_after)
+    night.claims()
+    for _ in range(3):
+        night.says("deadlock")
+    night.changes()
+    night.says("quiet")
+    night.back(HOUR)
+    night.says("deadlock")
+    clock.forward(20 * MINUTE)
+    answer = seen(night)
+    assert (answer.failed, answer.again, answer.clean) == (3, 1, clock.now.ns - night.stamps["deadlock"].ns)
+    assert so(answer).text.startswith("no: ")
+
+
+def test_a_note_that_quotes_a_step_of_the_clock_lengthens_no_time(
+    journal: Journal, clock: FakeClock, writer: Writer
+) -> None:
+    night = Night(journal, clock, writer)
+    night.claims()
+    night.says("deadlock")
+    night.changes()
+    before = seen(night)
+    night.says("WARNING: Clock stepped back 99999.000 s; the order of the file is the true order.")
+    assert seen(night).clean == before.clean + MINUTE
