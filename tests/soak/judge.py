@@ -281,7 +281,7 @@ def synced(journal: Journal, notes: Iterable[str]) -> Iterator[Problem]:
 
 
 def _same(one: State, other: State, before: str, after: str) -> Iterator[Problem]:
-    if one._replace(last=None) == other._replace(last=None):
+    if one._replace(last=None, order=0) == other._replace(last=None, order=0):
         return
     differences = [name for name in ("people", "hypotheses") if getattr(one, name) != getattr(other, name)] + [
         name for name in one.rooms if one.rooms[name] != other.rooms[name]

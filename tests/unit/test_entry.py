@@ -59,7 +59,7 @@ pieces = st.one_of(
 texts = st.lists(pieces, max_size=4).map("".join)
 keys = st.text(st.sampled_from("ABCGHMVY0179"), min_size=1, max_size=6)
 tags = st.lists(st.tuples(keys, texts), max_size=4).map(tuple)
-entries = st.builds(Entry, stamps, st.integers(0, 999_999_999), tags, texts)
+entries = st.builds(Entry, stamps, st.integers(0, 999_999_999), tags, texts, st.none())
 
 
 def line(entry: Entry) -> bytes:

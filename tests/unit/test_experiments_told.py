@@ -21,7 +21,7 @@ from threeam.core.writer import Writer
 from threeam.observe import runs as runs_module
 from threeam.observe import told, verdict
 from threeam.observe.arms import Arm, arm_of, arms_of, turns
-from threeam.observe.experiment import Experiment, Run, Spent, letter_of
+from threeam.observe.experiment import Experiment, Place, Run, Spent, letter_of
 from threeam.observe.fixed import by_runs, by_time
 from threeam.observe.folded import OneOfMany
 from threeam.observe.identity import Identity
@@ -33,6 +33,10 @@ from threeam.rooms import FOLD
 AT = Stamp(1_795_490_047_123_456_789)
 LATER = Stamp(AT.ns + 60 * NS)
 IDENTITY = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
+
+
+def place(ns: int = 0) -> Place:
+    return Place(AT.ns + ns, AT.ns + ns)
 
 
 def experiment(
@@ -251,36 +255,36 @@ def test_a_plan_comes_back_from_its_file_byte_for_byte() -> None:
 def test_three_answers_since_the_rate_itself_is_uncertain() -> None:
     before = experiment((3, 47, 0))
     for clean, reached in ((48, 0), (49, 1), (84, 2), (237, 2), (238, 3)):
-        answer = by_runs([before, experiment((0, clean, 0), at=LATER)], AT)
+        answer = by_runs([before, experiment((0, clean, 0), at=LATER)], place())
         assert (answer.needed, answer.clean, answer.reached) == ((49, 84, 238), clean, reached)
         assert answer.is_fixed == (reached == 3)
 
 
 def test_only_the_same_command_under_the_same_rule_in_the_same_arm_counts() -> None:
     before, clean = experiment((3, 47, 0)), experiment((0, 300, 0), at=LATER)
-    assert by_runs([before, clean._replace(same="another")], AT).clean == 0
-    assert by_runs([before, clean._replace(arms=("strace",))], AT).clean == 0
-    assert by_runs([before, clean], AT).is_fixed
+    assert by_runs([before, clean._replace(same="another")], place()).clean == 0
+    assert by_runs([before, clean._replace(arms=("strace",))], place()).clean == 0
+    assert by_runs([before, clean], place()).is_fixed
 
 
 def test_one_failure_since_is_an_answer_in_whichever_arm() -> None:
-    answer = by_runs([experiment((3, 47, 0)), experiment((0, 300, 0), (1, 299, 0), at=LATER)], AT)
+    answer = by_runs([experiment((3, 47, 0)), experiment((0, 300, 0), (1, 299, 0), at=LATER)], place())
     assert (answer.again, answer.reached) == (1, 0)
 
 
 def test_runs_that_timed_out_since_are_not_clean() -> None:
-    assert by_runs([experiment((3, 47, 0)), experiment((0, 10, 290), at=LATER)], AT).clean == 10
+    assert by_runs([experiment((3, 47, 0)), experiment((0, 10, 290), at=LATER)], place()).clean == 10
 
 
 def test_what_went_on_while_the_change_was_made_is_left_out_and_told() -> None:
     between = experiment((9, 41, 0))._replace(last=Stamp(AT.ns + 9))
-    answer = by_runs([experiment((3, 47, 0)), between], Stamp(AT.ns + 5))
+    answer = by_runs([experiment((3, 47, 0)), between], place(5))
     assert (answer.failed, answer.left_out) == (3, 1)
 
 
 def test_without_a_failure_before_nobody_can_say() -> None:
     with pytest.raises(Declined, match="no run failed before the change"):
-        by_runs([experiment((0, 47, 0))], LATER)
+        by_runs([experiment((0, 47, 0))], place(60 * NS))
 
 
 def test_a_bug_that_comes_by_time_is_counted_once_a_minute() -> None:
@@ -297,11 +301,11 @@ def test_it_is_about_the_bare_program_where_that_has_failed() -> None:
     """An arm that provokes it fails each time: two clean runs in that say nothing of the program."""
     before = experiment((5, 95, 0), (60, 0, 0), arms="bare pin")
     after = experiment((0, 2, 0), arms="pin", at=LATER)
-    answer = by_runs([before, after], Stamp(AT.ns + 1))
+    answer = by_runs([before, after], place(1))
     assert (answer.what, answer.failed, answer.over, answer.clean) == ("./repro, bare", 5, 100, 0)
     assert [(one.what, one.clean) for one in answer.apart] == [("./repro, pin", 2)]
     assert not answer.is_fixed
-    assert by_runs([before, after], Stamp(AT.ns + 1), "pin").is_fixed, "asked for by name"
+    assert by_runs([before, after], place(1), "pin").is_fixed, "asked for by name"
 
 
 def test_a_note_that_quotes_a_run_is_no_run() -> None:
@@ -370,4 +374,4 @@ def test_a_verdict_that_cannot_be_written_is_told_as_that(
 def test_another_command_that_fails_since_takes_nothing_back() -> None:
     before = experiment((3, 47, 0))
     after, another = experiment((0, 240, 0), at=LATER), experiment((1, 0, 0), at=LATER)._replace(same="another")
-    assert by_runs([before, after, another], Stamp(AT.ns + 1)).is_fixed
+    assert by_runs([before, after, another], place(1)).is_fixed

@@ -7,6 +7,7 @@ one before it.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -243,6 +244,15 @@ def test_since_a_time_after_every_change_names_those_there_are() -> None:
         answer_to([HALF, FIX, Runs(2, 198), MORE], stamp(3.5).ns)
 
 
+def test_since_names_no_change_that_is_undone_or_of_another_hypothesis() -> None:
+    events = [HALF, FIX, Changed("of H8", 8), Undone("fix"), OTHER, Runs(0, 20)]
+    undone = f"@{stamp(1)} fix was undone by alice at {stamp(3)}, so it fixes nothing now: "
+    for minute, why in ((1, undone), (2, f"@{stamp(2)} of H8 was made for H8, not for H7: ")):
+        with pytest.raises(Declined, match=re.escape(why)):
+            answer_to(events, stamp(minute).ns)
+    assert answer_to([HALF, FIX, OTHER, Runs(0, 20)], stamp(2).ns)[0] == "other", "one that is bound to nothing may be"
+
+
 def test_nothing_is_left_to_be_the_fix() -> None:
     with pytest.raises(Declined, match="all that was changed is undone: 3am changed -H H7"):
         answer_to([HALF, FIX, Undone("fix"), Runs(0, 20)])
@@ -276,6 +286,22 @@ def test_runs_of_another_experiment_do_not_count_and_are_named(other: Runs, diff
     (runs,) = answer.not_counted
     assert (runs.passed, runs.differs) == (150, differs)
     assert f"not counted: {runs.what}: 0 failed, 150 passed" in [line.text for line in parts(answer)[1].lines]
+
+
+@pytest.mark.parametrize("counted", [Runs(0, 60), Runs(1, 59)], ids=["a yes", "a no"])
+def test_other_runs_that_failed_are_named_whatever_the_answer_is(counted: Runs) -> None:
+    """./repro --hard still fails: a yes for ./repro must not hide that."""
+    hard = Runs(30, 0, identity=REPRO._replace(arguments="ba9876543210"), command="./repro --hard")
+    _, answer = answer_to([HALF, FIX, *[hard] * 5, counted])
+    assert [(runs.failed, runs.differs) for runs in answer.not_counted] == [
+        (30, "other arguments: ./repro --hard, not ./repro")
+    ] * 5
+    told = [(line.text, line.sign) for line in parts(answer)[1].lines]
+    assert ("not counted: R7 ./repro --hard, bare: 30 failed, 0 passed", "red") in told
+    _, answer = answer_to([HALF, hard, FIX, hard, counted])
+    assert [line.more for line in parts(answer)[1].lines if line.text.startswith("apart:")] == [
+        "30 of 30 before, 30 failed and 0 clean since"
+    ]
 
 
 def test_an_arm_with_another_wrapper_is_another_arm() -> None:

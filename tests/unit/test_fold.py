@@ -286,7 +286,7 @@ def test_the_newest_of_the_scripts_hypotheses_count_in_as_many_goes_as_they_come
         assert state == whole
         assert sum(one.number is None for one in whole.hypotheses.values()) <= limit
         carried = FOLD.carry(whole, Stamp(NIGHT.ns + 10**15, 0))
-        assert FOLD(FOLD.empty, carried)._replace(last=whole.last) == whole
+        assert FOLD(FOLD.empty, carried)._replace(last=whole.last, order=whole.order) == whole
 
 
 @steady
@@ -301,15 +301,20 @@ def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: 
     carried = FOLD.carry(before, stamp)
     assert [parse(format_entry(entry)[:-1]) for entry in carried] == carried
     alone = FOLD(FOLD.empty, carried)
-    assert alone._replace(last=before.last) == before
+    assert alone._replace(last=before.last, order=before.order) == before
     assert FOLD(before, carried) == (alone if carried else before)
     head = Entry(stamp, 0, (ALICE, ("AT", str(NIGHT))), "Continued from sanity.20261124T031407.123456789Z.log")
     file = b"".join(map(format_entry, [head, *carried]))
     assert searched(file, block) == FOLD(FOLD.empty, [head, *carried])
     # Elsewhere lines like these do not count.
     data = data[: data.rfind(b"\n") + 1]
-    assert searched(data + file, block) == before._replace(last=carried[-1].stamp if carried else stamp)
-    assert FOLD(FOLD.empty, FOLD.carry(alone, Stamp(stamp.ns + 10**9)))._replace(last=before.last) == before
+    after, last = searched(data + file, block), carried[-1].stamp if carried else stamp
+    assert after == before._replace(last=last, order=after.order)
+    assert after.order == (before if data else before.rotated(last)).order
+    assert (
+        FOLD(FOLD.empty, FOLD.carry(alone, Stamp(stamp.ns + 10**9)))._replace(last=before.last, order=before.order)
+        == before
+    )
 
 
 @steady

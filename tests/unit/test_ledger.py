@@ -299,9 +299,9 @@ def test_open_ones_come_first_by_fewest_contradictions_then_most_support_then_th
         *about(4, 50, "Contradicts"),
         judged(6, "refuted", "no", 60),
         judged(7, "parked", "later", 70),
-        judged(8, "confirmed", "yes", 65),
+        judged(8, "confirmed", "yes", 65),  # the clock was stepped back, and the order of the file counts
     )
-    assert [one.name for one in in_order(state)] == ["H3", "H2", f"@{at(9)}", "H5", "H1", "H4", "H7", "H8", "H6"]
+    assert [one.name for one in in_order(state)] == ["H3", "H2", f"@{at(9)}", "H5", "H1", "H4", "H8", "H7", "H6"]
 
 
 def test_a_hypothesis_that_is_reopened_is_among_the_open_ones_again() -> None:

@@ -80,6 +80,7 @@ _LOOKS_LIKE_TAG = re.compile(rf"\\*{_TAG}")
 _QUOTED_TAG = re.compile(rf"\\+{_TAG}")
 _REFERENCE = re.compile(rf"@({_STAMP})(?!\d)", re.ASCII)
 _HYPOTHESIS_KEY = re.compile(r"H(\d{1,9})", re.ASCII)
+_ORDER = re.compile(r"-?\d{1,20}", re.ASCII)
 _BY = re.compile(r"([^@]*)@(.*):(\d{1,9})(%\d+)?", re.ASCII)
 
 
@@ -138,12 +139,16 @@ class By(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A line of the log that parses: stamp, cups, the tags after COFFEE in order, and the text."""
+    """A line of the log that parses: stamp, cups, the tags after COFFEE in order, and the text.
+
+    ``order``: its position, if the fold has found that it is not the stamp; see `position`.
+    """
 
     stamp: Stamp
     coffee: int
     tags: tuple[tuple[str, str], ...]
     text: str
+    order: int | None = None
 
     def tag(self, key: str) -> str | None:
         """The value of the first tag ``key``, or None."""
@@ -171,6 +176,18 @@ class Entry(NamedTuple):
     def said_at(self) -> Stamp:
         """When what it says came to be: its own stamp, and for a line that was carried over that of the first."""
         return self.carried or self.stamp
+
+    @property
+    def position(self) -> int:
+        """The place of the line among the lines that change the state: its stamp (ns) until the clock is stepped back.
+
+        Then it is later than that of every such line before it. A line that was carried over says it in ``ORDER``.
+        """
+        if self.order is not None:
+            return self.order
+        if self.carried is not None and _ORDER.fullmatch(value := self.tag("ORDER") or ""):
+            return int(value)
+        return self.said_at.ns
 
     @property
     def active(self) -> Stamp | None:

@@ -23,6 +23,7 @@ V = TypeVar("V")
 OPEN = "open"
 _TOGETHER = 2000  # entries folded in one step: each copies what is known of people and hypotheses
 SCRIPT_LIMIT = 1000  # hypotheses without a number that count as open, the newest: the Bash script never closes one
+_CLOCK = re.compile(r"(-?\d{1,20}) (\d{1,20})", re.ASCII)
 _LAST_NUMBER = 999_999_999  # of a hypothesis or an experiment, as the format has it
 
 
@@ -59,12 +60,22 @@ class Hypothesis(NamedTuple):
 
 
 class State(NamedTuple):
-    """The sum of the lines so far. ``hypotheses`` is keyed by number, or by stamp (ns) where there is none."""
+    """The sum of the lines so far. ``hypotheses`` is keyed by number, or by stamp (ns) where there is none.
+
+    ``order``: the position of the last line that changes the state. ``behind``: how far (ns) the stamps after it are
+    behind their positions: it grows each time that such a line has an earlier stamp than the one before it.
+    """
 
     people: Mapping[str, Person] = {}
     hypotheses: Mapping[int | Stamp, Hypothesis] = {}
     last: Stamp | None = None
     rooms: Mapping[str, Any] = {}
+    order: int = 0
+    behind: int = 0
+
+    def rotated(self, last: Stamp) -> State:
+        """Return the state after the lines of a rotation, the last of which is at ``last``."""
+        return self._replace(last=last, order=max(self.order, last.ns + self.behind))
 
     def tonight(self, user: str, now_ns: int, gap_ns: int) -> Person | None:
         """What the log says of ``user`` this night, as of ``now_ns``.
@@ -145,6 +156,11 @@ class Fold:
         ways = "|".join(f"{letter}(?:{'|'.join(rest)})" for letter, rest in begins.items())
         return re.compile(rf"\[(?:{ways})".encode())
 
+    @cached_property
+    def _key(self) -> re.Pattern[str]:
+        """The key of a tag of a line that changes the state, whatever a byte search would find besides."""
+        return re.compile("|".join((r"H\d+", "NIGHT", *(tag for room in self.rooms for tag in room.tags))))
+
     def of(self, segment: Segment, end: int) -> State:
         """The state as of the last whole line of ``segment`` before ``end``: a byte search, no parse of every line."""
         return self.on(self.empty, segment, 0, end)
@@ -164,6 +180,7 @@ class Fold:
 
     def parts_to_carry(self, state: State) -> Iterator[tuple[Any, Iterable[Entry]]]:
         """Yield each part of ``state``, and what a rotation has to repeat of it."""
+        yield (state.order, state.behind, state.last), _carry_order(state)
         yield (
             state.people,
             (
@@ -198,7 +215,7 @@ class Fold:
 
     def __call__(self, state: State, entries: Iterable[Entry]) -> State:
         """``state`` after ``entries``, in their order. Pure; copies once for a whole batch."""
-        entries = list(entries)
+        entries, order, behind = self._in_true_order(state, entries)
         people = dict(state.people)
         hypotheses = dict(state.hypotheses)
         unnumbered = {key: None for key in hypotheses if isinstance(key, Stamp)}
@@ -210,7 +227,29 @@ class Fold:
                 people[by.user] = Person(entry.coffee, active.ns, by, entry.tag("NIGHT") == "over")
             _fold_hypothesis(hypotheses, unnumbered, by, entry)
         rooms = {room.name: room.fold(state.rooms[room.name], entries) for room in self.rooms}
-        return State(people, hypotheses, last, rooms)
+        return State(people, hypotheses, last, rooms, order, behind)
+
+    def _in_true_order(self, state: State, entries: Iterable[Entry]) -> tuple[list[Entry], int, int]:
+        """Return ``entries`` with their positions, and the order and `State.behind` after them.
+
+        Only lines that change the state count, so that a byte search gives what folding every line gives.
+        """
+        placed, order, behind, key = [], state.order, state.behind, self._key
+        for entry in entries:
+            if entry.carried is not None:
+                if clock := _CLOCK.fullmatch(entry.tag("ORDER") or ""):
+                    order, behind = int(clock[1]), int(clock[2])
+                order = max(order, entry.position, entry.stamp.ns + behind)
+            elif any(key.fullmatch(name) for name, _ in entry.tags):
+                position = entry.stamp.ns + behind
+                if position <= order and order:
+                    behind += order + 1 - position
+                    position = order + 1
+                order = position
+                if behind:
+                    entry = entry._replace(order=position)
+            placed.append(entry)
+        return placed, order, behind
 
 
 CORE = Fold(tuple)  # what people drink and how hypotheses stand: all that a note needs
@@ -290,7 +329,19 @@ def _carried_tags(one: Person) -> tuple[tuple[str, str], ...]:
 def carried_over(entry: Entry, stamp: Stamp) -> Entry:
     """Return ``entry`` repeated at ``stamp``: the author stays in front, and its own stamp stands in ``AT``."""
     by = tuple(tag for tag in entry.tags[:1] if tag[0] == "BY")
-    return Entry(stamp, entry.coffee, (*by, ("AT", str(entry.stamp)), *entry.tags[len(by) :]), entry.text)
+    order = () if entry.order in (None, entry.stamp.ns) else (("ORDER", str(entry.order)),)
+    return Entry(stamp, entry.coffee, (*by, ("AT", str(entry.stamp)), *order, *entry.tags[len(by) :]), entry.text)
+
+
+def _carry_order(state: State) -> Iterator[Entry]:
+    """Yield the line that says how far the clock was stepped back; nothing if the stamps say the order by themselves.
+
+    Without it the lines after the rotation would come before those that are carried over.
+    """
+    if state.last is not None and (state.behind or state.order > state.last.ns):
+        yield Entry(
+            state.last, 0, (("ORDER", f"{state.order} {state.behind}"),), "Carried: the clock was stepped back."
+        )
 
 
 def _carry_hypothesis(one: Hypothesis) -> Entry:

@@ -212,7 +212,7 @@ class LockedLog:
         self._last = Stamp(stamp.ns + count, stamp.offset)
         self._doubt = rotated.doubt
         if self._file is not None:
-            self._cache.rotated(self._file.segment, rotated.size, state._replace(last=self._last))
+            self._cache.rotated(self._file.segment, rotated.size, state.rotated(self._last))
         return rotated
 
     def settle(self, first: Stamp) -> None:

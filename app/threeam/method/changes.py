@@ -18,7 +18,8 @@ class Change(NamedTuple):
     """Something that was changed, and how to undo it (empty: nobody has said).
 
     ``undone``: when it was, by ``undoer``, with the words ``how``; None while it is still to do. ``hypothesis``: the
-    number of the hypothesis to which it is bound; None if it is bound to none.
+    number of the hypothesis to which it is bound; None if it is bound to none. ``position``, ``undone_position``:
+    of its two lines, see `Entry.position`.
     """
 
     at: Stamp
@@ -29,6 +30,8 @@ class Change(NamedTuple):
     undoer: By | None = None
     how: str = ""
     hypothesis: int | None = None
+    position: int = 0
+    undone_position: int = 0
 
 
 def changes(state: State) -> list[Change]:
@@ -113,10 +116,10 @@ def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int,
             text, undo = split_undo(body)
             bound = None if entry.hypothesis is None else entry.hypothesis[0]
             others.pop(stamp.ns, None)
-            others[stamp.ns] = Change(stamp, entry.by, text, undo, hypothesis=bound)
+            others[stamp.ns] = Change(stamp, entry.by, text, undo, hypothesis=bound, position=entry.position)
         elif (at := cited(body)) is not None and (one := others.get(at.ns)) is not None:
             how = body.removeprefix(f"@{at}").strip()
-            others[one.at.ns] = one._replace(undone=stamp, undoer=entry.by, how=how)
+            others[one.at.ns] = one._replace(undone=stamp, undoer=entry.by, how=how, undone_position=entry.position)
     return found if others is None else others
 
 
@@ -124,9 +127,11 @@ def _carry(found: Mapping[int, Change]) -> Iterator[Entry]:
     for one in found.values():
         undo = f" (undo: {one.undo})" if one.undo else ""
         bound = () if one.hypothesis is None else ((f"H{one.hypothesis}", "change"),)
-        yield Entry(one.at, 0, (*signed(one.by), *bound, ("CHANGE", "open")), f"Changed: {one.text}{undo}")
+        tags = (*signed(one.by), *bound, ("CHANGE", "open"))
+        yield Entry(one.at, 0, tags, f"Changed: {one.text}{undo}", one.position)
         if one.undone is not None:
-            yield Entry(one.undone, 0, (*signed(one.undoer), ("CHANGE", "undone")), f"Undone: @{one.at} {one.how}")
+            tags = (*signed(one.undoer), ("CHANGE", "undone"))
+            yield Entry(one.undone, 0, tags, f"Undone: @{one.at} {one.how}", one.undone_position)
 
 
 ROOM = Room("changes", ("CHANGE",), {}, _fold, _carry)

@@ -20,7 +20,7 @@ class Move(NamedTuple):
     """One line about a hypothesis: when, of which kind, by whom, the words, the state after it.
 
     ``cites``: the line that a piece of evidence points at; one without a reference is its own evidence. ``recheck``: a
-    verdict by somebody who had too many cups.
+    verdict by somebody who had too many cups. ``position``: of the line, see `Entry.position`.
     """
 
     at: Stamp
@@ -30,6 +30,7 @@ class Move(NamedTuple):
     state: str
     cites: Stamp | None = None
     recheck: bool = False
+    position: int = 0
 
 
 class Thread(NamedTuple):
@@ -85,7 +86,7 @@ def words_of(state: State, move: Move) -> str:
     """The words of a move as they are read now; for evidence whose line was corrected since, the new words first."""
     words = own_words_of(state, move)
     said = texts(state).said.get(move.cites.ns) if move.cites is not None and move.cites != move.at else None
-    if said is None or said.at.ns <= move.at.ns or words == said.text:
+    if said is None or said.position <= move.position or words == said.text:
         return words
     return f"{said.text} (before it was corrected: {words})" if said.times and words else said.text
 
@@ -103,6 +104,11 @@ def last_change(state: State, one: Hypothesis) -> Stamp:
     return moves[-1].at if moves else one.opened
 
 
+def _last_position(state: State, one: Hypothesis) -> int:
+    moves = thread_of(state, one).moves
+    return moves[-1].position if moves else one.opened.ns
+
+
 def in_order(state: State) -> list[Hypothesis]:
     """All hypotheses as a board has them: the open ones first.
 
@@ -112,9 +118,9 @@ def in_order(state: State) -> list[Hypothesis]:
     def place(one: Hypothesis) -> tuple[int, ...]:
         if one.state != OPEN:
             verdict = verdict_of(state, one)
-            return (1, -(verdict.at if verdict is not None else one.opened).ns)
+            return (1, -(verdict.position if verdict is not None else one.opened.ns))
         thread = thread_of(state, one)
-        return (0, len(thread.contradicts), -len(thread.supports), -last_change(state, one).ns)
+        return (0, len(thread.contradicts), -len(thread.supports), -_last_position(state, one))
 
     return sorted(state.hypotheses.values(), key=place)
 
@@ -125,9 +131,10 @@ def move_of(entry: Entry) -> Move | None:
     if tagged is None:
         return None
     if kind in EVIDENCE:
-        return Move(at, kind, entry.by, text, tagged[1], cited(text) or at)
+        return Move(at, kind, entry.by, text, tagged[1], cited(text) or at, position=entry.position)
     if kind == PREDICTION or kind in VERDICTS:
-        return Move(at, kind, entry.by, text, tagged[1], recheck=entry.tag("RECHECK") is not None)
+        recheck = entry.tag("RECHECK") is not None
+        return Move(at, kind, entry.by, text, tagged[1], recheck=recheck, position=entry.position)
     return None
 
 
@@ -153,9 +160,8 @@ def _carry(threads: Mapping[int, Thread]) -> Iterator[Entry]:
     for number, thread in threads.items():
         for move in thread.moves:
             recheck = RECHECK if move.recheck else ()
-            yield Entry(
-                move.at, 0, (*signed(move.by), (f"H{number}", move.state), *recheck), f"{move.kind}: {move.text}"
-            )
+            tags = (*signed(move.by), (f"H{number}", move.state), *recheck)
+            yield Entry(move.at, 0, tags, f"{move.kind}: {move.text}", move.position)
 
 
 ROOM = Room("ledger", (), {}, _fold, _carry)

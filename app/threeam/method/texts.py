@@ -17,13 +17,17 @@ NO_WORDS = "words follow"
 
 
 class Said(NamedTuple):
-    """The words for the line of ``of``, who wrote them and when; ``times``: how often it was corrected."""
+    """The words for the line of ``of``, who wrote them and when; ``times``: how often it was corrected.
+
+    ``position``: of their line, see `Entry.position`.
+    """
 
     of: Stamp
     text: str
     by: By | None
     at: Stamp
     times: int = 0
+    position: int = 0
 
 
 class Taken(NamedTuple):
@@ -132,7 +136,7 @@ def _fold(found: Texts, entries: Sequence[Entry]) -> Texts:
         elif kind in ("Words", "Correction") and (of := cited(body)) is not None:
             text = body.removeprefix(f"@{of}").strip()
             said.pop(of.ns, None)
-            said[of.ns] = Said(of, text, entry.by, stamp, _times(entry))
+            said[of.ns] = Said(of, text, entry.by, stamp, _times(entry), entry.position)
             stamps.pop(of.ns, None)
     return found if said is None else Texts(said, stamps)
 
@@ -147,7 +151,7 @@ def _carry(found: Texts) -> Iterator[Entry]:
         yield Entry(taken.at, 0, (*signed(taken.by), ("STAMP", "now")), f"Stamp: {NO_WORDS}")
     for one in found.said.values():
         kind, tag = ("Correction", ("CORRECTION", str(one.times))) if one.times else ("Words", ("STAMP", "words"))
-        yield Entry(one.at, 0, (*signed(one.by), tag), f"{kind}: @{one.of} {one.text}")
+        yield Entry(one.at, 0, (*signed(one.by), tag), f"{kind}: @{one.of} {one.text}", one.position)
 
 
 ROOM = Room("texts", ("STAMP", "CORRECTION"), Texts(), _fold, _carry)

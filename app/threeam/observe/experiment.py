@@ -66,13 +66,44 @@ class Counts(NamedTuple):
         return self.failed + self.passed
 
 
+class Place(NamedTuple):
+    """Where a line stands among the others, and its stamp (ns); see `Entry.position`."""
+
+    position: int
+    ns: int
+
+
+class Cut(NamedTuple):
+    """Something was changed while an experiment was not done: ``first`` is the first run that began after it.
+
+    0: no run has. Runs are made in the order of their numbers, so this says of each failure whether it came before.
+    """
+
+    position: int
+    ns: int
+    first: int = 0
+
+
+def began_after(began_ns: int, line: Place, change: Place) -> bool:
+    """Return whether a run that began at ``began_ns``, and is told of in ``line``, began after ``change``.
+
+    If the clock was stepped back between the two lines, its reading says nothing, and the order of the lines does.
+    """
+    if line.position < change.position:
+        return False
+    stepped_back = line.position - line.ns > change.position - change.ns
+    return stepped_back or began_ns > change.ns
+
+
 class Experiment(NamedTuple):
     """A command, and all of its runs; ``seed`` None: it was run once, by itself.
 
     ``same``: the fingerprint of its identity; two experiments are the same if theirs are equal. ``identity``: that
     identity as its line holds it; empty in a line of an older version. ``wrappers``: for each arm the fingerprint of
     the words before the command. ``letters``: one for each run, in their order: whose it was and what came of it.
-    ``kept``: those of which more is known. ``last``: when the last one was written.
+    ``kept``: those of which more is known. ``last``: when the last one was written. ``order``, ``last_order``: the
+    positions of the first line and of the last (`Entry.position`); None: the stamp is the position. ``cuts``: what was
+    changed before the last run was made.
     """
 
     number: int
@@ -93,10 +124,43 @@ class Experiment(NamedTuple):
     verdict_at: Stamp | None = None
     identity: str = ""
     wrappers: tuple[str, ...] = ()
+    order: int | None = None
+    last_order: int | None = None
+    cuts: tuple[Cut, ...] = ()
 
     def wrapper(self, arm: str) -> str:
         """Return the fingerprint of the wrapper of ``arm``; empty if an older version wrote the experiment."""
         return self.wrappers[self.arms.index(arm)] if self.wrappers else ""
+
+    @property
+    def place(self) -> Place:
+        """Return the place of its first line."""
+        return Place(self.at.ns if self.order is None else self.order, self.at.ns)
+
+    @property
+    def last_place(self) -> Place:
+        """Return the place of its last line."""
+        return Place(self.last.ns if self.last_order is None else self.last_order, self.last.ns)
+
+    @property
+    def began(self) -> int:
+        """Return the position at which the first run began: the line of a command that was run once follows its end."""
+        place = self.place
+        return place.position if self.seed is not None else place.position - max(0, place.ns - self.kept[0].began_ns)
+
+    def is_after(self, change: Place) -> bool:
+        """Return whether all of its runs began after ``change``."""
+        if self.seed is not None:
+            return self.place.position > change.position
+        return began_after(self.kept[0].began_ns, self.place, change)
+
+    def failed_since(self, change: Place) -> int:
+        """Return how many runs failed that began after ``change``, of an experiment that went on while it was made."""
+        cut = next((cut for cut in self.cuts if cut.position == change.position), None)
+        if cut is None:  # an older version carried it over, and said of the kept runs alone when they began
+            return sum(run.outcome == FAILED and run.began_ns > change.ns for run in self.kept)
+        failed = {letter_of(i, FAILED) for i in range(len(self.arms))}
+        return sum(letter in failed for letter in self.letters[cut.first - 1 :]) if cut.first else 0
 
     @property
     def interrupted(self) -> Run | None:

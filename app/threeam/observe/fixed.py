@@ -8,19 +8,18 @@ from math import ceil, inf
 from typing import NamedTuple
 
 from threeam.core.draft import Declined
-from threeam.core.entry import NS, Stamp
+from threeam.core.entry import NS
 from threeam.core.told import Part, Told
 from threeam.core.when import duration
 from threeam.observe.baseline import InForce, Piece, baseline, configuration
-from threeam.observe.experiment import BARE, Counts, Experiment
+from threeam.observe.experiment import BARE, Counts, Experiment, Place
 from threeam.observe.identity import differences, from_tag
-from threeam.observe.rule import FAILED
 from threeam.observe.stats import clean_runs, clean_time, interval
 from threeam.observe.verdict import percent
 
 LEVELS = ("weak", "fair", "strong")
 APART_NS = 60 * NS  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
-_NEAREST = 3  # experiments that are named because they do not count
+_NEAREST = 3  # experiments without a failure that are named because they do not count
 
 Arm = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, that of its wrapper
 
@@ -87,7 +86,7 @@ class Fixed(NamedTuple):
 
 def by_runs(
     experiments: Sequence[Experiment],
-    since: Stamp,
+    since: Place,
     arm: str | None = None,
     changes: Sequence[InForce] = (),
     unbound: Sequence[Experiment] = (),
@@ -112,17 +111,22 @@ def by_runs(
     def pieces(concerned: Sequence[InForce]) -> list[Piece]:
         return list(_pieces(sides.before, best, concerned))
 
-    before = baseline(pieces, changes, since.ns, lambda one: _or_inf(clean_runs(one.failed, one.over)[-1]))
+    before = baseline(pieces, changes, since.position, lambda one: _or_inf(clean_runs(one.failed, one.over)[-1]))
     again = sum(other.again for key, other in tallies.items() if key[0] == best[0])
-    again += sum(_failed_since(one, since) for one in sides.between if one.same == best[0])
+    again += sum(one.failed_since(since) for one in sides.between if one.same == best[0])
     counts_since = [counts for one in sides.after for key, counts in _arms(one) if key == best]
-    others_since = [] if tally.clean + again else sides.after
-    loose = [one for one in unbound if _began(one) > since.ns]
+    others_since = [one for one in sides.after if not tally.clean + again or (one.same != best[0] and _has_failed(one))]
+    loose = [one for one in unbound if one.is_after(since)]
+    during = [one for one in sides.between if one.same != best[0] and one.failed_since(since)]
+    reference = next(one for one in reversed(sides.before) if best in dict(_arms(one)))
     return Fixed(
         tally.what, False, before.failed, before.over, again, tally.clean, clean_runs(before.failed, before.over),
         left_out=len(sides.between),
         apart=tuple(other for key, other in failing.items() if key != best),
-        not_counted=_not_counted(sides.before, best, [*others_since, *loose]),
+        not_counted=(
+            *_not_counted(reference, best, [*others_since, *loose]),
+            *(_failed_during(reference, best, one, since) for one in during),
+        ),
         timed_out=sum(counts.timed_out for counts in counts_since),
         inconclusive=sum(counts.inconclusive for counts in counts_since),
         earlier=before.earlier,
@@ -140,22 +144,18 @@ class _Sides(NamedTuple):
     between: list[Experiment]
 
 
-def _sides(experiments: Iterable[Experiment], since: Stamp, changes: Sequence[InForce]) -> _Sides:
+def _sides(experiments: Iterable[Experiment], since: Place, changes: Sequence[InForce]) -> _Sides:
     own = [change for change in changes if change.own]
     sides = _Sides([], [], [])
     for one in experiments:
-        if _began(one) > since.ns:
+        last = one.last_place.position
+        if one.is_after(since):
             sides.after.append(one)
-        elif one.last.ns <= since.ns and configuration(own, _began(one), one.last.ns) is not None:
+        elif last <= since.position and configuration(own, one.began, last) is not None:
             sides.before.append(one)
         else:
             sides.between.append(one)
     return sides
-
-
-def _began(one: Experiment) -> int:
-    """Return when the first run began (ns): the line of a command that was run once is written at its end."""
-    return one.kept[0].began_ns if one.seed is None else one.at.ns
 
 
 def _arms(one: Experiment) -> list[tuple[Arm, Counts]]:
@@ -178,20 +178,27 @@ def _tallies(sides: _Sides) -> dict[Arm, Tally]:
 def _pieces(before: Iterable[Experiment], arm: Arm, changes: Sequence[InForce]) -> Iterator[Piece]:
     """Yield what came of the runs of ``arm``, one experiment after the other; none that a change came into."""
     for one in before:
-        now = configuration(changes, _began(one), one.last.ns)
+        now = configuration(changes, one.began, one.last_place.position)
         for key, counts in _arms(one):
             if key == arm and now is not None:
                 yield Piece(now, counts.failed, counts.ended)
 
 
-def _failed_since(one: Experiment, since: Stamp) -> int:
-    """Return how many of the kept runs failed after the change, of an experiment that went on while it was made."""
-    return sum(run.outcome == FAILED and run.began_ns > since.ns for run in one.kept)
+def _has_failed(one: Experiment) -> bool:
+    return any(counts.failed for counts in one.counts().values())
 
 
-def _not_counted(before: Sequence[Experiment], arm: Arm, others: Iterable[Experiment]) -> tuple[NotCounted, ...]:
-    """Return the runs of ``others`` that do not count, the most similar ones first, with what distinguishes them."""
-    reference = next(one for one in reversed(before) if arm in dict(_arms(one)))
+def _failed_during(reference: Experiment, arm: Arm, one: Experiment, since: Place) -> NotCounted:
+    """Return the failures after the change of another experiment, which went on while it was made."""
+    differs = differences((reference, arm[1]), (one, one.arms[0]), reference.hypothesis)
+    return NotCounted(f"{one.name} {one.command}, after the change", one.failed_since(since), 0, "; ".join(differs))
+
+
+def _not_counted(reference: Experiment, arm: Arm, others: Iterable[Experiment]) -> tuple[NotCounted, ...]:
+    """Return the runs of ``others`` that do not count, the most similar ones first, with what distinguishes them.
+
+    Those that failed are all named, whatever the answer is: a yes must not hide them.
+    """
     not_counted = []
     for one in others:
         for (_, name, _), counts in _arms(one):
@@ -199,8 +206,10 @@ def _not_counted(before: Sequence[Experiment], arm: Arm, others: Iterable[Experi
             if differs and counts.ended:
                 what = f"{one.name} {one.command}, {name}"
                 runs = NotCounted(what, counts.failed, counts.passed, "; ".join(differs))
-                not_counted.append((len(differs), -one.last.ns, runs))
-    return tuple(runs for _, _, runs in sorted(not_counted)[:_NEAREST])
+                not_counted.append((len(differs), -one.last_place.position, runs))
+    in_order = [runs for _, _, runs in sorted(not_counted)]
+    nearest = [runs for runs in in_order if not runs.failed][:_NEAREST]
+    return tuple(runs for runs in in_order if runs.failed or runs in nearest)
 
 
 def _builds(sides: _Sides, arm: Arm) -> tuple[str, str] | None:
@@ -270,10 +279,7 @@ def parts(answer: Fixed) -> list[Part]:
         since = f"{_runs(answer.clean)} without a failure" if not answer.again else f"failed {_times(answer.again)}"
     facts = [Told(f"before: {rate}", answer.what), Told(f"since:  {since}", sign="red" if answer.again else "")]
     facts += _remarks(answer)
-    facts += [
-        Told(f"apart:  {tally.what}", f"{tally.failed} of {tally.ended:,} before, {tally.clean:,} clean since")
-        for tally in answer.apart
-    ]
+    facts += [Told(f"apart:  {tally.what}", _apart(tally)) for tally in answer.apart]
     if answer.left_out:
         facts.append(Told(f"left out: {answer.left_out} that went on while something was changed"))
     levels = [_level(answer, i) for i in range(len(LEVELS))]
@@ -282,6 +288,11 @@ def parts(answer: Fixed) -> list[Part]:
         Part("the change and the runs", facts),
         Part("needed without a failure", levels),
     ]
+
+
+def _apart(tally: Tally) -> str:
+    again = f"{tally.again:,} failed and " if tally.again else ""
+    return f"{tally.failed} of {tally.ended:,} before, {again}{tally.clean:,} clean since"
 
 
 def _remarks(answer: Fixed) -> list[Told]:

@@ -21,9 +21,12 @@ from threeam.observe.experiment import (
     MOST_ONCE,
     MOST_RUNS,
     NOT_RUN,
+    Cut,
     Experiment,
+    Place,
     Run,
     Spent,
+    began_after,
     letter_of,
 )
 from threeam.observe.identity import TAG, Identity, wrapper_of
@@ -153,15 +156,29 @@ class _Noting:
         self._letters = bytearray(one.letters.encode())
         self._spent = [list(spent) for spent in one.spent]
         self._kept = {run.number: run for run in one.kept}
-        self._last = one.last
+        self._last, self._last_order = one.last, one.last_order
+        self._cuts = list(one.cuts)
 
-    def note(self, run: Run, *, again: bool) -> None:
-        """Takes a run; ``again``: it was carried over, and is in the sums that came with its plan."""
+    def changed(self, position: int, ns: int) -> None:
+        """Something was changed: the runs that begin from now on are apart from those before."""
+        if NOT_RUN.encode() in self._letters:
+            self._cuts.append(Cut(position, ns))
+
+    def note(self, run: Run, position: int, *, again: bool) -> None:
+        """Takes a run from the line at ``position``.
+
+        ``again``: it was carried over, and is in the sums that came with its plan.
+        """
         if (arm := self._arms.get(run.arm)) is None or not 1 <= run.number <= len(self._letters):
             return
         at, letter = run.number - 1, letter_of(arm, run.outcome)
         if not again:
-            self._last = run.at
+            self._last, self._last_order = run.at, _unless_stamp(position, run.at)
+            for i in range(len(self._cuts) - 1, -1, -1):
+                if (cut := self._cuts[i]).first:  # and so has each change before it
+                    break
+                if began_after(run.began_ns, Place(position, run.at.ns), Place(cut.position, cut.ns)):
+                    self._cuts[i] = cut._replace(first=run.number)
             if self._letters[at] == ord(NOT_RUN) and letter != NOT_RUN:
                 spent = self._spent[arm]
                 spent[0], spent[1], spent[2] = spent[0] + 1, spent[1] + run.ns, spent[2] + run.cpu_ns
@@ -178,7 +195,10 @@ class _Noting:
         """The experiment after all of that."""
         spent = tuple(Spent(*one) for one in self._spent)
         kept = tuple(self._kept.values())
-        return one._replace(letters=self._letters.decode(), spent=spent, kept=kept, last=self._last)
+        return one._replace(
+            letters=self._letters.decode(), spent=spent, kept=kept, last=self._last, last_order=self._last_order,
+            cuts=tuple(self._cuts),
+        )  # fmt: skip
 
 
 def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[int, Experiment]:
@@ -186,14 +206,18 @@ def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[
     noting: dict[int, _Noting] = {}  # of those with many runs
 
     for entry in entries:
+        if (kind := entry.kind) == "Changed" and entry.carried is None:
+            for one in _not_done({**found, **others}):
+                noting.setdefault(one.number, _Noting(one)).changed(entry.position, entry.stamp.ns)
+                others[one.number] = one
         if (place := _placed(entry)) is None:
             continue
         number, nth, total = place
         known = others.get(number) or found.get(number)
-        match entry.kind:
+        match kind:
             case "Plan" if known is None or entry.carried is not None:
-                if (one := _plan_of(number, total, entry)) is not None:
-                    others[number], noting[number] = one, _Noting(one)
+                if (plan := _plan_of(number, total, entry)) is not None:
+                    others[number], noting[number] = plan, _Noting(plan)
             case "Run" if (run := _run_of(nth, entry)) is not None:
                 if nth == total == 1 and (known is None or known.seed is None):
                     others[number] = _once(number, run, entry)
@@ -201,13 +225,18 @@ def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[
                 elif known is not None and known.seed is not None:
                     if number not in noting:
                         noting[number] = _Noting(known)
-                    noting[number].note(run, again=entry.carried is not None)
+                    noting[number].note(run, entry.position, again=entry.carried is not None)
                     others[number] = known
             case "Verdict" if known is not None:
                 others[number] = known._replace(verdict=entry.body, verdict_at=entry.said_at)
     if not others:
         return found
     return _lately({**found, **others, **{number: one.noted(others[number]) for number, one in noting.items()}})
+
+
+def _not_done(found: Mapping[int, Experiment]) -> list[Experiment]:
+    """Return the experiments of ``found`` that had runs still to be made before the entries that are folded now."""
+    return [one for one in found.values() if one.seed is not None and NOT_RUN in one.letters]
 
 
 def _lately(found: Mapping[int, Experiment]) -> Mapping[int, Experiment]:
@@ -228,8 +257,18 @@ def _once(number: int, run: Run, entry: Entry) -> Experiment:
         number, entry.said_at, entry.by, None if tagged is None else tagged[0], 1, None, (run.arm,),
         _facts(entry.tag("RUN") or "").get("same", ""), entry.body, run.file, letter_of(0, run.outcome),
         (Spent(1, run.ns, run.cpu_ns),), (run,), run.at, "", None, entry.tag(TAG) or "",
-        (wrapper_of(Arm(run.arm)),),
+        (wrapper_of(Arm(run.arm)),), _unless_stamp(entry.position, run.at), _unless_stamp(entry.position, run.at),
     )  # fmt: skip
+
+
+def _unless_stamp(position: int, stamp: Stamp) -> int | None:
+    return None if position == stamp.ns else position
+
+
+def _cuts_of(value: str) -> tuple[Cut, ...]:
+    """Return the cuts that the plan line of a rotation holds: ``position:ns:first`` each."""
+    cuts = ([_count(digits) for digits in word.split(":")] for word in value.split())
+    return tuple(Cut(*[digits or 0 for digits in cut]) for cut in cuts if len(cut) == 3 and None not in cut)
 
 
 def _plan_of(number: int, total: int, entry: Entry) -> Experiment | None:
@@ -257,6 +296,7 @@ def _plan_of(number: int, total: int, entry: Entry) -> Experiment | None:
     return Experiment(
         number, entry.said_at, entry.by, None if tagged is None else tagged[0], n, seed, arms, facts.get("same", ""),
         entry.body, entry.tag("FILE") or "", letters, spent, (), last, "", None, entry.tag(TAG) or "", wrappers,
+        _unless_stamp(entry.position, entry.said_at), _count(entry.tag("LAST")), _cuts_of(entry.tag("CUTS") or ""),
     )  # fmt: skip
 
 
@@ -313,7 +353,7 @@ def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
         if one.seed is None:
             run = one.kept[0]
             tags = (*_tags_of(run, one.same), *_identity(one))
-            yield Entry(one.at, 0, (*by, _place(number, 1, 1), *bound, *tags), f"Run: {one.text}")
+            yield Entry(one.at, 0, (*by, _place(number, 1, 1), *bound, *tags), f"Run: {one.text}", one.order)
         else:
             plan = f"n={one.n} seed={one.seed} arms={','.join(one.arms)} same={one.same}"
             plan += f" wrappers={','.join(one.wrappers)}" if one.wrappers else ""
@@ -321,7 +361,9 @@ def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
             sums += [str(one.last.ns), str(one.last.offset + _DAY)]
             tags = (("PLAN", plan), *_identity(one), ("FILE", one.file))
             tags += (("RUNS", one.letters), ("SPENT", " ".join(sums)))
-            yield Entry(one.at, 0, (*by, _place(number, 0, one.total), *bound, *tags), f"Plan: {one.text}")
+            tags += (("LAST", str(one.last_order)),) if one.last_order is not None else ()
+            tags += (("CUTS", " ".join(":".join(map(str, cut)) for cut in one.cuts)),) if one.cuts else ()
+            yield Entry(one.at, 0, (*by, _place(number, 0, one.total), *bound, *tags), f"Plan: {one.text}", one.order)
             for run in one.kept:
                 place = _place(number, run.number, one.total)
                 yield Entry(run.at, 0, (*by, place, *_tags_of(run)), run_in_words(run))
@@ -330,4 +372,4 @@ def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
             yield Entry(one.verdict_at, 0, (*by, *tags), f"Verdict: {one.verdict}")
 
 
-ROOM = Room("runs", (r"R\d+",), {}, _fold, _carry)
+ROOM = Room("runs", (r"R\d+", "CHANGE"), {}, _fold, _carry)

@@ -1,0 +1,307 @@
+"""The order of the file is the true order: no answer depends on a clock that was stepped back, or on a rotation.
+
+Each case is a night: steps that the writer writes, with a clock that a step may set back. The answer is the same
+with a rotation after any of the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from conftest import FakeClock
+from threeam.core.draft import note
+from threeam.core.entry import NS, Stamp
+from threeam.core.fold import State
+from threeam.core.journal import Journal, journal_at
+from threeam.core.writer import Writer
+from threeam.method.changes import change, undone
+from threeam.method.drafts import claim, evidence
+from threeam.method.ledger import thread_of, words_of
+from threeam.method.texts import correction
+from threeam.observe import runs as runs_module
+from threeam.observe.arms import Arm
+from threeam.observe.experiment import BARE, Run
+from threeam.observe.fixed import Fixed, so
+from threeam.observe.identity import Identity
+from threeam.observe.rule import FAILED, PASSED
+from threeam.observe.runs import Planned, planned, ran, ran_once
+from threeam.rooms import FOLD
+from threeam.story.fixed import from_lines, from_runs, from_times
+
+MINUTE, HOUR = 60 * NS, 3600 * NS
+REPRO = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
+HARD = REPRO._replace(arguments="ba9876543210")
+_TOGETHER = 100  # runs that are written in one block
+
+
+@pytest.fixture(autouse=True)
+def _few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the runs that failed in an experiment not all are kept."""
+    monkeypatch.setattr(runs_module, "KEPT", 5)
+
+
+class Night:
+    """A night as it is written: each step takes a minute of a clock that may be set back."""
+
+    def __init__(self, journal: Journal, clock: FakeClock, writer: Writer, rotate_after: int | None = None) -> None:
+        self.journal, self.clock, self.writer = journal, clock, writer
+        self._rotate_after, self._steps = rotate_after, 0
+        self._totals: dict[int, int] = {}
+        self._made: dict[int, int] = {}
+        self.stamps: dict[str, Stamp] = {}
+
+    def _stepped(self) -> None:
+        if self._steps == self._rotate_after:
+            with self.writer.locked(whole=True) as locked:
+                locked.rotate()
+        self._steps += 1
+        self.clock.forward(MINUTE)
+
+    def back(self, ns: int = HOUR) -> None:
+        self.clock.forward(-ns)
+
+    def says(self, name: str) -> None:
+        self.stamps[name] = self.writer.write(note(name)).said[-1].stamp
+        self._stepped()
+
+    def claims(self) -> None:
+        self.writer.write(claim("it races", 9))
+        self._stepped()
+
+    def changes(self, text: str = "fix", hypothesis: str | None = "H1") -> None:
+        self.stamps[text] = self.writer.write(change(text, "", hypothesis)).said[-1].stamp
+        self._stepped()
+
+    def undoes(self, text: str = "fix") -> None:
+        self.writer.write(undone(self.stamps[text], ""))
+        self._stepped()
+
+    def plans(self, runs: int, identity: Identity = REPRO, command: str = "./repro") -> int:
+        number = len(self._totals) + 1
+        plan = Planned(runs, 1, [Arm(BARE)], identity, "plan.json")
+        self.writer.write(planned(f"{command}; {runs} runs of bare, seed 1", plan, "H1"))
+        self._totals[number], self._made[number] = runs, 0
+        self._stepped()
+        return number
+
+    def runs(self, number: int, count: int, outcome: str) -> None:
+        """Write the next runs of an experiment, each of which takes a millisecond."""
+        for first in range(0, count, _TOGETHER):
+            made = []
+            for _ in range(first, min(first + _TOGETHER, count)):
+                self._made[number] += 1
+                made.append(self._run(self._made[number], outcome))
+                self.clock.forward(NS // 1000)
+            self.writer.write(ran(number, self._totals[number], made))
+        self._stepped()
+
+    def tries(self, count: int, outcome: str, identity: Identity = REPRO, command: str = "./repro") -> None:
+        self.runs(self.plans(count, identity, command), count, outcome)
+
+    def once(self, outcome: str) -> None:
+        """Write a command that was run by itself."""
+        run = self._run(1, outcome)
+        self._totals[len(self._totals) + 1] = 1
+        self.clock.forward(NS // 1000)
+        self.writer.write(ran_once("./repro", run, REPRO, "H1"))
+        self._stepped()
+
+    def _run(self, number: int, outcome: str) -> Run:
+        return Run(number, BARE, outcome, int(outcome == FAILED), self.clock.now.ns, NS // 1000, 1000, 0)
+
+    @property
+    def state(self) -> State:
+        segment = journal_at(self.journal.log).live()
+        assert segment is not None
+        return FOLD.of(segment, segment.size())
+
+    def answer(self, since: str | None = None) -> Fixed:
+        state = self.state
+        return from_runs(state, state.hypotheses[1], None if since is None else self.stamps[since].ns)[1]
+
+
+Steps = Callable[[Night], None]
+
+
+def stepped_back(night: Night) -> None:
+    night.claims()
+    night.tries(10, FAILED)
+    night.changes()
+    night.back()
+    night.tries(3, FAILED)
+    night.tries(60, PASSED)
+
+
+def stepped_back_one_run(night: Night) -> None:
+    night.claims()
+    night.tries(10, FAILED)
+    night.changes()
+    night.back()
+    night.once(FAILED)
+    night.tries(60, PASSED)
+
+
+def stepped_back_before_the_fix(night: Night) -> None:
+    night.claims()
+    night.tries(10, FAILED)
+    night.back()
+    night.changes()
+    night.tries(60, PASSED)
+
+
+def stepped_back_twice(night: Night) -> None:
+    night.claims()
+    night.tries(10, FAILED)
+    night.back()
+    night.changes()
+    night.undoes()
+    night.tries(3, FAILED)
+    night.back(3 * HOUR)
+    night.changes("second")
+    night.tries(60, PASSED)
+
+
+def changed_meanwhile(night: Night) -> None:
+    night.claims()
+    night.tries(10, FAILED)
+    number = night.plans(20)
+    night.runs(number, 10, FAILED)
+    night.changes()
+    night.runs(number, 10, FAILED)
+    night.tries(60, PASSED)
+
+
+def changed_meanwhile_and_stepped_back(night: Night) -> None:
+    night.claims()
+    night.tries(10, FAILED)
+    number = night.plans(20)
+    night.runs(number, 10, FAILED)
+    night.changes()
+    night.back()
+    night.runs(number, 10, FAILED)
+    night.tries(60, PASSED)
+
+
+def changed_meanwhile_and_held(night: Night) -> None:
+    night.claims()
+    night.tries(10, FAILED)
+    number = night.plans(20)
+    night.runs(number, 10, FAILED)
+    night.changes()
+    night.runs(number, 10, PASSED)
+    night.tries(60, PASSED)
+
+
+CASES: Sequence[tuple[Steps, str, int, int]] = [
+    (stepped_back, "no", 3, 0),
+    (stepped_back_one_run, "no", 1, 0),
+    (stepped_back_before_the_fix, "yes", 0, 0),
+    (stepped_back_twice, "yes", 0, 0),
+    (changed_meanwhile, "no", 10, 1),
+    (changed_meanwhile_and_stepped_back, "no", 10, 1),
+    (changed_meanwhile_and_held, "yes", 0, 1),
+]
+
+
+@pytest.mark.parametrize(("steps", "answer", "again", "left_out"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_the_answer_follows_the_order_of_the_file(
+    journal: Journal, clock: FakeClock, writer: Writer, steps: Steps, answer: str, again: int, left_out: int
+) -> None:
+    night = Night(journal, clock, writer)
+    steps(night)
+    fixed = night.answer()
+    assert (so(fixed).text.partition(":")[0], fixed.again, fixed.left_out) == (answer, again, left_out)
+
+
+@pytest.mark.parametrize("rotate_after", range(9))
+@pytest.mark.parametrize("steps", [case[0] for case in CASES], ids=[case[0].__name__ for case in CASES])
+def test_a_rotation_in_between_changes_no_answer(
+    journal: Journal, clock: FakeClock, writer: Writer, steps: Steps, rotate_after: int
+) -> None:
+    """state(last file) = state(all files), and the writer goes on with that state as well."""
+    night = Night(journal, clock, writer, rotate_after)
+    steps(night)
+    expected = next(case[1:] for case in CASES if case[0] == steps)
+    fixed = night.answer()
+    assert (so(fixed).text.partition(":")[0], fixed.again, fixed.left_out) == expected
+    with writer.locked(whole=True) as locked:
+        assert locked._state(whole=True) == night.state
+
+
+# Words that come later.
+
+
+@pytest.mark.parametrize("rotate_after", [None, 0, 1, 2, 3, 4])
+def test_a_correction_after_the_clock_was_stepped_back_is_read(
+    journal: Journal, clock: FakeClock, writer: Writer, rotate_after: int | None
+) -> None:
+    night = Night(journal, clock, writer, rotate_after)
+    night.says("old words")
+    night.claims()
+    writer.write(evidence("support", "H1", night.stamps["old words"], "old words"))
+    night._stepped()
+    night.back()
+    writer.write(correction(night.stamps["old words"], "new words"))
+    night._stepped()
+    state = night.state
+    (move,) = thread_of(state, state.hypotheses[1]).supports
+    assert words_of(state, move).startswith("new words")
+
+
+def test_failures_of_another_experiment_that_went_on_meanwhile_are_named(
+    journal: Journal, clock: FakeClock, writer: Writer
+) -> None:
+    night = Night(journal, clock, writer)
+    night.claims()
+    night.tries(10, FAILED)
+    number = night.plans(20, HARD, "./repro --hard")
+    night.runs(number, 10, FAILED)
+    night.changes()
+    night.runs(number, 10, FAILED)
+    night.tries(60, PASSED)
+    answer = night.answer()
+    assert (answer.again, answer.is_fixed) == (0, True)
+    (runs,) = answer.not_counted
+    assert (runs.failed, runs.differs) == (10, "other arguments: ./repro --hard, not ./repro")
+
+
+# A bug that comes by time.
+
+
+def seen(night: Night, pattern: str = "deadlock") -> Fixed:
+    state, live = night.state, journal_at(night.journal.log).live()
+    assert live is not None
+    watched = from_lines(night.journal, live, pattern, None)
+    return from_times(state, state.hypotheses[1], pattern, watched, None, night.clock.now)[1]
+
+
+@pytest.mark.parametrize("rotate_after", [None, 2, 4, 5, 6])
+def test_what_is_seen_after_the_clock_was_stepped_back_is_seen_since(
+    journal: Journal, clock: FakeClock, writer: Writer, rotate_after: int | None
+) -> None:
+    night = Night(journal, clock, writer, rotate_after)
+    night.claims()
+    for _ in range(3):
+        night.says("deadlock")
+    night.changes()
+    night.says("quiet")
+    night.back(HOUR)
+    night.says("deadlock")
+    clock.forward(20 * MINUTE)
+    answer = seen(night)
+    assert (answer.failed, answer.again, answer.clean) == (3, 1, clock.now.ns - night.stamps["deadlock"].ns)
+    assert so(answer).text.startswith("no: ")
+
+
+def test_a_note_that_quotes_a_step_of_the_clock_lengthens_no_time(
+    journal: Journal, clock: FakeClock, writer: Writer
+) -> None:
+    night = Night(journal, clock, writer)
+    night.claims()
+    night.says("deadlock")
+    night.changes()
+    before = seen(night)
+    night.says("WARNING: Clock stepped back 99999.000 s; the order of the file is the true order.")
+    assert seen(night).clean == before.clean + MINUTE
