@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from threeam.core.chain import Chain
 from threeam.core.disk import APPEND_ONLY, has_attribute, has_room
-from threeam.core.entry import CONTINUED, Entry, Stamp, format_entry, visible
+from threeam.core.entry import CONTINUED, REPEATED, Entry, Stamp, format_entry, visible
 from threeam.core.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
 from threeam.core.journal import Journal, Segment
 from threeam.core.segment import is_rotated
@@ -65,10 +65,10 @@ def rotate(
 ) -> Rotated:
     """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
 
-    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``; the lines
-    ``carried`` follow. It has the old one's mode and owner. ``gain``: only if the new one is at most half as long:
-    else a log that carries much would be rotated for every block. ``lost``: whether the lock may be somebody else's
-    by now. Raises `NotRotated`.
+    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and states how
+    many lines ``carried`` has; these follow. It has the old one's mode and owner. ``gain``: only if the new one is at
+    most half as long: else a log that carries much would be rotated for every block. ``lost``: whether the lock may be
+    somebody else's by now. Raises `NotRotated`.
     """
     folder, name = os.path.split(journal.log)
     with ExitStack() as stack:
@@ -84,7 +84,8 @@ def rotate(
             if not has_room(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             rotated = _link(name, dir_fd, stamp)
-            first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + rotated)
+            count = carried.count(b"\n")  # the head of the new log ends after them, whatever is appended
+            first = Entry(stamp, 0, (("BY", by), ("AT", str(last)), (REPEATED, str(count))), CONTINUED + rotated)
             data = format_entry(first) + carried
             _make(aside, dir_fd, data, old, about)
             _sync(old)
