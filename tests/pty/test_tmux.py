@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,24 @@ pytestmark = needs_tmux
 
 
 def lives(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    """Return whether process ``pid`` has not ended. When it has, it stays in /proc until its parent waits for it.
+
+    The processes of a killed tmux have the first process of the machine for a parent, which may take its time.
+    """
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def test_a_process_that_has_ended_does_not_live_although_nobody_waits_for_it() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        assert lives(child.pid)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not lives(child.pid)
+    assert not lives(child.pid)
 
 
 def test_two_panes_see_each_others_lines_and_who_wrote_them(log: Path) -> None:

@@ -401,3 +401,21 @@ def test_a_draft_comes_back_when_the_same_process_opens_its_journal_again(journa
     second.stop(10)
     assert restored is not None
     assert [draft.text for draft in restored.drafts] == ["half a thought"]
+
+
+def test_a_draft_comes_back_if_it_is_not_known_when_its_process_began(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without /proc every process seems to have begun at 0, and only the lock says whether the screen lives."""
+    monkeypatch.setattr(draft_store, "_started", lambda pid: 0)
+    leave_behind(journal, "half a thought")
+    next(Path(journal.folder).iterdir()).rename(Path(journal.folder) / "draft-4000001-0.json")
+    first, second = (draft_store.DraftStore(journal, lambda sentence: None) for _ in range(2))
+    try:
+        restored = first.restore()
+        assert restored is not None
+        assert [draft.text for draft in restored.drafts] == ["half a thought"]
+        assert second.restore() is None
+    finally:
+        first.stop(10)
+        second.stop(10)

@@ -89,7 +89,8 @@ async def test_quitting_waits_for_what_is_under_way(journal: Journal, log: Path,
         await it.command("blockers postgresql://db1/shop")
         await it.shows(str(BLOCKER))
         await it.press("x", "y", "escape", "q")
-        await it.says("quits as soon as all is written")
+        await it.says(f"terminate {BLOCKER} is still under way")
+        await it.says("q again leaves it")
         server.may_end.set()
         await it.eventually(lambda: not it.app.is_running, "it has ended")
     assert texts(log) == [f"ended {BLOCKER}"]
@@ -106,6 +107,47 @@ async def test_ctrl_c_twice_while_it_is_under_way_leaves_the_line_too(
         it.at_once("ctrl+c", "ctrl+c")
         await it.eventually(lambda: not it.app.is_running, "it has ended")
     assert texts(log) == [f"ended {BLOCKER}"]
+
+
+@pytest.mark.parametrize("keys", [("q", "q"), ("ctrl+c", "ctrl+c"), ()], ids=["q", "ctrl+c", "signal"])
+async def test_what_is_under_way_at_the_end_is_named_with_what_to_check(
+    journal: Journal, log: Path, server: Server, keys: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with night(journal) as it:
+        await it.command("blockers postgresql://db1/shop")
+        await it.shows(str(BLOCKER))
+        await it.press("x", "y", "escape")
+        await it.eventually(lambda: server.ended, "it is under way")
+        if not keys:
+            it.app._leave(143)  # as on SIGTERM, which would end this process if the screen did not
+        for key in keys:
+            assert it.app.is_running
+            await it.press(key)
+            assert any(f"terminate {BLOCKER} is still under way" in notice for notice in it.notices)
+        await it.eventually(lambda: not it.app.is_running, "it has ended")
+    server.may_end.set()
+    parting = " ".join(capsys.readouterr().err.split())
+    assert f"3am: terminate {BLOCKER} was still under way, and may have happened without a line: " in parting
+    assert f"SELECT * FROM pg_stat_activity WHERE pid = {BLOCKER}, on db1:5432/shop" in parting
+    assert texts(log) == []
+
+
+async def test_what_failed_while_it_quits_is_said_on_the_terminal(
+    journal: Journal, log: Path, server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*of_this: object) -> Draft:
+        server._terminate(*of_this)  # type: ignore[arg-type]
+        raise postgres.Unreachable("PostgreSQL: permission denied")
+
+    monkeypatch.setattr(blockers, "terminate", fails)
+    async with night(journal) as it:
+        await it.command("blockers postgresql://db1/shop")
+        await it.shows(str(BLOCKER))
+        await it.press("x", "y", "escape", "q")
+        await it.says("q again leaves it")
+        server.may_end.set()
+        await it.eventually(lambda: not it.app.is_running, "it has ended")
+    assert f"3am: terminate {BLOCKER}: PostgreSQL: permission denied" in capsys.readouterr().err
 
 
 async def test_a_line_that_could_not_be_written_is_said_at_the_end(

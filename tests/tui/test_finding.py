@@ -14,10 +14,16 @@ from threeam.core import reader
 from threeam.core.draft import note
 from threeam.core.entry import CLOCK_STEPPED, NS, Stamp
 from threeam.core.journal import Journal
+from threeam.core.reader import lines_forward
 from threeam.core.seek import Found
+from threeam.core.segment import _MOST_OPEN, RotatedSegment
+from threeam.core.tally import Tally
+from threeam.core.wanted import Wanted
 from threeam.core.writer import Writer
 from threeam.tui import window
 from threeam.tui.screens.entry import EntryScreen
+from threeam.tui.widgets.log_pane import _number
+from threeam.tui.window import Row
 
 
 def hay(needles: dict[int, str], count: int = 3000) -> bytes:
@@ -99,8 +105,10 @@ async def test_what_is_no_pattern_is_said_and_changes_nothing(journal: Journal, 
     async with night(journal) as it:
         await it.type("/(\n")
         await it.says("'(' is no regular expression")
+        await it.press("escape")
         await it.type("&(\n")
         await it.says("'(' is no regular expression")
+        await it.press("escape")
         assert "note 2" in it.shown
         assert it.in_the_log
 
@@ -320,6 +328,7 @@ async def test_goto_finds_a_time_in_a_big_log(journal: Journal, log: Path) -> No
         assert it.selected_text == "there"
         await it.command("goto nonsense")
         await it.says("is no time")
+        await it.press("escape")
         await it.command("goto 2030-01-01")
         await it.says("there is no line as late as 2030-01-01")
         await it.command("goto 2020-01-01")
@@ -343,6 +352,21 @@ async def test_a_search_that_is_given_up_before_it_begins_is_not_the_last(journa
         it.journal_screen.pane.leave()
         await it.type("/note 17\n")
         await it.shows("match 1 of 1")
+
+
+def test_a_row_of_a_file_that_was_deleted_has_no_number(journal: Journal, log: Path) -> None:
+    """Whether a rotation repeats the line, only the file can say: it raised in the middle of a frame."""
+    path = log.parent / "sanity.20261129T010203.000000001Z.log"
+    path.write_bytes(line("quoted [AT: x]"))
+    segment = RotatedSegment(str(path))
+    (read,) = lines_forward(segment)
+    others = []
+    for n in range(_MOST_OPEN):
+        other = path.with_name(f"other-{n}")
+        other.write_bytes(b"")
+        others.append(RotatedSegment(str(other)))
+    path.unlink()
+    assert _number(Tally(journal, Wanted(once=True)), Row(read, read.entry)) is None
 
 
 async def test_lines_of_a_file_that_the_new_one_does_not_continue_are_not_counted(journal: Journal, log: Path) -> None:

@@ -235,6 +235,9 @@ async def test_what_a_command_names_wrongly_is_said_and_nothing_is_written(journ
             it.app.clear_notifications()
             await it.command(command)
             await it.says(answer)
+            if command == "predict H9 words":  # the words are in the line again
+                assert it.composer.text == command
+                await it.press("escape")
             assert it.in_the_log
             assert it.unanswered == 0
         await it.command("words lost")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual import constants, events
 
 from threeam.tui import terminal_driver
@@ -102,3 +104,71 @@ def test_a_paste_is_no_key_whatever_is_in_it(cut: int) -> None:
     assert (first.key, last.key) == ("h", "j")
     assert isinstance(paste, events.Paste)
     assert paste.text == "a\x1bh \x1b[31mred\x1b[0m q"
+
+
+def told(parser: KeyParser, *reads: str) -> list[tuple[str, str]]:
+    """What a stream becomes that comes in these reads."""
+    found = []
+    for read in reads:
+        for event in parser.feed(read):
+            assert isinstance(event, events.Key | events.Paste)
+            found.append((type(event).__name__, event.key if isinstance(event, events.Key) else event.text))
+    return found
+
+
+START, END = "\x1b[200~", "\x1b[201~"
+PIECES = [
+    START,
+    END,
+    "q",
+    "\x1b",
+    "\x1b[",
+    "\x1b[A",
+    "\x1b[20",
+    "\x1b[2",
+    "0~",
+    "1~",
+    "\x1bq",
+    "\x1b[15~",
+    " c",
+    "é",
+    "\x1b[104;3u",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join), st.data())
+def test_where_a_stream_is_cut_into_reads_changes_nothing(stream: str, data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terminal_driver.time, "monotonic", lambda: 0.0)
+        whole = told(KeyParser(), stream)
+        assert told(KeyParser(), *stream) == whole
+        cuts = sorted(data.draw(st.sets(st.integers(1, len(stream)))))
+        reads = [stream[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+        assert told(KeyParser(), *filter(None, reads)) == whole
+
+
+def test_a_paste_whose_markers_are_cut_anywhere_is_no_key(clock: Clock) -> None:
+    stream = f"h{START}ab\x1bq c\0 \x1b[31mred{END}j"
+    expected = [("Key", "h"), ("Paste", "ab\x1bq c \x1b[31mred"), ("Key", "j")]
+    for first in range(1, len(stream)):
+        for second in range(first, len(stream)):
+            reads = filter(None, (stream[:first], stream[first:second], stream[second:]))
+            assert told(KeyParser(), *reads) == expected
+
+
+def test_the_beginning_of_a_marker_is_keys_if_nothing_more_comes(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ESCAPE_DELAY", -1.0)
+    parser = KeyParser()
+    assert keys(parser, "\x1b[20") == []
+    assert [event.key for event in parser.tick() if isinstance(event, events.Key)][-2:] == ["2", "0"]
+    assert keys(parser, "0~q") == ["0", "tilde", "q"], "the keys that were typed are not the rest of a marker"
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    ["\x1b[97:65;2u", "\x1b[1114112u", "\x1b[999999999999u", "\x1b[97;2;1114112u", "\x1b[27;5;1114112~"],
+)
+def test_a_report_of_a_key_that_does_not_exist_ends_nothing(sequence: str) -> None:
+    parser = KeyParser()
+    assert not any(message.is_printable for message in parser.feed(sequence) if isinstance(message, events.Key))
+    assert keys(parser, "a")[-1] == "a"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pilots import failing_sync, full_disk, held, line, night, notes
+from pilots import append, failing_sync, full_disk, held, line, night, notes
 
 from conftest import entries, texts
 from threeam.core.journal import Journal
@@ -447,3 +447,18 @@ async def test_what_is_typed_behind_a_command_is_not_its_argument(journal: Journ
         await it.eventually(lambda: it.unanswered == 0 and len(texts(log)) > 2, "it is written")
         await it.settled()
         assert [entry.text for entry in entries(log) if entry.hypothesis][1:] == ["Conclusion: it was not"]
+
+
+@pytest.mark.parametrize("typed", ["/(?=x)", "&kind:foo", ":goto 99:99", ":refute H9 a long reason"])
+async def test_what_is_refused_stands_where_it_was_typed_and_the_next_key_does_nothing_else(
+    journal: Journal, log: Path, typed: str
+) -> None:
+    append(log, line("a line"))
+    async with night(journal) as it:
+        await it.shows("a line")
+        await it.press(*(("colon",) if typed[0] == ":" else (typed[0],)))
+        await it.type(typed[1:] + "\nc")
+        await it.settled()
+        assert not it.in_the_log
+        assert typed[1:].removeprefix("goto ") + "c" in it.shown
+    assert texts(log) == ["a line"]

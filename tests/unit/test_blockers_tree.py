@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
+import psycopg
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from threeam.core.draft import Declined
+from conftest import Run
+from threeam.cli import blockers as cli
+from threeam.core.draft import Author, Declined
+from threeam.core.entry import Stamp
 from threeam.core.secrets import redacted_sql
 from threeam.restore.blockers import (
     Backend,
@@ -25,6 +32,7 @@ from threeam.restore.blockers import (
     way_out,
 )
 from threeam.restore.prepared import Prepared
+from threeam.rooms import FOLD
 
 
 def backend(pid: int, *blocked_by: int, query: str = "SELECT 1") -> Backend:
@@ -89,6 +97,63 @@ def test_what_is_no_process_is_never_terminated(one: Backend) -> None:
     assert "terminate" not in way_out(one)
     with pytest.raises(Declined, match="no process"):
         terminate(cast(Any, None), one, 1)
+
+
+class LosesTheConnection:
+    """A connection that answers ``answers`` questions, and then fails with ``error``."""
+
+    info = SimpleNamespace(host="db1", port=5432, dbname="shop", password="hunter2")
+
+    def __init__(self, answers: int, error: psycopg.Error) -> None:
+        self._answers = answers
+        self._error = error
+
+    def execute(self, _statement: str, _values: object) -> SimpleNamespace:
+        self._answers -= 1
+        if self._answers < 0:
+            raise self._error
+        return SimpleNamespace(fetchone=lambda: (True,))
+
+
+LOST = [
+    (0, psycopg.OperationalError("server closed the connection\n hunter2 unexpectedly"), "the answer was lost"),
+    (0, psycopg.errors.QueryCanceled("canceling statement due to statement timeout"), "the answer was lost"),
+    (0, psycopg.errors.AdminShutdown("terminating connection due to administrator command"), "the answer was lost"),
+    (1, psycopg.OperationalError("hunter2 is closed"), "the connection was lost"),
+]
+
+
+@pytest.mark.parametrize(("answers", "error", "sentence"), LOST)
+def test_a_termination_whose_answer_is_lost_is_noted_as_one_that_was_asked_for(
+    answers: int, error: psycopg.Error, sentence: str
+) -> None:
+    draft = terminate(cast(Any, LosesTheConnection(answers, error)), backend(7), 2)
+    (line,) = draft.lines(FOLD.empty, Author("alice", 1), Stamp(1, 0))
+    assert line.text.startswith("Terminated: asked for")
+    assert sentence in line.text
+    assert "look whether it has ended: 7 app@shop" in line.text
+    assert "hunter2" not in line.text
+    assert line.tags == (("TERMINATED", "7"),)
+
+
+def test_an_interrupt_while_the_server_is_asked_to_terminate_is_not_silent(
+    run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "connected", lambda dsn: nullcontext())
+    monkeypatch.setattr(cli, "backends", lambda connection: [backend(7), backend(8, 7)])
+    monkeypatch.setattr(cli, "terminate", interrupted)
+    done = run_here("blockers", "--terminate", "7", "--yes")
+    assert (done.returncode, log.exists()) == (130, False)
+    assert b"3am: interrupted: 7 may be terminated, and that is not in the log" in done.stderr
+
+
+def test_a_termination_that_the_server_refuses_is_not_noted() -> None:
+    refused = psycopg.errors.InsufficientPrivilege("permission denied to terminate process")
+    with pytest.raises(psycopg.Error, match="permission denied"):
+        terminate(cast(Any, LosesTheConnection(0, refused)), backend(7), 2)
 
 
 def test_it_is_named_also_if_it_stands_elsewhere() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from threeam.human.drafts import coffee
 from threeam.human.nights import awake_since
 from threeam.method.drafts import claim, judge
 from threeam.rooms import FOLD
+from threeam.tui.window import Window
 
 BY = ("BY", "alice@db1:4121%3")
 PRIVATE = "hunter2"
@@ -316,6 +318,35 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_a_deleted_one(
     assert run_here("log", "x").returncode == 0
 
 
+def test_each_window_on_a_chain_says_what_could_not_be_read(log: Path, journal: Journal) -> None:
+    paths = chain_of(log, 3)
+    as_a_symlink(paths[1])
+    missing = [f"{paths[1]} cannot be read (it is a symlink): what stands in it is missing here"]
+    main = Window(journal)
+    live = journal.live()
+    assert live is not None
+    as_of = Window(journal, until=Position(live, live.size()))
+    before_it = Window(journal, until=Position(RotatedSegment(str(paths[0])), 1))
+    for window in (as_of, main):  # whichever meets the file first, and last
+        while not window.at_start:
+            window.back()
+        assert window.missing.new(window.known and window.known.segment) == missing
+    for window in (as_of, main, before_it):
+        assert window.missing.new(window.known and window.known.segment) == []
+
+
+def test_tail_says_what_it_could_not_read_before_it_waits_for_more(log: Path) -> None:
+    paths = chain_of(log, 2)
+    as_a_symlink(paths[1])
+    with subprocess.Popen(
+        [command(), "tail", "-f", "-n", "+1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as tail:
+        assert tail.stderr is not None
+        assert f"{paths[1]} cannot be read" in tail.stderr.readline().decode()
+        tail.send_signal(signal.SIGINT)
+        assert tail.stderr.read() == b""
+
+
 def test_of_a_file_of_somebody_else_it_is_said_that_it_is_missing(place: Path) -> None:
     bob = Person("bob", 4712, (4712,))
     log = place / "sanity.log"
@@ -391,6 +422,22 @@ def test_rows_of_many_files_can_be_read_again(log: Path, journal: Journal) -> No
     os.replace(log.parent / "other", gone.path)
     with pytest.raises(FileNotFoundError):
         gone.read(0, 1)
+
+
+def test_a_known_head_needs_neither_a_look_at_the_file_nor_the_file(log: Path) -> None:
+    """An export asks for it at each line, and the screen at each row, also after ``keep`` has deleted the file."""
+    paths = chain_of(log, segment_module._MOST_OPEN + 2)
+    segment = RotatedSegment(str(paths[1]))
+    known = segment.head
+    with patch.object(os, "fstat", wraps=os.fstat) as looked:
+        assert [segment.head for _ in range(100)] == [known] * 100
+    assert looked.call_count == 0
+    others = [RotatedSegment(str(path)) for path in paths[2:]]
+    paths[1].unlink()
+    with pytest.raises(FileNotFoundError):  # it was closed for the others
+        segment.size()
+    assert segment.head == known
+    assert len(others) == segment_module._MOST_OPEN
 
 
 def test_a_follower_from_the_beginning_reads_every_file(log: Path) -> None:

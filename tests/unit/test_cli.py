@@ -567,6 +567,10 @@ def test_a_log_that_is_a_symlink_of_somebody_elses_is_refused(run: Run, log: Pat
         assert done.returncode == 3
         assert "is a symlink of" in talk(done)[-1]
         assert (tmp_path / "target").read_bytes() == b""
+        (tmp_path / "inner").mkdir()
+        (tmp_path / "link").symlink_to("inner")
+        done = run("log", "--log", f"{tmp_path}/link/../{log.name}", "x")
+        assert talk(done)[-1].endswith(": name the file that it points to")
     else:  # only root can make one: our own is resolved
         good(run("log", "x"))
 

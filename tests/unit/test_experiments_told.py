@@ -299,7 +299,7 @@ def test_it_is_about_the_bare_program_where_that_has_failed() -> None:
     after = experiment((0, 2, 0), arms="pin", at=LATER)
     answer = by_runs([before, after], Stamp(AT.ns + 1))
     assert (answer.what, answer.failed, answer.over, answer.clean) == ("./repro, bare", 5, 100, 0)
-    assert [(one.what, one.clean) for one in answer.others] == [("./repro, pin", 2)]
+    assert [(one.what, one.clean) for one in answer.apart] == [("./repro, pin", 2)]
     assert not answer.is_fixed
     assert by_runs([before, after], Stamp(AT.ns + 1), "pin").is_fixed, "asked for by name"
 

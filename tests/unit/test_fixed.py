@@ -19,15 +19,16 @@ from scipy import stats
 
 from conftest import Run as Run3am
 from conftest import command
+from threeam.cli.fixed import as_json
 from threeam.core.draft import Declined
 from threeam.core.entry import NS, By, Entry, Stamp
 from threeam.core.fold import State
 from threeam.observe.arms import Arm, arm_of
-from threeam.observe.baseline import InForce, Piece, configuration, last_regime
+from threeam.observe.baseline import Baseline, InForce, Piece, configuration, last_regime
 from threeam.observe.experiment import letter_of
 from threeam.observe.fixed import Fixed, by_time, parts, so
 from threeam.observe.identity import Identity, from_tag, identity_of, wrapper_of
-from threeam.observe.rule import FAILED, INCONCLUSIVE, PASSED, Rule
+from threeam.observe.rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, Rule
 from threeam.rooms import FOLD
 from threeam.story.fixed import from_runs, standing
 from threeam.story.fixed import parts as told_parts
@@ -39,15 +40,17 @@ REPRO = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
 class Runs(NamedTuple):
-    """An experiment: so many runs failed, passed, and were inconclusive."""
+    """An experiment: how many runs failed, passed, were inconclusive and timed out, and how long it lasted (ns)."""
 
     failed: int
     passed: int
     inconclusive: int = 0
+    timed_out: int = 0
     identity: Identity = REPRO
     command: str = "./repro"
     arm: Arm = Arm("bare")
     hypothesis: int | None = 7
+    lasts: int = 1000
 
 
 class Changed(NamedTuple):
@@ -91,6 +94,7 @@ def state_after(events: Sequence[Event]) -> State:
 def _plan(number: int, now: Stamp, runs: Runs) -> Entry:
     """The line with which a rotation carries an experiment over: it says all of it at once."""
     counts = ((FAILED, runs.failed), (PASSED, runs.passed), (INCONCLUSIVE, runs.inconclusive))
+    counts += ((TIMED_OUT, runs.timed_out),)
     letters = "".join(letter_of(0, outcome) * count for outcome, count in counts)
     facts = f"n={len(letters)} seed=1 arms={runs.arm.name} same={runs.identity.fingerprint}"
     facts += f" wrappers={wrapper_of(runs.arm)}"
@@ -101,7 +105,7 @@ def _plan(number: int, now: Stamp, runs: Runs) -> Entry:
         ("PLAN", facts),
         runs.identity.tag(),
         ("RUNS", letters),
-        ("SPENT", f"{len(letters)} 1 1 {now.ns + 1000} 86400"),
+        ("SPENT", f"{len(letters)} 1 1 {now.ns + runs.lasts} 86400"),
     )
     return Entry(now, 0, (BY, *tags), f"Plan: {runs.command}; {len(letters)} runs of {runs.arm.name}, seed 1")
 
@@ -207,6 +211,20 @@ def test_of_two_unrelated_changes_neither_makes_a_yes_of_a_no() -> None:
         assert so(answer_to(events)[1]).text.startswith("no: ")
 
 
+@pytest.mark.parametrize("others", [[], [Runs(0, 50)]], ids=["no run is left", "no failure is left"])
+def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(others: list[Event]) -> None:
+    """With that change counted, the failing runs have no single configuration, and no rate remains to compare."""
+    events = [*others, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
+    _, answer = answer_to(events)
+    _, without = answer_to([Changed("of H8", 8) if event == OTHER else event for event in events])
+    assert (answer.failed, answer.over, answer.needed) == (without.failed, without.over, without.needed)
+    assert (answer.ignored, without.ignored) == (True, False)
+    told = [(line.text, line.more) for line in parts(answer)[1].lines]
+    ignored = "changes that are bound to no hypothesis are ignored"
+    assert (ignored, "one was made or undone during each experiment that failed before") in told
+    assert ignored not in [line.text for line in parts(without)[1].lines]
+
+
 # --since
 
 
@@ -255,15 +273,15 @@ def test_runs_of_another_experiment_do_not_count_and_are_named(other: Runs, diff
     """The answer to 150 clean runs must not be 0 without a word."""
     _, answer = answer_to([HALF, FIX, other])
     assert (answer.clean, answer.is_fixed) == (0, False)
-    (apart,) = answer.apart
-    assert (apart.passed, apart.differs) == (150, differs)
-    assert f"not counted: {apart.what}: 0 failed, 150 passed" in [line.text for line in parts(answer)[1].lines]
+    (runs,) = answer.not_counted
+    assert (runs.passed, runs.differs) == (150, differs)
+    assert f"not counted: {runs.what}: 0 failed, 150 passed" in [line.text for line in parts(answer)[1].lines]
 
 
 def test_an_arm_with_another_wrapper_is_another_arm() -> None:
     slow, fast = Arm("slow", ("env", "P=0.6")), Arm("slow", ("env", "P=0"))
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=fast)])
-    assert (answer.clean, answer.apart[0].differs) == (0, "the arm slow has another wrapper")
+    assert (answer.clean, answer.not_counted[0].differs) == (0, "the arm slow has another wrapper")
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=slow)])
     assert answer.is_fixed
 
@@ -272,7 +290,7 @@ def test_the_nearest_of_those_that_do_not_count_is_named_first() -> None:
     far = Runs(0, 9, identity=Identity("/x", "1" * 12, "/y", "timeout after 1 s"), arm=Arm("pin"))
     near = Runs(0, 150)._replace(**ARGUMENTS)
     _, answer = answer_to([HALF, FIX, near, far])
-    assert [one.passed for one in answer.apart] == [150, 9]
+    assert [one.passed for one in answer.not_counted] == [150, 9]
 
 
 def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
@@ -293,8 +311,8 @@ def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     assert from_runs(older, hypothesis)[1].is_fixed
     mixed = FOLD(FOLD.empty, [*entries[:-1], _plan(3, stamp(2), Runs(0, 150))])
     _, answer = from_runs(mixed, hypothesis)
-    assert (answer.clean, len(answer.apart)) == (0, 1)
-    assert answer.apart[0].differs.startswith("an older 3am wrote R1, and did not record its program")
+    assert (answer.clean, len(answer.not_counted)) == (0, 1)
+    assert answer.not_counted[0].differs.startswith("an older 3am wrote R1, and did not record its program")
 
 
 def test_that_the_program_has_changed_is_told_and_is_no_other_experiment() -> None:
@@ -344,6 +362,17 @@ def test_an_identity_comes_back_from_its_tag(folder: str) -> None:
     assert from_tag("program=/x") is None
 
 
+def test_the_program_is_the_one_that_is_run_also_behind_a_symlink(tmp_path: Path) -> None:
+    (tmp_path / "real" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real/inner")
+    program = tmp_path / "real" / "repro"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    identity = identity_of(["link/../repro"], Rule(), None, str(tmp_path))
+    assert (identity.program, bool(identity.sha256)) == (str(program), True)
+    assert identity_of(["./link/repro"], Rule(), None, str(tmp_path)).program == str(tmp_path / "link" / "repro")
+
+
 def test_a_wrapper_is_its_words_and_not_its_name() -> None:
     same = [wrapper_of(arm_of(said, [0])) for said in ("a=strace -f", "b=strace -f", "b=strace", "bare")]
     assert same[0] == same[1] != same[2]
@@ -366,6 +395,31 @@ def test_a_wrong_yes_is_none_through_the_command_line(run_here: Run3am, run_proc
     told = json.loads(done.stdout)
     assert (done.returncode, told["fixed"], told["since"]["clean"]) == (1, False, 0)
     assert told["not_counted"][0]["differs"].startswith(f"run in {folder}, not in ")
+
+
+def test_the_json_has_the_names_of_the_report() -> None:
+    """``apart`` keeps the meaning that it had before there was ``not_counted``: scripts read it."""
+    pin = Arm("pin", ("taskset", "1"))
+    other = Runs(0, 150, hypothesis=None)
+    events = [HALF, Runs(3, 7, arm=pin), FIX, Runs(0, 20, inconclusive=2, timed_out=5), other]
+    state = state_after(events)
+    hypothesis = state.named("H7")
+    assert hypothesis is not None
+    change, answer = from_runs(state, hypothesis)
+    told = {
+        line.text.split(":")[0]: line
+        for part in told_parts(state, hypothesis, change, answer, stamp(9))
+        for line in part.lines
+    }
+    record = as_json(answer)
+    assert (record["timed_out"], record["inconclusive"]) == (5, 2)
+    assert told["timed out"].text == "timed out: 5 runs since, in no rate"
+    assert told["inconclusive"].text == "inconclusive: 2 runs since, in no rate"
+    (apart,), (runs,) = record["apart"], record["not_counted"]
+    assert (apart["what"], apart["failed"], apart["ended"]) == ("./repro, pin", 3, 10)
+    assert told["apart"].text == f"apart:  {apart['what']}"
+    assert (runs["passed"], runs["differs"]) == (150, "it is bound to no hypothesis")
+    assert told["not counted"].text.startswith(f"not counted: {runs['what']}: ")
 
 
 # A bug that comes by time.
@@ -440,4 +494,4 @@ def test_without_a_failure_in_the_last_regime_the_one_before_it_is_added() -> No
     pieces = [Piece(old, 5, 50), Piece(new, 2, 20), Piece(now, 0, 9)]
     rate = last_regime(pieces, now)
     assert (rate.failed, rate.over, rate.earlier, rate.widened) == (2, 29, (5, 50), True)
-    assert last_regime([Piece(now, 0, 9)], now) == (0, 9, (0, 0), False)
+    assert last_regime([Piece(now, 0, 9)], now) == Baseline(0, 9)

@@ -5,19 +5,26 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from itertools import pairwise
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import FakeClock
 from threeam.core.attachments import RUN_OUTPUT
 from threeam.core.journal import Journal
 from threeam.core.secrets import Redaction, redacted
+from threeam.observe import hunt
 from threeam.observe import output as output_module
+from threeam.observe.execute import OUT, Execution
+from threeam.observe.hunt import Once, run_once
 from threeam.observe.output import CAP, Output, Safe, kept_while
+from threeam.observe.rule import rule_of
 
 SECRET = "hunter2hunter2hunter2hunter2hunter2hunt"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
@@ -315,6 +322,34 @@ def test_where_nothing_was_printed_nothing_is_left(journal: Journal) -> None:
     code, output, kept = kept_while(journal, RUN_OUTPUT, "R1-1-1.out", "", lambda output: 7)
     assert (code, output.size, kept.path, kept.why) == (7, 0, "", "")
     assert not os.path.exists(os.path.join(journal.folder, "R1-1-1.out"))
+
+
+def test_what_a_run_prints_is_redacted_after_its_end_and_shown_as_it_comes(
+    journal: Journal, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the clock of a run goes on, and its pipe fills, nothing is done with what it prints but to show it."""
+    happened: list[str] = []
+
+    def execute(_command: object, take: Callable[[int, bytes], object], *_: object, **__: object) -> Execution:
+        for _piece in range(50):
+            take(OUT, b"-" * (64 * 1024 - 1) + b"\n")
+        take(OUT, b"password=hunter2\n")
+        happened.append("ended")
+        return Execution(1, 1, 0)
+
+    class Recorded(Redaction):
+        def __call__(self, data: bytes, *, more: bool = False) -> bytes:
+            happened.append("redacted")
+            return super().__call__(data, more=more)
+
+    monkeypatch.setattr(output_module, "Redaction", Recorded)
+    monkeypatch.setattr(hunt, "execute", execute)
+    monkeypatch.setattr(hunt, "adopt_orphans", lambda: None)
+    monkeypatch.setattr(hunt, "guarded", nullcontext)
+    once = Once(["x"], rule_of([], None), None, one_pipe=True)
+    _, _, kept = run_once(journal, once, lambda _, data: happened.append("shown"), lambda _: None, clock)
+    assert happened == ["shown"] * 51 + ["ended", "redacted"]
+    assert Path(kept.path).read_bytes().endswith(b"-\npassword=***\n")
 
 
 # What is shown.

@@ -142,3 +142,22 @@ def test_the_rule_of_a_run_is_a_pattern_as_any_other() -> None:
     assert rule_of([], r"lost \d+$").regex == r"lost \d+$"
     with pytest.raises(BadRule, match=r"--fail-regex .* has a lookahead"):
         rule_of([], "a(?=b)")
+
+
+PIECES = st.tuples(
+    st.sampled_from(["a", "b", "1", r"\d", r"\w", "[ab]", "[^a]", "(?:ab)", "(a|b)", ".", r"\.", ",", "{", "}"]),
+    st.sampled_from(["", "", "*", "+", "?", "*?", "{2}", "{1,2}", "{2,}", "{,2}", "{,}", "{}", "{a}", "{1,2}?"]),
+).map("".join)
+
+
+@given(st.lists(PIECES, min_size=1, max_size=5).map("".join), st.text("ab1,{}. ", max_size=12))
+def test_it_finds_what_the_standard_library_finds(pattern: str, text: str) -> None:
+    try:
+        expected = re.search(pattern, text) is not None
+    except re.error:  # `{1}{2}` and the like, which RE2 refuses too or reads in its own way
+        return
+    try:
+        regex = Regex(pattern)
+    except BadPattern:
+        return
+    assert regex.found_in(text.encode()) is expected

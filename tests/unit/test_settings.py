@@ -9,6 +9,8 @@ import pytest
 
 from threeam.core.entry import NS
 from threeam.core.identity import author
+from threeam.core.journal import BadInput, Unusable
+from threeam.core.logfile import LogFile
 from threeam.core.settings import SCRIPT_LOCK, SCRIPT_LOG, BadSetting, Flags, Setup, setup
 
 USER = 1000
@@ -124,6 +126,39 @@ def test_every_other_log_has_one_lock(environ: dict[str, str]) -> None:
     assert setup(Flags(log="/srv/x.log", lock="/run/x"), environ, 0).journal.locks == ("/run/x",)
     beside = SCRIPT_LOG + ".lock"
     assert setup(Flags(log=SCRIPT_LOG, lock=beside), environ, 0).journal.locks == (beside,)
+
+
+def test_dots_behind_a_symlink_name_the_file_that_they_name_in_a_shell(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``link/..`` is the folder around what the link points to, and not the one around the link."""
+    (tmp_path / "real" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real/inner")
+    monkeypatch.chdir(tmp_path)
+    for name in ("x.log", "x.lock"):
+        Path("link", "..", name).touch()
+        assert (tmp_path / "real" / name).exists(), "the kernel's answer"
+    config = tmp_path / "config.toml"
+    config.write_text(f'log = "{tmp_path}/link/../x.log"\n')
+    named = {"SANITY_LOG": "link/../x.log", "SANITY_LOCK": "link/../x.lock"}
+    for made in (
+        setup(Flags(log="link/../x.log", lock="./link/../x.lock"), environ, os.geteuid()),
+        setup(Flags(), environ | named, os.geteuid()),
+        setup(Flags(lock=f"{tmp_path}/link/../x.lock"), environ | {"SANITY_CONFIG": str(config)}, os.geteuid()),
+    ):
+        assert (made.journal.log, made.journal.lock) == (str(tmp_path / "real/x.log"), str(tmp_path / "real/x.lock"))
+    with pytest.raises(BadInput, match="is the log itself"):
+        setup(Flags(log="real/x.log", lock="link/../x.log"), environ, os.geteuid())
+    assert setup(Flags(log="real/x.log"), environ, os.geteuid()).journal.lock == str(tmp_path / "real/x.log.lock")
+
+
+def test_dots_behind_a_folder_that_is_missing_name_nothing(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    journal = setup(Flags(log="missing/../x.log"), environ, os.geteuid()).journal
+    with pytest.raises(Unusable, match="cannot be opened: its folder does not exist; make it"):
+        LogFile.create(journal.log, 0o600, (os.geteuid(), os.getegid()))
 
 
 def test_a_lock_lies_beside_what_a_symlink_of_ours_points_to(environ: dict[str, str], tmp_path: Path) -> None:

@@ -214,3 +214,14 @@ def test_a_time_long_ago_is_no_time() -> None:
     assert parse_when("-30000d", stamp(DECEMBER), fixed_zone(0)) < 0
     with pytest.raises(BadTime, match="no year before the first"):
         parse_when("-999999999999d", stamp(DECEMBER), fixed_zone(0))
+
+
+def test_a_clock_time_as_the_end_of_a_range_is_the_first_one_after_its_beginning() -> None:
+    zone, now = fixed_zone(0), Stamp.parse("2026-11-24T16:22:00.000000000+0000")
+    assert now is not None
+    since = parse_when("16:00", now, zone)
+    hour_ns = 3600 * NS
+    assert parse_bound("17:22", now, zone, latest=True, after_ns=since)[0] == now.ns + hour_ns
+    assert parse_bound("15:00", now, zone, latest=True, after_ns=since)[0] == since + 23 * hour_ns
+    assert parse_bound("16:23", now, zone, latest=True, after_ns=now.ns)[0] == now.ns + 60 * NS
+    assert parse_bound("16:00", now, zone, latest=True)[0] == since, "without a beginning it is the last one"

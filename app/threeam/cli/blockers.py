@@ -85,7 +85,11 @@ def _terminated(args: Namespace) -> int:
             sys.stderr.flush()
             if sys.stdin.readline().strip().lower() not in ("y", "yes"):
                 raise Declined("nothing was terminated")
-        draft = terminate(connection, one, waits)
+        try:
+            draft = terminate(connection, one, waits)
+        except KeyboardInterrupt:
+            talk(f"interrupted: {one.pid} may be terminated, and that is not in the log")
+            raise
     return submit(lambda: at, lambda _: draft, f"{one.pid} is terminated, and that is not in the log", quiet=False)
 
 

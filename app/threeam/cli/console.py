@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from threeam.core.chain import Chain, Missing
 from threeam.core.entry import Stamp, visible
 from threeam.core.journal import JournalError
 from threeam.core.reader import Line
@@ -81,14 +82,25 @@ def talk(text: str) -> None:
         pass
 
 
-unread: set[str] = set()  # files of the journal that this command could not read
+_missing: list[Missing] = []  # what this command has to tell of the chains that it reads
 
 
-def talk_of_unread(path: str, why: str) -> None:
-    """Says once that a rotated file could not be read: what it says is missing in what this command says."""
-    if path not in unread:
-        unread.add(path)
-        talk(f"{path} cannot be read ({why}): what stands in it is missing here")
+def watch_unread(chain: Chain) -> None:
+    """Make ``chain`` one of those of which `talk_of_unread` tells."""
+    _missing.append(Missing(chain))
+
+
+def forget_unread() -> None:
+    """Make `talk_of_unread` tell of no chain any more."""
+    _missing.clear()
+
+
+def talk_of_unread() -> bool:
+    """Say once of each rotated file that it could not be read and is missing; return whether there is one."""
+    for missing in _missing:
+        for sentence in missing.new():
+            talk(sentence)
+    return any(_missing)
 
 
 def out_parts(parts: Iterable[Part]) -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from threeam.cli.console import talk_of_unread
+from threeam.cli.console import watch_unread
 from threeam.core.clock import Clock, Zone, system_clock, zone_offset
 from threeam.core.draft import Declined
 from threeam.core.entry import By
@@ -82,5 +82,5 @@ def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -
     system_clock()  # one that no stamp can hold is refused before a library stumbles over it
     uid = os.geteuid()
     made = setup(Flags(args.log, args.lock, args.journal), environ, uid)
-    made.journal.chain.on_unread = talk_of_unread
+    watch_unread(made.journal.chain)
     return Context(made, author(environ, uid), system_clock, zone_offset)

@@ -52,13 +52,13 @@ def run(_command: str, argv: Sequence[str]) -> int:
         watched = from_lines(at.journal, live, args.seen, start)
         change, answer = from_times(state, one, args.seen, watched, since, now)
     if args.json:
-        out_json({"hypothesis": one.number, "change": str(change.at), **_json(answer)})
+        out_json({"hypothesis": one.number, "change": str(change.at), **as_json(answer)})
     else:
         out_parts(parts(state, one, change, answer, now))
     return Exit.DONE if answer.is_fixed else Exit.NO
 
 
-def _json(answer: Fixed) -> dict[str, Any]:
+def as_json(answer: Fixed) -> dict[str, Any]:
     reached = {name: i < answer.reached for i, name in enumerate(LEVELS)}
     return {
         "what": visible(answer.what),
@@ -68,12 +68,13 @@ def _json(answer: Fixed) -> dict[str, Any]:
         "needed": dict(zip(LEVELS, answer.needed, strict=True)),
         "reached": reached,
         "left_out": answer.left_out,
-        "apart": [{**one._asdict(), "what": visible(one.what)} for one in answer.others],
+        "apart": [{**one._asdict(), "what": visible(one.what)} for one in answer.apart],
         "earlier": {"failed": answer.earlier[0], "of": answer.earlier[1]},
         "not_counted": [
-            {**one._asdict(), "what": visible(one.what), "differs": visible(one.differs)} for one in answer.apart
+            {**one._asdict(), "what": visible(one.what), "differs": visible(one.differs)} for one in answer.not_counted
         ],
-        "inconclusive": answer.not_counted,
+        "timed_out": answer.timed_out,
+        "inconclusive": answer.inconclusive,
         "program_changed": answer.builds is not None,
         "fixed": answer.is_fixed,
     }

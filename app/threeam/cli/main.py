@@ -70,7 +70,7 @@ def _main(argv: Sequence[str], started: Callable[[], None]) -> int:
         from threeam.cli import screen
 
         started()
-        return exit_code_of(lambda: screen.run(rest))
+        return _run(lambda: screen.run(rest))
     if command not in COMMANDS:
         from threeam.cli.parser import nearest
 
@@ -80,7 +80,14 @@ def _main(argv: Sequence[str], started: Callable[[], None]) -> int:
         return Exit.USAGE
     module = import_module(f"threeam.cli.{COMMANDS[command][0]}")
     started()
-    return exit_code_of(lambda: module.run(command, rest))
+    return _run(lambda: module.run(command, rest))
+
+
+def _run(command: Callable[[], int]) -> int:
+    from threeam.cli.console import forget_unread
+
+    forget_unread()
+    return exit_code_of(command)
 
 
 def run() -> NoReturn:
@@ -103,11 +110,13 @@ def run() -> NoReturn:
 
 def exit_code_of(command: Callable[[], int]) -> int:
     """Call ``command``, and turn whatever it raises but an interrupt into a sentence and an exit code."""
-    from threeam.cli.console import unread
+    from threeam.cli.console import talk_of_unread
 
-    unread.clear()
-    code = _code_of(command)
-    return Exit.IO if unread and code in (Exit.DONE, Exit.NO) else code
+    try:
+        code = _code_of(command)
+    finally:  # also after an interrupt: what was printed by then lacks those lines
+        any_unread = talk_of_unread()
+    return Exit.IO if any_unread and code in (Exit.DONE, Exit.NO) else code
 
 
 def _code_of(command: Callable[[], int]) -> int:

@@ -30,6 +30,7 @@ from threeam.observe.footprint import is_instance
 from threeam.observe.guard import Running
 from threeam.observe.observers import attached, detached, is_over, observed
 from threeam.observe.output import Output, kept_while
+from threeam.observe.processes import check_system
 from threeam.rooms import FOLD
 
 _FIRST = 4096  # bytes of what a tool says, of which the first line says why it did not attach
@@ -55,6 +56,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     if args.over == (args.pid is not None):
         parser.error("--over takes no PID" if args.over else "which process? 3am observe 4121; pgrep -o NAME has it")
+    if not args.over:
+        check_system("3am observe")
     seconds = None if args.length is None else parse_length(args.length) / NS
     at = context(args)
     if (why := at.journal.why_not_writable()) is not None:

@@ -30,6 +30,7 @@ from threeam.observe.hunt import Cut, Doing, Once, check_runnable, go_on, run_on
 from threeam.observe.identity import from_tag, identity_of, older_fingerprint, wrapper_of
 from threeam.observe.output import Safe
 from threeam.observe.plan import Plan, from_bytes, shown, to_bytes
+from threeam.observe.processes import check_system
 from threeam.observe.rule import FAILED, LOST, PASSED, TIMED_OUT, rule_of
 from threeam.observe.runs import Planned, experiment_named, planned, ran, ran_once, run_in_words
 from threeam.observe.verdict import record, report, verdict
@@ -78,6 +79,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     words, separator, command = _split(argv)
     args = parser.parse_args(words)
     command = args.command + separator * bool(args.command) + command
+    if not args.report:
+        check_system("3am run")
     if args.resume or args.report:
         if command or args.n is not None or args.arm or (args.resume and args.report):
             parser.error("--resume and --report take nothing else: what was planned is fixed")

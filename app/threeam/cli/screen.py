@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from threeam import __version__
-from threeam.cli.console import talk
+from threeam.cli.console import forget_unread, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
@@ -60,5 +60,6 @@ def show(at: Context, *, read_only: bool = False, as_of: Moment | None = None) -
     """Opens the screen, and gives its exit code. The one way from the command line to the screen."""
     from threeam.tui.app import open_screen
 
+    forget_unread()  # the screen says it itself, and a sentence on stderr would be drawn into it
     options = at.write_options()
     return open_screen(at.journal, at.settings, at.by, at.clock, options, read_only=read_only, as_of=as_of)

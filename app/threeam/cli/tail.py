@@ -11,7 +11,7 @@ from select import poll
 from typing import NamedTuple
 
 from threeam.cli.colour import in_colour, in_colours
-from threeam.cli.console import line_json, put, talk
+from threeam.cli.console import line_json, put, talk, talk_of_unread
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
@@ -90,16 +90,17 @@ def up_to(at: Context, end: Position) -> int:
 def since_until(args: argparse.Namespace, at: Context) -> tuple[int | None, int | None]:
     """Return the instants (ns) that ``--since`` and ``--until`` name. Raises `BadTime`.
 
-    If there are two, since the clocks went back, say on stderr which one is taken.
+    A clock time alone as the end is the first one after the beginning; if lines are followed, the next one. If there
+    are two, since the clocks went back, say on stderr which one is taken.
     """
     now = at.clock()
-    ends: list[int | None] = []
-    for text, latest in ((args.since, False), (args.until, True)):
-        end, note = (None, "") if text is None else parse_bound(text, now, at.zone, latest=latest)
-        if note:
-            talk(note)
-        ends.append(end)
-    since, until = ends
+    since, note = (None, "") if args.since is None else parse_bound(args.since, now, at.zone, latest=False)
+    after_ns = now.ns if getattr(args, "follow", False) else since
+    until, more = (
+        (None, "") if args.until is None else parse_bound(args.until, now, at.zone, latest=True, after_ns=after_ns)
+    )
+    for sentence in filter(None, (note, more)):
+        talk(sentence)
     return since, until
 
 
@@ -184,6 +185,7 @@ def _followed(at: Context, what: Range, shown: Callable[[Line], str], follower: 
     reader_gone.register(1, 0)  # POLLERR and POLLHUP are always told
     while True:
         lines = follower.read()
+        talk_of_unread()
         for line in lines:
             if line.gap:
                 talk(line.gap)

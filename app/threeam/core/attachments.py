@@ -13,8 +13,9 @@ import stat
 from contextlib import suppress
 from typing import NamedTuple
 
-from threeam.core.folders import OPEN_SAFELY, make_folders, opened_folder, sync_opened
+from threeam.core.folders import OPEN_SAFELY, make_folders, opened_folder, safe_opener, sync_opened
 from threeam.core.journal import Unusable
+from threeam.core.portability import sync
 from threeam.core.settings import BadSetting, private_state_folder
 
 _KEY = "key"
@@ -127,9 +128,8 @@ def _key() -> bytes:
 
 def _read_key(dir_fd: int) -> bytes:
     """Read the key. Raises `Unusable` if another user could have written or read it, and OSError."""
-    fd = os.open(_KEY, os.O_RDONLY | OPEN_SAFELY, dir_fd=dir_fd)
-    with open(fd, "rb") as file:
-        about = os.fstat(fd)
+    with open(_KEY, "rb", opener=safe_opener(dir_fd)) as file:
+        about = os.fstat(file.fileno())
         key = file.read(_KEY_BYTES + 1) if stat.S_ISREG(about.st_mode) else b""
     if about.st_uid != os.geteuid() or about.st_mode & 0o077 or len(key) != _KEY_BYTES:
         raise Unusable(
@@ -147,7 +147,7 @@ def _make_key(dir_fd: int) -> None:
         with open(fd, "wb") as file:
             file.write(os.urandom(_KEY_BYTES))
             file.flush()
-            os.fsync(fd)
+            sync(fd)
         with suppress(FileExistsError):
             os.link(aside, _KEY, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
         sync_opened(dir_fd)

@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
 from threeam.core.attachments import MORNING, Kind, is_named, sealed, unsealed
-from threeam.core.folders import OPEN_SAFELY, make_folders, opened_folder, sync_opened
+from threeam.core.folders import OPEN_SAFELY, make_folders, opened_folder, safe_opener, sync_opened
 from threeam.core.journal import Journal, Unusable, owner_name
+from threeam.core.portability import sync
 from threeam.core.settings import BadSetting, private_state_folder
 
 LARGEST = 64 * 1024 * 1024  # bytes that are read back: nothing of ours is larger
@@ -107,7 +108,7 @@ def file_beside(journal: Journal, kind: Kind, name: str) -> Iterator[BinaryIO]:
             try:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
                 sync_opened(dir_fd)
             except BaseException:
                 with suppress(FileNotFoundError):
@@ -174,7 +175,7 @@ def read_beside(journal: Journal, name: str, *kinds: Kind) -> Attachment:
 
 
 def _read(dir_fd: int, name: str, path: str) -> bytes:
-    with open(os.open(name, os.O_RDONLY | OPEN_SAFELY, dir_fd=dir_fd), "rb") as file:
+    with open(name, "rb", opener=safe_opener(dir_fd)) as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
             raise Unusable(f"{path} is no file that 3am keeps: it is not a regular file with one name")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from threeam.core.segment import RotatedSegment, Segment, is_rotated
 
@@ -17,14 +17,13 @@ from threeam.core.segment import RotatedSegment, Segment, is_rotated
 class Chain:
     """The files of the journal whose log is at ``log``.
 
-    ``unread``: the path of each file that is there and could not be read, and why. ``on_unread`` is called with both
-    when one is added.
+    ``unread``: the path of each file that is there and could not be read, and why. Several readers share a chain, and
+    each looks there for what it has not told of yet.
     """
 
     def __init__(self, log: str) -> None:
         self.log = log
         self.unread: dict[str, str] = {}
-        self.on_unread: Callable[[str, str], object] | None = None
         self._next: dict[str, str] = {}  # of the path of a file, the path of the one that continues it
 
     def __eq__(self, other: object) -> bool:
@@ -111,10 +110,7 @@ class Chain:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 return None
             why = "it is a symlink" if error.errno == errno.ELOOP else os.strerror(error.errno or 0)
-        if path not in self.unread:
-            self.unread[path] = why
-            if self.on_unread is not None:
-                self.on_unread(path, why)
+        self.unread.setdefault(path, why)
         return None
 
     def _older_names(self, folder: str, name: str) -> list[str]:
@@ -124,3 +120,25 @@ class Chain:
         except OSError:
             return []
         return sorted((other for other in names if is_rotated(self.log, other) and other < name), reverse=True)
+
+
+class Missing:
+    """What one reader of ``chain`` tells of the files that could not be read, whichever reader has met them first."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._told: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._chain.unread)
+
+    def new(self, last: Segment | None = None) -> list[str]:
+        """Return a sentence for each file of which none was returned before, up to the file ``last``."""
+        sentences = []
+        for path, why in sorted(self._chain.unread.items()):
+            # The names of rotated files are in their order.
+            is_before = last is None or last.path == self._chain.log or path < last.path
+            if is_before and path not in self._told:
+                self._told.add(path)
+                sentences.append(f"{path} cannot be read ({why}): what stands in it is missing here")
+        return sentences

@@ -11,6 +11,7 @@ from contextlib import suppress
 from threeam.core.draft import Declined
 from threeam.core.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
 from threeam.core.journal import Journal, Unusable, unusable
+from threeam.core.portability import sync
 
 
 def create_log(journal: Journal, mode: int, chunks: Iterable[bytes]) -> int:
@@ -44,7 +45,7 @@ def _create_in(dir_fd: int, name: str, access: tuple[int, int, int], chunks: Ite
                 while view:
                     view = view[os.write(fd, view) :]
                 size += len(chunk)
-            os.fsync(fd)
+            sync(fd)
         finally:
             os.close(fd)
         # fails where somebody else was there first

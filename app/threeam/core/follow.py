@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from threeam.core.journal import Anchor, Journal, Position, Segment, Unusable
+from threeam.core.portability import nonblocking_pipe
 from threeam.core.reader import Line, lines_forward
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ class _Watch:
     def __init__(self, path: str, poll_interval: float) -> None:
         self._path = path
         self._poll_interval = poll_interval
-        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._wake_read, self._wake_write = nonblocking_pipe()
         self._poll = select.poll()
         self._poll.register(self._wake_read, select.POLLIN)
         self._inotify = _inotify()
@@ -297,9 +298,9 @@ class _Watch:
 
     def _look(self) -> tuple[int, ...]:
         seen: list[int] = []
-        for path in (self._path, self._segment.watchable if self._segment is not None else None):
+        for status in (lambda: os.stat(self._path), self._segment.status if self._segment is not None else None):
             try:
-                about = os.stat(path) if path is not None else None
+                about = status() if status is not None else None
             except OSError:
                 about = None
             seen += [about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns] if about is not None else [0]

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from threeam.core.portability import take_pending
+
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -16,7 +18,7 @@ def interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
     def interrupted() -> bool:
         pending = signal.sigpending() & set(INTERRUPTIONS)
         for number in pending:
-            signal.sigtimedwait([number], 0)
+            take_pending(number)
         return bool(pending)
 
     if not wanted:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from threeam.core.chain import Chain
 from threeam.core.disk import IMMUTABLE, has_attribute, is_read_only
-from threeam.core.folders import OPEN_SAFELY, ForeignLink, make_folders, open_file, resolve
+from threeam.core.folders import OPEN_SAFELY, ForeignLink, absolute, make_folders, open_file, resolve
+from threeam.core.portability import sync
 from threeam.core.recognize import UTF16, is_journal, is_utf16, live_name
 from threeam.core.segment import Segment as Segment
 
@@ -232,12 +233,23 @@ def journal_at(log: str, lock: str | None = None, *, home: str | None = None) ->
     except ForeignLink as error:
         raise Unusable(unusable(log, error)) from None
     except OSError:  # not to be seen: opening it says so better
-        resolved = os.path.abspath(log)
+        resolved = absolute(log)
     if lock is None:
         lock = SCRIPT_LOCKS.get(resolved, resolved + ".lock")
     elif _same_file(lock, resolved):  # an empty lock file would be made there first, or the log be replaced as a lock
         raise BadInput(f"the lock {lock} is the log itself: name another file with --lock, or leave it out")
-    return Journal(resolved, os.path.abspath(lock), home, Chain(resolved))
+    else:
+        lock = _in_its_folder(lock)
+    return Journal(resolved, lock, home, Chain(resolved))
+
+
+def _in_its_folder(lock: str) -> str:
+    """Return the path of a lock with its folder resolved. The file itself is not followed: a symlink is refused."""
+    folder, name = os.path.split(lock.rstrip("/") or "/")
+    try:
+        return os.path.join(resolve(folder), name)
+    except OSError:  # opening it says why
+        return absolute(lock)
 
 
 def _same_file(path: str, resolved: str) -> bool:
@@ -264,7 +276,7 @@ def unusable(path: str, error: OSError) -> str:
         case errno.ENXIO:
             return f"{path} is a FIFO or a device, not a file: name another with --log"
         case errno.ELOOP if isinstance(error, ForeignLink):
-            what = "file" if error.filename == os.path.abspath(path) else "folder"
+            what = "file" if os.path.basename(error.filename) == os.path.basename(path) else "folder"
             return f"{error.filename} is a symlink of {owner_name(error.uid)}: name the {what} that it points to"
         case errno.ELOOP:
             return f"{path} is a symlink: name the file that it points to with --log"
@@ -285,7 +297,7 @@ def sync_folder(path: str) -> None:
     """Waits until the names in a folder are on the disk. Raises OSError."""
     fd = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
+        sync(fd)
     finally:
         os.close(fd)
 

@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from typing import NamedTuple
 
-from threeam.core.folders import OPEN_SAFELY, open_file, opened_folder
+from threeam.core.folders import OPEN_SAFELY, opened_folder, status_of
 from threeam.core.journal import Journal, JournalError, Unusable, check_regular, owner_name, unusable
 
 
@@ -31,9 +31,7 @@ class LockFile(NamedTuple):
         whoever may write may lock, and nobody else can hold the lock.
         """
         try:
-            fd = open_file(journal.log, os.O_PATH)  # not by name: a symlink put there would say what the lock is like
-            about = os.fstat(fd)
-            os.close(fd)
+            about = status_of(journal.log)  # a symlink put there must not say what the lock is like
             if not stat.S_ISREG(about.st_mode):
                 raise OSError(errno.EINVAL, "not a file")  # which opening the log refuses
             mode, uid, gid = about.st_mode, about.st_uid, about.st_gid

@@ -8,6 +8,7 @@ import os
 from threeam.core.disk import has_room
 from threeam.core.folders import open_file
 from threeam.core.journal import Segment, Unusable, check_regular, unusable
+from threeam.core.portability import sync_data
 from threeam.core.rotate import undo_half_rotation
 
 _CHECKED = 256  # bytes of an append that are compared with the file after the sync
@@ -98,7 +99,7 @@ class LogFile:
 
     def sync(self) -> None:
         """Waits until what was appended is on the disk. Raises OSError."""
-        os.fdatasync(self.segment.fd)
+        sync_data(self.segment.fd)
 
     def _cut_back(self, size: int) -> None:
         """Takes out the last ``size`` bytes, if they are the ones that were just written."""

@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     | \\x(?P<hex>[0-9a-fA-F]{2}) | \\u(?P<four>[0-9a-fA-F]{4}) | \\U(?P<eight>[0-9a-fA-F]{8})
     | \\(?P<octal>0[0-7]{0,2}|[1-3][0-7]{2})
     | (?P<property>\\[pP](?:\{[^}]*\}|.))
-    | (?P<at_most>\{,(?=\d+\}))
+    | (?P<repeat>\{(?:\d+(?:,\d*)?|,\d*)\})
     | (?P<refused>\(\?(?:[=!>(]|<[=!]|P=|P>))
     | (?P<open>\(\?(?:P?<\w*>|[A-Za-z-]*[:)]))
     | \\(?P<escape>.)
@@ -151,8 +151,8 @@ def _piece(text: str, match: re.Match[str], line_begin: str) -> str:
         raise _not_linear(text, _WITHOUT.get(match["refused"], "a recursion"))
     if match["property"] or match["open"]:
         return match[0]
-    if match["at_most"]:
-        return "{0,"  # to RE2 `{,3}` is four characters
+    if match["repeat"]:
+        return match[0].replace("{,", "{0,")  # to RE2 `{,3}` is four characters
     if match["shown"]:
         return _shown_escape(match["shown"][1:])
     char = _character(text, match)
@@ -187,7 +187,7 @@ def _class(text: str, at: int) -> tuple[str, int]:
             pieces.append(r"\\")
             at += 2
             continue
-        if match["refused"] or match["open"] or match["at_most"]:
+        if match["refused"] or match["open"] or match["repeat"]:
             pieces.append(_quoted(text[at]))
             at += 1
             continue

@@ -20,9 +20,8 @@ from threeam.core.disk import APPEND_ONLY, has_attribute, has_room
 from threeam.core.entry import CONTINUED, REPEATED, Entry, Stamp, format_entry, visible
 from threeam.core.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
 from threeam.core.journal import Journal, Segment
+from threeam.core.portability import access_list, set_access_list, sync, sync_data
 from threeam.core.segment import is_rotated
-
-_ACL = "system.posix_acl_access"
 
 
 class NotRotated(Exception):
@@ -224,7 +223,7 @@ def _is_for_group(path: str, folder: os.stat_result, log: os.stat_result) -> boo
     """
     if folder.st_mode & stat.S_IXOTH or folder.st_uid == log.st_uid or folder.st_gid != log.st_gid:
         return False
-    return _access_list(os.path.dirname(path)) is None
+    return access_list(os.path.dirname(path)) is None
 
 
 def _link(name: str, dir_fd: int, stamp: Stamp) -> str:
@@ -253,27 +252,18 @@ def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_resul
         if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
             os.fchown(fd, like.st_uid if os.geteuid() == 0 else -1, like.st_gid)
         os.fchmod(fd, stat.S_IMODE(like.st_mode))
-        if (access := _access_list(old.fd)) is not None:
-            os.setxattr(fd, _ACL, access)
+        if (access := access_list(old.fd)) is not None:
+            set_access_list(fd, access)
         view = memoryview(data)
         while view:
             view = view[os.write(fd, view) :]
-        os.fsync(fd)
+        sync(fd)
     finally:
         os.close(fd)
 
 
 def _sync(old: Segment) -> None:
     try:
-        os.fdatasync(old.fd)
+        sync_data(old.fd)
     except OSError as error:
         raise SyncFailed(f"the disk did not confirm {old.path} ({error.strerror})") from None
-
-
-def _access_list(file: int | str) -> bytes | None:
-    try:
-        return os.getxattr(file, _ACL)
-    except OSError as error:
-        if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
-            return None
-        raise

@@ -6,9 +6,11 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from functools import cache
+from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-from threeam.core.secret_kinds import KINDS, LIST_REST, QUOTED_REST, WORD_REST, Kind
+from threeam.core.secret_kinds import KINDS, Kind
+from threeam.core.secret_values import LIST_REST, QUOTED_REST, WORD_REST
 
 _STARS = b"***"
 # A port is not a password, unless an @ follows it.
@@ -40,7 +42,6 @@ _KEY_LINE = re.compile(
 _LAST_KEY_LINE = re.compile(rb"(?:.*[\s|:])?[A-Za-z0-9+/]++={0,2}\s*+")
 _LONG_KEY_LINE = re.compile(rb"(?:.*[\s|:])?[A-Za-z0-9+/]{32,}+={0,2}\s*+")
 
-_OFTEN = ("://",)
 _LOOKAHEAD = 64 * 1024  # bytes of a line without an end that are held back, so that no secret is cut in two
 _LONGEST = 1024 * 1024  # bytes of one secret that are held back; of a longer one the rest is dropped as it comes
 
@@ -48,9 +49,10 @@ _LONGEST = 1024 * 1024  # bytes of one secret that are held back; of a longer on
 class _Compiled(NamedTuple):
     """The table, compiled at the first use: an import of this module costs no time at the start of a screen."""
 
-    triggers: Any  # for RE2, which finds a hundred words as fast as one; it knows no lookbehind
-    often: tuple[re.Pattern[bytes], ...]  # those that stand in every other line: each by itself is found faster
-    by_trigger: dict[bytes, tuple[re.Pattern[bytes], ...]]  # what is tried where a trigger stands
+    triggers: Any  # for RE2, which finds a hundred as fast as one
+    names: Any  # for RE2: the triggers of names, each with the rest of its name
+    names_begin: Any  # for RE2: these triggers alone
+    by_letters: dict[bytes, tuple[re.Pattern[bytes], ...]]  # what is tried where a trigger begins with these two
     of_lines: tuple[re.Pattern[bytes], ...]  # what is searched for at the beginning of each line
 
 
@@ -196,11 +198,19 @@ def _secrets(data: bytes, begin: int) -> Iterator[_Secret]:
     whole_lines = {
         match.start() + 1: match for pattern in table.of_lines for match in pattern.finditer(data, begin - 1)
     }
-    places = sorted([*_places(table, data, begin), *((place, b"") for place in whole_lines)])
-    for place, found in places:
+    # Each with the end of its name; 0: it stands in none.
+    names = [match.span() for match in table.names.finditer(data, begin)]
+    places = sorted([*names, *((place, 0) for place in {*_places(table, data, begin), *whole_lines})])
+    while places:
+        place, end = heappop(places)
         if place < begin:
+            # A secret before it has taken the first part of the name; what is left may hold another trigger.
+            word = table.names_begin.search(data, begin, end) if end > begin else None
+            if word is not None:
+                heappush(places, (word.start(), end))
             continue
-        matches = (pattern.match(data, place) for pattern in table.by_trigger[found] or ())
+        patterns = table.by_letters.get(data[place : place + 2].lower(), ())
+        matches = (pattern.match(data, place) for pattern in patterns)
         match = whole_lines.get(place) or next((match for match in matches if match is not None), None)
         if match is None:
             continue
@@ -209,16 +219,13 @@ def _secrets(data: bytes, begin: int) -> Iterator[_Secret]:
         begin = match.end()
 
 
-def _places(table: _Compiled, data: bytes, begin: int) -> Iterator[tuple[int, bytes]]:
-    """Where a trigger stands in ``data``, and which. What begins a word is found with the byte before it."""
-    for word in table.often:
-        yield from ((match.start(), match[0]) for match in word.finditer(data, begin))
+def _places(table: _Compiled, data: bytes, begin: int) -> Iterator[int]:
+    """Yield where a trigger begins in ``data``, except those of names. What must stand before it is not part of it."""
     match = table.triggers.search(data, begin - 1)
     while match is not None:
-        start, end = match.span()
-        trigger = data[start:end].lower()
-        yield (start, trigger) if trigger in table.by_trigger else (start + 1, trigger[1:])
-        match = table.triggers.search(data, start + 1)  # the end of one may be the byte before the next
+        start = match.start()
+        yield start if data[start : start + 2].lower() in table.by_letters else start + 1
+        match = table.triggers.search(data, start + 1)  # a trigger can stand in another: a key in a header
 
 
 def _stars(value: bytes) -> bytes:
@@ -250,35 +257,43 @@ def _pattern(text: str) -> re.Pattern[bytes]:
 
 @cache
 def _compiled() -> _Compiled:
-    at_word = sorted({trigger for kind in KINDS if not kind.inside for trigger in kind.triggers})
-    anywhere = {trigger for kind in KINDS if kind.inside for trigger in kind.triggers}
-    inside = sorted(one for one in anywhere if not any(one != other and one.startswith(other) for other in anywhere))
-    patterns = {kind: tuple(re.compile(one.encode(), _flags(kind)) for one in kind.patterns) for kind in KINDS}
+    by_letters: dict[bytes, tuple[re.Pattern[bytes], ...]] = {}
+    of_lines: list[re.Pattern[bytes]] = []
+    for kind in KINDS:
+        if not kind.triggers:
+            of_lines += (re.compile(b"\n" + one.encode(), _flags(kind)) for one in kind.patterns)
+        patterns = tuple(re.compile(one.encode(), _flags(kind)) for one in kind.patterns)
+        for letters in dict.fromkeys(_letters(trigger) for trigger in kind.triggers):
+            by_letters[letters] = (*by_letters.get(letters, ()), *patterns)
+    of_names = [kind for kind in KINDS if kind.to_the_end]
+    return _Compiled(
+        _triggers([(kind, "") for kind in KINDS if not kind.to_the_end]),
+        _triggers([(kind, kind.to_the_end) for kind in of_names]),
+        _triggers([(kind, "") for kind in of_names]),
+        by_letters,
+        tuple(of_lines),
+    )
 
-    def of(trigger: str) -> tuple[re.Pattern[bytes], ...]:
-        kinds = [
-            kind for kind in KINDS if any(own.startswith(trigger) or trigger.startswith(own) for own in kind.triggers)
-        ]
-        return tuple(pattern for kind in kinds for pattern in patterns[kind])
 
+def _triggers(kinds: Sequence[tuple[Kind, str]]) -> Any:
+    """Return the triggers of ``kinds`` as one pattern, each followed by what is given with its kind."""
     import re2  # 15 ms: a command that redacts nothing does not wait for it
 
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.case_sensitive = False
     options.never_capture = True
-    words, anywhere_words = ("|".join(map(re.escape, triggers)) for triggers in (at_word, set(inside) - set(_OFTEN)))
-    return _Compiled(
-        re2.compile(f"[^a-z0-9](?:{words})|{anywhere_words}".encode(), options),
-        tuple(re.compile(re.escape(trigger).encode()) for trigger in _OFTEN),
-        {b"": (), **{trigger.encode(): of(trigger) for trigger in (*at_word, *inside)}},
-        tuple(
-            re.compile(b"\n" + one.encode(), _flags(kind))
-            for kind in KINDS
-            if not kind.triggers
-            for one in kind.patterns
-        ),
-    )
+    pieces = [
+        f"{kind.before}(?{'-i' if kind.exact else ''}:{'|'.join(kind.triggers)}){rest}"
+        for kind, rest in kinds
+        if kind.triggers
+    ]
+    return re2.compile("|".join(pieces).encode(), options)
+
+
+def _letters(trigger: str) -> bytes:
+    """Return the two characters with which ``trigger`` begins, in lower case."""
+    return trigger[:2].lower().encode()
 
 
 def _flags(kind: Kind) -> int:

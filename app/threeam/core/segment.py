@@ -93,7 +93,7 @@ class Segment:
     @property
     def head(self) -> Head:
         """What a rotation has written at its beginning. Raises OSError."""
-        if self._head is None or self._head_size not in (None, self.size()):
+        if self._head is None or (self._head_size is not None and self._head_size != self.size()):
             self._head, size = _head_of(self), self.size()
             self._head_size = size if self._head.end >= size and self._head.missing != 0 else None
         return self._head

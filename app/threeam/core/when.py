@@ -53,19 +53,20 @@ def parse_when(text: str, now: Stamp, zone: Zone) -> int:
     return instants[0]
 
 
-def parse_bound(text: str, now: Stamp, zone: Zone, *, latest: bool) -> tuple[int, str]:
+def parse_bound(text: str, now: Stamp, zone: Zone, *, latest: bool, after_ns: int | None = None) -> tuple[int, str]:
     """Return the first (or ``latest``) instant that ``text`` names, and a sentence if there are two. Raises `BadTime`.
 
-    For an end of a range: it then holds all that the text can mean.
+    For an end of a range: it then holds all that the text can mean. ``after_ns``: a clock time alone is the first such
+    time after this instant, and not the last one before ``now``.
     """
-    instants = _instants_named(text, now, zone)
+    instants = _instants_named(text, now, zone, after_ns)
     if len(instants) == 1:
         return instants[0], ""
     taken = "later" if latest else "earlier"
     return instants[-1 if latest else 0], f"{_twice(text, instants, zone)}: the {taken} one is taken"
 
 
-def _instants_named(text: str, now: Stamp, zone: Zone) -> list[int]:
+def _instants_named(text: str, now: Stamp, zone: Zone, after_ns: int | None = None) -> list[int]:
     """Return the instant that ``text`` names; two, the earlier one first, if the clocks showed that time twice."""
     text = text.strip()
     if text == "now":
@@ -97,6 +98,10 @@ def _instants_named(text: str, now: Stamp, zone: Zone) -> list[int]:
     since_midnight += int((fraction or "0").ljust(9, "0"))
     if day_number is not None:
         return _instants_at(text, day_number * DAY_NS + since_midnight, zone)
+    if after_ns is not None:
+        days = range(local_day(after_ns, zone), local_day(after_ns, zone) + 3)  # a day may skip that time
+        later = ([ns for ns in _shown_at(day * DAY_NS + since_midnight, zone) if ns > after_ns] for day in days)
+        return next(filter(None, later))
     local_ns = local_day(now.ns, zone) * DAY_NS + since_midnight
     past = [ns for ns in _shown_at(local_ns, zone) if ns <= now.ns]
     if past:

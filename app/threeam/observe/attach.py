@@ -123,7 +123,16 @@ def end_tool(running: Running) -> None:
     if pid <= 0:
         return
     with suppress(ProcessLookupError):
-        ended = os.pidfd_open(pid)
-        os.killpg(pid, signal.SIGINT)
-        if not select([ended], [], [], _GRACE)[0]:
+        try:
+            ended = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        except OSError:  # no descriptor is free: without one nobody can wait for it, and it must not watch on
             os.killpg(pid, signal.SIGKILL)
+            return
+        try:
+            os.killpg(pid, signal.SIGINT)
+            if not select([ended], [], [], _GRACE)[0]:
+                os.killpg(pid, signal.SIGKILL)
+        finally:
+            os.close(ended)

@@ -43,10 +43,10 @@ def in_background(background: Background) -> int:
     running = Running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
     waiting = os.getpid()
-    worker = os.fork()
-    if worker == 0:
-        _work(background.work, running, waiting, before)
     try:
+        worker = os.fork()
+        if worker == 0:
+            _work(background.work, running, waiting, before)
         return _wait(worker, running, background)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -9,7 +9,8 @@ would then look like proof. If nothing failed in the last regime, the one before
 failure there is no rate.
 
 Changes that are bound to no hypothesis may concern the bug or not. The answer is computed with them and without them,
-and the one that asks for more counts. So an unrelated change can never turn a no into a yes.
+and the one that asks for more counts. So an unrelated change can never turn a no into a yes. If one of them was made
+or undone during each experiment that failed, no failure has a configuration with them: then they are ignored.
 """
 
 from __future__ import annotations
@@ -43,13 +44,15 @@ class Piece(NamedTuple):
 class Baseline(NamedTuple):
     """The rate before a change: ``failed`` in ``over``. ``earlier``: what was seen in regimes that are not in it.
 
-    ``widened``: whether regimes before the last one had to be added, because nothing had failed in that.
+    ``widened``: whether regimes before the last one had to be added, because nothing had failed in that. ``ignored``:
+    whether the changes that are bound to no hypothesis had to be ignored, because with them no failure remained.
     """
 
     failed: int
     over: int
     earlier: tuple[int, int] = (0, 0)
     widened: bool = False
+    ignored: bool = False
 
 
 def configuration(changes: Iterable[InForce], begin: int, end: int) -> Configuration | None:
@@ -92,8 +95,12 @@ def baseline(
 
     ``pieces``: divides what was seen by changes. ``asks``: how much a baseline asks for; the larger one counts.
     """
-    candidates = []
-    for concerned in ([change for change in changes if change.own], list(changes)):
+
+    def candidate(concerned: Sequence[InForce]) -> Baseline:
         current = frozenset(one.since for one in concerned if one.since < since <= (one.until or inf))
-        candidates.append(last_regime(pieces(concerned), current))
-    return max(candidates, key=asks)
+        return last_regime(pieces(concerned), current)
+
+    without, with_all = candidate([change for change in changes if change.own]), candidate(changes)
+    if not with_all.failed:  # it would ask for infinitely much, and there would be no rate to tell
+        return without._replace(ignored=True)
+    return max(without, with_all, key=asks)

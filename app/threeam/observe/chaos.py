@@ -82,12 +82,14 @@ def neighbours(cpus: Sequence[int]) -> Iterator[Neighbours]:
     try:
         for cpu in cpus:
             reader, writer = os.pipe()
-            pid = os.fork()
-            if pid == 0:
-                _neighbour(cpu, reader, [*pipes, writer])
-            os.close(reader)
             pipes.append(writer)
-            pids.append(pid)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    _neighbour(cpu, reader, pipes)
+                pids.append(pid)
+            finally:
+                os.close(reader)
         yield Neighbours(pipes)
     finally:
         for pipe in pipes:

@@ -94,7 +94,7 @@ def execute(
     ``running``: what the guard of this process ends if this process is killed.
     """
     meddler, (apart, alone, one_pipe, timeout) = meddler or Meddler(), how
-    pipes = [_pipe()] if one_pipe else [_pipe(), _pipe()]
+    pipes = _pipes(1 if one_pipe else 2)
     actions: list[tuple[object, ...]] = [
         (os.POSIX_SPAWN_DUP2, pipes[0][1], OUT),
         (os.POSIX_SPAWN_DUP2, pipes[-1][1], ERR),
@@ -104,12 +104,12 @@ def execute(
     taken = {reader: OUT + number for number, (reader, _) in enumerate(pipes)}
     # An interrupt must not come between the start and the place where it is minded.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
-    known, pipe = children(os.getpid()), os.fstat(pipes[0][0]).st_ino
-    if running is not None:
-        running.tell(0, pipe)
     try:
-        begun = time.monotonic_ns()
         try:
+            known, pipe = children(os.getpid()), os.fstat(pipes[0][0]).st_ino
+            if running is not None:
+                running.tell(0, pipe)
+            begun = time.monotonic_ns()
             pid = os.posix_spawnp(
                 argv[0], [*argv], os.environ, file_actions=actions, setsid=apart,
                 setsigmask=before - set(INTERRUPTIONS),
@@ -120,16 +120,18 @@ def execute(
         finally:
             for _, writer in pipes:
                 os.close(writer)
-        if running is not None:
-            running.tell(pid, pipe)
-        ended, timed_out, cut = os.pidfd_open(pid), False, 0
-        try:
+        ended, timed_out, cut = -1, False, 0
+        try:  # from here on it must not run on, whatever fails
+            if running is not None:
+                running.tell(pid, pipe)
+            ended = os.pidfd_open(pid)
             cut, timed_out, end = _watch(pid, ended, taken, take, begun, apart, timeout, meddler)
         except BaseException:
             _end(pid, signal.SIGKILL, apart)
             raise
         finally:
-            os.close(ended)
+            if ended >= 0:
+                os.close(ended)
             # What was begun by a program that is cut short ends with it: a shell's background jobs ignore some signals.
             whole = alone or bool(cut and apart)
             if whole:  # before it is reaped, while its number is nobody else's
@@ -239,11 +241,20 @@ def _default(alone: bool) -> tuple[int, ...]:
     return tuple(one for one in _AS_IN_A_SHELL if one not in ignored)
 
 
-def _pipe() -> tuple[int, int]:
-    reader, writer = os.pipe()
-    with suppress(OSError):  # a user may have too many large ones: then it is a smaller one
-        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE)
-    return reader, writer
+def _pipes(count: int) -> list[tuple[int, int]]:
+    pipes: list[tuple[int, int]] = []
+    try:
+        for _ in range(count):
+            reader, writer = os.pipe()
+            pipes.append((reader, writer))
+            with suppress(OSError):  # a user may have too many large ones: then it is a smaller one
+                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE)
+    except BaseException:
+        for reader, writer in pipes:
+            os.close(reader)
+            os.close(writer)
+        raise
+    return pipes
 
 
 def _drain(fd: int, which: int, take: Callable[[int, bytes], object]) -> None:

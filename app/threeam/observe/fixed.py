@@ -35,7 +35,7 @@ class Tally(NamedTuple):
     clean: int = 0
 
 
-class Apart(NamedTuple):
+class NotCounted(NamedTuple):
     """Runs since the change that do not count: those of ``what``, which differs by ``differs``."""
 
     what: str
@@ -49,10 +49,10 @@ class Fixed(NamedTuple):
 
     ``clean``: what there is of it since without a failure, and ``needed``: what it takes at each level (None: more than
     anybody has); both in runs, or in ns where it comes by time (``timed``). ``left_out``: experiments that went on
-    while something was changed. ``others``: what else failed before it, and is not in this answer. ``apart``: runs
-    since that do not count. ``not_counted``: runs since that neither failed nor passed. ``earlier``: what was seen in
-    earlier regimes, which are not in the rate. ``widened``: see `Baseline`. ``builds``: the SHA-256 of the program
-    before and since, if it has changed.
+    while something was changed. ``apart``: what else failed before it, and is not in this answer. ``not_counted``:
+    runs of other experiments since. ``timed_out``, ``inconclusive``: how many runs of this one since did so, and are in
+    no rate. ``earlier``: what was seen in earlier regimes, which are not in the rate. ``widened``, ``ignored``: see
+    `Baseline`. ``builds``: the SHA-256 of the program before and since, if it has changed.
     """
 
     what: str
@@ -63,11 +63,13 @@ class Fixed(NamedTuple):
     clean: int
     needed: tuple[int | None, int | None, int | None]
     left_out: int = 0
-    others: tuple[Tally, ...] = ()
-    apart: tuple[Apart, ...] = ()
-    not_counted: int = 0
+    apart: tuple[Tally, ...] = ()
+    not_counted: tuple[NotCounted, ...] = ()
+    timed_out: int = 0
+    inconclusive: int = 0
     earlier: tuple[int, int] = (0, 0)
     widened: bool = False
+    ignored: bool = False
     builds: tuple[str, str] | None = None
 
     @property
@@ -119,11 +121,13 @@ def by_runs(
     return Fixed(
         tally.what, False, before.failed, before.over, again, tally.clean, clean_runs(before.failed, before.over),
         left_out=len(sides.between),
-        others=tuple(other for key, other in failing.items() if key != best),
-        apart=_apart(sides.before, best, [*others_since, *loose]),
-        not_counted=sum(counts.made - counts.ended for counts in counts_since),
+        apart=tuple(other for key, other in failing.items() if key != best),
+        not_counted=_not_counted(sides.before, best, [*others_since, *loose]),
+        timed_out=sum(counts.timed_out for counts in counts_since),
+        inconclusive=sum(counts.inconclusive for counts in counts_since),
         earlier=before.earlier,
         widened=before.widened,
+        ignored=before.ignored,
         builds=_builds(sides, best),
     )  # fmt: skip
 
@@ -185,19 +189,18 @@ def _failed_since(one: Experiment, since: Stamp) -> int:
     return sum(run.outcome == FAILED and run.began_ns > since.ns for run in one.kept)
 
 
-def _apart(before: Sequence[Experiment], arm: Arm, others: Iterable[Experiment]) -> tuple[Apart, ...]:
+def _not_counted(before: Sequence[Experiment], arm: Arm, others: Iterable[Experiment]) -> tuple[NotCounted, ...]:
     """Return the runs of ``others`` that do not count, the most similar ones first, with what distinguishes them."""
     reference = next(one for one in reversed(before) if arm in dict(_arms(one)))
-    apart = []
+    not_counted = []
     for one in others:
         for (_, name, _), counts in _arms(one):
             differs = list(differences((reference, arm[1]), (one, name), reference.hypothesis))
             if differs and counts.ended:
                 what = f"{one.name} {one.command}, {name}"
-                apart.append(
-                    (len(differs), -one.last.ns, Apart(what, counts.failed, counts.passed, "; ".join(differs)))
-                )
-    return tuple(found[-1] for found in sorted(apart)[:_NEAREST])
+                runs = NotCounted(what, counts.failed, counts.passed, "; ".join(differs))
+                not_counted.append((len(differs), -one.last.ns, runs))
+    return tuple(runs for _, _, runs in sorted(not_counted)[:_NEAREST])
 
 
 def _builds(sides: _Sides, arm: Arm) -> tuple[str, str] | None:
@@ -269,7 +272,7 @@ def parts(answer: Fixed) -> list[Part]:
     facts += _remarks(answer)
     facts += [
         Told(f"apart:  {tally.what}", f"{tally.failed} of {tally.ended:,} before, {tally.clean:,} clean since")
-        for tally in answer.others
+        for tally in answer.apart
     ]
     if answer.left_out:
         facts.append(Told(f"left out: {answer.left_out} that went on while something was changed"))
@@ -292,11 +295,18 @@ def _remarks(answer: Fixed) -> list[Told]:
         remarks.append(
             Told("the rate is that of earlier changes, too: after the last one before it nothing had failed")
         )
-    if answer.not_counted:
-        remarks.append(Told(f"{_runs(answer.not_counted)} since neither failed nor passed: they do not count"))
+    if answer.ignored:
+        during = "one was made or undone during each experiment that failed before"
+        remarks.append(Told("changes that are bound to no hypothesis are ignored", during))
+    if answer.timed_out:
+        remarks.append(Told(f"timed out: {_runs(answer.timed_out)} since, in no rate"))
+    if answer.inconclusive:
+        remarks.append(
+            Told(f"inconclusive: {_runs(answer.inconclusive)} since, in no rate", "neither failed nor passed")
+        )
     if answer.builds is not None:
         remarks.append(Told("the program changed since", "its SHA-256 was {}, and is {}".format(*answer.builds)))
-    for runs in answer.apart:
+    for runs in answer.not_counted:
         counts = f"{runs.failed} failed, {runs.passed:,} passed"
         remarks.append(Told(f"not counted: {runs.what}: {counts}", runs.differs, sign="red" if runs.failed else ""))
     return remarks

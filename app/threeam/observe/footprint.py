@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from threeam.core.entry import NS, decode, visible
 from threeam.core.footprint import Spent, footprints_of
-from threeam.core.journal import owner_name
+from threeam.core.journal import Unusable, owner_name
 from threeam.core.when import duration
 
 
@@ -40,7 +40,10 @@ class _Reading(NamedTuple):
 
 
 def instances(over: float, but: Sequence[int] = (), pause: Callable[[float], object] = time.sleep) -> list[Instance]:
-    """Every instance on this machine but those of the pids ``but``, as they were over that many seconds."""
+    """Every instance on this machine but those of the pids ``but``, as they were over that many seconds.
+
+    Raises `Unusable` if there is no /proc.
+    """
     before = {pid: reading for pid in _pids() if pid not in but and (reading := _read(pid)) is not None}
     pause(over)
     found = []
@@ -92,7 +95,11 @@ def is_instance(pid: int) -> bool:
 
 
 def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and is_instance(int(name))]
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        raise Unusable("to see what other processes take needs Linux: there is no /proc here") from None
+    return [int(name) for name in names if name.isdigit() and is_instance(int(name))]
 
 
 def _command(pid: int) -> str | None:

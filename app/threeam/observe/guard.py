@@ -56,18 +56,23 @@ def guarded(orphaned: Callable[[], object]) -> Iterator[Running]:
     running = Running()
     reader, writer = os.pipe()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
-    guard = os.fork()
-    if guard == 0:
-        _guard(reader, running, orphaned)
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    os.close(reader)
+    guard = None
     try:
+        try:
+            guard = os.fork()
+            if guard == 0:
+                _guard(reader, running, orphaned)
+        finally:
+            os.close(reader)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)  # raises the interrupt that came meanwhile
         yield running
     finally:  # whatever it was, it was no kill
-        with suppress(BrokenPipeError):  # the guard was killed itself
-            os.write(writer, b".")
+        if guard is not None:
+            with suppress(BrokenPipeError):  # the guard was killed itself
+                os.write(writer, b".")
         os.close(writer)
-        os.waitpid(guard, 0)
+        if guard is not None:
+            os.waitpid(guard, 0)
 
 
 def _guard(reader: int, running: Running, orphaned: Callable[[], object]) -> NoReturn:

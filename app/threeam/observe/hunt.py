@@ -96,8 +96,9 @@ def run_once(
 ) -> tuple[Run, int, Kept]:
     """Run a command and keep what it prints: the run, the signal that cut it short (0: none), and where it is kept.
 
-    ``show`` gets what it prints as it comes. If this process is killed, the command ends, and ``lost`` is called in
-    another process. Raise `NotStarted` or `Unusable` before anything was run.
+    ``show`` gets what it prints as it comes. It is redacted and kept after its end, or when there are 16 MiB of it. If
+    this process is killed, the command ends, what was not yet kept is lost, and ``lost`` is called in another process.
+    Raise `NotStarted` or `Unusable` before anything was run.
     """
     command, rule, timeout_ns, one_pipe = once
     began = clock().ns
@@ -118,7 +119,8 @@ def run_once(
         return execute(command, take, How(apart, False, one_pipe, seconds), running=running)
 
     with guarded(orphaned) as running:
-        ended, output, kept = kept_while(journal, RUN_OUTPUT, name, rule.regex, run)
+        # What is done while the program runs is measured with it, and it waits when its pipe is full.
+        ended, output, kept = kept_while(journal, RUN_OUTPUT, name, rule.regex, run, at_once=CAP)
     return _run(1, BARE, rule, ended, output, began)._replace(file=kept.name), ended.cut, kept
 
 

@@ -68,7 +68,10 @@ class Identity(NamedTuple):
 
 def identity_of(command: Sequence[str], rule: Rule, timeout_ns: int | None, folder: str) -> Identity:
     """Return the identity of ``command``, run in ``folder`` under ``rule``. Reads the program for its SHA-256."""
-    program = os.path.normpath(os.path.join(folder, shutil.which(command[0]) or command[0]))
+    program = os.path.join(folder, shutil.which(command[0]) or command[0])
+    if ".." in program.split("/"):  # behind a symlink that leads out of what the link points to
+        program = os.path.join(os.path.realpath(os.path.dirname(program)), os.path.basename(program))
+    program = os.path.normpath(program)
     limit = f" after {_seconds(timeout_ns)}" if rule.timeout and timeout_ns is not None else ""
     arguments = _digest("\0".join(redacted_words(command)[1:]))
     return Identity(redacted(program), arguments, redacted(folder), redacted(f"{rule}{limit}"), _sha256_of(program))

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 from collections.abc import Collection
 from contextlib import suppress
 
+from threeam.core.journal import Unusable
+
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+_NEEDED = ((os, "pidfd_open"), (os, "sched_getaffinity"), (fcntl, "F_SETPIPE_SZ"))
+
+
+def check_system(command: str) -> None:
+    """Raise `Unusable` if this system, or the Python on it, lacks what ``command`` needs to run or watch a process."""
+    missing = [f"{module.__name__}.{name}" for module, name in _NEEDED if not hasattr(module, name)]
+    if missing:
+        raise Unusable(f"{command} needs Linux: there is no {missing[0]} here")
 
 
 def children(pid: int) -> list[int]:

@@ -211,26 +211,37 @@ def not_terminated(one: Backend) -> str:
 def terminate(connection: Connection, one: Backend, waits: int) -> Draft:
     """Ends ``one``, for whom ``waits`` others wait, if it is still at the work at which it was seen; what to note.
 
-    Raises `Declined` if it is not, or is no process, and `Unreachable` if it may not be ended.
+    Raises `Declined` if it is not, or is no process, and `Unreachable` if it may not be ended. If the connection is
+    lost after the server was asked, the backend may have ended, so there is something to note all the same.
     """
     if one.pid <= 0:
         raise Declined(not_terminated(one))
+    from threeam.restore.postgres import AnswerLost, ask_to_do
+
     host = _host(connection)
     asked = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_SAME}"
-    done = connection.execute(asked, (one.pid, one.started)).fetchone()
+    try:
+        done = ask_to_do(connection, asked, (one.pid, one.started))
+    except AnswerLost as lost:
+        doubt = f"asked for, and the answer was lost ({lost}), so look whether it has ended: "
+        return _noted(one, waits, host, doubt=doubt)
     if done is None:
         raise Declined(f"{one.pid} has gone by itself, or is at other work by now: nothing was terminated")
     deadline = time.monotonic() + _GONE_S
-    while connection.execute(_THERE, (one.pid,)).fetchone() is not None:
-        if not done[0] or time.monotonic() > deadline:
-            return _noted(one, waits, host, f"; it was told to end, and is there still after {_GONE_S:g} s")
-        time.sleep(_LOOK_S)
-    return _noted(one, waits, host, "")
+    try:
+        while ask_to_do(connection, _THERE, (one.pid,)) is not None:
+            if not done[0] or time.monotonic() > deadline:
+                return _noted(one, waits, host, but=f"; it was told to end, and is there still after {_GONE_S:g} s")
+            time.sleep(_LOOK_S)
+    except AnswerLost as lost:
+        doubt = f"asked for and begun, and the connection was lost ({lost}), so look whether it has ended: "
+        return _noted(one, waits, host, doubt=doubt)
+    return _noted(one, waits, host)
 
 
-def _noted(one: Backend, waits: int, host: str, but: str) -> Draft:
-    query = query_of(one, _KEPT)
-    text = f"Terminated: {in_words(one)} on {visible(host)}, for whom {waits} waited: {query or 'no query'}{but}"
+def _noted(one: Backend, waits: int, host: str, *, doubt: str = "", but: str = "") -> Draft:
+    query, which = query_of(one, _KEPT), f"{in_words(one)} on {visible(host)}"
+    text = f"Terminated: {visible(doubt)}{which}, for whom {waits} waited: {query or 'no query'}{but}"
     line = DraftLine(text, (("TERMINATED", str(one.pid)),))
     return Draft(lambda state, author, stamp: [line], whole=False)
 

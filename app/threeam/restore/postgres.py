@@ -17,11 +17,32 @@ if TYPE_CHECKING:
 
 _ODD = re.compile(r"\w+://[^?]*@[^?]*@")
 _CONNECT_S = 5
+_UNSURE = ("08", "57")  # classes of SQLSTATE: a lost connection; a statement that was cancelled, a server that ends
 _ASK_MS = 10_000  # a question of ours that takes longer would be in the way itself
 
 
 class Unreachable(JournalError):
     """The server could not be asked, or would not answer; the message says why, and names no password."""
+
+
+class AnswerLost(Unreachable):
+    """The server was asked to do something, and what it has done is not known; the message says why."""
+
+
+def ask_to_do(connection: Connection, statement: str, values: tuple[object, ...]) -> tuple[Any, ...] | None:
+    """Return the first row of a statement that changes something.
+
+    Raises `AnswerLost` if the statement was sent and the server may have executed it. Raises `psycopg.Error` if it
+    has refused it.
+    """
+    import psycopg
+
+    try:
+        return connection.execute(statement, values).fetchone()
+    except psycopg.Error as error:
+        if error.sqlstate is None or error.sqlstate[:2] in _UNSURE:
+            raise AnswerLost(_sentence(error, connection.info.password)) from None
+        raise
 
 
 @contextmanager
@@ -50,10 +71,14 @@ def connected(dsn: str) -> Iterator[Connection]:
     except UnicodeError:  # a host that is no name, or what a server without an encoding has kept
         raise Unreachable("PostgreSQL: that host is no name, or what it says is no UTF-8") from None
     except psycopg.Error as error:
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        said = without_url_password(said.replace(password, "***") if password else said)
         how = "" if dsn else "; name the server: --dsn postgresql://user@host:5432/database"
-        raise Unreachable(f"PostgreSQL: {said}{how}") from None
+        raise Unreachable(f"PostgreSQL: {_sentence(error, password)}{how}") from None
+
+
+def _sentence(error: psycopg.Error, password: str) -> str:
+    """Return the first line of what PostgreSQL or libpq says, without the password."""
+    sentence = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return without_url_password(sentence.replace(password, "***") if password else sentence)
 
 
 def conninfo(connection: Connection, restored_at: int) -> tuple[str, str]:

@@ -45,7 +45,7 @@ from threeam.tui.window import Window
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 _LOOK_AT_TERMINAL = 3.0  # s
-_LATE = 3.0  # s after a signal: by then the program has left by itself, or never will
+_LATE = 6.0  # s after a signal: `leave` takes at most 3.5 s, and then the program has ended, or never will
 _INTERRUPTED = 130
 
 
@@ -240,9 +240,12 @@ class JournalApp(App[None], inherit_bindings=False):
             self._leave(_INTERRUPTED)
         else:
             self._asked = now
+            base = next((screen for screen in self._screen_stack if isinstance(screen, JournalScreen)), None)
+            under_way = f"{base.under_way}. " if base is not None and base.under_way else ""
             self.notify(
-                f"{key_of(self, 'quit')} quits, from the log; ctrl+c again quits from anywhere",
+                visible(f"{under_way}{key_of(self, 'quit')} quits, from the log; ctrl+c again quits from anywhere"),
                 title="ctrl+c",
+                severity="warning" if under_way else "information",
                 markup=False,
                 timeout=_TWICE,
             )

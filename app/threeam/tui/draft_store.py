@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from threeam.core.attachments import DRAFT, HISTORY
 from threeam.core.beside import memory_folder, opened, places
-from threeam.core.folders import OPEN_SAFELY, names_in
+from threeam.core.folders import OPEN_SAFELY, names_in, safe_opener
 from threeam.core.journal import Journal
 
 _HISTORY = 500  # texts that are brought back
@@ -79,25 +79,28 @@ class DraftStore:
                 if fd < 0:
                     continue
                 try:
-                    kept = _read(fd)
-                except (ValueError, TypeError):
-                    if name.endswith(".new"):  # it was killed while it wrote this; the file before it stands
-                        os.unlink(name, dir_fd=dir_fd)
-                    os.close(fd)
-                    continue
-                if newest is None:
-                    # At no moment is it nowhere, and its lock is this screen's from now on.
-                    os.replace(name, self._name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
-                    newest = kept
-                    self._hold(fd)
+                    try:
+                        kept = _read(fd)
+                    except (ValueError, TypeError):
+                        if name.endswith(".new"):  # it was killed while it wrote this; the file before it stands
+                            os.unlink(name, dir_fd=dir_fd)
+                        continue
+                    if newest is None:
+                        # At no moment is it nowhere, and its lock is this screen's from now on.
+                        os.replace(name, self._name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+                        newest = kept
+                        self._hold(fd)
+                        fd = -1
+                        seen.add(screen)
+                        continue
+                    if screen not in seen:  # else it was killed before a whole file could take the place of this one
+                        for draft in kept.drafts:
+                            self._append_history(draft.text)  # an older draft is one key (up) away
+                    os.unlink(name, dir_fd=dir_fd)
                     seen.add(screen)
-                    continue
-                if screen not in seen:  # else it was killed before a whole file could take the place of this one
-                    for draft in kept.drafts:
-                        self._append_history(draft.text)  # an older draft is one key (up) away
-                os.unlink(name, dir_fd=dir_fd)
-                os.close(fd)
-                seen.add(screen)
+                finally:
+                    if fd >= 0:
+                        os.close(fd)
         return newest
 
     def history(self) -> list[str]:
@@ -105,8 +108,8 @@ class DraftStore:
         texts: list[str] = []
         for folder in self._folders:
             with suppress(OSError), opened(folder) as dir_fd:
-                fd = os.open(HISTORY.pattern, os.O_RDONLY | OPEN_SAFELY, dir_fd=dir_fd)
-                with open(fd, encoding="utf-8", errors="replace") as file:
+                opener = safe_opener(dir_fd)
+                with open(HISTORY.pattern, encoding="utf-8", errors="replace", opener=opener) as file:
                     for line in file:
                         with suppress(ValueError):  # cut off by a full disk, or the empty line that ends such a one
                             texts.append(str(json.loads(line)))
@@ -177,11 +180,12 @@ class DraftStore:
                     _lock(fd)
                     with open(fd, "w", encoding="utf-8", closefd=False) as file:
                         json.dump(kept, file)
-                except OSError:  # a full disk: what was kept before stands
-                    os.unlink(new, dir_fd=dir_fd)
+                    os.replace(new, self._name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+                except BaseException:  # a full disk: what was kept before stands
+                    with suppress(OSError):  # the first error is the one to tell
+                        os.unlink(new, dir_fd=dir_fd)
                     os.close(fd)
                     raise
-                os.replace(new, self._name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
                 self._hold(fd)
         except OSError:
             if others:
@@ -212,7 +216,8 @@ class DraftStore:
                         continue
                     pid, start = int(match[1]), int(match[2])
                     # Of this process is what an earlier screen of it has left: its lock says whether it is still there.
-                    if pid == os.getpid() or _started(pid) != start:
+                    # So it does without /proc, where every process seems to have begun at 0.
+                    if pid == os.getpid() or start == 0 or _started(pid) != start:
                         with suppress(OSError):
                             changed_ns = os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mtime_ns
                             left.append((changed_ns, folder, name))

@@ -1,7 +1,10 @@
-"""Work that changes something outside the screen: each runs to its end, and only once at a time.
+"""Work that changes something outside the screen: each runs only once at a time, and to its end while the program runs.
 
 A worker of Textual would not do. It is cancelled when its group begins another one or its screen closes, its thread
 goes on all the same, and nobody writes the line about what it did.
+
+The end of the program ends the threads of these, too. What is under way then may have happened and gets no line, so
+the screen says so before, and the parting text on the terminal names it.
 """
 
 from __future__ import annotations
@@ -19,10 +22,14 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class Effect:
-    """A piece of work under way. ``then`` takes its result on the screen; ``problem`` is set if it has none."""
+    """A piece of work under way. ``then`` takes its result on the screen; ``problem`` is set if it has none.
+
+    ``check``: how to find out whether it has happened, if the program ends before it.
+    """
 
     name: str
     then: Callable[[Any], object]
+    check: str = ""
     result: Any = None
     problem: str = ""
     finished: threading.Event = field(default_factory=threading.Event)
@@ -38,11 +45,16 @@ class Effects:
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, name: str, work: Callable[[], T], then: Callable[[T], object]) -> bool:
+    @property
+    def under_way(self) -> list[Effect]:
+        """Those that have not been struck off."""
+        return list(self._running.values())
+
+    def start(self, name: str, work: Callable[[], T], then: Callable[[T], object], check: str = "") -> bool:
         """Run ``work`` on a thread of its own; return False if work of this name is under way."""
         if name in self._running:
             return False
-        effect = self._running[name] = Effect(name, then)
+        effect = self._running[name] = Effect(name, then, check)
         threading.Thread(target=self._run, args=(effect, work), name=name, daemon=True).start()
         return True
 

@@ -54,11 +54,12 @@ class KeyParser(XTermParser):
     def __init__(self, debug: bool = False) -> None:
         self._escape_read_s: float | None = None  # when a read ended with ESC
         self._is_apart = False  # whether the first key of this read follows an ESC that came earlier
+        self._tail = ""  # the last characters that were taken for keys: a marker may begin in them
         self._paste: list[str] | None = None  # what has come of a paste
         super().__init__(debug)
 
     def feed(self, data: str) -> Iterable[Message]:
-        """Parse the characters of one read."""
+        """Parse the characters of one read. Where a stream is cut into reads changes nothing."""
         now = time.monotonic()
         self._is_apart = self._escape_read_s is not None and now - self._escape_read_s > _ONE_KEY_S
         self._escape_read_s = now if data.endswith(_ESC) else None
@@ -66,11 +67,16 @@ class KeyParser(XTermParser):
             yield from super().feed(data)
         while data:
             if self._paste is None:
-                keys, begin, data = data.partition(BRACKETED_PASTE_START)
-                if keys:
-                    yield from super().feed(keys)
-                if begin:
-                    self._paste = [""]
+                before, begin, _ = (self._tail + data).partition(BRACKETED_PASTE_START)
+                cut = len(before) + len(begin) - len(self._tail)
+                keys, data = data[:cut], data[cut:]
+                self._tail = (self._tail + keys)[1 - len(BRACKETED_PASTE_START) :]
+                if begin:  # Textual has seen a part of it before, so it sees the rest; its paste is over at once
+                    keys += BRACKETED_PASTE_END
+                    self._tail, self._paste = "", [""]
+                for message in super().feed(keys):
+                    if not isinstance(message, events.Paste):
+                        yield message
             else:
                 # Textual takes what follows an ESC in a paste for keys, too.
                 data = self._paste.pop() + data
@@ -84,9 +90,9 @@ class KeyParser(XTermParser):
                     return
 
     def tick(self) -> Iterable[Message]:
-        """Take an ESC for Esc after which nothing came."""
+        """Take an ESC for Esc after which nothing came, and what has come of a sequence for keys."""
         for message in super().tick():
-            self._escape_read_s = None
+            self._escape_read_s, self._tail = None, ""
             yield message
 
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
@@ -94,13 +100,20 @@ class KeyParser(XTermParser):
         if len(sequence) == 2 and sequence[0] == _ESC:  # the first two characters of whatever this becomes
             is_apart, self._is_apart = self._is_apart, False
         if len(sequence) == 2 and sequence[0] == _ESC and sequence[1] not in _INTRODUCERS:
-            keys = list(super()._sequence_to_key_events(sequence[1]))
+            keys = self._keys_of(sequence[1])
             if is_apart or len(keys) != 1:
                 return [events.Key("escape", _ESC), *keys]
             return [EscapedKey(keys[0].key, keys[0].character)]
         if alt:  # ESC and an introducer, and no more came: it was no function key
-            return [events.Key("escape", _ESC), *super()._sequence_to_key_events(sequence)]
-        return super()._sequence_to_key_events(sequence, alt)
+            return [events.Key("escape", _ESC), *self._keys_of(sequence)]
+        return self._keys_of(sequence)
+
+    def _keys_of(self, sequence: str) -> list[events.Key]:
+        """Return the keys that Textual takes ``sequence`` for; one that nothing is bound to if there is no such key."""
+        try:
+            return list(super()._sequence_to_key_events(sequence))
+        except (ValueError, OverflowError):  # a report with a code that no character has would end the program
+            return [events.Key("unknown", None)]
 
 
 class TerminalDriver(LinuxDriver):

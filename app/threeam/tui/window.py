@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import NamedTuple
 
+from threeam.core.chain import Missing
 from threeam.core.entry import ACQUIRED, CEREMONY, RELEASING, By, Entry
 from threeam.core.follow import told_from
 from threeam.core.journal import Anchor, Journal, JournalError, Position, Segment
@@ -58,7 +59,7 @@ class Window:
     may come back with nothing. ``raw``: whether the lock's own lines, and those that a rotation has carried over, are
     rows too; otherwise a critical section is folded, and its first row has the time that the lock was held.
     ``at_end``: whether the last row is the last that is known of, so that new lines can be appended. ``problem``: why
-    the last read failed, or nothing. ``missing``: which rotated file cannot be read, and why, until that was shown.
+    the last read failed, or nothing. ``missing``: the rotated files that cannot be read, of which it has to tell.
     """
 
     def __init__(self, journal: Journal, *, raw: bool = False, until: Position | None = None) -> None:
@@ -68,8 +69,8 @@ class Window:
         self.rows: list[Row] = []
         self.at_end = True
         self.at_start = True
-        self.problem = self.missing = ""
-        journal.chain.on_unread = self._cannot_read
+        self.problem = ""
+        self.missing = Missing(journal.chain)
         self.anchor: Anchor | None = None  # where the journal ended when it was opened: a follower goes on from here
         self._start: Position | None = None
         self._end: Position | None = None
@@ -325,9 +326,6 @@ class Window:
         for segment in self._journal.chain.onward(start.segment, end.segment):
             offset = start.offset if segment == start.segment else 0
             yield from lines_forward(segment, offset, end.offset if segment == end.segment else None)
-
-    def _cannot_read(self, path: str, why: str) -> None:
-        self.missing = f"{path} cannot be read ({why}): what stands in it is missing here"
 
     def _failed(self, segment: Segment, error: OSError | JournalError) -> None:
         why = error.strerror if isinstance(error, OSError) else error

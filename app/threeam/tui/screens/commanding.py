@@ -58,7 +58,7 @@ class CommandingScreen(WritingScreen):
         await self._do(known)
 
     async def on_prompt_answered(self, message: Prompt.Answered) -> None:
-        self.set_focus(self.log_view)
+        self.set_focus(self.pane.prompt.box if self.pane.prompt.is_open else self.log_view)
         await self._do(self._parsed(message.text) if message.what == "command" else None)
 
     def _parsed(self, text: str) -> tuple[Action, str] | None:
@@ -90,6 +90,9 @@ class CommandingScreen(WritingScreen):
             name, _, text = argument.partition(" ")
             known = self._named(name)
             if known is None:
+                if text.strip() and self.desk is not None:  # the words stand in the line again, to be sent once more
+                    self.desk.keep_words(self.desk.composer.begin_prompt("command", f"{action.words} {argument}"))
+                    self.set_focus(self.desk.composer.box)
                 return
             kind = f"{action.id} {known.name}"
         if action.id in (*DRAFTS, "changed", *ABOUT_ONE) and (text.strip() or kind != action.id):

@@ -190,4 +190,9 @@ class JournalScreen(LookingScreen):
             self.leave(0)
             return
         self.leaving = True
-        self._say(f"quits as soon as all is written; {key_of(self, 'quit')} again quits now, and your text is kept")
+        again = f"{key_of(self, 'quit')} again"
+        if self.under_way:
+            sentence = f"this quits when it has ended and is written; {again} leaves it, and it may get no line"
+            self._say(sentence, title=self.under_way, severity="warning", timeout=10)
+        else:
+            self._say(f"quits as soon as all is written; {again} quits now, and your text is kept")

@@ -92,7 +92,8 @@ class MachineScreen(MethodScreen):
             return *normal.keep(session.journal, samples), "" if before is None else before.not_run
 
         self._say("taking three samples", title="baseline", timeout=2)
-        self._effect("baseline save", taken, self._saved)
+        check = f"look for a new baseline-… in {session.journal.folder}"
+        self._effect("baseline save", taken, self._saved, check)
 
     def _saved(self, saved: tuple[str, Draft, str]) -> None:
         path, draft, not_run = saved
@@ -152,7 +153,8 @@ class MachineScreen(MethodScreen):
 
             return stable_here(rev or "HEAD", os.getcwd())
 
-        self._effect("stable", noted, lambda draft: self._submit(draft, "stable"))
+        check = "3am stable writes it"
+        self._effect("stable", noted, lambda draft: self._submit(draft, "stable"), check)
 
     def action_data(self) -> None:
         """Goes to the `:` line, with a restore to before the selected line in it."""
@@ -190,7 +192,7 @@ class MachineScreen(MethodScreen):
             report = _as_parts(plan.text, path, plan.against)
             self._show(ToldScreen("runbook", lambda: report, self.copy_text, emoji=session.emoji))
 
-        self._effect("restore data", planned, then)
+        self._effect("restore data", planned, then, f"look for a new restore-… in {session.journal.folder}")
 
     def action_blockers(self, dsn: str = "") -> None:
         dsn = dsn.removeprefix("--dsn").strip(" =")
@@ -216,14 +218,15 @@ class MachineScreen(MethodScreen):
             with connected(dsn) as connection:
                 return tree(backends(connection))
 
-        def end(node: Node, waits: int) -> None:  # outlives the screen that asks for it
-            self._end_backend(dsn, node.backend, waits)
-
         host = await asyncio.to_thread(named)
+
+        def end(node: Node, waits: int) -> None:  # outlives the screen that asks for it
+            self._end_backend(dsn, host, node.backend, waits)
+
         end_it = end if self.writes else None
         self._show(BlockersScreen(host, ask, end_it, self.copy_text, emoji=self.session.emoji))
 
-    def _end_backend(self, dsn: str, backend: Backend, waits: int) -> None:
+    def _end_backend(self, dsn: str, host: str, backend: Backend, waits: int) -> None:
         def ended() -> Draft:
             from threeam.restore.blockers import terminate
             from threeam.restore.postgres import connected
@@ -234,7 +237,8 @@ class MachineScreen(MethodScreen):
                 return terminate(connection, backend, waits)
 
         what = f"terminated {backend.pid}"
-        self._effect(f"terminate {backend.pid}", ended, lambda draft: self._submit(draft, what, is_fact=True))
+        check = f"SELECT * FROM pg_stat_activity WHERE pid = {backend.pid}, on {host}, shows whether it is there still"
+        self._effect(f"terminate {backend.pid}", ended, lambda draft: self._submit(draft, what, is_fact=True), check)
 
     # The sysadmin.
 

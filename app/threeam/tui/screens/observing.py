@@ -189,7 +189,8 @@ class ObservingScreen(MachineScreen):
         def captured() -> tuple[str, Draft]:
             return capture(session.journal, there[0], LINES, session.clock(), None)
 
-        self._effect("capture", captured, lambda saved: self._submit(saved[1], "capture", beside=saved[0]))
+        check = f"look for a new pane-… in {session.journal.folder}"
+        self._effect("capture", captured, lambda saved: self._submit(saved[1], "capture", beside=saved[0]), check)
 
     def action_fixed(self, name: str = "") -> None:
         one = self._named(name) if name else self._picked()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from rich.text import Text
 from textual.dom import DOMNode
 from textual.screen import Screen
 
@@ -47,6 +48,8 @@ class WritingScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._ends = False  # as soon as it leaves
+        self._at_end: list[str] = []  # what else is said then: no notice can be read any more
         self.effects = Effects(lambda effect: self.post_message(messages.EffectFinished(effect)))
 
     @property
@@ -87,6 +90,8 @@ class WritingScreen(Screen[None]):
             self.desk.composer.name_prompt("words", f"words @{block.said[-1].stamp}")
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
+        if message.ticket.is_fact:
+            self._at_end_too(f"this happened, and is not in the log: {message.ticket.what} ({message.sentence})")
         self._answered(message.ticket, written=False)
         self._remove_beside(message.ticket)
         kept = "; your text is still in the box" if message.ticket.words is not None else ""
@@ -142,12 +147,19 @@ class WritingScreen(Screen[None]):
         """Whether something is still to be written, or is still being done."""
         return bool(self.desk is not None and len(self.desk.outbox)) or bool(len(self.effects))
 
-    def _effect(self, name: str, work: Callable[[], T], then: Callable[[T], object]) -> None:
+    @property
+    def under_way(self) -> str:
+        """Which work with an effect is under way, in words; empty if none."""
+        names = [effect.name for effect in self.effects.under_way]
+        return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} still under way" if names else ""
+
+    def _effect(self, name: str, work: Callable[[], T], then: Callable[[T], object], check: str) -> None:
         """Run ``work``, which changes something, on a thread, and then ``then`` with its result, here.
 
-        It is never cancelled, so its line is written. The same work a second time is refused while it runs.
+        Nothing cancels it but the end of the program; then the parting text names it, and ``check``, which says how to
+        find out whether it has happened. The same work a second time is refused while it runs.
         """
-        if not self.effects.start(name, work, then):
+        if not self.effects.start(name, work, then, check):
             self._say("it is still under way", title=name)
 
     def on_effect_finished(self, message: messages.EffectFinished) -> None:
@@ -158,9 +170,15 @@ class WritingScreen(Screen[None]):
         if not self.effects.settle(effect):
             return
         if effect.problem:
+            self._at_end_too(f"{effect.name}: {effect.problem}")
             self._say(effect.problem, title=effect.name, severity="warning", timeout=10)
         else:
             effect.then(effect.result)
+
+    def _at_end_too(self, sentence: str) -> None:
+        """Say ``sentence`` on the terminal, too, if this screen ends before its notice can be read."""
+        if self.leaving or self._ends:
+            self._at_end.append(f"3am: {visible(sentence)}")
 
     def _leave_if_done(self) -> None:
         if self.leaving and not self.is_busy:
@@ -242,12 +260,22 @@ class WritingScreen(Screen[None]):
         return composer
 
     def leave(self, code: int) -> None:
-        """Ends the program: what still waits is taken back, and stays as the draft."""
+        """End the program: what still waits is taken back, and stays as the draft.
+
+        What is not known to be in the log although it has happened, or may have happened, is named on the terminal.
+        """
+        self._ends = True
         for effect in self.effects.wait(_EFFECT_S):
             self._settle(effect)
-        if self.desk is not None and (facts := self.desk.close()):
-            self.parting = "\n".join(f"3am: this happened, and may not be in the log: {fact.what}" for fact in facts)
-        self.app.exit(return_code=code, message=self.parting or None)
+        lost = [
+            visible(f"3am: {effect.name} was still under way, and may have happened without a line: {effect.check}")
+            for effect in self.effects.under_way
+        ]
+        if self.desk is not None:
+            lost += [f"3am: this happened, and may not be in the log: {fact.what}" for fact in self.desk.close()]
+        parting = "\n".join([*self._at_end, *lost]) or self.parting
+        # As a Text: a path in brackets is no markup.
+        self.app.exit(return_code=code, message=Text(parting) if parting else None)
 
     def copy_text(self, text: str, what: str = "line") -> None:
         """Copies ``text``, and says where it is then."""

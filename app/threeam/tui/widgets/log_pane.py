@@ -102,13 +102,20 @@ class LogPane(Vertical):
     # What is asked for.
 
     def ask(self, what: str, words: str) -> bool:
-        """Does a ``search``, ``filter``, ``unfilter`` or ``goto``. Without words it asks for them, and gives True."""
+        """Do a ``search``, ``filter``, ``unfilter`` or ``goto``; return whether its prompt is open then.
+
+        It opens if there are no words, or if they are refused: they stand in it.
+        """
         if words or what == "unfilter":
             self._answer(what, words)
-            return False
+        else:
+            self._open_prompt(what)
+        return self.prompt.is_open
+
+    def _open_prompt(self, what: str, words: str = "") -> None:
         filters = self._filter_name
         self.prompt.ask(what, f"{filters} " if what == "filter" and filters else "")
-        return True
+        self.prompt.box.replace_all(words)
 
     def find_next(self, step: int) -> None:
         """Goes to the next match (``step`` 1), or the one before (-1)."""
@@ -141,6 +148,7 @@ class LogPane(Vertical):
                     self._go_to(parse_when(words, self._clock(), self._zone), words)
         except BadInput as bad:
             self._tell(str(bad), "warning")
+            self._open_prompt(what, words)  # else the words are gone, and the keys of the next try act on the log
 
     def _search(self, words: str) -> None:
         if words:
@@ -291,9 +299,11 @@ class LogPane(Vertical):
 
 def _number(tally: Tally | None, row: Row | None) -> int | None:
     """The number of ``row`` among the lines of ``tally``, from 1; None where it is not one, or not counted so far."""
-    if tally is None or row is None or not is_wanted(row.line, tally.wanted):
+    if tally is None or row is None:
         return None
     try:
+        if not is_wanted(row.line, tally.wanted):
+            return None
         before = tally.before(row.place)
     except OSError:  # whoever reads the lines tells of it
         return None

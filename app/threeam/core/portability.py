@@ -1,0 +1,77 @@
+"""System calls that only Linux has, and what takes their place on other systems, such as macOS.
+
+Each is looked up when it is called. On Linux each function makes the one call that it is named after.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+
+_ACL = "system.posix_acl_access"
+
+
+def sync(fd: int) -> None:
+    """Wait until a file, or the names in a folder, are on the disk. Raises OSError.
+
+    On macOS fsync(2) leaves the data in the cache of the drive, and F_FULLFSYNC does not. Some file systems there
+    (SMB) do not have it.
+    """
+    full_sync = getattr(fcntl, "F_FULLFSYNC", None)
+    if full_sync is not None:
+        try:
+            fcntl.fcntl(fd, full_sync)
+        except OSError as error:
+            if error.errno not in (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL):
+                raise
+        else:
+            return
+    os.fsync(fd)
+
+
+def sync_data(fd: int) -> None:
+    """Wait until the content of a file is on the disk: fdatasync(2), or `sync`. Raises OSError."""
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(fd)
+    else:
+        sync(fd)
+
+
+def nonblocking_pipe() -> tuple[int, int]:
+    """Return the two ends of a pipe that never blocks and that no other program inherits. Raises OSError."""
+    if hasattr(os, "pipe2"):
+        return os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    reader, writer = os.pipe()  # Python sets close-on-exec
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    return reader, writer
+
+
+def take_pending(number: int) -> None:
+    """Take a signal that is blocked in this thread and pending, so that it is not delivered later."""
+    if hasattr(signal, "sigtimedwait"):
+        signal.sigtimedwait([number], 0)
+    else:
+        signal.sigwait([number])  # it returns at once, since the signal is pending
+
+
+def access_list(file: int | str) -> bytes | None:
+    """Return the POSIX access list of a file or folder; None if it has none, or the system has none. Raises OSError.
+
+    The access lists of macOS are of another kind, and cannot be read from Python.
+    """
+    if not hasattr(os, "getxattr"):
+        return None
+    try:
+        return os.getxattr(file, _ACL)
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
+            return None
+        raise
+
+
+def set_access_list(fd: int, access: bytes) -> None:
+    """Give a file an access list that `access_list` has returned. Raises OSError."""
+    os.setxattr(fd, _ACL, access)

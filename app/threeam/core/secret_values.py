@@ -1,0 +1,23 @@
+"""Patterns for the value of a secret, and for the rest of a value whose beginning was replaced."""
+
+from __future__ import annotations
+
+COLOUR = r"(?:\x1b\[[0-9;:]*m)*+"  # of a terminal: around a word, and before a value
+BLANK = rf"[ \t]*+{COLOUR}[ \t]*+"
+_QUOTED = r"(?:\"(?:\\.|[^\"\\\n])*+\"?|'(?:\\.|[^'\\\n])*+'?)"
+# JSON in a string of JSON has a backslash before its quotes, or three. The closing quote is not part of the match.
+_ESCAPED = r"(?P<escape>\\{1,16})[\"'](?:(?!(?<!\\)(?P=escape)[\"'])[^\n])*+"
+_LIST = (
+    rf"(?:\[\s{{0,512}}{_QUOTED}(?:\s{{0,512}},\s{{0,512}}{_QUOTED})*+\s{{0,512}},?\s{{0,512}}\]?"
+    rf"|[\[(][^\])\n]{{1,1024}}+[\])])"
+)
+# To the end of the word. A separator, a bracket or a quote that ends the word belongs to what stands around it.
+WORD = (
+    r"(?:[^\s\"'`,;&)}\]\\]|\\[^\s\"']|,(?=[^\s\"'`)}\],])|[;&](?![\w.-]{1,64}=)(?=[^\s\"'`)}\];&])"
+    r"|[`)}\]](?=[^\s\"'`,;&)}\]])"
+    r"|\"(?=[^\s\"',;:&)}\]|>])(?:\\.|[^\"\\\n]){1,4096}+\"|'(?=[^\s\"',;:&)}\]|>])[^'\n]{1,4096}+')++"
+)
+VALUE = rf"(?:{_ESCAPED}|{_LIST}|{_QUOTED}|{WORD})"
+QUOTED_REST = {'"': r"(?:\\.|[^\"\\\n])*+\"?", "'": r"(?:\\.|[^'\\\n])*+'?"}  # after the first part of a long value
+LIST_REST = rf"(?:\s{{0,512}},?\s{{0,512}}{_QUOTED})*+\s{{0,512}},?\s{{0,512}}\]?"
+WORD_REST = rf"(?:{WORD})?"
