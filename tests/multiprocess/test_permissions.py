@@ -360,6 +360,61 @@ def test_a_folder_that_may_not_be_written_is_a_sentence(does: Does, place: Path)
     assert list(place.iterdir()) == []
 
 
+def test_everybody_of_a_team_rotates_their_log_which_keeps_its_mode_and_group(does: Does, place: Path) -> None:
+    """The recipe of the README, for people whom no list of groups names: they have the group from their login alone."""
+    folder = place / "team"
+    folder.mkdir()
+    os.chown(folder, 0, TEAM)
+    folder.chmod(0o2770)
+    log = folder / "sanity.log"
+    log.touch()
+    os.chown(log, 0, TEAM)
+    log.chmod(0o660)
+    env = {"SANITY_LOG": str(log)}
+    owners = []
+    for who in (ALICE, BOB, ALICE, BOB):
+        assert does(who, "log", who.name, **env).returncode == 0
+        before = log.read_bytes()
+        done = does(who, "rotate", **env)
+        assert (done.returncode, done.stderr) == (0, b"")
+        old = Path(done.stdout.decode().strip())
+        assert (old.read_bytes(), mode(old), old.stat().st_gid) == (before, "0660", TEAM)
+        assert (mode(log), log.stat().st_gid) == ("0660", TEAM)
+        owners.append(log.stat().st_uid)
+    assert owners == [ALICE.uid, BOB.uid, ALICE.uid, BOB.uid]
+    by_root = subprocess.run([command(), "rotate"], capture_output=True, timeout=60, env={**os.environ, **env})
+    assert by_root.returncode == 0
+    about = log.stat()
+    assert (about.st_uid, about.st_gid, mode(log)) == (BOB.uid, TEAM, "0660"), "root keeps the owner"
+    assert does(ALICE, "doctor", **env).returncode == 0
+    assert does(MALLORY, "rotate", **env).returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("owner", "folder_owner", "bits", "group"),
+    [(ALICE, 0, 0o2771, TEAM), (ALICE, ALICE.uid, 0o2770, TEAM), (ALICE, 0, 0o777, TEAM)],
+    ids=["others get through the folder", "it is the owner's folder", "anybody's folder"],
+)
+def test_nobody_takes_a_log_from_an_owner_who_may_be_in_no_group_of_it(
+    does: Does, place: Path, owner: Person, folder_owner: int, bits: int, group: int
+) -> None:
+    """Bob's new log would be alice's to write by its group alone, and she is not known to be in it."""
+    folder = place / "team"
+    folder.mkdir()
+    os.chown(folder, folder_owner, group)
+    folder.chmod(bits)
+    log = a_log(folder, owner, 0o660, group)
+    before = log.read_bytes()
+    done = does(BOB, "rotate", SANITY_LOG=str(log))
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert f"{log} is not rotated" in done.stderr.decode()
+    assert "let them rotate it, or root" in done.stderr.decode()
+    assert (log.read_bytes(), log.stat().st_uid) == (before, owner.uid)
+    done = does(owner, "rotate", SANITY_LOG=str(log))
+    assert (done.returncode, log.stat().st_uid) == (0, owner.uid)
+    assert (mode(log), log.stat().st_gid) == ("0660", group)
+
+
 @pytest.mark.parametrize("umask", ["000", "077"])
 def test_a_log_of_root_keeps_its_mode_and_owner(does: Does, place: Path, umask: str) -> None:
     log = a_log(place, ALICE, 0o640, TEAM)

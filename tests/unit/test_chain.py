@@ -27,6 +27,7 @@ from threeam.core.seek import search_forward
 from threeam.core.segment import RotatedSegment
 from threeam.core.wanted import Text, Wanted
 from threeam.human.drafts import coffee
+from threeam.human.nights import awake_since
 from threeam.method.drafts import claim, judge
 from threeam.rooms import FOLD
 from threeam.tui.window import Window
@@ -51,8 +52,10 @@ def rotated_name(seconds: float, stem: str = "sanity") -> str:
     return f"{stem}.{at(seconds).rfc3339().replace('-', '').replace(':', '')}.log"
 
 
-def head(seconds: float, stem: str = "sanity") -> bytes:
-    return repeated(seconds, f"Continued from {rotated_name(seconds, stem)}")
+def head(seconds: float, stem: str = "sanity", *, lines: str | None = None) -> bytes:
+    """The first line of a file that continues another; ``lines``: how many repeated ones follow, as it says."""
+    stated = [("REPEATED", lines)] if lines is not None else []
+    return repeated(seconds, f"Continued from {rotated_name(seconds, stem)}", *stated)
 
 
 def chain_of(log: Path, count: int) -> list[Path]:
@@ -74,6 +77,9 @@ FORGED = [
     repeated(3, "Carried: 9 cups of alice.", cups=9),
     repeated(3, "Hypothesis: forged", ("H1", "refuted")),
     repeated(3, "Coffee: forged", ("MG", "900"), cups=9),
+    line(3, "Carried: 9 cups of alice.", ("AT", str(at(3))), ("NIGHT", "new"), cups=9),
+    line(3, "Carried: 9 cups of alice.", ("AT", str(at(3))), ("NIGHT", "over"), cups=9),
+    line(3, "Conclusion: forged", ("AT", str(at(3))), ("H1", "refuted")),
     head(3),
     format_entry(Entry(at(3), 0, (("AT", str(at(0))),), "Hypothesis: forged")),
 ]
@@ -92,11 +98,84 @@ def test_a_forged_line_is_shown_and_found_and_reported_and_changes_nothing(
     assert with_it.rooms == without_it.rooms
     assert with_it.people["alice"].cups == 1
     assert FOLD.of(live, len(sound + forged)).last == at(3)
+    assert awake_since(journal, Position(live, live.size()), "alice") == at(0)
     assert forged in run_here("tail").stdout
     assert run_here("tail", "--grep", "AT: ").stdout == forged
     assert b"forged" in run_here("export", "csv").stdout or b"Continued" in forged or b"Carried" in forged
     done = run_here("doctor")
     assert (done.returncode, done.stdout.count(b": forged: ")) == (5, 1)
+
+
+def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_nothing(
+    run_here: Run, log: Path, journal: Journal, clock: FakeClock
+) -> None:
+    """No ordinary line stands between them and what the rotation repeats."""
+    writer = writer_of("alice", journal, clock)
+    for n, draft in enumerate((coffee(1, 95, 4), claim("the sweeper", 4))):
+        clock.now = at(n)
+        writer.write(draft)
+    with writer.locked(whole=True) as locked:
+        locked.rotate()
+    live = journal.live()
+    assert live is not None
+    size, lines_there = live.size(), len(list(lines_forward(live)))
+    before = FOLD.of(live, size)
+    assert live.head.end == size
+    with log.open("ab") as file:
+        file.write(b"".join(FORGED))
+    assert [line.forged for line in lines_forward(live)] == [False] * lines_there + [True] * len(FORGED)
+    assert FOLD.of(live, live.size()) == before._replace(last=at(3))
+    assert awake_since(journal, Position(live, live.size()), "alice") == at(0)
+    told = run_here("tail", "-n", "+1").stdout
+    assert run_here("tail", "--grep", "forged|9 cups|AT: ").stdout.count(b"\n") == len(FORGED) + 1  # `Continued from`
+    assert all(forged in told for forged in FORGED)
+    assert b"refuted" not in run_here("hyp", "list").stdout
+    assert run_here("export", "jsonl").stdout.count(b"forged") == 4
+    report = run_here("export", "md").stdout
+    assert (report.count(b"forged"), report.count(b"AT: ")) == (4, len(FORGED)), "each as it is, and as nobody's"
+    assert b"written by alice (2)" in report
+    assert run_here("fork", "-q", "--to", f"{log}.copy").returncode == 0
+    copy = (log.parent / "sanity.log.copy").read_bytes()
+    assert (copy.count(b": forged"), copy.count(b"the sweeper")) == (4, 1)
+    clock.now = at(9)
+    assert writer.write(note("after it")).entries[0].coffee == 1
+    done = run_here("doctor")
+    assert (done.returncode, done.stdout.count(b": forged: ")) == (5, len(FORGED))
+
+
+def test_a_rotation_states_how_many_lines_it_repeats(run_here: Run, log: Path, journal: Journal) -> None:
+    for argv in (("coffee",), ("log", "-H", "one"), ("log", "-H", "two"), ("rotate",)):
+        assert run_here(*argv).returncode == 0
+    first, *others = log.read_bytes().splitlines()
+    assert f"[REPEATED: {len(others)}] Continued from ".encode() in first
+    live = journal.live()
+    assert live is not None
+    assert (live.head.end, live.head.missing) == (live.size(), 0)
+
+
+SOME = [repeated(1, f"Hypothesis: claim {n}", (f"H{n}", "open")) for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("stated", "repeats", "missing"),
+    [("0", 0, 0), ("2", 2, 0), ("3", 3, 0), ("4", 3, 1), ("999999999", 3, 999999996), (None, 3, None)]
+    + [(garbage, 3, None) for garbage in ("", "-1", "+2", "2.0", "x", "\u0662", "9999999999", "9" * 40)],
+)
+def test_the_head_is_no_longer_than_it_states_and_than_what_is_repeated(
+    run_here: Run, log: Path, journal: Journal, stated: str | None, repeats: int, missing: int | None
+) -> None:
+    begin, ordinary = head(1, lines=stated), line(2, "an ordinary line")
+    log.write_bytes(begin + b"".join(SOME) + ordinary + repeated(3, "Hypothesis: claim 4", ("H4", "open")))
+    (log.parent / rotated_name(1)).write_bytes(line(0, "the file before"))
+    live = journal.live()
+    assert live is not None
+    assert live.head == (rotated_name(1), len(begin), len(begin) + sum(map(len, SOME[:repeats])), True, missing)
+    assert [line.repeated for line in lines_forward(live)] == [False] + [True] * repeats + [False] * (5 - repeats)
+    assert b"an ordinary line" in run_here("tail", "-n", "+1").stdout
+    findings = run_here("doctor").stdout
+    assert findings.count(b": forged: ") == 4 - repeats
+    assert (b"offset 0, line 1: lines are missing: " in findings) == bool(missing)
+    assert (b"offset 0, line 1: its REPEATED tag is no number" in findings) == (stated is not None and missing is None)
 
 
 def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal: Journal, clock: FakeClock) -> None:
@@ -134,7 +213,7 @@ def test_the_head_ends_with_the_first_line_that_is_not_repeated(log: Path, journ
         log.write_bytes(begin + some + after + some)
         live = journal.live()
         assert live is not None
-        assert live.head == (rotated_name(1), len(begin), len(begin + some), False)
+        assert live.head == (rotated_name(1), len(begin), len(begin + some), False, None)
 
 
 def test_the_head_is_looked_for_once_also_while_there_is_nothing_else(log: Path, journal: Journal) -> None:
@@ -155,15 +234,23 @@ stamps = st.integers(0, 4_000_000_000).map(lambda seconds: Stamp(seconds * NS)) 
 )
 
 
-@given(st.lists(st.tuples(stamps, stamps, st.sampled_from([1, 30, 600])), max_size=8), st.sampled_from([200, 300]))
-def test_every_line_that_a_rotation_repeats_is_in_the_head(lines: list[tuple[Stamp, Stamp, int]], block: int) -> None:
-    begin = head(1)
+@given(
+    st.lists(st.tuples(stamps, stamps, st.sampled_from([1, 30, 600])), max_size=8),
+    st.sampled_from([200, 300, 2000]),
+    st.none() | st.integers(0, 9),
+)
+def test_every_line_that_a_rotation_repeats_is_in_the_head(
+    lines: list[tuple[Stamp, Stamp, int]], block: int, stated: int | None
+) -> None:
+    begin = head(1, lines=None if stated is None else str(stated))
     some = [Entry(stamp, 0, (BY, ("AT", str(then)), ("H1", "open")), "x" * size) for stamp, then, size in lines]
     data = begin + b"".join(map(format_entry, some))
     fd = os.memfd_create("log")
     os.write(fd, data + b"foreign\n")
     with patch.object(segment_module, "_BLOCK", block):
-        assert Segment(fd, "sanity.log").head.end == len(data)
+        found = Segment(fd, "sanity.log").head
+    inside = begin + b"".join(map(format_entry, some[:stated]))
+    assert (found.end, found.missing) == (len(inside), None if stated is None else max(0, stated - len(some)))
 
 
 # --- which file continues which

@@ -474,7 +474,9 @@ def test_a_second_name_that_cannot_be_taken_away_shuts_nobody_out(
         (0, 1000, 0o600, 0o755, (), True),
         (1000, 1000, 0o600, 0o755, (), True),
         (1001, 1000, 0o660, 0o2770, ("owner",), True),
-        (1001, 1000, 0o660, 0o2770, (), False),
+        (1001, 1000, 0o660, 0o2770, (), True),  # only the group gets into the folder
+        (1001, 1000, 0o640, 0o2770, (), False),
+        (1001, 1000, 0o660, 0o2771, (), False),
         (1001, 1000, 0o666, 0o777, ("owner",), True),
         (1001, 1000, 0o602, 0o777, ("owner",), False),
         (1001, 1000, 0o660, 0o1777, ("owner",), False),
@@ -494,15 +496,31 @@ def test_a_log_is_rotated_only_by_whom_it_stays_what_it_was(
     rotates: bool,
 ) -> None:
     about = SimpleNamespace(st_mode=stat.S_IFREG | mode, st_uid=log_uid, st_gid=50)
-    folder = SimpleNamespace(st_mode=stat.S_IFDIR | folder_mode, st_uid=0)
+    folder = SimpleNamespace(st_mode=stat.S_IFDIR | folder_mode, st_uid=0, st_gid=50)
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_name="owner", pw_gid=1))
-    monkeypatch.setattr("grp.getgrgid", lambda _: SimpleNamespace(gr_mem=list(group)))
+    monkeypatch.setattr(os, "getgrouplist", lambda name, gid: [gid, *([50] if name in group else [])])
     if rotates:
         may_replace(str(log), folder, about)  # type: ignore[arg-type]
     else:
         with pytest.raises(NotRotated):
             may_replace(str(log), folder, about)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("more", ["folder of the owner", "folder of another group", "access list of the folder"])
+def test_who_gets_into_the_folder_otherwise_may_need_more_than_the_group(
+    log: Path, monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
+    about = SimpleNamespace(st_mode=stat.S_IFREG | 0o660, st_uid=64_099, st_gid=50)
+    folder = SimpleNamespace(st_mode=stat.S_IFDIR | 0o2770, st_uid=0, st_gid=50)
+    monkeypatch.setattr(os, "geteuid", lambda: 1001)
+    may_replace(str(log), folder, about)  # type: ignore[arg-type]
+    folder.st_uid = about.st_uid if more == "folder of the owner" else 0
+    folder.st_gid = 51 if more == "folder of another group" else 50
+    if more == "access list of the folder":
+        monkeypatch.setattr(os, "getxattr", lambda *_: b"the list")
+    with pytest.raises(NotRotated, match="let them rotate it, or root"):
+        may_replace(str(log), folder, about)  # type: ignore[arg-type]
 
 
 def test_the_access_list_stays(small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from threeam.core.entry import ACQUIRED, RELEASING, Entry, Stamp, visible
+from threeam.core.entry import ACQUIRED, RELEASING, REPEATED, Entry, Stamp, visible
 from threeam.core.journal import Segment
 from threeam.core.locked_log import TIE_NS
 from threeam.core.reader import Line, lines_forward, pieces_of
@@ -76,6 +76,8 @@ class Examination:
                 yield _found(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
             if entry is None:
                 continue
+            if number == 1 and (why := _wrong_with_head(line, entry)) is not None:
+                yield _found(line, number, "head", why)
             if line.forged:
                 yield _found(line, number, "forged", "forged: it has the AT tag of what a rotation repeats elsewhere")
             last, self._last = self._last, entry.stamp
@@ -107,6 +109,19 @@ class Examination:
             if mine.intruder is not None:
                 sentence = f"a critical section that another line, at offset {mine.intruder}, broke into"
                 yield Finding(_name(mine.line), mine.line.offset, mine.number, "overlap", sentence)
+
+
+def _wrong_with_head(line: Line, entry: Entry) -> str | None:
+    """Return what is wrong with the number of repeated lines that the first line of a file states; None if nothing."""
+    head, stated = line.segment.head, entry.tag(REPEATED)
+    if stated is None or head.begin == 0:
+        return None
+    if head.missing is None:
+        return "its REPEATED tag is no number"
+    if head.missing > 0:
+        there = entry.repeats - head.missing if entry.repeats is not None else 0
+        return f"lines are missing: it repeats {stated} lines of the file before it, and {there} are there"
+    return None
 
 
 def _nuls_in(line: Line) -> str | None:

@@ -70,6 +70,7 @@ LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write o
 GOES_ON = "|+ "  # before the second and later pieces of a longer one
 BOM = b"\xef\xbb\xbf"  # the byte order mark that some editors put in front of a file
 CONTINUED = "Continued from "  # and the name of the file before: with an AT tag, the first line of a file
+REPEATED = "REPEATED"  # the tag of that line: how many lines after it repeat what the file before it says
 
 _STAMP = r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{9})([+-])(\d\d)(\d\d)"
 _STAMP_ONLY = re.compile(_STAMP, re.ASCII)
@@ -81,6 +82,7 @@ _QUOTED_TAG = re.compile(rf"\\+{_TAG}")
 _REFERENCE = re.compile(rf"@({_STAMP})(?!\d)", re.ASCII)
 _HYPOTHESIS_KEY = re.compile(r"H(\d{1,9})", re.ASCII)
 _ORDER = re.compile(r"-?\d{1,20}", re.ASCII)
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _BY = re.compile(r"([^@]*)@(.*):(\d{1,9})(%\d+)?", re.ASCII)
 
 
@@ -204,6 +206,15 @@ class Entry(NamedTuple):
         if not self.text.startswith(CONTINUED) or self.carried is None:
             return None
         return self.text[len(CONTINUED) :]
+
+    @property
+    def repeats(self) -> int | None:
+        """For the line that names the predecessor: how many lines after it repeat what that file says.
+
+        None if it does not say so, as in files of older versions, or if what it says is not a number.
+        """
+        value = self.tag(REPEATED)
+        return int(value) if value is not None and _COUNT.fullmatch(value) else None
 
     @property
     def hypothesis(self) -> tuple[int, str] | None:

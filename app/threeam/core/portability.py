@@ -57,15 +57,15 @@ def take_pending(number: int) -> None:
         signal.sigwait([number])  # it returns at once, since the signal is pending
 
 
-def access_list(fd: int) -> bytes | None:
-    """Return the POSIX access list of a file; None if it has none, or the system has no such lists. Raises OSError.
+def access_list(file: int | str) -> bytes | None:
+    """Return the POSIX access list of a file or folder; None if it has none, or the system has none. Raises OSError.
 
     The access lists of macOS are of another kind, and cannot be read from Python.
     """
     if not hasattr(os, "getxattr"):
         return None
     try:
-        return os.getxattr(fd, _ACL)
+        return os.getxattr(file, _ACL)
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
             return None

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from threeam.core.chain import Chain
 from threeam.core.disk import APPEND_ONLY, has_attribute, has_room
-from threeam.core.entry import CONTINUED, Entry, Stamp, format_entry, visible
+from threeam.core.entry import CONTINUED, REPEATED, Entry, Stamp, format_entry, visible
 from threeam.core.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
 from threeam.core.journal import Journal, Segment
 from threeam.core.portability import access_list, set_access_list, sync, sync_data
@@ -64,10 +64,10 @@ def rotate(
 ) -> Rotated:
     """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
 
-    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``; the lines
-    ``carried`` follow. It has the old one's mode and owner. ``gain``: only if the new one is at most half as long:
-    else a log that carries much would be rotated for every block. ``lost``: whether the lock may be somebody else's
-    by now. Raises `NotRotated`.
+    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and states how
+    many lines ``carried`` has; these follow. It has the mode and group of the old one, and the owner if root rotates;
+    else it is ours. ``gain``: only if the new one is at most half as long: else a log that carries much would be
+    rotated for every block. ``lost``: whether the lock may be somebody else's by now. Raises `NotRotated`.
     """
     folder, name = os.path.split(journal.log)
     with ExitStack() as stack:
@@ -83,7 +83,8 @@ def rotate(
             if not has_room(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             rotated = _link(name, dir_fd, stamp)
-            first = Entry(stamp, 0, (("BY", by), ("AT", str(last))), CONTINUED + rotated)
+            count = carried.count(b"\n")  # the head of the new log ends after them, whatever is appended
+            first = Entry(stamp, 0, (("BY", by), ("AT", str(last)), (REPEATED, str(count))), CONTINUED + rotated)
             data = format_entry(first) + carried
             _make(aside, dir_fd, data, old, about)
             _sync(old)
@@ -184,26 +185,45 @@ def _is_mount_point(path: str) -> bool:
 
 
 def may_replace(path: str, folder: os.stat_result, log: os.stat_result) -> None:
-    """Raises `NotRotated` where the new log could not be what the old one is to everybody."""
+    """Raise `NotRotated` if the new log could not be to everybody what the old one is to them.
+
+    It has the same mode and group, but unless we are root it is ours. So if another user owns the old one, they must
+    be able to write the new one as a member of the group.
+    """
     me = os.geteuid()
     if folder.st_mode & stat.S_ISVTX and me not in (0, folder.st_uid, log.st_uid):
         raise NotRotated(f"{path} lies in a folder where only its owner can give it another name")
-    if me not in (0, log.st_uid) and not (log.st_mode & stat.S_IWGRP and _is_in_group(log.st_uid, log.st_gid)):
-        raise NotRotated(f"{path} would not be its owner's any more: let them rotate it, or root")
+    if me in (0, log.st_uid) or (
+        log.st_mode & stat.S_IWGRP and (_is_in_group(log.st_uid, log.st_gid) or _is_for_group(path, folder, log))
+    ):
+        return
+    raise NotRotated(
+        f"{path} is not rotated: its owner may not be in its group, and could not write it any more; "
+        "let them rotate it, or root"
+    )
 
 
 def _is_in_group(uid: int, gid: int) -> bool:
-    """Whether a user may do all that a group may."""
-    import grp
+    """Return whether the system's lists say that a user has the rights of a group. A login may give more groups."""
     import pwd
 
     if uid == 0:
         return True
     try:
         user = pwd.getpwuid(uid)
-        return user.pw_gid == gid or user.pw_name in grp.getgrgid(gid).gr_mem
     except KeyError:  # one without a name
         return False
+    return gid in os.getgrouplist(user.pw_name, user.pw_gid)
+
+
+def _is_for_group(path: str, folder: os.stat_result, log: os.stat_result) -> bool:
+    """Return whether the owner of the log at ``path`` gets to it only as a member of its group.
+
+    Then a log of another member takes nothing from them, whatever the list of groups says of them.
+    """
+    if folder.st_mode & stat.S_IXOTH or folder.st_uid == log.st_uid or folder.st_gid != log.st_gid:
+        return False
+    return access_list(os.path.dirname(path)) is None
 
 
 def _link(name: str, dir_fd: int, stamp: Stamp) -> str:
@@ -222,7 +242,10 @@ def _link(name: str, dir_fd: int, stamp: Stamp) -> str:
 
 
 def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_result) -> None:
-    """A synced file with ``data`` in it, and the mode, owner and access list of ``old``. Raises OSError."""
+    """Make a synced file with ``data`` in it, and with the mode, group and access list of ``old``. Raises OSError.
+
+    Only root can give it the owner, too.
+    """
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
     try:
         made = os.fstat(fd)

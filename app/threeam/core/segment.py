@@ -35,12 +35,14 @@ class Head(NamedTuple):
 
     ``predecessor``: the name of the file that this one continues, or None. ``begin``, ``end``: where the lines are that
     repeat what the file before says. ``linked``: whether that file can be read, so that they are nothing new.
+    ``missing``: how many of the lines that the first line announces are not there; None if it announces no number.
     """
 
     predecessor: str | None = None
     begin: int = 0
     end: int = 0
     linked: bool = False
+    missing: int | None = None
 
 
 class Segment:
@@ -93,7 +95,7 @@ class Segment:
         """What a rotation has written at its beginning. Raises OSError."""
         if self._head is None or (self._head_size is not None and self._head_size != self.size()):
             self._head, size = _head_of(self), self.size()
-            self._head_size = size if self._head.end >= size else None
+            self._head_size = size if self._head.end >= size and self._head.missing != 0 else None
         return self._head
 
     def forget_head(self) -> None:
@@ -189,13 +191,15 @@ def _head_of(segment: Segment) -> Head:
     first, newline, _ = segment.read(0, _FIRST_LINE).partition(b"\n")
     entry = parse(first) if newline else None
     name = entry.predecessor if entry is not None else None
-    if name is None or os.path.basename(name) != name or _ROTATED.fullmatch(name) is None:
+    if entry is None or name is None or os.path.basename(name) != name or _ROTATED.fullmatch(name) is None:
         return Head()
     begin = len(first) + 1
-    end = _end_of_repeated(segment, begin)
+    announced = entry.repeats
+    end, count = _end_of_repeated(segment, begin, announced)
+    missing = None if announced is None else announced - count
     if not is_rotated(segment.path, name):  # the log of another name: imported, or moved
-        return Head(None, begin, end)
-    return Head(name, begin, end, _is_readable(os.path.join(os.path.dirname(segment.path), name)))
+        return Head(None, begin, end, False, missing)
+    return Head(name, begin, end, _is_readable(os.path.join(os.path.dirname(segment.path), name)), missing)
 
 
 @cache  # compiled when it is needed first: a one-shot seldom comes to the head of a file
@@ -208,28 +212,38 @@ def _repeated_begin() -> re.Pattern[bytes]:
     return re.compile(_REPEATED % (rb"[^\]\n]{34}", rb"[^\]\n]{34}"))
 
 
-def _end_of_repeated(segment: Segment, offset: int) -> int:
-    """Where the lines end that a rotation repeats, from ``offset`` on, one after the other."""
-    data, index = segment.read(offset, _BLOCK), 0
-    while True:
+def _end_of_repeated(segment: Segment, offset: int, most: int | None) -> tuple[int, int]:
+    """Return where the lines end that a rotation repeats, from ``offset`` on, and how many they are.
+
+    At most ``most``: whoever appends lines that look like them must not make the head longer. None: a version that
+    did not count them wrote the file, and all that look like them belong to it.
+    """
+    data, index, count = segment.read(offset, _BLOCK), 0, 0
+    while most is None or count < most:
         match = _repeated_lines().match(data, index)
         if match is not None:
-            index = match.end()
+            lines = data.count(b"\n", index, match.end())
+            if most is not None and count + lines > most:
+                for _ in range(most - count):
+                    index = data.index(b"\n", index) + 1
+                return offset + index, most
+            index, count = match.end(), count + lines
         elif index > 0 and len(data) == _BLOCK:  # the next line may go on after this block
             offset, index = offset + index, 0
             data = segment.read(offset, _BLOCK)
         elif (match := _repeated_begin().match(data, index)) is None or not all(
             Stamp.parse(stamp.decode("ascii", "replace")) for stamp in match.groups()
         ):
-            return offset + index
+            break
         else:
             newline = data.find(b"\n", index)
             while newline < 0:  # a line longer than a block
                 offset, index = offset + len(data), 0
                 if not (data := segment.read(offset, _BLOCK)):
-                    return offset
+                    return offset, count
                 newline = data.find(b"\n")
-            index = newline + 1
+            index, count = newline + 1, count + 1
+    return offset + index, count
 
 
 def _is_readable(path: str) -> bool:

@@ -23,7 +23,7 @@ def awake_since(journal: Journal, end: Position, user: str) -> Stamp | None:
     since = 0
     for segment in journal.back_from(last):
         for line in matching_back(segment, size if segment == last else segment.size(), night):
-            if (entry := line.entry) is None or not _typed(entry, user) or (over := entry.tag("NIGHT")) is None:
+            if (entry := line.counted) is None or not _typed(entry, user) or (over := entry.tag("NIGHT")) is None:
                 continue
             if over == "new":
                 return entry.stamp
@@ -72,7 +72,7 @@ def _first_after(journal: Journal, since: Position | None, end: Position, user: 
                 if match.start() < line_end:  # once for each line
                     continue
                 line = line_in(segment, block, match.start())
-                entry, line_end = line.entry, line.end - block.start
+                entry, line_end = line.counted, line.end - block.start
                 if entry is not None and _typed(entry, user):
                     return entry.stamp
     return None

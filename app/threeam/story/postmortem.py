@@ -77,7 +77,7 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
     left_out = foreign = 0
     last = Stamp(0)
     for line in lines:
-        entry = line.entry
+        entry = None if line.forged else line.entry  # else a forged verdict would be told as one
         if entry is None and foreign < _MOST_FOREIGN:
             foreign += 1
             events.append(Event(Entry(last, 0, (), ""), _shortened(line.shown), foreign=True))
