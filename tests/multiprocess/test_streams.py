@@ -110,7 +110,7 @@ def test_a_stream_that_is_told_to_end_after_the_write_hands_back_no_line_that_is
 
     def interrupted(fd: int) -> None:
         os.write(write, b"not read yet\n")
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # to this thread: a worker of xdist has others
         real_fdatasync(fd)
 
     stdin = os.dup(0)
@@ -244,7 +244,7 @@ def test_an_interrupt_right_after_a_read_loses_no_line(
             return real_read(fd, size)
         if not chunks:
             return b""
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # to this thread: a worker of xdist has others
         return chunks.pop()
 
     monkeypatch.setattr(os, "read", interrupted_read)

@@ -17,7 +17,7 @@ from threeam.cli.submit import hand_back, submit
 from threeam.core.draft import note
 from threeam.core.entry import GOES_ON, LONGEST, decode, pieces, visible, whole_characters
 from threeam.core.footprint import Footprint
-from threeam.core.interrupts import interrupts_deferred
+from threeam.core.interrupts import interrupts_deferred, signals_readable
 from threeam.core.journal import JournalError
 from threeam.core.locked_log import INTERRUPTED, Refused, Unsure
 from threeam.core.writer import SPACING
@@ -57,7 +57,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 
 def _stream(args: Namespace) -> int:
-    stdin = _Stdin()
+    with signals_readable() as signalled:
+        return _write_lines(args, _Stdin(signalled))
+
+
+def _write_lines(args: Namespace, stdin: _Stdin) -> int:
     batch: list[str] = []  # handed to the writer
     writer, code = None, Exit.DONE
 
@@ -104,11 +108,12 @@ class _Stdin:
     """The lines of stdin, as many at a time as have arrived. Memory is bounded, whatever a line's length.
 
     ``texts``: the lines that were read and not taken yet. An interrupt is taken only while there is nothing to read, so
-    what was read is always either here or with whoever took it.
+    what was read is always either here or with whoever took it. ``signalled``: see `signals_readable`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signalled: int) -> None:
         self.texts: list[str] = []
+        self._signalled = signalled
         self._held = b""  # of a line that has not ended
         self._ended = False
         self._goes_on = False  # whether the beginning of that line was given out already
@@ -117,7 +122,9 @@ class _Stdin:
         """Wait until there is a line in ``texts``; return False at the end of stdin. Raises `Refused`."""
         try:
             while not self._ended and not self.texts:
-                select([0], [], [])
+                if 0 not in select([0, self._signalled], [], [])[0]:
+                    os.read(self._signalled, _READ)  # its handler has been called by now
+                    continue
                 with interrupts_deferred(True), suppress(BlockingIOError):  # another reader was faster
                     self._take(os.read(0, _READ))
         except (OSError, ValueError) as error:

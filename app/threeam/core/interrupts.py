@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from threeam.core.portability import take_pending
+from threeam.core.portability import nonblocking_pipe, take_pending
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -29,3 +30,20 @@ def interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
         yield interrupted
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def signals_readable() -> Iterator[int]:
+    """Yield a descriptor that is readable once a signal has come, to be waited for with others. Main thread only.
+
+    Python calls a handler between two instructions. A signal that comes right before a system call that blocks has only
+    set a flag by then, and nothing would end the call.
+    """
+    reader, writer = nonblocking_pipe()
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writer)
+        os.close(reader)

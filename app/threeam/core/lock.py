@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from threeam.core.entry import visible
 from threeam.core.folders import OPEN_SAFELY
+from threeam.core.interrupts import interrupts_deferred
 from threeam.core.journal import SCRIPT_LOCKS, Journal, JournalError
 from threeam.core.lock_file import LockFile, LockUnusable, close_to_others, open_lock, open_to_others
 
@@ -230,7 +231,7 @@ def _queue(
         on_wait(holder(path), time.monotonic() - began)
     while True:
         tick = _TICK if deadline is None else max(0.0, min(_TICK, deadline - time.monotonic()))
-        if place.granted.wait(tick):
+        if place.wait(tick):
             break
         if abandoned is not None and abandoned.is_set():
             raise Abandoned
@@ -252,10 +253,17 @@ class _Place:
     """
 
     def __init__(self, fd: int) -> None:
-        self.granted = threading.Event()
         self.error: OSError | None = None
         self._fd = os.dup(fd)
-        threading.Thread(target=self._block, name="sanity-lock", daemon=True).start()
+        # A bare lock: a signal in the middle of `Event.wait` can end in "release unlocked lock", and not in itself.
+        self._pending = threading.Lock()
+        self._pending.acquire()
+        with interrupts_deferred(True):  # `start` waits for an event too
+            threading.Thread(target=self._block, name="sanity-lock", daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the kernel has answered, for at most ``seconds``; return whether it has."""
+        return self._pending.acquire(timeout=seconds)
 
     def _block(self) -> None:
         try:
@@ -263,7 +271,7 @@ class _Place:
         except OSError as error:
             self.error = error
         os.close(self._fd)
-        self.granted.set()
+        self._pending.release()
 
 
 def _process_name(pid: int) -> str:

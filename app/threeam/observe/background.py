@@ -20,6 +20,7 @@ from threeam.core.interrupts import INTERRUPTIONS
 from threeam.observe.guard import Running
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_AWAITED = (*INTERRUPTIONS, signal.SIGCHLD)
 FINISHED = -1  # in place of a pid: the program has ended, and only what is written about it is missing
 
 
@@ -41,7 +42,7 @@ def in_background(background: Background) -> int:
     An interrupt is passed on. Once the program has ended, the next one ends the wait and not the work.
     """
     running = Running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     waiting = os.getpid()
     try:
         worker = os.fork()
@@ -68,20 +69,18 @@ def _work(work: Callable[[Running], int], running: Running, waiting: int, mask: 
 
 
 def _wait(worker: int, running: Running, background: Background) -> int:
+    """Wait for the worker, and pass signals on. They are blocked and taken one by one, so none can come in between."""
     while True:
-        try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
-            try:
-                _, status = os.waitpid(worker, os.WUNTRACED)
-            finally:
-                signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
-        except KeyboardInterrupt as interrupt:
-            code = int(getattr(interrupt, "code", 128 + signal.SIGINT))
+        pid, status = os.waitpid(worker, os.WUNTRACED | os.WNOHANG)
+        if pid == 0:
+            number = signal.sigwait(_AWAITED)
+            if number == signal.SIGCHLD:
+                continue
             if running.pid == FINISHED:
                 background.left()
-                return code
+                return 128 + number
             with suppress(ProcessLookupError):
-                os.kill(worker, code - 128)
+                os.kill(worker, number)
             continue
         if os.WIFSTOPPED(status):
             os.kill(worker, signal.SIGCONT)

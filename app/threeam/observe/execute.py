@@ -18,7 +18,7 @@ from select import POLLIN, poll
 from typing import NamedTuple
 
 from threeam.core.entry import NS
-from threeam.core.interrupts import INTERRUPTIONS
+from threeam.core.interrupts import INTERRUPTIONS, signals_readable
 from threeam.observe.guard import Running
 from threeam.observe.processes import children, end_all_but
 
@@ -125,7 +125,8 @@ def execute(
             if running is not None:
                 running.tell(pid, pipe)
             ended = os.pidfd_open(pid)
-            cut, timed_out, end = _watch(pid, ended, taken, take, begun, apart, timeout, meddler)
+            with signals_readable() as signalled:
+                cut, timed_out, end = _watch(pid, (ended, signalled), taken, take, begun, apart, timeout, meddler)
         except BaseException:
             _end(pid, signal.SIGKILL, apart)
             raise
@@ -156,7 +157,7 @@ def execute(
 
 def _watch(
     pid: int,
-    ended: int,
+    wakers: tuple[int, int],
     taken: dict[int, int],
     take: Callable[[int, bytes], object],
     begun: int,
@@ -164,9 +165,14 @@ def _watch(
     timeout: float | None,
     meddler: Meddler,
 ) -> tuple[int, bool, int]:
-    """Reads until the process has ended: the signal that cut it short, whether it took too long, and when it ended."""
+    """Read until the process has ended.
+
+    Return the signal that cut it short, whether it took too long, and when it ended (ns).
+    ``wakers``: descriptors that are readable when the process has ended, and when a signal has come.
+    """
+    ended, signalled = wakers
     waiting = poll()
-    for fd in (ended, *taken):
+    for fd in (*wakers, *taken):
         waiting.register(fd, POLLIN)
     limit = None if timeout is None else begun + round(timeout * NS)
     cut, timed_out = 0, False
@@ -193,6 +199,8 @@ def _watch(
             return cut, timed_out, now
         for fd in fds:
             data = os.read(fd, _READ)
+            if fd == signalled:  # its handler has been called by now
+                continue
             if not data:
                 waiting.unregister(fd)
                 continue
