@@ -210,7 +210,7 @@ def test_a_tag_of_another_tool_is_drawn_and_one_of_our_own_is_not(tag: str, is_o
 
 
 # Names of environment variables and the like, in pairs that look like tags.
-NO_TAGS = {"PGHOST", "SIGNS", "NAME", "TERM", "TEXT", "TMUX", "TZ", "HOME", "WHY"}
+NO_TAGS = {"AKIA", "PGHOST", "SIGNS", "NAME", "TERM", "TEXT", "TMUX", "TZ", "HOME", "WHY"}
 
 
 def test_every_tag_that_is_written_is_known_to_be_our_own() -> None:

@@ -979,6 +979,7 @@ async def test_words_whose_stamp_was_taken_back_find_no_other(journal: Journal, 
         with held(journal.lock):
             await it.press("s")
             await it.type("second")
+            await it.shows("1 wait")  # Esc takes back only what the screen has said waits
             await it.press("escape")
             await it.says("taken back")
         await it.type("\n")

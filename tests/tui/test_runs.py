@@ -176,7 +176,7 @@ async def test_the_page_of_an_experiment_is_live(journal: Journal, size: tuple[i
         assert isinstance(it.app.screen, ExperimentScreen)
         await it.shows("5 of 8 runs")
         write(journal, ran(1, 8, runs(range(6, 9))), verdict(1))
-        await it.shows("bare 2/4 failed")
+        await it.shows("93.2")
         await it.press("escape")
         assert isinstance(it.app.screen, RunsScreen)
         await it.press("escape")

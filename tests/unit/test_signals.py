@@ -109,3 +109,24 @@ def test_the_module_that_is_imported_first_imports_next_to_nothing() -> None:
         "threeam.cli",
         "threeam.cli.exit_on_signal",
     }
+
+
+THREAD = """
+import os, signal, threading
+from threeam.core.interrupts import interrupts_deferred
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+os.kill(os.getpid(), signal.SIGINT)
+def write():
+    with interrupts_deferred(True) as interrupted:
+        assert not interrupted()
+thread = threading.Thread(target=write)
+thread.start()
+thread.join()
+print(signal.SIGINT in signal.sigpending())
+"""
+
+
+def test_a_thread_that_writes_takes_no_signal_away_from_the_main_thread() -> None:
+    """`3am observe` writes on a thread that its tracer is attached, while ctrl+c waits for the main thread."""
+    done = subprocess.run([sys.executable, "-c", THREAD], capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == (b"True\n", b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,7 +15,10 @@ INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 @contextmanager
 def interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
-    """Holds the `INTERRUPTIONS` back from this thread; gives a way to take one that came."""
+    """Hold the `INTERRUPTIONS` back from the main thread; yield a function that takes one that came.
+
+    No other thread is ever interrupted. There nothing is held back, and nothing is taken away from the main thread.
+    """
 
     def interrupted() -> bool:
         pending = signal.sigpending() & set(INTERRUPTIONS)
@@ -22,7 +26,7 @@ def interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
             take_pending(number)
         return bool(pending)
 
-    if not wanted:
+    if not wanted or threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
