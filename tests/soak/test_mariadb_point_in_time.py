@@ -192,7 +192,8 @@ def test_the_rows_are_whole_again_by_the_runbook_word_for_word(
 def test_the_server_says_whether_it_can_be_done_and_the_gtids_around_t(night: Night, run: Run, log: Path) -> None:
     text = written(run, "--at", f"@{night.t}", "--dsn", f"mariadb://root@/?socket={night.live.folder}/socket")
     assert "binlog_format `ROW`" in text
-    assert len(re.findall(r"^- `0-1-\d+` at ", text, re.MULTILINE)) == 3
+    # The log has whole seconds, so on a fast disk the transactions of the night before are in the same one.
+    assert len(re.findall(r"^- `0-1-\d+` at ", text, re.MULTILINE)) >= 3
     assert f"export LIVE='--socket={night.live.folder}/socket --user=root'\n" in text
     assert not re.search(r"^- \*\*", text, re.MULTILINE)
     (entry,) = entries(log)
