@@ -18,6 +18,7 @@ from threeam.core.journal import Journal, journal_at
 from threeam.core.writer import Writer
 from threeam.method.changes import change, undone
 from threeam.method.drafts import claim, evidence
+from threeam.method.guards import about, remarks
 from threeam.method.ledger import thread_of, words_of
 from threeam.method.texts import correction
 from threeam.observe import runs as runs_module
@@ -265,6 +266,26 @@ def test_failures_of_another_experiment_that_went_on_meanwhile_are_named(
     assert (answer.again, answer.is_fixed) == (0, True)
     (runs,) = answer.not_counted
     assert (runs.failed, runs.differs) == (10, "other arguments: ./repro --hard, not ./repro")
+
+
+def test_changes_between_two_pieces_of_evidence_are_counted_after_a_step(
+    journal: Journal, clock: FakeClock, writer: Writer
+) -> None:
+    night = Night(journal, clock, writer)
+    night.claims()
+    for words in ("slow", "slower"):
+        night.says(words)
+        before = night.state
+        block = writer.write(evidence("support", "H1", night.stamps[words], words))
+        night._stepped()
+        if words == "slow":
+            night.back()
+            night.changes("the pool")
+            night.changes("the index")
+    state = night.state
+    first, second = thread_of(state, state.hypotheses[1]).supports
+    assert [remark.partition(" changed")[0] for remark in about(second, first, state, 1)] == ["two things"]
+    assert [remark.partition(" changed")[0] for remark in remarks(before, block.said)] == ["H1: two things"]
 
 
 # A bug that comes by time.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from heapq import nlargest
 
-from threeam.core.entry import Entry, user_of
+from threeam.core.entry import Entry, Stamp, user_of
 from threeam.core.fold import Hypothesis, State, gives_number_to
 from threeam.core.when import duration
 from threeam.method.changes import changes
@@ -62,6 +62,8 @@ def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
         move = move_of(entry)
         if move is None:
             continue
+        # No fold has given the lines of a block their positions yet.
+        move = move._replace(position=max(move.at.ns + before.behind, before.order + 1))
         moves = () if one is None else thread_of(before, one).moves
         evidence = next((other for other in reversed(moves) if other.kind in EVIDENCE), None)
         said += (f"H{tagged[0]}: {remark}" for remark in about(move, evidence, before, tagged[0]))
@@ -110,13 +112,21 @@ def about(move: Move, evidence: Move | None, state: State, hypothesis: int | Non
     if move.kind == "Conclusion" and move.state in ("confirmed", "refuted") and evidence is None:
         yield NO_EVIDENCE
     if move.cites is not None and evidence is not None and evidence.cites is not None:
-        first, after = sorted((evidence.cites.ns, move.cites.ns))
+        first, after = sorted((_position(evidence, evidence.cites), _position(move, move.cites)))
         concerned = [one for one in changes(state) if one.hypothesis in (None, hypothesis)]
-        between = [one.text for one in concerned if first < one.at.ns < after]
+        between = [one.text for one in concerned if first < one.position < after]
         if len(between) > 1:
             yield f"{_COUNTS.get(len(between), len(between))} things changed at once since the evidence before: " + (
                 "; ".join(between)
             )
+
+
+def _position(move: Move, cited: Stamp) -> int:
+    """Return the position of the line that ``move`` cites, as far as the stamps of both tell it.
+
+    A cited stamp that is later than that of the move is from before the clock was stepped back.
+    """
+    return cited.ns if cited.ns > move.at.ns else cited.ns + move.position - move.at.ns
 
 
 _COUNTS = {2: "two", 3: "three", 4: "four"}
