@@ -130,3 +130,24 @@ def test_a_line_written_by_hand_after_logrotate_does_not_end_a_journal(log: Path
     log.write_bytes(b"hi from echo\n")  # what `create` of logrotate and a shell leave; the lock file stays
     assert run("log", "after").returncode == 0
     assert log.read_bytes().startswith(b"hi from echo\n[2")
+
+
+@pytest.mark.parametrize("creates", [True, False])
+def test_a_log_that_is_rotated_away_while_it_is_looked_at_is_no_refusal(
+    writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, creates: bool
+) -> None:
+    """access(2) says no to a name that logrotate has just moved: a stream was refused with "permission denied"."""
+    writer.write(note("before"))
+    real_access = os.access
+
+    def rotated_away(path: str, mode: int) -> bool:
+        if path == str(log) and not log.with_suffix(".1").exists():
+            log.rename(log.with_suffix(".1"))
+            if creates:
+                log.touch()
+            return False
+        return real_access(path, mode)
+
+    monkeypatch.setattr(os, "access", rotated_away)
+    writer.write(note("after"))
+    assert [entry.text for entry in entries(log)] == ["after"]

@@ -190,8 +190,12 @@ class Journal(NamedTuple):
 
     def why_not_writable(self) -> str | None:
         """The sentence that says why nothing can be appended here, or None. Creates nothing."""
-        if os.path.lexists(self.log):
-            return self._why_not_ours() if os.access(self.log, os.W_OK) else unusable(self.log, _denied(self.log))
+        while (about := _status(self.log)) is not None:
+            if os.access(self.log, os.W_OK):
+                return self._why_not_ours()
+            after = _status(self.log)
+            if after is not None and os.path.samestat(about, after):  # else it was rotated away in between
+                return unusable(self.log, _denied(self.log))
         folder = os.path.dirname(self.log)
         while not os.path.exists(folder):  # our own state folder may still have to be made
             folder = os.path.dirname(folder)
@@ -250,6 +254,13 @@ def _in_its_folder(lock: str) -> str:
         return os.path.join(resolve(folder), name)
     except OSError:  # opening it says why
         return absolute(lock)
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None
 
 
 def _same_file(path: str, resolved: str) -> bool:
