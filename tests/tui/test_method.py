@@ -1017,6 +1017,7 @@ async def test_evidence_quotes_what_is_read_there_now(journal: Journal, log: Pat
     append(log, notes(1) + claim(1))
     async with night(journal) as it:
         await it.command(f"correct @{at(0)} right words")
+        await it.eventually(lambda: it.unanswered == 0, "the correction is written, and the box is free")
         await it.command(f"support H1 @{at(0)}")
         await it.eventually(lambda: texts(log)[-1] == f"Supports: @{at(0)} right words", "it quotes them")
 
