@@ -20,7 +20,7 @@ def out(text: str) -> None:
     """Write lines of data at once, so that the reader of a pipe sees them now.
 
     Controls are made visible here, whatever the caller did: anybody who can write the log could otherwise drive the
-    terminal of whoever prints a report of it.
+    terminal of the person who prints a report of it.
     """
     safe = "\n".join(map(visible, text.split("\n")))
     put((safe + "\n").encode("utf-8", "backslashreplace"))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from threeam.core.journal import Segment
+from threeam.core.segment import Segment
 
 UTF16 = "UTF-16, as some Windows tools write it, where a journal is UTF-8: iconv -f UTF-16 -t UTF-8 converts it"
 _HEAD = 1024  # bytes: the beginning of the first line is enough for nearly all
