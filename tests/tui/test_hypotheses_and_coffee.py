@@ -71,8 +71,8 @@ async def test_the_first_claim_has_the_whole_width_of_the_panel(journal: Journal
     async with night(journal, size=WIDE) as it:
         board = it.journal_screen.board
         board.show(FOLD(FOLD.empty, [opening]), None, "alice", Stamp(2), 5.0)
-        await it.settled()
-        assert "the sweeper races w" in str(board.hypotheses.get_option_at_index(0).prompt)
+        prompt = board.hypotheses.get_option_at_index
+        await it.eventually(lambda: "the sweeper races w" in str(prompt(0).prompt), "the claim has the width")
 
 
 async def test_the_digits_pick_a_hypothesis(journal: Journal, log: Path) -> None:
