@@ -82,3 +82,44 @@ def test_the_read_only_screen_opens_while_the_lock_is_held_and_follows(log: Path
             on.ends_with(0)
             on.is_as_it_was()
         assert sorted(os.listdir(log.parent)) == before, "it creates nothing"
+
+
+def test_keys_for_a_second_box_in_one_read_never_act_on_the_log(log: Path) -> None:
+    burst = "ia note\r\x1b:changed the fuse\r\x1b:hyp the fuse\r\x1bic\r\x1bHas\r"
+    said = ["a note", "Changed: the fuse", "Hypothesis: the fuse", "c", "Hypothesis: as"]
+
+    def written() -> list[str]:
+        return [text for text in texts(log) if "sanity lock" not in text]
+
+    with terminal(size=(120, 30)) as on:
+        on.opened()
+        on.send(burst)
+        on.eventually(lambda: written() == said, "each key went to its box")
+        with held(lock_of(log)) as holder:
+            on.send("\x1b" + burst)
+            on.shows("5 wait")
+            on.shows("waits for the lock, held by")
+            assert written() == said
+            let_go(holder)
+        on.eventually(lambda: written() == said * 2, "and so they do after a wait")
+
+
+def test_while_the_lock_is_held_a_second_box_opens_and_esc_and_q_do_what_they_say(log: Path) -> None:
+    write_notes(log, 3)
+    with held(lock_of(log)), terminal(size=(120, 30)) as on:
+        on.opened()
+        on.send("imy words\r")
+        on.shows("waits for the lock, held by")
+        on.send("\x1b[<0;5;5M\x1b[<0;5;5m")  # a click into the log
+        on.send("Hthe fuse")
+        on.shows("hypothesis ▏the fuse")
+        on.shows("note: my words")
+        on.send("\x1b")
+        on.shows("taken back; your text is still in the box")
+        on.send("\x1biand more")
+        on.shows("note ▏my wordsand more")
+        on.send_and_wait_until_read(b"\x1b")
+        on.send("q")
+        on.ends_with(0)
+        on.is_as_it_was()
+    assert len(texts(log)) == 3

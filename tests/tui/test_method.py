@@ -953,17 +953,6 @@ async def test_correcting_a_correction_begins_with_the_words_that_are_read_now(j
         await it.eventually(lambda: texts(log)[-1] == f"Correction: @{at(1)} right!", "again")
 
 
-async def test_no_other_box_opens_while_a_note_waits(journal: Journal, log: Path) -> None:
-    append(log, claim(1))
-    async with night(journal) as it:
-        with held(journal.lock):
-            await it.type("ia note\n")
-            it.journal_screen.set_focus(it.view)
-            await it.press("1", "p")
-            await it.says("is not written yet")
-            assert not it.in_the_box
-
-
 async def test_a_command_without_words_is_refused_on_a_read_only_screen(journal: Journal, log: Path) -> None:
     append(log, notes(1))
     async with night(journal, read_only=True) as it:
@@ -1017,7 +1006,6 @@ async def test_evidence_quotes_what_is_read_there_now(journal: Journal, log: Pat
     append(log, notes(1) + claim(1))
     async with night(journal) as it:
         await it.command(f"correct @{at(0)} right words")
-        await it.eventually(lambda: it.unanswered == 0, "the correction is written, and the box is free")
         await it.command(f"support H1 @{at(0)}")
         await it.eventually(lambda: texts(log)[-1] == f"Supports: @{at(0)} right words", "it quotes them")
 

@@ -85,6 +85,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self._asked = float("-inf")
         self._keys_wait = True  # until there is a screen that can take them
         self._waiting_keys: list[events.Event] = []
+        self._leads_back: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
         self._window = Window(session.journal)  # read before the first frame, so that it is full
         theme = session.settings.theme
         self.theme = theme if theme in self.available_themes else NIGHT.name
@@ -156,9 +157,9 @@ class JournalApp(App[None], inherit_bindings=False):
     async def on_event(self, event: events.Event) -> None:
         """Takes a paste to the input box before the next key is looked at, since that may be its Enter.
 
-        Keys behind the Enter of a command, and behind Esc, wait until that has been done: they may be for what it
-        opens, or leads to. So do those that were typed before there was a screen. A widget that has the focus gets its
-        keys in a queue of its own, so there it would be too late.
+        Keys behind the Enter of a command, and behind one that closes what is open, wait until that has been done: they
+        may be for what it opens, or leads to. So do those that were typed before there was a screen. A widget that has
+        the focus gets its keys in a queue of its own, so there it would be too late.
         """
         screen = self.screen if self._screen_stack else None
         typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
@@ -168,10 +169,11 @@ class JournalApp(App[None], inherit_bindings=False):
         if isinstance(event, EscapedKey):
             await self._take_escaped(event)
             return
-        leads_back = isinstance(event, events.Key) and self._leads_back(event.key)
         if isinstance(event, events.Key) and typed:
             is_command = event.key == "enter" and isinstance(screen, CommandingScreen) and screen.enter_is_a_command
-            self._keys_wait = is_command or leads_back
+            self._leads_back = event if self._is_way_back(event.key) else None
+            self._keys_wait = is_command or self._leads_back is not None
+        leads_back = event is self._leads_back  # also when it comes back from a widget that had no use for it
         if (
             isinstance(event, events.Paste)
             and not event.is_forwarded
@@ -187,7 +189,8 @@ class JournalApp(App[None], inherit_bindings=False):
         was_forwarded = event.is_forwarded
         await super().on_event(event)
         if leads_back and was_forwarded == event.is_forwarded:  # its binding has run, and no widget has it any more
-            self.post_message(messages.CommandDone())
+            # Behind what the screen below does with the answer of the one that was closed.
+            self.screen.call_later(self.post_message, messages.CommandDone())
 
     async def _take_escaped(self, event: EscapedKey) -> None:
         """Take ESC and a key for alt+key if that is bound in the box that has the focus, and else for two keys."""
@@ -197,9 +200,19 @@ class JournalApp(App[None], inherit_bindings=False):
             key.set_sender(self)
             await self.on_event(key)
 
-    def _leads_back(self, key: str) -> bool:
+    def _is_way_back(self, key: str) -> bool:
         """Whether ``key`` leaves the box, or whatever lies over the journal."""
-        return (key == "escape" or key in self.leave_keys) and not isinstance(self.focused, Input)
+        if isinstance(self.focused, Input):
+            return False
+        return key == "escape" or key in self.leave_keys or key in self._closing_keys
+
+    @property
+    def _closing_keys(self) -> list[str]:
+        """The keys that close the screen that lies over the journal, and answer it."""
+        if not (self._screen_stack and self.screen.is_modal):
+            return []
+        active = self.screen.active_bindings.items()
+        return [key for key, bound in active if bound.enabled and bound.binding.action.startswith("dismiss")]
 
     @property
     def leave_keys(self) -> list[str]:

@@ -64,19 +64,18 @@ class Desk:
         return f"a draft was left here: {short(first.text)}{more}", f"{key} leads to the draft"
 
     def submit(self, ticket: Ticket) -> None:
-        """Send ``ticket``; if it is what stands in the box, the box is held until the answer."""
+        """Send ``ticket``; if it is a text of the box, the `Composer` keeps that until the answer."""
         self.outbox.submit(ticket)
-        if ticket.words is not None:
-            self.composer.wait()
 
     def answered(self, ticket: Ticket, *, written: bool) -> None:
-        """A ticket has its answer: the box is free, and empty if its words are in the log."""
-        if not self.outbox.answered(ticket) or ticket.words is None:
+        """Take the answer to ``ticket``: its text is in the log, or comes back."""
+        if not self.outbox.answered(ticket) or ticket.outgoing is None:
             return
         if written:
-            self.keep_words(ticket.words)
+            self.keep_words(ticket.outgoing.text)
             self._drafts = ()  # the same words typed again are another draft
-        self.composer.settle(clear=written)
+        asked_for = ticket.abandoned.is_set()
+        self.composer.settle(ticket.outgoing, clear=written, came_back=not written and not asked_for)
         self.keep()
 
     def keep(self) -> None:

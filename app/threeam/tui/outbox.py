@@ -16,10 +16,18 @@ _FACT_S = 1.5  # how long quitting waits for a line about something that has hap
 
 
 @dataclass(eq=False)
+class Outgoing:
+    """A text of the input box, from its Enter until it is written or comes back; ``kind``: of its box."""
+
+    kind: str
+    text: str
+
+
+@dataclass(eq=False)
 class Ticket:
     """A draft on its way through the bridge.
 
-    ``what`` names it in a notice; ``words``: the text in the input box that it is, which stays there until it is
+    ``what`` names it in a notice; ``outgoing``: the text of the input box that it is, which is kept there until it is
     answered (None: it came from a key). Setting ``abandoned`` takes it back for as long as it waits for the lock.
     ``answered`` is set by the writer's thread, and ``landed`` before it, if the text is in the log (or may be).
     ``block``: what it became, as soon as it was put there. ``beside``: a file that it names, which is removed if the
@@ -28,7 +36,7 @@ class Ticket:
 
     draft: Draft
     what: str
-    words: str | None = None
+    outgoing: Outgoing | None = None
     abandoned: threading.Event = field(default_factory=threading.Event)
     answered: threading.Event = field(default_factory=threading.Event)
     landed: bool = False
@@ -53,6 +61,7 @@ class Outbox:
         self.blocked = False
         self._send = send
         self._tickets: list[Ticket] = []
+        self._taken_back: list[Ticket] = []  # and not told of yet
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -75,7 +84,15 @@ class Outbox:
         waiting = [ticket for ticket in self._tickets if not (ticket.abandoned.is_set() or ticket.is_fact)]
         for ticket in waiting:
             ticket.abandoned.set()
+        self._taken_back += waiting
         return bool(waiting)
+
+    def all_taken_back(self) -> list[Ticket]:
+        """Return what was taken back and is not written, once, when each of them has its answer."""
+        if any(ticket in self._tickets for ticket in self._taken_back):
+            return []
+        tickets, self._taken_back = self._taken_back, []
+        return [ticket for ticket in tickets if not ticket.landed]
 
     def close(self, timeout: float) -> list[Ticket]:
         """Take back all that can be, and wait at most ``timeout`` seconds; return all that were waiting."""

@@ -37,19 +37,19 @@ class CommandingScreen(WritingScreen):
 
     @property
     def enter_is_a_command(self) -> bool:
-        """Whether an Enter that comes now is the end of a command or of a search, and not of a text."""
+        """Whether an Enter that comes now leads out of the box: it ends a command, a search or a verdict."""
         if self.pane.prompt.is_open and self.focused is self.pane.prompt.box:
             return True
         if self.desk is None or self.focused is not self.desk.composer.box:
             return False
-        return self.desk.composer.kind == "command" and not self.desk.composer.waiting
+        return self.desk.composer.kind not in DRAFTS and not self.desk.composer.waiting
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
-        if message.kind != "command":  # that is the writing half's
+        composer, text = message.composer, message.outgoing.text
+        if message.outgoing.kind != "command":  # that is the writing half's
             return
-        composer, text = message.composer, message.text
         known = self._parsed(text) if text.strip() else None
-        composer.settle(clear=known is not None)
+        composer.settle(message.outgoing, clear=known is not None)
         if known is not None:
             composer.box.remember([redacted(text)])
             self.set_focus(self.log_view)
@@ -112,8 +112,7 @@ class CommandingScreen(WritingScreen):
         words = text.strip()
         if words and self.desk is not None:
             self.desk.keep_words(self.desk.composer.begin_prompt(kind, words))
-            self._send(kind, words)
-            if not self.desk.composer.waiting:  # there is something to be read before it is sent
+            if not self._send(self.desk.composer.send()):  # there is something to be read before it is sent
                 self.set_focus(self.desk.composer.box)
         else:
             self.action_write(kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from threeam.core.draft import Declined, Draft
 from threeam.core.entry import Entry, Stamp
@@ -18,6 +19,7 @@ from threeam.method.drafts import evidence, to_cite
 from threeam.method.guards import overturned
 from threeam.method.noted import take
 from threeam.method.texts import claim_of, read, spoken_for, take_stamp, texts, without_kind, words_for
+from threeam.tui import messages
 from threeam.tui.desk import short
 from threeam.tui.keys import key_of
 from threeam.tui.outbox import Ticket
@@ -148,9 +150,13 @@ class MethodScreen(CommandingScreen):
             self._stamp_ticket = ticket
             self.action_write("words")
 
+    def on_block_written(self, message: messages.BlockWritten) -> None:
+        if self.desk is not None and message.ticket is self._stamp_ticket:
+            self.desk.composer.name_prompt("words", f"words @{message.block.said[-1].stamp}")
+
     def _draft(self, kind: str, text: str) -> Draft:
         if kind == "words":
-            return words_for(self._stamp_taken, text)
+            return words_for(partial(_stamp_of, self._stamp_ticket), text)
         if (entry := self._cited.get(kind)) is not None:
             verb, name, _ = kind.split(" ")
             return evidence(verb, name, to_cite(entry), text, entry)
@@ -158,11 +164,6 @@ class MethodScreen(CommandingScreen):
 
     def _may_be_empty(self, kind: str) -> bool:
         return kind in self._cited
-
-    def _stamp_taken(self) -> Stamp | None:
-        """The stamp that was taken last, once it is in the log. Called by the writer's thread too, in its turn."""
-        block = self._stamp_ticket.block if self._stamp_ticket is not None else None
-        return block.said[-1].stamp if block is not None else None
 
     async def action_words(self, argument: str = "") -> None:
         """Writes the words for a stamp: the one that is named, the selected one, or one's own last without any."""
@@ -284,3 +285,8 @@ class MethodScreen(CommandingScreen):
         self.board.show(self.state, self.picked, session.by.user, now, half_life_h)
         if self.told is not None:
             self.told.look_again()
+
+
+def _stamp_of(ticket: Ticket | None) -> Stamp | None:
+    """Return the stamp that ``ticket`` became, once it is in the log. The writer's thread calls this, in its turn."""
+    return ticket.block.said[-1].stamp if ticket is not None and ticket.block is not None else None

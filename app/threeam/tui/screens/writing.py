@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -22,7 +23,7 @@ from threeam.tui.commands import draft_of
 from threeam.tui.desk import Desk, short
 from threeam.tui.effects import Effect, Effects
 from threeam.tui.keys import key_of
-from threeam.tui.outbox import Ticket
+from threeam.tui.outbox import Outgoing, Ticket
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import DRAFTS, Composer
 from threeam.tui.widgets.header import Header
@@ -64,7 +65,7 @@ class WritingScreen(Screen[None]):
             return
         held = f"held by {message.holder}" if message.holder else "busy"
         sentence = f"waits for the lock, {held}, {message.seconds:.0f} s{_back(self, message.ticket)}"
-        if self.desk.composer.waiting:
+        if self.desk.composer.sends:
             self.desk.composer.tell(sentence)
         elif not self.desk.outbox.blocked:
             self._say(sentence, title=message.ticket.what)
@@ -75,7 +76,7 @@ class WritingScreen(Screen[None]):
         if self.desk is None:
             return
         sentence = f"the disk is full: written as soon as there is room{_back(self, message.ticket)}"
-        if self.desk.composer.waiting:
+        if self.desk.composer.sends:
             self.desk.composer.tell(sentence)
         self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
         self.desk.outbox.blocked = True
@@ -83,22 +84,17 @@ class WritingScreen(Screen[None]):
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
         self._answered(message.ticket, written=True)
-        block = message.block
-        for remark in remarks(block.before, block.entries):
+        for remark in remarks(message.block.before, message.block.entries):
             self._say(remark, title=message.ticket.what, severity="warning", timeout=10)
-        if self.desk is not None and message.ticket.what == "stamp":
-            self.desk.composer.name_prompt("words", f"words @{block.said[-1].stamp}")
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
         if message.ticket.is_fact:
             self._at_end_too(f"this happened, and is not in the log: {message.ticket.what} ({message.sentence})")
         self._answered(message.ticket, written=False)
         self._remove_beside(message.ticket)
-        kept = "; your text is still in the box" if message.ticket.words is not None else ""
         if message.sentence:
-            self._say(message.sentence + kept, title=f"{message.ticket.what}: not written", severity="error")
-        else:
-            self._say(f"taken back{kept}", title=f"{message.ticket.what}: not written")
+            sentence = message.sentence + self._where_kept([message.ticket])
+            self._say(sentence, title=f"{message.ticket.what}: not written", severity="error")
 
     def on_write_unsure(self, message: messages.WriteUnsure) -> None:
         self.log_view.mark_unsure(message.first, message.last)
@@ -108,23 +104,36 @@ class WritingScreen(Screen[None]):
     def _answered(self, ticket: Ticket, *, written: bool) -> None:
         if self.desk is None:
             return
-        verdict = written and ticket.words is not None and ticket.what not in DRAFTS
         self.desk.answered(ticket, written=written)
         self._show_waiting()
-        if verdict and self.desk.composer.idle and self.desk.composer.box.has_focus:
-            self.set_focus(self.log_view)  # where it was asked for
+        if taken_back := self.desk.outbox.all_taken_back():
+            names = Counter(ticket.what for ticket in taken_back)
+            several = ", ".join(f"{name} × {count}" if count > 1 else name for name, count in names.items())
+            what = taken_back[0].what if len(taken_back) == 1 else f"{len(taken_back)} ({several})"
+            self._say(f"taken back{self._where_kept(taken_back)}", title=f"{what}: not written")
         if not written and ticket.what == "sleep":  # nobody goes to bed on that
             self.leaving, self.parting = False, ""
         self._leave_if_done()
 
+    def _where_kept(self, tickets: list[Ticket]) -> str:
+        """Say where the texts of ``tickets`` are, which were not written."""
+        kinds = [ticket.outgoing.kind for ticket in tickets if ticket.outgoing is not None]
+        if self.desk is None or not kinds:
+            return ""
+        composer = self.desk.composer
+        seen = composer.kind if composer.box.has_focus else None
+        keys = dict.fromkeys(key_of(self, kind.partition(" ")[0]) for kind in kinds if kind != seen)
+        kept = "; your text is still in the box" if len(kinds) == 1 else f"; your {len(kinds)} texts are kept"
+        return kept + (f": {' and '.join(keys)} leads there" if keys else "")
+
     def _submit(
-        self, draft: Draft, what: str, words: str | None = None, *, beside: str = "", is_fact: bool = False
+        self, draft: Draft, what: str, outgoing: Outgoing | None = None, *, beside: str = "", is_fact: bool = False
     ) -> Ticket | None:
         """Send ``draft``; return None if this screen is read-only."""
         if self.desk is None:
             self._read_only()
             return None
-        ticket = Ticket(draft, what, words, beside=beside, is_fact=is_fact)
+        ticket = Ticket(draft, what, outgoing, beside=beside, is_fact=is_fact)
         self.desk.submit(ticket)
         self._show_waiting()
         return ticket
@@ -202,28 +211,34 @@ class WritingScreen(Screen[None]):
             self._say(message.sentence, severity="warning")
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
-        kind, text = message.kind, message.text
-        if kind == "command":  # done where the commands are
+        outgoing = message.outgoing
+        if outgoing.kind == "command":  # done where the commands are
             return
-        if text.strip() or self._may_be_empty(kind):
-            self._send(kind, text)
-        else:
+        if not (outgoing.text.strip() or self._may_be_empty(outgoing.kind)):
             self._say("nothing to write yet: type it first")
-            message.composer.settle(clear=False)
+            message.composer.settle(outgoing, clear=False)
+        elif self._send(outgoing) and outgoing.kind not in DRAFTS:
+            self.set_focus(self.log_view)  # where it was asked for
+        if outgoing.kind not in DRAFTS:
+            self.app.post_message(messages.CommandDone())
 
-    def _send(self, kind: str, text: str) -> None:
-        """Sends what stands in the box; a claim that resembles a refuted one only after that was shown."""
+    def _send(self, outgoing: Outgoing) -> bool:
+        """Send a text of the box; a claim that resembles a refuted one only after that was shown."""
         if self.desk is None:
-            return
+            return False
+        kind, text = outgoing.kind, outgoing.text
         like = resembling(self.state, text) if kind == "hypothesis" and text != self._tried_before else None
         if like is not None:
             self._tried_before = text
-            self.desk.composer.settle(clear=False)
-            self.desk.composer.tell("enter again writes it")
+            stands_there = self.desk.composer.has(outgoing)
+            self.desk.composer.settle(outgoing, clear=False)
+            if stands_there:
+                self.desk.composer.tell("enter again writes it")
             self._say(f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning")
-            return
+            return False
         self._tried_before = ""
-        self._submit(self._draft(kind, text), kind, text)
+        self._submit(self._draft(kind, text), kind, outgoing)
+        return True
 
     def _may_be_empty(self, kind: str) -> bool:
         """Whether a box of this kind can be sent without a text."""
@@ -234,7 +249,7 @@ class WritingScreen(Screen[None]):
 
     def action_write(self, kind: str, text: str | None = None) -> None:
         """Go to the box for ``kind``; ``text`` is added to what stands there."""
-        if (composer := self._composer_for(kind)) is not None and self.desk is not None:
+        if (composer := self._writing_composer()) is not None and self.desk is not None:
             self.desk.keep_words(composer.become(kind))
             self.set_focus(composer.box)
             if text is not None:
@@ -242,18 +257,15 @@ class WritingScreen(Screen[None]):
 
     def action_convert(self, kind: str) -> None:
         """Make the draft in the box one of ``kind``."""
-        if (composer := self._composer_for(kind)) is not None and self.desk is not None:
+        if (composer := self._writing_composer()) is not None and self.desk is not None:
             self.desk.keep_words(composer.convert(kind))
 
-    def _composer_for(self, kind: str) -> Composer | None:
-        """The composer, if it can turn to ``kind`` now; otherwise say why not, and return None."""
+    def _writing_composer(self) -> Composer | None:
+        """The composer; None if this screen is read-only, which is said."""
         if self.desk is None:
             self._read_only()
             return None
         composer = self.desk.composer
-        if composer.waiting and kind != composer.kind:  # what is typed would go on behind that
-            self._say(f"what is in the box is not written yet: {key_of(self, 'leave')} takes it back")
-            return None
         if self._tried_before:
             self._tried_before = ""
             composer.tell("")

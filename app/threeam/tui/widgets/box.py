@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from textual import events
 from textual.actions import parse as parse_action
 from textual.binding import Binding
-from textual.message import Message
 from textual.widgets import TextArea
 
 from threeam.actions import ACTIONS, BY_ID
@@ -70,15 +69,11 @@ class Box(TextArea, inherit_bindings=False):
         *_EDITING,
     ]
 
-    class Sent(Message):
-        """Enter was pressed, and the text is held."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    def __init__(self) -> None:
+    def __init__(self, send: Callable[[], object]) -> None:
+        """``send`` is called when Enter was pressed and the text is held, before the next key is looked at."""
         super().__init__(compact=True, highlight_cursor_line=False, show_line_numbers=False, soft_wrap=True)
+        self._send = send
+        self._came_back = False  # the text was sent and not written: what is typed next begins another line
         self._history: list[str] = []
         self._at = 0
         self._unsent = ""
@@ -109,8 +104,20 @@ class Box(TextArea, inherit_bindings=False):
 
     def replace_all(self, text: str) -> None:
         """Makes ``text`` the whole text, with the cursor at its end."""
+        self._came_back = False
         self.text = cleaned(text)
         self.move_cursor(self.document.end)
+
+    def put_above(self, text: str) -> None:
+        """Put ``text``, which was sent and not written, above what has been begun since."""
+        if not self.text.strip():
+            self.replace_all(text)
+            self._came_back = True
+            return
+        row, column = self.cursor_location
+        text = cleaned(text)
+        self.text = f"{text}\n{self.text}"
+        self.move_cursor((row + text.count("\n") + 1, column))
 
     def paste(self, text: str) -> None:
         """Adds ``text`` where the cursor is, as a paste."""
@@ -120,10 +127,14 @@ class Box(TextArea, inherit_bindings=False):
         """Holds the text as it is."""
         self.read_only = True
 
-    def release(self) -> None:
-        """Lets the text be changed again, and types in what was typed meanwhile."""
+    def release(self, *, came_back: bool = False) -> None:
+        """Lets the text be changed again, and types in what was typed meanwhile.
+
+        ``came_back``: the text was not written, although nobody has asked for it back.
+        """
         self.read_only = False
         ahead, self._ahead = self._ahead, []
+        self._came_back = came_back and not ahead and bool(self.text)
         if not ahead:
             return
         taken = not self.text
@@ -142,7 +153,7 @@ class Box(TextArea, inherit_bindings=False):
 
     def action_send(self) -> None:
         self.hold()
-        self.post_message(self.Sent(self.text))
+        self._send()
 
     def action_break_line(self) -> None:
         self.insert("\n")
@@ -151,12 +162,20 @@ class Box(TextArea, inherit_bindings=False):
         if self.read_only:
             self._put_by(text)
         else:
+            self._begin_line()
             self.insert(text)
+
+    def _begin_line(self) -> None:
+        """Begin a line below a text that has come back, so that its sender's next words are not glued to it."""
+        if self._came_back and self.cursor_location == self.document.end:
+            self.insert("\n")
+        self._came_back = False
 
     def _do(self, action: str, arguments: tuple[Any, ...]) -> None:
         if self.read_only:
             self._put_by((action, arguments))
         else:
+            self._came_back = False  # the sender edits it, or sends it once more
             getattr(self, f"action_{action}")(*arguments)
 
     def _put_by(self, one: str | tuple[str, Any]) -> None:
@@ -198,6 +217,8 @@ class Box(TextArea, inherit_bindings=False):
             event.prevent_default()
             self._type(visible(event.character))
         else:
+            if event.is_printable:
+                self._begin_line()
             await super()._on_key(event)
 
     def _leaves(self, event: events.Key) -> bool:

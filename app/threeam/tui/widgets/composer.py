@@ -12,6 +12,7 @@ from textual.widgets import Static, TextArea
 
 from threeam.core.secrets import redacted
 from threeam.tui.commands import completion
+from threeam.tui.outbox import Outgoing
 from threeam.tui.widgets.box import Box
 
 DRAFTS = ("note", "hypothesis")  # the kinds that a draft can be, and be changed between
@@ -35,17 +36,17 @@ class Composer(Horizontal):
     """The box with its kind in front, and behind it whatever holds it up.
 
     Each kind has a text of its own, which stays when the box turns to another kind. Only the text of a command goes.
+    A text that was sent stays in the box until its answer, unless another box is asked for: then it waits beside that.
     After a prompt (a verdict, a command) the box turns back to the draft (a note or a hypothesis) before it.
     """
 
     class Submitted(Message):
-        """The person wants this written: a kind and a text. The box is held until `settle`."""
+        """The person wants this written. It is kept until `settle`."""
 
-        def __init__(self, composer: Composer, text: str) -> None:
+        def __init__(self, composer: Composer, outgoing: Outgoing) -> None:
             super().__init__()
             self.composer = composer
-            self.kind = composer.kind
-            self.text = text
+            self.outgoing = outgoing
 
     class Changed(Message):
         """The drafts are others now."""
@@ -53,9 +54,12 @@ class Composer(Horizontal):
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()
         self.kind = "note"
-        self.box = Box()
+        self.box = Box(self._enter)
         self._draft_kind = DRAFTS[0]  # of the draft that was in the box last
         self._others: dict[str, str] = {}  # by kind: what was begun in other boxes than this one
+        self._held: Outgoing | None = None  # the text that was sent and stands in the box
+        self._beside: list[Outgoing] = []  # those that were sent and do not, since another box was asked for
+        self._returned: dict[str, str] = {}  # by kind: those of them that were not written
         self._bar = "▏" if emoji else "|"
         self._holdup = ""
         self._label = Static(classes="composer--kind")
@@ -77,36 +81,49 @@ class Composer(Horizontal):
 
     @property
     def drafts(self) -> list[tuple[str, str]]:
-        """What must not be lost, as kinds and texts: what is in the box, was typed ahead, and was begun elsewhere."""
-        inside = [] if self.kind == "command" else [(self.kind, self.text)]
-        every = [*inside, *(("note", text) for text in self.box.ahead), *self._others.items()]
-        return [(kind, text) for kind, text in every if text.strip()]
+        """What must not be lost, as kinds and texts: what is in the box, waits beside it, or was begun elsewhere."""
+        ahead = [("note", text) for text in self.box.ahead]
+        beside = [(outgoing.kind, outgoing.text) for outgoing in self._beside]
+        every = [(self.kind, self.text), *beside, *ahead, *self._returned.items(), *self._others.items()]
+        return [(kind, text) for kind, text in every if text.strip() and kind != "command"]
 
     @property
     def waiting(self) -> bool:
-        """Whether the text is on its way into the log."""
-        return self.box.read_only
+        """Whether the text in the box is on its way into the log."""
+        return self._held is not None
+
+    @property
+    def sends(self) -> bool:
+        """Whether any text is on its way into the log."""
+        return self.waiting or bool(self._beside)
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing in the box, and nothing on its way."""
         return not self.waiting and not self.text
 
+    def has(self, outgoing: Outgoing) -> bool:
+        """Whether ``outgoing`` stands in the box."""
+        return outgoing is self._held
+
     def become(self, kind: str) -> str:
         """Turn to the box for ``kind`` and what was begun in it; return words that had to go for it."""
-        return "" if self.waiting or kind == self.kind else self.begin_prompt(kind, "")
+        self._make_room()
+        return "" if kind == self.kind else self.begin_prompt(kind, "")
 
     def convert(self, kind: str) -> str:
         """Make the draft in the box one of ``kind``; return the words of another draft that had to go for it."""
-        if self.waiting or self.kind not in DRAFTS or not self.text.strip():
+        self._make_room()
+        if kind == self.kind or self.kind not in DRAFTS or not self.text.strip():
             return self.become(kind)
         self._call_it(kind)
-        return self._others.pop(kind, "")
+        return self._begun(kind)
 
     def begin_prompt(self, kind: str, text: str) -> str:
         """Turn to the box for ``kind`` with ``text``, or what was begun in it; return words that had to go for it."""
+        self._make_room()
         dropped = self._put_aside()
-        self.box.replace_all(text or self._others.pop(kind, ""))
+        self.box.replace_all(text or self._begun(kind))
         self._call_it(kind)
         return dropped
 
@@ -125,13 +142,19 @@ class Composer(Horizontal):
         """Calls the prompt that was begun as ``kind`` by its whole name, which was not known then."""
         if self.kind == kind:
             self._call_it(name)
-        elif kind in self._others:
-            self._others[name] = self._others.pop(kind)
+        for outgoing in (self._held, *self._beside):
+            if outgoing is not None and outgoing.kind == kind:
+                outgoing.kind = name
+        for texts in (self._others, self._returned):
+            if kind in texts:
+                texts[name] = texts.pop(kind)
 
-    def wait(self) -> None:
-        """The text is with the writer: it stays, and cannot be changed or sent a second time."""
+    def send(self) -> Outgoing:
+        """Hold what stands in the box for the writer: it stays, and cannot be changed or sent a second time."""
         self.box.hold()
         self.add_class("-waiting")
+        self._held = Outgoing(self.kind, self.text)
+        return self._held
 
     def tell(self, sentence: str) -> None:
         """Says behind the text what holds it up, and what was typed meanwhile; empty: nothing does."""
@@ -139,25 +162,54 @@ class Composer(Horizontal):
         self._show_status()
 
     def _show_status(self) -> None:
+        beside = "".join(f"\n{text.kind}: {text.text[:_SHOWN_AHEAD]}" for text in self._beside)
         ahead = "\n".join(self.box.ahead)
         typed = "" if not ahead else f"\ntyped since: {'…' if len(ahead) > _SHOWN_AHEAD else ''}{ahead[-_SHOWN_AHEAD:]}"
-        self._status.update(Content(self._holdup + typed))
+        self._status.update(Content(self._holdup + beside + typed))
         self._status.display = bool(self._holdup)
 
-    def settle(self, *, clear: bool) -> None:
-        """The writer has answered: the text goes if it is in the log, and otherwise stays."""
-        self.remove_class("-waiting")
-        self.tell("")
-        if clear:
-            kind = DRAFTS[0] if self.kind in DRAFTS else self._draft_kind
-            self.box.replace_all(self._others.pop(kind, ""))
-            self._call_it(kind)
-        self.box.release()
+    def settle(self, outgoing: Outgoing, *, clear: bool, came_back: bool = False) -> None:
+        """Take the answer to a text that was sent: it goes if ``clear``, and otherwise comes back.
+
+        ``came_back``: nobody has asked for it back, so its sender may be typing the next one already.
+        """
+        if outgoing is self._held:
+            self._held = None
+            self.remove_class("-waiting")
+            if clear:
+                self._turn_to_draft()
+            self.box.release(came_back=came_back)
+        elif outgoing in self._beside:
+            self._beside.remove(outgoing)
+            if not clear:
+                self._returned[outgoing.kind] = _below(self._returned.get(outgoing.kind, ""), outgoing.text)
+        if not self.sends and (text := self._returned.pop(self.kind, "")):
+            self.box.put_above(text)
+        self.tell(self._holdup if self.sends else "")
         self.post_message(self.Changed())
 
-    def on_box_sent(self, event: Box.Sent) -> None:
-        event.stop()
-        self.post_message(self.Submitted(self, event.text))
+    def _enter(self) -> None:
+        self.post_message(self.Submitted(self, self.send()))
+
+    def _make_room(self) -> None:
+        """Let the text that was sent wait beside the box, and what was typed and sent since then as well."""
+        while self._held is not None:
+            self._beside.append(self._held)
+            self._held = None
+            self._turn_to_draft()
+            self.box.release()  # this holds the box again if an Enter was typed meanwhile
+        self.remove_class("-waiting")
+        self._show_status()
+
+    def _turn_to_draft(self) -> None:
+        kind = DRAFTS[0] if self.kind in DRAFTS else self._draft_kind
+        self.box.replace_all(self._begun(kind))
+        self._call_it(kind)
+
+    def _begun(self, kind: str) -> str:
+        """Return what was begun in a box for ``kind``, below what came back to it, to be put into the box."""
+        returned = "" if self.sends else self._returned.pop(kind, "")
+        return _below(returned, self._others.pop(kind, ""))
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
@@ -183,6 +235,10 @@ class Composer(Horizontal):
         self.box.takes_alt = kind != "command"
         self.box.complete = completion if kind == "command" else None
         self.box.placeholder = PLACEHOLDERS.get(kind.partition(" ")[0], "why? one line")
+
+
+def _below(first: str, text: str) -> str:
+    return f"{first}\n{text}" if first.strip() and text.strip() else first if first.strip() else text
 
 
 def _clock(found: re.Match[str]) -> str:

@@ -33,7 +33,7 @@ class Prompt(Horizontal):
     def __init__(self) -> None:
         super().__init__()
         self.what = ""
-        self.box = Box()
+        self.box = Box(self._send)
         self._label = Static(classes="prompt--label")
         self._histories: dict[str, list[str]] = {what: [] for what in _ASKS}
 
@@ -63,9 +63,8 @@ class Prompt(Horizontal):
         self.box.replace_all("")
         self.remove_class("-open")
 
-    def on_box_sent(self, event: Box.Sent) -> None:
-        event.stop()
-        text = event.text.strip("\n")
+    def _send(self) -> None:
+        text = self.box.text.strip("\n")
         history = self._histories[self.what]
         if text and history[-1:] != [text]:
             history.append(text)

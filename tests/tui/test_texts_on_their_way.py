@@ -1,0 +1,195 @@
+"""Texts that were sent and are not written yet: keys for the next box go there, and what comes back is kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pilots import NIGHT, Night, append, held, line, night, notes
+
+from conftest import entries, texts
+from threeam.core.entry import Stamp
+from threeam.core.journal import Journal
+from threeam.tui.screens.told import ThreadScreen
+
+MS = 1_000_000
+CLAIM = line("Hypothesis: the pool", 224 * MS, tags=(("H1", "open"),))
+
+
+def at(number: int) -> Stamp:
+    """The stamp of ``note number``."""
+    return Stamp(NIGHT.ns + number * MS, 0)
+
+
+@contextmanager
+def taken_away(log: Path) -> Iterator[None]:
+    """A folder stands in the place of the log, so that nothing can be written."""
+    elsewhere = log.with_suffix(".elsewhere")
+    log.rename(elsewhere)
+    log.mkdir()
+    try:
+        yield
+    finally:
+        log.rmdir()
+        elsewhere.rename(log)
+
+
+async def picked(it: Night) -> None:
+    await it.eventually(lambda: it.journal_screen.state.hypotheses, "the hypothesis is known")
+    await it.press("1")
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_a_command_typed_behind_a_note_and_esc_is_a_command(journal: Journal, log: Path, is_held: bool) -> None:
+    append(log, notes(1) + CLAIM)
+    async with night(journal) as it:
+        await picked(it)
+        burst = [*"ia note\n", "escape", *f":support H1 @{at(0)}\n", "c"]
+        if is_held:
+            with held(journal.lock):
+                it.at_once(*burst)
+                await it.eventually(lambda: it.unanswered == 3, "all of it waits")
+                await it.shows("3 wait")
+        else:
+            it.at_once(*burst)
+        await it.eventually(lambda: len(texts(log)) == 5, "all of it is written")
+    assert texts(log)[2:4] == ["a note", f"Supports: @{at(0)} note 0"]
+    assert entries(log)[-1].coffee == 1
+
+
+async def test_texts_sent_from_several_boxes_in_one_read_are_each_what_they_were_meant_to_be(
+    journal: Journal, log: Path
+) -> None:
+    append(log, CLAIM)
+    async with night(journal) as it:
+        await picked(it)
+        it.at_once(*"Hone\n", "escape", *"Htwo\n", *"note\n", "escape", *"xthree\n", *"pfour\n", *"ifive\n", *"six")
+        await it.eventually(lambda: len(texts(log)) == 7, "all of it is written")
+        await it.eventually(lambda: it.composer.text == "six", "and the draft is in the box")
+    said = ["Hypothesis: one", "Hypothesis: two", "note", "Conclusion: three", "Prediction: four", "five"]
+    assert texts(log)[1:] == said
+
+
+async def test_while_the_lock_is_held_another_box_opens_and_esc_brings_the_text_back(
+    journal: Journal, log: Path
+) -> None:
+    append(log, CLAIM)
+    async with night(journal) as it:
+        await picked(it)
+        with held(journal.lock):
+            await it.type("imy words\n")
+            await it.shows("waits for the lock")
+            it.journal_screen.set_focus(it.view)
+            await it.press("p")
+            await it.type("it stops")
+            assert it.composer.kind == "predict H1"
+            assert it.composer.text == "it stops"
+            await it.shows("note: my words")
+            await it.press("escape")
+            await it.says("your text is still in the box: i leads there")
+            assert it.composer.text == "it stops"
+            await it.press("escape", "i")
+            assert it.composer.text == "my words"
+            await it.press("escape", "p")
+            assert it.composer.text == "it stops"
+        assert len(texts(log)) == 1
+
+
+async def test_what_waits_beside_the_box_outlives_the_screen(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.type("imy words\n")
+            await it.shows("waits for the lock")
+            it.journal_screen.set_focus(it.view)
+            await it.type("Ha claim")
+            assert it.composer.drafts == [("hypothesis", "a claim"), ("note", "my words")]
+
+
+async def test_a_verdict_leads_back_to_the_log_before_it_is_written(journal: Journal, log: Path) -> None:
+    append(log, CLAIM)
+    async with night(journal) as it:
+        await picked(it)
+        with held(journal.lock):
+            await it.type("xit was DNS\nc")
+            assert it.in_the_log
+            await it.shows("2 wait")
+        await it.eventually(lambda: len(texts(log)) == 3, "both are written")
+        assert it.in_the_log
+    assert texts(log)[1] == "Conclusion: it was DNS"
+    assert entries(log)[-1].coffee == 1
+
+
+async def test_keys_behind_one_that_asks_in_a_thread_are_for_its_box(journal: Journal, log: Path) -> None:
+    append(log, CLAIM)
+    async with night(journal) as it:
+        await picked(it)
+        await it.command("thread H1")
+        await it.eventually(lambda: isinstance(it.app.screen, ThreadScreen), "the thread is open")
+        it.at_once(*"xsccq it was DNS\n")
+        await it.eventually(lambda: texts(log)[1:] == ["Conclusion: sccq it was DNS"], "all of it is the verdict")
+        await it.command("thread H1")
+        await it.eventually(lambda: isinstance(it.app.screen, ThreadScreen), "the thread is open again")
+        it.at_once(*"qismall\n")
+        await it.eventually(lambda: texts(log)[2:] == ["small"], "and keys behind one that closes it are for the log")
+
+
+async def test_the_words_of_two_stamps_each_go_to_their_own(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.type("sfirst\nssecond\n")
+            await it.shows("4 wait")
+        await it.eventually(lambda: len(texts(log)) == 4, "all of it is written")
+    first, first_words, second, second_words = entries(log)
+    assert (first_words.text, second_words.text) == (f"Words: @{first.stamp} first", f"Words: @{second.stamp} second")
+
+
+async def test_what_is_typed_after_a_text_that_was_refused_stands_on_a_line_of_its_own(
+    journal: Journal, log: Path
+) -> None:
+    append(log, notes(1))
+    async with night(journal) as it:
+        with taken_away(log):
+            await it.type("ifirst\n")
+            await it.says("note: not written")
+            await it.type("second")
+            assert it.composer.text == "first\nsecond"
+            await it.press("escape", "i", "ctrl+u", "ctrl+u", "backspace")
+            await it.type("first again\n")
+            await it.eventually(lambda: not it.composer.waiting, "it came back once more")
+            await it.press("backspace", "backspace")
+            await it.type("nst\n")
+            await it.eventually(lambda: not it.composer.waiting, "who edits it goes on where the cursor is")
+            assert it.composer.text.splitlines()[-1].endswith("first aganst")
+
+
+async def test_a_text_that_comes_back_to_a_box_with_another_stands_above_it(journal: Journal, log: Path) -> None:
+    append(log, notes(1))
+    async with night(journal) as it:
+        with held(journal.lock):
+            it.at_once(*"ifirst\n", *"second\n", "escape", *"ithird")
+            await it.shows("2 wait")
+            assert it.composer.text == "third"
+            await it.press("escape")
+            await it.says("your 2 texts are kept")
+            assert it.composer.text == "first\nsecond\nthird"
+            await it.type("!")
+            assert it.composer.text == "first\nsecond\nthird!"
+
+
+async def test_esc_takes_back_all_that_waits_and_says_so_once(journal: Journal, log: Path) -> None:
+    append(log, CLAIM)
+    async with night(journal) as it:
+        await picked(it)
+        with held(journal.lock):
+            await it.type("ccxit was DNS\ncia note\n")
+            await it.shows("5 wait")
+            await it.press("escape")
+            await it.says("5 (coffee × 3, refute H1, note): not written taken back; your 2 texts are kept")
+            assert it.unanswered == 0
+            assert len([notice for notice in it.notices if "taken back" in notice]) == 1
+        await it.type("\n")
+        await it.eventually(lambda: texts(log)[1:] == ["a note"], "the note is in the box, and can be sent")
+        await it.press("escape", "x")
+        assert it.composer.text == "it was DNS"
