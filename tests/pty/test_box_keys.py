@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from terminals import terminal
 
 from conftest import entries, texts
@@ -99,3 +100,18 @@ def test_esc_leaves_the_box_and_keeps_the_draft(log: Path) -> None:
         assert "half a thought" in on.shown
         on.send("i!\r")
         on.eventually(lambda: texts(log) == ["half a thought!"], "it goes on where it was")
+
+
+@pytest.mark.parametrize("size", [(999_999, 24), (0, 0)])
+def test_a_size_that_no_terminal_has_ends_nothing(log: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    with terminal() as on:
+        on.opened()
+        on.send(f"\x1b[48;{height};{width};{height * 16};{width * 8}t")
+        on.send("iwords\r")
+        on.eventually(lambda: texts(log) == ["words"], "the keys live")
+        on.send("\x1b[48;24;100;384;800t")
+        on.shows("note: words")
+        on.send_and_wait_until_read(b"\x1b")
+        on.send("q")
+        on.ends_with(0)

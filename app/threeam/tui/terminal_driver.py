@@ -20,6 +20,7 @@ from textual._parser import ParseError
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 from textual.message import Message
 
 _ESC = "\x1b"
@@ -28,6 +29,7 @@ _INTRODUCERS = "[O"  # after ESC they begin a function key or a report
 _X10_MOUSE = re.compile(rb"\x1b\[M[\x20-\xff]{3}", re.DOTALL)
 _ONE_KEY_S = 0.005  # a serial line sends the bytes of one key 1 ms apart; a hand is slower between two keys
 _POLL_S = 0.1
+_LARGEST = Size(1000, 300)  # cells that are drawn; a terminal that says more would be drawn for minutes
 
 
 class EscapedKey(events.Key):
@@ -137,6 +139,16 @@ class TerminalDriver(LinuxDriver):
         except (EOFError, ParseError):
             pass
 
+    def process_message(self, message: Message) -> None:
+        """Hand on a message of the terminal; a size that no terminal has is cut down to one that can be drawn."""
+        if isinstance(message, events.Resize):
+            size = _drawable(message.size)
+            message = events.Resize(size, size, pixel_size=message.pixel_size)
+        super().process_message(message)
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        return _drawable(Size(*super()._get_terminal_size()))
+
     def _hand_on(self, messages: Iterable[Message]) -> None:
         for message in messages:
             self.process_message(message)
@@ -174,3 +186,8 @@ class TerminalDriver(LinuxDriver):
         self._enable_bracketed_paste()
         self._disable_line_wrap()
         self.flush()
+
+
+def _drawable(size: Size) -> Size:
+    """Return ``size``, with at least one cell and at most as many as are drawn."""
+    return Size(min(max(1, size.width), _LARGEST.width), min(max(1, size.height), _LARGEST.height))
