@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pilots import NIGHT, Night, append, held, line, night, notes
+from textual import events
 
 from conftest import entries, texts
 from threeam.core.entry import Stamp
@@ -193,3 +194,21 @@ async def test_esc_takes_back_all_that_waits_and_says_so_once(journal: Journal, 
         await it.eventually(lambda: texts(log)[1:] == ["a note"], "the note is in the box, and can be sent")
         await it.press("escape", "x")
         assert it.composer.text == "it was DNS"
+
+
+async def test_esc_that_was_pressed_before_the_screen_told_of_the_wait_leaves_the_box(
+    journal: Journal, log: Path
+) -> None:
+    async with night(journal) as it:
+        with held(journal.lock):
+            await it.type("imy words\n")
+            escape = events.Key("escape", "\x1b")  # as a terminal sent it, to a machine that is loaded
+            escape.set_sender(it.app)
+            await it.shows("waits for the lock")
+            assert it.app._driver is not None
+            it.app._driver.send_message(escape)
+            await it.type("c")
+            await it.shows("2 wait")
+        await it.eventually(lambda: len(texts(log)) == 2, "both are written")
+    assert texts(log)[0] == "my words"
+    assert entries(log)[1].coffee == 1

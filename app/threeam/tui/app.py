@@ -85,6 +85,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self._asked = float("-inf")
         self._keys_wait = True  # until there is a screen that can take them
         self._waiting_keys: list[events.Event] = []
+        self.leave_pressed_s = 0.0  # when the last key came: those behind one that leaves wait until that has been done
         self._leads_back: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
         self._window = Window(session.journal)  # read before the first frame, so that it is full
         theme = session.settings.theme
@@ -172,6 +173,7 @@ class JournalApp(App[None], inherit_bindings=False):
         if isinstance(event, events.Key) and typed:
             is_command = event.key == "enter" and isinstance(screen, CommandingScreen) and screen.enter_is_a_command
             self._leads_back = event if self._is_way_back(event.key) else None
+            self.leave_pressed_s = event.time
             self._keys_wait = is_command or self._leads_back is not None
         leads_back = event is self._leads_back  # also when it comes back from a widget that had no use for it
         if (
@@ -198,6 +200,7 @@ class JournalApp(App[None], inherit_bindings=False):
         is_alt = isinstance(box, Box) and box.takes_alt and event.alt.key in self.screen.active_bindings
         for key in (event.alt,) if is_alt else event.separate:
             key.set_sender(self)
+            key.time = event.time
             await self.on_event(key)
 
     def _is_way_back(self, key: str) -> bool:

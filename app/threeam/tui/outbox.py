@@ -54,11 +54,12 @@ class Ticket:
 class Outbox:
     """The tickets that have not been answered, in their order.
 
-    ``blocked``: the first of them is seen to wait for the lock, and its person was told so.
+    ``blocked``: the first of them is seen to wait for the lock, and its person was told so. ``told_s``: since when.
     """
 
     def __init__(self, send: Callable[[Ticket], None]) -> None:
         self.blocked = False
+        self.told_s = 0.0  # on the monotonic clock
         self._send = send
         self._tickets: list[Ticket] = []
         self._taken_back: list[Ticket] = []  # and not told of yet
@@ -78,6 +79,11 @@ class Outbox:
         self._tickets.remove(ticket)
         self.blocked = self.blocked and ticket.abandoned.is_set() and bool(self._tickets)
         return True
+
+    def tell(self) -> None:
+        """Note that the first of them is seen to wait, and that its person is being told so."""
+        if not self.blocked:
+            self.blocked, self.told_s = True, time.monotonic()
 
     def take_back(self) -> bool:
         """Takes back all that still wait; gives whether there were any."""

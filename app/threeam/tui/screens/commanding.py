@@ -138,7 +138,10 @@ class CommandingScreen(WritingScreen):
             self.set_focus(self.log_view)
             return
         if self.desk is not None:
-            if self.desk.outbox.blocked and self.desk.outbox.take_back():  # not what is just being written
+            outbox = self.desk.outbox
+            # Not what is just being written. Who pressed Esc before the screen told of the wait wants to leave the box.
+            pressed_s: float = self.app.leave_pressed_s  # type: ignore[attr-defined]  # the app is the journals'
+            if outbox.blocked and pressed_s > outbox.told_s and outbox.take_back():
                 return
             composer = self.desk.composer
             if composer.kind not in DRAFTS and (composer.kind == "command" or not composer.text.strip()):

@@ -69,7 +69,7 @@ class WritingScreen(Screen[None]):
             self.desk.composer.tell(sentence)
         elif not self.desk.outbox.blocked:
             self._say(sentence, title=message.ticket.what)
-        self.desk.outbox.blocked = True
+        self.desk.outbox.tell()
         self._show_waiting()
 
     def on_write_has_no_room(self, message: messages.WriteHasNoRoom) -> None:
@@ -79,7 +79,7 @@ class WritingScreen(Screen[None]):
         if self.desk.composer.sends:
             self.desk.composer.tell(sentence)
         self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
-        self.desk.outbox.blocked = True
+        self.desk.outbox.tell()
         self._show_waiting()
 
     def on_block_written(self, message: messages.BlockWritten) -> None:

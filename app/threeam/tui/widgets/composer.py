@@ -152,7 +152,7 @@ class Composer(Horizontal):
     def send(self) -> Outgoing:
         """Hold what stands in the box for the writer: it stays, and cannot be changed or sent a second time."""
         self.box.hold()
-        self.add_class("-waiting")
+        self.set_class(self.kind != "command", "-waiting")  # a command is done at once
         self._held = Outgoing(self.kind, self.text)
         return self._held
 
