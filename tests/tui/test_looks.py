@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pilots import NIGHT, append, full_disk, line, night, notes, section
+from pilots import NIGHT, WIDE, append, full_disk, line, night, notes, section
 from rich.cells import cell_len
 from rich.style import Style
 from textual.app import App
+from textual.widgets._toast import Toast
 
 import threeam
 from conftest import FakeClock, entries, texts
@@ -248,3 +249,14 @@ def test_a_match_is_in_view_however_far_into_the_line_it_is(width: int, emoji: b
     assert (more in shown.partition("needle")[0]) == (cut in ("left", "both"))
     (plain,) = draw(row, None, width, Look(False, emoji), RowAbout(), lambda name: Style())
     assert "needle" not in plain.text or cut == "right"
+
+
+async def test_a_notice_leaves_the_panel_and_the_newest_line_to_be_read(journal: Journal, log: Path) -> None:
+    append(log, notes(60))
+    async with night(journal, size=WIDE) as it:
+        it.app.notify("a sentence", title="a title")
+        await it.eventually(lambda: len(it.app.screen.query(Toast)) == 1, "the notice is up")
+        toast = it.app.screen.query_one(Toast).region
+        assert toast.width > 0
+        assert not toast.overlaps(it.journal_screen.board.region)
+        assert toast.bottom < it.view.region.bottom - 1
