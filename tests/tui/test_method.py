@@ -121,7 +121,7 @@ async def test_p_asks_for_the_prediction_of_the_picked_one_and_writes_it(journal
         await it.type("a dump [/foo] at 03:20\n")
         await it.eventually(lambda: texts(log)[2:] == ["Prediction: a dump [/foo] at 03:20"], "it is written")
         assert last(log).hypothesis == (2, "open")
-        await it.eventually(lambda: it.composer.idle and it.composer.kind == "note", "the box is a note's again")
+        await it.eventually(lambda: not it.composer.waiting and it.composer.kind == "note", "the box is a note's again")
 
 
 async def test_a_key_about_the_picked_one_says_that_nothing_is_picked(journal: Journal, log: Path) -> None:

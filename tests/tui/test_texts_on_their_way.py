@@ -66,11 +66,14 @@ async def test_texts_sent_from_several_boxes_in_one_read_are_each_what_they_were
     append(log, CLAIM)
     async with night(journal) as it:
         await picked(it)
-        it.at_once(*"Hone\n", "escape", *"Htwo\n", *"note\n", "escape", *"xthree\n", *"pfour\n", *"ifive\n", *"six")
-        await it.eventually(lambda: len(texts(log)) == 7, "all of it is written")
+        it.at_once(
+            *"Hone\n", "escape", *"Htwo\n", *"note\n", "escape", *"xthree\n", *"pfour\n", *"ifive\n", "escape", *"cisix"
+        )
+        await it.eventually(lambda: len(texts(log)) == 8, "all of it is written")
         await it.eventually(lambda: it.composer.text == "six", "and the draft is in the box")
     said = ["Hypothesis: one", "Hypothesis: two", "note", "Conclusion: three", "Prediction: four", "five"]
-    assert texts(log)[1:] == said
+    assert texts(log)[1:-1] == said
+    assert entries(log)[-1].coffee == 1
 
 
 async def test_while_the_lock_is_held_another_box_opens_and_esc_brings_the_text_back(

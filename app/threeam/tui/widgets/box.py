@@ -188,7 +188,8 @@ class Box(TextArea, inherit_bindings=False):
             event.stop()
             event.prevent_default()
             await self.screen.run_action("leave")
-            self.app.post_message(CommandDone())  # now the keys behind it are for the log
+            # Now the keys behind it are for the log; they come after what was sent before it.
+            self.screen.call_later(self.app.post_message, CommandDone())
         elif event.key in ("tab", "shift+tab"):  # never to another widget: there the rest of a word would be commands
             event.stop()
             event.prevent_default()

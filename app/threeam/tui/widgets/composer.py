@@ -97,11 +97,6 @@ class Composer(Horizontal):
         """Whether any text is on its way into the log."""
         return self.waiting or bool(self._beside)
 
-    @property
-    def idle(self) -> bool:
-        """Whether there is nothing in the box, and nothing on its way."""
-        return not self.waiting and not self.text
-
     def has(self, outgoing: Outgoing) -> bool:
         """Whether ``outgoing`` stands in the box."""
         return outgoing is self._held
@@ -189,7 +184,8 @@ class Composer(Horizontal):
         self.post_message(self.Changed())
 
     def _enter(self) -> None:
-        self.post_message(self.Submitted(self, self.send()))
+        # To the screen itself: what a later key asks for there must not overtake it.
+        self.screen.post_message(self.Submitted(self, self.send()))
 
     def _make_room(self) -> None:
         """Let the text that was sent wait beside the box, and what was typed and sent since then as well."""
