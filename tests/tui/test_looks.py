@@ -251,12 +251,15 @@ def test_a_match_is_in_view_however_far_into_the_line_it_is(width: int, emoji: b
     assert "needle" not in plain.text or cut == "right"
 
 
-async def test_a_notice_leaves_the_panel_and_the_newest_line_to_be_read(journal: Journal, log: Path) -> None:
+async def test_a_notice_covers_no_line_of_the_log_and_not_the_beginning_of_the_panel(
+    journal: Journal, log: Path
+) -> None:
     append(log, notes(60))
     async with night(journal, size=WIDE) as it:
-        it.app.notify("a sentence", title="a title")
+        it.app.notify("a sentence that is longer than one row of the panel", title="a title")
         await it.eventually(lambda: len(it.app.screen.query(Toast)) == 1, "the notice is up")
-        toast = it.app.screen.query_one(Toast).region
+        toast, panel = it.app.screen.query_one(Toast).region, it.journal_screen.board.region
         assert toast.width > 0
-        assert not toast.overlaps(it.journal_screen.board.region)
-        assert toast.bottom < it.view.region.bottom - 1
+        assert not toast.overlaps(it.view.region)
+        assert not toast.overlaps(it.composer.region)
+        assert toast.y > panel.y + panel.height // 2
