@@ -4,8 +4,6 @@ The handlers are installed when this module is imported, not when `run` is calle
 writes compiles a regular expression. Before this module is found, an interrupt is Python's, which prints a traceback.
 """
 
-from __future__ import annotations
-
 import os
 
 try:
