@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import gc
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import threeam
 from threeam.cli.main import main
 from threeam.core.entry import Entry, Stamp, parse
 from threeam.core.journal import Journal, journal_at
@@ -26,11 +28,17 @@ NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+000
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
-def pytest_configure() -> None:
-    """A runner in the background ignores signals, and every process below it would: these tests send them."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare what the processes of the tests inherit: the signals, and the compiled modules.
+
+    A runner in the background ignores signals, and the tests send them. With PYTHONDONTWRITEBYTECODE set, each process
+    would compile the modules that it imports, which takes as long as `3am log` itself. pip compiles what it installs.
+    """
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    if not hasattr(config, "workerinput"):  # in one process only, and before it starts the workers
+        compileall.compile_dir(Path(threeam.__file__).parent, quiet=1)
 
 
 def pytest_collection_finish() -> None:

@@ -37,7 +37,8 @@ class Stream:
     size: int = 0
     refused: set[str] = field(default_factory=set)
     unsure: int = 0  # how often it said so
-    unsure_lines: int = 0  # of how many lines it said so, where it went on after that
+    unsure_lines: int = 0  # of how many lines it said so
+    interrupted: bool = False  # and it said so of the last lines without their number
     said: list[str] = field(default_factory=list)
     in_flight: int = 0
     answered: threading.Condition = field(default_factory=threading.Condition)
@@ -80,8 +81,9 @@ class Stream:
                 self._count(1)
             elif words.startswith("unsure: written as @"):
                 self.unsure += 1
-                if match := _LINES.search(words):
-                    self.unsure_lines += int(match[1])
+                match = _LINES.search(words)
+                self.unsure_lines += int(match[1]) if match else 0
+                self.interrupted = match is None
                 self._count(int(match[1]) if match else self.in_flight)
             else:
                 self.said.append(words)
@@ -167,7 +169,7 @@ def _finish(phase: Phase, stream: Stream, readers: list[threading.Thread]) -> No
             unread = begin >= read or (begin < read < end and code not in ENDED_BY)
             text.set(Answer.UNREAD if unread else _answer(phase, stream, text, code))
     unsure = sum(text.answer is Answer.UNSURE for text, _, _ in stream.given)
-    if code in (0, 3) and stream.unsure_lines and unsure != stream.unsure_lines:
+    if code in (0, 3) and not stream.interrupted and unsure != stream.unsure_lines:
         phase.books.problem("unsure", f"a stream was unsure of {stream.unsure_lines} lines, and not of {unsure}")
     traces = [line for line in stream.said if line.startswith("Traceback")]
     if traces and code not in (*_SIGNALLED, *ENDED_BY):  # or Python itself was still starting

@@ -251,7 +251,7 @@ def test_a_line_of_the_script_may_be_torn_by_a_full_disk_and_by_nothing_else() -
     books.full_disk.append([text.answered, text.answered + 1])
     found, problems = torn_lines(journal, books)
     assert rules(problems) == []
-    assert [one.pieces for one in found] == [(text,)]
+    assert [one.beginnings for one in found] == [(torn[:40],)]
     finding = {"file": "sanity.log", "offset": 0, "what": "foreign", "text": "torn"}
     assert rules(judge.doctor_agrees(journal, found, [finding], 5)) == []
 
@@ -276,6 +276,40 @@ def test_what_was_glued_to_torn_lines_counts_as_there() -> None:
     assert rules(problems) == []
     assert [one.glued for one in found] == [books.script_lines[whole]]
     assert rules(judge.counted(journal, books, found)) == []
+
+
+def test_a_short_beginning_does_not_take_the_line_of_a_long_one() -> None:
+    books = Books()
+    torn = [script_line(books, n, f"torn {n}", Answer.UNKNOWN) for n in range(2)]
+    whole = script_line(books, 2, "whole")
+    books.full_disk.append([0, 10**18 * 9])
+    glued, alone = torn[1][:5] + whole, torn[0][:-2]
+    assert rules(torn_lines(of(books, log(glued, alone)), books)[1]) == []
+    assert rules(torn_lines(of(books, log(glued, alone, b"[2")), books)[1]) == ["foreign"]
+
+
+def test_the_doctor_finds_a_line_that_was_glued_to_one_that_parses() -> None:
+    books = Books()
+    torn = script_line(books, 1, "torn", Answer.UNKNOWN)
+    whole = script_line(books, 2, "whole")
+    books.full_disk.append([0, 10**18 * 9])
+    journal = of(books, log(torn[:-2] + whole))
+    found, _ = torn_lines(journal, books)
+    finding = {"file": "sanity.log", "offset": 0, "what": "torn", "text": "torn"}
+    assert rules(judge.doctor_agrees(journal, found, [finding], 5)) == []
+    assert rules(judge.doctor_agrees(journal, found, [], 0)) == ["doctor", "doctor"]
+
+
+def test_an_unfinished_last_line_has_no_place_in_the_order_of_a_follower() -> None:
+    old = File("sanity.1.log", 1, note(1, "x") + b"\n" + note(2, "y")[:30])
+    live = log(repeated(3, "Continued from sanity.1.log"), note(4, "z"))
+    books = Books()
+    given(books, "x")
+    given(books, "z")
+    assert (
+        rules(judge.heard_in_order(of(books, old, live), [note(1, "x"), note(4, "z"), note(2, "y")[:30]], "it")) == []
+    )
+    assert rules(judge.heard_in_order(of(books, old, live), [note(4, "z"), note(1, "x")], "it")) == ["heard"]
 
 
 def test_what_a_full_disk_left_in_the_box_of_a_screen_may_be_written_with_the_next_text() -> None:

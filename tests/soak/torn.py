@@ -2,66 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from books import Answer, Books, Problem, Text
 from journal_files import Journal, Row, is_expected
 
-_MOST_PIECES = 6  # torn beginnings in one line
+# Every line of the script begins with "[2…", and its only other "[" is that of "] [COFFEE: …".
+_NEXT_LINE = re.compile(rb"(?<!^)(?=\[2)|(?<!^)(?<!\] )(?=\[(?:\[|$))")
 
 
 class Torn(NamedTuple):
     """A line that is made of beginnings of script lines, and perhaps of a whole one that was glued to them."""
 
     row: Row
-    pieces: tuple[Text, ...]
+    beginnings: tuple[bytes, ...]
     glued: Text | None
 
 
 def torn_lines(journal: Journal, books: Books) -> tuple[list[Torn], list[Problem]]:
-    """The torn lines, and a problem for each line that neither a text nor a full disk explains."""
-    torn: list[Torn] = []
-    problems: list[Problem] = []
+    """Return the torn lines, and a problem for each line that neither a text nor a full disk explains."""
     there = {id(text) for _, text in journal.placed()}
+    rows = [row for row in journal.unplaced() if row.entry is None or not row.finished or not is_expected(row.entry)]
+    torn = [_split(row, books) for row in rows]
+    glued = {id(line.glued) for line in torn if line.glued is not None}
     # Only a script that failed while the disk was full can have torn its line, and only one line each.
     candidates = [
         text
         for text in books.script_lines.values()
         if text.answer is not Answer.ACKNOWLEDGED
-        and id(text) not in there
+        and id(text) not in there | glued
         and books.was_full_between(text.begun, text.answered)
     ]
-    for row in sorted(journal.unplaced(), key=lambda row: -len(row.raw)):  # a short beginning may be of many lines
-        if row.entry is not None and row.finished and is_expected(row.entry):
-            continue
-        explained = next(_explanations(row, candidates, books), None)
-        if explained is None:
-            problems.append(Problem("foreign", f"nobody wrote {row.raw[:120]!r} ({journal.files[row.file].name})"))
-        else:
-            torn.append(explained)
-            candidates = [text for text in candidates if text not in explained.pieces]
-    return torn, problems
+    owners = [number for number, line in enumerate(torn) for _ in line.beginnings]
+    beginnings = [beginning for line in torn for beginning in line.beginnings]
+    lines = [text.words.encode() for text in candidates]
+    matched = _match([[i for i, line in enumerate(lines) if line.startswith(part)] for part in beginnings])
+    unexplained = {owners[number] for number in range(len(beginnings)) if number not in matched}
+    problems = [
+        Problem("foreign", f"nobody wrote {line.row.raw[:120]!r} ({journal.files[line.row.file].name})")
+        for number, line in enumerate(torn)
+        if number in unexplained
+    ]
+    return [line for number, line in enumerate(torn) if number not in unexplained], problems
 
 
-def _explanations(row: Row, candidates: Sequence[Text], books: Books) -> Iterator[Torn]:
-    for pieces, rest in _beginnings(row.raw, candidates, _MOST_PIECES):
-        if not rest:
-            yield Torn(row, pieces, None)
-        elif rest in books.script_lines:
-            yield Torn(row, pieces, books.script_lines[rest])
+def _split(row: Row, books: Books) -> Torn:
+    pieces = _NEXT_LINE.split(row.raw)
+    glued = books.script_lines.get(pieces[-1]) if len(pieces) > 1 else None
+    return Torn(row, tuple(pieces if glued is None else pieces[:-1]), glued)
 
 
-def _beginnings(raw: bytes, candidates: Sequence[Text], most: int) -> Iterator[tuple[tuple[Text, ...], bytes]]:
-    """The ways to take beginnings of script lines from the front of ``raw``, each with what is left."""
-    for text in candidates:
-        line = text.words.encode()
-        common = next((i for i, (a, b) in enumerate(zip(line, raw, strict=False)) if a != b), min(len(line), len(raw)))
-        for length in range(1, common + 1):
-            if raw[length : length + 1] not in (b"", b"["):  # every line of the script begins so
-                continue
-            yield (text,), raw[length:]
-            if most > 1 and length < len(raw):
-                others = [other for other in candidates if other is not text]
-                for pieces, rest in _beginnings(raw[length:], others, most - 1):
-                    yield (text, *pieces), rest
+def _match(choices: Sequence[Sequence[int]]) -> set[int]:
+    """Return the indexes of ``choices`` that get one of their choices, as many as possible (augmenting paths).
+
+    A short beginning fits many lines: it must not take the only one that fits a long beginning.
+    """
+    taken: dict[int, int] = {}  # a choice to the index that has it
+
+    def assign(index: int, tried: set[int]) -> bool:
+        for choice in choices[index]:
+            if choice not in tried:
+                tried.add(choice)
+                if choice not in taken or assign(taken[choice], tried):
+                    taken[choice] = index
+                    return True
+        return False
+
+    for index in range(len(choices)):
+        assign(index, set())
+    return set(taken.values())

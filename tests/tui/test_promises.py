@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -92,3 +93,12 @@ async def test_without_emoji_every_sign_is_ascii(journal: Journal, log: Path) ->
         await it.press("c")
         await it.eventually(lambda: "c 1" in it.header, "one cup")
         assert sorted({char for char in it.shown if not char.isascii()}) == []
+
+
+async def test_garbage_is_collected_from_the_first_frame_on(journal: Journal) -> None:
+    gc.disable()  # as the console script does
+    try:
+        async with night(journal) as it:
+            await it.eventually(gc.isenabled, "garbage is collected")
+    finally:
+        gc.enable()

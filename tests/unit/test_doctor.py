@@ -96,6 +96,26 @@ def test_a_torn_line_that_was_ended_is_found(log_: Log) -> None:
     assert log_.whats() == [("foreign", at)]
 
 
+def test_a_line_that_was_glued_to_a_torn_one_is_found(log_: Log) -> None:
+    log_.line("a")
+    stamp = Stamp(log_.ns + 1)
+    torn = format_entry(Entry(stamp, 1, (), "Hypothesis: it was the ca"))[:-1]
+    offset = log_.add(torn + format_entry(Entry(Stamp(stamp.ns + 1), 1, (), "b")))
+    log_.line(f"quoted: [{stamp}] [COFFEE: 1] Hypothesis: x", None, forward=100)
+    assert log_.whats() == [("torn", offset)]
+
+
+@pytest.mark.parametrize(("size", "what"), [(-14, "torn"), (10, "foreign")], ids=["it parses", "it does not"])
+def test_a_section_of_the_script_whose_end_is_torn_is_no_overlap(log_: Log, size: int, what: str) -> None:
+    log_.line(ACQUIRED, None)
+    stamp = Stamp(log_.ns + 1)
+    torn = format_entry(Entry(stamp, 1, (), RELEASING))[:size]
+    offset = log_.add(torn + format_entry(Entry(Stamp(stamp.ns + 1), 1, (), "b")))
+    for text in ("c", ACQUIRED, RELEASING, RELEASING):
+        log_.line(text, None, forward=100)
+    assert log_.whats() == [(what, offset)]
+
+
 @pytest.mark.parametrize("cut", [1, 5, 60])
 def test_a_torn_last_line_is_found_unless_it_may_be_being_written(log_: Log, cut: int) -> None:
     log_.line("a")

@@ -319,6 +319,26 @@ def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: 
 
 @steady
 @given(logs())
+@example(  # bob's clock was ahead when he wrote a note, which changes nothing but when he was active
+    b"".join(
+        [
+            format_entry(line(10**9, 0, BOB)),
+            format_entry(line(0, 0, ALICE, ("H1", "open"), text="Hypothesis: x")),
+        ]
+    )
+)
+def test_a_rotation_right_after_a_step_of_the_clock_keeps_the_order_of_the_lines(data: bytes) -> None:
+    before = FOLD(FOLD.empty, every(data))
+    stamp = Stamp((before.last or NIGHT).ns + 1, 0)
+    head = Entry(stamp, 0, (ALICE, ("AT", str(NIGHT))), "Continued from sanity.20261124T031407.123456789Z.log")
+    carried = FOLD.carry(before, Stamp(stamp.ns + 1))
+    after = FOLD(FOLD.empty, [head, *carried])
+    assert after.last is not None
+    assert after == before.rotated(after.last)
+
+
+@steady
+@given(logs())
 def test_an_unfinished_last_line_changes_nothing(data: bytes) -> None:
     whole = data[: data.rfind(b"\n") + 1]
     torn = format_entry(line(99 * HOUR, 9, ALICE, ("H4", "refuted"), ("MG", "95")))[:-1]

@@ -27,6 +27,8 @@ class Finder:
         if name == {module!r}:
             if {where!r} == "finalizer":
                 Sends()
+                while True:  # until the signal is sent again
+                    pass
             elif {where!r} == "import":
                 os.kill(os.getpid(), {number})
             elif {where!r} == "flush":
@@ -51,8 +53,8 @@ def ended(
     return subprocess.run([command(), *argv], env=environ, capture_output=True, timeout=60, check=False)
 
 
-# The first is imported before a command runs, the second by it.
-@pytest.mark.parametrize("module", ["threeam.cli.log", "filelock"])
+# The first is imported before a command runs; the others by it, before the journal is known and for the lock.
+@pytest.mark.parametrize("module", ["threeam.cli.log", "getpass", "filelock"])
 @pytest.mark.parametrize("where", ["import", "finalizer"])
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_signal_during_an_import_is_no_traceback(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -114,6 +113,8 @@ def out_parts(parts: Iterable[Part]) -> None:
 
 def out_json(value: Mapping[str, Any]) -> None:
     """Write one object on one line. What could drive a terminal is escaped, and read back as it is."""
+    import json  # for --json only: all commands import this module
+
     text = json.dumps(value, ensure_ascii=False)
     out(text if visible(text) == text else json.dumps(value))
 

@@ -6,7 +6,6 @@ import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import NoReturn
 
 from threeam.cli.exits import Exit
@@ -22,7 +21,7 @@ class Parser(argparse.ArgumentParser):
             prog=prog,
             description=description,
             epilog=example,
-            formatter_class=_formatter,
+            formatter_class=_cheap_formatter,
             allow_abbrev=False,
         )
         if not on_journal:
@@ -31,6 +30,11 @@ class Parser(argparse.ArgumentParser):
         files.add_argument("-j", "--journal", metavar="NAME", help="the journal NAME.log in the state folder")
         files.add_argument("--log", metavar="FILE", help="the log file (SANITY_LOG)")
         files.add_argument("--lock", metavar="FILE", help="the lock file, to join a foreign script (SANITY_LOCK)")
+
+    def format_help(self) -> str:
+        """Return the help, in colour on a terminal."""
+        self.formatter_class = _help_formatter
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """One sentence on stderr with the nearest right word, and exit 2."""
@@ -72,11 +76,21 @@ def times_as_words(argv: Sequence[str]) -> list[str]:
 
 def nearest(word: str, words: Sequence[str]) -> str:
     """``; did you mean X?`` for the nearest of ``words``, or nothing."""
+    from difflib import get_close_matches  # for a mistake only
+
     near = get_close_matches(word, words, 1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
+def _cheap_formatter(prog: str) -> argparse.HelpFormatter:
+    """Return a formatter for the one that argparse makes for each argument, to check its metavar.
+
+    With a width it does not ask for that of the terminal, for which it would import shutil.
+    """
+    return argparse.HelpFormatter(prog, width=80)
+
+
+def _help_formatter(prog: str) -> argparse.HelpFormatter:
     if sys.stdout.isatty():
         from rich_argparse import RawDescriptionRichHelpFormatter  # on a terminal, and only for help
 

@@ -24,12 +24,12 @@ def submit(
     """Writes what ``draft_in`` makes of the context, prints it as it was written, and gives the exit code.
 
     ``beside``: a file that the lines name; it goes where they are refused. ``fd``: where it is printed. ``context`` is
-    called here, so that whatever is wrong with the journal, ``text`` is handed back.
+    called here, so that ``text`` is handed back whatever is wrong with the journal, and if a signal comes meanwhile.
     """
     try:
         at = context()
         writer = at.writer()
-    except JournalError:
+    except (JournalError, KeyboardInterrupt):
         refused(text, beside)
         raise
     try:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from threeam.core.entry import ACQUIRED, RELEASING, REPEATED, Entry, Stamp, visible
+from threeam.core.entry import ACQUIRED, RELEASING, REPEATED, Entry, Stamp, decode, visible
 from threeam.core.journal import Segment
 from threeam.core.locked_log import TIE_NS
 from threeam.core.reader import Line, lines_forward, pieces_of
 from threeam.core.recognize import UTF16, is_utf16
 from threeam.core.wanted import steps_back
 
+_LINE_INSIDE = re.compile(rb"(?<!^)\[([^\]]{29,40})\] \[COFFEE: \d")
 _ENOUGH = 1024  # bytes: they tell the encoding of a file
 _QUOTED = 60  # characters of a bad line that are shown
 
@@ -74,6 +76,12 @@ class Examination:
                 yield _found(line, number, "long", f"a line of {size:,} bytes, of which only the beginning is read")
             elif entry is None:
                 yield _found(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
+            glued = entry is not None and _is_glued(line.raw, entry)
+            if glued:
+                yield _found(line, number, "torn", "torn: another line begins inside it")
+            if glued or entry is None:
+                # It may be the end of a section of the Bash script, whose lines do not say which process wrote them.
+                self._open = [section for section in self._open if section.by is not None]
             if entry is None:
                 continue
             if number == 1 and (why := _wrong_with_head(line, entry)) is not None:
@@ -109,6 +117,18 @@ class Examination:
             if mine.intruder is not None:
                 sentence = f"a critical section that another line, at offset {mine.intruder}, broke into"
                 yield Finding(_name(mine.line), mine.line.offset, mine.number, "overlap", sentence)
+
+
+def _is_glued(raw: bytes, entry: Entry) -> bool:
+    """Return whether ``raw`` is the beginning of a line of the Bash script, with a later line behind it.
+
+    A full disk tears a line of the script, and the script's next line goes on where it ends. A line that quotes another
+    one has the later stamp of the two.
+    """
+    if entry.by is not None:
+        return False
+    stamps = (Stamp.parse(decode(match[1])) for match in _LINE_INSIDE.finditer(raw))
+    return any(stamp is not None and stamp.ns > entry.stamp.ns for stamp in stamps)
 
 
 def _wrong_with_head(line: Line, entry: Entry) -> str | None:

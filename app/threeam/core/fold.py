@@ -239,7 +239,8 @@ class Fold:
             if entry.carried is not None:
                 if clock := _CLOCK.fullmatch(entry.tag("ORDER") or ""):
                     order, behind = int(clock[1]), int(clock[2])
-                order = max(order, entry.position, entry.stamp.ns + behind)
+                # When somebody was active says nothing of the order: a note counts for it, and is not in the order.
+                order = max(order, entry.stamp.ns + behind, 0 if entry.kind == "Carried" else entry.position)
             elif any(key.fullmatch(name) for name, _ in entry.tags):
                 position = entry.stamp.ns + behind
                 if position <= order and order:

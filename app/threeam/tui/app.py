@@ -122,6 +122,9 @@ class JournalApp(App[None], inherit_bindings=False):
             sentence = f"no action is called {', '.join(unknown)}; the ids are {', '.join(BY_ID)}"
             self.notify(visible(sentence), title="keys in the settings", severity="warning", markup=False)
 
+    def on_ready(self) -> None:
+        gc.enable()  # the command line has disabled it; before the first frame a collection would only delay that
+
     def _signalled(self, code: int) -> None:
         # Where the terminal is gone, Textual's output thread has died of EIO, and its shutdown waits for ever for
         # room in that thread's queue. The draft is settled long before this.
@@ -269,7 +272,7 @@ def open_screen(
     as_of: Moment | None = None,
 ) -> int:
     """Opens the screen and gives the exit code. Raises `Unusable` before it draws anything."""
-    gc.enable()  # the one-shots live too briefly for it; this does not
+    gc.freeze()  # no collection has to look at what is imported: it stays
 
     def session_of(journal: Journal) -> Session:
         journal.live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
