@@ -92,8 +92,9 @@ def _terminated(args: Namespace) -> int:
             draft = terminate(connection, one, waits)
         except KeyboardInterrupt as error:  # what may have been done is noted first
             interrupt, draft = error, interrupted(connection, one, waits)
-    done = "may be" if interrupt is not None else "is"
-    code = submit(lambda: at, lambda _: draft, f"{one.pid} {done} terminated, and that is not in the log", quiet=False)
+        done = "may be" if interrupt is not None else "is"
+        not_noted = f"{one.pid} {done} terminated, and that is not in the log"
+        code = submit(lambda: at, lambda _: draft, not_noted, quiet=False)  # before the server is waited for again
     if interrupt is not None:
         raise interrupt
     return code
