@@ -1,13 +1,21 @@
-"""The console script, and ``python -m threeam``: signals first, since the imports take longer than most commands."""
+"""The console script, and ``python -m threeam``: signals first, since the imports take longer than most commands.
 
-from __future__ import annotations
+The handlers are installed when this module is imported, not when `run` is called: between the two, the script that pip
+writes compiles a regular expression. Before this module is found, an interrupt is Python's, which prints a traceback.
+"""
 
-from threeam.cli.exit_on_signal import exit_on_signals
+import os
+
+try:
+    from threeam.cli.exit_on_signal import exit_on_signals
+
+    exit_on_signals()
+except KeyboardInterrupt:  # Python's own handler, before it was replaced
+    os._exit(130)
 
 
 def run() -> None:
     """Run the command line and end the process."""
-    exit_on_signals()
     from threeam.cli.main import run as run_command
 
     run_command()

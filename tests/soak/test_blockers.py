@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -238,6 +239,28 @@ def test_a_backend_is_terminated_and_the_journal_says_so(
         assert b"2 wait" in done.stderr
         assert str(blocker).encode() in done.stderr
     nowhere(PASSWORD, done, log)
+
+
+def test_ctrl_c_after_the_server_was_asked_is_in_the_journal(server: Cluster, night: Sessions, log: Path) -> None:
+    blocker = night.holds(HOLDS)
+    os.kill(blocker, signal.SIGSTOP)  # it is told to end, and does not
+    argv = [command(), "blockers", "--dsn", server.dsn(), "--terminate", str(blocker), "--yes"]
+    try:
+        with (
+            subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ended,
+            server.connect() as admin,
+        ):
+            seen = b"SELECT 1 FROM pg_stat_activity WHERE application_name = '3am' AND query LIKE 'SELECT 1 FROM pg_%'"
+            eventually(lambda: admin.execute(seen).fetchone() is not None, "its end is awaited")
+            ended.send_signal(signal.SIGINT)
+            out, err = ended.communicate(timeout=60)
+    finally:
+        os.kill(blocker, signal.SIGCONT)
+    assert (ended.returncode, err) == (130, b"")
+    (entry,) = entries(log)
+    assert out == log.read_bytes()
+    assert ("TERMINATED", str(blocker)) in entry.tags
+    assert entry.text.startswith("Terminated: asked for, and interrupted before its end was seen, so look whether")
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b"no\n", b"", b"\n", b"yup\n", b"\xff\xfe\n"])

@@ -246,7 +246,7 @@ async def test_may_it_be_called_fixed(journal: Journal) -> None:
         write(journal, change("the row lock"), clock=clock)
         await it.shows("Changed: the row lock")
         await it.command("fixed H1")
-        await it.shows("not yet: even if the rate that was seen")
+        await it.shows("not yet: no run since the change")
         await it.press("escape", "1", "h", "enter")
         await it.shows("failed bare 2/3, strace 0/2")
         await it.press("escape", "escape", "S")
@@ -282,7 +282,7 @@ async def test_an_open_answer_that_holds_no_more_says_so(journal: Journal) -> No
     async with night(journal, size=WIDE) as it:
         await it.shows("Changed: the row lock")
         await it.command("fixed H1")
-        await it.shows("not yet: even if the rate that was seen")
+        await it.shows("not yet: no run since the change")
         clock.forward(NS)
         write(journal, undone(None, "taken out"), clock=clock)
         await it.shows("nothing was changed that still stands")

@@ -7,17 +7,19 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 
 import psycopg
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conftest import Run
+from conftest import Run, entries
 from threeam.cli import blockers as cli
 from threeam.core.draft import Author, Declined
 from threeam.core.entry import Stamp
 from threeam.core.secrets import redacted_sql
+from threeam.core.writer import Writer
 from threeam.restore.blockers import (
     Backend,
     Node,
@@ -104,7 +106,7 @@ class LosesTheConnection:
 
     info = SimpleNamespace(host="db1", port=5432, dbname="shop", password="hunter2")
 
-    def __init__(self, answers: int, error: psycopg.Error) -> None:
+    def __init__(self, answers: int, error: BaseException) -> None:
         self._answers = answers
         self._error = error
 
@@ -136,18 +138,31 @@ def test_a_termination_whose_answer_is_lost_is_noted_as_one_that_was_asked_for(
     assert line.tags == (("TERMINATED", "7"),)
 
 
-def test_an_interrupt_while_the_server_is_asked_to_terminate_is_not_silent(
+@pytest.mark.parametrize("answers", [0, 1])  # while the server is asked, and while its end is awaited
+def test_a_termination_that_is_interrupted_is_noted(
+    run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch, answers: int
+) -> None:
+    connection = LosesTheConnection(answers, KeyboardInterrupt())
+    monkeypatch.setattr(cli, "connected", lambda dsn: nullcontext(connection))
+    monkeypatch.setattr(cli, "backends", lambda connection: [backend(7), backend(8, 7)])
+    done = run_here("blockers", "--terminate", "7", "--yes")
+    assert done.returncode == 130
+    (line,) = entries(log)
+    assert line.text.startswith("Terminated: asked for, and interrupted before its end was seen, so look whether it")
+    assert line.tag("TERMINATED") == "7"
+    assert done.stdout == log.read_bytes()
+
+
+def test_a_termination_that_is_interrupted_and_cannot_be_noted_is_told(
     run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli, "connected", lambda dsn: nullcontext())
+    connection = LosesTheConnection(0, KeyboardInterrupt())
+    monkeypatch.setattr(cli, "connected", lambda dsn: nullcontext(connection))
     monkeypatch.setattr(cli, "backends", lambda connection: [backend(7), backend(8, 7)])
-    monkeypatch.setattr(cli, "terminate", interrupted)
+    monkeypatch.setattr(Writer, "write", Mock(side_effect=KeyboardInterrupt))
     done = run_here("blockers", "--terminate", "7", "--yes")
     assert (done.returncode, log.exists()) == (130, False)
-    assert b"3am: interrupted: 7 may be terminated, and that is not in the log" in done.stderr
+    assert b"3am: not written: 7 may be terminated, and that is not in the log" in done.stderr
 
 
 def test_a_termination_that_the_server_refuses_is_not_noted() -> None:

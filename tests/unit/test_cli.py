@@ -17,6 +17,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -393,12 +394,6 @@ def test_a_log_that_is_a_device_is_refused(run: Run) -> None:
         assert "device" in talk(done)[-1]
 
 
-def test_a_log_in_no_folder_says_so(run: Run, tmp_path: Path) -> None:
-    done = run("--log", str(tmp_path / "no" / "x.log"), "log", "x")
-    assert done.returncode == 3
-    assert "folder does not exist" in talk(done)[-1]
-
-
 def test_a_name_that_is_too_long_says_so(run: Run) -> None:
     done = run("--log", "x" * 300, "log", "x")
     assert done.returncode == 3
@@ -672,10 +667,68 @@ def test_tail_filters(run: Run, night: Path, argv: list[str], numbers: list[int]
     assert good(run("tail", *argv)).encode().splitlines() == [lines[i] for i in numbers]
 
 
-@pytest.mark.parametrize("argv", [["--grep", "nowhere"], ["--since=-15m"], ["--since", "-15m"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "argv", [["--grep", "nowhere"], ["--since=-15m"], ["--since", "-15m", "--hyp", "H1", "--by", "alice"]], ids=" ".join
+)
 def test_what_tail_does_not_find_is_exit_1(run: Run, night: Path, argv: list[str]) -> None:
     done = run("tail", *argv)
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("argv", "missing"),
+    [
+        (["--hyp", "H9"], "H9"),
+        (["--hyp", "H1", "--hyp", "H9", "--since", "-15m"], "H9"),
+        (["--by", "carol\x1b"], r"line by carol\x1b"),
+        (["--kind", "sleep", "--by", "alice"], "line of the kind sleep"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_tail_says_that_the_log_has_nothing_of_that_name(run: Run, night: Path, argv: list[str], missing: str) -> None:
+    done = run("tail", *argv)
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", f"3am: the log has no {missing}\n")
+
+
+def test_tail_f_says_it_and_goes_on(night: Path) -> None:
+    with subprocess.Popen(
+        [command(), "tail", "-f", "--hyp", "H9"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as tail:
+        assert tail.stdout is not None
+        assert tail.stderr is not None
+        try:
+            assert select([tail.stderr], [], [], 10)[0], "it says nothing"
+            assert tail.stderr.readline() == b"3am: the log has no H9\n"
+            line = f"[{LONG_AGO}] [COFFEE: 0] [H9: open] Hypothesis: the cache"
+            with night.open("a") as file:
+                file.write(line + "\n")
+            assert tail.stdout.readline().decode() == line + "\n"
+        finally:
+            tail.kill()
+
+
+@pytest.mark.parametrize("argv", [["log", "x"], ["coffee"], ["hyp", "new", "x"], ["run", "--", "true"]], ids=" ".join)
+def test_a_log_without_a_folder_is_refused_with_the_name_of_the_folder(
+    run: Run, bare_home: Path, tmp_path: Path, argv: list[str]
+) -> None:
+    """And not with that of the lock, which would lie beside it."""
+    done = run("--log", str(tmp_path / "missing/deep/x.log"), *argv)
+    folder = tmp_path / "missing/deep"
+    why = f"{folder}/x.log cannot be opened: its folder {folder} does not exist; make it (mkdir -p), or name another"
+    assert done.returncode == 3
+    assert why in done.stderr.decode()
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_log_in_a_file_is_refused_with_the_name_of_the_file(run: Run, bare_home: Path, night: Path) -> None:
+    done = run("--log", f"{night}/x.log", "log", "x")
+    assert (done.returncode, f"its folder {night} is not a folder; name another" in done.stderr.decode()) == (3, True)
+
+
+def test_a_run_that_was_made_once_has_nothing_to_resume(run_here: Run) -> None:
+    good(run_here("run", "-q", "--", "true"))
+    done = run_here("run", "--resume", "R1")
+    assert (done.returncode, done.stderr.startswith(b"3am: R1 is a single run, and has no plan")) == (1, True)
 
 
 def test_tail_f_ends_with_its_reader_while_others_write_what_it_does_not_print(night: Path) -> None:

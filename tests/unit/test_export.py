@@ -489,6 +489,16 @@ def test_what_belongs_to_a_hypothesis_keeps_the_order_of_the_file(run: Run, log:
     assert found == sorted(found)
 
 
+@pytest.mark.parametrize("minutes", [(3, 9, 2), (3, 1, 9)])
+def test_the_length_of_a_night_is_not_known_if_the_clock_was_stepped_back(log: Path, minutes: Sequence[int]) -> None:
+    log.write_bytes(b"".join(line(minute, ALICE, "a") for minute in minutes))
+    summary = report_in_markdown(told(log)).partition("## Impact")[0]
+    assert "; the clock was stepped back in between, so the length is not known" in summary
+    assert " min\n" not in summary
+    log.write_bytes(b"".join(line(minute, ALICE, "a") for minute in (3, 9)))
+    assert "0 h 6 min" in report_in_markdown(told(log))
+
+
 def test_evidence_has_the_corrected_words(run: Run, log: Path) -> None:
     log.write_bytes(line(0, ALICE, "Hypothesis: x", ("H1", "open")) + line(1, ALICE, "the lag was 4 s"))
     good(run("hyp", "support", "H1", f"@{at(1)}"))

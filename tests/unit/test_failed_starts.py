@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -59,6 +62,48 @@ def test_a_second_pipe_that_cannot_be_made_costs_nothing(monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "pipe", lambda: next(pipes)())
     with pytest.raises(OSError, match="Too many open files"):
         execute(["true"], lambda *_: None, How(one_pipe=False))
+
+
+def test_children_that_cannot_be_listed_are_not_taken_for_none() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            children(os.getpid())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert children(2**22) == [], "a process that has ended has none"
+
+
+@pytest.mark.parametrize("how", [How(), How(apart=False)], ids=["apart", "as in a shell"])
+def test_a_program_that_may_not_be_signalled_is_reaped(how: How, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that sudo has started."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "killpg" if how.apart else "kill", refuse)
+    assert execute(["sh", "-c", "exit 3"], lambda *_: None, how).code == 3
+
+
+ANOTHERS = """
+import os, signal
+from threeam.observe.processes import children, end_all_but
+pid = os.fork()
+if pid == 0:
+    os.close(1), os.close(2)
+    signal.pause()
+os.setuid(65534)
+end_all_but(())
+print(pid, children(os.getpid()) == [pid])
+"""
+
+
+def test_a_process_of_another_user_is_not_waited_for() -> None:
+    done = subprocess.run([sys.executable, "-c", ANOTHERS], capture_output=True, text=True, timeout=60, check=False)
+    pid, is_left = done.stdout.split() or ("", done.stderr)
+    os.kill(int(pid), signal.SIGKILL)
+    assert is_left == "True"
 
 
 def start_guard() -> None:

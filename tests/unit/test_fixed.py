@@ -253,6 +253,17 @@ def test_since_names_no_change_that_is_undone_or_of_another_hypothesis() -> None
     assert answer_to([HALF, FIX, OTHER, Runs(0, 20)], stamp(2).ns)[0] == "other", "one that is bound to nothing may be"
 
 
+def test_without_a_run_since_the_change_the_first_line_says_so() -> None:
+    assert so(answer_to([HALF, FIX])[1]).text == "not yet: no run since the change"
+    for other in (
+        HALF._replace(identity=REPRO._replace(program="/srv/other")),
+        Runs(0, 0, timed_out=9),
+        Runs(0, 0, inconclusive=9),
+    ):
+        assert so(answer_to([HALF, FIX, other])[1]).text == "not yet: no run since the change counts", other
+    assert so(answer_to([HALF, FIX, Runs(0, 1)])[1]).text.startswith("not yet: even if the rate")
+
+
 def test_nothing_is_left_to_be_the_fix() -> None:
     with pytest.raises(Declined, match="all that was changed is undone: 3am changed -H H7"):
         answer_to([HALF, FIX, Undone("fix"), Runs(0, 20)])

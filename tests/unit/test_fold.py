@@ -329,8 +329,9 @@ def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: 
 )
 def test_a_rotation_right_after_a_step_of_the_clock_keeps_the_order_of_the_lines(data: bytes) -> None:
     before = FOLD(FOLD.empty, every(data))
-    stamp = Stamp((before.last or NIGHT).ns + 1, 0)
-    head = Entry(stamp, 0, (ALICE, ("AT", str(NIGHT))), "Continued from sanity.20261124T031407.123456789Z.log")
+    last = before.last or NIGHT
+    stamp = Stamp(last.ns + 1, 0)
+    head = Entry(stamp, 0, (ALICE, ("AT", str(last))), "Continued from sanity.20261124T031407.123456789Z.log")
     carried = FOLD.carry(before, Stamp(stamp.ns + 1))
     after = FOLD(FOLD.empty, [head, *carried])
     assert after.last is not None

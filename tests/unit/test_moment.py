@@ -176,6 +176,8 @@ def test_a_time_before_the_journal_is_declined(journal: Journal, log: Path) -> N
     log.write_bytes(said(0, "a") + said(60 * NS, "b"))
     with pytest.raises(Declined, match="begins later than 03:13"):
         named(journal, "03:13")
+    with pytest.raises(Declined, match="begins later than -100d"):
+        named(journal, " -100d")  # as the command line gives it to its parser
 
 
 def test_what_names_no_time_and_no_entry_is_said(journal: Journal, log: Path) -> None:

@@ -33,7 +33,11 @@ def test_a_long_line_takes_no_longer_than_its_length(text: str) -> None:
         ("(?<!dead)lock", "a lookbehind"),
         (r"(a)\1", "a backreference"),
         ("(?P<a>x)(?P=a)", "a backreference"),
-        ("(?>a)", "an atomic group"),
+        (r"(?P<a>x)\k<a>", "a backreference"),
+        (r"(a)\g1", "a backreference"),
+        ("(a(?R)?b)", "a recursion"),
+        ("(a(?1)?b)", "a recursion"),
+        ("(a)?(?(1)b|c)", "a condition"),
     ],
 )
 def test_what_cannot_be_linear_is_refused_with_what_to_write(text: str, reason: str) -> None:
@@ -50,7 +54,13 @@ def test_what_cannot_be_linear_is_refused_with_what_to_write(text: str, reason: 
         ("a)(b", "unexpected )"),
         ("[", "missing ]"),
         ("*", "no argument for repetition operator: *"),
-        ("a++", r"bad repetition operator: ++"),
+        ("a**", "bad repetition operator: **"),
+        ("a++", "has a possessive quantifier, ++, which RE2 does not support: write +, which takes no longer here"),
+        ("a?+b", "has a possessive quantifier, ?+"),
+        ("a{2,3}+", "has a possessive quantifier, {2,3}+, which RE2 does not support: write {2,3},"),
+        ("(?>a)", "has an atomic group, which RE2 does not support: write (?:"),
+        ("(?|a|b)", "has a branch reset group"),
+        ("a(?#why)", "has a comment"),
         (r"\q", r"there is no escape \q"),
         (r"\C", r"there is no escape \C"),
         (r"\bécole\b", r"has \b beside a letter that is not ASCII"),
@@ -117,6 +127,25 @@ def test_a_pattern_that_could_hold_a_screen_up_is_for_the_command_line() -> None
     with pytest.raises(BadPattern, match="is too large a pattern: write smaller numbers of repetitions"):
         Pattern("x.{900}q", words=True)
     Pattern(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|" + "|".join(f"word{n}" for n in range(200)), words=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["(?:a?){1000}a{1000}b", "((a|b){20}c){25}", "[ab]{600}[ab]{600}", "(?:[]a]{20}){40}[]a]{300}"]
+)
+def test_a_pattern_whose_repetitions_would_be_slow_is_refused(text: str) -> None:
+    """It is not large, but RE2's fast engine runs out of memory for it: 16 s for 900 KB."""
+    with pytest.raises(BadPattern, match="is too large a pattern: write smaller numbers of repetitions"):
+        Pattern(text)
+    with pytest.raises(BadRule, match="is too large a pattern: write smaller numbers of repetitions"):
+        rule_of([], text)
+
+
+def test_only_repetitions_count_as_copies() -> None:
+    Pattern("|".join(f"word{n}" for n in range(1000)))
+    Pattern(r"(?i)[{500}]{400}\{900}(?:a{500}b?)*|[*++]", exact=True)
+    with pytest.raises(BadPattern, match="is too large a pattern"):
+        Pattern("[ab]{300}", words=True)
+    Pattern("[ab]{200}", words=True)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,22 @@ def test_a_signal_during_an_import_is_no_traceback(
     assert not log.exists()
 
 
+@pytest.mark.parametrize("module", ["threeam.cli", "threeam.cli.exit_on_signal", "signal", "threeam.cli.main"])
+def test_an_interrupt_during_the_first_imports_is_no_traceback(tmp_path: Path, log: Path, module: str) -> None:
+    """While the handlers are not there yet, Python raises `KeyboardInterrupt`, in the imports that install them."""
+    done = ended(tmp_path, "import", module, signal.SIGINT, "log", "precious")
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    assert not log.exists()
+
+
+def test_an_interrupt_before_the_command_line_is_called_is_no_traceback(log: Path) -> None:
+    """As in the script that pip writes, which compiles a regular expression in between."""
+    code = "import os, signal\nfrom threeam.__main__ import run\nos.kill(os.getpid(), signal.SIGINT)\nrun()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    assert not log.exists()
+
+
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_signal_after_the_command_is_no_traceback(tmp_path: Path, log: Path, number: signal.Signals) -> None:
     done = ended(tmp_path, "flush", "threeam.core.writer", number, "log", "precious")

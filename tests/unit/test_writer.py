@@ -783,7 +783,7 @@ def test_a_lock_that_is_a_fifo_is_refused_with_the_right_remedy(writer: Writer, 
 
 
 def test_a_log_in_no_folder_is_refused(tmp_path: Path, clock: FakeClock) -> None:
-    with pytest.raises((Unusable, LockUnusable), match="folder does not exist"):
+    with pytest.raises((Unusable, LockUnusable), match=r"its folder .*/no does not exist; make it"):
         writer_of("alice", journal_at(str(tmp_path / "no" / "sanity.log")), clock).write(note("a"))
 
 

@@ -22,6 +22,7 @@ from threeam.restore.blockers import (
     also,
     backends,
     in_words,
+    interrupted,
     query_of,
     terminate,
     tree,
@@ -86,12 +87,17 @@ def _terminated(args: Namespace) -> int:
             sys.stderr.flush()
             if sys.stdin.readline().strip().lower() not in ("y", "yes"):
                 raise Declined("nothing was terminated")
+        interrupt: KeyboardInterrupt | None = None
         try:
             draft = terminate(connection, one, waits)
-        except KeyboardInterrupt:
-            talk(f"interrupted: {one.pid} may be terminated, and that is not in the log")
-            raise
-    return submit(lambda: at, lambda _: draft, f"{one.pid} is terminated, and that is not in the log", quiet=False)
+        except KeyboardInterrupt as error:  # what may have been done is noted first
+            interrupt, draft = error, interrupted(connection, one, waits)
+        done = "may be" if interrupt is not None else "is"
+        not_noted = f"{one.pid} {done} terminated, and that is not in the log"
+        code = submit(lambda: at, lambda _: draft, not_noted, quiet=False)  # before the server is waited for again
+    if interrupt is not None:
+        raise interrupt
+    return code
 
 
 def _json(node: Node) -> dict[str, Any]:

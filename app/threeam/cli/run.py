@@ -247,10 +247,12 @@ def _check_same(one: Experiment, plan: Plan, path: str) -> None:
 
 
 def _not_done(name: str, at: Context) -> Experiment:
-    """The experiment of this name. Raises `Declined` where there is nothing to go on with."""
+    """Return the experiment of this name. Raise `Declined` if it has nothing left to do."""
     one = experiment_named(at.state(), name)
-    if one.seed is None or (one.verdict and not one.left):
-        raise Declined(f"{one.name} is done: {one.verdict or one.text}")
+    if one.seed is None:
+        raise Declined(f"{one.name} is a single run, and has no plan to resume: 3am run -- CMD runs the command again")
+    if one.verdict and not one.left:
+        raise Declined(f"{one.name} is done: {one.verdict}")
     return one
 
 

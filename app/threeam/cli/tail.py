@@ -15,13 +15,13 @@ from threeam.cli.console import line_json, put, talk, talk_of_unread
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.entry import NS
+from threeam.core.entry import NS, visible
 from threeam.core.follow import LOOK_ANYWAY, Follower
 from threeam.core.journal import Anchor, Journal, Position, Segment
 from threeam.core.pattern import Pattern
 from threeam.core.reader import Line, end_of_lines, lines_back
-from threeam.core.seek import between, found_back, found_forward, is_wanted
-from threeam.core.wanted import About, By, Text, Wanted, condition_of, kind_named
+from threeam.core.seek import between, found_back, found_forward, is_wanted, search_back
+from threeam.core.wanted import About, By, Kind, Text, Wanted, condition_of, kind_named
 from threeam.core.when import parse_bound
 
 _LINES = 10  # as tail(1)
@@ -34,7 +34,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser = Parser(
         "3am tail",
         "Prints the last lines of the journal. -f follows it by name, through rotation and truncation. Conditions are "
-        "all to hold. Exit 1 if there is no log, or if nothing is found that was asked for.",
+        "all to hold. A regular expression is searched in the whole line as it is in the log: ^ is before the stamp, "
+        "and '\\] foo' finds a text that begins with foo. Exit 1 if there is no log, or if nothing is found that was "
+        "asked for.",
         "examples:\n  3am tail -f --not 'kind:coffee'\n  3am tail --since -15m --grep 'H7|deadlock'\n"
         "  3am tail --hyp H7 --json | jq .text\n  3am tail -n +1 | less",
     )
@@ -172,10 +174,30 @@ def _tail(
         else:
             lines = iter(list(islice(what.back(at.journal, segment, end), count))[::-1])
         printed = _print(lines, shown)
+        if not printed:
+            _talk_of_missing(what.wanted, at.journal, segment)
     if not follow:
         return printed
     with closing(Follower(at.journal, start)) as follower:
         return printed + _followed(at, what, shown, follower)
+
+
+def _talk_of_missing(wanted: Wanted, journal: Journal, live: Segment) -> None:
+    """Say which of the things that the search names have no line in the whole log: they may be misspelled."""
+    for condition in wanted.conditions:
+        match condition:
+            case About(number):
+                name = f"H{number}"
+            case By("script"):
+                name = "line without an author"
+            case By(user):
+                name = f"line by {user}"
+            case Kind(kind):
+                name = f"line of the kind {kind.lower()}"
+            case _:  # a text: that no line has it is the answer
+                continue
+        if not any(found.lines for found in search_back(journal, Position(live, live.size()), Wanted((condition,)))):
+            talk(f"the log has no {visible(name)}")
 
 
 def _followed(at: Context, what: Range, shown: Callable[[Line], str], follower: Follower) -> int:

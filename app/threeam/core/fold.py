@@ -236,12 +236,13 @@ class Fold:
         """
         placed, order, behind, key = [], state.order, state.behind, self._key
         for entry in entries:
+            counts = any(key.fullmatch(name) for name, _ in entry.tags)
             if entry.carried is not None:
                 if clock := _CLOCK.fullmatch(entry.tag("ORDER") or ""):
                     order, behind = int(clock[1]), int(clock[2])
-                # When somebody was active says nothing of the order: a note counts for it, and is not in the order.
-                order = max(order, entry.stamp.ns + behind, 0 if entry.kind == "Carried" else entry.position)
-            elif any(key.fullmatch(name) for name, _ in entry.tags):
+                # What was not in the order when it was written (when a person was active) is not in it when repeated.
+                order = max(order, entry.stamp.ns + behind, entry.position if counts else 0)
+            elif counts:
                 position = entry.stamp.ns + behind
                 if position <= order and order:
                     behind += order + 1 - position

@@ -197,7 +197,9 @@ class Journal(NamedTuple):
             if after is not None and os.path.samestat(about, after):  # else it was rotated away in between
                 return unusable(self.log, _denied(self.log))
         folder = os.path.dirname(self.log)
-        while not os.path.exists(folder):  # our own state folder may still have to be made
+        if self.home is None and not os.path.isdir(folder):  # our own state folder is made if it is missing
+            return unusable(self.log, OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+        while not os.path.exists(folder):
             folder = os.path.dirname(folder)
         if os.access(folder, os.W_OK | os.X_OK):
             return None
@@ -299,7 +301,9 @@ def unusable(path: str, error: OSError) -> str:
             verb = "written" if error.strerror == "write" else "opened"
             return f"{path} cannot be {verb}: permission denied; ask {_owner(path)}, or name another with --log"
         case errno.ENOTDIR | errno.ENOENT:
-            return f"{path} cannot be opened: its folder does not exist; make it, or name another with --log"
+            folder = os.path.dirname(path)
+            what = "is not a folder;" if os.path.exists(folder) else "does not exist; make it (mkdir -p), or"
+            return f"{path} cannot be opened: its folder {folder} {what} name another with --log"
         case _:
             return f"{path} cannot be opened: {os.strerror(error.errno or 0)}"
 

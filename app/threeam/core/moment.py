@@ -58,7 +58,7 @@ def moment_at(journal: Journal, end: Position, word: str, now: Stamp, zone: Zone
     ns = parse_when(word, now, zone)
     place = ended_at(journal, end, ns)
     if place is None:
-        raise Declined(f"the journal begins later than {word}")
+        raise Declined(f"the journal begins later than {word.strip()}")
     return Moment(ns, place)
 
 

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from itertools import islice
 
 from threeam.core.entry import visible
-from threeam.core.regex import LARGEST, LINE_BEGIN, BadPattern, NotLinear, Regex, has_capitals, utf8
+from threeam.core.regex import COMMAND_LINE, LINE_BEGIN, BadPattern, Limit, NotLinear, Regex, has_capitals, utf8
 
 __all__ = ["BadPattern", "Pattern"]
 
 _STAMP = re.compile(rb"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4}\]")
 _AFTER_STAMP = rf"(?m:^)(?:{_STAMP.pattern.decode()})?"
 _OPERATOR = re.compile(r"[\\.^$*+?{}\[\]|()]")
-_LARGEST_ON_SCREEN = 2000  # RE2's instructions: 0.1 s for a block of 256 KiB, at worst
+_SCREEN = Limit(2000, 250)  # about 0.6 s for a block of 256 KiB at worst
 _MOST_SPANS = 500  # of one text: some patterns look at all of the rest of it for each match
 
 
@@ -44,7 +44,7 @@ class Pattern:
             ignore_case=self.ignores_case,
             line_begin=_AFTER_STAMP if words else LINE_BEGIN,
             whole_line=True,
-            largest=_LARGEST_ON_SCREEN if words else LARGEST,
+            limit=_SCREEN if words else COMMAND_LINE,
         )
         self._literal = b""
         if not _OPERATOR.search(text) and text == visible(text) and (text.isascii() or not self.ignores_case):

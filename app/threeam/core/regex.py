@@ -3,8 +3,9 @@
 The standard library's engine backtracks: `.*id.*timeout` on one line of 60 KB takes hours, during which a screen
 answers no key and a command no signal.
 
-A pattern is written as for `re`, and is translated to RE2's syntax. It differs from `re` in four ways. It has no
-lookaround and no backreference: these cannot be matched in linear time. The classes of letters, digits, blanks and word
+A pattern is written as for `re`, and is translated to RE2's syntax. It differs from `re` in five ways. It has no
+lookaround and no backreference: these cannot be matched in linear time. It has no possessive quantifier and no atomic
+group: they only limit backtracking. The classes of letters, digits, blanks and word
 boundaries (``\\w \\d \\s \\b``) are those of ASCII. A newline is never matched. A character that is shown as an escape
 (``\\u200b``) is found as it is shown.
 """
@@ -13,12 +14,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from threeam.core.entry import decode, visible
 from threeam.core.journal import BadInput
 
-LARGEST = 20_000  # RE2's instructions: a larger pattern can take more than a second for 256 KiB
+
+class Limit(NamedTuple):
+    """How large a pattern may be.
+
+    ``instructions``: those of RE2 that it compiles to. ``copies``: how many characters and classes its counted
+    repetitions add. RE2 falls back to a slow engine if it has to remember many of the copies at each character of the
+    text. It then needs about 5 ns for each copy and each character.
+    """
+
+    instructions: int
+    copies: int
+
+
+COMMAND_LINE = Limit(20_000, 1000)  # about 2 s for 256 KiB at worst
 LINE_BEGIN = "(?m:^)"
 _LINE_END = r"(?:\r?(?m:$))"  # a line of a log from Windows ends before its carriage return
 
@@ -29,8 +43,9 @@ _TOKEN = re.compile(
     | \\x(?P<hex>[0-9a-fA-F]{2}) | \\u(?P<four>[0-9a-fA-F]{4}) | \\U(?P<eight>[0-9a-fA-F]{8})
     | \\(?P<octal>0[0-7]{0,2}|[1-3][0-7]{2})
     | (?P<property>\\[pP](?:\{[^}]*\}|.))
+    | (?P<possessive>(?:[*+?]|\{(?:\d+(?:,\d*)?|,\d*)\})\+)
     | (?P<repeat>\{(?:\d+(?:,\d*)?|,\d*)\})
-    | (?P<refused>\(\?(?:[=!>(]|<[=!]|P=|P>))
+    | (?P<refused>\(\?(?:[=!>(|&R\#]|<[=!]|P=|P>|[+-]?\d))
     | (?P<open>\(\?(?:P?<\w*>|[A-Za-z-]*[:)]))
     | \\(?P<escape>.)
     | (?P<one>.)
@@ -40,14 +55,18 @@ _TOKEN = re.compile(
 _IN_CLASS = re.compile(r"(?P<posix>\[:\^?\w+:\])|" + _TOKEN.pattern, re.VERBOSE | re.DOTALL)
 _CONTROLS = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _CLASSES = "bBdDsSwW"
-_WITHOUT = {
+_NOT_LINEAR = {
     "(?=": "a lookahead",
     "(?!": "a lookahead",
     "(?<=": "a lookbehind",
     "(?<!": "a lookbehind",
     "(?P=": "a backreference",
     "(?(": "a condition",
-    "(?>": "an atomic group",
+}
+_UNSUPPORTED = {
+    "(?>": "an atomic group, which RE2 does not support: write (?:…), which takes no longer here",
+    "(?|": "a branch reset group, which RE2 does not support: write (?:…)",
+    "(?#": "a comment, which RE2 does not support: leave it out",
 }
 
 
@@ -63,7 +82,7 @@ class Regex:
     """The compiled form of the pattern ``text``. Raises `BadPattern`.
 
     ``line_begin``: what ``^`` becomes, in RE2's syntax. ``whole_line``: whether a match goes on to the end of its line.
-    ``largest``: how many instructions it may compile to. Data that is searched must be UTF-8: see `utf8`.
+    ``limit``: how large it may be. Data that is searched must be UTF-8: see `utf8`.
     """
 
     def __init__(
@@ -73,13 +92,13 @@ class Regex:
         ignore_case: bool = False,
         line_begin: str = LINE_BEGIN,
         whole_line: bool = False,
-        largest: int = LARGEST,
+        limit: Limit = COMMAND_LINE,
     ) -> None:
         translated = _translated(text, line_begin)
         self._compiled = _compiled(text, translated, ignore_case)
         if whole_line:
             self._compiled = _compiled(text, f"(?:{translated}).*", ignore_case)
-        if self._compiled.programsize > largest:
+        if self._compiled.programsize > limit.instructions or _copies(text) > limit.copies:
             raise BadPattern(f"{text!r} is too large a pattern: write smaller numbers of repetitions, or fewer words")
 
     def found_in(self, data: bytes) -> bool:
@@ -147,8 +166,14 @@ def _translated(text: str, line_begin: str) -> str:
 
 def _piece(text: str, match: re.Match[str], line_begin: str) -> str:
     """Return what a token outside of a class becomes."""
+    if match["refused"] in _UNSUPPORTED:
+        raise BadPattern(f"{text!r} has {_UNSUPPORTED[match['refused']]}")
     if match["refused"]:
-        raise _not_linear(text, _WITHOUT.get(match["refused"], "a recursion"))
+        raise _not_linear(text, _NOT_LINEAR.get(match["refused"], "a recursion"))
+    if match["possessive"]:
+        greedy = match[0][:-1]
+        what = f"a possessive quantifier, {match[0]}, which RE2 does not support"
+        raise BadPattern(f"{text!r} has {what}: write {greedy}, which takes no longer here")
     if match["property"] or match["open"]:
         return match[0]
     if match["repeat"]:
@@ -173,6 +198,30 @@ def _piece(text: str, match: re.Match[str], line_begin: str) -> str:
             return match[0]
 
 
+def _copies(text: str) -> int:
+    """Return how many characters and classes the counted repetitions of the valid pattern ``text`` add to it."""
+    typed = 0  # characters and classes
+    open_groups: list[int] = []  # for each, the size of what is before it in the group around it
+    before = last = 0  # in the innermost group: the size of what is before its last item, and that of this item
+    offset = 0
+    while offset < len(text):
+        match = _TOKEN.match(text, offset)
+        assert match is not None
+        offset = match.end()
+        if match["repeat"]:
+            last *= max(map(int, re.findall(r"\d+", match[0])), default=1)
+        elif match["one"] == "(" or (match["open"] and match[0][-1] != ")"):
+            open_groups.append(before + last)
+            before = last = 0
+        elif match["one"] == ")" and open_groups:
+            before, last = open_groups.pop(), before + last
+        elif (match["one"] or "") not in ("", *"*+?|^$") or not (match["one"] or match["open"]):
+            if match["one"] == "[":
+                offset = _class(text, offset)[1]
+            before, last, typed = before + last, 1, typed + 1
+    return before + last - typed
+
+
 def _class(text: str, at: int) -> tuple[str, int]:
     """Return the class whose ``[`` is before ``at`` in RE2's syntax, and where it ends."""
     pieces = ["["]
@@ -187,7 +236,7 @@ def _class(text: str, at: int) -> tuple[str, int]:
             pieces.append(r"\\")
             at += 2
             continue
-        if match["refused"] or match["open"] or match["repeat"]:
+        if match["refused"] or match["open"] or match["repeat"] or match["possessive"]:
             pieces.append(_quoted(text[at]))
             at += 1
             continue
@@ -215,7 +264,7 @@ def _character(text: str, match: re.Match[str], *, in_class: bool = False) -> st
             return _CONTROLS[escape]
         if escape in _CLASSES or (escape in "AZz" and not in_class):
             return None
-        if "1" <= escape <= "9":
+        if "1" <= escape <= "9" or (escape in "gk" and not in_class):
             raise _not_linear(text, "a backreference")
         if escape.isascii() and escape.isalnum():
             raise BadPattern(f"{text!r} is no regular expression: there is no escape {match[0]}")

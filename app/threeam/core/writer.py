@@ -69,6 +69,8 @@ class Writer:
         if os.path.lexists(journal.log):
             raise Declined(f"{journal.log} is there already, and stays as it is: name another (-j, --log, --to)")
         journal.make_home()
+        if (why := journal.why_not_writable()) is not None:
+            raise Unusable(why)
         lock = JournalLock(journal, mode)
         lock.acquire(self.options.lock_timeout)
         try:

@@ -224,8 +224,11 @@ def _milliseconds(limit: int | None, due: float | None) -> int | None:
 
 
 def _end(pid: int, number: int, apart: bool) -> None:
-    """Sends ``number`` to the process, and to all of its session if it is apart."""
-    with suppress(ProcessLookupError):
+    """Send ``number`` to the process, and to all of its session if it is apart.
+
+    A process that runs as another user (sudo) may not be signalled. It is waited for all the same, and reaped.
+    """
+    with suppress(ProcessLookupError, PermissionError):
         (os.killpg if apart else os.kill)(pid, number)
 
 

@@ -328,7 +328,7 @@ def _level(answer: Fixed, i: int) -> Told:
     name = f"{LEVELS[i]:<6}"
     if needed is None:
         return Told(f"{name} more than anybody has", sign="unknown")
-    length = duration(needed) if answer.timed else f"{needed:,} runs"
+    length = duration(needed) if answer.timed else _runs(needed)
     if i < answer.reached:
         return Told(f"{name} {length}", "there are", sign="ok")
     if answer.again:
@@ -343,6 +343,9 @@ def so(answer: Fixed) -> Told:
         return Told("no: it happened again after the change", sign="red")
     if answer.is_fixed:
         return Told("yes: call it fixed", sign="ok")
+    if not (answer.timed or answer.clean):
+        seen = answer.not_counted or answer.timed_out or answer.inconclusive or answer.left_out
+        return Told(f"not yet: no run since the change{' counts' if seen else ''}", sign="yellow")
     if answer.reached == 0:
         return Told("not yet: even if the rate that was seen were the true one, this may be luck", sign="yellow")
     return Told(f"not yet: {LEVELS[answer.reached - 1]} only, for the rate itself is uncertain", sign="yellow")

@@ -25,9 +25,12 @@ def check_system(command: str) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """What ``pid`` has started and still runs, as far as the kernel tells (CONFIG_PROC_CHILDREN)."""
+    """Return what ``pid`` has started and still runs, as far as the kernel tells (CONFIG_PROC_CHILDREN).
+
+    Raise OSError if this process may open no more files: an empty list would leave programs running.
+    """
     found: list[int] = []
-    with suppress(OSError):  # it has ended
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/children") as file:
                 found += map(int, file.read().split())
@@ -46,10 +49,18 @@ def adopt_orphans() -> None:
 
 
 def end_all_but(known: Collection[int]) -> None:
-    """Kills and reaps all that runs below this process, but ``known`` and what is below these."""
-    while left := [pid for pid in children(os.getpid()) if pid not in known]:
+    """Kill and reap all that runs below this process, but ``known`` and what is below these.
+
+    A process of another user, which cannot be killed (sudo), is not waited for.
+    """
+    spared = set(known)
+    while left := [pid for pid in children(os.getpid()) if pid not in spared]:
         for pid in [*left, *(below for one in left for below in descendants(one))]:
-            with suppress(ProcessLookupError):
+            try:
                 os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            except PermissionError:
+                spared.add(pid)
         for pid in left:
-            os.waitpid(pid, 0)
+            os.waitpid(pid, os.WNOHANG if pid in spared else 0)

@@ -239,6 +239,12 @@ def terminate(connection: Connection, one: Backend, waits: int) -> Draft:
     return _noted(one, waits, host)
 
 
+def interrupted(connection: Connection, one: Backend, waits: int) -> Draft:
+    """Return what to note if `terminate` was interrupted: the server may have got the statement."""
+    doubt = "asked for, and interrupted before its end was seen, so look whether it has ended: "
+    return _noted(one, waits, _host(connection), doubt=doubt)
+
+
 def _noted(one: Backend, waits: int, host: str, *, doubt: str = "", but: str = "") -> Draft:
     query, which = query_of(one, _KEPT), f"{in_words(one)} on {visible(host)}"
     text = f"Terminated: {visible(doubt)}{which}, for whom {waits} waited: {query or 'no query'}{but}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from threeam.core.entry import NS, Entry, Stamp, user_of
@@ -105,7 +106,7 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
     stamps = [event.entry.stamp for event in events if not event.foreign]
     begin, end = (stamps[0], stamps[-1]) if stamps else (None, None)
     sections = [
-        Section("Summary", [_summary(state, begin, end, people)], "In two sentences: what broke, and why."),
+        Section("Summary", [_summary(state, stamps, people)], "In two sentences: what broke, and why."),
         Section("Impact", [], "Who noticed, what it did to them, and for how long."),
         Section("Theories tried, and their verdicts", _theories(state)),
         Section("Evidence", [_evidence(state, events)]),
@@ -132,12 +133,16 @@ def _told_at(state: State, entry: Entry) -> Stamp | None:
     return of if of.ns != entry.stamp.ns else None
 
 
-def _summary(state: State, begin: Stamp | None, end: Stamp | None, people: Counter[str]) -> Part:
+def _summary(state: State, stamps: Sequence[Stamp], people: Counter[str]) -> Part:
     lines = [judged(state, one, None) for one in in_order(state) if one.state == "confirmed"]
-    if begin is not None and end is not None:
-        hours, minutes = divmod((end.ns - begin.ns) // (60 * NS), 60)
-        span = f"{begin.day} {begin.clock[:8]} to {end.day} {end.clock[:8]}, {hours} h {minutes} min"
-        lines.append(Told(span, at=begin))
+    if stamps:
+        begin, end = stamps[0], stamps[-1]
+        span = f"{begin.day} {begin.clock[:8]} to {end.day} {end.clock[:8]}"
+        if any(later.ns < earlier.ns for earlier, later in pairwise(stamps)):
+            lines.append(Told(f"{span}; the clock was stepped back in between, so the length is not known", at=begin))
+        else:
+            hours, minutes = divmod((end.ns - begin.ns) // (60 * NS), 60)
+            lines.append(Told(f"{span}, {hours} h {minutes} min", at=begin))
     lines.append(
         Told("written by " + (", ".join(f"{who} ({count})" for who, count in people.most_common()) or "nobody"))
     )
