@@ -29,7 +29,7 @@ def test_ctrl_c_once_says_how_to_quit_and_twice_quits_with_130(log: Path) -> Non
     with terminal() as on:
         on.opened()
         on.send("\x03")
-        on.shows("ctrl+c again")
+        on.shows("again quits")
         on.send("\x03")
         on.ends_with(130)
         on.is_as_it_was()

@@ -115,7 +115,7 @@ def test_while_the_lock_is_held_a_second_box_opens_and_esc_and_q_do_what_they_sa
         on.shows("hypothesis ▏the fuse")
         on.shows("note: my words")
         on.send("\x1b")
-        on.shows("taken back; your text is still in the box")
+        on.shows("taken back; your text")
         on.send("\x1biand more")
         on.shows("note ▏my wordsand more")
         on.send_and_wait_until_read(b"\x1b")

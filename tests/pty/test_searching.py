@@ -28,7 +28,7 @@ def long_lines(log: Path) -> None:
 
 def leave(screen: Terminal) -> None:
     screen.send("\x03")
-    screen.shows("ctrl+c again")
+    screen.shows("again quits")
     screen.send("\x03")
     screen.ends_with(130)
 
