@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from books import Answer, Books, Text
+from books import Books, Text
 
 from threeam.core.entry import CEREMONY, Entry, parse
 
 _CONTINUED = "Continued from "
 _WARNINGS = ("WARNING: Clock stepped back ", "WARNING: Caffeine toxicity imminent.", "WARNING: Disk nearly full: ")
-_PART = re.compile(r"screen-\d+\.")
-_TYPED = re.compile(rf"\| ({_PART.pattern})+|({_PART.pattern}){{2,}}")
+_TYPED_BELOW = re.compile(r"\| (screen-\d+\.)")
 _CUP = re.compile(r"Coffee: cup (\d+) of the night\.")
 
 
@@ -108,9 +107,6 @@ def rows_of(files: list[File]) -> Iterator[Row]:
 def journal_of(files: list[File], books: Books) -> Journal:
     """The journal of ``files``, with each line that is a text of ``books`` matched to it."""
     rows = list(rows_of(files))
-    for row in rows:
-        if row.entry is not None and (match := _TYPED.fullmatch(row.entry.text)):
-            _enter_glued(match[0], books)
     cups: dict[int, int] = {}
     return Journal(files, rows, [_text_of(row, books.texts, books.script_lines, cups) for row in rows])
 
@@ -138,18 +134,6 @@ def is_expected(entry: Entry) -> bool:
     )
 
 
-def _enter_glued(words: str, books: Books) -> None:
-    """Enters what a screen wrote as one text or block: the first parts waited in its box for room on the disk."""
-    parts = [books.texts.get(part) for part in _PART.findall(words)]
-    texts = [text for text in parts if text is not None]
-    if len(texts) < len(parts) or words in books.texts:
-        return
-    if books.was_full_between(texts[0].begun, texts[-1].answered):
-        books.begin(words, texts[0].writer, begun=texts[0].begun).set(Answer.UNKNOWN)
-        for text in texts:
-            text.set(Answer.UNREAD)
-
-
 def _text_of(
     row: Row, texts: Mapping[str, Text], script_lines: Mapping[bytes, Text], cups: dict[int, int]
 ) -> Text | None:
@@ -161,4 +145,5 @@ def _text_of(
     if cup_in(entry) is not None:
         cups[row.pid] = cups.get(row.pid, 0) + 1
         return texts.get(cup_words(row.pid, cups[row.pid]))
-    return texts.get(words_of(entry))
+    below = _TYPED_BELOW.fullmatch(entry.text)  # a text that a screen had back stands above what was typed after it
+    return texts.get(below[1] if below is not None else words_of(entry))

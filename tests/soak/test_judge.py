@@ -312,16 +312,13 @@ def test_an_unfinished_last_line_has_no_place_in_the_order_of_a_follower() -> No
     assert rules(judge.heard_in_order(of(books, old, live), [note(4, "z"), note(1, "x")], "it")) == ["heard"]
 
 
-def test_what_a_full_disk_left_in_the_box_of_a_screen_may_be_written_with_the_next_text() -> None:
+def test_a_text_that_a_screen_had_back_is_above_the_next_one_and_never_glued_to_it() -> None:
     books = Books()
     for number in range(1, 5):
         given(books, f"screen-{number}.")
-    together = log(note(1, "screen-1."), note(2, "| screen-2."), note(3, "| screen-3.screen-4."))
-    assert rules(torn_lines(of(books, together), books)[1]) == ["foreign", "foreign"]
-    books.full_disk.append([0, 9 * 10**18])
-    journal = of(books, together)
-    assert rules(torn_lines(journal, books)[1]) == []
-    assert rules(judge.counted(journal, books, [])) == []
+    journal = of(books, log(note(1, "screen-1."), note(2, "| screen-2."), note(3, "screen-3.screen-4.")))
+    assert rules(torn_lines(journal, books)[1]) == ["foreign"]
+    assert rules(judge.counted(journal, books, [])) == ["count", "count"]
 
 
 def test_a_file_that_no_other_links_to_is_not_in_the_chain() -> None:
