@@ -10,12 +10,12 @@ import re
 import tempfile
 from pathlib import Path
 
-from threeam.core.journal import journal_at
-from threeam.core.locked_log import WriteOptions
-from threeam.core.settings import Settings
-from threeam.core.writer import Writer
+from threeam.core.config.settings import Settings
+from threeam.core.store.journal import journal_at
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.writer import Writer
 from threeam.demo import ALICE, BOB, tell
-from threeam.rooms import FOLD
+from threeam.projections import FOLD
 from threeam.tui.app import JournalApp
 from threeam.tui.session import Session
 

@@ -17,11 +17,11 @@ import pytest
 
 import threeam
 from threeam.cli.main import main
-from threeam.core.entry import Entry, Stamp, parse
-from threeam.core.journal import Journal, journal_at
-from threeam.core.locked_log import WriteOptions
-from threeam.core.writer import Writer
-from threeam.rooms import FOLD
+from threeam.core.format.entry import Entry, Stamp, parse
+from threeam.core.store.journal import Journal, journal_at
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.writer import Writer
+from threeam.projections import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
 

@@ -12,23 +12,23 @@ import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from threeam.core.clock import Clock, system_clock
-from threeam.core.draft import Author, Draft, DraftLine, as_script, note
-from threeam.core.entry import NS, By, Stamp
-from threeam.core.fold import Fold, State
-from threeam.core.journal import Journal
-from threeam.core.locked_log import WriteOptions
-from threeam.core.settings import Settings
-from threeam.core.writer import Writer
+from threeam.core.config.settings import Settings
+from threeam.core.format.clock import Clock, system_clock
+from threeam.core.format.entry import NS, By, Stamp
+from threeam.core.state.fold import Fold, State
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import Author, Draft, DraftLine, as_script, note
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.writer import Writer
+from threeam.experiments.arms import Arm, turns
+from threeam.experiments.experiment import Run
+from threeam.experiments.failure_rule import FAILED, PASSED
+from threeam.experiments.fingerprint import Identity
+from threeam.experiments.runs import VIA, Planned, planned, ran
+from threeam.experiments.verdict import verdict
 from threeam.human.drafts import coffee, water
-from threeam.method.changes import change
-from threeam.method.drafts import claim, evidence, judge, predict
-from threeam.observe.arms import Arm, turns
-from threeam.observe.experiment import Run
-from threeam.observe.identity import Identity
-from threeam.observe.rule import FAILED, PASSED
-from threeam.observe.runs import VIA, Planned, planned, ran
-from threeam.observe.verdict import verdict
+from threeam.hypotheses.changes import change
+from threeam.hypotheses.drafts import claim, evidence, judge, predict
 
 ALICE = By("alice", "db1", 4121, "%3")
 BOB = By("bob", "db1", 2290, "%1")

@@ -17,7 +17,7 @@ from measured import Measured
 from terminal import Terminal
 from test_speed import COMMAND, EMPTY_APP, latencies
 
-from threeam.core.entry import Stamp, format_many
+from threeam.core.format.entry import Stamp, format_many
 
 LINES = 10_000_000
 TOGETHER = 4000

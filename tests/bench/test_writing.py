@@ -16,8 +16,8 @@ from statistics import median
 import pytest
 from measured import Measured
 
-from threeam.core.lock import SanityLock
-from threeam.core.lock_file import LockFile
+from threeam.core.write.lock import SanityLock
+from threeam.core.write.lock_file import LockFile
 
 COMMAND = str(Path(sys.executable).parent / "3am")
 MILLION = 1_000_000

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from conftest import command
-from threeam.core.entry import ACQUIRED, RELEASING, Entry, parse
+from threeam.core.format.entry import ACQUIRED, RELEASING, Entry, parse
 
 T = TypeVar("T")
 

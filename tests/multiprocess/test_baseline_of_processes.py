@@ -17,7 +17,7 @@ from processes import entries, eventually, held, process, texts
 
 from conftest import NIGHT, Run
 from people import Person
-from threeam.core.entry import Entry, format_entry
+from threeam.core.format.entry import Entry, format_entry
 
 # A child that is still until a line on stdin tells it what to take; it says the same word when it has it.
 CHILD = """
@@ -297,7 +297,7 @@ def test_any_command_can_be_kept_and_is_as_it_was(run_here: Run, log: Path, comm
 
 
 def test_a_command_that_hangs_is_given_up(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.machine.snapshot._COMMAND_S", 0.1)
+    monkeypatch.setattr("threeam.host.snapshot._COMMAND_S", 0.1)
     save(run_here, "--cmd", "sleep 3")
     assert "command/sleep 3" not in differing(run_here)
 

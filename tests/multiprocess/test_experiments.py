@@ -17,9 +17,9 @@ from processes import Output, eventually, held, process, three_am, wait_queued
 
 from conftest import Run, command, entries
 from people import Person
-from threeam.core.entry import Entry
-from threeam.core.journal import journal_at
-from threeam.core.reader import lines_forward
+from threeam.core.format.entry import Entry
+from threeam.core.store.journal import journal_at
+from threeam.core.store.reader import lines_forward
 
 TOLD = ("--arm", "bare", "--arm", "told=env ARM=told")  # by the second, the command itself knows whose turn it is
 # Says whose turn it is and what it is going to come to, in a file of its own: what really happened.

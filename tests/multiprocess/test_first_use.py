@@ -11,10 +11,10 @@ import pytest
 
 from conftest import Run, entries
 from people import Person
-from threeam.core import settings
-from threeam.core.attachments import COPIED
-from threeam.core.beside import own_folder, places, replace_beside
-from threeam.core.journal import BadInput, Journal, journal_at
+from threeam.core.config import settings
+from threeam.core.store.attachment_kinds import COPIED
+from threeam.core.store.attachments import own_folder, places, replace_beside
+from threeam.core.store.journal import BadInput, Journal, journal_at
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
 
 TEAM = 64001
@@ -222,7 +222,7 @@ def test_a_folder_in_another_place_that_the_user_has_linked_is_used(journal: Jou
 
 
 def test_a_log_with_a_percent_sign_has_a_private_folder_of_its_own(tmp_path: Path) -> None:
-    from threeam.core.beside import one_name
+    from threeam.core.store.attachments import one_name
 
     names = {one_name(journal_at(f"{tmp_path}/{name}")) for name in ("a/b.log", "a%b.log")}
     assert len(names) == 2

@@ -18,8 +18,8 @@ import pytest
 from processes import BASH_LINE, Output, eventually, lines, process, three_am
 
 from conftest import Run, command
-from threeam.core.follow import Follower
-from threeam.core.journal import Anchor, Journal
+from threeam.core.store.follow import Follower
+from threeam.core.store.journal import Anchor, Journal
 
 
 @pytest.fixture(params=["inotify", "polling"])

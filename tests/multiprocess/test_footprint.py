@@ -9,7 +9,7 @@ from pathlib import Path
 from processes import eventually, process, three_am
 
 from conftest import Run, entries
-from threeam.core.footprint import footprints_of
+from threeam.core.write.write_stats import footprints_of
 
 
 def instances(run: Run, log: Path) -> list[dict[str, object]]:

@@ -32,13 +32,13 @@ from processes import (
 )
 
 from conftest import Run, command, writer_of
-from threeam.core.clock import system_clock
-from threeam.core.draft import note
-from threeam.core.journal import Journal
-from threeam.core.lock import Abandoned, Holder, LockTimeout, holder
-from threeam.core.locked_log import WriteOptions
-from threeam.core.writer import Writer
-from threeam.rooms import FOLD
+from threeam.core.format.clock import system_clock
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import note
+from threeam.core.write.lock import Abandoned, Holder, LockTimeout, holder
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.writer import Writer
+from threeam.projections import FOLD
 
 NOBODY = 65534
 

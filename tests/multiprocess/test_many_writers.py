@@ -15,7 +15,7 @@ import pytest
 from processes import BASH_LINE, entries, lines, sections, texts
 
 from conftest import Run, command
-from threeam.core.entry import NS
+from threeam.core.format.entry import NS
 
 # The script of the essay. Only its two paths and its root check are adapted.
 SCRIPT = r"""#!/usr/bin/env bash

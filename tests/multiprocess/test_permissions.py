@@ -22,12 +22,12 @@ from people import Person
 # file that it is there, and waits for the other's.
 IN_STEP = """
 import os, sys
-from threeam.core.clock import system_clock
-from threeam.core.draft import note
-from threeam.core.journal import journal_at
-from threeam.core.locked_log import WriteOptions
-from threeam.core.writer import Writer
-from threeam.rooms import FOLD
+from threeam.core.format.clock import system_clock
+from threeam.core.write.draft import note
+from threeam.core.store.journal import journal_at
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.writer import Writer
+from threeam.projections import FOLD
 folder, me, other, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 for n in range(rounds):
     writer = Writer(journal_at(f"{folder}/{n}.log"), FOLD, system_clock, WriteOptions(me, f"{me}@db1:1", sync=False))

@@ -11,11 +11,11 @@ import pytest
 from processes import BASH_LINE, Output, eventually, three_am
 
 from conftest import Run, command, writer_of
-from threeam.core.clock import system_clock
-from threeam.core.draft import note
-from threeam.core.entry import Entry, parse
-from threeam.core.follow import Follower
-from threeam.core.journal import Anchor, Journal
+from threeam.core.format.clock import system_clock
+from threeam.core.format.entry import Entry, parse
+from threeam.core.store.follow import Follower
+from threeam.core.store.journal import Anchor, Journal
+from threeam.core.write.draft import note
 
 SMALL = "8000"
 

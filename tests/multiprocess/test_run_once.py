@@ -15,8 +15,8 @@ from processes import Output, entries, eventually, held, is_free, process, texts
 
 from conftest import Run, command
 from people import Person
-from threeam.core.entry import Entry
-from threeam.observe.guard import end_at_once
+from threeam.core.format.entry import Entry
+from threeam.process.guard import end_at_once
 
 ALICE = Person("alice", 64011, (64002,))
 # Says which descriptors it has, each with what it is; the one that lists them is closed by then.

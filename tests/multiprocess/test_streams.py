@@ -15,12 +15,12 @@ from processes import eventually, held, texts, wait_queued
 
 from conftest import Run, command, writer_of
 from threeam.cli.main import main
-from threeam.core.clock import system_clock
-from threeam.core.draft import note
-from threeam.core.journal import Journal, journal_at
-from threeam.core.lock import Abandoned
-from threeam.core.reader import lines_forward
-from threeam.core.writer import Writer
+from threeam.core.format.clock import system_clock
+from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.reader import lines_forward
+from threeam.core.write.draft import note
+from threeam.core.write.lock import Abandoned
+from threeam.core.write.writer import Writer
 
 
 @pytest.fixture

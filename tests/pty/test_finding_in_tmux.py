@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from terminals import needs_tmux, tmux
 
-from threeam.core.entry import Entry, Stamp, format_entry
+from threeam.core.format.entry import Entry, Stamp, format_entry
 
 pytestmark = needs_tmux
 

@@ -9,7 +9,7 @@ import pytest
 from terminals import Terminal, terminal
 
 from conftest import command, entries
-from threeam.core.entry import Entry
+from threeam.core.format.entry import Entry
 
 TOLD = ("--arm", "bare", "--arm", "told=env ARM=told")
 ESCAPES = r"printf '\033[31mred\033]0;title\007\r\n'"  # a colour, and a window's title

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from terminals import Terminal, terminal
 
-from threeam.core.entry import Entry, Stamp, format_entry
+from threeam.core.format.entry import Entry, Stamp, format_entry
 
 NIGHT = 1_795_490_047_123_456_789
 SLOW = ".*id.*timeout|x.{200}q"  # `re` needs hours for the first half, RE2 a second or more for the second

@@ -198,14 +198,14 @@ def _no_lock() -> None:
 
 
 def _reversed_batches() -> None:
-    from threeam.core.locked_log import LockedLog
+    from threeam.core.write.locked_log import LockedLog
 
     real = LockedLog.write_stream
     _replace(LockedLog, "write_stream", lambda self, texts: real(self, texts[::-1]))
 
 
 def _nothing_repeated() -> None:
-    from threeam.core import locked_log
+    from threeam.core.write import locked_log
 
     real = locked_log.rotate
 
@@ -216,13 +216,13 @@ def _nothing_repeated() -> None:
 
 
 def _no_cut_back() -> None:
-    from threeam.core.logfile import LogFile
+    from threeam.core.write.log_file import LogFile
 
     _replace(LogFile, "_cut_back", lambda self, size: None)
 
 
 def _written_and_refused() -> None:
-    from threeam.core.logfile import LogFile, NotAppended
+    from threeam.core.write.log_file import LogFile, NotAppended
 
     real = LogFile.append
 
@@ -235,13 +235,13 @@ def _written_and_refused() -> None:
 
 
 def _no_sync() -> None:
-    from threeam.core.logfile import LogFile
+    from threeam.core.write.log_file import LogFile
 
     _replace(LogFile, "sync", lambda self: None)
 
 
 def _failed_sync_ignored() -> None:
-    from threeam.core.logfile import LogFile
+    from threeam.core.write.log_file import LogFile
 
     real = LogFile.sync
 
@@ -253,8 +253,8 @@ def _failed_sync_ignored() -> None:
 
 
 def _follower_drops_a_line() -> None:
-    from threeam.core.follow import Follower
-    from threeam.core.reader import Line
+    from threeam.core.store.follow import Follower
+    from threeam.core.store.reader import Line
 
     real = Follower.read
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from books import Books, Text
 
-from threeam.core.entry import CEREMONY, Entry, parse
+from threeam.core.format.entry import CEREMONY, Entry, parse
 
 _CONTINUED = "Continued from "
 _WARNINGS = ("WARNING: Clock stepped back ", "WARNING: Caffeine toxicity imminent.", "WARNING: Disk nearly full: ")

@@ -13,9 +13,9 @@ from books import Answer, Books, Problem, Text
 from journal_files import File, Journal, Row, cup_in, is_expected, rows_of
 from torn import Torn, torn_lines
 
-from threeam.core.entry import Stamp, parse
-from threeam.core.fold import State
-from threeam.rooms import FOLD
+from threeam.core.format.entry import Stamp, parse
+from threeam.core.state.fold import State
+from threeam.projections import FOLD
 
 _TIMES = {
     Answer.ACKNOWLEDGED: (1,),

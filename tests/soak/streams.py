@@ -15,7 +15,7 @@ from books import Answer, Text
 from one_shots import ENDED_BY, GOES_ON, LONGEST, long_text
 from phase import ROTATE_BYTES, Phase, three_am
 
-from threeam.core.entry import parse
+from threeam.core.format.entry import parse
 
 _PIPE = 1 << 20  # bytes: a line of 70,000 characters must not block the harness
 _IN_FLIGHT = 40  # lines that a stream has not answered: what a kill leaves unknown is bounded by this

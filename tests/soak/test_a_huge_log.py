@@ -11,7 +11,7 @@ import pytest
 from terminals import Terminal, terminal
 
 from conftest import command
-from threeam.core.entry import Stamp, format_many
+from threeam.core.format.entry import Stamp, format_many
 
 pytestmark = pytest.mark.slow
 

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import pytest
 
 from conftest import command
-from threeam.core.entry import parse
-from threeam.core.journal import journal_at
+from threeam.core.format.entry import parse
+from threeam.core.store.journal import journal_at
 
 pytestmark = [
     pytest.mark.slow,

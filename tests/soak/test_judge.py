@@ -9,7 +9,7 @@ from books import Answer, Books, Problem, Text
 from journal_files import File, Journal, chain, cup_words, journal_of, rows_of
 from torn import torn_lines
 
-from threeam.core.entry import Stamp
+from threeam.core.format.entry import Stamp
 
 ALICE = "[BY: alice@db1:7]"
 

@@ -13,7 +13,7 @@ import pytest
 from conftest import Run, entries
 from mariadb import Maria, maria
 from postgres import eventually
-from threeam.core.entry import NS, Stamp
+from threeam.core.format.entry import NS, Stamp
 
 pytestmark = pytest.mark.slow
 
@@ -135,7 +135,7 @@ class Restored(NamedTuple):
 @pytest.fixture(scope="module")
 def restored(night: Night, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restored]:
     """The second server after steps 1 to 4."""
-    from threeam.restore.recovery import Target, runbook
+    from threeam.restore.pitr import Target, runbook
 
     folder = night.live.folder.with_name(f"{night.live.folder.name}-2")
     text = runbook("mariadb", Target(night.t, 1_000_000), "the test")

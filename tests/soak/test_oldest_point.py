@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Run
 from postgres import PASSWORD, Cluster, cluster, eventually
-from threeam.core.entry import Stamp
+from threeam.core.format.entry import Stamp
 
 pytestmark = pytest.mark.slow
 

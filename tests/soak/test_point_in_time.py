@@ -14,7 +14,7 @@ import pytest
 
 from conftest import Run, entries
 from postgres import PASSWORD, Cluster, cluster, eventually, free_port
-from threeam.core.entry import Stamp
+from threeam.core.format.entry import Stamp
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import entries
-from threeam.core.settings import SCRIPT_LOG
+from threeam.core.config.settings import SCRIPT_LOG
 
 pytestmark = pytest.mark.slow
 
@@ -18,13 +18,13 @@ CUPS = 400
 # What is imported late is imported before /tmp is another one: the program may lie there.
 DRINK = """
 import os, subprocess, sys
-from threeam.core.clock import system_clock
-from threeam.core.journal import journal_at
-from threeam.core.locked_log import WriteOptions
-from threeam.core.settings import Flags, setup
-from threeam.core.writer import Writer
+from threeam.core.format.clock import system_clock
+from threeam.core.store.journal import journal_at
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.config.settings import Flags, setup
+from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee
-from threeam.rooms import FOLD
+from threeam.projections import FOLD
 options = WriteOptions("root", f"root@db1:{os.getpid()}", sync=False)
 scratch, var_log, cups = sys.argv[1:]
 Writer(journal_at(scratch), FOLD, system_clock, options).write(coffee(1, 95, 9999))

@@ -18,13 +18,13 @@ from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from threeam.actions import BY_ID
-from threeam.core.clock import Clock, system_clock
-from threeam.core.entry import ACQUIRED, RELEASING, By, Entry, Stamp, format_entry
-from threeam.core.journal import Journal
-from threeam.core.locked_log import WriteOptions
-from threeam.core.settings import Settings
-from threeam.core.writer import Writer
-from threeam.rooms import FOLD
+from threeam.core.config.settings import Settings
+from threeam.core.format.clock import Clock, system_clock
+from threeam.core.format.entry import ACQUIRED, RELEASING, By, Entry, Stamp, format_entry
+from threeam.core.store.journal import Journal
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.writer import Writer
+from threeam.projections import FOLD
 from threeam.tui.app import JournalApp
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session

@@ -12,11 +12,11 @@ from textual.widget import Widget
 
 from conftest import texts
 from threeam.actions import ACTIONS, BY_ID, BY_WORD, GROUPS, key_table, shown_keys
-from threeam.core.journal import Journal
-from threeam.core.settings import Settings
+from threeam.core.config.settings import Settings
+from threeam.core.store.journal import Journal
 from threeam.tui.app import JournalApp
 from threeam.tui.commands import UnknownCommand, parse_command
-from threeam.tui.screens.cups import CupsScreen
+from threeam.tui.screens.coffee import CupsScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.widgets.box import Box

@@ -9,13 +9,13 @@ from pilots import NIGHT, SMALL, TINY, WIDE, Night, append, line, night, notes, 
 
 from conftest import FakeClock, texts
 from threeam.actions import ACTIONS
-from threeam.core.draft import note
-from threeam.core.entry import CLOCK_STEPPED, NS, Stamp
-from threeam.core.journal import Journal
-from threeam.core.writer import Writer
+from threeam.core.format.entry import CLOCK_STEPPED, NS, Stamp
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import note
+from threeam.core.write.writer import Writer
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.entry import EntryScreen
-from threeam.tui.screens.told import ThreadScreen, ToldScreen
+from threeam.tui.screens.report_screen import ThreadScreen, ToldScreen
 from threeam.tui.widgets.composer import Composer
 
 MINUTE = 60 * NS

@@ -11,7 +11,7 @@ import pytest
 from pilots import BY, append, full_disk, held, line, night
 
 from conftest import texts
-from threeam.core.journal import Journal
+from threeam.core.store.journal import Journal
 from threeam.tui import draft_store
 from threeam.tui.widgets.log_view import LogView
 

@@ -11,9 +11,9 @@ import pytest
 from pilots import held, night
 
 from conftest import texts
-from threeam.core.draft import Draft, note
-from threeam.core.journal import Journal
-from threeam.machine import normal
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import Draft, note
+from threeam.host import baseline_store as normal
 from threeam.restore import blockers, postgres
 from threeam.restore.blockers import Backend
 from threeam.tui.effects import Effects

@@ -11,12 +11,12 @@ import pytest
 from pilots import SMALL, append, full_disk, held, line, night, notes
 
 from conftest import entries, texts
-from threeam.core.draft import Draft
-from threeam.core.fold import Fold
-from threeam.core.follow import Follower
-from threeam.core.journal import Journal
-from threeam.core.lock import SanityLock
-from threeam.core.reader import Line
+from threeam.core.state.fold import Fold
+from threeam.core.store.follow import Follower
+from threeam.core.store.journal import Journal
+from threeam.core.store.reader import Line
+from threeam.core.write.draft import Draft
+from threeam.core.write.lock import SanityLock
 from threeam.tui.screens import writing
 
 

@@ -10,20 +10,20 @@ import pytest
 from pilots import SMALL, TINY, append, held, line, night, notes, section
 
 from conftest import NIGHT, entries, texts
-from threeam.core import reader
-from threeam.core.draft import note
-from threeam.core.entry import CLOCK_STEPPED, NS, Stamp
-from threeam.core.journal import Journal
-from threeam.core.reader import lines_forward
-from threeam.core.seek import Found
-from threeam.core.segment import _MOST_OPEN, RotatedSegment
-from threeam.core.tally import Tally
-from threeam.core.wanted import Wanted
-from threeam.core.writer import Writer
-from threeam.tui import window
+from threeam.core.format.entry import CLOCK_STEPPED, NS, Stamp
+from threeam.core.store import reader
+from threeam.core.store.filters import Wanted
+from threeam.core.store.journal import Journal
+from threeam.core.store.reader import lines_forward
+from threeam.core.store.seek import Found
+from threeam.core.store.segment import _MOST_OPEN, RotatedSegment
+from threeam.core.write.draft import note
+from threeam.core.write.writer import Writer
+from threeam.tui import log_window as window
+from threeam.tui.line_counter import Tally
+from threeam.tui.log_window import Row
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.widgets.log_pane import _number
-from threeam.tui.window import Row
 
 
 def hay(needles: dict[int, str], count: int = 3000) -> bytes:

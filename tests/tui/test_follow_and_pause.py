@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pilots import BY, NIGHT, SMALL, TINY, WIDE, append, held, line, night, notes
 
-from threeam.core.fold import Fold, State
-from threeam.core.journal import Journal, Segment
-from threeam.tui import reading
+from threeam.core.state.fold import Fold, State
+from threeam.core.store.journal import Journal, Segment
+from threeam.tui import background_scan as reading
 
 
 async def test_it_opens_at_the_end_and_follows(journal: Journal, log: Path) -> None:
@@ -129,8 +129,8 @@ async def test_the_first_line_is_one_key_away_however_long_the_log(
 
 
 async def test_paging_back_shows_every_line_once(journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.tui.window.STEP", 20)
-    monkeypatch.setattr("threeam.tui.window.KEPT", 100)
+    monkeypatch.setattr("threeam.tui.log_window.STEP", 20)
+    monkeypatch.setattr("threeam.tui.log_window.KEPT", 100)
     log.write_bytes(notes(400))
     async with night(journal, size=SMALL) as it:
         for expected in range(398, -1, -1):
@@ -153,8 +153,8 @@ async def test_paging_back_shows_every_line_once(journal: Journal, log: Path, mo
 async def test_a_flood_while_paused_is_counted_and_is_there_when_asked_for(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("threeam.tui.window.STEP", 20)
-    monkeypatch.setattr("threeam.tui.window.KEPT", 100)
+    monkeypatch.setattr("threeam.tui.log_window.STEP", 20)
+    monkeypatch.setattr("threeam.tui.log_window.KEPT", 100)
     log.write_bytes(notes(50))
     async with night(journal) as it:
         await it.press("k")

@@ -8,12 +8,12 @@ import pytest
 from pilots import SMALL, WIDE, append, full_disk, held, line, night
 
 from conftest import FakeClock, entries, texts
-from threeam.core.clock import system_clock
-from threeam.core.draft import TOXIC
-from threeam.core.entry import NS, Entry, Stamp, format_entry
-from threeam.core.journal import Journal
-from threeam.core.settings import Settings
-from threeam.rooms import FOLD
+from threeam.core.config.settings import Settings
+from threeam.core.format.clock import system_clock
+from threeam.core.format.entry import NS, Entry, Stamp, format_entry
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import TOXIC
+from threeam.projections import FOLD
 
 CUP = "Coffee: cup {} of the night."
 

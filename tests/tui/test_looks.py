@@ -16,14 +16,14 @@ from textual.widgets._toast import Toast
 
 import threeam
 from conftest import FakeClock, entries, texts
-from threeam.core.entry import Entry, Stamp, format_entry
-from threeam.core.journal import Journal, journal_at
-from threeam.core.pattern import Pattern
-from threeam.core.reader import Line
-from threeam.core.settings import Settings
-from threeam.tui.widgets.row_view import OWN_TAG, Look, draw
-from threeam.tui.widgets.row_view import About as RowAbout
-from threeam.tui.window import Row
+from threeam.core.config.settings import Settings
+from threeam.core.format.entry import Entry, Stamp, format_entry
+from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.pattern import Pattern
+from threeam.core.store.reader import Line
+from threeam.tui.log_window import Row
+from threeam.tui.widgets.row_renderer import OWN_TAG, Look, draw
+from threeam.tui.widgets.row_renderer import About as RowAbout
 
 THEMES = sorted(App().available_themes)  # Textual's own
 HOSTILE = [

@@ -9,11 +9,11 @@ import pytest
 from pilots import BY, NIGHT, TINY, WIDE, Night, append, held, line, night, notes
 
 from conftest import FakeClock, entries, texts
-from threeam.core.entry import NS, Entry, Stamp
-from threeam.core.journal import Journal
+from threeam.core.format.entry import NS, Entry, Stamp
+from threeam.core.store.journal import Journal
 from threeam.tui import draft_store
 from threeam.tui.screens.entry import EntryScreen
-from threeam.tui.screens.told import ThreadScreen, ToldScreen
+from threeam.tui.screens.report_screen import ThreadScreen, ToldScreen
 
 MS = 1_000_000
 SIZES = [WIDE, TINY]

@@ -11,8 +11,8 @@ from pilots import BY, append, failing_sync, full_disk, held, line, night, notes
 
 from conftest import texts
 from threeam.actions import ACTIONS, BY_ID
-from threeam.core.journal import Journal
-from threeam.core.settings import Settings
+from threeam.core.config.settings import Settings
+from threeam.core.store.journal import Journal
 
 
 @pytest.mark.parametrize("word", ["note", "hyp"])

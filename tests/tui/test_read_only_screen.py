@@ -9,8 +9,8 @@ import pytest
 from pilots import append, line, night, notes
 
 from threeam.actions import ACTIONS
-from threeam.core import disk
-from threeam.core.journal import Journal, journal_at
+from threeam.core.platform import disk
+from threeam.core.store.journal import Journal, journal_at
 from threeam.tui import bridge
 from threeam.tui.widgets.composer import Composer
 

@@ -12,15 +12,16 @@ from pilots import HOUR_NS, append, full_disk, line, night, notes
 from conftest import FakeClock, entries, texts
 from postgres import PASSWORD, Cluster, Sessions, cluster
 from repos import a_tree
-from threeam.core.entry import Stamp
-from threeam.core.journal import Journal
-from threeam.core.settings import Settings
+from threeam.core.config.settings import Settings
+from threeam.core.format.entry import Stamp
+from threeam.core.store.journal import Journal
 from threeam.human.drafts import count_of
-from threeam.restore.stable import stable
-from threeam.story import handoff, preflight
-from threeam.story.sleep import EVENTUALLY
+from threeam.reports import handoff
+from threeam.reports import preflight_checks as preflight
+from threeam.reports.end_of_night import EVENTUALLY
+from threeam.restore.stable_commit import stable
+from threeam.tui.screens.report_screen import ToldScreen
 from threeam.tui.screens.restore import BlockersScreen, ConfirmScreen, RestoreScreen, SleepScreen
-from threeam.tui.screens.told import ToldScreen
 
 SLEPT = "Sleep: 0 cups, 0 glasses of water, 0 mg of caffeine left. The ghost will still be there tomorrow."
 

@@ -9,24 +9,24 @@ import pytest
 from pilots import BY, NIGHT, SMALL, TINY, WIDE, Night, night
 
 from conftest import FakeClock, entries, texts
-from threeam.core.attachments import RUN_OUTPUT
-from threeam.core.beside import keep_beside
-from threeam.core.clock import Clock
-from threeam.core.draft import Draft, note
-from threeam.core.entry import NS, Stamp
-from threeam.core.journal import Journal
-from threeam.core.locked_log import WriteOptions
-from threeam.core.writer import Writer
-from threeam.method.changes import change, undone
-from threeam.method.drafts import claim
-from threeam.observe.arms import Arm
-from threeam.observe.experiment import Run
-from threeam.observe.identity import Identity
-from threeam.observe.observers import attached, detached
-from threeam.observe.rule import FAILED, PASSED
-from threeam.observe.runs import Planned, planned, ran, ran_once
-from threeam.observe.verdict import verdict
-from threeam.rooms import FOLD
+from threeam.core.format.clock import Clock
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.store.attachment_kinds import RUN_OUTPUT
+from threeam.core.store.attachments import keep_beside
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import Draft, note
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.writer import Writer
+from threeam.experiments.arms import Arm
+from threeam.experiments.experiment import Run
+from threeam.experiments.failure_rule import FAILED, PASSED
+from threeam.experiments.fingerprint import Identity
+from threeam.experiments.runs import Planned, planned, ran, ran_once
+from threeam.experiments.verdict import verdict
+from threeam.hypotheses.changes import change, undone
+from threeam.hypotheses.drafts import claim
+from threeam.projections import FOLD
+from threeam.tracing.observations import attached, detached
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.screens.runs import ExperimentScreen, OutputScreen, RunsScreen
 

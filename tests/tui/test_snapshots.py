@@ -8,29 +8,30 @@ import pytest
 from textual.notifications import Notification
 from textual.pilot import Pilot
 
-from threeam.core.clock import fixed_zone
-from threeam.core.draft import note
-from threeam.core.entry import NS, Stamp
-from threeam.core.journal import Journal
-from threeam.core.locked_log import WriteOptions
-from threeam.core.settings import Settings
-from threeam.core.told import Part
-from threeam.core.writer import Writer
+from threeam.core.config.settings import Settings
+from threeam.core.format.clock import fixed_zone
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.report import Part
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import note
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.writer import Writer
 from threeam.demo import ALICE, BEGIN, BOB, tell
-from threeam.machine import normal, preflight
-from threeam.machine.baseline import Baseline, Difference
-from threeam.machine.baselines import Saved
-from threeam.machine.check import Check, Group
-from threeam.method.changes import change
-from threeam.method.texts import correction, take_stamp, words_for
+from threeam.host import baseline_store as normal
+from threeam.host import preflight
+from threeam.host.baseline import Baseline, Difference
+from threeam.host.baseline_log import Saved
+from threeam.host.check import Check, Group
+from threeam.hypotheses.amendments import correction, take_stamp, words_for
+from threeam.hypotheses.changes import change
+from threeam.projections import FOLD
 from threeam.restore.blockers import Backend, Node, tree
-from threeam.restore.stable import stable
-from threeam.rooms import FOLD
+from threeam.restore.stable_commit import stable
 from threeam.tui.app import JournalApp
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.looking import LookingScreen
+from threeam.tui.screens.report_screen import ToldScreen
 from threeam.tui.screens.restore import BlockersScreen
-from threeam.tui.screens.told import ToldScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets import log_pane
 from threeam.tui.widgets.box import Box

@@ -11,9 +11,9 @@ from pilots import NIGHT, Night, append, held, line, night, notes
 from textual import events
 
 from conftest import entries, texts
-from threeam.core.entry import Stamp
-from threeam.core.journal import Journal
-from threeam.tui.screens.told import ThreadScreen
+from threeam.core.format.entry import Stamp
+from threeam.core.store.journal import Journal
+from threeam.tui.screens.report_screen import ThreadScreen
 
 MS = 1_000_000
 CLAIM = line("Hypothesis: the pool", 224 * MS, tags=(("H1", "open"),))

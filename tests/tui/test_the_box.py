@@ -8,8 +8,8 @@ import pytest
 from pilots import append, failing_sync, full_disk, held, line, night, notes
 
 from conftest import entries, texts
-from threeam.core.journal import Journal
-from threeam.core.settings import Settings
+from threeam.core.config.settings import Settings
+from threeam.core.store.journal import Journal
 from threeam.tui.terminal_driver import EscapedKey
 
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from pilots import append, line, night, notes, section
 
 from conftest import writer_of
-from threeam.core.clock import system_clock
-from threeam.core.entry import ACQUIRED, RELEASING
-from threeam.core.follow import Follower
-from threeam.core.journal import Journal, Position, journal_at
-from threeam.core.reader import Line, lines_forward
-from threeam.tui import window as window_module
-from threeam.tui.window import Window
+from threeam.core.format.clock import system_clock
+from threeam.core.format.entry import ACQUIRED, RELEASING
+from threeam.core.store.follow import Follower
+from threeam.core.store.journal import Journal, Position, journal_at
+from threeam.core.store.reader import Line, lines_forward
+from threeam.tui import log_window as window_module
+from threeam.tui.log_window import Window
 
 HELD_NS = 800_000
 

@@ -14,17 +14,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, entries, writer_of
-from threeam.core.attachments import BASELINE
-from threeam.core.beside import read_beside
-from threeam.core.draft import Declined, note
-from threeam.core.entry import NS, Stamp
-from threeam.core.journal import Journal, Unusable
-from threeam.machine import snapshot as looking
-from threeam.machine.baseline import Baseline, Difference, compared_count, differences, from_bytes, ranges, to_bytes
-from threeam.machine.baselines import BadName, Saved, baseline_named, baselines, checked_name, compared, saved
-from threeam.machine.normal import Looked, keep, line_of, take
-from threeam.machine.snapshot import Snapshot, Watched, snapshot
-from threeam.rooms import FOLD
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.store.attachment_kinds import BASELINE
+from threeam.core.store.attachments import read_beside
+from threeam.core.store.journal import Journal, Unusable
+from threeam.core.write.draft import Declined, note
+from threeam.host import snapshot as looking
+from threeam.host.baseline import Baseline, Difference, compared_count, differences, from_bytes, ranges, to_bytes
+from threeam.host.baseline_log import BadName, Saved, baseline_named, baselines, checked_name, compared, saved
+from threeam.host.baseline_store import Looked, keep, line_of, take
+from threeam.host.snapshot import Snapshot, Watched, snapshot
+from threeam.projections import FOLD
 
 NIGHT = 1_795_490_047_123_456_789
 

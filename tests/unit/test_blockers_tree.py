@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from conftest import Run, entries
 from threeam.cli import blockers as cli
-from threeam.core.draft import Author, Declined
-from threeam.core.entry import Stamp
-from threeam.core.secrets import redacted_sql
-from threeam.core.writer import Writer
+from threeam.core.format.entry import Stamp
+from threeam.core.redact.redact import redacted_sql
+from threeam.core.write.draft import Author, Declined
+from threeam.core.write.writer import Writer
+from threeam.projections import FOLD
 from threeam.restore.blockers import (
     Backend,
     Node,
@@ -33,8 +34,7 @@ from threeam.restore.blockers import (
     waiting,
     way_out,
 )
-from threeam.restore.prepared import Prepared
-from threeam.rooms import FOLD
+from threeam.restore.prepared_transactions import Prepared
 
 
 def backend(pid: int, *blocked_by: int, query: str = "SELECT 1") -> Backend:

@@ -16,21 +16,21 @@ from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, Run, command, writer_of
 from people import Person
-from threeam.core import segment as segment_module
-from threeam.core.draft import note
-from threeam.core.entry import NS, Entry, Stamp, format_entry
-from threeam.core.follow import Follower
-from threeam.core.journal import Journal, Position, Segment, journal_at
-from threeam.core.pattern import Pattern
-from threeam.core.reader import lines_forward
-from threeam.core.seek import search_forward
-from threeam.core.segment import RotatedSegment
-from threeam.core.wanted import Text, Wanted
+from threeam.core.format.entry import NS, Entry, Stamp, format_entry
+from threeam.core.store import segment as segment_module
+from threeam.core.store.filters import Text, Wanted
+from threeam.core.store.follow import Follower
+from threeam.core.store.journal import Journal, Position, Segment, journal_at
+from threeam.core.store.pattern import Pattern
+from threeam.core.store.reader import lines_forward
+from threeam.core.store.seek import search_forward
+from threeam.core.store.segment import RotatedSegment
+from threeam.core.write.draft import note
+from threeam.human.awake import awake_since
 from threeam.human.drafts import coffee
-from threeam.human.nights import awake_since
-from threeam.method.drafts import claim, judge
-from threeam.rooms import FOLD
-from threeam.tui.window import Window
+from threeam.hypotheses.drafts import claim, judge
+from threeam.projections import FOLD
+from threeam.tui.log_window import Window
 
 BY = ("BY", "alice@db1:4121%3")
 PRIVATE = "hunter2"

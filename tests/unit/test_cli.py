@@ -23,10 +23,10 @@ import pytest
 
 from conftest import NIGHT, Run, command
 from threeam.cli.main import COMMANDS, main
-from threeam.core import reader
-from threeam.core.draft import TOXIC
-from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
-from threeam.core.journal import Journal
+from threeam.core.format.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
+from threeam.core.store import reader
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import TOXIC
 
 Done = subprocess.CompletedProcess[bytes]
 

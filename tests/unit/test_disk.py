@@ -11,16 +11,16 @@ from types import SimpleNamespace
 import pytest
 
 from conftest import FakeClock
-from threeam.core import state_cache
-from threeam.core.disk import free_bytes, in_units, kind_of_mount, network_warning
-from threeam.core.draft import note
-from threeam.core.entry import NS, Entry, parse
-from threeam.core.journal import Journal, Segment
-from threeam.core.locked_log import WriteOptions
-from threeam.core.reader import Line
-from threeam.core.writer import Writer
-from threeam.method.drafts import claim
-from threeam.rooms import FOLD
+from threeam.core.format.entry import NS, Entry, parse
+from threeam.core.platform.disk import free_bytes, in_units, kind_of_mount, network_warning
+from threeam.core.state import state_cache
+from threeam.core.store.journal import Journal, Segment
+from threeam.core.store.reader import Line
+from threeam.core.write.draft import note
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.writer import Writer
+from threeam.hypotheses.drafts import claim
+from threeam.projections import FOLD
 
 FORTY = 40 * 1024
 
@@ -117,7 +117,7 @@ def test_the_kind_of_a_mount_is_found_by_its_device() -> None:
 
 def test_a_log_on_a_network_is_warned_of(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert network_warning(str(log)) is None
-    monkeypatch.setattr("threeam.core.disk.kind_of_mount", lambda *_: "nfs4")
+    monkeypatch.setattr("threeam.core.platform.disk.kind_of_mount", lambda *_: "nfs4")
     warning = network_warning(str(log))
     assert warning is not None
     assert str(log) in warning

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, writer_of
-from threeam.core.doctor import Examination, Finding
-from threeam.core.draft import note
-from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry
-from threeam.core.journal import Journal, Segment
+from threeam.core.format.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry
+from threeam.core.store.doctor import Examination, Finding
+from threeam.core.store.journal import Journal, Segment
+from threeam.core.write.draft import note
 from threeam.human.drafts import coffee
-from threeam.method.drafts import claim
+from threeam.hypotheses.drafts import claim
 
 ALICE, BOB = "alice@db1:4121%3", "bob@db1:9%1"
 

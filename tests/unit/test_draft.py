@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from threeam.core.draft import TOXIC, Author, Declined, DraftLine, note, toxic
-from threeam.core.entry import NS, Entry, Stamp
-from threeam.core.fold import State
+from threeam.core.format.entry import NS, Entry, Stamp
+from threeam.core.state.fold import State
+from threeam.core.write.draft import TOXIC, Author, Declined, DraftLine, note, toxic
 from threeam.human import drafts as human_drafts
-from threeam.method.drafts import claim, judge
-from threeam.rooms import FOLD
-from threeam.story.sleep import lights_out
+from threeam.hypotheses.drafts import claim, judge
+from threeam.projections import FOLD
+from threeam.reports.end_of_night import lights_out
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 HOUR = 3600 * NS

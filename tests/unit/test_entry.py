@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from threeam.core import entry as entry_module
-from threeam.core.entry import (
+from threeam.core.format import entry as entry_module
+from threeam.core.format.entry import (
     GOES_ON,
     LONGEST,
     NS,

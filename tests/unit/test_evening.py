@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, writer_of
-from threeam.core.clock import fixed_zone
-from threeam.core.draft import Draft, note
-from threeam.core.entry import NS, Stamp
-from threeam.core.fold import State
-from threeam.core.journal import Journal
+from threeam.core.format.clock import fixed_zone
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.state.fold import State
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import Draft, note
 from threeam.human.drafts import coffee, sleep, undo_coffee, water
-from threeam.human.evening import Evening, drunk, evening, forecast, next_morning, others
-from threeam.human.room import human
-from threeam.rooms import FOLD
+from threeam.human.intake import human
+from threeam.human.night_summary import Evening, drunk, evening, forecast, next_morning, others
+from threeam.projections import FOLD
 
 HOUR = 3600 * NS
 GAP = 8 * HOUR

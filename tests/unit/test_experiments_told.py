@@ -13,22 +13,23 @@ from hypothesis import strategies as st
 from conftest import Run as Run3am
 from threeam.cli import run as run_command
 from threeam.cli.main import exit_code_of
-from threeam.core.draft import Declined
-from threeam.core.entry import NS, Stamp
-from threeam.core.journal import BadInput, JournalError, Unusable, journal_at
-from threeam.core.lock import LockTimeout
-from threeam.core.writer import Writer
-from threeam.observe import runs as runs_module
-from threeam.observe import told, verdict
-from threeam.observe.arms import Arm, arm_of, arms_of, turns
-from threeam.observe.experiment import Experiment, Place, Run, Spent, letter_of
-from threeam.observe.fixed import by_runs, by_time
-from threeam.observe.folded import OneOfMany
-from threeam.observe.identity import Identity
-from threeam.observe.plan import Plan, from_bytes, to_bytes
-from threeam.observe.rule import CUT, FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, Rule, exit_shown, rule_of
-from threeam.observe.runs import Planned, planned, ran, ran_once
-from threeam.rooms import FOLD
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.store.journal import BadInput, JournalError, Unusable, journal_at
+from threeam.core.write.draft import Declined
+from threeam.core.write.lock import LockTimeout
+from threeam.core.write.writer import Writer
+from threeam.experiments import experiment_report as told
+from threeam.experiments import runs as runs_module
+from threeam.experiments import verdict
+from threeam.experiments.arms import Arm, arm_of, arms_of, turns
+from threeam.experiments.experiment import Experiment, Place, Run, Spent, letter_of
+from threeam.experiments.failure_rule import CUT, FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, Rule, exit_shown, rule_of
+from threeam.experiments.fingerprint import Identity
+from threeam.experiments.fix_confidence import by_runs, by_time
+from threeam.experiments.plan import Plan, from_bytes, to_bytes
+from threeam.experiments.run_rows import OneOfMany
+from threeam.experiments.runs import Planned, planned, ran, ran_once
+from threeam.projections import FOLD
 
 AT = Stamp(1_795_490_047_123_456_789)
 LATER = Stamp(AT.ns + 60 * NS)

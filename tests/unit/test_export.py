@@ -28,16 +28,16 @@ from markdown_it.token import Token
 from conftest import FakeClock, Run, writer_of
 from threeam.cli import export as command
 from threeam.cli.main import main
-from threeam.core import reader
-from threeam.core.entry import NS, By, Entry, Stamp, format_entry, visible
-from threeam.core.journal import journal_at
-from threeam.core.reader import Line, lines_forward
-from threeam.observe.observers import Intervals
-from threeam.rooms import FOLD
-from threeam.story.markdown import report_in_markdown
-from threeam.story.page import anchor, linked, page
-from threeam.story.postmortem import Report, report
-from threeam.story.records import COLUMNS, BadRecord, Import, as_csv, as_json, csv_head, line_of_record
+from threeam.core.format.entry import NS, By, Entry, Stamp, format_entry, visible
+from threeam.core.store import reader
+from threeam.core.store.journal import journal_at
+from threeam.core.store.reader import Line, lines_forward
+from threeam.projections import FOLD
+from threeam.reports.export_records import COLUMNS, BadRecord, Import, as_csv, as_json, csv_head, line_of_record
+from threeam.reports.html_report import anchor, linked, page
+from threeam.reports.markdown_report import report_in_markdown
+from threeam.reports.postmortem import Report, report
+from threeam.tracing.observations import Intervals
 
 Done = subprocess.CompletedProcess[bytes]
 Exported = Callable[..., str]

@@ -14,12 +14,12 @@ from typing import NoReturn
 
 import pytest
 
-from threeam.observe import attach
-from threeam.observe.background import Background, in_background
-from threeam.observe.chaos import neighbours
-from threeam.observe.execute import How, execute
-from threeam.observe.guard import Running, guarded
-from threeam.observe.processes import children
+from threeam.experiments.chaos import neighbours
+from threeam.process.background import Background, in_background
+from threeam.process.execute import How, execute
+from threeam.process.guard import Running, guarded
+from threeam.process.process_tree import children
+from threeam.tracing import tracer as attach
 
 
 def fail(*_: object) -> NoReturn:
@@ -88,7 +88,7 @@ def test_a_program_that_may_not_be_signalled_is_reaped(how: How, monkeypatch: py
 
 ANOTHERS = """
 import os, signal
-from threeam.observe.processes import children, end_all_but
+from threeam.process.process_tree import children, end_all_but
 pid = os.fork()
 if pid == 0:
     os.close(1), os.close(2)

@@ -21,18 +21,18 @@ from scipy import stats
 from conftest import Run as Run3am
 from conftest import command
 from threeam.cli.fixed import as_json
-from threeam.core.draft import Declined
-from threeam.core.entry import NS, By, Entry, Stamp
-from threeam.core.fold import State
-from threeam.observe.arms import Arm, arm_of
-from threeam.observe.baseline import Baseline, InForce, Piece, configuration, last_regime
-from threeam.observe.experiment import letter_of
-from threeam.observe.fixed import Fixed, by_time, parts, so
-from threeam.observe.identity import Identity, from_tag, identity_of, wrapper_of
-from threeam.observe.rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, Rule
-from threeam.rooms import FOLD
-from threeam.story.fixed import from_runs, standing
-from threeam.story.fixed import parts as told_parts
+from threeam.core.format.entry import NS, By, Entry, Stamp
+from threeam.core.state.fold import State
+from threeam.core.write.draft import Declined
+from threeam.experiments.arms import Arm, arm_of
+from threeam.experiments.experiment import letter_of
+from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, Rule
+from threeam.experiments.fingerprint import Identity, from_tag, identity_of, wrapper_of
+from threeam.experiments.fix_confidence import Fixed, by_time, parts, so
+from threeam.experiments.regime import Baseline, InForce, Piece, configuration, last_regime
+from threeam.projections import FOLD
+from threeam.reports.fixed_report import from_runs, standing
+from threeam.reports.fixed_report import parts as told_parts
 
 BEGIN = 1_795_490_047 * NS
 MINUTE, HOUR = 60 * NS, 3600 * NS

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from threeam.core import fold as fold_module
-from threeam.core import reader
-from threeam.core.entry import NS, Entry, Stamp, format_entry, parse
-from threeam.core.fold import OPEN, Fold, State
-from threeam.core.journal import Segment
-from threeam.core.reader import lines_forward
-from threeam.human.room import Human, human
-from threeam.method.ledger import verdict_of
-from threeam.rooms import FOLD
+from threeam.core.format.entry import NS, Entry, Stamp, format_entry, parse
+from threeam.core.state import fold as fold_module
+from threeam.core.state.fold import OPEN, Fold, State
+from threeam.core.store import reader
+from threeam.core.store.journal import Segment
+from threeam.core.store.reader import lines_forward
+from threeam.human.intake import Human, human
+from threeam.hypotheses.ledger import verdict_of
+from threeam.projections import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 HOUR = 3600 * NS

@@ -15,13 +15,13 @@ import pytest
 
 from conftest import NIGHT, Run, command, entries
 from people import Person
-from threeam.core import reader
-from threeam.core.attachments import COPIED
-from threeam.core.beside import memory_folder, replace_beside
-from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse, references
-from threeam.core.fold import State
-from threeam.core.journal import Journal, journal_at
-from threeam.rooms import FOLD
+from threeam.core.format.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse, references
+from threeam.core.state.fold import State
+from threeam.core.store import reader
+from threeam.core.store.attachment_kinds import COPIED
+from threeam.core.store.attachments import memory_folder, replace_beside
+from threeam.core.store.journal import Journal, journal_at
+from threeam.projections import FOLD
 
 Done = subprocess.CompletedProcess[bytes]
 

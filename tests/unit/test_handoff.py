@@ -16,15 +16,15 @@ from markdown_it import MarkdownIt
 
 from conftest import FakeClock, Run, writer_of
 from threeam.cli import handoff as command
-from threeam.core.draft import Draft, note
-from threeam.core.entry import NS, By, Entry, Stamp, format_entry, parse
-from threeam.core.journal import Journal, Position
-from threeam.core.told import Part
+from threeam.core.format.entry import NS, By, Entry, Stamp, format_entry, parse
+from threeam.core.format.report import Part
+from threeam.core.store.journal import Journal, Position
+from threeam.core.write.draft import Draft, note
+from threeam.human.awake import awake_since
 from threeam.human.drafts import coffee
-from threeam.human.nights import awake_since
-from threeam.rooms import FOLD
-from threeam.story.handoff import Handoff, handoff, nights_of, parts
-from threeam.story.sleep import lights_out
+from threeam.projections import FOLD
+from threeam.reports.end_of_night import lights_out
+from threeam.reports.handoff import Handoff, handoff, nights_of, parts
 
 REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
 GOLDEN = Path(__file__).parent / "golden"

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT
-from threeam.core.draft import split_undo
-from threeam.core.entry import Entry, Stamp, format_entry
-from threeam.core.journal import Journal, Position
-from threeam.core.reader import last_active
-from threeam.core.wanted import About, By, Ceremony, Condition, Kind, SteppedBack
-from threeam.human.nights import awake_since
-from threeam.machine.baseline import _without_numbers
-from threeam.rooms import FOLD
+from threeam.core.format.entry import Entry, Stamp, format_entry
+from threeam.core.store.filters import About, By, Ceremony, Condition, Kind, SteppedBack
+from threeam.core.store.journal import Journal, Position
+from threeam.core.store.reader import last_active
+from threeam.core.write.draft import split_undo
+from threeam.host.baseline import _without_numbers
+from threeam.human.awake import awake_since
+from threeam.projections import FOLD
 
 SIZE = 1_000_000
 QUOTED = {

@@ -16,8 +16,8 @@ import threeam
 
 HOME = Path(threeam.__file__).parent
 DRAWING = ("textual", "rich")
-ROOMS = ("human", "method", "restore", "observe")
-BESIDE_CORE = (*ROOMS, "story", "cli", "tui", "rooms", "actions")
+ROOMS = ("human", "hypotheses", "restore", "experiments", "host", "tracing")
+BESIDE_CORE = (*ROOMS, "reports", "cli", "tui", "projections", "actions")
 
 
 class Import(NamedTuple):
@@ -88,7 +88,7 @@ def test_the_command_line_reaches_the_screen_by_one_deferred_import() -> None:
 
 def test_only_what_lies_above_the_rooms_knows_them() -> None:
     knowing = {one.file.partition("/")[0] for one in imports(".") if of(one.module, *ours(*ROOMS))}
-    assert knowing <= {"rooms.py", "actions.py", "demo.py", "story", "cli", "tui", *ROOMS}
+    assert knowing <= {"projections.py", "actions.py", "demo.py", "reports", "cli", "tui", *ROOMS}
 
 
 def loaded_by(code: str, stdout: int = subprocess.PIPE) -> set[str]:
@@ -140,7 +140,15 @@ def test_a_note_loads_no_more_than_it_needs(on_a_terminal: bool, log: Path) -> N
     finally:
         os.close(slave)
         os.close(master)
-    heavy = {"asyncio", "re2", "tomllib", "subprocess", "threeam.cli.tail", "threeam.cli.hyp", "threeam.method.drafts"}
+    heavy = {
+        "asyncio",
+        "re2",
+        "tomllib",
+        "subprocess",
+        "threeam.cli.tail",
+        "threeam.cli.hyp",
+        "threeam.hypotheses.drafts",
+    }
     for_help_and_mistakes = {"rich_argparse", "rich", "shutil", "difflib"}
     assert loaded & (heavy | for_help_and_mistakes | {"json"}) == set()
 
@@ -152,9 +160,9 @@ def test_the_first_screen_waits_for_nothing_that_only_a_key_needs() -> None:
         "re2",
         "jinja2",
         "psycopg",
-        "threeam.machine.normal",
-        "threeam.story.application",
-        "threeam.restore.plan",
+        "threeam.host.baseline_store",
+        "threeam.reports.restore_report",
+        "threeam.restore.pitr_plan",
     )
     assert {name for name in loaded if of(name, *later)} == set()
 

@@ -12,10 +12,10 @@ import pytest
 
 from conftest import NIGHT, Run
 from people import Person
-from threeam.core.entry import NS, Entry, Stamp, format_entry, parse
-from threeam.core.journal import journal_at
-from threeam.core.journals import journals, name_of, summary
-from threeam.rooms import FOLD
+from threeam.core.format.entry import NS, Entry, Stamp, format_entry, parse
+from threeam.core.state.catalog import journals, name_of, summary
+from threeam.core.store.journal import journal_at
+from threeam.projections import FOLD
 
 Done = subprocess.CompletedProcess[bytes]
 

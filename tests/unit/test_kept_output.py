@@ -16,15 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock
-from threeam.core.attachments import RUN_OUTPUT
-from threeam.core.journal import Journal
-from threeam.core.secrets import Redaction, redacted
-from threeam.observe import hunt
-from threeam.observe import output as output_module
-from threeam.observe.execute import OUT, Execution
-from threeam.observe.hunt import Once, run_once
-from threeam.observe.output import CAP, Output, Safe, kept_while
-from threeam.observe.rule import rule_of
+from threeam.core.redact.redact import Redaction, redacted
+from threeam.core.store.attachment_kinds import RUN_OUTPUT
+from threeam.core.store.journal import Journal
+from threeam.experiments import runner as hunt
+from threeam.experiments.failure_rule import rule_of
+from threeam.experiments.runner import Once, run_once
+from threeam.process import output as output_module
+from threeam.process.execute import OUT, Execution
+from threeam.process.output import CAP, Output, Safe, kept_while
 
 SECRET = "hunter2hunter2hunter2hunter2hunter2hunt"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"

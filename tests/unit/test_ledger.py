@@ -12,19 +12,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, writer_of
-from threeam.core.draft import Author, Declined, Draft, DraftLine, note
-from threeam.core.entry import NS, By, Entry, Stamp, format_entry, parse
-from threeam.core.fold import Hypothesis, State
-from threeam.core.journal import Journal, Segment, journal_at
-from threeam.core.locked_log import Block
-from threeam.core.seek import BadStamp, line_of, stamp_of
-from threeam.core.writer import Writer
-from threeam.method.changes import change, change_as_typed, changes, open_changes, undone
-from threeam.method.drafts import claim, evidence, judge, known, predict, quoted, to_cite
-from threeam.method.guards import NO_EVIDENCE, TOO_LATE, overturned, remarks, resembling
-from threeam.method.ledger import EVIDENCE, VERDICTS, in_order, move_of, thread_of, verdict_of
-from threeam.method.texts import claim_of, correction, read, spoken_for, take_stamp, texts, without_kind, words_for
-from threeam.rooms import FOLD
+from threeam.core.format.entry import NS, By, Entry, Stamp, format_entry, parse
+from threeam.core.state.fold import Hypothesis, State
+from threeam.core.store.journal import Journal, Segment, journal_at
+from threeam.core.store.seek import BadStamp, line_of, stamp_of
+from threeam.core.write.draft import Author, Declined, Draft, DraftLine, note
+from threeam.core.write.locked_log import Block
+from threeam.core.write.writer import Writer
+from threeam.hypotheses.amendments import (
+    claim_of,
+    correction,
+    read,
+    spoken_for,
+    take_stamp,
+    texts,
+    without_kind,
+    words_for,
+)
+from threeam.hypotheses.changes import change, change_as_typed, changes, open_changes, undone
+from threeam.hypotheses.drafts import claim, evidence, judge, known, predict, quoted, to_cite
+from threeam.hypotheses.guards import NO_EVIDENCE, TOO_LATE, overturned, remarks, resembling
+from threeam.hypotheses.ledger import EVIDENCE, VERDICTS, in_order, move_of, thread_of, verdict_of
+from threeam.projections import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 HOUR = 3600 * NS

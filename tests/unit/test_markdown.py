@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from threeam.core.entry import visible
-from threeam.core.markdown import as_code, as_markdown
+from threeam.core.format.entry import visible
+from threeam.core.format.markdown import as_code, as_markdown
 
 # All that CommonMark knows, and of GitHub's additions tables and strikethrough.
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -13,20 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, writer_of
-from threeam.core.clock import fixed_zone
-from threeam.core.draft import Declined, note
-from threeam.core.entry import CLOCK_STEPPED, NS, Entry, Stamp, format_entry
-from threeam.core.fold import State
-from threeam.core.journal import Journal, Position, journal_at
-from threeam.core.locked_log import WriteOptions
-from threeam.core.moment import Moment, moment_at, moment_before
-from threeam.core.reader import Line, lines_forward
-from threeam.core.seek import BadStamp, line_of
-from threeam.core.when import BadTime
-from threeam.core.writer import Writer
+from threeam.core.format.clock import fixed_zone
+from threeam.core.format.entry import CLOCK_STEPPED, NS, Entry, Stamp, format_entry
+from threeam.core.format.times import BadTime
+from threeam.core.state.fold import State
+from threeam.core.store.as_of import Moment, moment_at, moment_before
+from threeam.core.store.journal import Journal, Position, journal_at
+from threeam.core.store.reader import Line, lines_forward
+from threeam.core.store.seek import BadStamp, line_of
+from threeam.core.write.draft import Declined, note
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee
-from threeam.method.drafts import claim, judge
-from threeam.rooms import FOLD
+from threeam.hypotheses.drafts import claim, judge
+from threeam.projections import FOLD
 
 MS = 1_000_000
 LATER = Stamp(NIGHT.ns + 3600 * NS)

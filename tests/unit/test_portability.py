@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from threeam.core import folders
-from threeam.core.folders import ForeignLink, make_folders, open_file, opened_folder, resolve
-from threeam.core.interrupts import interrupts_deferred
-from threeam.core.portability import nonblocking_pipe, sync, sync_data
+from threeam.core.platform import folders
+from threeam.core.platform.folders import ForeignLink, make_folders, open_file, opened_folder, resolve
+from threeam.core.platform.portability import nonblocking_pipe, sync, sync_data
+from threeam.core.platform.signals import interrupts_deferred
 
 
 @pytest.fixture(params=[True, False], ids=["with O_PATH", "without O_PATH"])

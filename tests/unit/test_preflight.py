@@ -22,17 +22,17 @@ import pytest
 from conftest import FakeClock, Run, entries, texts, writer_of
 from people import Person
 from threeam.cli import preflight as command
-from threeam.core.draft import note
-from threeam.core.entry import NS
-from threeam.core.journal import Journal, journal_at
+from threeam.core.format.entry import NS
+from threeam.core.store.journal import Journal, journal_at
+from threeam.core.write.draft import note
+from threeam.host.baseline_log import saved
+from threeam.host.check import OK, RED, UNKNOWN, VERDICTS, YELLOW, Check
+from threeam.host.clock_checks import timekeeping
+from threeam.host.disk_checks import room_left
+from threeam.host.system import Ran, System
+from threeam.host.tmux_checks import terminal
+from threeam.host.tracer_checks import tracing
 from threeam.human.drafts import coffee
-from threeam.machine.baselines import saved
-from threeam.machine.check import OK, RED, UNKNOWN, VERDICTS, YELLOW, Check
-from threeam.machine.room_left import room_left
-from threeam.machine.system import Ran, System
-from threeam.machine.terminal import terminal
-from threeam.machine.timekeeping import timekeeping
-from threeam.machine.tracing import tracing
 
 REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
 GOLDEN = Path(__file__).parent / "golden" / "preflight.txt"
@@ -295,7 +295,7 @@ def a_time(step_ns: int) -> SimpleNamespace:
 
 @pytest.mark.parametrize(("step_ns", "verdict"), [(60, OK), (50_000, YELLOW), (4_000_000, RED), (0, RED)])
 def test_a_clock_too_coarse_for_a_race_is_red(step_ns: int, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.machine.timekeeping.time", a_time(step_ns))
+    monkeypatch.setattr("threeam.host.clock_checks.time", a_time(step_ns))
     assert named(timekeeping(a_system(), NOW), "clock resolution").verdict == verdict
 
 
@@ -437,7 +437,7 @@ def test_how_long_the_room_lasts_as_the_log_grows_now(
     for _ in range(10):
         clock.forward(MINUTE)
         writer.write(note("x" * 100_000))  # 1 MB in the last hour
-    monkeypatch.setattr("threeam.machine.room_left.free_bytes", lambda _: free)
+    monkeypatch.setattr("threeam.host.disk_checks.free_bytes", lambda _: free)
     check = named(room_left(a_system(), journal, clock.now.ns, 0, MIB), "disk full in")
     assert check.verdict == verdict
     assert "978 KiB an hour" in check.found
@@ -487,7 +487,7 @@ def test_outside_of_tmux_nothing_is_asked_of_it() -> None:
 def shell(run_here: Run, log: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`3am preflight` at 03:14 on a system that is handed in: ``shell(system, "--json")``."""
     monkeypatch.setattr("threeam.cli.context.system_clock", clock)
-    monkeypatch.setattr("threeam.machine.timekeeping.time", a_time(60))
+    monkeypatch.setattr("threeam.host.clock_checks.time", a_time(60))
 
     def run_preflight(system: System, *args: str) -> subprocess.CompletedProcess[bytes]:
         monkeypatch.setattr(command, "this_system", lambda: system)

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT, FakeClock, Run, entries, texts, writer_of
-from threeam.core.draft import note
-from threeam.core.entry import NS, Entry, Stamp, format_entry, parse
-from threeam.core.journal import Journal
-from threeam.core.locked_log import Refused, Unsure, WriteOptions, checked_line
-from threeam.core.rotate import NotRotated
-from threeam.core.writer import Writer
+from threeam.core.format.entry import NS, Entry, Stamp, format_entry, parse
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import note
+from threeam.core.write.locked_log import Refused, Unsure, WriteOptions, checked_line
+from threeam.core.write.rotate import NotRotated
+from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee, undo_coffee
-from threeam.method.drafts import claim
-from threeam.rooms import FOLD
+from threeam.hypotheses.drafts import claim
+from threeam.projections import FOLD
 
 LAST = Stamp.parse("9999-12-31T23:59:59.999999999+0000")
 assert LAST is not None

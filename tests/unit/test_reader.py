@@ -13,12 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, writer_of
-from threeam.core import reader
-from threeam.core.doctor import Examination
-from threeam.core.entry import parse
-from threeam.core.journal import Journal, Segment
-from threeam.core.pattern import Pattern
-from threeam.core.reader import (
+from threeam.core.format.entry import parse
+from threeam.core.store import reader
+from threeam.core.store.doctor import Examination
+from threeam.core.store.filters import Text, Wanted
+from threeam.core.store.journal import Journal, Segment
+from threeam.core.store.pattern import Pattern
+from threeam.core.store.reader import (
     blocks_back,
     end_of_lines,
     last_active,
@@ -29,9 +30,8 @@ from threeam.core.reader import (
     matching_back,
     significant,
 )
-from threeam.core.seek import between, found_back, found_forward
-from threeam.core.wanted import Text, Wanted
-from threeam.method.drafts import claim
+from threeam.core.store.seek import between, found_back, found_forward
+from threeam.hypotheses.drafts import claim
 
 Draw = st.DataObject
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT, FakeClock, Run, entries, writer_of
-from threeam.core import recognize
-from threeam.core.draft import note
-from threeam.core.entry import Entry, format_entry
-from threeam.core.journal import Journal, Unusable, journal_at
-from threeam.core.writer import Writer
+from threeam.core.format.entry import Entry, format_entry
+from threeam.core.store import recognize
+from threeam.core.store.journal import Journal, Unusable, journal_at
+from threeam.core.write.draft import note
+from threeam.core.write.writer import Writer
 
 LINE = format_entry(Entry(NIGHT, 2, (("BY", "alice@db1:4121%3"),), "tcpdump on :5432"))
 FOREIGN = b"2026-11-24 03:14:07,123 INFO worker started\n"

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from conftest import FakeClock, Run, command, writer_of
-from threeam.core.entry import NS, Stamp
-from threeam.core.journal import Journal
-from threeam.core.settings import REMINDERS, BadSetting, Flags, setup
+from threeam.core.config.settings import REMINDERS, BadSetting, Flags, setup
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.store.journal import Journal
 from threeam.human.drafts import coffee, water
 from threeam.human.reminders import AWAKE_H, of_the_hours, with_a_cup
-from threeam.rooms import FOLD
+from threeam.projections import FOLD
 
 HOUR = 3600 * NS
 

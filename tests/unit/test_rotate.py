@@ -13,25 +13,25 @@ from typing import Any
 import pytest
 
 from conftest import NIGHT, FakeClock, Run
-from threeam.core import fold as fold_module
-from threeam.core import reader as reader_module
-from threeam.core import rotate as rotate_module
-from threeam.core import rotation_due
-from threeam.core.draft import note
-from threeam.core.entry import NS, Entry, Stamp, format_entry, parse
-from threeam.core.fold import Fold, State
-from threeam.core.journal import Journal, journal_at
-from threeam.core.lock import SanityLock
-from threeam.core.locked_log import Unsure, WriteOptions
-from threeam.core.reader import last_active
-from threeam.core.rotate import NotRotated, may_replace
-from threeam.core.segment import is_rotated
-from threeam.core.writer import Writer
+from threeam.core.format.entry import NS, Entry, Stamp, format_entry, parse
+from threeam.core.state import fold as fold_module
+from threeam.core.state.fold import Fold, State
+from threeam.core.store import reader as reader_module
+from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.reader import last_active
+from threeam.core.store.segment import is_rotated
+from threeam.core.write import rotate as rotate_module
+from threeam.core.write import rotation_due
+from threeam.core.write.draft import note
+from threeam.core.write.lock import SanityLock
+from threeam.core.write.locked_log import Unsure, WriteOptions
+from threeam.core.write.rotate import NotRotated, may_replace
+from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee, water
-from threeam.human.room import human
-from threeam.method.drafts import claim, judge
-from threeam.rooms import FOLD
-from threeam.story.sleep import lights_out
+from threeam.human.intake import human
+from threeam.hypotheses.drafts import claim, judge
+from threeam.projections import FOLD
+from threeam.reports.end_of_night import lights_out
 
 SMALL = 4000  # bytes: a log of about forty lines
 OLD = "sanity.20261124T031407.123456789Z.log"

@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from threeam.core.entry import NS, Stamp
+from threeam.core.format.entry import NS, Stamp
 from threeam.restore import mariadb
-from threeam.restore.archive import server
+from threeam.restore.pg_archive import server
+from threeam.restore.pitr import Target, runbook
 from threeam.restore.postgres import Unreachable
-from threeam.restore.recovery import Target, runbook
 
 T = Stamp(1_795_490_047_123_456_789)
 TARGET = Target(T, 1_000_000)

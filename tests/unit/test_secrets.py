@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeam.core import secrets
-from threeam.core.entry import Stamp
-from threeam.core.secret_kinds import KINDS
-from threeam.core.secrets import Redaction, redacted, redacted_words, shown_command
-from threeam.observe.capture import Pane, captured
-from threeam.observe.identity import identity_of
-from threeam.observe.output import Output
-from threeam.observe.rule import rule_of
+from threeam.core.format.entry import Stamp
+from threeam.core.redact import redact as secrets
+from threeam.core.redact.redact import Redaction, redacted, redacted_words, shown_command
+from threeam.core.redact.secret_patterns import KINDS
+from threeam.experiments.failure_rule import rule_of
+from threeam.experiments.fingerprint import identity_of
+from threeam.process.output import Output
+from threeam.tracing.capture import Pane, captured
 
 MIB = 1 << 20
 SECRET = "hunter2"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from threeam.core.entry import NS
-from threeam.core.identity import author
-from threeam.core.journal import BadInput, Unusable
-from threeam.core.logfile import LogFile
-from threeam.core.settings import SCRIPT_LOCK, SCRIPT_LOG, BadSetting, Flags, Setup, setup
+from threeam.core.config.identity import author
+from threeam.core.config.settings import SCRIPT_LOCK, SCRIPT_LOG, BadSetting, Flags, Setup, setup
+from threeam.core.format.entry import NS
+from threeam.core.store.journal import BadInput, Unusable
+from threeam.core.write.log_file import LogFile
 
 USER = 1000
 NONE = Flags()

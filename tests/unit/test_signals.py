@@ -85,7 +85,7 @@ def test_an_interrupt_before_the_command_line_is_called_is_no_traceback(log: Pat
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_signal_after_the_command_is_no_traceback(tmp_path: Path, log: Path, number: signal.Signals) -> None:
-    done = ended(tmp_path, "flush", "threeam.core.writer", number, "log", "precious")
+    done = ended(tmp_path, "flush", "threeam.core.write.writer", number, "log", "precious")
     assert (done.returncode, done.stderr) == (128 + number, b"")
     assert b"precious" in log.read_bytes()
 
@@ -95,7 +95,7 @@ def test_another_fault_of_a_finalizer_is_shown(tmp_path: Path, log: Path) -> Non
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nclass Faulty:\n    def __del__(self):\n        raise ValueError('a bug')\n"
         "class Finder:\n    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'threeam.core.writer':\n            Faulty()\n"
+        "        if name == 'threeam.core.write.writer':\n            Faulty()\n"
         "sys.meta_path.insert(0, Finder())\n"
     )
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -107,7 +107,7 @@ def test_another_fault_of_a_finalizer_is_shown(tmp_path: Path, log: Path) -> Non
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path, log: Path) -> None:
     """As nohup does it."""
     (tmp_path / "sitecustomize.py").write_text(
-        SITE.format(where="import", module="threeam.core.writer", number=int(signal.SIGHUP))
+        SITE.format(where="import", module="threeam.core.write.writer", number=int(signal.SIGHUP))
     )
     script = f"trap '' HUP; exec {command()} log words"
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -131,7 +131,7 @@ def test_the_module_that_is_imported_first_imports_next_to_nothing() -> None:
 
 THREAD = """
 import os, signal, threading
-from threeam.core.interrupts import interrupts_deferred
+from threeam.core.platform.signals import interrupts_deferred
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 os.kill(os.getpid(), signal.SIGINT)
 def write():

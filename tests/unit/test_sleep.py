@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, texts, writer_of
-from threeam.core.clock import fixed_zone
-from threeam.core.draft import Declined, Draft, note
-from threeam.core.entry import NS, RELEASING, Entry, Stamp, references
-from threeam.core.journal import Journal, Position, journal_at
-from threeam.core.reader import lines_forward
+from threeam.core.format.clock import fixed_zone
+from threeam.core.format.entry import NS, RELEASING, Entry, Stamp, references
+from threeam.core.store.journal import Journal, Position, journal_at
+from threeam.core.store.reader import lines_forward
+from threeam.core.write.draft import Declined, Draft, note
+from threeam.human.awake import awake_after, awake_since
 from threeam.human.drafts import coffee, water
-from threeam.human.evening import evening
-from threeam.human.nights import awake_after, awake_since
-from threeam.method.changes import change
-from threeam.rooms import FOLD
-from threeam.story.sleep import EVENTUALLY, lights_out, parts, still_open
+from threeam.human.night_summary import evening
+from threeam.hypotheses.changes import change
+from threeam.projections import FOLD
+from threeam.reports.end_of_night import EVENTUALLY, lights_out, parts, still_open
 
 HOUR = 3600 * NS
 GAP = 8 * HOUR

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from threeam.restore.sleeps import Sleep, added_sleeps, sleeps_in
+from threeam.restore.sleep_statements import Sleep, added_sleeps, sleeps_in
 
 SLEEPS = """
 time.sleep(1)

@@ -11,9 +11,9 @@ from terminals import terminal
 
 from conftest import FakeClock, Run, entries, texts, writer_of
 from repos import a_tree, git_in
-from threeam.core.draft import Draft
-from threeam.core.journal import Journal, journal_at
-from threeam.method.changes import change, undone
+from threeam.core.store.journal import Journal, journal_at
+from threeam.core.write.draft import Draft
+from threeam.hypotheses.changes import change, undone
 
 Git = Callable[..., str]
 

@@ -12,8 +12,8 @@ from terminals import terminal
 
 from conftest import FakeClock, Run, entries, texts, writer_of
 from repos import a_tree, git_in
-from threeam.core.journal import Journal
-from threeam.method.changes import change
+from threeam.core.store.journal import Journal
+from threeam.hypotheses.changes import change
 
 Told = Callable[[int], str]
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from threeam.observe.stats import (
+from threeam.experiments.stats import (
     ALPHA,
     at_least,
     at_most,

@@ -7,7 +7,7 @@ from math import comb, exp, log
 import pytest
 from scipy import stats
 
-from threeam.observe.stats import ALPHA, clean_runs, clean_time, fisher, interval, runs_to_show
+from threeam.experiments.stats import ALPHA, clean_runs, clean_time, fisher, interval, runs_to_show
 
 SMALL = [(failed, runs) for runs in range(1, 13) for failed in range(1, runs + 1)]
 

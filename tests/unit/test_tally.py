@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeam.core import reader, tally
-from threeam.core.draft import note
-from threeam.core.journal import Journal, Position, journal_at
-from threeam.core.pattern import Pattern
-from threeam.core.reader import lines_forward
-from threeam.core.tally import Tally
-from threeam.core.wanted import Text, Wanted
-from threeam.core.writer import Writer
+from threeam.core.store import reader
+from threeam.core.store.filters import Text, Wanted
+from threeam.core.store.journal import Journal, Position, journal_at
+from threeam.core.store.pattern import Pattern
+from threeam.core.store.reader import lines_forward
+from threeam.core.write.draft import note
+from threeam.core.write.writer import Writer
+from threeam.tui import line_counter as tally
+from threeam.tui.line_counter import Tally
 
 
 @pytest.fixture(autouse=True)

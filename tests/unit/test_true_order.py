@@ -11,25 +11,25 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from conftest import FakeClock
-from threeam.core.draft import note
-from threeam.core.entry import NS, Stamp
-from threeam.core.fold import State
-from threeam.core.journal import Journal, journal_at
-from threeam.core.writer import Writer
-from threeam.method.changes import change, undone
-from threeam.method.drafts import claim, evidence
-from threeam.method.guards import about, remarks
-from threeam.method.ledger import thread_of, words_of
-from threeam.method.texts import correction
-from threeam.observe import runs as runs_module
-from threeam.observe.arms import Arm
-from threeam.observe.experiment import BARE, Run
-from threeam.observe.fixed import Fixed, so
-from threeam.observe.identity import Identity
-from threeam.observe.rule import FAILED, PASSED
-from threeam.observe.runs import Planned, planned, ran, ran_once
-from threeam.rooms import FOLD
-from threeam.story.fixed import from_lines, from_runs, from_times
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.state.fold import State
+from threeam.core.store.journal import Journal, journal_at
+from threeam.core.write.draft import note
+from threeam.core.write.writer import Writer
+from threeam.experiments import runs as runs_module
+from threeam.experiments.arms import Arm
+from threeam.experiments.experiment import BARE, Run
+from threeam.experiments.failure_rule import FAILED, PASSED
+from threeam.experiments.fingerprint import Identity
+from threeam.experiments.fix_confidence import Fixed, so
+from threeam.experiments.runs import Planned, planned, ran, ran_once
+from threeam.hypotheses.amendments import correction
+from threeam.hypotheses.changes import change, undone
+from threeam.hypotheses.drafts import claim, evidence
+from threeam.hypotheses.guards import about, remarks
+from threeam.hypotheses.ledger import thread_of, words_of
+from threeam.projections import FOLD
+from threeam.reports.fixed_report import from_lines, from_runs, from_times
 
 MINUTE, HOUR = 60 * NS, 3600 * NS
 REPRO = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")

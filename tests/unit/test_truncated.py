@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT, FakeClock, entries, texts, writer_of
-from threeam.core.draft import note
-from threeam.core.entry import Entry, format_entry
-from threeam.core.journal import Journal, Mark
-from threeam.core.locked_log import Unsure, WriteOptions
-from threeam.core.state_cache import TRUNCATED
-from threeam.core.writer import Writer
+from threeam.core.format.entry import Entry, format_entry
+from threeam.core.state.state_cache import TRUNCATED
+from threeam.core.store.journal import Journal, Mark
+from threeam.core.write.draft import note
+from threeam.core.write.locked_log import Unsure, WriteOptions
+from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee
-from threeam.method.drafts import claim
-from threeam.rooms import FOLD
+from threeam.hypotheses.drafts import claim
+from threeam.projections import FOLD
 
 WARNING = TRUNCATED.decode()[2:]
 

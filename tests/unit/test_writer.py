@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 from conftest import NIGHT, FakeClock, writer_of
-from threeam.core import locked_log as locked_log_module
-from threeam.core.draft import TOXIC, Declined, Draft, DraftLine, note
-from threeam.core.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
-from threeam.core.journal import Journal, Unusable, journal_at
-from threeam.core.lock import LockTimeout, SanityLock
-from threeam.core.lock_file import LockUnusable
-from threeam.core.locked_log import TIE_NS, Refused, Unsure, WriteOptions
-from threeam.core.writer import Writer
+from threeam.core.format.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
+from threeam.core.store.journal import Journal, Unusable, journal_at
+from threeam.core.write import locked_log as locked_log_module
+from threeam.core.write.draft import TOXIC, Declined, Draft, DraftLine, note
+from threeam.core.write.lock import LockTimeout, SanityLock
+from threeam.core.write.lock_file import LockUnusable
+from threeam.core.write.locked_log import TIE_NS, Refused, Unsure, WriteOptions
+from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee, undo_coffee, water
-from threeam.method.drafts import claim, judge
-from threeam.rooms import FOLD
-from threeam.story.sleep import lights_out
+from threeam.hypotheses.drafts import claim, judge
+from threeam.projections import FOLD
+from threeam.reports.end_of_night import lights_out
 
 HOUR = 3600 * NS
 BY = ("BY", "alice@db1:4121%3")

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, writer_of
-from threeam.core.clock import BadClock, fixed_zone, system_clock, zone_offset
-from threeam.core.draft import note
-from threeam.core.entry import NS, Stamp
-from threeam.core.journal import Journal
-from threeam.core.when import BadTime, at_hour, local_day, parse_bound, parse_when
-from threeam.human.evening import next_morning
+from threeam.core.format.clock import BadClock, fixed_zone, system_clock, zone_offset
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.times import BadTime, at_hour, local_day, parse_bound, parse_when
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import note
+from threeam.human.night_summary import next_morning
 
 BERLIN = "Europe/Berlin"
 NEW_YORK = "America/New_York"

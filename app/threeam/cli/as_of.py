@@ -9,8 +9,8 @@ from threeam.cli.console import talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, times_as_words
-from threeam.core.journal import Position
-from threeam.core.moment import moment_at
+from threeam.core.store.as_of import moment_at
+from threeam.core.store.journal import Position
 
 
 def run(_command: str, argv: Sequence[str]) -> int:

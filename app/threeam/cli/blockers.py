@@ -12,9 +12,9 @@ from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.draft import Declined
-from threeam.core.entry import visible
-from threeam.core.journal import Unusable
+from threeam.core.format.entry import visible
+from threeam.core.store.journal import Unusable
+from threeam.core.write.draft import Declined
 from threeam.restore.blockers import (
     HIDDEN,
     UNSEEN,

@@ -9,9 +9,9 @@ from threeam.cli.console import talk
 from threeam.cli.context import context
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.draft import bound_to
-from threeam.core.journal import Unusable
-from threeam.observe.capture import LINES, MOST, capture, pane_of
+from threeam.core.store.journal import Unusable
+from threeam.core.write.draft import bound_to
+from threeam.tracing.capture import LINES, MOST, capture, pane_of
 
 
 def run(_command: str, argv: Sequence[str]) -> int:

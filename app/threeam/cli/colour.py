@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from threeam.core.reader import Line
+from threeam.core.store.reader import Line
 
 _DIM, _AMBER, _CYAN, _RED, _END = "\x1b[2m", "\x1b[33m", "\x1b[36m", "\x1b[31m", "\x1b[0m"
 _KINDS = {

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from threeam.core.chain import Chain, Missing
-from threeam.core.entry import Stamp, visible
-from threeam.core.journal import JournalError
-from threeam.core.reader import Line
+from threeam.core.format.entry import Stamp, visible
+from threeam.core.store.chain import Chain, Missing
+from threeam.core.store.journal import JournalError
+from threeam.core.store.reader import Line
 
 if TYPE_CHECKING:
-    from threeam.core.told import Part
+    from threeam.core.format.report import Part
 
 
 def out(text: str) -> None:

@@ -13,9 +13,9 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.screen import is_dumb
-from threeam.core.journal import journal_at
+from threeam.core.store.journal import journal_at
 from threeam.demo import tell, tell_live
-from threeam.rooms import FOLD
+from threeam.projections import FOLD
 
 
 def run(_command: str, argv: Sequence[str]) -> int:

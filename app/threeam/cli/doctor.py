@@ -8,9 +8,9 @@ from threeam.cli.console import out, out_json, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.disk import network_warning
-from threeam.core.doctor import Examination
-from threeam.core.lock import holder
+from threeam.core.platform.disk import network_warning
+from threeam.core.store.doctor import Examination
+from threeam.core.write.lock import holder
 
 
 def run(_command: str, argv: Sequence[str]) -> int:

@@ -12,22 +12,22 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.tail import Range, hypothesis_number, since_until, times_joined
-from threeam.core.disk import in_units
-from threeam.core.draft import Declined
-from threeam.core.entry import visible
-from threeam.core.fold import State
-from threeam.core.journal import BadInput, Position, Segment, Unusable
-from threeam.core.moment import ended_at
-from threeam.core.reader import Line
-from threeam.core.recognize import UTF16, is_utf16
-from threeam.core.seek import line_of
-from threeam.core.wanted import About, Wanted
-from threeam.method.drafts import known
-from threeam.method.ledger import thread_of
-from threeam.method.texts import texts
-from threeam.observe.observers import intervals
-from threeam.rooms import FOLD
-from threeam.story.records import LONGEST_RECORD, BadRecord, Import, as_csv, as_json, csv_head
+from threeam.core.format.entry import visible
+from threeam.core.platform.disk import in_units
+from threeam.core.state.fold import State
+from threeam.core.store.as_of import ended_at
+from threeam.core.store.filters import About, Wanted
+from threeam.core.store.journal import BadInput, Position, Segment, Unusable
+from threeam.core.store.reader import Line
+from threeam.core.store.recognize import UTF16, is_utf16
+from threeam.core.store.seek import line_of
+from threeam.core.write.draft import Declined
+from threeam.hypotheses.amendments import texts
+from threeam.hypotheses.drafts import known
+from threeam.hypotheses.ledger import thread_of
+from threeam.projections import FOLD
+from threeam.reports.export_records import LONGEST_RECORD, BadRecord, Import, as_csv, as_json, csv_head
+from threeam.tracing.observations import intervals
 
 _FORMATS = ("md", "html", "jsonl", "csv")
 _TOGETHER = 256 * 1024  # bytes in one write
@@ -82,15 +82,15 @@ def _as_one_file(lines: Iterator[Line], live: Segment) -> Iterator[Line]:
 
 
 def _report(at: Context, state: State, shape: str, number: int | None, lines: Iterator[Line]) -> str:
-    from threeam.story.markdown import report_in_markdown
-    from threeam.story.postmortem import report
+    from threeam.reports.markdown_report import report_in_markdown
+    from threeam.reports.postmortem import report
 
     if number is not None:
         state, lines = _about(at, state, number, lines)
     told = report(visible(at.journal.name), state, lines)
     if shape == "md":
         return report_in_markdown(told)
-    from threeam.story.page import page  # a template library takes its time to import
+    from threeam.reports.html_report import page  # a template library takes its time to import
 
     return page(told)
 

@@ -11,15 +11,15 @@ from threeam.cli.exits import Exit
 from threeam.cli.hyp import hypothesis_json
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.entry import By, Stamp, visible
-from threeam.core.fold import State
-from threeam.core.journal import Position
-from threeam.method.ledger import Move, thread_of, words_of
-from threeam.method.noted import Noted, take
-from threeam.method.texts import read
-from threeam.observe.runs import experiments
-from threeam.story.handoff import Handoff, handoff, hours_awake, nights_of, parts
-from threeam.story.markdown import parts_in_markdown
+from threeam.core.format.entry import By, Stamp, visible
+from threeam.core.state.fold import State
+from threeam.core.store.journal import Position
+from threeam.experiments.runs import experiments
+from threeam.hypotheses.amendments import read
+from threeam.hypotheses.handoff_notes import Noted, take
+from threeam.hypotheses.ledger import Move, thread_of, words_of
+from threeam.reports.handoff import Handoff, handoff, hours_awake, nights_of, parts
+from threeam.reports.markdown_report import parts_in_markdown
 
 
 def run(command: str, argv: Sequence[str]) -> int:

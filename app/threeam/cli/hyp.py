@@ -12,15 +12,15 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import of_verb
 from threeam.cli.submit import submit
-from threeam.core.draft import Declined, Draft
-from threeam.core.entry import visible
-from threeam.core.fold import Hypothesis, State
-from threeam.core.seek import found_forward, line_of, stamp_of
-from threeam.core.wanted import About, Wanted
-from threeam.method.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, known, predict, to_cite
-from threeam.method.ledger import in_order, thread_of, verdict_of, words_of
-from threeam.method.texts import claim_of
-from threeam.rooms import FOLD
+from threeam.core.format.entry import visible
+from threeam.core.state.fold import Hypothesis, State
+from threeam.core.store.filters import About, Wanted
+from threeam.core.store.seek import found_forward, line_of, stamp_of
+from threeam.core.write.draft import Declined, Draft
+from threeam.hypotheses.amendments import claim_of
+from threeam.hypotheses.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, known, predict, to_cite
+from threeam.hypotheses.ledger import in_order, thread_of, verdict_of, words_of
+from threeam.projections import FOLD
 
 _ABOUT = {
     "new": ("Opens a hypothesis under the next number.", "3am hyp new 'the TTL sweeper races the writer'"),

@@ -10,11 +10,11 @@ from threeam.cli.console import out, out_json, stamp_json, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.disk import in_units
-from threeam.core.entry import visible
-from threeam.core.journals import Summary, name_of, own_journals, summary
-from threeam.core.told import when
-from threeam.rooms import FOLD
+from threeam.core.format.entry import visible
+from threeam.core.format.report import when
+from threeam.core.platform.disk import in_units
+from threeam.core.state.catalog import Summary, name_of, own_journals, summary
+from threeam.projections import FOLD
 
 
 def run(_command: str, argv: Sequence[str]) -> int:

@@ -14,13 +14,13 @@ from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import hand_back, submit
-from threeam.core.draft import note
-from threeam.core.entry import GOES_ON, LONGEST, decode, pieces, visible, whole_characters
-from threeam.core.footprint import Footprint
-from threeam.core.interrupts import interrupts_deferred, signals_readable
-from threeam.core.journal import JournalError
-from threeam.core.locked_log import INTERRUPTED, Refused, Unsure
-from threeam.core.writer import SPACING
+from threeam.core.format.entry import GOES_ON, LONGEST, decode, pieces, visible, whole_characters
+from threeam.core.platform.signals import interrupts_deferred, signals_readable
+from threeam.core.store.journal import JournalError
+from threeam.core.write.draft import note
+from threeam.core.write.locked_log import INTERRUPTED, Refused, Unsure
+from threeam.core.write.write_stats import Footprint
+from threeam.core.write.writer import SPACING
 
 _GROWTH = 6  # a byte is six characters at the most once it is visible: \\u2028 is three bytes
 _READ = 256 * 1024  # bytes of stdin at a time
@@ -51,7 +51,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         parser.error("an empty message says nothing")
     if not args.hypothesis:
         return submit(lambda: context(args), lambda at: note(text), text, quiet=args.quiet)
-    from threeam.method.drafts import claim
+    from threeam.hypotheses.drafts import claim
 
     return submit(lambda: context(args), lambda at: claim(text, at.settings.toxic_cups), text, quiet=args.quiet)
 

@@ -12,21 +12,21 @@ from typing import NoReturn
 from threeam.cli import signals
 from threeam.cli.exit_on_signal import exit_on_signals
 from threeam.cli.exits import Ended, Exit
-from threeam.cli.words import split_command
+from threeam.cli.split import split_command
 
 # Each command: its module, and what it does in a line. Nothing is imported before it is called.
 COMMANDS = {
     "log": ("log", "append a note, or every line of stdin"),
     "sanity": ("sanity", "the Bash script of the essay, argument for argument"),
     "tail": ("tail", "the log as plain text, and follow it"),
-    "coffee": ("human", "one coffee, or N, or one taken back"),
-    "water": ("human", "one glass of water"),
-    "sleep": ("human", "the end of the night"),
+    "coffee": ("coffee", "one coffee, or N, or one taken back"),
+    "water": ("coffee", "one glass of water"),
+    "sleep": ("coffee", "the end of the night"),
     "hyp": ("hyp", "hypotheses: claims, predictions, evidence, verdicts"),
-    "stamp": ("texts", "a stamp now, and the words later"),
-    "correct": ("texts", "other words for an entry, by a new line"),
-    "changed": ("changes", "what was changed, and how to undo it"),
-    "undone": ("changes", "that it was undone"),
+    "stamp": ("stamp", "a stamp now, and the words later"),
+    "correct": ("stamp", "other words for an entry, by a new line"),
+    "changed": ("changed", "what was changed, and how to undo it"),
+    "undone": ("changed", "that it was undone"),
     "handoff": ("handoff", "what whoever takes over has to know"),
     "take": ("handoff", "that you hold the journal now"),
     "fork": ("fork", "the journal up to a moment, as a new one"),
@@ -121,8 +121,8 @@ def exit_code_of(command: Callable[[], int]) -> int:
 
 def _code_of(command: Callable[[], int]) -> int:
     from threeam.cli.console import talk
-    from threeam.core.draft import Declined
-    from threeam.core.journal import JournalError
+    from threeam.core.store.journal import JournalError
+    from threeam.core.write.draft import Declined
 
     try:
         return command()
@@ -149,8 +149,8 @@ def _code_of(command: Callable[[], int]) -> int:
 
 
 def _code(error: Exception) -> Exit:
-    from threeam.core.journal import BadInput
-    from threeam.core.lock import LockTimeout
+    from threeam.core.store.journal import BadInput
+    from threeam.core.write.lock import LockTimeout
 
     if isinstance(error, LockTimeout):
         return Exit.LOCK

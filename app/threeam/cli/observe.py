@@ -13,25 +13,25 @@ from threeam.cli.console import Untold, is_open_on, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.attachments import TRACE
-from threeam.core.beside import discard
-from threeam.core.draft import Declined, Draft, bound_to
-from threeam.core.entry import NS, decode
-from threeam.core.interrupts import INTERRUPTIONS, interrupts_deferred
-from threeam.core.journal import JournalError, Unusable
-from threeam.core.when import parse_length
-from threeam.core.writer import Writer
-from threeam.machine.system import this_system
-from threeam.machine.tracing import why_not
-from threeam.observe.attach import TOOLS, Process, Watching, end_tool, process_of, watch
-from threeam.observe.background import FINISHED, Background, in_background
-from threeam.observe.execute import Execution, NotStarted
-from threeam.observe.footprint import is_instance
-from threeam.observe.guard import Running
-from threeam.observe.observers import attached, detached, is_over, observed
-from threeam.observe.output import Output, kept_while
-from threeam.observe.processes import check_system
-from threeam.rooms import FOLD
+from threeam.core.format.entry import NS, decode
+from threeam.core.format.times import parse_length
+from threeam.core.platform.signals import INTERRUPTIONS, interrupts_deferred
+from threeam.core.store.attachment_kinds import TRACE
+from threeam.core.store.attachments import discard
+from threeam.core.store.journal import JournalError, Unusable
+from threeam.core.write.draft import Declined, Draft, bound_to
+from threeam.core.write.writer import Writer
+from threeam.host.system import this_system
+from threeam.host.tracer_checks import why_not
+from threeam.process.background import FINISHED, Background, in_background
+from threeam.process.execute import Execution, NotStarted
+from threeam.process.guard import Running
+from threeam.process.output import Output, kept_while
+from threeam.process.process_tree import check_system
+from threeam.projections import FOLD
+from threeam.tracing.instances import is_instance
+from threeam.tracing.observations import attached, detached, is_over, observed
+from threeam.tracing.tracer import TOOLS, Process, Watching, end_tool, process_of, watch
 
 _FIRST = 4096  # bytes of what a tool says, of which the first line says why it did not attach
 

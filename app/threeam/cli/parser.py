@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from threeam.cli.exits import Exit
-from threeam.cli.words import split_command
-from threeam.core.entry import visible
+from threeam.cli.split import split_command
+from threeam.core.format.entry import visible
 
 
 class Parser(argparse.ArgumentParser):

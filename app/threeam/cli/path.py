@@ -10,10 +10,10 @@ from threeam.cli.console import out, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.beside import memory_folder, places
-from threeam.core.disk import network_warning
-from threeam.core.entry import visible
-from threeam.core.journal import Journal
+from threeam.core.format.entry import visible
+from threeam.core.platform.disk import network_warning
+from threeam.core.store.attachments import memory_folder, places
+from threeam.core.store.journal import Journal
 
 
 def run(_command: str, argv: Sequence[str]) -> int:

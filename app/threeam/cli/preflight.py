@@ -9,11 +9,11 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.entry import visible
-from threeam.machine.check import RED, Group, count, worst
-from threeam.machine.preflight import checks_of, preflight
-from threeam.machine.system import this_system
-from threeam.story.preflight import preflight_checks
+from threeam.core.format.entry import visible
+from threeam.host.check import RED, Group, count, worst
+from threeam.host.preflight import checks_of, preflight
+from threeam.host.system import this_system
+from threeam.reports.preflight_checks import preflight_checks
 
 
 def run(_command: str, argv: Sequence[str]) -> int:

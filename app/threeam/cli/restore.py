@@ -12,15 +12,15 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, of_verb, times_as_words
 from threeam.cli.submit import submit
-from threeam.core.draft import Declined
-from threeam.core.entry import Stamp, visible
-from threeam.core.when import parse_length, parse_when
-from threeam.method.changes import Change, open_changes, undone
+from threeam.core.format.entry import Stamp, visible
+from threeam.core.format.times import parse_length, parse_when
+from threeam.core.write.draft import Declined
+from threeam.hypotheses.changes import Change, open_changes, undone
+from threeam.reports.restore_report import look, parts, what_is_left
 from threeam.restore.git import stable_here
-from threeam.restore.plan import keep, plan_at, plan_before
-from threeam.restore.recovery import DEFAULT_MINUS, ENGINES
-from threeam.restore.stable import stables
-from threeam.story.application import look, parts, what_is_left
+from threeam.restore.pitr import DEFAULT_MINUS, ENGINES
+from threeam.restore.pitr_plan import keep, plan_at, plan_before
+from threeam.restore.stable_commit import stables
 
 _ABOUT = {
     "application": (

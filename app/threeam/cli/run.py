@@ -14,26 +14,26 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.attachments import PLAN
-from threeam.core.beside import discard, keep_beside, read_beside
-from threeam.core.draft import Declined, Draft, bound_to
-from threeam.core.footprint import Footprint
-from threeam.core.journal import JournalError, Unusable
-from threeam.core.locked_log import Unsure
-from threeam.core.when import duration, parse_length
-from threeam.core.writer import Writer
-from threeam.observe.arms import arms_of
-from threeam.observe.execute import ERR, OUT, NotStarted
-from threeam.observe.experiment import MOST_RUNS, Experiment, Run
-from threeam.observe.footprint import in_words, instances
-from threeam.observe.hunt import Cut, Doing, Once, check_runnable, go_on, run_once, try_arms
-from threeam.observe.identity import from_tag, identity_of, older_fingerprint, wrapper_of
-from threeam.observe.output import Safe
-from threeam.observe.plan import Plan, from_bytes, shown, to_bytes
-from threeam.observe.processes import check_system
-from threeam.observe.rule import FAILED, LOST, PASSED, TIMED_OUT, rule_of
-from threeam.observe.runs import Planned, experiment_named, planned, ran, ran_once, run_in_words
-from threeam.observe.verdict import record, report, verdict
+from threeam.core.format.times import duration, parse_length
+from threeam.core.store.attachment_kinds import PLAN
+from threeam.core.store.attachments import discard, keep_beside, read_beside
+from threeam.core.store.journal import JournalError, Unusable
+from threeam.core.write.draft import Declined, Draft, bound_to
+from threeam.core.write.locked_log import Unsure
+from threeam.core.write.write_stats import Footprint
+from threeam.core.write.writer import Writer
+from threeam.experiments.arms import arms_of
+from threeam.experiments.experiment import MOST_RUNS, Experiment, Run
+from threeam.experiments.failure_rule import FAILED, LOST, PASSED, TIMED_OUT, rule_of
+from threeam.experiments.fingerprint import from_tag, identity_of, older_fingerprint, wrapper_of
+from threeam.experiments.plan import Plan, from_bytes, shown, to_bytes
+from threeam.experiments.runner import Cut, Doing, Once, check_runnable, go_on, run_once, try_arms
+from threeam.experiments.runs import Planned, experiment_named, planned, ran, ran_once, run_in_words
+from threeam.experiments.verdict import record, report, verdict
+from threeam.process.execute import ERR, OUT, NotStarted
+from threeam.process.output import Safe
+from threeam.process.process_tree import check_system
+from threeam.tracing.instances import in_words, instances
 
 _TELL_NS = 200_000_000  # between two looks at how far it is
 _LOOK_S = 0.25  # s at what the other instances take

@@ -11,7 +11,7 @@ from threeam.cli.console import forget_unread, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.moment import Moment
+from threeam.core.store.as_of import Moment
 
 
 def run(argv: Sequence[str]) -> int:

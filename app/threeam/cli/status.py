@@ -10,9 +10,9 @@ from threeam.cli.console import out, out_json
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.lock import holder
+from threeam.core.write.lock import holder
 from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG
-from threeam.human.evening import MORNING_H, evening
+from threeam.human.night_summary import MORNING_H, evening
 
 _LOOK_S = 1.0  # s at a footprint
 
@@ -52,7 +52,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 
 def _footprint(*, as_json: bool) -> int:
-    from threeam.observe.footprint import in_line, in_words, instances
+    from threeam.tracing.instances import in_line, in_words, instances
 
     found = instances(_LOOK_S, but=[os.getpid()])
     for one in found:

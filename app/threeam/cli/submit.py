@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from threeam.cli.console import Untold, is_open_on, put, talk
 from threeam.cli.context import Context
 from threeam.cli.exits import Exit
-from threeam.core.draft import Draft
-from threeam.core.journal import JournalError
-from threeam.core.locked_log import INTERRUPTED, Unsure
+from threeam.core.store.journal import JournalError
+from threeam.core.write.draft import Draft
+from threeam.core.write.locked_log import INTERRUPTED, Unsure
 
 
 def submit(
@@ -37,7 +37,7 @@ def submit(
         if not quiet and not is_open_on(at.journal.log, fd):  # 3am log … >>the.log: it is there already
             put(block.raw, fd)
         if any(entry.hypothesis for entry in block.entries):
-            from threeam.method.guards import remarks
+            from threeam.hypotheses.guards import remarks
 
             for remark in remarks(block.before, block.entries):
                 talk(remark)
@@ -61,7 +61,7 @@ def refused(text: str, beside: str) -> None:
     """What was refused is still the caller's, and nothing is left of it."""
     hand_back([text])
     if beside:
-        from threeam.core.beside import discard  # only what has kept a file needs it
+        from threeam.core.store.attachments import discard  # only what has kept a file needs it
 
         discard(beside)
 

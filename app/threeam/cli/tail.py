@@ -15,14 +15,14 @@ from threeam.cli.console import line_json, put, talk, talk_of_unread
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.entry import NS, visible
-from threeam.core.follow import LOOK_ANYWAY, Follower
-from threeam.core.journal import Anchor, Journal, Position, Segment
-from threeam.core.pattern import Pattern
-from threeam.core.reader import Line, end_of_lines, lines_back
-from threeam.core.seek import between, found_back, found_forward, is_wanted, search_back
-from threeam.core.wanted import About, By, Kind, Text, Wanted, condition_of, kind_named
-from threeam.core.when import parse_bound
+from threeam.core.format.entry import NS, visible
+from threeam.core.format.times import parse_bound
+from threeam.core.store.filters import About, By, Kind, Text, Wanted, condition_of, kind_named
+from threeam.core.store.follow import LOOK_ANYWAY, Follower
+from threeam.core.store.journal import Anchor, Journal, Position, Segment
+from threeam.core.store.pattern import Pattern
+from threeam.core.store.reader import Line, end_of_lines, lines_back
+from threeam.core.store.seek import between, found_back, found_forward, is_wanted, search_back
 
 _LINES = 10  # as tail(1)
 _TOGETHER = 64 * 1024  # characters in one write to stdout

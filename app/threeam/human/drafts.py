@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.core.draft import Author, Declined, Draft, DraftLine, toxic
-from threeam.core.entry import Stamp
-from threeam.core.fold import State
+from threeam.core.format.entry import Stamp
+from threeam.core.state.fold import State
+from threeam.core.write.draft import Author, Declined, Draft, DraftLine, toxic
 from threeam.human.caffeine import milligrams
-from threeam.human.room import human
+from threeam.human.intake import human
 
 MOST_CUPS = 20  # in one go: more is a slip of the finger
 MOST_MG = 1000  # in one cup: more is another one

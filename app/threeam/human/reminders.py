@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from threeam.core.entry import Stamp
-from threeam.core.fold import State
+from threeam.core.format.entry import Stamp
+from threeam.core.state.fold import State
 from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG, HOUR_NS, in_a_day, milligrams
 from threeam.human.drafts import count_of, glasses_tonight
-from threeam.human.room import human
+from threeam.human.intake import human
 
 AWAKE_H = 17
 """Hours awake after which one performs as with half a per mille of alcohol in the blood.

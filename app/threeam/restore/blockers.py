@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from threeam.core.draft import Declined, Draft, DraftLine
-from threeam.core.entry import visible
-from threeam.core.secrets import redacted_sql
-from threeam.core.told import Told
-from threeam.core.when import duration
-from threeam.restore.prepared import Prepared, prepared_blockers
+from threeam.core.format.entry import visible
+from threeam.core.format.report import Told
+from threeam.core.format.times import duration
+from threeam.core.redact.redact import redacted_sql
+from threeam.core.write.draft import Declined, Draft, DraftLine
+from threeam.restore.prepared_transactions import Prepared, prepared_blockers
 
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection

@@ -7,10 +7,10 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from threeam.core.draft import Declined, Draft
-from threeam.core.journal import JournalError, owner_name
-from threeam.restore.sleeps import SHOWN, Sleep, added_sleeps, removed_sleeps, sleeps_in
-from threeam.restore.stable import Stable, stable
+from threeam.core.store.journal import JournalError, owner_name
+from threeam.core.write.draft import Declined, Draft
+from threeam.restore.sleep_statements import SHOWN, Sleep, added_sleeps, removed_sleeps, sleeps_in
+from threeam.restore.stable_commit import Stable, stable
 
 _LONGEST = 64 * 1024 * 1024  # bytes of a diff: more is no hotfix
 _LARGEST_FILE = 1024 * 1024  # bytes of a new file that is looked through

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from threeam.core.entry import visible
-from threeam.core.markdown import as_code
-from threeam.core.when import duration
+from threeam.core.format.entry import visible
+from threeam.core.format.markdown import as_code
+from threeam.core.format.times import duration
+from threeam.restore.pitr import Server, Target
 from threeam.restore.postgres import Unreachable
-from threeam.restore.recovery import Server, Target
 
 _CONNECT_S = 5
 _ASK_S = 30

@@ -20,20 +20,21 @@ from textual.binding import Binding
 from textual.widgets import Input
 
 from threeam.actions import BY_ID
-from threeam.core.clock import Clock
-from threeam.core.disk import network_warning
-from threeam.core.entry import By, visible
-from threeam.core.footprint import Footprint
-from threeam.core.journal import Journal, JournalError, journal_at
-from threeam.core.journals import own_journals
-from threeam.core.locked_log import WriteOptions
-from threeam.core.moment import Moment
-from threeam.core.settings import Settings
-from threeam.core.writer import Writer
-from threeam.rooms import FOLD
+from threeam.core.config.settings import Settings
+from threeam.core.format.clock import Clock
+from threeam.core.format.entry import By, visible
+from threeam.core.platform.disk import network_warning
+from threeam.core.state.catalog import own_journals
+from threeam.core.store.as_of import Moment
+from threeam.core.store.journal import Journal, JournalError, journal_at
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.write_stats import Footprint
+from threeam.core.write.writer import Writer
+from threeam.projections import FOLD
 from threeam.tui import messages
 from threeam.tui.commands import Actions, Journals
 from threeam.tui.keys import key_of
+from threeam.tui.log_window import Window
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.journal import JournalScreen
@@ -41,7 +42,6 @@ from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
 from threeam.tui.themes import NIGHT, STAND_INS
 from threeam.tui.widgets.box import Box
-from threeam.tui.window import Window
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 _LOOK_AT_TERMINAL = 3.0  # s

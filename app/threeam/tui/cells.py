@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from threeam.core.entry import visible
+from threeam.core.format.entry import visible
 
 # Variation selectors, joiners, skin tones, tags of flags: they change how the character before them looks, and no more.
 _LOOK_ONLY = re.compile("[\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\U000e0100-\U000e01ef]")

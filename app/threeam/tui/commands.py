@@ -9,14 +9,14 @@ from itertools import takewhile
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from threeam.actions import ACTIONS, BY_WORD, Action
-from threeam.core.draft import Draft, note
-from threeam.core.entry import Stamp
-from threeam.core.journal import Journal
-from threeam.core.journals import name_of
-from threeam.core.settings import Settings
-from threeam.method.changes import change, change_as_typed
-from threeam.method.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, predict
-from threeam.method.texts import correction, words_for
+from threeam.core.config.settings import Settings
+from threeam.core.format.entry import Stamp
+from threeam.core.state.catalog import name_of
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import Draft, note
+from threeam.hypotheses.amendments import correction, words_for
+from threeam.hypotheses.changes import change, change_as_typed
+from threeam.hypotheses.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, predict
 from threeam.tui.cells import drawn
 
 ALIASES = {"journals": "journal", "hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}

@@ -22,10 +22,10 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from threeam.core.attachments import DRAFT, HISTORY
-from threeam.core.beside import memory_folder, opened, places
-from threeam.core.folders import OPEN_SAFELY, names_in, safe_opener
-from threeam.core.journal import Journal
+from threeam.core.platform.folders import OPEN_SAFELY, names_in, safe_opener
+from threeam.core.store.attachment_kinds import DRAFT, HISTORY
+from threeam.core.store.attachments import memory_folder, opened, places
+from threeam.core.store.journal import Journal
 
 _HISTORY = 500  # texts that are brought back
 

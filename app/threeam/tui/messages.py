@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from threeam.core.entry import Stamp
-from threeam.core.fold import State
-from threeam.core.journal import Position
-from threeam.core.lock import Holder
-from threeam.core.locked_log import Block
-from threeam.core.reader import Line
+from threeam.core.format.entry import Stamp
+from threeam.core.state.fold import State
+from threeam.core.store.journal import Position
+from threeam.core.store.reader import Line
+from threeam.core.write.lock import Holder
+from threeam.core.write.locked_log import Block
 from threeam.tui.effects import Effect
 from threeam.tui.outbox import Ticket
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from threeam.core.draft import Draft
-from threeam.core.locked_log import Block
+from threeam.core.write.draft import Draft
+from threeam.core.write.locked_log import Block
 
 _FACT_S = 1.5  # how long quitting waits for a line about something that has happened
 

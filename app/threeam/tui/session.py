@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from threeam.core.clock import Clock, Zone, zone_offset
-from threeam.core.entry import By
-from threeam.core.fold import Fold
-from threeam.core.journal import Journal
-from threeam.core.settings import Settings
-from threeam.core.writer import Writer
+from threeam.core.config.settings import Settings
+from threeam.core.format.clock import Clock, Zone, zone_offset
+from threeam.core.format.entry import By
+from threeam.core.state.fold import Fold
+from threeam.core.store.journal import Journal
+from threeam.core.write.writer import Writer
 
 
 class Session(NamedTuple):

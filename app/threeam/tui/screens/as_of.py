@@ -8,13 +8,13 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from threeam.core.entry import Stamp
-from threeam.core.fold import State
-from threeam.core.moment import Moment
+from threeam.core.format.entry import Stamp
+from threeam.core.state.fold import State
+from threeam.core.store.as_of import Moment
 from threeam.tui.keys import key_of
+from threeam.tui.log_window import Window
 from threeam.tui.screens.looking import LookingScreen
 from threeam.tui.session import Session
-from threeam.tui.window import Window
 
 
 class AsOfScreen(LookingScreen):

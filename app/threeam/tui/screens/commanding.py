@@ -8,19 +8,19 @@ from inspect import isawaitable
 from textual.actions import parse as parse_action
 
 from threeam.actions import Action
-from threeam.core.entry import Entry
-from threeam.core.fold import Hypothesis
-from threeam.core.secrets import redacted
+from threeam.core.format.entry import Entry
+from threeam.core.redact.redact import redacted
+from threeam.core.state.fold import Hypothesis
 from threeam.tui import messages
 from threeam.tui.commands import ABOUT_ONE, UnknownCommand, parse_command
 from threeam.tui.keys import key_of
+from threeam.tui.log_window import Row
 from threeam.tui.screens.writing import WritingScreen
-from threeam.tui.widgets.board import Board
 from threeam.tui.widgets.box import Box
 from threeam.tui.widgets.composer import DRAFTS, Composer
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.prompt import Prompt
-from threeam.tui.window import Row
+from threeam.tui.widgets.sidebar import Board
 
 
 class CommandingScreen(WritingScreen):

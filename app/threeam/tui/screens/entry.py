@@ -10,15 +10,15 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from threeam.core.block import block_of, held_ns
-from threeam.core.entry import Entry
-from threeam.core.reader import Line
-from threeam.core.when import duration
-from threeam.method.texts import Texts
-from threeam.observe.folded import kept_with
+from threeam.core.format.entry import Entry
+from threeam.core.format.times import duration
+from threeam.core.store.reader import Line
+from threeam.experiments.run_rows import kept_with
+from threeam.hypotheses.amendments import Texts
 from threeam.tui.cells import drawn
-from threeam.tui.screens.page import Page
-from threeam.tui.widgets.row_view import shortened
+from threeam.tui.log_blocks import block_of, held_ns
+from threeam.tui.screens.modal_page import Page
+from threeam.tui.widgets.row_renderer import shortened
 
 _DIM = "$foreground-muted"
 

@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from threeam.actions import ACTIONS, GROUPS, shown_keys
-from threeam.tui.screens.page import Page
-from threeam.tui.signs import SIGNS
+from threeam.tui.glyphs import SIGNS
+from threeam.tui.screens.modal_page import Page
 
 _INDENT = 15  # cells: where the words begin
 

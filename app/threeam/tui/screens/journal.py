@@ -7,25 +7,25 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from threeam.core.beside import leave_trace
-from threeam.core.fold import State
-from threeam.core.journal import Position
-from threeam.core.present import as_of_now
-from threeam.core.reader import Line
+from threeam.core.state.current_night import as_of_now
+from threeam.core.state.fold import State
+from threeam.core.store.attachments import leave_trace
+from threeam.core.store.journal import Position
+from threeam.core.store.reader import Line
 from threeam.human import drafts as human_drafts
 from threeam.human import reminders
+from threeam.human.awake import awake_after, last_sleep
 from threeam.human.caffeine import DAY_NS
-from threeam.human.nights import awake_after, last_sleep
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
 from threeam.tui.commands import ABOUT_ONE
-from threeam.tui.desk import Desk
 from threeam.tui.draft_store import DraftStore
+from threeam.tui.editor import Desk
 from threeam.tui.keys import key_of
+from threeam.tui.log_window import Window
 from threeam.tui.screens.looking import LOOK_AT_CLOCK, LookingScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import Composer
-from threeam.tui.window import Window
 
 _HOURS_AGAIN = 3600.0  # s: so often it is said that the night is long
 _COFFEE = re.compile(r"(\d{1,3})?(?: *--mg[ =](\d{1,5}))?", re.ASCII)

@@ -14,34 +14,34 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from threeam.actions import ACTIONS, BY_ID
-from threeam.core.entry import Stamp, visible
-from threeam.core.fold import State
-from threeam.core.journal import JournalError, Position
-from threeam.core.journals import name_of
-from threeam.core.moment import moment_at, moment_before
-from threeam.core.reader import Line
+from threeam.core.format.entry import Stamp, visible
+from threeam.core.state.catalog import name_of
+from threeam.core.state.fold import State
+from threeam.core.store.as_of import moment_at, moment_before
+from threeam.core.store.journal import JournalError, Position
+from threeam.core.store.reader import Line
+from threeam.experiments.experiment import Experiment
+from threeam.experiments.run_rows import progress
+from threeam.experiments.runs import made
 from threeam.human.caffeine import milligrams
 from threeam.human.drafts import glasses_tonight
-from threeam.human.evening import Evening, evening, others
-from threeam.human.room import human
-from threeam.method.marks import mark, marks
-from threeam.method.texts import texts
-from threeam.observe.experiment import Experiment
-from threeam.observe.folded import progress
-from threeam.observe.observers import Observed, intervals, observed
-from threeam.observe.runs import made
-from threeam.tui.screens.cups import CupsScreen
+from threeam.human.intake import human
+from threeam.human.night_summary import Evening, evening, others
+from threeam.hypotheses.amendments import texts
+from threeam.hypotheses.marks import mark, marks
+from threeam.tracing.observations import Observed, intervals, observed
+from threeam.tui.log_window import Window
+from threeam.tui.screens.coffee import CupsScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.observing import ObservingScreen
 from threeam.tui.session import Session
-from threeam.tui.widgets.activity_strip import ActivityStrip
-from threeam.tui.widgets.board import Board
+from threeam.tui.widgets.footer import KeysBar
 from threeam.tui.widgets.header import Header
-from threeam.tui.widgets.keys_bar import KeysBar
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.log_view import LogView
-from threeam.tui.window import Window
+from threeam.tui.widgets.sidebar import Board
+from threeam.tui.widgets.sparkline import ActivityStrip
 
 _WRITING = {action.method.partition("(")[0] for action in ACTIONS if action.writes}
 _FOLD_COST = 4  # times what it costs to count the lines

@@ -14,22 +14,22 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from threeam.core.draft import Declined, Draft
-from threeam.core.entry import Entry, Stamp
-from threeam.core.journal import BadInput, JournalError
-from threeam.core.told import Part, Told
-from threeam.core.when import parse_length, parse_when
-from threeam.human.evening import evening
-from threeam.human.nights import awake_after, awake_since
-from threeam.machine.baselines import DEFAULT, baseline_named, checked_name
-from threeam.method.changes import undone
+from threeam.core.format.entry import Entry, Stamp
+from threeam.core.format.report import Part, Told
+from threeam.core.format.times import parse_length, parse_when
+from threeam.core.store.journal import BadInput, JournalError
+from threeam.core.write.draft import Declined, Draft
+from threeam.host.baseline_log import DEFAULT, baseline_named, checked_name
+from threeam.human.awake import awake_after, awake_since
+from threeam.human.night_summary import evening
+from threeam.hypotheses.changes import undone
 from threeam.tui.screens.method import MethodScreen
-from threeam.tui.screens.told import ToldScreen
+from threeam.tui.screens.report_screen import ToldScreen
 
 if TYPE_CHECKING:
+    from threeam.reports.restore_report import Looked
     from threeam.restore.blockers import Backend, Node
-    from threeam.restore.plan import Plan
-    from threeam.story.application import Looked
+    from threeam.restore.pitr_plan import Plan
 
 _T = TypeVar("_T")
 _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
@@ -51,9 +51,9 @@ class MachineScreen(MethodScreen):
         session, state = self.session, self.state
 
         def looked() -> tuple[list[Part], Draft]:
-            from threeam.machine import preflight
-            from threeam.machine.system import this_system
-            from threeam.story.preflight import preflight_checks
+            from threeam.host import preflight
+            from threeam.host.system import this_system
+            from threeam.reports.preflight_checks import preflight_checks
 
             system, user, now = this_system(), session.by.user, session.clock()
             groups = preflight_checks(system, session.journal, state, session.settings, user, now)
@@ -82,7 +82,7 @@ class MachineScreen(MethodScreen):
         session, state = self.session, self.state
 
         def taken() -> tuple[str, Draft, str]:
-            from threeam.machine import normal
+            from threeam.host import baseline_store as normal
 
             called, before = checked_name(name or DEFAULT), None
             with suppress(JournalError):  # none of that name, or not ours to read
@@ -105,7 +105,7 @@ class MachineScreen(MethodScreen):
         session, state = self.session, self.state
 
         def looked() -> tuple[list[Part], Draft]:
-            from threeam.machine import normal
+            from threeam.host import baseline_store as normal
 
             found = normal.look(session.journal, baseline_named(state, name or None), session.clock)
             return normal.parts(found, session.clock()), normal.line_of(found)
@@ -128,7 +128,7 @@ class MachineScreen(MethodScreen):
             self._say(f"restore takes application or data, and not {what!r}", severity="warning")
 
     async def _application(self) -> None:
-        from threeam.story import application
+        from threeam.reports import restore_report as application
         from threeam.tui.screens.restore import RestoreScreen
 
         looked: Looked = {}
@@ -180,7 +180,7 @@ class MachineScreen(MethodScreen):
         session = self.session
 
         def planned() -> tuple[Plan, str, Draft]:
-            from threeam.restore import plan
+            from threeam.restore import pitr_plan as plan
 
             engine, dsn = given["--engine"], given.get("--dsn")
             made = plan.plan_at(engine, at, given["at"], minus_ns, dsn, session.clock)
@@ -248,7 +248,7 @@ class MachineScreen(MethodScreen):
     async def _sleep(self) -> None:
         session = self.session
         gap_ns, half_life_h = session.settings.night_gap_ns, session.settings.half_life_h
-        from threeam.story import sleep
+        from threeam.reports import end_of_night as sleep
         from threeam.tui.screens.restore import SleepScreen
 
         await self.find_out_awake()
@@ -285,7 +285,7 @@ class MachineScreen(MethodScreen):
 
     def lights_out(self) -> None:
         """Writes the end of the night, and quits when it is written."""
-        from threeam.story import sleep
+        from threeam.reports import end_of_night as sleep
 
         if self._submit(sleep.lights_out(self.session.settings.half_life_h), "sleep") is not None:
             self.leaving, self.parting = True, f"a glass of water, and lights out: {sleep.EVENTUALLY}"
@@ -314,7 +314,7 @@ def _data_options(argument: str) -> dict[str, str]:
         words = shlex.split(argument)
     except ValueError as error:
         raise BadInput(f"{argument!r}: {error}") from None
-    from threeam.restore.recovery import DEFAULT_MINUS, ENGINES
+    from threeam.restore.pitr import DEFAULT_MINUS, ENGINES
 
     given, at = {"--engine": ENGINES[0], "--minus": DEFAULT_MINUS}, []
     while words:

@@ -6,26 +6,26 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from threeam.core.draft import Declined, Draft
-from threeam.core.entry import Entry, Stamp
-from threeam.core.fold import Hypothesis
-from threeam.core.journal import JournalError
-from threeam.core.reader import Line
-from threeam.core.seek import BadStamp, line_of, stamp_of
-from threeam.core.told import Part
-from threeam.method import thread
-from threeam.method.changes import open_changes, undone
-from threeam.method.drafts import evidence, to_cite
-from threeam.method.guards import overturned
-from threeam.method.noted import take
-from threeam.method.texts import claim_of, read, spoken_for, take_stamp, texts, without_kind, words_for
+from threeam.core.format.entry import Entry, Stamp
+from threeam.core.format.report import Part
+from threeam.core.state.fold import Hypothesis
+from threeam.core.store.journal import JournalError
+from threeam.core.store.reader import Line
+from threeam.core.store.seek import BadStamp, line_of, stamp_of
+from threeam.core.write.draft import Declined, Draft
+from threeam.hypotheses import thread
+from threeam.hypotheses.amendments import claim_of, read, spoken_for, take_stamp, texts, without_kind, words_for
+from threeam.hypotheses.changes import open_changes, undone
+from threeam.hypotheses.drafts import evidence, to_cite
+from threeam.hypotheses.guards import overturned
+from threeam.hypotheses.handoff_notes import take
 from threeam.tui import messages
-from threeam.tui.desk import short
+from threeam.tui.editor import short
 from threeam.tui.keys import key_of
 from threeam.tui.outbox import Ticket
 from threeam.tui.screens.commanding import CommandingScreen
-from threeam.tui.screens.told import ThreadScreen, ToldScreen
-from threeam.tui.widgets.board import Hypotheses
+from threeam.tui.screens.report_screen import ThreadScreen, ToldScreen
+from threeam.tui.widgets.sidebar import Hypotheses
 
 
 class MethodScreen(CommandingScreen):
@@ -109,7 +109,9 @@ class MethodScreen(CommandingScreen):
 
     def action_thread(self, name: str = "") -> None:
         """Shows all that was said of a hypothesis."""
-        from threeam.observe.told import bound  # with all that it tells of; the first screen needs none of that
+        from threeam.experiments.experiment_report import (
+            bound,  # with all that it tells of; the first screen needs none of that
+        )
 
         one = self._named(name) if name else self._picked()
         if one is None:
@@ -228,7 +230,7 @@ class MethodScreen(CommandingScreen):
         self.run_worker(self._handoff(), group="handoff", exclusive=True)  # it may have to read much of the log
 
     async def _handoff(self) -> None:
-        from threeam.story.handoff import handoff, nights_of, parts
+        from threeam.reports.handoff import handoff, nights_of, parts
 
         settings, clock, end = self.session.settings, self.session.clock, self.pane.view.window.known
         if end is None or not self.board.is_known:

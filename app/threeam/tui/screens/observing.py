@@ -17,17 +17,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from threeam.core.attachments import PANE, RUN_OUTPUT, TRACE
-from threeam.core.beside import read_beside
-from threeam.core.draft import Declined, Draft
-from threeam.core.entry import Entry, Stamp, decode
-from threeam.core.told import Part
-from threeam.observe.folded import kept_with
-from threeam.observe.runs import experiment_named, experiments
-from threeam.tui.desk import short
+from threeam.core.format.entry import Entry, Stamp, decode
+from threeam.core.format.report import Part
+from threeam.core.store.attachment_kinds import PANE, RUN_OUTPUT, TRACE
+from threeam.core.store.attachments import read_beside
+from threeam.core.write.draft import Declined, Draft
+from threeam.experiments.run_rows import kept_with
+from threeam.experiments.runs import experiment_named, experiments
+from threeam.tui.editor import short
 from threeam.tui.keys import key_of
 from threeam.tui.screens.machine import MachineScreen
-from threeam.tui.screens.told import ToldScreen
+from threeam.tui.screens.report_screen import ToldScreen
 
 _FOR_A_SHELL = frozenset("|&;<>()$`*?[]{}~#!\n")
 _EXPANDED = frozenset("$`")  # also in double quotes
@@ -169,7 +169,7 @@ class ObservingScreen(MachineScreen):
         self._work(self._capture(name or None), "capture")
 
     async def _capture(self, name: str | None) -> None:
-        from threeam.observe.capture import LINES, Pane, capture, pane_of, panes
+        from threeam.tracing.capture import LINES, Pane, capture, pane_of, panes
         from threeam.tui.screens.runs import PanesScreen
 
         session, own = self.session, os.environ.get("TMUX_PANE")
@@ -196,7 +196,7 @@ class ObservingScreen(MachineScreen):
         one = self._named(name) if name else self._picked()
         if one is None:
             return
-        from threeam.story import fixed
+        from threeam.reports import fixed_report as fixed
 
         key, state = one.name, self.state
 

@@ -13,12 +13,12 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
-from threeam.core.entry import Stamp
-from threeam.core.journal import JournalError
-from threeam.core.told import Part, Told
+from threeam.core.format.entry import Stamp
+from threeam.core.format.report import Part, Told
+from threeam.core.store.journal import JournalError
 from threeam.restore.blockers import Node, in_words, not_terminated, told, waiting
 from threeam.tui.cells import drawn
-from threeam.tui.screens.told import ToldScreen
+from threeam.tui.screens.report_screen import ToldScreen
 
 _LOOK_S = 1.0  # between two looks at who blocks whom
 

@@ -11,13 +11,13 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Log, OptionList
 
-from threeam.core.entry import Stamp
-from threeam.core.told import Part, Told
-from threeam.observe.capture import Pane
-from threeam.observe.experiment import Experiment
-from threeam.observe.told import listed, parts
+from threeam.core.format.entry import Stamp
+from threeam.core.format.report import Part, Told
+from threeam.experiments.experiment import Experiment
+from threeam.experiments.experiment_report import listed, parts
+from threeam.tracing.capture import Pane
 from threeam.tui.cells import drawn
-from threeam.tui.screens.told import ToldScreen
+from threeam.tui.screens.report_screen import ToldScreen
 
 _MOST_LINES = 20_000  # of an output that are shown
 

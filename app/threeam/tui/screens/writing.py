@@ -11,16 +11,16 @@ from rich.text import Text
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from threeam.core.attachments import COPIED
-from threeam.core.beside import replace_beside
-from threeam.core.draft import Draft
-from threeam.core.entry import visible
-from threeam.core.fold import State
-from threeam.method.guards import remarks, resembling, why_refuted
+from threeam.core.format.entry import visible
+from threeam.core.state.fold import State
+from threeam.core.store.attachment_kinds import COPIED
+from threeam.core.store.attachments import replace_beside
+from threeam.core.write.draft import Draft
+from threeam.hypotheses.guards import remarks, resembling, why_refuted
 from threeam.tui import messages
 from threeam.tui.clipboard import copy
 from threeam.tui.commands import draft_of
-from threeam.tui.desk import Desk, short
+from threeam.tui.editor import Desk, short
 from threeam.tui.effects import Effect, Effects
 from threeam.tui.keys import key_of
 from threeam.tui.outbox import Outgoing, Ticket

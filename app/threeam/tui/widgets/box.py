@@ -12,7 +12,7 @@ from textual.binding import Binding
 from textual.widgets import TextArea
 
 from threeam.actions import ACTIONS, BY_ID
-from threeam.core.entry import visible
+from threeam.core.format.entry import visible
 from threeam.tui.messages import CommandDone
 
 # tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: whoever lives in tmux has them elsewhere.

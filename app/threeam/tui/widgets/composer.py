@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
-from threeam.core.secrets import redacted
+from threeam.core.redact.redact import redacted
 from threeam.tui.commands import completion
 from threeam.tui.outbox import Outgoing
 from threeam.tui.widgets.box import Box

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from threeam.core.disk import in_units
-from threeam.core.lock import Holder
+from threeam.core.platform.disk import in_units
+from threeam.core.write.lock import Holder
 from threeam.tui.keys import key_of
 
 

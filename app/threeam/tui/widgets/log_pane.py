@@ -10,24 +10,24 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from threeam.core.activity import Activity
-from threeam.core.clock import Clock, Zone
-from threeam.core.entry import Stamp
-from threeam.core.follow import told_from
-from threeam.core.journal import BadInput, Journal, JournalError, Position
-from threeam.core.pattern import Pattern
-from threeam.core.reader import Line
-from threeam.core.seek import begins_after, is_wanted, place_of
-from threeam.core.tally import Tally
-from threeam.core.wanted import Condition, Wanted, parse_condition
-from threeam.core.when import parse_when
+from threeam.core.format.clock import Clock, Zone
+from threeam.core.format.entry import Stamp
+from threeam.core.format.times import parse_when
+from threeam.core.store.filters import Condition, Wanted, parse_condition
+from threeam.core.store.follow import told_from
+from threeam.core.store.journal import BadInput, Journal, JournalError, Position
+from threeam.core.store.pattern import Pattern
+from threeam.core.store.reader import Line
+from threeam.core.store.seek import begins_after, is_wanted, place_of
+from threeam.tui.background_scan import Reading
+from threeam.tui.histogram import Activity
 from threeam.tui.keys import key_of
-from threeam.tui.reading import Reading
-from threeam.tui.widgets.entry_bar import EntryBar
-from threeam.tui.widgets.find_bar import FindBar
+from threeam.tui.line_counter import Tally
+from threeam.tui.log_window import Row, Window
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.widgets.prompt import Prompt
-from threeam.tui.window import Row, Window
+from threeam.tui.widgets.search_bar import FindBar
+from threeam.tui.widgets.status_line import EntryBar
 
 _STRIP = 0.5  # s between two pictures of the night, and after the last count one more
 

@@ -13,15 +13,15 @@ from textual.message import Message
 from textual.reactive import var
 
 from threeam.actions import ACTIONS
-from threeam.core.journal import Position
-from threeam.core.reader import Line
-from threeam.core.wanted import Wanted
-from threeam.method.texts import Said
-from threeam.observe.observers import Intervals
-from threeam.tui.reading import SLICE, TELL, pause_after
-from threeam.tui.widgets.row_view import TIME_COLUMNS
-from threeam.tui.widgets.rows_view import RowsView
-from threeam.tui.window import Row
+from threeam.core.store.filters import Wanted
+from threeam.core.store.journal import Position
+from threeam.core.store.reader import Line
+from threeam.hypotheses.amendments import Said
+from threeam.tracing.observations import Intervals
+from threeam.tui.background_scan import SLICE, TELL, pause_after
+from threeam.tui.log_window import Row
+from threeam.tui.widgets.row_list import RowsView
+from threeam.tui.widgets.row_renderer import TIME_COLUMNS
 
 _WHEEL = 3  # rows a notch
 _BURST = 150  # lines in a frame: of more only so many become rows, since nobody sees the others go by

@@ -1,0 +1,28 @@
+"""Who writes: user, host, process and pane, as the ``BY`` tag has them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from threeam.core.format.entry import By, tag_value
+
+
+def author(environ: Mapping[str, str], uid: int) -> By:
+    """Who writes from this process; under sudo, the person behind it."""
+    user = environ.get("SUDO_USER") if uid == 0 else None
+    if not user:
+        from getpass import getuser
+
+        try:
+            user = getuser()
+        except (KeyError, OSError):  # a uid without a name, as containers have
+            user = f"uid{uid}"
+    pane = environ.get("TMUX_PANE", "") if environ.get("TMUX") else ""
+    return By(
+        re.sub(r"[\s@:\]\[]", "_", tag_value(user)),
+        re.sub(r"[\s@:\]\[]", "_", tag_value(os.uname().nodename)),
+        os.getpid(),
+        pane if re.fullmatch(r"%\d{1,9}", pane) else "",
+    )

@@ -1,0 +1,1 @@
+"""The text of the log: lines, times and reports. Pure."""

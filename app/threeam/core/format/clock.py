@@ -1,0 +1,55 @@
+"""The clock and the rules of the time zone, handed in: the one place that reads either from the machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.store.journal import JournalError
+
+Clock = Callable[[], Stamp]
+"""Gives the true time now. Tests and the demo hand in their own."""
+
+Zone = Callable[[int], int]
+"""Gives the seconds east of UTC that are in force at an instant (ns): the rules, since summer time is not all year."""
+
+_WIDEST = 24 * 3600  # s: ``%z`` in a stamp says less than that
+
+
+class BadClock(JournalError):
+    """The clock shows a time that cannot be read."""
+
+
+def system_clock() -> Stamp:
+    """Return the time now in this process's zone, to the nanosecond (``time.time_ns``: no float).
+
+    Raises `BadClock` if no line could be stamped with it.
+    """
+    try:
+        ns = time.time_ns()
+    except OverflowError:
+        raise BadClock("the clock of this host is past the year 2262: set it, and look with: date") from None
+    if ns < 0:
+        raise BadClock("the clock of this host is before the year 1970: set it, and look with: date")
+    return Stamp(ns, zone_offset(ns))
+
+
+def zone_offset(ns: int) -> int:
+    """Return the seconds east of UTC here at ``ns``, in whole minutes, since ``%z`` can say no more.
+
+    These are the C library's rules: of `TZ` (a name or a POSIX string), or of /etc/localtime. Raises `BadClock` if no
+    stamp can hold it.
+    """
+    offset = time.localtime(ns // NS).tm_gmtoff
+    if abs(offset) >= _WIDEST:
+        raise BadClock(
+            f"the time zone is {offset / 3600:+g} h from UTC, and a stamp holds less than 24 h: set TZ to UTC, or to a "
+            "zone such as Europe/Berlin"
+        )
+    return offset - offset % 60 if offset >= 0 else -(-offset - -offset % 60)
+
+
+def fixed_zone(offset: int) -> Zone:
+    """Return the rules of a zone that is ``offset`` seconds east of UTC all year."""
+    return lambda _: offset

@@ -1,0 +1,393 @@
+"""One line of the log: parse and format, pure and total.
+
+A line is ``[stamp] [COFFEE: n] [KEY: value]… text``. Formatting makes anything that could move a
+cursor or forge a tag visible, so no text can become a second line or a tag; parsing accepts any
+bytes and gives None where they are not a line of ours.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
+
+from threeam.core.format.escape import visible as visible
+
+NS = 1_000_000_000
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_FIRST_NS = (1 - _EPOCH_DAY) * 86_400 * NS  # years 1 to 9999 in UTC: no other has four digits in every zone
+_END_NS = (date.max.toordinal() + 1 - _EPOCH_DAY) * 86_400 * NS
+
+ACQUIRED = "Acquired sanity lock."
+RELEASING = "Releasing sanity lock."
+CLOCK_STEPPED = "WARNING: Clock stepped back "  # and how far: the order of the file is the true order
+CEREMONY = frozenset({ACQUIRED, RELEASING})
+
+# The words that may stand before a line's first colon, each with the tag that makes it more than
+# a word. None: the word alone is enough, because it changes nothing.
+KINDS: dict[str, str | None] = {
+    "Hypothesis": "H",
+    "Prediction": "H",
+    "Supports": "H",
+    "Contradicts": "H",
+    "Conclusion": "H",
+    "Reopened": "H",
+    "Coffee": "MG",
+    "Water": "WATER",
+    "Sleep": "NIGHT",
+    "Carried": "AT",
+    "Doses": "DOSES",
+    "Mark": "MARK",
+    "Stamp": "STAMP",
+    "Words": "STAMP",
+    "Correction": "CORRECTION",
+    "Changed": "CHANGE",
+    "Undone": "CHANGE",
+    "Next": "NOTED",
+    "Topology": "NOTED",
+    "Shared": "NOTED",
+    "Taken": "HOLDS",
+    "Forked": "FORK",
+    "Handoff": "HANDOFF",
+    "Preflight": "PREFLIGHT",
+    "Baseline": "BASELINE",
+    "Compared": "BASELINE",
+    "Stable": "STABLE",
+    "Terminated": "TERMINATED",
+    "Restore": "RESTORE",
+    "Plan": "PLAN",
+    "Run": "RUN",
+    "Verdict": "VERDICT",
+    "Observer": "OBSERVER",
+    "Captured": "CAPTURED",
+    "WARNING": None,
+}
+MOST_CUPS = 999_999_999  # that the COFFEE tag has room for
+LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill
+GOES_ON = "|+ "  # before the second and later pieces of a longer one
+BOM = b"\xef\xbb\xbf"  # the byte order mark that some editors put in front of a file
+CONTINUED = "Continued from "  # and the name of the file before: with an AT tag, the first line of a file
+REPEATED = "REPEATED"  # the tag of that line: how many lines after it repeat what the file before it says
+
+_STAMP = r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{9})([+-])(\d\d)(\d\d)"
+_STAMP_ONLY = re.compile(_STAMP, re.ASCII)
+_TAG = r"\[[A-Z0-9]+: [^\]]*\]"
+_LINE = re.compile(rf"\[{_STAMP}\] \[COFFEE: (\d{{1,9}})\]((?: {_TAG})*)(?: (.*))?", re.ASCII | re.DOTALL)
+_TAGS = re.compile(r"\[([A-Z0-9]+): ([^\]]*)\]")
+_LOOKS_LIKE_TAG = re.compile(rf"\\*{_TAG}")
+_QUOTED_TAG = re.compile(rf"\\+{_TAG}")
+_REFERENCE = re.compile(rf"@({_STAMP})(?!\d)", re.ASCII)
+_HYPOTHESIS_KEY = re.compile(r"H(\d{1,9})", re.ASCII)
+_ORDER = re.compile(r"-?\d{1,20}", re.ASCII)
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+_BY = re.compile(r"([^@]*)@(.*):(\d{1,9})(%\d+)?", re.ASCII)
+
+
+class Stamp(NamedTuple):
+    """An instant as the log holds it.
+
+    ``ns``: integer nanoseconds since 1970-01-01T00:00:00Z. ``offset``: seconds east of UTC of the
+    writer's own zone, whole minutes.
+    """
+
+    ns: int
+    offset: int = 0
+
+    def __str__(self) -> str:
+        seconds, fraction = divmod(self.ns, NS)
+        sign, minutes = ("-", -self.offset // 60) if self.offset < 0 else ("+", self.offset // 60)
+        return f"{_civil(seconds + self.offset)}.{fraction:09d}{sign}{minutes // 60:02d}{minutes % 60:02d}"
+
+    @property
+    def clock(self) -> str:
+        """``HH:MM:SS.nnnnnnnnn`` in the writer's zone."""
+        return str(self)[11:29]
+
+    @property
+    def day(self) -> str:
+        """``YYYY-MM-DD`` in the writer's zone."""
+        return str(self)[:10]
+
+    def rfc3339(self) -> str:
+        """The instant in UTC with ``Z``, as machine output has it."""
+        seconds, fraction = divmod(self.ns, NS)
+        return f"{_civil(seconds)}.{fraction:09d}Z"
+
+    @classmethod
+    def parse(cls, text: str) -> Stamp | None:
+        """The stamp that ``text`` is, whole, or None."""
+        found = _STAMP_ONLY.fullmatch(text)
+        return _stamp(*found.groups()) if found else None
+
+
+class By(NamedTuple):
+    """Who wrote a line: ``user@host:pid``, and in tmux ``%pane``."""
+
+    user: str
+    host: str
+    pid: int
+    pane: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}:{self.pid}{self.pane}"
+
+    @property
+    def short(self) -> str:
+        """``alice%3``, as the screen shows it."""
+        return self.user + self.pane
+
+
+class Entry(NamedTuple):
+    """A line of the log that parses: stamp, cups, the tags after COFFEE in order, and the text.
+
+    ``order``: its position, if the fold has found that it is not the stamp; see `position`.
+    """
+
+    stamp: Stamp
+    coffee: int
+    tags: tuple[tuple[str, str], ...]
+    text: str
+    order: int | None = None
+
+    def tag(self, key: str) -> str | None:
+        """The value of the first tag ``key``, or None."""
+        for name, value in self.tags:
+            if name == key:
+                return value
+        return None
+
+    @property
+    def by(self) -> By | None:
+        """The author, or None for a line that belongs to nobody."""
+        value = self.tag("BY")
+        if value is None or not (found := _BY.fullmatch(value)):
+            return None
+        user, host, pid, pane = found.groups()
+        return By(user, host, int(pid), pane or "")
+
+    @property
+    def carried(self) -> Stamp | None:
+        """For a line that a rotation has carried over from the file before: when what it says came to be."""
+        value = self.tag("AT")
+        return None if value is None else Stamp.parse(value)
+
+    @property
+    def said_at(self) -> Stamp:
+        """When what it says came to be: its own stamp, and for a line that was carried over that of the first."""
+        return self.carried or self.stamp
+
+    @property
+    def position(self) -> int:
+        """The place of the line among the lines that change the state: its stamp (ns) until the clock is stepped back.
+
+        Then it is later than that of every such line before it. A line that was carried over says it in ``ORDER``.
+        """
+        if self.order is not None:
+            return self.order
+        if self.carried is not None and _ORDER.fullmatch(value := self.tag("ORDER") or ""):
+            return int(value)
+        return self.said_at.ns
+
+    @property
+    def active(self) -> Stamp | None:
+        """When its author was active, where this line shows it: they typed it, or it carries that over."""
+        if self.by is None or self.tag("VIA") is not None:
+            return None
+        if self.tag("AT") is None:
+            return self.stamp
+        return self.carried if self.kind == "Carried" else None
+
+    @property
+    def predecessor(self) -> str | None:
+        """The name of the file that this line's file continues, if this is the line that says so."""
+        if not self.text.startswith(CONTINUED) or self.carried is None:
+            return None
+        return self.text[len(CONTINUED) :]
+
+    @property
+    def repeats(self) -> int | None:
+        """For the line that names the predecessor: how many lines after it repeat what that file says.
+
+        None if it does not say so, as in files of older versions, or if what it says is not a number.
+        """
+        value = self.tag(REPEATED)
+        return int(value) if value is not None and _COUNT.fullmatch(value) else None
+
+    @property
+    def hypothesis(self) -> tuple[int, str] | None:
+        """(number, state after this line) from the ``H`` tag, or None."""
+        for name, value in self.tags:
+            if found := _HYPOTHESIS_KEY.fullmatch(name):
+                return int(found[1]), value
+        return None
+
+    @property
+    def kind(self) -> str:
+        """The known word before the first colon, or ``note``.
+
+        A word whose tag is missing is only a word: ``Coffee: two, please`` is a note. The one
+        exception is the Bash script's ``Hypothesis:``, which has no tags at all.
+        """
+        if self.text in CEREMONY:
+            return "ceremony"
+        if self.predecessor is not None:
+            return "Continued"
+        word, colon, _ = self.text.partition(":")
+        if not colon or word not in KINDS:
+            return "note"
+        needed = KINDS[word]
+        if needed is None or (word == "Hypothesis" and all(key == "AT" for key, _ in self.tags)):
+            return word
+        has = self.hypothesis is not None if needed == "H" else self.tag(needed) is not None
+        return word if has else "note"
+
+    @property
+    def body(self) -> str:
+        """The text without its kind: what is left to read once a sign stands for the word."""
+        return self.text if self.kind in ("note", "ceremony", "Continued") else self.text.partition(":")[2].lstrip(" ")
+
+
+def signed(by: By | None) -> tuple[tuple[str, str], ...]:
+    """The tag of whoever said it; none, where nobody is said to have."""
+    return (("BY", str(by)),) if by is not None else ()
+
+
+def user_of(by: By | None) -> str:
+    """The user who wrote it; ``script``, where nobody is said to have."""
+    return by.user if by is not None else "script"
+
+
+def decode(raw: bytes) -> str:
+    """The characters of ``raw``; undecodable bytes appear as ``\\xff``."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of one submission (``\\n``, ``\\r\\n``), made visible, later ones with their ``| ``; one at least.
+
+    A line of over 64 KiB goes on in lines with `GOES_ON` in front.
+    """
+    lines: list[str] = []
+    for line in text.replace("\r\n", "\n").rstrip("\n").split("\n"):
+        first, *rest = pieces(visible(line))
+        lines += ["| " + first if lines else first, *(GOES_ON + piece for piece in rest)]
+    return lines
+
+
+def pieces(text: str) -> list[str]:
+    """``text`` in pieces of at most `LONGEST` bytes; one at least."""
+    if len(text) * 4 <= LONGEST or len(text.encode()) <= LONGEST:
+        return [text]
+    data, cut = text.encode(), []
+    while len(data) > LONGEST:
+        end = whole_characters(data, LONGEST)
+        cut.append(data[:end].decode())
+        data = data[end:]
+    return [*cut, data.decode()]
+
+
+def whole_characters(data: bytes, end: int) -> int:
+    """The last place at or before ``end`` where no character of UTF-8 is cut."""
+    for back in range(min(4, end)):
+        if data[end - back] & 0xC0 != 0x80:
+            return end - back
+    return end  # bytes that are no UTF-8 at all
+
+
+def format_entry(entry: Entry) -> bytes:
+    """The whole line of ``entry`` with its newline, UTF-8. No text can forge a tag or a line."""
+    return f"[{entry.stamp}]{format_tail(entry.coffee, entry.tags, entry.text)}\n".encode()
+
+
+def format_tail(coffee: int, tags: Iterable[tuple[str, str]], text: str) -> str:
+    """Everything of a line after its stamp, without the newline."""
+    shown = "".join(f" [{key}: {tag_value(value)}]" for key, value in tags)
+    text = visible(text)
+    if _LOOKS_LIKE_TAG.match(text):
+        text = "\\" + text
+    return f" [COFFEE: {coffee}]{shown} {text}"
+
+
+def format_many(stamp: Stamp, coffee: int, tags: Iterable[tuple[str, str]], texts: list[str]) -> bytes:
+    """A line for each of ``texts``, the first at ``stamp`` and then + 1 ns a line.
+
+    What `format_entry` gives for each, at a tenth of the price: for streams.
+    """
+    whole = "".join(texts)
+    texts = texts if whole.isascii() and whole.isprintable() else [visible(text) for text in texts]
+    texts = [("\\" + text if text[:1] in ("[", "\\") and _LOOKS_LIKE_TAG.match(text) else text) for text in texts]
+    return stamped_lines(stamp, format_tail(coffee, tags, ""), texts)
+
+
+def stamped_lines(stamp: Stamp, before: str, texts: list[str]) -> bytes:
+    """Return a line for each of ``texts``: a stamp, ``before``, and the text. From ``stamp`` on, + 1 ns a line."""
+    fraction = stamp.ns % NS
+    if fraction + len(texts) > NS:  # over the second's edge: the first part of each line changes
+        stamps = (Stamp(stamp.ns + i, stamp.offset) for i in range(len(texts)))
+        return "".join([f"[{at}]{before}{text}\n" for at, text in zip(stamps, texts, strict=True)]).encode()
+    text = str(stamp)
+    head, zone = "[" + text[:20], text[29:] + "]" + before
+    return "".join([f"{head}{ns:09d}{zone}{text}\n" for ns, text in enumerate(texts, fraction)]).encode()
+
+
+def tag_value(value: str) -> str:
+    """``value`` as it may stand inside a tag: one line, and without the bracket that would end it."""
+    return visible(value).replace("]", ")")
+
+
+def parse(raw: bytes) -> Entry | None:
+    """The entry that a line (without its newline) is, or None: never an error, whatever the bytes."""
+    if raw[-1:] == b"\r":  # of an editor's or another system's line end
+        raw = raw[:-1]
+    found = _LINE.fullmatch(decode(raw)) or (_LINE.fullmatch(decode(raw[3:])) if raw.startswith(BOM) else None)
+    if not found:
+        return None
+    stamp = _stamp(*found.groups()[:8])
+    if stamp is None:
+        return None
+    coffee, tags, text = found.groups()[8:]
+    text = text or ""
+    if _QUOTED_TAG.match(text):
+        text = text[1:]
+    return Entry(stamp, int(coffee), tuple(_TAGS.findall(tags)) if tags else (), text)
+
+
+def references(text: str) -> list[Stamp]:
+    """The ``@stamp`` references in ``text``, in order; what only looks like one is left out."""
+    stamps = (_stamp(*found.groups()[1:]) for found in _REFERENCE.finditer(text))
+    return [stamp for stamp in stamps if stamp is not None]
+
+
+def cited(text: str) -> Stamp | None:
+    """The ``@stamp`` that ``text`` begins with: what it is about. One further on is only mentioned."""
+    found = _REFERENCE.match(text)
+    return _stamp(*found.groups()[1:]) if found else None
+
+
+@lru_cache(maxsize=256)
+def _civil(seconds: int) -> str:
+    t = time.gmtime(seconds)
+    return f"{t.tm_year:04d}-{t.tm_mon:02d}-{t.tm_mday:02d}T{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d}"
+
+
+@lru_cache(maxsize=64)
+def _day_number(day: str) -> int | None:
+    try:
+        return date.fromisoformat(day).toordinal() - _EPOCH_DAY
+    except ValueError:  # the 31st of February parses as digits, and is no day
+        return None
+
+
+def _stamp(day: str, hour: str, minute: str, second: str, ns: str, sign: str, off_h: str, off_m: str) -> Stamp | None:
+    days = _day_number(day)
+    if days is None or hour > "23" or minute > "59" or second > "59" or off_h > "23" or off_m > "59":
+        return None
+    offset = int(off_h) * 3600 + int(off_m) * 60
+    if sign == "-":
+        offset = -offset
+    seconds = days * 86400 + int(hour) * 3600 + int(minute) * 60 + int(second) - offset
+    since_epoch = seconds * NS + int(ns)
+    return Stamp(since_epoch, offset) if _FIRST_NS <= since_epoch < _END_NS else None

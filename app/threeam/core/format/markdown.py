@@ -1,0 +1,40 @@
+"""Text of others in Markdown: shown as it is, and read as nothing. For what comes from a log, a server or git."""
+
+from __future__ import annotations
+
+import re
+
+from threeam.core.format.entry import visible
+
+# GitHub looks for @user and #12 in the rendered page, so a backslash or an entity hides nothing from it. It does not
+# look into code, and neither does GitLab.
+_REFERENCE = (
+    r"(?P<reference>(?:(?<!\w)@(?=\w)|(?<![\w./-])[\w./-]{0,80}\#(?=\d)|\#(?=\d)|\b[Gg][Hh]-(?=\d))[\w@#./:+-]*\w)"
+)
+# What is markup anywhere, what GitHub makes a link of by itself, and what GitLab takes for a reference: there a
+# backslash is enough.
+_MARKUP = r"[\\`*_\[\]<>&~|$]|(?<=[a-zA-Z]):(?=//)|(?<=[wW]{3})\.|(?<=[\w.+-])@(?=\w)|!(?=\d)|%(?=[\w\"])"
+_ANYWHERE = re.compile(f"{_REFERENCE}|{_MARKUP}")
+_BLOCK = re.compile(r"(\d{1,9})([.)])|([#+\-=>:])")  # what would make a block of a line
+_TICKS = re.compile("`+")
+
+
+def as_markdown(text: str) -> str:
+    """Return ``text`` as one line that Markdown shows as it is. ``@user`` and ``#12`` become code, not mentions."""
+    text = _ANYWHERE.sub(_shown, visible(text).strip())
+    if match := _BLOCK.match(text):
+        text = f"{match[1]}\\{match[2]}{text[match.end() :]}" if match[1] else "\\" + text
+    return text
+
+
+def as_code(text: str) -> str:
+    """Return ``text`` as inline code, in backticks that it cannot close."""
+    text = visible(text)
+    ticks = "`" * (1 + max((len(run) for run in _TICKS.findall(text)), default=0))
+    # One blank on each side is taken off by Markdown. It keeps a backtick at an end apart, and what is only blanks.
+    pad = " " if text[:1] in ("`", " ", "") or text[-1:] in ("`", " ") else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def _shown(match: re.Match[str]) -> str:
+    return f"`{match[0]}`" if match["reference"] is not None else f"\\{match[0]}"

@@ -1,0 +1,45 @@
+"""What is told of the journal: parts with titles, line by line; a line may be that of an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import NS, By, Stamp, user_of
+from threeam.core.format.times import ago
+
+_THESE_HOURS_NS = 12 * 3600 * NS
+
+
+class Told(NamedTuple):
+    """One line: the words, what is added to them (who, when, why), and the entry that it is about.
+
+    ``sign``: the kind of line, the state of a hypothesis or the verdict that its sign stands for; empty: none.
+    ``command``: what is to be typed in a shell for it, to be copied.
+    """
+
+    text: str
+    more: str = ""
+    at: Stamp | None = None
+    sign: str = ""
+    command: str = ""
+
+
+class Part(NamedTuple):
+    """Lines under a title."""
+
+    title: str
+    lines: Sequence[Told]
+
+
+def who_when(by: By | None, at: Stamp, now: Stamp | None) -> str:
+    """``alice, 03:14:07 (5 min)``: by whom and when, as `when` tells it."""
+    return f"{user_of(by)}, {when(at, now)}"
+
+
+def when(at: Stamp, now: Stamp | None) -> str:
+    """``03:14:07 (5 min)``, with the day where it is not of these hours; without a ``now``, day and time."""
+    if now is None:
+        return f"{at.day} {at.clock[:8]}"
+    clock = at.clock[:8] if abs(now.ns - at.ns) < _THESE_HOURS_NS else f"{at.day} {at.clock[:8]}"
+    return f"{clock} ({ago(now.ns - at.ns)})"

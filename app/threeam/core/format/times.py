@@ -1,0 +1,184 @@
+"""A time as people write it: ``03:14``, ``-15m``, ``yesterday``, RFC 3339, ``@stamp``."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time, timedelta, timezone
+
+from threeam.core.format.clock import Zone, fixed_zone
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.store.journal import BadInput
+
+_UNITS = {
+    "ns": 1,
+    "us": 1000,
+    "µs": 1000,
+    "ms": 10**6,
+    "s": NS,
+    "m": 60 * NS,
+    "min": 60 * NS,
+    "h": 3600 * NS,
+    "d": 86400 * NS,
+}
+_LENGTH = re.compile(rf"(\d{{1,12}})({'|'.join(_UNITS)})", re.ASCII)
+_CLOCK = re.compile(
+    r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|$))?(?:(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+DAY_NS = 86400 * NS
+_FIRST_NS = (1 - _EPOCH_DAY) * DAY_NS
+
+
+class BadTime(BadInput):
+    """A time that cannot be understood."""
+
+
+def parse_length(text: str) -> int:
+    """``1ms``, ``500us``, ``2s`` in ns. Raises `BadTime`."""
+    found = _LENGTH.fullmatch(text.strip())
+    if not found or int(found[1]) == 0:
+        raise BadTime(f"{text!r} is no length of time: write 1ms, 500us, 2s")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def parse_when(text: str, now: Stamp, zone: Zone) -> int:
+    """Return the instant that ``text`` names, in ns since the epoch; a local time is one of ``zone``.
+
+    A clock time alone is the last such time: ``23:50`` asked at 03:14 is yesterday's. Raises `BadTime`, also if the
+    clocks showed that time twice.
+    """
+    instants = _instants_named(text, now, zone)
+    if len(instants) > 1:
+        raise BadTime(f"{_twice(text, instants, zone)}: write which of them is meant")
+    return instants[0]
+
+
+def parse_bound(text: str, now: Stamp, zone: Zone, *, latest: bool, after_ns: int | None = None) -> tuple[int, str]:
+    """Return the first (or ``latest``) instant that ``text`` names, and a sentence if there are two. Raises `BadTime`.
+
+    For an end of a range: it then holds all that the text can mean. ``after_ns``: a clock time alone is the first such
+    time after this instant, and not the last one before ``now``.
+    """
+    instants = _instants_named(text, now, zone, after_ns)
+    if len(instants) == 1:
+        return instants[0], ""
+    taken = "later" if latest else "earlier"
+    return instants[-1 if latest else 0], f"{_twice(text, instants, zone)}: the {taken} one is taken"
+
+
+def _instants_named(text: str, now: Stamp, zone: Zone, after_ns: int | None = None) -> list[int]:
+    """Return the instant that ``text`` names; two, the earlier one first, if the clocks showed that time twice."""
+    text = text.strip()
+    if text == "now":
+        return [now.ns]
+    if text.startswith("-") and (ago := _LENGTH.fullmatch(text[1:])):
+        if (ns := now.ns - int(ago[1]) * _UNITS[ago[2]]) < _FIRST_NS:
+            raise BadTime(f"{text!r} is no time: there is no year before the first")
+        return [ns]
+    if stamp := Stamp.parse(text.removeprefix("@")):
+        return [stamp.ns]
+    if text in ("today", "yesterday"):
+        return [at_hour(local_day(now.ns, zone) - (text == "yesterday"), 0, zone)]
+    match = _CLOCK.fullmatch(text)
+    if not text or not match or not (match[1] or match[4]):
+        raise BadTime(f"{text!r} is no time: write 03:14, -15m, yesterday, 2026-11-24T03:14:07.5Z or @stamp")
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    if offset is not None:
+        zone = fixed_zone(_offset(offset))
+    try:
+        of_day = time(int(hour or 0), int(minute or 0), int(second or 0))
+        day_number = date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY if year else None
+        if offset is not None:
+            timezone(timedelta(seconds=zone(0)))  # raises, if nothing is so far from UTC
+    except ValueError as error:
+        raise BadTime(f"{text!r} is no time: {error}") from None
+    if day_number is not None and hour is None:
+        return [at_hour(day_number, 0, zone)]
+    since_midnight = ((of_day.hour * 60 + of_day.minute) * 60 + of_day.second) * NS
+    since_midnight += int((fraction or "0").ljust(9, "0"))
+    if day_number is not None:
+        return _instants_at(text, day_number * DAY_NS + since_midnight, zone)
+    if after_ns is not None:
+        days = range(local_day(after_ns, zone), local_day(after_ns, zone) + 3)  # a day may skip that time
+        later = ([ns for ns in _shown_at(day * DAY_NS + since_midnight, zone) if ns > after_ns] for day in days)
+        return next(filter(None, later))
+    local_ns = local_day(now.ns, zone) * DAY_NS + since_midnight
+    past = [ns for ns in _shown_at(local_ns, zone) if ns <= now.ns]
+    if past:
+        return past
+    is_to_come = local_ns > now.ns + zone(now.ns) * NS
+    return _instants_at(text, local_ns - DAY_NS if is_to_come else local_ns, zone)
+
+
+def _instants_at(text: str, local_ns: int, zone: Zone) -> list[int]:
+    """Return the instants at which clocks show ``local_ns`` (ns since 1970 as they show them). Raises `BadTime`."""
+    instants = _shown_at(local_ns, zone)
+    if not instants:
+        before, after = (Stamp(0, zone(local_ns + ns)) for ns in (-DAY_NS, DAY_NS))
+        raise BadTime(
+            f"{text!r} does not exist on {Stamp(local_ns).day}: the clocks go forward past it, "
+            f"from {str(before)[29:]} to {str(after)[29:]}"
+        )
+    return instants
+
+
+def _shown_at(local_ns: int, zone: Zone) -> list[int]:
+    """Return the instants at which clocks of ``zone`` show ``local_ns``: one; none or two if the clocks are changed."""
+    offsets = {zone(local_ns + ns) for ns in (-DAY_NS, 0, DAY_NS)}  # those of before a change and of after it
+    instants = (local_ns - offset * NS for offset in offsets)
+    return sorted(ns for ns in instants if ns + zone(ns) * NS == local_ns)
+
+
+def local_day(ns: int, zone: Zone) -> int:
+    """Return the day of ``ns`` in ``zone``, in days since 1970-01-01."""
+    return (ns + zone(ns) * NS) // DAY_NS
+
+
+def at_hour(day: int, hour: int, zone: Zone) -> int:
+    """Return the instant at which the clocks of ``zone`` show ``hour`` o'clock on ``day`` for the first time.
+
+    If they skip it, return the instant at which they would have shown it.
+    """
+    local_ns = (day * 24 + hour) * 3600 * NS
+    return min(_shown_at(local_ns, zone), default=local_ns - zone(local_ns - DAY_NS) * NS)
+
+
+def _twice(text: str, instants: list[int], zone: Zone) -> str:
+    """Return a sentence that says how the two ``instants`` of ``text`` are written."""
+    first, second = (_shortly(Stamp(ns, zone(ns))) for ns in instants)
+    return f"{text!r} is there twice, since the clocks went back: {first}, and then {second}"
+
+
+def _shortly(stamp: Stamp) -> str:
+    """Return ``stamp`` without a fraction of zero."""
+    shown = str(stamp)
+    return f"{shown[:29].rstrip('0').rstrip('.') if stamp.ns % NS else shown[:19]}{shown[29:]}"
+
+
+def _offset(text: str) -> int:
+    """Return the seconds east of UTC that ``Z``, ``+0200`` or ``+02:00`` says."""
+    if text == "Z":
+        return 0
+    digits = text[1:].replace(":", "")
+    offset = int(digits[:2]) * 3600 + int(digits[2:]) * 60
+    return -offset if text[0] == "-" else offset
+
+
+def duration(ns: int) -> str:
+    """A length of time with the unit that fits: ``12 ns``, ``0.8 ms``, ``1.003 s``, ``5 min``, ``3 h``."""
+    sign, ns = ("-", -ns) if ns < 0 else ("", ns)
+    if ns < 1000:
+        return f"{sign}{ns} ns"
+    if ns < 100_000:
+        return f"{sign}{ns // 100 / 10:g} µs"
+    if ns < NS:
+        return f"{sign}{ns // 100_000 / 10:g} ms"
+    if ns < 60 * NS:
+        return f"{sign}{ns // 1_000_000 / 1000:g} s"
+    minutes = ns // (60 * NS)
+    return f"{sign}{minutes} min" if minutes < 120 else f"{sign}{minutes // 60} h"
+
+
+def ago(ns: int) -> str:
+    """How long ago, as a person says it: ``now``, ``5 min``, ``3 h``. Seconds would only flicker."""
+    return "now" if ns < 60 * NS else duration(ns)

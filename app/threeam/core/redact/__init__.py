@@ -1,0 +1,1 @@
+"""Leaving secrets out of text."""

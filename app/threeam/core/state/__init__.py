@@ -1,0 +1,1 @@
+"""What the lines add up to."""

@@ -1,0 +1,80 @@
+"""All journals of one folder: several bugs at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from threeam.core.config.settings import BadSetting, state_folder
+from threeam.core.format.entry import Entry
+from threeam.core.state.fold import Fold
+from threeam.core.store.journal import Journal, JournalError, journal_at
+from threeam.core.store.reader import last_entry
+
+_NAME = re.compile(r"[^.].*\.log")
+_ROTATED = re.compile(r"\.\d{8}T\d{6}\.\d{9}Z\.log\Z")
+
+
+class Summary(NamedTuple):
+    """A journal in a line: its last entry, how many hypotheses are open, its bytes in all files.
+
+    ``problem``: why that cannot be told; mostly empty.
+    """
+
+    journal: Journal
+    last: Entry | None = None
+    open: int = 0
+    size: int = 0
+    problem: str = ""
+
+
+def own_journals(environ: Mapping[str, str], lock: str | None = None) -> list[Journal]:
+    """Return the journals of the user's state folder; none for a user without a home. ``lock`` as in `journals`."""
+    try:
+        folder = state_folder(environ)
+    except BadSetting:
+        return []
+    return journals(folder, lock)
+
+
+def journals(folder: str, lock: str | None = None) -> list[Journal]:
+    """The journals whose logs lie in ``folder``, by name; without the files that were rotated away.
+
+    ``lock``: the one that was asked for, for all of them; None: each has its own.
+    """
+    try:
+        names = sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name) and not _ROTATED.search(name))
+    except OSError:  # there is none yet, or it is not ours to read
+        return []
+    found: dict[str, Journal] = {}
+    for name in names:
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            try:
+                one = journal_at(path, lock, home=folder)
+            except JournalError:  # somebody else's symlink
+                continue
+            found[one.log] = found.get(one.log, one)  # a link of our own is another name of the same
+    return list(found.values())
+
+
+def name_of(journal: Journal) -> str:
+    """What ``-j`` calls it."""
+    return journal.name.removesuffix(".log")
+
+
+def summary(journal: Journal, fold: Fold) -> Summary:
+    """What ``journal`` comes to: a byte search through its live log."""
+    try:
+        live = journal.live()
+        if live is None:
+            return Summary(journal)
+        end = live.size()
+        last = last_entry(live, end)
+        size = sum(segment.size() for segment in journal.back_from(live))
+        opened = len(fold.of(live, end).open_hypotheses())
+        return Summary(journal, last[1] if last is not None else None, opened, size)
+    except (OSError, JournalError) as error:
+        return Summary(journal, problem=error.strerror or "" if isinstance(error, OSError) else str(error))

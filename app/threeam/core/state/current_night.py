@@ -1,0 +1,28 @@
+"""A person's present night, if their last lines are of a clock that is far ahead."""
+
+from __future__ import annotations
+
+from threeam.core.state.fold import Person, State
+from threeam.core.store.journal import Position
+from threeam.core.store.reader import active_back
+
+
+def as_of_now(state: State, end: Position, user: str, now_ns: int, gap_ns: int) -> State:
+    """Return ``state``, which is as of ``end``, with the night of ``user`` that goes on at ``now_ns``.
+
+    A line from the future begins a night of its own. When the clock is right again, the night before it goes on, and
+    the cups of both count. Raises OSError.
+    """
+    person = state.people.get(user)
+    if person is None or person.asleep or person.typed_ns - now_ns <= gap_ns:
+        return state
+    began_again = False
+    for entry in active_back(end.segment, end.offset, user):
+        active = entry.active
+        if active is not None and active.ns - now_ns <= gap_ns:
+            if now_ns - active.ns > gap_ns or entry.tag("NIGHT") == "over":
+                return state  # that night is over: the lines from the future are this one's
+            cups = entry.coffee + person.cups if began_again else max(entry.coffee, person.cups)
+            return state._replace(people={**state.people, user: Person(cups, active.ns, person.by)})
+        began_again = began_again or entry.tag("NIGHT") == "new"
+    return state

@@ -1,0 +1,110 @@
+"""What a writer knows of its log between two holds of the lock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
+from threeam.core.format.entry import Entry
+from threeam.core.state.fold import CORE, Fold, State
+from threeam.core.store.journal import Mark, Segment
+from threeam.core.store.reader import BLOCK, end_of_lines, last_active, last_entry, matching_back
+
+TRUNCATED = b"] WARNING: Log truncated by another program: "  # and how many bytes are gone
+_DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
+
+
+class StateCache:
+    """The state that a writer has read so far, so that under the lock only what came since is read.
+
+    ``named``: the file whose name is known to be on the disk.
+    """
+
+    def __init__(self, fold: Fold, user: str) -> None:
+        self.fold = fold
+        self.failed_size = 0  # of the log when it could not be rotated; 0: it did not fail
+        self._user = user
+        self._mark: Mark | None = None  # and no open file: the log may be renamed or removed between two holds
+        self._whole = False
+        self._written: Mark | None = None  # the end of the last append
+        self.named: tuple[int, int] | None = None
+        self._warned_ns: int | None = None  # when the log last said that its disk is nearly full
+        self._state = CORE.empty
+
+    def nothing(self, whole: bool) -> State:
+        """The state where there is no log."""
+        return (self.fold if whole else CORE).empty
+
+    def at(self, segment: Segment, end: int, whole: bool) -> State:
+        """The state as of the last whole line before ``end``."""
+        mark = self._mark
+        if mark is None or not mark.holds_in(segment) or (whole and not self._whole):
+            end = end_of_lines(segment, end)
+            self._whole = whole
+            self._state = self.fold.of(segment, end) if whole else self._authors(segment, end)
+            self._mark = Mark.at(segment, end)
+        elif (end := end_of_lines(segment, end)) > mark.offset:
+            self._state = self._known.on(self._state, segment, mark.offset, end)
+            self._mark = Mark.at(segment, end)
+        return self._state
+
+    def appended(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
+        """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
+        mark, self._mark = self._mark, None  # whatever fails from here on must not be taken for a refusal
+        with suppress(OSError):  # then it is read again, and the next write says what is wrong
+            written = Mark.at(segment, end)
+            if segment.size() < end:  # truncated meanwhile: that mark would hold in every file
+                return
+            self._written = written
+            if mark is not None and mark.identity == segment.identity and mark.offset == begin:
+                self._state, self._mark = self._known(self._state, entries), written
+            else:
+                self._mark = mark
+
+    def rotated(self, segment: Segment, end: int, state: State) -> None:
+        """Know ``state`` of a new log, ``segment``, whose first ``end`` bytes a rotation has made of it.
+
+        They need not be read again under the lock, which is long for a log that carries much.
+        """
+        self._mark = None
+        with suppress(OSError):
+            self._state, self._whole, self._mark = state, True, Mark.at(segment, end)
+
+    def bytes_gone(self, segment: Segment) -> int:
+        """Return how many bytes another program has cut off ``segment`` since the last append; 0 if the log says so.
+
+        Only a process that has appended before can know that, and only under the lock. Raises OSError.
+        """
+        written = self._written
+        if written is None or written.identity != segment.identity or written.holds_in(segment):
+            return 0
+        size = segment.size()
+        gone = written.offset - size if written.same_beginning(segment) else written.offset
+        if gone <= 0:  # changed in place, and not truncated
+            return 0
+        reported = any(TRUNCATED in segment.read(start, BLOCK) for start in {0, max(0, size - BLOCK)})
+        return 0 if reported else gone
+
+    def warned_of_disk(self, segment: Segment, end: int, now_ns: int, within_ns: int) -> bool:
+        """Return whether the log has said within the last ``within_ns`` that its disk is nearly full.
+
+        It is searched under the lock, so what was found once is not searched for again.
+        """
+        if self._warned_ns is not None and 0 <= now_ns - self._warned_ns < within_ns:
+            return True
+        for line in matching_back(segment, end, _DISK):
+            if (entry := line.entry) is not None and entry.tag("DISK") is not None:
+                self._warned_ns = entry.stamp.ns
+                return 0 <= now_ns - self._warned_ns < within_ns
+        return False
+
+    @property
+    def _known(self) -> Fold:
+        """The fold of what is known: of all, or of the author's cups alone."""
+        return self.fold if self._whole else CORE
+
+    def _authors(self, segment: Segment, end: int) -> State:
+        """The state as far as the author's cups and the next stamp need it."""
+        pair = (last_active(segment, end, self._user), last_entry(segment, end))
+        return CORE(CORE.empty, [found[1] for found in pair if found is not None])

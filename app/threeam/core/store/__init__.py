@@ -1,0 +1,1 @@
+"""The files of a journal, read: segments, lines, filters, search."""

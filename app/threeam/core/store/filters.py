@@ -1,0 +1,277 @@
+"""Which lines are wanted: by text, kind, person or hypothesis, in or out, all at once.
+
+Each condition knows the lines that it is about in a block of bytes, so that a block in which there are none costs
+a byte search, and a big log is never parsed line by line for the few that are wanted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+from threeam.core.format.entry import CEREMONY, CLOCK_STEPPED, KINDS, Entry, parse
+from threeam.core.store.journal import BadInput
+from threeam.core.store.pattern import Pattern
+
+KIND_NAMES = {
+    "note": "note", "ceremony": "ceremony", "continued": "Continued", "foreign": "foreign",
+    **{kind.lower(): kind for kind in KINDS},
+}  # fmt: skip
+
+
+class Condition(Protocol):
+    """Something that a line is, or is not."""
+
+    @property
+    def name(self) -> str:
+        """As its person reads it."""
+
+    def holds(self, raw: bytes) -> bool:
+        """Whether it holds of a line (without its newline)."""
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        """Where the lines of ``data``, which is whole lines, begin of which it holds; in their order."""
+
+
+class Text(NamedTuple):
+    """A pattern is found in it."""
+
+    pattern: Pattern
+
+    @property
+    def name(self) -> str:
+        return self.pattern.text
+
+    def holds(self, raw: bytes) -> bool:
+        return self.pattern.finds(raw)
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return self.pattern.offsets(data)
+
+
+class Kind(NamedTuple):
+    """It is of this kind (as `Entry.kind` has it), or ``foreign``."""
+
+    kind: str
+
+    @property
+    def name(self) -> str:
+        return f"kind:{self.kind.lower()}"
+
+    def holds(self, raw: bytes) -> bool:
+        entry = parse(raw)
+        return self.kind == ("foreign" if entry is None else entry.kind)
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return _verified(self, None if self.kind not in KINDS else f"] {self.kind}:".encode(), data)
+
+
+class By(NamedTuple):
+    """This user wrote it; ``script``: nobody is said to have."""
+
+    user: str
+
+    @property
+    def name(self) -> str:
+        return f"by:{self.user}"
+
+    def holds(self, raw: bytes) -> bool:
+        entry = parse(raw)
+        if entry is None:
+            return False
+        return entry.by is None if self.user == "script" else entry.by is not None and entry.by.user == self.user
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        if self.user == "script":
+            for offset in line_offsets(data):
+                end = data.find(b"\n", offset)
+                at = data.find(b" [BY: ", offset, end if end >= 0 else len(data))
+                if 0 <= at - offset < _HEAD_LENGTH:  # its first tag: no need to parse
+                    continue
+                if self.holds(line_at(data, offset)):
+                    yield offset
+            return
+        # No bracket in it: from each of many openings in a line, it would be read on to the line's end.
+        tag = re.compile(rb"\[BY: %s@[^\[\]\n]*:\d{1,9}(?:%%\d+)?\]" % re.escape(self.user.encode()))
+        for begin, start in _lines_with(tag, data):
+            # If it stands where 3am writes it, there is no need to parse.
+            if _HEAD.fullmatch(data, begin, start) or self.holds(line_at(data, begin)):
+                yield begin
+
+
+class About(NamedTuple):
+    """It belongs to this hypothesis."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"H{self.number}"
+
+    def holds(self, raw: bytes) -> bool:
+        entry = parse(raw)
+        return entry is not None and entry.hypothesis is not None and entry.hypothesis[0] == self.number
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return _verified(self, re.compile(rb"\[H0*%d: " % self.number), data)
+
+
+class SteppedBack(NamedTuple):
+    """It says that the clock was stepped back before it."""
+
+    name: str = "stepped back"
+
+    def holds(self, raw: bytes) -> bool:
+        return _STEPPED in raw and (entry := parse(raw)) is not None and steps_back(entry)
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return _verified(self, _STEPPED, data)
+
+
+def steps_back(entry: Entry) -> bool:
+    """Return whether this line says that the clock was stepped back before it."""
+    return entry.kind == "WARNING" and entry.text.startswith(CLOCK_STEPPED)
+
+
+class Ceremony(NamedTuple):
+    """It is one of the lock's own."""
+
+    name: str = "ceremony"
+
+    def holds(self, raw: bytes) -> bool:
+        return raw.endswith(_CEREMONY) and (entry := parse(raw)) is not None and entry.text in CEREMONY
+
+    def offsets(self, data: bytes) -> Iterator[int]:
+        return _verified(self, _MAY_BE_CEREMONY, data)
+
+
+_STEPPED = CLOCK_STEPPED.encode()
+_CEREMONY = tuple(text.encode() for text in CEREMONY)
+_MAY_BE_CEREMONY = re.compile(rb" sanity lock\.$", re.MULTILINE)
+
+
+class Wanted(NamedTuple):
+    """All of ``conditions`` hold, and none of ``exclusions``. Without any, every line is wanted.
+
+    ``once``: no line that a rotation repeats is wanted. Its bytes do not say so, but its place: see `seek.is_wanted`.
+    """
+
+    conditions: tuple[Condition, ...] = ()
+    exclusions: tuple[Condition, ...] = ()
+    once: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.conditions or self.exclusions or self.once)
+
+    def holds(self, raw: bytes) -> bool:
+        """Whether a line (without its newline) is wanted."""
+        return all(one.holds(raw) for one in self.conditions) and not any(one.holds(raw) for one in self.exclusions)
+
+    def offsets(self, data: bytes) -> Iterable[int]:
+        """Where the wanted lines of ``data``, which is whole lines, begin; in their order."""
+        seen = any(map(_sees_line_end, (*self.conditions, *self.exclusions)))
+        if seen and b"\r" in data and (without := data.replace(b"\r\n", b"\n")) != data:
+            places = dict(zip(line_offsets(without), line_offsets(data), strict=True))
+            return [places[begin] for begin in self.offsets(without)]
+        if not self.conditions:
+            found = line_offsets(data)
+        else:
+            # Words first: they are searched fastest, and leave the fewest lines to be looked at.
+            first, *others = sorted(self.conditions, key=lambda one: not isinstance(one, Text))
+            found = list(first.offsets(data))
+            for one in others:
+                found = _among(found, one, data, holds=True)
+        for one in self.exclusions:
+            found = _among(found, one, data, holds=False)
+        return found
+
+
+def parse_condition(word: str, *, words: bool = False) -> tuple[bool, Condition]:
+    """A condition as it is typed, and whether it is to be left out: ``deadlock``, ``!kind:note``, ``by:alice``, ``H7``.
+
+    Raises `BadPattern`, or `BadKind`.
+    """
+    out = word.startswith("!") and len(word) > 1
+    return out, condition_of(word[1:] if out else word, words=words)
+
+
+def condition_of(word: str, *, exact: bool = False, words: bool = False) -> Condition:
+    """The condition that ``word`` says: ``deadlock``, ``kind:note``, ``by:alice``, ``H7``. Raises as above."""
+    field, colon, value = word.partition(":")
+    if colon and field == "kind" and value:
+        return kind_named(value)
+    if colon and field == "by" and value:
+        return By(value)
+    if re.fullmatch(r"H\d{1,9}", word, re.ASCII):
+        return About(int(word[1:]))
+    return Text(Pattern(word, exact=exact, words=words))
+
+
+class BadKind(BadInput):
+    """There is no such kind of line."""
+
+
+def kind_named(name: str) -> Kind:
+    """The kind that ``name`` says, in capitals or not. Raises `BadKind`."""
+    kind = KIND_NAMES.get(name.lower())
+    if kind is None:
+        raise BadKind(f"there is no kind {name!r}: there are {', '.join(KIND_NAMES)}")
+    return Kind(kind)
+
+
+def line_at(data: bytes, begin: int) -> bytes:
+    """The line of ``data`` that begins at ``begin``, without its newline."""
+    end = data.find(b"\n", begin)
+    return data[begin : end if end >= 0 else len(data)]
+
+
+def line_offsets(data: bytes) -> list[int]:
+    """Where the lines of ``data``, which is whole lines, begin."""
+    return [0, *(found.end() for found in _NEWLINE.finditer(data, 0, len(data) - 1))] if data else []
+
+
+_NEWLINE = re.compile(b"\n")
+_HEAD_LENGTH = 60  # bytes: the stamp and the cups are never longer
+_FEW = 50  # lines: so many are looked at one by one before a block is searched for them
+_HEAD = re.compile(
+    rb"\[\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}[+-](?:[01]\d|2[0-3])[0-5]\d\]"
+    rb" \[COFFEE: \d{1,9}\] "
+)
+
+
+def _sees_line_end(condition: Condition) -> bool:
+    """Whether a carriage return at the end of a line, which is not a part of the text, could hide the line from it."""
+    return isinstance(condition, Ceremony) or (isinstance(condition, Text) and not condition.pattern.is_literal)
+
+
+def _among(offsets: list[int], condition: Condition, data: bytes, *, holds: bool) -> list[int]:
+    """Those of ``offsets`` at which a line begins of which ``condition`` holds, or does not."""
+    if not offsets:
+        return offsets
+    if len(offsets) > _FEW:
+        those = set(condition.offsets(data))
+        return [offset for offset in offsets if (offset in those) == holds]
+    return [offset for offset in offsets if condition.holds(line_at(data, offset)) == holds]
+
+
+def _verified(condition: Condition, scout: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:
+    """The lines of which ``condition`` holds among those that ``scout`` finds (None: all of them)."""
+    if scout is None:
+        offsets: Iterable[int] = line_offsets(data)
+    else:
+        offsets = (begin for begin, _ in _lines_with(scout, data))
+    return (offset for offset in offsets if condition.holds(line_at(data, offset)))
+
+
+def _lines_with(scout: bytes | re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each line begins that has a match of ``scout``, and where its first match does."""
+    pattern = re.compile(re.escape(scout)) if isinstance(scout, bytes) else scout
+    begin = 0
+    while (match := pattern.search(data, begin)) is not None:
+        start = match.start()
+        begin = data.rfind(b"\n", begin, start) + 1 or begin
+        yield begin, start
+        begin = data.find(b"\n", start) + 1
+        if not begin:
+            return

@@ -1,0 +1,234 @@
+"""Finding lines without reading every one: the wanted ones a block at a time, and those of a time by bisection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from threeam.core.format.entry import Entry, Stamp
+from threeam.core.store.filters import SteppedBack, Wanted
+from threeam.core.store.journal import BadInput, Journal, Position, Segment
+from threeam.core.store.reader import (
+    Block,
+    Line,
+    blocks_back,
+    blocks_forward,
+    end_of_lines,
+    last_entry,
+    line_begin_after,
+    line_block,
+    line_in,
+    lines_forward,
+    matching_back,
+)
+from threeam.core.write.draft import Declined
+
+_NEAR = 16 * 1024  # bytes: so close to the place, reading on is cheaper than bisecting
+
+
+class BadStamp(BadInput):
+    """What was to name an entry is no stamp."""
+
+
+class Found(NamedTuple):
+    """The wanted lines of a part of a file, from ``start`` to ``end``, in their order; maybe none."""
+
+    start: int
+    end: int
+    lines: list[Line]
+
+
+def found_forward(segment: Segment, start: int, end: int | None, wanted: Wanted) -> Iterator[Found]:
+    """The wanted lines from ``start`` (the beginning of a line) to ``end``, a block at a time, finished or not."""
+    for block in blocks_forward(segment, start, end):
+        yield _found(segment, block, wanted)
+
+
+def found_back(segment: Segment, end: int, wanted: Wanted, since: int = 0) -> Iterator[Found]:
+    """The wanted lines before ``end``, finished or not, back to ``since``, a block at a time, the last block first."""
+    whole = max(since, end_of_lines(segment, end))
+    if whole < end:
+        yield _found(segment, line_block(segment, whole, end, finished=False), wanted)
+    for block in blocks_back(segment, whole, since):
+        yield _found(segment, block, wanted)
+
+
+def is_wanted(line: Line, wanted: Wanted) -> bool:
+    """Whether ``line`` is one of the ``wanted``."""
+    return wanted.holds(line.raw) and not (wanted.once and line.repeated)
+
+
+def offsets_in(segment: Segment, block: Block, wanted: Wanted) -> Iterable[int]:
+    """Where the wanted lines of ``block`` begin in its data, in their order."""
+    offsets, head = wanted.offsets(block.data), segment.head if wanted.once else None
+    if head is None or not head.linked or block.start >= head.end:
+        return offsets
+    return [index for index in offsets if not head.begin <= block.start + index < head.end]
+
+
+def _found(segment: Segment, block: Block, wanted: Wanted) -> Found:
+    start, data, end = block
+    offsets = offsets_in(segment, block, wanted)
+    if block.more or b"\r" in data:
+        return Found(start, end, [line_in(segment, block, begin) for begin in offsets])
+    lines = []
+    for begin in offsets:
+        stop = data.find(b"\n", begin)
+        finished = stop >= 0
+        lines.append(Line(segment, start + begin, data[begin : stop if finished else None], finished))
+    return Found(start, end, lines)
+
+
+_STEPPED = Wanted((SteppedBack(),))
+
+
+def stretches(segment: Segment, end: int) -> list[tuple[int, int]]:
+    """The parts of a file, up to ``end``, in which stamps grow: the clock was stepped back between."""
+    begins = [0]
+    for found in found_forward(segment, 0, end, _STEPPED):
+        begins += [line.offset for line in found.lines]
+    return [(begin, until) for begin, until in zip(begins, [*begins[1:], end], strict=True) if begin < until]
+
+
+def between(segment: Segment, end: int, since: int | None, until: int | None) -> list[tuple[int, int]]:
+    """The parts of a file, up to ``end``, with the lines from ``since`` to ``until`` (ns, both included)."""
+    if since is None and until is None:
+        return [(0, end)]
+    parts = []
+    for begin, stop in stretches(segment, end):
+        first = begin if since is None else first_at(segment, begin, stop, since)
+        last = stop if until is None else first_at(segment, begin, stop, until + 1)
+        if first < last:
+            parts.append((first, last))
+    return parts
+
+
+def first_at(segment: Segment, begin: int, end: int, ns: int) -> int:
+    """Where the first line between ``begin`` and ``end`` begins that is of ``ns`` or later; ``end`` if there is none.
+
+    By bisection, so it is true where stamps grow. Lines without a stamp are passed over.
+    """
+    low, high, found = begin, end, end
+    while high - low > _NEAR:
+        middle = (low + high) // 2
+        after = first_entry(segment, middle, high)
+        if after is None:
+            high = middle
+        elif after[1].stamp.ns < ns:
+            low = after[0].end
+        else:
+            high, found = middle, after[0].offset
+    for line in lines_forward(segment, low):
+        if line.offset >= high:
+            break
+        if (entry := line.entry) is not None and entry.stamp.ns >= ns:
+            return line.offset
+    return found
+
+
+def place_of(journal: Journal, end: Position, ns: int) -> tuple[Position | None, int]:
+    """The first line of ``ns`` or later in the journal up to ``end``, and how many other places have that time.
+
+    Those are there where the clock was stepped back; then it is the last of them. None where every line is earlier.
+    Raises OSError.
+    """
+    inside: list[Position] = []
+    after: Position | None = None
+    for segment in journal.segments(end.segment):
+        for begin, stop in stretches(segment, end.offset if segment == end.segment else segment.size()):
+            at = first_at(segment, begin, stop, ns)
+            if begin < at < stop:
+                inside.append(Position(segment, at))
+            elif at == begin and after is None:
+                after = Position(segment, at)
+    return (inside[-1] if inside else after), max(0, len(inside) - 1)
+
+
+def stamp_of(words: str) -> tuple[Stamp | None, str]:
+    """The ``@stamp`` that ``words`` begin with, and the others; None where they do not begin with ``@``.
+
+    Raises `BadStamp`.
+    """
+    first, _, rest = words.strip().partition(" ")
+    if not first.startswith("@"):
+        return None, words.strip()
+    stamp = Stamp.parse(first[1:])
+    if stamp is None:
+        raise BadStamp(f"{first!r} is no stamp: write it as the log has it, @2026-11-24T03:14:07.123456789+0000")
+    return stamp, rest.strip()
+
+
+def line_of(journal: Journal, stamp: Stamp) -> Line:
+    """The line that has this stamp; the last of them where the clock was stepped back.
+
+    Raises `Declined` where no line has it, and OSError.
+    """
+    live = journal.live()
+    for segment in journal.back_from(live) if live is not None else ():
+        for begin, end in reversed(stretches(segment, segment.size())):
+            at = first_at(segment, begin, end, stamp.ns)
+            line = next(lines_forward(segment, at), None) if at < end else None
+            if line is not None and line.finished and (entry := line.entry) and entry.stamp.ns == stamp.ns:
+                return line
+    if live is not None and (line := _line_by_bytes(journal, live, stamp)) is not None:
+        return line
+    raise Declined(f"there is no entry @{stamp}: {_nearest(journal, live, stamp.ns)}")
+
+
+def _line_by_bytes(journal: Journal, live: Segment, stamp: Stamp) -> Line | None:
+    """The last line that has this stamp, by a search of every byte.
+
+    Bisection misses it if it was written after the clock had been stepped back, and no line says so: the Bash script
+    writes none.
+    """
+    seconds = re.compile(re.escape(str(stamp)[16:29]).encode())  # the same in every zone, unlike the minutes
+    for segment in journal.back_from(live):
+        for line in matching_back(segment, segment.size(), seconds):
+            if (entry := line.entry) is not None and entry.stamp.ns == stamp.ns:
+                return line
+    return None
+
+
+def _nearest(journal: Journal, live: Segment | None, ns: int) -> str:
+    """What has a stamp near ``ns``, in words."""
+    if live is None:
+        return "the log is empty"
+    place = place_of(journal, Position(live, live.size()), ns)[0]
+    after = next(lines_forward(*place), None) if place is not None else None
+    before = last_entry(*place) if place is not None else last_entry(live, live.size())
+    entries = [entry for line in (before[0] if before is not None else None, after) if line and (entry := line.entry)]
+    near = min(entries, default=None, key=lambda entry: abs(entry.stamp.ns - ns))
+    return f"the nearest one is @{near.stamp}" if near is not None else "the log is empty"
+
+
+def begins_after(journal: Journal, place: Position, ns: int) -> bool:
+    """Whether ``place``, where ``ns`` was looked for, is the first line of the journal and later than that."""
+    if place.offset or journal.predecessor(place.segment) is not None:
+        return False
+    first = first_entry(place.segment, 0, place.segment.size())
+    return first is not None and first[1].stamp.ns > ns
+
+
+def first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry] | None:
+    """The first whole line that begins at ``after`` or later, and before ``before``, and is an entry."""
+    start = line_begin_after(segment, after - 1, before) if after > 0 else 0
+    for line in lines_forward(segment, start) if start is not None else ():
+        if line.offset >= before:
+            return None
+        if line.finished and (entry := line.entry) is not None:
+            return line, entry
+    return None
+
+
+def search_forward(journal: Journal, place: Position, end: Position, wanted: Wanted) -> Iterator[Found]:
+    """The wanted lines from ``place`` (the beginning of a line) to ``end``, through every file, a block at a time."""
+    for segment in journal.chain.onward(place.segment, end.segment):
+        start = place.offset if segment == place.segment else 0
+        yield from found_forward(segment, start, end.offset if segment == end.segment else None, wanted)
+
+
+def search_back(journal: Journal, place: Position, wanted: Wanted) -> Iterator[Found]:
+    """The wanted lines before ``place``, back through every file, a block at a time, the last block first."""
+    for segment in journal.back_from(place.segment):
+        yield from found_back(segment, place.offset if segment == place.segment else segment.size(), wanted)

@@ -1,0 +1,65 @@
+"""A new log from bytes that are there already: whole or not at all, and never over another one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+
+from threeam.core.platform.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
+from threeam.core.platform.portability import sync
+from threeam.core.store.journal import Journal, Unusable, unusable
+from threeam.core.write.draft import Declined
+
+
+def create_log(journal: Journal, mode: int, chunks: Iterable[bytes]) -> int:
+    """Makes the log of ``journal`` of ``chunks``; gives its bytes once they are on the disk. Call it under its lock.
+
+    It is made aside and then gets its name, which must be nobody's. Raises `Declined` where it is somebody's by then,
+    and `Unusable` or whatever ``chunks`` raise, with nothing left behind.
+    """
+    folder, name = os.path.split(journal.log)
+    try:
+        with opened_folder(folder) as dir_fd:
+            return _create_in(dir_fd, name, (mode, *journal.new_owner()), chunks)
+    except OSError as error:
+        if error.errno == errno.EEXIST:
+            raise Declined(f"{journal.log} is there by now, and stays as it is: name one that is not there") from None
+        raise Unusable(unusable(journal.log, error)) from None
+
+
+def _create_in(dir_fd: int, name: str, access: tuple[int, int, int], chunks: Iterable[bytes]) -> int:
+    mode, uid, gid = access
+    aside, size = f"{name}.{os.urandom(8).hex()}.creating", 0
+    try:
+        _clear(dir_fd, name)
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
+        try:
+            if uid != os.geteuid():
+                os.fchown(fd, uid, gid)
+            os.fchmod(fd, mode)
+            for chunk in chunks:
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(fd, view) :]
+                size += len(chunk)
+            sync(fd)
+        finally:
+            os.close(fd)
+        # fails where somebody else was there first
+        os.link(aside, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
+        os.unlink(aside, dir_fd=dir_fd)
+        sync_opened(dir_fd)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(aside, dir_fd=dir_fd)
+    return size
+
+
+def _clear(dir_fd: int, log: str) -> None:
+    """Removes what one that was killed has left: under the lock nobody else is at it. Raises OSError."""
+    for name in names_in(dir_fd):
+        if re.fullmatch(re.escape(log) + r"\.[0-9a-f]{16}\.creating", name):
+            os.unlink(name, dir_fd=dir_fd)

@@ -1,0 +1,107 @@
+"""Drafts: what is going to be written, as a function of the state at the moment of writing.
+
+Numbers, cups and stamps are only true while the lock is held, so nobody hands the writer finished
+lines: they hand it a `Draft`, and the writer calls it under the lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import ACQUIRED, KINDS, RELEASING, Stamp, lines_of
+from threeam.core.state.fold import State
+from threeam.core.store.journal import JournalError
+
+TOXIC = "WARNING: Caffeine toxicity imminent. Logic may be compromised."
+_SCRIPT_LIMIT = 4  # cups: the script's own, whatever toxic_cups says
+
+
+class Declined(JournalError):
+    """The state under the lock does not allow this draft; nothing was written. The message says why."""
+
+
+class Author(NamedTuple):
+    """Whoever writes: the user, and how long a night's gap is (ns)."""
+
+    user: str
+    gap_ns: int
+
+    def cups(self, state: State, stamp: Stamp) -> int:
+        """The author's cups this night, at ``stamp``."""
+        return state.cups(self.user, stamp.ns, self.gap_ns)
+
+
+class DraftLine(NamedTuple):
+    """One line to be: text, tags of its own, and the author's cups after it (None: as before)."""
+
+    text: str
+    tags: tuple[tuple[str, str], ...] = ()
+    cups: int | None = None
+
+
+class Draft(NamedTuple):
+    """Lines to be written in one block.
+
+    ``lines``: (state, author, stamp) to the lines; pure; may raise `Declined`. ``ceremonial``: written
+    with the ceremony of the lock around it by default. ``whole``: needs the whole state, and not
+    just the author's cups, which are found much faster. ``via``: what says it, where nobody types it: so it keeps no
+    night going.
+    """
+
+    lines: Callable[[State, Author, Stamp], Sequence[DraftLine]]
+    ceremonial: bool = False
+    whole: bool = True
+    via: str = ""
+
+
+def note(text: str) -> Draft:
+    """A note; the lines of a text with several become one block."""
+    word, colon, rest = text.partition(":")
+    tags: tuple[tuple[str, str], ...] = ()
+    if colon and KINDS.get(word.capitalize()) == "NOTED":  # what the next person must know
+        tags, text = (("NOTED", word.lower()),), f"{word.capitalize()}:{rest}"
+    elif colon and word.capitalize() == "Changed":  # what must be undone, whoever does it
+        return Draft(lambda state, author, stamp: change_lines(*split_undo(rest.strip())), whole=False)
+    said = [DraftLine(line, tags) for line in lines_of(text)]
+    return Draft(lambda state, author, stamp: said, whole=False)
+
+
+def split_undo(text: str) -> tuple[str, str]:
+    """Split ``TEXT (undo: HOW)`` into both; the second one is empty if ``text`` does not end so.
+
+    Only the end of the whole text counts: a note may go on for lines after the first.
+    """
+    whole, opening = text.strip(), " (undo: "
+    begin = whole.rfind(opening, 0, len(whole) - 2) if whole.endswith(")") else -1  # something stands in between
+    undo = whole[begin + len(opening) : -1]
+    return (whole[:begin], undo) if begin >= 0 and ")\n" not in undo else (text, "")
+
+
+def change_lines(text: str, undo: str, tags: tuple[tuple[str, str], ...] = ()) -> list[DraftLine]:
+    """Return the lines of a change. The way to undo it stands in the first: only that line is read as the change."""
+    first, *rest = lines_of(text)
+    first = f"{first} (undo: {' / '.join(undo.splitlines())})" if undo.strip() else first
+    return [DraftLine(f"Changed: {first}", (*tags, ("CHANGE", "open"))), *map(DraftLine, rest)]
+
+
+def bound_to(state: State, hypothesis: str | None) -> tuple[tuple[str, str], ...]:
+    """The tag that binds a line to a hypothesis, as it stands. Raises `Declined`."""
+    if hypothesis is None:
+        return ()
+    known = state.named(hypothesis)
+    if known is None:
+        raise Declined(f"there is no hypothesis {hypothesis}: 3am hyp list shows those there are")
+    if known.number is None:
+        raise Declined(f"{known.name} has no number yet: 3am hyp predict gives it one")
+    return ((f"H{known.number}", known.state),)
+
+
+def toxic(cups: int, limit: int) -> list[DraftLine]:
+    """The script's warning where ``cups`` are over ``limit``; nothing below."""
+    return [DraftLine(TOXIC)] if cups > limit else []
+
+
+def as_script(cups: int, message: str) -> list[str]:
+    """The lines that the Bash script writes in its critical section; it pauses after the first."""
+    return [ACQUIRED, f"Hypothesis: {message}", *([TOXIC] if cups > _SCRIPT_LIMIT else []), RELEASING]

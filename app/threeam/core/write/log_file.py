@@ -1,0 +1,119 @@
+"""The live log as a writer has it under the lock: opened by name, appended to, cut back, synced."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from threeam.core.platform.disk import has_room
+from threeam.core.platform.folders import open_file
+from threeam.core.platform.portability import sync_data
+from threeam.core.store.journal import Segment, Unusable, check_regular, unusable
+from threeam.core.write.rotate import undo_half_rotation
+
+_CHECKED = 256  # bytes of an append that are compared with the file after the sync
+_APPEND = os.O_RDWR | os.O_APPEND
+
+
+class NotAppended(Exception):
+    """Nothing of it is in the file; ``number`` is the errno that says why."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(os.strerror(number))
+        self.number = number
+
+
+class HalfAppended(Exception):
+    """A part of it is in the file and cannot be taken out any more. The message says why."""
+
+
+class LogFile:
+    """The log, open for appending. Open one under the lock, and let it go with it: it may be renamed any time after."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
+        self.size = segment.size()
+        self.begin = self.size  # where the last append began
+        self._written = b""  # the end of what was appended last
+        self.torn = self.size > 0 and segment.read(self.size - 1, 1) != b"\n"
+
+    @classmethod
+    def open(cls, path: str) -> LogFile | None:
+        """The log at ``path``, or None where there is none. Raises `Unusable`."""
+        try:
+            fd = open_file(path, _APPEND)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unusable(unusable(path, error)) from None
+        segment = Segment(fd, path)
+        left = undo_half_rotation(path, segment) if check_regular(fd, path).st_nlink > 1 else 0
+        if os.fstat(fd).st_nlink - left > 1:
+            raise Unusable(f"{path} has a second name (a hard link): remove that, or name another log with --log")
+        return cls(segment)
+
+    @classmethod
+    def create(cls, path: str, mode: int, owner: tuple[int, int]) -> LogFile:
+        """Create the log at ``path`` for ``owner`` (uid and gid). Raises `Unusable`."""
+        try:
+            fd = open_file(path, _APPEND | os.O_CREAT | os.O_EXCL)
+        except OSError as error:
+            raise Unusable(unusable(path, error)) from None
+        segment = Segment(fd, path)
+        if owner[0] != os.geteuid():
+            os.fchown(fd, *owner)
+        os.fchmod(fd, mode)  # whatever the umask
+        return cls(segment)
+
+    def append(self, lines: bytes) -> None:
+        """Appends whole lines in one write(2), ending a torn last line first.
+
+        Raises `NotAppended`, with the file as it was, or `HalfAppended`.
+        """
+        fd = self.segment.fd
+        data = b"\n" + lines if self.torn else lines
+        if not has_room(fd, self.size, len(data)):  # so a reader never sees lines that have to be cut off again
+            raise NotAppended(errno.ENOSPC)
+        done, why = 0, 0
+        while done < len(data) and not why:
+            try:
+                written = os.write(fd, data[done:])
+            except OSError as error:
+                why = error.errno or errno.EIO
+            else:
+                done += written  # a short write: the next one says why, if it was not by chance
+                why = 0 if written else errno.ENOSPC
+        if why and done:
+            self._cut_back(done)
+        if why:
+            raise NotAppended(why)
+        try:
+            end = os.lseek(fd, 0, os.SEEK_CUR)  # elsewhere, if others wrote without the lock or truncated the log
+        except OSError:  # it is written all the same
+            end = self.size + len(data)
+        self.begin, self.size, self.torn, self._written = end - len(data), end, False, data[-_CHECKED:]
+
+    def is_intact(self) -> bool:
+        """Return whether what was appended last still stands where it was written. Raises OSError."""
+        return self.segment.read(self.size - len(self._written), len(self._written)) == self._written
+
+    def sync(self) -> None:
+        """Waits until what was appended is on the disk. Raises OSError."""
+        sync_data(self.segment.fd)
+
+    def _cut_back(self, size: int) -> None:
+        """Takes out the last ``size`` bytes, if they are the ones that were just written."""
+        try:
+            end = os.lseek(self.segment.fd, 0, os.SEEK_CUR)  # where our last write ended, whoever wrote before it
+            if self.segment.size() == end:
+                os.ftruncate(self.segment.fd, end - size)
+                return
+            why = "somebody who does not ask for the lock has written behind it"
+        except OSError as error:
+            why = f"it cannot be cut back ({error.strerror})"
+        try:
+            self.size = self.segment.size()
+        except OSError:  # then the next write fails as this one did
+            self.size += size
+        self.torn = True  # or so it must be taken: what comes next begins a line of its own
+        raise HalfAppended(why)

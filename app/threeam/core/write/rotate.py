@@ -1,0 +1,269 @@
+"""Rotation, under the lock: the live log gets a name of its own, and a new one takes its place and stands alone.
+
+At every moment the name of the log means a whole file: the old one is linked under its second name, the
+new one is made aside, and then renamed over the first name. A rotation that was cut off between the two is undone
+by the next writer.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import NamedTuple
+
+from threeam.core.format.entry import CONTINUED, REPEATED, Entry, Stamp, format_entry, visible
+from threeam.core.platform.disk import APPEND_ONLY, has_attribute, has_room
+from threeam.core.platform.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
+from threeam.core.platform.portability import access_list, set_access_list, sync, sync_data
+from threeam.core.store.chain import Chain
+from threeam.core.store.journal import Journal, Segment
+from threeam.core.store.segment import is_rotated
+
+
+class NotRotated(Exception):
+    """The log is as it was. The message says why; ``remedy`` is a command that changes that, if there is one."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy = remedy
+
+
+class CannotRotate(NotRotated):
+    """The log is as it was, since the disk or the folder did not allow it."""
+
+
+class SyncFailed(CannotRotate):
+    """The log is as it was, and the disk did not confirm what was written to it lately."""
+
+
+class Rotated(NamedTuple):
+    """The path that the old log has now, and the bytes of the new one.
+
+    ``doubt``: why that may not outlast a crash, mostly empty.
+    """
+
+    path: str
+    size: int
+    doubt: str = ""
+
+
+def rotate(
+    journal: Journal,
+    old: Segment,
+    by: str,
+    stamp: Stamp,
+    last: Stamp,
+    carried: bytes,
+    *,
+    gain: bool,
+    lost: Callable[[], bool],
+) -> Rotated:
+    """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
+
+    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and states how
+    many lines ``carried`` has; these follow. It has the mode and group of the old one, and the owner if root rotates;
+    else it is ours. ``gain``: only if the new one is at most half as long: else a log that carries much would be
+    rotated for every block. ``lost``: whether the lock may be somebody else's by now. Raises `NotRotated`.
+    """
+    folder, name = os.path.split(journal.log)
+    with ExitStack() as stack:
+        try:
+            dir_fd = stack.enter_context(opened_folder(folder))
+        except OSError as error:
+            raise CannotRotate(f"{journal.log} is not rotated, and as it was: {error.strerror}") from None
+        aside, rotated = f"{name}.{os.getpid()}.rotating", ""
+        try:
+            about = os.fstat(old.fd)
+            if gain and 2 * len(carried) > about.st_size:
+                raise NotRotated("what the new log would have to carry over is as long as the log")
+            if not has_room(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            rotated = _link(name, dir_fd, stamp)
+            count = carried.count(b"\n")  # the head of the new log ends after them, whatever is appended
+            first = Entry(stamp, 0, (("BY", by), ("AT", str(last)), (REPEATED, str(count))), CONTINUED + rotated)
+            data = format_entry(first) + carried
+            _make(aside, dir_fd, data, old, about)
+            _sync(old)
+            sync_opened(dir_fd)  # the second name is on the disk before it is the only one
+            named = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
+            if lost() or not all(os.path.samestat(one, about) for one in named):
+                raise NotRotated(f"the lock file was removed meanwhile, and somebody else was at {journal.log}")
+            os.rename(aside, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        except BaseException as error:
+            for path in filter(None, (aside, rotated)):
+                with suppress(OSError):  # or the next writer does it
+                    os.unlink(path, dir_fd=dir_fd)
+            if isinstance(error, OSError):
+                raise CannotRotate(
+                    f"{journal.log} is not rotated, and as it was: {error.strerror}; fix that and try again"
+                ) from None
+            raise
+        rotated = os.path.join(folder, rotated)
+        try:
+            sync_opened(dir_fd)
+        except OSError as error:
+            return Rotated(rotated, len(data), f"the disk did not confirm that it was rotated ({error.strerror})")
+        return Rotated(rotated, len(data))
+
+
+def undo_half_rotation(path: str, log: Segment) -> int:
+    """Takes back what a rotation of ``log`` at ``path`` left when it was cut off. Under the lock.
+
+    Gives how many second names of that kind it has still, since they are not ours to remove.
+    """
+    folder, base = os.path.split(path)
+    left = 0
+    with opened_folder(folder) as dir_fd:
+        for name in names_in(dir_fd):
+            second = is_rotated(path, name) and os.path.samestat(
+                os.stat(name, dir_fd=dir_fd, follow_symlinks=False), os.fstat(log.fd)
+            )
+            if second or re.fullmatch(re.escape(base) + r"\.\d+\.rotating", name):
+                try:
+                    os.unlink(name, dir_fd=dir_fd)
+                except OSError:
+                    left += second
+    return left
+
+
+def forget_old(journal: Journal, keep: int) -> str:
+    """Deletes the oldest files of the chain, so that ``keep`` rotated ones stay. Under the lock.
+
+    Gives why one stays all the same, or nothing.
+    """
+    live = journal.live()
+    chain = Chain(journal.log)  # one of its own: a file that cannot be read does not matter here
+    for number, segment in enumerate(chain.back_from(live) if live is not None else ()):
+        if number > keep and is_rotated(journal.log, os.path.basename(segment.path)):
+            try:
+                with opened_folder(os.path.dirname(segment.path)) as dir_fd:
+                    os.unlink(os.path.basename(segment.path), dir_fd=dir_fd)
+            except OSError as error:
+                return f"{segment.path} cannot be deleted: {error.strerror}"
+    return ""
+
+
+def check_rotatable(log: Segment, path: str) -> None:
+    """Raise `NotRotated` if ``log`` at ``path`` is not ours to rotate, or cannot get another name.
+
+    It needs no lock, and changes nothing.
+    """
+    folder = os.path.dirname(path)
+    try:
+        if visible(os.path.basename(path)) != os.path.basename(path):  # the new log could not name the old one
+            raise NotRotated(f"{path} is not rotated: its name has characters that a line of the log cannot hold")
+        may_replace(path, os.stat(folder), os.fstat(log.fd))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise CannotRotate(f"{path} cannot get another name: {folder} is not yours to write")
+        if has_attribute(log.fd, APPEND_ONLY):
+            import shlex  # for a sentence that is rarely needed
+
+            remedy = f"chattr -a {shlex.quote(path)}"
+            raise CannotRotate(f"{path} cannot get another name: it is append-only (chattr +a)", remedy)
+        if _is_mount_point(path):
+            raise CannotRotate(
+                f"{path} cannot get another name: it is a mount point, as a single file in a container is; "
+                "mount its folder instead"
+            )
+    except OSError as error:
+        raise CannotRotate(f"{path} is not rotated, and as it was: {error.strerror}") from None
+
+
+def _is_mount_point(path: str) -> bool:
+    """Return whether something is mounted at ``path`` itself: then it cannot be renamed, and nothing over it."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as table:
+            rows = table.read().splitlines()
+    except OSError:  # another system
+        return False
+    escaped = re.sub(rb"[ \t\n\\]", lambda match: b"\\%03o" % match[0][0], os.fsencode(path))
+    return any(row.split(b" ", 5)[4] == escaped for row in rows)
+
+
+def may_replace(path: str, folder: os.stat_result, log: os.stat_result) -> None:
+    """Raise `NotRotated` if the new log could not be to everybody what the old one is to them.
+
+    It has the same mode and group, but unless we are root it is ours. So if another user owns the old one, they must
+    be able to write the new one as a member of the group.
+    """
+    me = os.geteuid()
+    if folder.st_mode & stat.S_ISVTX and me not in (0, folder.st_uid, log.st_uid):
+        raise NotRotated(f"{path} lies in a folder where only its owner can give it another name")
+    if me in (0, log.st_uid) or (
+        log.st_mode & stat.S_IWGRP and (_is_in_group(log.st_uid, log.st_gid) or _is_for_group(path, folder, log))
+    ):
+        return
+    raise NotRotated(
+        f"{path} is not rotated: its owner may not be in its group, and could not write it any more; "
+        "let them rotate it, or root"
+    )
+
+
+def _is_in_group(uid: int, gid: int) -> bool:
+    """Return whether the system's lists say that a user has the rights of a group. A login may give more groups."""
+    import pwd
+
+    if uid == 0:
+        return True
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:  # one without a name
+        return False
+    return gid in os.getgrouplist(user.pw_name, user.pw_gid)
+
+
+def _is_for_group(path: str, folder: os.stat_result, log: os.stat_result) -> bool:
+    """Return whether the owner of the log at ``path`` gets to it only as a member of its group.
+
+    Then a log of another member takes nothing from them, whatever the list of groups says of them.
+    """
+    if folder.st_mode & stat.S_IXOTH or folder.st_uid == log.st_uid or folder.st_gid != log.st_gid:
+        return False
+    return access_list(os.path.dirname(path)) is None
+
+
+def _link(name: str, dir_fd: int, stamp: Stamp) -> str:
+    """Gives the log its second name, which was nobody's before; gives that name. Raises OSError."""
+    stem = name.removesuffix(".log")
+    ns = stamp.ns
+    while True:
+        utc = Stamp(ns).rfc3339().replace("-", "").replace(":", "")
+        rotated = f"{stem}.{utc}.log"
+        try:
+            os.link(name, rotated, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
+        except FileExistsError:
+            ns += 1
+        else:
+            return rotated
+
+
+def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_result) -> None:
+    """Make a synced file with ``data`` in it, and with the mode, group and access list of ``old``. Raises OSError.
+
+    Only root can give it the owner, too.
+    """
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
+    try:
+        made = os.fstat(fd)
+        if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
+            os.fchown(fd, like.st_uid if os.geteuid() == 0 else -1, like.st_gid)
+        os.fchmod(fd, stat.S_IMODE(like.st_mode))
+        if (access := access_list(old.fd)) is not None:
+            set_access_list(fd, access)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        sync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync(old: Segment) -> None:
+    try:
+        sync_data(old.fd)
+    except OSError as error:
+        raise SyncFailed(f"the disk did not confirm {old.path} ({error.strerror})") from None

@@ -1,0 +1,118 @@
+"""When a full log is to be rotated: not while more than half of it would be carried over into the new one.
+
+To find that out takes the whole state, which is seconds for a full log that is made of state. So it is decided before
+the lock is asked for, and a log that would not shrink is noted in a small file beside it. The next attempt is made
+when the log has doubled. Without the note each one-shot would read the whole log again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from contextlib import suppress
+
+from threeam.core.format.entry import Entry, Stamp, format_tail, stamped_lines
+from threeam.core.platform.folders import OPEN_SAFELY, open_file, opened_folder
+from threeam.core.state.fold import Fold, State, carried_over
+from threeam.core.store.journal import Segment
+from threeam.core.write.rotate import NotRotated, check_rotatable
+
+_STAMP_BYTES = 37  # of a line: the stamp, its brackets, and the newline
+_NOTE = re.compile(r"(\d+):(\d+) was not rotated at (\d{1,18}) bytes")
+_NOTE_BYTES = 4096  # of a note that are read
+
+
+class CarriedLines:
+    """The lines that a rotation writes into the new log, formatted before the lock is held, but for their stamps.
+
+    ``size``: their bytes. Under the lock only the parts of the state that have changed since are formatted.
+    """
+
+    def __init__(self, fold: Fold, state: State) -> None:
+        self._fold = fold
+        self._parts = [(part, list(map(_tail, entries))) for part, entries in fold.parts_to_carry(state)]
+        self.size = sum(len(tail.encode()) + _STAMP_BYTES for _, tails in self._parts for tail in tails)
+
+    def at(self, state: State, stamp: Stamp) -> tuple[bytes, int]:
+        """Return the lines that carry ``state`` over, at ``stamp`` and then + 1 ns a line, and how many they are."""
+        lines: list[str] = []
+        for (part, entries), (known, tails) in zip(self._fold.parts_to_carry(state), self._parts, strict=True):
+            lines += tails if part == known else map(_tail, entries)
+        return stamped_lines(stamp, "", lines), len(lines)
+
+
+def is_due(log: Segment, path: str, rotate_bytes: int) -> bool:
+    """Return whether ``log`` at ``path`` is full, ours to rotate, and not known to be carried over for the most part.
+
+    A few system calls. Raises OSError.
+    """
+    size = log.size()
+    if size < rotate_bytes or size < 2 * _noted_size(log, path):
+        return False
+    try:
+        check_rotatable(log, path)
+    except NotRotated:
+        return False
+    return True
+
+
+def note_no_gain(log: Segment, path: str, size: int, carried: int) -> None:
+    """Note beside ``log`` at ``path`` that at ``size`` bytes it would not shrink: ``carried`` would be carried over.
+
+    If the note cannot be written, the next writer finds out for itself.
+    """
+    device, inode = log.identity
+    note = (
+        f"{device}:{inode} was not rotated at {size} bytes\n"
+        f"{os.path.basename(path)} stays in use: {carried} of its bytes would be carried over into a new log.\n"
+        f"3am tries again at {2 * size} bytes.\n"
+    )
+    folder, name = os.path.split(note_path(path))
+    with suppress(OSError), opened_folder(folder) as dir_fd:
+        about = os.fstat(log.fd)
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=dir_fd)  # another user may have put a second name of some file there
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
+        try:
+            os.write(fd, note.encode())
+            if (about.st_uid, about.st_gid) != (os.geteuid(), os.fstat(fd).st_gid):
+                os.fchown(fd, about.st_uid if os.geteuid() == 0 else -1, about.st_gid)
+            os.fchmod(fd, about.st_mode & 0o666)  # whoever may write the log needs to read it
+        finally:
+            os.close(fd)
+
+
+def note_path(path: str) -> str:
+    """Return the path of the note beside the log at ``path``."""
+    return path + ".not-rotated"
+
+
+def _noted_size(log: Segment, path: str) -> int:
+    """Return the size at which ``log`` would not shrink, or 0 if nothing is noted of it."""
+    try:
+        fd = open_file(note_path(path), os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        about, folder = os.fstat(fd), os.stat(os.path.dirname(path))
+        # In a folder such as /tmp anybody may put a note there, which must not keep the log from being rotated.
+        if not stat.S_ISREG(about.st_mode) or (
+            folder.st_mode & stat.S_ISVTX and about.st_uid not in (0, os.geteuid(), os.fstat(log.fd).st_uid)
+        ):
+            return 0
+        match = _NOTE.match(os.read(fd, _NOTE_BYTES).decode("ascii", "replace"))
+    except OSError:
+        return 0
+    finally:
+        os.close(fd)
+    if match is None or (int(match[1]), int(match[2])) != log.identity:
+        return 0
+    size = int(match[3])
+    return size if size <= log.size() else 0  # a larger one is of a log that was truncated since
+
+
+def _tail(entry: Entry) -> str:
+    """Return everything of the line that carries ``entry`` over but its stamp."""
+    line = carried_over(entry, entry.stamp)
+    return format_tail(line.coffee, line.tags, line.text)

@@ -1,0 +1,152 @@
+"""The one door in: whatever is added to a log goes through a `Writer`, under the lock.
+
+Lock, look, stamp, write once, release, sync, and only then say so.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from threeam.core.format.clock import Clock
+from threeam.core.format.entry import Stamp
+from threeam.core.platform.signals import interrupts_deferred
+from threeam.core.state.fold import Fold
+from threeam.core.state.state_cache import StateCache
+from threeam.core.store.journal import Journal, Unusable
+from threeam.core.write.draft import Declined, Draft
+from threeam.core.write.lock import Holder, JournalLock
+from threeam.core.write.locked_log import INTERRUPTED, Block, LockedLog, Refused, Unsure, WriteOptions, mode_of
+from threeam.core.write.rotation_due import CarriedLines, is_due, note_no_gain
+from threeam.core.write.write_stats import Footprint
+
+SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
+
+OnWait = Callable[[Holder | None, float], None]
+"""Told who holds the lock, and the seconds waited so far, for as long as a writer waits."""
+
+
+class Writer:
+    """Appends to ``journal`` as one author. For one thread at a time."""
+
+    def __init__(self, journal: Journal, fold: Fold, clock: Clock, options: WriteOptions) -> None:
+        self.journal = journal
+        self.options = options
+        self.landed: Stamp | None = None  # the first stamp of what was last put into the file
+        self.footprint: Footprint | None = None  # where it says what it spends; the one-shots do not
+        self._clock = clock
+        self._cache = StateCache(fold, options.user)
+
+    def write(self, draft: Draft, *, abandoned: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
+        """Writes what ``draft`` gives as one block, and returns it once it is synced.
+
+        Nothing was written if it raises `Refused`, `LockTimeout`, `LockUnusable`, `Unusable`,
+        `Abandoned`, or the draft's own `Declined`. `Unsure`: it was written, and may not last.
+        """
+        with self.locked(whole=draft.whole, abandoned=abandoned, on_wait=on_wait) as log:
+            return log.write(draft)
+
+    def write_stream(self, texts: list[str]) -> bytes:
+        """Writes a line for each of ``texts`` in one hold, and returns their bytes once synced.
+
+        For what comes through a pipe: no person typed it, so it keeps no night going. Raises as
+        `write` does.
+        """
+        with self.locked(whole=False) as log:
+            return log.write_stream(texts)
+
+    def create(self, chunks: Callable[[], Iterable[bytes]]) -> int:
+        """Makes the journal's log, which must not be there, of what ``chunks`` give under its lock; gives its bytes.
+
+        Raises `Declined`, `LockTimeout`, `LockUnusable` or `Unusable`, and leaves nothing but the lock file then.
+        """
+        from threeam.core.write.create import create_log  # the first verb is called a thousand times as often
+
+        journal, mode = self.journal, mode_of(self.journal)
+        if os.path.lexists(journal.log):
+            raise Declined(f"{journal.log} is there already, and stays as it is: name another (-j, --log, --to)")
+        journal.make_home()
+        if (why := journal.why_not_writable()) is not None:
+            raise Unusable(why)
+        lock = JournalLock(journal, mode)
+        lock.acquire(self.options.lock_timeout)
+        try:
+            return create_log(journal, mode, chunks())
+        finally:
+            lock.release()
+
+    @contextmanager
+    def locked(
+        self,
+        *,
+        whole: bool,
+        rotating: bool = False,
+        interruptible: bool = False,
+        abandoned: threading.Event | None = None,
+        on_wait: OnWait | None = None,
+    ) -> Iterator[LockedLog]:
+        """The log, with the lock held; what was written to it is synced after the release.
+
+        ``whole``: the whole state will be needed, and not the author's cups alone: so much is read before the lock is
+        asked for. ``rotating``: the log will be rotated, whatever its size. Unless it is ``interruptible``, an
+        interrupt that comes after the lock was granted waits until everything is done, and then becomes `Unsure` if
+        there is something in the log that was not acknowledged.
+        """
+        journal, self.landed = self.journal, None
+        try:
+            journal.make_home()
+            if (why := journal.why_not_writable()) is not None:  # before a lock is left beside it
+                raise Unusable(why)
+            carried = self._look(whole, rotating)
+            mode = mode_of(journal)
+            lock = JournalLock(journal, mode)
+            lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
+            since, written = time.monotonic_ns(), 0
+            with interrupts_deferred(not interruptible) as interrupted:
+                try:
+                    log = LockedLog(journal, mode, lock, self._cache, self._clock, self.options)
+                    log.carried = carried
+                    try:
+                        yield log
+                    finally:
+                        self.landed, written = log.first, log.written
+                    alone = not lock.lost()
+                finally:
+                    lock.release()
+                    if self.footprint is not None:
+                        self.footprint.add(time.monotonic_ns() - since, written)
+                if log.first is not None:
+                    log.settle(log.first)
+                    if not alone:
+                        raise Unsure(log.first, "the lock file was removed meanwhile, and others may have had it too")
+                    if interrupted():
+                        raise Unsure(log.first, INTERRUPTED, interrupted=True)
+        except OSError as error:  # a read that failed, under the lock or before it
+            if self.landed is not None:
+                raise Unsure(self.landed, f"then the disk failed ({error.strerror})") from None
+            raise Refused(f"nothing was written: {journal.log}: {error.strerror}") from None
+
+    def _look(self, whole: bool, rotating: bool) -> CarriedLines | None:
+        """Read the log before the lock is asked for, which may take seconds.
+
+        Return what a rotation has to carry over, if the log is to be rotated: ``rotating``, or it is full and shrinks.
+        """
+        segment, cache, path = self.journal.live(), self._cache, self.journal.log
+        if segment is None:
+            return None
+        size = segment.size()
+        full = self.options.rotate_bytes
+        # After a failure the log grows a little before the next attempt, which may write megabytes under the lock.
+        retry_at = cache.failed_size + full // 16 if 0 < cache.failed_size <= size else 0
+        due = size >= retry_at and is_due(segment, path, full)
+        state = cache.at(segment, size, whole or due or rotating)
+        if not (due or rotating):
+            return None
+        carried = CarriedLines(cache.fold, state)
+        if not rotating and 2 * carried.size > size:
+            note_no_gain(segment, path, size, carried.size)
+            return None
+        return carried

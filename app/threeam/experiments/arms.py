@@ -1,0 +1,108 @@
+"""Arms: the ways in which the same command is run, and the order in which their turns come. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple
+
+from threeam.core.store.journal import BadInput
+from threeam.experiments.experiment import BARE, MOST_ARMS
+
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
+
+
+class BadArm(BadInput):
+    """An arm that cannot be."""
+
+
+class Chaos(NamedTuple):
+    """What comes built in: what is put before the command, and how it is stated."""
+
+    before: tuple[str, ...]
+    about: str
+
+
+CHAOS = {
+    "pin": Chaos(("taskset", "-c", "{cpu}"), "taskset -c {cpu}"),
+    "nice": Chaos(("nice", "-n", "19"), "nice -n 19"),
+    "stress": Chaos((), "a busy neighbour on each of {cpus} CPUs"),
+    "jitter": Chaos((), "one of its processes stopped for 1 to 20 ms, every 1 to 20 ms"),
+}
+
+
+class Arm(NamedTuple):
+    """One way to run the command: its name, what is put before the command, and how all of it is stated.
+
+    ``stress``, ``jitter``: whether neighbours run beside it, and whether its processes are stopped now and then.
+    """
+
+    name: str
+    before: tuple[str, ...] = ()
+    about: str = ""
+    stress: bool = False
+    jitter: bool = False
+
+
+def arm_of(said: str, cpus: Sequence[int]) -> Arm:
+    """The arm of ``bare``, ``pin+stress`` or ``strace+pin='strace -f'``. Raises `BadArm`.
+
+    ``cpus``: those that this process may use. Of its parts the wrapper comes last, next to the command.
+    """
+    name, equals, wrapper = said.partition("=")
+    parts = name.split("+")
+    if len(set(parts)) < len(parts):
+        raise BadArm(f"--arm {said!r}: once is enough")
+    if not equals and ("," in said or " " in said):
+        raise BadArm(f"--arm {said!r}: an --arm for each, as in --arm bare --arm pin")
+    if not all(_PART.fullmatch(part) for part in parts):
+        raise BadArm(f"--arm {said!r}: an arm is called by plain words, such as bare, strace or strace+pin")
+    own = [part for part in parts if part not in CHAOS]
+    if equals and (len(own) != 1 or own == [BARE]):
+        raise BadArm(f"--arm {said!r}: {' and '.join(parts)} come{'s' * (len(parts) == 1)} with what it does already")
+    if not equals and own not in ([], [BARE]):
+        built_in = ", ".join((BARE, *CHAOS))
+        raise BadArm(f"--arm {said!r}: say what {own[0]} is, as in {own[0]}='strace -f'; built in are {built_in}")
+    if own == [BARE] and len(parts) > 1:
+        raise BadArm(f"--arm {said!r}: bare is with nothing")
+    try:
+        words = shlex.split(wrapper)
+    except ValueError:
+        raise BadArm(f"--arm {said!r}: a quotation mark in it has no other one") from None
+    if equals and not words:
+        raise BadArm(f"--arm {said!r}: it wraps nothing; without a wrapper it is {BARE}")
+    known = {"cpu": str(cpus[0]), "cpus": str(len(cpus))}
+    chaos = [CHAOS[part] for part in parts if part in CHAOS]
+    before = tuple(word.format(**known) for one in chaos for word in one.before)
+    about = [one.about.format(**known) for one in chaos] + ([shlex.join(words)] if words else [])
+    return Arm(name, (*before, *words), "; ".join(about), "stress" in parts, "jitter" in parts)
+
+
+def arms_of(said: Sequence[str], cpus: Sequence[int]) -> tuple[Arm, ...]:
+    """All arms, the first of which the others are compared with; `BARE` alone where none is named. Raises `BadArm`."""
+    arms = tuple(arm_of(one, cpus) for one in said or (BARE,))
+    if len(arms) > MOST_ARMS:
+        raise BadArm(f"{len(arms)} arms are too many: {MOST_ARMS} at most")
+    for i, arm in enumerate(arms):
+        if arm.name in [other.name for other in arms[:i]]:
+            raise BadArm(f"--arm {arm.name}: there is one of that name already")
+    return arms
+
+
+def turns(arms: int, n: int, seed: int) -> list[int]:
+    """Whose turn it is, by the number of the arm: ``n`` blocks, in each of which every arm comes once.
+
+    The load of a machine drifts over a night, and drifts for every arm alike. The order in a block is random, and the
+    same for the same seed for ever: of Python's generator only `random()` is promised to be.
+    """
+    random = Random(seed).random
+    order: list[int] = []
+    for _ in range(n):
+        block = list(range(arms))
+        for i in range(arms - 1, 0, -1):
+            j = int(random() * (i + 1))
+            block[i], block[j] = block[j], block[i]
+        order += block
+    return order

@@ -1,0 +1,114 @@
+"""Chaos while a run goes on: neighbours that keep every CPU busy, and processes that are stopped now and then."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from random import Random
+from select import select
+
+from threeam.core.platform.signals import INTERRUPTIONS
+from threeam.process.execute import Meddler, NotStarted
+from threeam.process.process_tree import descendants
+
+_SHORTEST, _LONGEST = 0.001, 0.020  # s
+
+
+class Jitter(Meddler):
+    """Stops one of the run's processes for 1 to 20 ms, every 1 to 20 ms; for the same seed at the same times."""
+
+    def __init__(self, seed: str) -> None:
+        self._random = Random(seed)
+        self._stopped: int | None = None
+        self._due = time.monotonic() + self._length()
+
+    def due(self) -> float:
+        return self._due
+
+    def meddle(self, pid: int) -> None:
+        if self._stopped is not None:
+            self.let_go(pid)
+        else:
+            every = [pid, *descendants(pid)]
+            self._stopped = every[int(self._random.random() * len(every))]
+            _send(self._stopped, signal.SIGSTOP)
+        self._due = time.monotonic() + self._length()
+
+    def let_go(self, pid: int) -> None:
+        if self._stopped is not None:
+            _send(self._stopped, signal.SIGCONT)
+            self._stopped = None
+
+    def _length(self) -> float:
+        return _SHORTEST + self._random.random() * (_LONGEST - _SHORTEST)
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+class Neighbours:
+    """A process for each CPU that can be kept busy with nothing. Made by `neighbours`."""
+
+    def __init__(self, pipes: Sequence[int]) -> None:
+        self._pipes = pipes
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Keeps every CPU busy meanwhile. Raises `NotStarted` where one of them is gone."""
+        self._tell(b"+")
+        try:
+            yield
+        finally:
+            self._tell(b"-")
+
+    def _tell(self, what: bytes) -> None:
+        try:
+            for pipe in self._pipes:
+                os.write(pipe, what)
+        except BrokenPipeError:
+            raise NotStarted("a neighbour of the arm stress has ended: was it killed for want of memory?") from None
+
+
+@contextmanager
+def neighbours(cpus: Sequence[int]) -> Iterator[Neighbours]:
+    """A neighbour on each of ``cpus``, asleep at first. They end with the ``with``, and when this process is killed."""
+    pipes: list[int] = []
+    pids: list[int] = []
+    try:
+        for cpu in cpus:
+            reader, writer = os.pipe()
+            pipes.append(writer)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    _neighbour(cpu, reader, pipes)
+                pids.append(pid)
+            finally:
+                os.close(reader)
+        yield Neighbours(pipes)
+    finally:
+        for pipe in pipes:
+            os.close(pipe)
+        for pid in pids:
+            os.waitpid(pid, 0)
+
+
+def _neighbour(cpu: int, reader: int, others: Sequence[int]) -> None:
+    """Is busy from a ``+`` to a ``-``, and ends where nobody can write to it any more."""
+    try:
+        for number in INTERRUPTIONS:
+            signal.signal(number, signal.SIG_IGN)  # a ctrl+c is for whoever ends it
+        for pipe in others:  # else it would keep them, and itself, alive
+            os.close(pipe)
+        os.sched_setaffinity(0, {cpu})
+        while said := os.read(reader, 1):
+            while said == b"+" and not select([reader], [], [], 0)[0]:
+                for _ in range(10_000):
+                    pass
+    finally:
+        os._exit(0)

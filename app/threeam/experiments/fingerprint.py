@@ -1,0 +1,154 @@
+"""The identity of an experiment: what must be equal before the runs of two experiments are compared.
+
+Glossary
+    experiment      a command that is run many times (``3am run -n``) or once (``3am run``).
+    arm             one way to run the command of an experiment.
+    same experiment two experiments with the same identity. `fixed` compares only runs of the same experiment in the
+                    same arm.
+    identity        - the program: the absolute path at which the first word of the command was found. A symbolic link
+                      is not followed: a link that leads to the old build and then to the new one is one program.
+                    - the arguments, word by word, after their secrets were replaced.
+                    - the folder in which the command runs.
+                    - the failure rule, with its time limit if a time-out is a failure. Another limit finds another
+                      set of failures. If a time-out is no failure, the limit is not part of the identity: runs that
+                      timed out are in no rate.
+    same arm        two arms with the same name and the same words before the command (the wrapper).
+    reported only   the SHA-256 of the program. A fix changes the program, so a difference is no reason not to compare,
+                    but the answer names it.
+    not recorded    the environment, and the files that the command reads. A script that an interpreter runs is an
+                    argument: its name is part of the identity, its content is not.
+
+An experiment of an older version has a fingerprint of its arguments and rule alone. It equals no fingerprint of this
+version, so such an experiment is compared with others of that version only, and the answer says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import NS, decode
+from threeam.core.redact.redact import redacted, redacted_words
+from threeam.experiments.arms import Arm
+from threeam.experiments.experiment import BARE, Experiment
+from threeam.experiments.failure_rule import Rule
+
+TAG = "IDENTITY"
+_SAFE = "/!=<>|:;,'\"()*$&+@?^{}~"  # characters of a path or rule that stay readable in the tag
+_SHOWN = 12  # hexadecimal digits of a hash
+
+
+class Identity(NamedTuple):
+    """The identity of an experiment, as its line holds it. ``sha256`` is reported, and not compared."""
+
+    program: str
+    arguments: str
+    folder: str
+    rule: str
+    sha256: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what two experiments have in common if they are the same, and only then."""
+        return _digest("\0".join(("2", *self[:4])))
+
+    def tag(self) -> tuple[str, str]:
+        """Return the tag of a line. Values are percent-encoded: a path may contain a blank or a bracket."""
+        from urllib.parse import quote
+
+        words = (
+            f"{key}={quote(value.encode('utf-8', 'surrogateescape'), safe=_SAFE)}"
+            for key, value in self._asdict().items()
+            if value
+        )
+        return TAG, " ".join(words)
+
+
+def identity_of(command: Sequence[str], rule: Rule, timeout_ns: int | None, folder: str) -> Identity:
+    """Return the identity of ``command``, run in ``folder`` under ``rule``. Reads the program for its SHA-256."""
+    program = os.path.join(folder, shutil.which(command[0]) or command[0])
+    if ".." in program.split("/"):  # behind a symlink that leads out of what the link points to
+        program = os.path.join(os.path.realpath(os.path.dirname(program)), os.path.basename(program))
+    program = os.path.normpath(program)
+    limit = f" after {_seconds(timeout_ns)}" if rule.timeout and timeout_ns is not None else ""
+    arguments = _digest("\0".join(redacted_words(command)[1:]))
+    return Identity(redacted(program), arguments, redacted(folder), redacted(f"{rule}{limit}"), _sha256_of(program))
+
+
+def from_tag(value: str) -> Identity | None:
+    """Return the identity that a tag holds; None if it holds none, as in a line of an older version."""
+    from urllib.parse import unquote_to_bytes
+
+    facts = {
+        key: decode(unquote_to_bytes(word))
+        for key, equals, word in (word.partition("=") for word in value.split(" "))
+        if equals and key in Identity._fields
+    }
+    return Identity(**facts) if facts.keys() >= set(Identity._fields[:4]) else None
+
+
+def older_fingerprint(command: Sequence[str], rule: Rule) -> str:
+    """Return the fingerprint that versions without the tag wrote: of the words and the rule alone."""
+    return _digest("\0".join((str(rule), *map(redacted, command))))
+
+
+def wrapper_of(arm: Arm) -> str:
+    """Return the fingerprint of the words before the command; ``-`` if there are none."""
+    return _digest("\0".join(redacted_words(arm.before)))[:8] if arm.before else "-"
+
+
+def differences(
+    reference: tuple[Experiment, str], other: tuple[Experiment, str], hypothesis: int | None
+) -> Iterator[str]:
+    """Say what distinguishes an arm of another experiment from an arm of ``reference``; nothing if they are equal."""
+    (one, arm), (another, other_arm) = reference, other
+    if one.same != another.same:
+        yield from _differences(one, another)
+    if arm != other_arm:
+        yield f"arm {other_arm}, not {arm}"
+    elif one.wrapper(arm) != another.wrapper(other_arm):
+        yield f"the arm {arm} has another wrapper" if arm != BARE else "the arm bare is another"
+    if another.hypothesis != hypothesis:
+        yield "it is bound to no hypothesis" if another.hypothesis is None else f"it is bound to H{another.hypothesis}"
+
+
+def _differences(one: Experiment, another: Experiment) -> Iterator[str]:
+    old, new = from_tag(one.identity), from_tag(another.identity)
+    if old is None or new is None:
+        older = one.name if old is None else another.name
+        yield f"an older 3am wrote {older}, and did not record its program, folder and wrappers"
+        return
+    if old.program != new.program:
+        yield f"program {new.program}, not {old.program}"
+    if old.arguments != new.arguments and old.rule == new.rule:
+        yield f"other arguments: {another.command}, not {one.command}"
+    if old.folder != new.folder:
+        yield f"run in {new.folder}, not in {old.folder}"
+    if old.rule != new.rule:
+        yield f"it fails if {new.rule}, not if {old.rule}"
+
+
+def _seconds(ns: int) -> str:
+    """Return a length of time in seconds, with all of its digits."""
+    return f"{ns // NS}.{ns % NS:09d}".rstrip("0").rstrip(".") + " s"
+
+
+def _digest(text: str) -> str:
+    import hashlib  # the fold of a log needs none
+
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_SHOWN]
+
+
+def _sha256_of(path: str) -> str:
+    """Return the first digits of the SHA-256 of a file; empty if it cannot be read, as with mode 0711."""
+    import hashlib
+
+    if not os.path.isfile(path):  # a FIFO would wait for a writer
+        return ""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:_SHOWN]
+    except OSError:
+        return ""

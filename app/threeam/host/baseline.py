@@ -1,0 +1,227 @@
+"""A baseline: several snapshots of normal, how much is normal between them, and what is not. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from threeam.core.platform.disk import in_units
+from threeam.core.store.journal import Unusable
+from threeam.host.snapshot import Snapshot, Watched
+
+_FORMAT = 1
+_NUMBER = re.compile(r"(?<! ) *\d[\d.,:]*")  # from the first of many blanks only: from each one costs their square
+_SHARE = 0.10  # of the middle: less than that is no difference, however still it was while it was looked at
+_STEPS = {
+    "load": 0.25,
+    "cpu": 5.0,
+    "bytes": 16.0 * 1024 * 1024,
+    "%": 1.0,
+    "inodes free": 10_000.0,
+}  # and less than this
+_FOR_NOTHING = 1e9  # a text that was always the same, and is not: more unusual than any number
+
+
+class Baseline(NamedTuple):
+    """Snapshots of normal, with what is needed to look again: the processes and the commands."""
+
+    name: str
+    host: str
+    snapshots: tuple[Snapshot, ...]
+    watched: tuple[Watched, ...]
+    commands: tuple[str, ...]
+
+
+class Difference(NamedTuple):
+    """Something that is not normal: its name, what it is now, what is normal, and how unusual that is.
+
+    ``unusual``: for a number, how many times as far outside of its range as that is wide.
+    """
+
+    name: str
+    now: str
+    normal: str
+    unusual: float
+
+
+class Range(NamedTuple):
+    """From where to where a number was normal."""
+
+    low: float
+    high: float
+
+    def width(self, name: str) -> float:
+        """How much variation of ``name`` is nothing: what was seen, a tenth of its size, and a step at the least."""
+        middle = (self.low + self.high) / 2
+        return max(self.high - self.low, _SHARE * abs(middle), _step(name))
+
+    def outside(self, value: float) -> float:
+        """How far ``value`` is outside; 0 inside."""
+        return max(self.low - value, value - self.high, 0.0)
+
+
+def ranges(baseline: Baseline) -> dict[str, Range]:
+    """The range of each number; one that was not there in some snapshot was 0 there, as far as it is a count."""
+    names = {name for one in baseline.snapshots for name in one.numbers}
+    found = {}
+    for name in names:
+        values = [one.numbers.get(name, 0.0) for one in baseline.snapshots]
+        found[name] = Range(min(values), max(values))
+    return found
+
+
+def differences(baseline: Baseline, now: Snapshot) -> list[Difference]:
+    """What is not normal in ``now``, the most unusual first."""
+    blind = tuple(prefix for one in (*baseline.snapshots, now) for prefix in one.blind)  # what is not known is no news
+    found = [*_numbers(ranges(baseline), now.numbers), *_texts(baseline, now.texts)]
+    found = [one for one in found if not one.name.startswith(blind)]
+    return sorted(found, key=lambda one: (-one.unusual, one.name))
+
+
+def compared_count(baseline: Baseline, now: Snapshot) -> int:
+    """How many things were compared."""
+    names = {name for one in baseline.snapshots for name in (*one.numbers, *one.texts)}
+    return len(names | set(now.numbers) | set(now.texts))
+
+
+def _numbers(normal: Mapping[str, Range], now: Mapping[str, float]) -> Iterator[Difference]:
+    for name in sorted({*normal, *now}):
+        range_ = normal.get(name, Range(0.0, 0.0))
+        value = now.get(name, 0.0)
+        unusual = range_.outside(value) / range_.width(name)
+        if (unusual and name.startswith("listening/")) or name.endswith("/there"):
+            unusual *= _FOR_NOTHING  # who is gone, or new, stands before every amount
+        if unusual >= 1.0:
+            yield Difference(name, amount(name, value), range_in_words(name, range_), unusual)
+
+
+def _texts(baseline: Baseline, now: Mapping[str, str]) -> Iterator[Difference]:
+    names = {name for one in baseline.snapshots for name in one.texts}
+    for name in sorted({*names, *now}):
+        before = [one.texts.get(name) for one in baseline.snapshots]
+        here = now.get(name)
+        if here in before:
+            continue
+        if name.startswith("command/"):
+            plain = set(map(_without_numbers, before))
+            if len(set(before)) > 1 and _without_numbers(here) in plain:  # it counts, and is another one each time
+                continue
+            usual = _without_numbers(here) in plain
+        elif len(set(before)) == len(before) > 1:  # it was another one each time: there is no normal
+            continue
+        else:
+            usual = False
+        yield Difference(name, *_changed(before[-1], here), 1.0 if usual else _FOR_NOTHING)
+
+
+def _without_numbers(text: str | None) -> str | None:
+    """``text`` with each number as ``0``: what a command counts is another one each time."""
+    return None if text is None else _NUMBER.sub("0", text)
+
+
+def _changed(before: str | None, here: str | None) -> tuple[str, str]:
+    """What differs between two texts, in a line for each: the lines that the other has not."""
+    if before is None or here is None:
+        return _first(here), _first(before)
+    old, new = before.splitlines(), here.splitlines()
+    gone = [line for line in old if line not in new]
+    come = [line for line in new if line not in old]
+    return _few(come) if come or gone else "in another order", _few(gone)
+
+
+def _few(lines: Sequence[str]) -> str:
+    more = f" (and {len(lines) - 1} lines more)" if len(lines) > 1 else ""
+    return f"{lines[0].strip() if lines else 'nothing'}{more}"
+
+
+def _first(text: str | None) -> str:
+    return "not there" if text is None else _few(text.splitlines())
+
+
+def amount(name: str, value: float) -> str:
+    """``value`` as a person reads it."""
+    if name.endswith("bytes"):
+        return in_units(round(value))
+    return f"{value:,.0f}" if value == int(value) else f"{value:.2f}"
+
+
+def range_in_words(name: str, range_: Range) -> str:
+    """``0.31 to 0.94``, or the one value that it always had."""
+    low, high = amount(name, range_.low), amount(name, range_.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def in_words(difference: Difference) -> str:
+    """``load/1 min 14.2 (normal: 0.31 to 0.94)``."""
+    return f"{difference.name} {difference.now} (normal: {difference.normal})"
+
+
+def how_unusual(difference: Difference) -> str:
+    """``15 ×`` its normal variation; of a text, and of what is new or gone, a word."""
+    if difference.unusual < _FOR_NOTHING / 1000:
+        return f"{difference.unusual:,.0f} ×"
+    return "gone" if difference.now in ("0", "not there") else "never before"
+
+
+def _step(name: str) -> float:
+    group, _, what = name.partition("/")
+    return next((step for word, step in _STEPS.items() if group == word or what.endswith(word)), 1.0)
+
+
+def to_bytes(baseline: Baseline) -> bytes:
+    """``baseline`` as the file that it is kept in: JSON."""
+    value = {
+        "format": _FORMAT,
+        "name": baseline.name,
+        "host": baseline.host,
+        "watched": [one._asdict() for one in baseline.watched],
+        "commands": baseline.commands,
+        "snapshots": [one._asdict() | {"at_ns": str(one.at_ns)} for one in baseline.snapshots],
+    }
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+
+
+def from_bytes(data: bytes, path: str) -> Baseline:
+    """The baseline that a file holds. Raises `Unusable`, naming ``path``."""
+    try:
+        value: Any = json.loads(data)
+        if value["format"] != _FORMAT:
+            raise Unusable(f"{path} is of a later 3am: format {value['format']!r}")
+        baseline = Baseline(
+            str(value["name"]),
+            str(value["host"]),
+            tuple(_snapshot(one) for one in value["snapshots"]),
+            tuple(
+                Watched(_pid(one["pid"]), float(one["created"]), str(one["name"]), _texts_in(one["cmdline"]))
+                for one in value["watched"]
+            ),
+            _texts_in(value["commands"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+        raise Unusable(f"{path} is no baseline: 3am baseline save takes a new one") from None
+    if not baseline.snapshots:
+        raise Unusable(f"{path} holds no snapshot: 3am baseline save takes a new one")
+    return baseline
+
+
+def _snapshot(value: Any) -> Snapshot:
+    numbers = {str(name): float(number) for name, number in value["numbers"].items()}
+    if not all(map(math.isfinite, numbers.values())):
+        raise ValueError
+    texts = {str(name): str(text) for name, text in value["texts"].items()}
+    return Snapshot(int(value["at_ns"]), numbers, texts, _texts_in(value["unread"]), _texts_in(value["blind"]))
+
+
+def _pid(value: Any) -> int:
+    if not isinstance(value, int) or not 0 < value < 2**31:
+        raise ValueError
+    return value
+
+
+def _texts_in(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):  # a string is one of letters, too
+        raise TypeError
+    return tuple(map(str, value))

@@ -1,0 +1,87 @@
+"""The baseline room: which snapshots of normal there are, as their lines say. What they hold lies in files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import By, Entry, Stamp, signed, tag_value
+from threeam.core.state.fold import Room, State, newest
+from threeam.core.store.journal import BadInput
+from threeam.core.write.draft import Declined, Draft, DraftLine
+
+DEFAULT = "normal"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+class BadName(BadInput):
+    """A baseline cannot be called that."""
+
+
+class Saved(NamedTuple):
+    """A snapshot of normal: its name, the file that it is in, what its line says, when and by whom."""
+
+    name: str
+    file: str
+    text: str
+    at: Stamp
+    by: By | None
+
+
+def checked_name(name: str) -> str:
+    """``name``, if a baseline can be called that. Raises `BadName`."""
+    if not _NAME.fullmatch(name):
+        raise BadName(f"a baseline is called by one plain word, such as {DEFAULT} or checkout-prod, and not {name!r}")
+    return name
+
+
+def baselines(state: State) -> list[Saved]:
+    """The newest snapshot of each name, the one that was saved last at the end."""
+    found: Mapping[str, Saved] = state.rooms[ROOM.name]
+    return list(found.values())
+
+
+def baseline_named(state: State, name: str | None) -> Saved:
+    """The newest snapshot of ``name``; without one, the one that was saved last. Raises `Declined`."""
+    found = baselines(state)
+    if not found:
+        raise Declined("there is no baseline yet: 3am baseline save takes one, while all is well")
+    if name is None:
+        return found[-1]
+    for one in found:
+        if one.name == name:
+            return one
+    raise Declined(f"there is no baseline {tag_value(name)}: there are {', '.join(one.name for one in found)}")
+
+
+def saved(name: str, file: str, text: str) -> Draft:
+    """Says that a snapshot was saved."""
+    line = DraftLine(f"Baseline: {text}", (("BASELINE", name), ("FILE", file)))
+    return Draft(lambda state, author, stamp: [line], whole=False)
+
+
+def compared(name: str, text: str) -> Draft:
+    """Says what is different from a snapshot."""
+    line = DraftLine(f"Compared: {text}", (("BASELINE", name),))
+    return Draft(lambda state, author, stamp: [line], whole=False)
+
+
+def _read(entry: Entry) -> tuple[str, Saved] | None:
+    name, file = entry.tag("BASELINE"), entry.tag("FILE")
+    if name is None or file is None or entry.kind != "Baseline":
+        return None
+    return name, Saved(name, file, entry.body, entry.said_at, entry.by)
+
+
+def _fold(found: Mapping[str, Saved], entries: Sequence[Entry]) -> Mapping[str, Saved]:
+    return newest(found, entries, _read)
+
+
+def _carry(found: Mapping[str, Saved]) -> Iterator[Entry]:
+    for one in found.values():
+        tags = (*signed(one.by), ("BASELINE", one.name), ("FILE", one.file))
+        yield Entry(one.at, 0, tags, f"Baseline: {one.text}")
+
+
+ROOM = Room("baselines", ("BASELINE",), {}, _fold, _carry)

@@ -1,0 +1,188 @@
+"""The disk under the log: how much room it has, for how long, and who rotates the log."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from datetime import datetime
+from glob import glob
+from pathlib import PurePosixPath
+
+from threeam.core.format.entry import NS
+from threeam.core.format.times import duration
+from threeam.core.platform.disk import free_bytes, in_units, kind_of_mount, network_warning
+from threeam.core.store.as_of import ended_at
+from threeam.core.store.journal import Journal, Position
+from threeam.core.write.lock_file import LockFile, open_to_others
+from threeam.core.write.rotate import CannotRotate, NotRotated, check_rotatable
+from threeam.host.check import OK, RED, UNKNOWN, YELLOW, Check
+from threeam.host.system import System
+
+_DAY_NS = 86_400 * NS
+_HOUR_NS = 3600 * NS
+_STATES = ("/var/lib/logrotate/status", "/var/lib/logrotate/logrotate.status", "/var/lib/logrotate.status")
+_OVERDUE = {"hourly": 2, "daily": 3, "weekly": 9, "monthly": 34, "yearly": 370}  # days, with some of grace
+_STATE = re.compile(r'"(.+)" (\d+)-(\d+)-(\d+)(?:-(\d+):(\d+):(\d+))?')
+
+
+def room_left(system: System, journal: Journal, now_ns: int, disk_floor: int, rotate_bytes: int) -> list[Check]:
+    """The checks of the log's disk, as of ``now_ns``. Raises OSError for a log that cannot be read."""
+    folder = os.path.dirname(journal.log)
+    while not os.path.isdir(folder):  # one's own state folder may still have to be made
+        folder = os.path.dirname(folder)
+    free = free_bytes(folder)
+    return [
+        _space(folder, free, disk_floor),
+        _file_system(journal, folder),
+        _how_long(journal, now_ns, free),
+        _rotation(system, journal, now_ns, rotate_bytes),
+        *_locks(system, journal),
+    ]
+
+
+def _space(folder: str, free: int, disk_floor: int) -> Check:
+    about = os.statvfs(folder)
+    found = f"{in_units(free)} free of {in_units(about.f_blocks * about.f_frsize)}"
+    mend = f"du -xh {shlex.quote(folder)} | sort -h | tail"
+    if about.f_files and about.f_favail == 0:
+        return Check("disk space", RED, f"{found}, and no inode left", f"df -i {shlex.quote(folder)}")
+    if free < disk_floor:
+        return Check("disk space", RED, f"{found}: under disk_floor ({in_units(disk_floor)})", mend)
+    few = free < 8 * disk_floor
+    return Check("disk space", YELLOW if few else OK, found, mend if few else "")
+
+
+def _file_system(journal: Journal, folder: str) -> Check:
+    warning = network_warning(os.path.join(folder, journal.name))
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as table:
+            kind = kind_of_mount(table.read().splitlines(), os.stat(folder).st_dev)
+    except OSError:
+        kind = None
+    if warning is not None:
+        return Check("file system", RED, warning, "3am --log /var/tmp/sanity.log")
+    if kind is None:
+        return Check("file system", UNKNOWN, f"the kernel does not say what {folder} lies on")
+    if kind in ("tmpfs", "ramfs"):
+        return Check("file system", YELLOW, f"{kind}: the log is gone after the next boot")
+    return Check("file system", OK, f"{kind}, local")
+
+
+def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
+    """How long the room lasts, if the log grows on as in the last hour, by its own stamps."""
+    name, live = "disk full in", journal.live()
+    if live is None:
+        return Check(name, OK, "there is no log yet")
+    then = ended_at(journal, Position(live, live.size()), now_ns - _HOUR_NS)
+    grown = 0
+    for segment in journal.back_from(live):  # the files since then, and of that one what came after
+        grown += segment.size()
+        if then is not None and segment == then.segment:
+            grown -= then.offset
+            break
+    if grown <= 0:
+        return Check(name, OK, "nothing was written in the last hour")
+    left_ns = free * _HOUR_NS // grown
+    found = f"{_long(left_ns)}, at {in_units(grown)} an hour"
+    return Check(name, RED if left_ns < _DAY_NS else YELLOW if left_ns < 7 * _DAY_NS else OK, found)
+
+
+def _locks(system: System, journal: Journal) -> list[Check]:
+    """The lock files that users who may not write the log can hold, and so keep every writer waiting."""
+    like, checks = LockFile.for_journal(journal, 0o600), []
+    for path in journal.locks:
+        if (report := open_to_others(path, like)) is not None:
+            sentence, mend = report
+            sudo = "" if os.stat(path).st_uid == system.uid else system.sudo
+            checks.append(Check("lock", YELLOW, f"{path}: {sentence}", sudo + mend))
+    return checks
+
+
+def _long(ns: int) -> str:
+    days = ns // _DAY_NS
+    return f"{days // 365:,} years" if days >= 730 else f"{days} days" if days >= 2 else duration(ns)
+
+
+def _rotation(system: System, journal: Journal, now_ns: int, rotate_bytes: int) -> Check:
+    """Whether the log can be rotated, and by whom: 3am, or logrotate, and when that last did its work.
+
+    cron reports to nobody when it fails.
+    """
+    name, log = "rotation", journal.log
+    rule = _rule(system, log)
+    try:
+        if (live := journal.live()) is not None:
+            check_rotatable(live, log)
+    except NotRotated as why:
+        if rule is None or isinstance(why, CannotRotate):  # logrotate is root, and may do what we may not
+            return Check(name, YELLOW, f"{why}; so it grows on", why.remedy and system.sudo + why.remedy)
+    if rule is None:
+        return Check(name, OK, f"by 3am itself, at {in_units(rotate_bytes)}; logrotate does not know the log")
+    by, every, copies = rule
+    if copies:
+        found = f"{copies} has copytruncate for it: lines that come between the copy and the cut are lost"
+        return Check(name, RED, found, f"{system.sudo}sed -i s/copytruncate/create/ {shlex.quote(copies)}")
+    mend = f"{system.sudo}logrotate -v {by}"
+    texts = [text for path in _STATES if (text := system.read(path)) is not None]
+    if not texts:
+        there = any(os.path.exists(path) for path in _STATES)
+        found = f"{by} names it, and its state file {'is not yours to read' if there else 'is not there'}"
+        return Check(name, UNKNOWN if there else RED, found + ("" if there else ": it has never run"), mend)
+    seen = {match[1]: _ns(match) for match in map(_STATE.fullmatch, texts[0].splitlines()) if match}
+    last = seen.get(log)
+    if last is None:
+        return Check(name, YELLOW, f"{by} names it, and logrotate has not seen it yet", mend)
+    days = max(0, now_ns - last) // _DAY_NS
+    ago = f"{days} day{'' if days == 1 else 's'} ago"
+    if every in _OVERDUE and now_ns - last > _OVERDUE[every] * _DAY_NS:
+        others = "; it has rotated others since" if max(seen.values()) > last else ""
+        return Check(name, RED, f"by logrotate ({by}, {every}), and last {ago}{others}: it fails silently", mend)
+    return Check(name, OK, f"by logrotate ({by}, {every}), last {ago}")
+
+
+def _rule(system: System, log: str) -> tuple[str, str, str] | None:
+    """Return the file in which logrotate is told of ``log``, how often it rotates it, and the file that says
+    copytruncate (empty: none does); None if no file names the log.
+
+    Without a word of its own a log has what stands outside of all braces before it, and weekly (logrotate(8)).
+    """
+    usual, usual_copies = "weekly", ""
+    for path in ("/etc/logrotate.conf", *sorted(glob("/etc/logrotate.d/*"))):
+        inside, ours, every, copies = False, False, "", ""
+        named: list[str] = []
+        for line in (system.read(path) or "").splitlines():
+            words = _words(line.replace("{", " { ").replace("}", " } "))
+            for word in words:
+                if word == "{":
+                    inside, ours = True, any(PurePosixPath(log).match(pattern) for pattern in named)
+                    every, copies = usual, usual_copies
+                elif word == "}":
+                    if ours:
+                        return path, every, copies
+                    inside, named = False, []
+                elif word.startswith("/") and not inside:
+                    named.append(word)
+                elif word in _OVERDUE or word == "size":
+                    every = word
+                    usual = usual if inside else word
+                elif word in ("copytruncate", "nocopytruncate"):
+                    copies = path if word == "copytruncate" else ""
+                    usual_copies = usual_copies if inside else copies
+    return None
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:  # a quote that is not closed
+        return line.split()
+
+
+def _ns(found: re.Match[str]) -> int:
+    """The time of a line of the state file, which has no zone: logrotate writes local time."""
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[1:])
+    try:
+        return round(datetime(year, month, day, hour, minute, second).timestamp()) * NS
+    except (ValueError, OverflowError, OSError):
+        return 0

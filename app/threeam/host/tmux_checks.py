@@ -1,0 +1,55 @@
+"""The terminal: what tmux is set to, as far as it matters to the journal."""
+
+from __future__ import annotations
+
+from threeam.host.check import OK, UNKNOWN, YELLOW, Check
+from threeam.host.system import System
+
+_SLOW_ESCAPE_MS = 100  # above that esc, and every alt+ key, is felt
+
+
+def terminal(system: System) -> list[Check]:
+    """tmux's clipboard, escape-time and colours; one `unknown` where there is no tmux around this."""
+    if not system.environ.get("TMUX"):
+        return [Check("tmux", UNKNOWN, "not inside tmux")]
+    return [_clipboard(system), _escape_time(system), _colours(system)]
+
+
+def _option(system: System, name: str) -> str | None:
+    ran = system.run(("tmux", "show-options", "-sv", name))
+    return ran[1].strip() if ran is not None and ran[0] == 0 else None
+
+
+def _clipboard(system: System) -> Check:
+    """y copies through tmux's buffer, which goes on to the terminal unless this is off (tmux(1))."""
+    value = _option(system, "set-clipboard")
+    if value is None:
+        return Check("tmux clipboard", UNKNOWN, "tmux does not say")
+    if value == "off":
+        mend = "tmux set-option -s set-clipboard external"
+        return Check("tmux clipboard", YELLOW, "set-clipboard off: y copies into tmux's buffer alone", mend)
+    return Check("tmux clipboard", OK, f"set-clipboard {value}")
+
+
+def _escape_time(system: System) -> Check:
+    value = _option(system, "escape-time")
+    if value is None or not (value.isascii() and value.isdigit()):
+        return Check("tmux escape-time", UNKNOWN, "tmux does not say")
+    if int(value) > _SLOW_ESCAPE_MS:
+        mend = "tmux set-option -s escape-time 10"
+        return Check("tmux escape-time", YELLOW, f"{value} ms: esc comes so much later", mend)
+    return Check("tmux escape-time", OK, f"{value} ms")
+
+
+def _colours(system: System) -> Check:
+    ran = system.run(("tmux", "display-message", "-p", "#{client_termfeatures}"))
+    features = ran[1].strip() if ran is not None and ran[0] == 0 else ""
+    term = system.environ.get("TERM", "")
+    if "RGB" in features.split(","):
+        return Check("tmux colours", OK, f"16 million, {term}")
+    if "256" in features.split(",") or "256color" in term:
+        mend = "tmux set-option -as terminal-features ',*:RGB'"
+        return Check("tmux colours", YELLOW, f"256 ({term}): the theme is approximated", mend)
+    return Check(
+        "tmux colours", YELLOW, f"few ({term or 'no TERM'})", "tmux set-option -g default-terminal tmux-256color"
+    )

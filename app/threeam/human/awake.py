@@ -1,0 +1,82 @@
+"""How long somebody has been awake, as far as the journal can tell."""
+
+from __future__ import annotations
+
+import re
+
+from threeam.core.format.entry import Entry, Stamp
+from threeam.core.store.journal import Journal, Position, Segment
+from threeam.core.store.reader import blocks_forward, line_in, matching_back
+
+_OVER = re.compile(rb"\[NIGHT: over\] ")
+
+
+def awake_since(journal: Journal, end: Position, user: str) -> Stamp | None:
+    """When this night of ``user`` began: with the first line that they typed after the last long pause, or sleep.
+
+    In the journal up to ``end``; None for somebody who has typed nothing since then. Reads back as far as that is.
+    Raises OSError.
+    """
+    night = re.compile(rb"\[NIGHT: (?:new|over)\] ")
+    last, size = end
+    begin: Segment | None = None
+    since = 0
+    for segment in journal.back_from(last):
+        for line in matching_back(segment, size if segment == last else segment.size(), night):
+            if (entry := line.counted) is None or not _typed(entry, user) or (over := entry.tag("NIGHT")) is None:
+                continue
+            if over == "new":
+                return entry.stamp
+            begin, since = segment, line.end
+            break
+        if begin is not None:
+            break
+    return _first_after(journal, Position(begin, since) if begin is not None else None, end, user)
+
+
+def last_sleep(journal: Journal, end: Position, user: str | None) -> Stamp | None:
+    """When ``user`` (None: anybody) has last gone to sleep; None: never. Up to ``end``. Raises OSError."""
+    last, size = end
+    for segment in journal.back_from(last):
+        for line in matching_back(segment, size if segment == last else segment.size(), _OVER):
+            entry = line.counted
+            if entry is None or entry.kind != "Sleep" or entry.tag("NIGHT") != "over" or entry.by is None:
+                continue
+            if user in (None, entry.by.user):
+                return entry.said_at
+    return None
+
+
+def awake_after(since: Stamp | None, entry: Entry, user: str) -> Stamp | None:
+    """What `awake_since` gives after one more ``entry``, if it gave ``since`` before."""
+    if not _typed(entry, user):
+        return since
+    night = entry.tag("NIGHT")
+    if night == "over":
+        return None
+    return entry.stamp if night == "new" or since is None else since
+
+
+def _first_after(journal: Journal, since: Position | None, end: Position, user: str) -> Stamp | None:
+    """The first line that ``user`` typed between the two; from the first file on where there is no ``since``."""
+    typed = re.compile(rb"\[BY: %s@[^\[\]\n]*\](?! \[VIA: )" % re.escape(user.encode()))  # and no stream
+    begun = since is None
+    for segment in journal.segments(end.segment):
+        here = since is not None and segment == since.segment
+        begun = begun or here
+        start = since.offset if since is not None and here else 0
+        stop = end.offset if segment == end.segment else None
+        for block in blocks_forward(segment, start, stop) if begun else ():
+            line_end = -1
+            for match in typed.finditer(block.data):
+                if match.start() < line_end:  # once for each line
+                    continue
+                line = line_in(segment, block, match.start())
+                entry, line_end = line.counted, line.end - block.start
+                if entry is not None and _typed(entry, user):
+                    return entry.stamp
+    return None
+
+
+def _typed(entry: Entry, user: str) -> bool:
+    return entry.by is not None and entry.by.user == user and entry.active == entry.stamp

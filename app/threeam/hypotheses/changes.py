@@ -1,0 +1,137 @@
+"""What was changed on the system that is being debugged, and must be undone before the night is over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import By, Entry, Stamp, cited, lines_of, signed, user_of
+from threeam.core.state.fold import Room, State
+from threeam.core.write.draft import Author, Declined, Draft, DraftLine, bound_to, change_lines, split_undo
+from threeam.hypotheses.amendments import texts
+
+_BOUND = re.compile(r"(?:-H|--hyp)[ =]([Hh]?\d{1,9}|@\S+) +(?=\S)")
+
+
+class Change(NamedTuple):
+    """Something that was changed, and how to undo it (empty: nobody has said).
+
+    ``undone``: when it was, by ``undoer``, with the words ``how``; None while it is still to do. ``hypothesis``: the
+    number of the hypothesis to which it is bound; None if it is bound to none. ``position``, ``undone_position``:
+    of its two lines, see `Entry.position`.
+    """
+
+    at: Stamp
+    by: By | None
+    text: str
+    undo: str
+    undone: Stamp | None = None
+    undoer: By | None = None
+    how: str = ""
+    hypothesis: int | None = None
+    position: int = 0
+    undone_position: int = 0
+
+
+def changes(state: State) -> list[Change]:
+    """All changes, in their order, as they are read now."""
+    found: Mapping[int, Change] = state.rooms[ROOM.name]
+    return [_as_read(state, one) for one in found.values()]
+
+
+def _as_read(state: State, one: Change) -> Change:
+    """``one`` with the words that were put in place of its own; without an undo among them, that of before."""
+    said = texts(state).said.get(one.at.ns)
+    if said is None:
+        return one
+    text, undo, _ = change_as_typed(said.text)
+    return one._replace(text=text, undo=undo or one.undo)
+
+
+def open_changes(state: State) -> list[Change]:
+    """What is still to be undone, in the order in which it was changed."""
+    return [one for one in changes(state) if one.undone is None]
+
+
+def change(text: str, undo: str = "", hypothesis: str | None = None) -> Draft:
+    """Return the draft of the line that says what was changed, how it is undone, and for which hypothesis."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        return change_lines(text, undo, bound_to(state, hypothesis))
+
+    return Draft(lines, whole=hypothesis is not None)
+
+
+def change_as_typed(words: str) -> tuple[str, str, str | None]:
+    """Return the text, the way to undo it and the hypothesis of a change as it is typed.
+
+    That is ``TEXT (undo: HOW)`` or ``TEXT --undo HOW``, with ``-H H7`` in front if it is bound to a hypothesis.
+    """
+    bound = _BOUND.match(words.lstrip())
+    words = words.lstrip()[bound.end() :] if bound else words
+    text, option, undo = words.partition(" --undo ")
+    text, undo = (text, undo.strip().strip("'\"")) if option else split_undo(words)
+    return text, undo, bound[1] if bound else None
+
+
+def undone(at: Stamp | None, words: str) -> Draft:
+    """Ticks off the change of ``at``; without one, the only change that is open."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        one = _to_undo(state, at)
+        said = lines_of(f"@{one.at} {words.strip() or one.undo or one.text}")
+        return [DraftLine(f"Undone: {said[0]}", (("CHANGE", "undone"),)), *map(DraftLine, said[1:])]
+
+    return Draft(lines)
+
+
+def _to_undo(state: State, at: Stamp | None) -> Change:
+    left = open_changes(state)
+    if at is None:
+        if len(left) == 1:
+            return left[0]
+        raise Declined(f"name the change by its @stamp: {_listed(left)}" if left else "nothing is left to undo")
+    for one in changes(state):
+        if one.at.ns == at.ns and one.undone is not None:
+            who = user_of(one.undoer)
+            raise Declined(f"that was undone already, by {who} at {one.undone}: {one.how}")
+        if one.at.ns == at.ns:
+            return one
+    raise Declined(f"@{at} is no change: {_listed(left)}" if left else f"@{at} is no change, and none is left to undo")
+
+
+def _listed(left: Sequence[Change]) -> str:
+    return "; ".join(f"@{one.at} {one.text}" for one in left)
+
+
+def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int, Change]:
+    others: dict[int, Change] | None = None
+    for entry in entries:
+        if entry.tag("CHANGE") is None or (kind := entry.kind) not in ("Changed", "Undone"):
+            continue
+        others = dict(found) if others is None else others
+        stamp, body = entry.said_at, entry.body
+        if kind == "Changed":
+            text, undo = split_undo(body)
+            bound = None if entry.hypothesis is None else entry.hypothesis[0]
+            others.pop(stamp.ns, None)
+            others[stamp.ns] = Change(stamp, entry.by, text, undo, hypothesis=bound, position=entry.position)
+        elif (at := cited(body)) is not None and (one := others.get(at.ns)) is not None:
+            how = body.removeprefix(f"@{at}").strip()
+            others[one.at.ns] = one._replace(undone=stamp, undoer=entry.by, how=how, undone_position=entry.position)
+    return found if others is None else others
+
+
+def _carry(found: Mapping[int, Change]) -> Iterator[Entry]:
+    for one in found.values():
+        undo = f" (undo: {one.undo})" if one.undo else ""
+        bound = () if one.hypothesis is None else ((f"H{one.hypothesis}", "change"),)
+        tags = (*signed(one.by), *bound, ("CHANGE", "open"))
+        yield Entry(one.at, 0, tags, f"Changed: {one.text}{undo}", one.position)
+        if one.undone is not None:
+            tags = (*signed(one.undoer), ("CHANGE", "undone"))
+            yield Entry(one.undone, 0, tags, f"Undone: @{one.at} {one.how}", one.undone_position)
+
+
+ROOM = Room("changes", ("CHANGE",), {}, _fold, _carry)

@@ -1,0 +1,130 @@
+"""What the method writes about hypotheses: claims, predictions, evidence, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from threeam.core.format.entry import Entry, Stamp, lines_of, user_of
+from threeam.core.state.fold import OPEN, Hypothesis, State
+from threeam.core.write.draft import Author, Declined, Draft, DraftLine, toxic
+from threeam.hypotheses.amendments import claim_of, read
+from threeam.hypotheses.ledger import (
+    CONTRADICTS,
+    PREDICTION,
+    RECHECK,
+    SUPPORTS,
+    move_of,
+    thread_of,
+    verdict_of,
+    words_of,
+)
+
+# What each verb writes: the kind of its line, and for a verdict the state of the hypothesis after it.
+VERDICT_VERBS = {
+    "confirm": ("Conclusion", "confirmed"),
+    "refute": ("Conclusion", "refuted"),
+    "park": ("Conclusion", "parked"),
+    "reopen": ("Reopened", OPEN),
+}
+_GLANCE = 160  # characters
+EVIDENCE_VERBS = {"support": SUPPORTS, "contradict": CONTRADICTS}
+
+
+def claim(text: str, toxic_cups: int) -> Draft:
+    """A new hypothesis, open, with the next number, and the warning when its author had too many."""
+    first, *rest = lines_of(text)
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        tag = ((f"H{state.next_number()}", OPEN),)
+        said = [DraftLine(f"Hypothesis: {first}", tag), *(DraftLine(line, tag) for line in rest)]
+        return said + toxic(author.cups(state, stamp), toxic_cups)
+
+    return Draft(lines, ceremonial=True)
+
+
+def predict(name: str, text: str) -> Draft:
+    """What is to be seen if the hypothesis ``name`` is true: said before the experiment, it can be wrong."""
+    first, *rest = lines_of(text)
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        one = known(state, name)
+        said, tag = _with_a_number(state, one)
+        return [*said, DraftLine(f"{PREDICTION}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
+
+    return Draft(lines)
+
+
+def evidence(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | None = None) -> Draft:
+    """What ``support`` or ``contradict`` does: ties the line of ``at`` to the hypothesis ``name``, with words for it.
+
+    Without words those of ``entry`` stand there, as they are read under the lock. Without a line the words are the
+    evidence. A line counts once; what is said of it last is what counts.
+    """
+    kind = EVIDENCE_VERBS[verb]
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        one = known(state, name)
+        said = words.strip() or (quoted(state, entry) if entry is not None else "")
+        first, *rest = lines_of(f"@{at} {said}".rstrip() if at is not None else said)
+        for move in thread_of(state, one).evidence:
+            if at is not None and move.cites is not None and move.cites.ns == at.ns and move.kind == kind:
+                who = user_of(move.by)
+                raise Declined(f"{who} has said already that this line {kind.lower()} {one.name}")
+        numbered, tag = _with_a_number(state, one)
+        return [*numbered, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
+
+    return Draft(lines)
+
+
+def to_cite(entry: Entry) -> Stamp:
+    """The line that is cited by who points at ``entry``: of evidence, the line that matters, and not what was said."""
+    move = move_of(entry)
+    return entry.said_at if move is None or move.cites is None else move.cites
+
+
+def quoted(state: State, entry: Entry) -> str:
+    """The beginning of what is read in ``entry`` now: the story of a hypothesis is read without looking it up."""
+    move = move_of(entry)
+    text = read(state, entry.said_at, entry.text) if move is None or move.cites is None else words_of(state, move)
+    return text if len(text) <= _GLANCE else text[: _GLANCE - 1] + "…"
+
+
+def judge(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
+    """What one of `VERDICT_VERBS` does to the hypothesis ``name`` (``H7``, or the script's ``@stamp``), and why.
+
+    Over ``toxic_cups`` the verdict is marked: it is to be looked at again.
+    """
+    kind, state_after = VERDICT_VERBS[verb]
+    first, *rest = lines_of(why)
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        one = known(state, name)
+        if one.state == state_after:
+            verdict = verdict_of(state, one)
+            is_open = verdict is None or state_after == OPEN
+            why_already = claim_of(state, one) if verdict is None or is_open else words_of(state, verdict)
+            raise Declined(f"{one.name} is {state_after} already: {why_already}")
+        said, ((key, _),) = _with_a_number(state, one)
+        tag = ((key, state_after),)
+        recheck = RECHECK if kind == "Conclusion" and author.cups(state, stamp) > toxic_cups else ()
+        return [*said, DraftLine(f"{kind}: {first}", (*tag, *recheck)), *(DraftLine(line, tag) for line in rest)]
+
+    return Draft(lines)
+
+
+def known(state: State, name: str) -> Hypothesis:
+    """The hypothesis that ``name`` names. Raises `Declined`, with those there are."""
+    one = state.named(name)
+    if one is None:
+        names = ", ".join(other.name for other in list(state.hypotheses.values())[-9:])
+        there = f"there are {names}" if names else "there is none yet, and 3am hyp new opens one"
+        raise Declined(f"there is no hypothesis {name}: {there}")
+    return one
+
+
+def _with_a_number(state: State, one: Hypothesis) -> tuple[list[DraftLine], tuple[tuple[str, str]]]:
+    """The tag of ``one``; and for one of the script's the line before, which gives it a number and cites it."""
+    if one.number is not None:
+        return [], ((f"H{one.number}", one.state),)
+    tag = ((f"H{state.next_number()}", one.state),)
+    return [DraftLine(f"Hypothesis: @{one.opened} {one.claim}", tag)], tag

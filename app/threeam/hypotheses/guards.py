@@ -1,0 +1,161 @@
+"""Guards for a tired mind: what a careful colleague would say of a move, and would not forbid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from heapq import nlargest
+
+from threeam.core.format.entry import Entry, Stamp, user_of
+from threeam.core.format.times import duration
+from threeam.core.state.fold import Hypothesis, State, gives_number_to
+from threeam.hypotheses.amendments import claim_of
+from threeam.hypotheses.changes import changes
+from threeam.hypotheses.ledger import EVIDENCE, PREDICTION, VERDICTS, Move, move_of, thread_of, verdict_of, words_of
+
+NO_EVIDENCE = "no evidence stands for it or against it"
+TOO_LATE = "written after the evidence: a prediction counts when it comes first"
+_COMPARED = 50  # claims
+_LIKE = 0.5  # of the words of two claims: so many in common, and they are taken for one
+_STEM = 3  # letters, at least, that two forms of a word begin with
+_SAME_WORD = 0.7  # of the letters of two words
+_SMALL = frozenset(
+    (
+        *("a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "it", "not", "of", "on", "or"),
+        *("than", "that", "the", "then", "this", "to", "was", "when", "which", "with"),
+    )
+)
+
+
+def resembling(state: State, claim: str) -> Hypothesis | None:
+    """The refuted hypothesis that ``claim`` resembles most, if it resembles any."""
+    words = _words(claim)
+    refuted = [one for one in state.hypotheses.values() if one.state == "refuted"]
+    claims = [(_words(claim_of(state, one)), one) for one in refuted]
+    # Who has no word in common is not compared letter by letter: that takes long with thousands of them.
+    claims = nlargest(_COMPARED, claims, key=lambda claim: len(words & claim[0]))
+    ranked = [(_likeness(words, others), one) for others, one in claims]
+    best = max(ranked, default=None, key=lambda found: found[0])
+    return best[1] if best is not None and best[0] >= _LIKE else None
+
+
+def why_refuted(state: State, one: Hypothesis) -> str:
+    """A refuted hypothesis with its reason, in a sentence."""
+    verdict = verdict_of(state, one)
+    who = f" by {verdict.by.user}" if verdict is not None and verdict.by is not None else ""
+    why = f": {words_of(state, verdict)}" if verdict is not None and verdict.text else ""
+    return f"{one.name} {claim_of(state, one)!r}, refuted{who}{why}"
+
+
+def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
+    """What is to be said of a block that was written, given the state ``before`` it."""
+    said: list[str] = []
+    scripts = [one for one in before.hypotheses.values() if one.number is None]
+    for entry in entries:
+        if (tagged := entry.hypothesis) is None:
+            continue
+        one = before.hypotheses.get(tagged[0])
+        is_new = entry.kind == "Hypothesis" and one is None and gives_number_to(scripts, entry) is None
+        if is_new and (like := resembling(before, entry.body)) is not None:
+            said.append(f"H{tagged[0]} resembles {why_refuted(before, like)}")
+        move = move_of(entry)
+        if move is None:
+            continue
+        # No fold has given the lines of a block their positions yet.
+        move = move._replace(position=max(move.at.ns + before.behind, before.order + 1))
+        moves = () if one is None else thread_of(before, one).moves
+        evidence = next((other for other in reversed(moves) if other.kind in EVIDENCE), None)
+        said += (f"H{tagged[0]}: {remark}" for remark in about(move, evidence, before, tagged[0]))
+        if one is not None and move.kind in VERDICTS and (verdict := verdict_of(before, one)) is not None:
+            who = user_of(verdict.by)
+            ago = duration(max(0, move.at.ns - verdict.at.ns))
+            said.append(
+                f"H{tagged[0]} was {verdict.state} by {who} {ago} before ({words_of(before, verdict)}): "
+                "both stand, and the later counts"
+            )
+    return said
+
+
+def overturned(before: State, entries: Sequence[Entry], user: str) -> list[str]:
+    """What ``user`` is told when ``entries``, which others wrote, overturn a verdict of theirs in ``before``."""
+    said: list[str] = []
+    if not any(entry.kind in VERDICTS for entry in entries):  # nearly always
+        return said
+    verdicts = {one.number: verdict_of(before, one) for one in before.hypotheses.values() if one.number is not None}
+    mine = {number: move for number, move in verdicts.items() if move is not None and _is_of(move, user)}
+    for entry in entries:
+        tagged, move = entry.hypothesis, move_of(entry)
+        if tagged is None or move is None or move.kind not in VERDICTS:
+            continue
+        own = mine.pop(tagged[0], None)
+        if _is_of(move, user):
+            mine[tagged[0]] = move
+        elif own is not None and own.state != move.state:
+            who = user_of(move.by)
+            ago = duration(max(0, move.at.ns - own.at.ns))
+            said.append(f"H{tagged[0]}: {who} says {move.state} {ago} after you said {own.state}: {move.text}")
+    return said
+
+
+def _is_of(move: Move, user: str) -> bool:
+    return move.by is not None and move.by.user == user
+
+
+def about(move: Move, evidence: Move | None, state: State, hypothesis: int | None) -> Iterator[str]:
+    """What is to be said of ``move``, given the last evidence before it about the same hypothesis.
+
+    A change that is bound to another hypothesis is not counted among those between two pieces of evidence.
+    """
+    if move.kind == PREDICTION and evidence is not None:
+        yield TOO_LATE
+    if move.kind == "Conclusion" and move.state in ("confirmed", "refuted") and evidence is None:
+        yield NO_EVIDENCE
+    if move.cites is not None and evidence is not None and evidence.cites is not None:
+        first, after = sorted((_position(evidence, evidence.cites), _position(move, move.cites)))
+        concerned = [one for one in changes(state) if one.hypothesis in (None, hypothesis)]
+        between = [one.text for one in concerned if first < one.position < after]
+        if len(between) > 1:
+            yield f"{_COUNTS.get(len(between), len(between))} things changed at once since the evidence before: " + (
+                "; ".join(between)
+            )
+
+
+def _position(move: Move, cited: Stamp) -> int:
+    """Return the position of the line that ``move`` cites, as far as the stamps of both tell it.
+
+    A cited stamp that is later than that of the move is from before the clock was stepped back.
+    """
+    return cited.ns if cited.ns > move.at.ns else cited.ns + move.position - move.at.ns
+
+
+_COUNTS = {2: "two", 3: "three", 4: "four"}
+
+
+def _words(text: str) -> frozenset[str]:
+    words = re.findall(r"[^\W_]+", re.sub(r"@\S+", " ", text).casefold())  # a reference is no word
+    return frozenset(word for word in words if word not in _SMALL) or frozenset(words)
+
+
+def _likeness(words: frozenset[str], others: frozenset[str]) -> float:
+    """How much of the words of two claims is common to both, from 0 to 1; a word may be in another form."""
+    if not words or not others:
+        return 0.0
+    common = sum(any(_is_like(word, other) for other in others) for word in words)
+    common += sum(any(_is_like(word, other) for word in words) for other in others)
+    return common / (len(words) + len(others))
+
+
+def _is_like(word: str, other: str) -> bool:
+    if word == other:
+        return True
+    short, long = sorted((word, other), key=len)
+    if len(short) >= _STEM and long.startswith(short[: max(_STEM, len(short) - 1)]):  # lags, lagging
+        return True
+    # The upper bounds first: they cost little.
+    matcher = SequenceMatcher(None, word, other)
+    return (
+        matcher.real_quick_ratio() >= _SAME_WORD
+        and matcher.quick_ratio() >= _SAME_WORD
+        and matcher.ratio() >= _SAME_WORD
+    )

@@ -1,0 +1,81 @@
+"""What the next person has to know: the topology, the shared state, the next step, and who holds the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import GOES_ON, By, Entry, Stamp, signed
+from threeam.core.state.fold import Room, State
+from threeam.core.write.draft import Author, Declined, Draft, DraftLine
+
+KINDS = ("next", "topology", "shared")  # the words that such a note begins with
+_HOLDER = "holder"  # and under this, who has taken the journal
+
+
+class Noted(NamedTuple):
+    """Something that was noted, its lines, when and by whom."""
+
+    at: Stamp
+    by: By | None
+    lines: tuple[str, ...]
+
+
+def noted(state: State, what: str) -> Noted | None:
+    """What was last noted under ``next``, ``topology`` or ``shared``."""
+    found: Mapping[str, Noted] = state.rooms[ROOM.name]
+    return found.get(what)
+
+
+def holder_of_journal(state: State) -> Noted | None:
+    """Who has taken the journal last, and when."""
+    return noted(state, _HOLDER)
+
+
+def take(by: By) -> Draft:
+    """``by`` holds the journal from now on."""
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        before = holder_of_journal(state)
+        had = before.by.user if before is not None and before.by is not None else ""
+        if had == author.user:
+            raise Declined(f"{had} holds the journal already")
+        text = f"Taken: {author.user} holds the journal now{f', and no longer {had}' if had else ''}."
+        return [DraftLine(text, (("HOLDS", author.user),))]
+
+    return Draft(lines)
+
+
+def _fold(found: Mapping[str, Noted], entries: Sequence[Entry]) -> Mapping[str, Noted]:
+    others: dict[str, Noted] | None = None
+    for entry in entries:
+        what, taken, stamp = entry.tag("NOTED"), entry.tag("HOLDS"), entry.said_at
+        if taken is not None and entry.kind == "Taken":
+            others = dict(found) if others is None else others
+            others[_HOLDER] = Noted(stamp, entry.by, (entry.body,))
+        elif what not in KINDS:
+            continue
+        elif entry.kind.lower() == what:
+            others = dict(found) if others is None else others
+            others[what] = Noted(stamp, entry.by, (entry.body,))
+        elif entry.text.startswith(("| ", GOES_ON)):
+            before = (others or found).get(what)
+            if before is not None and before.by == entry.by:
+                others = dict(found) if others is None else others
+                others[what] = before._replace(lines=(*before.lines, entry.text.partition(" ")[2]))
+    return found if others is None else others
+
+
+def _carry(found: Mapping[str, Noted]) -> Iterator[Entry]:
+    for what, one in found.items():
+        if what == _HOLDER:
+            user = one.by.user if one.by is not None else ""
+            yield Entry(one.at, 0, (*signed(one.by), ("HOLDS", user)), f"Taken: {one.lines[0]}")
+            continue
+        tag = ("NOTED", what)
+        yield Entry(one.at, 0, (*signed(one.by), tag), f"{what.capitalize()}: {one.lines[0]}")
+        for line in one.lines[1:]:
+            yield Entry(one.at, 0, (*signed(one.by), tag), f"| {line}")
+
+
+ROOM = Room("noted", ("NOTED", "HOLDS"), {}, _fold, _carry)

@@ -1,0 +1,66 @@
+"""Processes as the kernel has them: who started whom, and whose they are when their parent has ended."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import signal
+from collections.abc import Collection
+from contextlib import suppress
+
+from threeam.core.store.journal import Unusable
+
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+_NEEDED = ((os, "pidfd_open"), (os, "sched_getaffinity"), (fcntl, "F_SETPIPE_SZ"))
+
+
+def check_system(command: str) -> None:
+    """Raise `Unusable` if this system, or the Python on it, lacks what ``command`` needs to run or watch a process."""
+    missing = [f"{module.__name__}.{name}" for module, name in _NEEDED if not hasattr(module, name)]
+    if missing:
+        raise Unusable(f"{command} needs Linux: there is no {missing[0]} here")
+
+
+def children(pid: int) -> list[int]:
+    """Return what ``pid`` has started and still runs, as far as the kernel tells (CONFIG_PROC_CHILDREN).
+
+    Raise OSError if this process may open no more files: an empty list would leave programs running.
+    """
+    found: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """These, and what they have started."""
+    found = children(pid)
+    return [*found, *(below for one in found for below in descendants(one))]
+
+
+def adopt_orphans() -> None:
+    """From now on what a process of ours leaves behind is ours, and not init's: prctl(2)."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_all_but(known: Collection[int]) -> None:
+    """Kill and reap all that runs below this process, but ``known`` and what is below these.
+
+    A process of another user, which cannot be killed (sudo), is not waited for.
+    """
+    spared = set(known)
+    while left := [pid for pid in children(os.getpid()) if pid not in spared]:
+        for pid in [*left, *(below for one in left for below in descendants(one))]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            except PermissionError:
+                spared.add(pid)
+        for pid in left:
+            os.waitpid(pid, os.WNOHANG if pid in spared else 0)

@@ -1,0 +1,181 @@
+"""Lines as records for machines, and back: no byte of a log is lost on the way.
+
+A line that is too long to be held whole is several records. Each says in ``more`` how many bytes of the line are in
+the next ones, which have ``continues`` and no more than their bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from threeam.core.format.entry import Entry, Stamp, format_entry, parse, visible
+from threeam.core.format.escape import escaped_in_json
+from threeam.core.store.journal import BadInput
+from threeam.core.store.reader import HELD, Line, pieces_of
+from threeam.tracing.observations import Intervals
+
+COLUMNS = (
+    "ts",
+    "at",
+    "coffee",
+    "by",
+    "kind",
+    "hypothesis",
+    "state",
+    "recheck",
+    "text",
+    "tags",
+    "raw",
+    "unfinished",
+    "observed",
+    "more",
+    "continues",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # with what a spreadsheet begins to calculate, and the quote itself
+
+
+class BadRecord(BadInput):
+    """A record from which no line can be made."""
+
+
+LONGEST_RECORD = 16 * HELD  # bytes: JSON writes a byte of a head in six, and in one and a half for ``raw``
+
+
+def records_of(line: Line, observed: Intervals) -> Iterator[dict[str, Any]]:
+    """The record of a line, and those of the bytes that are not held. Raises OSError."""
+    if not line.more:
+        yield _record_of(line, observed) | _end(line)
+        return
+    more = line.more
+    yield _record_of(line, observed) | {"more": more}
+    start = line.offset + len(line.raw)
+    for piece in pieces_of(line.segment, start, start + more):
+        more -= len(piece)
+        record = {"ts": None, "ts_ns": None, "continues": True, "raw": base64.b64encode(piece).decode()}
+        yield record | ({"more": more} if more else _end(line))
+
+
+def _record_of(line: Line, observed: Intervals) -> dict[str, Any]:
+    """A line as a record: stamp, cups, tags in their order, text; ``observed`` where a tracer was attached then.
+
+    A line of which these do not give every byte back (torn, foreign, or written otherwise than 3am writes) has its
+    bytes in ``raw``, in base64, too.
+    """
+    entry = line.entry
+    data = line.raw + line.line_end[:-1]
+    raw = base64.b64encode(data).decode()
+    if entry is None:
+        return {"ts": None, "ts_ns": None, "foreign": True, "text": line.shown, "raw": raw}
+    by, hypothesis = entry.by, entry.hypothesis
+    record: dict[str, Any] = {
+        "ts": entry.stamp.rfc3339(),
+        "ts_ns": str(entry.stamp.ns),
+        "at": str(entry.stamp),
+        "coffee": entry.coffee,
+        "by": str(by) if by is not None else None,
+        "kind": entry.kind,
+    }
+    if hypothesis is not None:
+        record |= {"hypothesis": hypothesis[0], "state": hypothesis[1]}
+    if entry.tag("RECHECK") is not None:
+        record["recheck"] = True
+    if entry.stamp in observed:
+        record["observed"] = True
+    record |= {"tags": [list(tag) for tag in entry.tags], "text": entry.text}
+    if format_entry(entry) != data + b"\n":
+        record["raw"] = raw
+    return record
+
+
+def _end(line: Line) -> dict[str, Any]:
+    return {} if line.finished else {"unfinished": True}
+
+
+def line_of_record(record: object) -> bytes:
+    """The bytes of the line that a record is of, with its newline. Raises `BadRecord`."""
+    if not isinstance(record, Mapping):
+        raise BadRecord("it is no object")
+    try:
+        if (raw := record.get("raw")) is not None:
+            line = base64.b64decode(raw, validate=True) + b"\n"
+            if line.count(b"\n") > 1:
+                raise BadRecord("its bytes are more than one line")
+        else:
+            stamp = Stamp.parse(record["at"])
+            if stamp is None:
+                raise BadRecord(f"{record['at']!r} is no stamp")
+            tags = tuple((str(key), str(value)) for key, value in record["tags"])
+            if type(record["coffee"]) is not int or not isinstance(record["tags"], list):
+                raise BadRecord("coffee is a whole number, and tags are a list of pairs")
+            entry = Entry(stamp, record["coffee"], tags, str(record["text"]))
+            line = format_entry(entry)
+            if parse(line[:-1]) != entry:  # a key that is none, cups below nothing: it would be another line
+                raise BadRecord("it is not as 3am export jsonl writes it: its tags or cups are none")
+    except KeyError as error:
+        raise BadRecord(f"it has no {error.args[0]!r}") from None
+    except (TypeError, ValueError, OverflowError, binascii.Error) as error:
+        raise BadRecord(f"it is not as 3am export jsonl writes it: {error}") from None
+    return line[:-1] if record.get("unfinished") is True or record.get("more") else line
+
+
+class Import:
+    """Makes the bytes of a log from its records, one after the other.
+
+    ``ended``: whether the last line has no newline, so that no record can follow.
+    """
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._more = 0  # bytes of the line that the next records must have
+
+    def bytes_of(self, record: object) -> bytes:
+        """The bytes that ``record`` stands for. Raises `BadRecord`."""
+        data = line_of_record(record)
+        assert isinstance(record, Mapping)
+        if (record.get("continues") is True) != (self._more > 0):
+            raise BadRecord("the rest of a long line is missing before it" if self._more else "it continues no line")
+        size, more = len(data.removesuffix(b"\n")), record.get("more", 0)
+        if type(more) is not int or more < 0 or (self._more and more != self._more - size):
+            raise BadRecord("its 'more' is not the number of bytes that the line still has")
+        self._more, self.ended = more, record.get("unfinished") is True
+        return data
+
+    def finish(self) -> None:
+        """Raises `BadRecord` if the rest of a line has not come."""
+        if self._more:
+            raise BadRecord(f"{self._more:,} bytes of its line are missing")
+
+
+def as_json(line: Line, observed: Intervals) -> Iterator[str]:
+    """A line of the log as JSON: one line for each of its records. Raises OSError."""
+    for record in records_of(line, observed):
+        yield escaped_in_json(json.dumps(record, ensure_ascii=False)) + "\n"
+
+
+def csv_head() -> str:
+    """The first row: what the columns are."""
+    return _row(list(COLUMNS))
+
+
+def as_csv(line: Line, observed: Intervals) -> Iterator[str]:
+    """A line of the log as CSV: one row for each of its records. Raises OSError.
+
+    A cell with which a spreadsheet would calculate, or that begins with a single quote, has one more in front.
+    """
+    for record in records_of(line, observed):
+        if "tags" in record:
+            record["tags"] = json.dumps(record["tags"], ensure_ascii=False)
+        cells = ["" if (value := record.get(name)) is None else visible(str(value)) for name in COLUMNS]
+        yield _row([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+
+
+def _row(cells: list[str]) -> str:
+    row = io.StringIO()
+    csv.writer(row).writerow(cells)
+    return row.getvalue()

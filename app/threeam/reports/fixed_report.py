@@ -1,0 +1,232 @@
+"""May I call it fixed? What was changed, what was run before and since, or what the journal has seen.
+
+Which change is the fix, and which runs are before it and after it:
+
+- A change that is bound to the hypothesis (``3am changed -H H7``) concerns it. If none is, all changes that are bound
+  to no hypothesis do. A change for another hypothesis never does.
+- The answer is about the oldest change that concerns the hypothesis, still stands, and had a failure before it. A later
+  change does not begin the count again, and a failure after an earlier one is not forgotten.
+- Every failure since that change counts against it. If a later change is the fix, ``--since`` says so.
+- The rate before it is that of the last regime (`threeam.experiments.regime`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from threeam.core.format.entry import Entry, Stamp, user_of
+from threeam.core.format.report import Part, Told, who_when
+from threeam.core.state.fold import Hypothesis, State
+from threeam.core.store.filters import Kind, SteppedBack, Text, Wanted, steps_back
+from threeam.core.store.journal import Journal, Segment
+from threeam.core.store.pattern import Pattern
+from threeam.core.store.reader import Line, lines_back, lines_forward
+from threeam.core.store.seek import found_forward
+from threeam.core.write.draft import Declined
+from threeam.experiments import fix_confidence as fixed
+from threeam.experiments.experiment import Experiment, Place
+from threeam.experiments.fix_confidence import Fixed, by_runs, by_time
+from threeam.experiments.regime import InForce
+from threeam.experiments.runs import experiments
+from threeam.hypotheses.amendments import claim_of
+from threeam.hypotheses.changes import Change, changes
+
+_LISTED = 5  # changes that a message names
+_BEFORE_STEP = 3  # lines before that about a step of the clock: of the same block, and the last one before it
+
+
+def concerned(known: Sequence[Change], hypothesis: Hypothesis) -> list[Change]:
+    """Return the changes of ``known`` that concern a hypothesis: those bound to it, or else those bound to none."""
+    own = [one for one in known if hypothesis.number is not None and one.hypothesis == hypothesis.number]
+    return own or [one for one in known if one.hypothesis is None]
+
+
+def from_runs(
+    state: State, hypothesis: Hypothesis, since: int | None = None, arm: str | None = None
+) -> tuple[Change, Fixed]:
+    """Return the change and the answer from the runs that are bound to a hypothesis.
+
+    ``since``: when the change was made; see `_the_change`. Raise `Declined`.
+    """
+    every = experiments(state)
+    bound = [one for one in every if one.hypothesis == hypothesis.number is not None]
+    if not bound:
+        name = hypothesis.short
+        raise Declined(
+            f"no run is bound to {name}: 3am run -n 50 -H {name} -- CMD, or --seen RE for what comes by time"
+        )
+    failures = [one.last_place.position for one in bound if any(counts.failed for counts in one.counts().values())]
+    known = changes(state)
+    change = _the_change(known, hypothesis, since, failures)
+    unbound = [one for one in every if one.hypothesis is None and _resembles(one, bound)]
+    return change, by_runs(
+        bound, Place(change.position, change.at.ns), arm, _in_force(known, hypothesis, change), unbound
+    )
+
+
+class Watched(NamedTuple):
+    """What was ``seen`` since ``start``: times (ns) as if the clock had never been stepped back.
+
+    ``changed``: the times of the lines about changes, by their stamps. ``behind``: how far the clock is behind now.
+    """
+
+    seen: Sequence[int]
+    start: int | None
+    changed: Mapping[int, int]
+    behind: int
+
+    def time_of(self, stamp: Stamp) -> int:
+        """Return the time of the line about a change; its stamp, if the file that it is in has been deleted."""
+        return self.changed.get(stamp.ns, stamp.ns)
+
+
+def from_lines(journal: Journal, live: Segment, text: str, start: int | None) -> Watched:
+    """Return when ``text``, a regular expression, is found in a note, a stream or a foreign line, and the first time.
+
+    Watched from ``start`` on (ns), or from the first line. Read the journal. Raise OSError and `BadPattern`.
+    """
+    sought = Text(Pattern(text, exact=True))
+    seen: list[int] = []
+    changed: dict[int, int] = {}
+    behind = 0
+    for segment in journal.segments(live):
+        if start is None:
+            first = next((line.entry for line in lines_forward(segment) if line.entry is not None), None)
+            start = first.said_at.ns if first is not None else None
+        lines: dict[int, Line] = {}
+        for condition in (sought, SteppedBack(), Kind("Changed"), Kind("Undone")):
+            for found in found_forward(segment, 0, segment.size(), Wanted((condition,), once=True)):
+                lines.update((line.offset, line) for line in found.lines)
+        for _, line in sorted(lines.items()):
+            if (entry := line.entry) is None:
+                continue
+            if steps_back(entry):
+                behind += _stepped_ns(line, entry)
+            elif entry.kind == "note":
+                seen.append(entry.stamp.ns + behind)
+            else:
+                changed[entry.stamp.ns] = entry.stamp.ns + behind
+    return Watched(seen, start, changed, behind)
+
+
+def _stepped_ns(line: Line, entry: Entry) -> int:
+    """Return by how much the stamp of ``entry`` is before those of the lines before it: its words can be anybody's."""
+    before = (other.entry for other in islice(lines_back(line.segment, line.offset), _BEFORE_STEP))
+    return max(0, *(other.stamp.ns + 1 - entry.stamp.ns for other in before if other is not None), 0)
+
+
+def from_times(
+    state: State, hypothesis: Hypothesis, what: str, watched: Watched, since: int | None, now: Stamp
+) -> tuple[Change, Fixed]:
+    """Return the change and the answer for what was seen; ``watched``: what `from_lines` gives. Raise `Declined`."""
+    # The times of a journal and the positions of a state are not the same: notes are part of the former alone.
+    state_changes = [
+        one._replace(
+            position=watched.time_of(one.at),
+            undone_position=0 if one.undone is None else watched.time_of(one.undone),
+        )
+        for one in changes(state)
+    ]
+    change = _the_change(state_changes, hypothesis, since, watched.seen)
+    in_force = _in_force(state_changes, hypothesis, change)
+    begin = change.position if watched.start is None else watched.start
+    now_ns = now.ns + watched.behind
+    return change, by_time(f"lines with {what}", watched.seen, begin, change.position, now_ns, in_force)
+
+
+def _the_change(known: Sequence[Change], hypothesis: Hypothesis, since: int | None, failures: Iterable[int]) -> Change:
+    """Return the change after which it may be fixed. ``failures``: when it failed.
+
+    ``since``: the stamp of a change, or a time: then the first change that was made at that time or later.
+    Raise `Declined`, with the changes that there are.
+    """
+    concerning = concerned(known, hypothesis)
+    standing = [one for one in concerning if one.undone is None]
+    if since is not None:
+        exact = next((one for one in known if one.at.ns == since), None)
+        if exact is not None:
+            _check_may_be_fix(exact, hypothesis, standing)
+        later = next((one for one in standing if one.at.ns >= since), None)
+        if exact is None and later is None:
+            raise Declined(f"nothing that still stands was changed at that time or later: {_listed(standing)}")
+        return exact or later or standing[-1]
+    if not standing:
+        undone = ": all that was changed is undone" if concerning else ""
+        name = hypothesis.short
+        raise Declined(
+            f"nothing was changed that still stands{undone}: 3am changed -H {name} TEXT says what the fix is"
+        )
+    first = min(failures, default=None)
+    after_a_failure = [one for one in standing if first is not None and first <= one.position]
+    return (after_a_failure or standing[-1:])[0]
+
+
+def _check_may_be_fix(change: Change, hypothesis: Hypothesis, standing: Sequence[Change]) -> None:
+    """Raise `Declined` if the change that ``--since`` names cannot be the fix: with it a yes would be wrong."""
+    name = f"@{change.at} {change.text}"
+    if change.hypothesis not in (None, hypothesis.number):
+        raise Declined(f"{name} was made for H{change.hypothesis}, not for {hypothesis.short}: {_listed(standing)}")
+    if change.undone is not None:
+        raise Declined(
+            f"{name} was undone by {user_of(change.undoer)} at {change.undone}, so it fixes nothing now: "
+            f"{_listed(standing)}"
+        )
+
+
+def _listed(standing: Sequence[Change]) -> str:
+    return "; ".join(f"@{one.at} {one.text}" for one in standing[-_LISTED:]) or "no change still stands"
+
+
+def _in_force(known: Sequence[Change], hypothesis: Hypothesis, change: Change) -> list[InForce]:
+    """Return when each change was in force that may concern a hypothesis, but for the one that is judged."""
+    own = {one.at.ns for one in concerned(known, hypothesis)}
+    return [
+        InForce(one.position, None if one.undone is None else one.undone_position, one.at.ns in own)
+        for one in known
+        if one.at.ns != change.at.ns and (one.hypothesis is None or one.at.ns in own)
+    ]
+
+
+def _resembles(one: Experiment, bound: Sequence[Experiment]) -> bool:
+    return any(one.same == other.same for other in bound)
+
+
+def standing(state: State) -> list[Told]:
+    """How far each bug is from being called fixed that has failed in a run before a change."""
+    told = []
+    numbers = {one.hypothesis for one in experiments(state)}
+    for hypothesis in state.hypotheses.values():
+        if hypothesis.number not in numbers:
+            continue
+        try:
+            _, answer = from_runs(state, hypothesis)
+        except Declined:  # nothing to say of that one
+            continue
+        so = fixed.so(answer)
+        told.append(so._replace(text=f"{hypothesis.short} {so.text}", more=fixed.counted(answer), at=hypothesis.opened))
+    return told
+
+
+def parts(state: State, hypothesis: Hypothesis, change: Change, answer: Fixed, now: Stamp) -> list[Part]:
+    """The answer, under what it is about."""
+    about = Told(f"{hypothesis.short} {claim_of(state, hypothesis)}", at=hypothesis.opened, sign="Hypothesis")
+    changed = Told(f"changed: {change.text}", who_when(change.by, change.at, now), change.at, "Changed")
+    later = [] if answer.is_fixed else _later(state, hypothesis, change)
+    first, facts, *rest = fixed.parts(answer)
+    return [first, Part(facts.title, [about, changed, *later, *facts.lines]), *rest]
+
+
+def _later(state: State, hypothesis: Hypothesis, change: Change) -> list[Told]:
+    """Return the changes that came after the one that is judged: one of them may be the fix."""
+    return [
+        Told(
+            f"later: {one.text}",
+            f"if that is the fix: 3am fixed {hypothesis.name} --since @{one.at}",
+            one.at,
+            "Changed",
+        )
+        for one in concerned(changes(state), hypothesis)
+        if one.undone is None and one.position > change.position
+    ][-_LISTED:]

@@ -1,0 +1,123 @@
+"""The report as one HTML page: self-contained, printable, the night drawn, and every stamp an anchor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from threeam.core.format.entry import Stamp, references, user_of, visible
+from threeam.hypotheses.ledger import TOO_MANY_CUPS
+from threeam.reports.postmortem import OBSERVED, Event, Report
+
+_WIDTH = 1000  # units of the drawing
+_LANES = {  # what is drawn on which line of it, from the top, in which colour
+    "Hypothesis": (0, "claims", "#0a7d8c"),
+    "Prediction": (0, "claims", "#0a7d8c"),
+    "Supports": (1, "evidence", "#2f7d32"),
+    "Contradicts": (1, "evidence", "#b3261e"),
+    "Conclusion": (2, "verdicts", "#111111"),
+    "Reopened": (2, "verdicts", "#0a7d8c"),
+    "Changed": (3, "changes", "#a15c00"),
+    "Undone": (3, "changes", "#2f7d32"),
+    "Coffee": (4, "coffee", "#a15c00"),
+    "WARNING": (4, "coffee", "#b3261e"),
+}
+_ROW, _BARS = 22, 40  # units: a line of it, and the height of what is below them
+_COLUMNS = 100
+
+
+class Tick(NamedTuple):
+    """An entry in the drawing: where it is, its colour, the anchor and the words."""
+
+    x: float
+    y: float
+    colour: str
+    href: str
+    title: str
+
+
+class Bar(NamedTuple):
+    """How much was written in one column of time."""
+
+    x: float
+    height: float
+
+
+def page(report: Report) -> str:
+    """The page."""
+    environment = Environment(
+        loader=PackageLoader("threeam.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    entries = [event for event in report.events if not event.foreign]
+    there = frozenset(stamp.ns for event in entries for stamp in (event.entry.stamp, *event.lines))
+    environment.filters |= {
+        "linked": partial(linked, there=there),
+        "anchor": anchor,
+        "user": user_of,
+        "shown": visible,
+    }
+    environment.tests["there"] = lambda stamp: stamp.ns in there
+    lanes = {(row * _ROW + _ROW / 2, name) for row, name, _ in _LANES.values()}
+    return environment.get_template("night.html").render(
+        report=report,
+        too_many_cups=TOO_MANY_CUPS,
+        observed=OBSERVED,
+        ticks=list(_ticks(entries)),
+        bars=_bars(entries),
+        lanes=sorted(lanes),
+        width=_WIDTH,
+        height=5 * _ROW + _BARS,
+        column=_WIDTH / _COLUMNS,
+    )
+
+
+def anchor(stamp: Stamp) -> str:
+    """The anchor of the entry of a stamp: the same in whatever zone it is cited."""
+    return f"at-{stamp.ns}"
+
+
+def linked(text: str, there: frozenset[int]) -> Markup:
+    """``text``, with each ``@stamp`` in it a link to its entry, if that is one of ``there`` (ns)."""
+    whole, pieces = visible(text), list[Markup]()
+    for stamp in references(whole):
+        before, cited, whole = whole.partition(f"@{stamp}")
+        if cited and stamp.ns not in there:
+            pieces.append(escape(before + cited))
+        elif cited:
+            pieces += [escape(before), Markup('<a href="#{}">{}</a>').format(anchor(stamp), f"@{stamp.clock[:12]}")]
+        else:
+            whole = before
+    return Markup("").join([*pieces, escape(whole)])
+
+
+def _ticks(events: Sequence[Event]) -> Iterator[Tick]:
+    for event, x in zip(events, _places(events), strict=True):
+        entry = event.entry
+        if entry.kind in _LANES:
+            row, _, colour = _LANES[entry.kind]
+            if entry.hypothesis is not None and entry.hypothesis[1] == "refuted":
+                colour = "#b3261e"
+            title = f"{entry.stamp.clock[:12]} {event.text}"
+            yield Tick(x, row * _ROW + _ROW / 2, colour, "#" + anchor(entry.stamp), visible(title))
+
+
+def _bars(events: Sequence[Event]) -> list[Bar]:
+    counts = [0] * _COLUMNS
+    for x in _places(events):
+        counts[min(_COLUMNS - 1, int(x * _COLUMNS / _WIDTH))] += 1
+    most = max(*counts, 1)
+    return [Bar(i * _WIDTH / _COLUMNS, count * _BARS / most) for i, count in enumerate(counts) if count]
+
+
+def _places(events: Sequence[Event]) -> list[float]:
+    times = [event.entry.stamp.ns for event in events]
+    begin, span = min(times, default=0), max(max(times, default=0) - min(times, default=0), 1)
+    return [round((ns - begin) * _WIDTH / span, 2) for ns in times]

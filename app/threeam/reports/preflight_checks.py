@@ -1,0 +1,74 @@
+"""The essay's list before the hunt, looked at: tools, clock, disk, terminal, and what the journal knows."""
+
+from __future__ import annotations
+
+from threeam.core.config.settings import Settings
+from threeam.core.format.clock import fixed_zone
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.report import when
+from threeam.core.state.fold import State
+from threeam.core.store.journal import Journal
+from threeam.host.baseline_log import baselines
+from threeam.host.check import OK, YELLOW, Check, Group
+from threeam.host.clock_checks import timekeeping
+from threeam.host.disk_checks import room_left
+from threeam.host.system import System
+from threeam.host.tmux_checks import terminal
+from threeam.host.tracer_checks import tracing
+from threeam.human.caffeine import AT_ONCE_MG
+from threeam.human.night_summary import drunk, evening
+from threeam.hypotheses.handoff_notes import noted
+
+_OLD_NS = 30 * 86_400 * NS  # after a month of deploys, what was normal is a guess
+
+
+def preflight_checks(
+    system: System, journal: Journal, state: State, settings: Settings, user: str, now: Stamp
+) -> list[Group]:
+    """Everything that is looked at before the hunt, in the order of the essay. Raises OSError, `Unusable`."""
+    return [
+        Group("tracing tools", tracing(system)),
+        Group("the clock", timekeeping(system, now.ns)),
+        Group("the log's disk", room_left(system, journal, now.ns, settings.disk_floor, settings.rotate_bytes)),
+        Group("the terminal", terminal(system)),
+        Group("the hunt", [*_architecture(state, now), _baseline(state, now), _hunter(state, settings, user, now)]),
+    ]
+
+
+def _architecture(state: State, now: Stamp) -> list[Check]:
+    """ "You need the topology. Where is the shared state actually living?" """
+    checks = []
+    for name, example in (("topology", "LB -> app1, app2 -> primary, replica"), ("shared", "the carts, in redis 0")):
+        one = noted(state, name)
+        if one is None:
+            mend = f"3am log '{name.capitalize()}: {example}'"
+            checks.append(Check(name, YELLOW, "nobody has said", mend))
+        else:
+            checks.append(Check(name, OK, f"{one.lines[0]} ({when(one.at, now)})"))
+    return checks
+
+
+def _baseline(state: State, now: Stamp) -> Check:
+    found = baselines(state)
+    if not found:
+        mend = "3am baseline save --samples 5 --every 2"
+        return Check("baseline", YELLOW, "none: nobody can say what is unusual", mend)
+    last = found[-1]
+    days = (now.ns - last.at.ns) // (86_400 * NS)
+    mend = f"3am baseline save {last.name} --samples 5 --every 2"
+    if now.ns - last.at.ns > _OLD_NS:
+        return Check("baseline", YELLOW, f"{last.name} is {days} days old", mend)
+    return Check("baseline", OK, f"{last.name}, {when(last.at, now)}")
+
+
+def _hunter(state: State, settings: Settings, user: str, now: Stamp) -> Check:
+    """ "Caffeine and hydration": whoever is about to begin."""
+    one = evening(
+        state, user, now, settings.night_gap_ns, settings.half_life_h, fixed_zone(now.offset)
+    )  # no time of it is shown
+    found = f"{drunk(one)}, {one.mg:.0f} mg"
+    if len(one.cups) > settings.toxic_cups or one.mg > AT_ONCE_MG:
+        return Check("you", YELLOW, f"{found}: no more coffee", "3am water")
+    if len(one.cups) > one.glasses:
+        return Check("you", YELLOW, found, "3am water")
+    return Check("you", OK, found)

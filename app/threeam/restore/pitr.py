@@ -1,0 +1,130 @@
+"""Point-in-time recovery: the moment before the corruption, and the runbook that leads there. Pure."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.markdown import as_code, as_markdown
+from threeam.core.format.times import duration
+from threeam.core.write.draft import Draft, DraftLine
+
+ENGINES = ("postgres", "mariadb", "mysql")
+DEFAULT_MINUS = "1ms"
+RESTORED_PORT = 5433  # of the second server, as the runbook starts it
+_US = 1_000  # ns
+
+
+class Target(NamedTuple):
+    """``t``: when the corrupted transaction was committed; ``minus_ns`` before it is where the replay must end."""
+
+    t: Stamp
+    minus_ns: int
+
+    @property
+    def ns(self) -> int:
+        """T − minus."""
+        return self.t.ns - self.minus_ns
+
+    @property
+    def microsecond(self) -> str:
+        """The last whole microsecond that is not after it, as PostgreSQL writes it, in UTC with the offset."""
+        return in_microseconds(self.ns)
+
+    @property
+    def t_microsecond(self) -> str:
+        """T itself, so written, rounded down."""
+        return in_microseconds(self.t.ns)
+
+    @property
+    def second(self) -> str:
+        """The second that it is in, in UTC: mysqlbinlog stops at the first event of it, and so never after it."""
+        at = Stamp(self.ns)
+        return f"{at.day} {at.clock[:8]}"
+
+    @property
+    def before(self) -> str:
+        """Two seconds before the target, in UTC: a transaction has the time at which its last statement began."""
+        at = Stamp((self.ns // NS - 2) * NS)
+        return f"{at.day} {at.clock[:8]}"
+
+    @property
+    def after(self) -> str:
+        """The end of the second after T, in UTC: up to there one looks for the transaction itself."""
+        at = Stamp((self.t.ns // NS + 2) * NS)
+        return f"{at.day} {at.clock[:8]}"
+
+
+def in_microseconds(ns: int) -> str:
+    """An instant as PostgreSQL writes it, in UTC with the offset, rounded down to its microsecond."""
+    at = Stamp(ns)
+    return f"{at.day} {at.clock[:15]}+00"
+
+
+class Server(NamedTuple):
+    """What a server says of itself, and what stands against a restore to the target (empty: nothing).
+
+    ``says``: sentences in Markdown; a value of the server in them is code. ``against``: sentences of our own words.
+    ``live``: how its database is reached, without a password; ``then``: how that of the restored one is.
+    """
+
+    says: Sequence[str]
+    against: Sequence[str]
+    archive_command: str = ""
+    live: str = ""
+    then: str = ""
+
+
+# How the live server and the restored one are reached if no server was asked.
+_ADDRESSES = {
+    "postgres": ("port=5432 dbname=postgres", f"port={RESTORED_PORT} dbname=postgres"),
+    "mariadb": ("--host=127.0.0.1 --user=root", ""),
+    "mysql": ("--host=127.0.0.1 --user=root", ""),
+}
+_PROGRAMS = {
+    "mariadb": {"client": "mariadb", "dump": "mariadb-dump", "admin": "mariadb-admin"},
+    "mysql": {"client": "mysql", "dump": "mysqldump", "admin": "mysqladmin"},
+}
+
+
+def runbook(engine: str, target: Target, source: str, server: Server | None = None) -> str:
+    """The way to ``target`` and back into the live rows, as Markdown. ``source``: where T comes from."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined  # 20 ms: parsing options does not wait for it
+
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(text=as_markdown, code=as_code)
+    engine_live, engine_then = _ADDRESSES[engine]
+    return environment.get_template(f"{engine}.md").render(
+        target=target,
+        step=5,
+        **_PROGRAMS.get(engine, {}),
+        minus=duration(target.minus_ns),
+        at=str(target.t),
+        t_us=target.t.ns // _US,
+        source=source,
+        live=shlex.quote((server.live if server is not None else "") or engine_live),
+        then=shlex.quote((server.then if server is not None else "") or engine_then),
+        server=server,
+    )
+
+
+def _template(name: str) -> str:
+    return (files("threeam.restore") / "runbooks" / name).read_text(encoding="utf-8")
+
+
+def noted(engine: str, target: Target, path: str) -> Draft:
+    """Says to where data is being restored, and where the runbook lies."""
+    where = target.microsecond if engine == "postgres" else f"{target.second}, and on by position or GTID"
+    text = f"Restore: data of {engine} to {where}, {duration(target.minus_ns)} before @{target.t}: {path}"
+    line = DraftLine(text, (("RESTORE", "data"), ("FILE", os.path.basename(path))))
+    return Draft(lambda state, author, stamp: [line], whole=False)

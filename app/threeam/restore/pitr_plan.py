@@ -1,0 +1,71 @@
+"""The plan of a restore of data: when, what the server says to it, the runbook, and where that is kept."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from threeam.core.format.clock import Clock, Zone
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.store.attachment_kinds import RUNBOOK
+from threeam.core.store.attachments import keep_beside
+from threeam.core.store.journal import BadInput, Journal
+from threeam.core.write.draft import Draft
+from threeam.restore.pitr import Server, Target, noted, runbook
+
+_AHEAD_NS = 60 * NS  # that the clock of a server may be ahead of ours
+_LAST_NS = 253_402_214_400 * NS  # the last day of the year 9999: what comes after it nobody can write
+
+
+class Plan(NamedTuple):
+    """A runbook, and what stands against it (empty: nothing)."""
+
+    engine: str
+    target: Target
+    text: str
+    against: tuple[str, ...]
+
+
+def plan_at(engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock) -> Plan:
+    """The way to ``minus_ns`` before ``at``; ``source``: the words for that. Raises `Unreachable`, `BadInput`."""
+    target = Target(at, minus_ns)
+    if at.ns > clock().ns + _AHEAD_NS:
+        raise BadInput(f"{at} is still to come: nothing was committed then")
+    if dsn is not None and engine == "mysql":
+        raise BadInput("--dsn is for --engine postgres and mariadb")
+    if dsn is None:
+        return _plan(engine, target, source, None)
+    if engine == "mariadb":
+        from threeam.restore import mariadb
+
+        return _plan(engine, target, source, mariadb.server(mariadb.address(dsn), target, lambda: clock().ns))
+    from threeam.restore.pg_archive import server
+    from threeam.restore.postgres import connected
+
+    with connected(dsn) as connection:
+        return _plan(engine, target, source, server(connection, target, lambda: clock().ns))
+
+
+def plan_before(xid: int, minus_ns: int, dsn: str, clock: Clock, zone: Zone) -> Plan:
+    """The way to ``minus_ns`` before a PostgreSQL has committed ``xid``. Raises `Unreachable`, `Declined`."""
+    from threeam.restore.pg_archive import commit_time, server
+    from threeam.restore.postgres import connected
+
+    with connected(dsn) as connection:
+        ns = commit_time(connection, xid)
+        target = Target(Stamp(ns, zone(ns)), minus_ns)
+        said = server(connection, target, lambda: clock().ns)
+        return _plan("postgres", target, f"the commit of transaction {xid}", said)
+
+
+def keep(journal: Journal, plan: Plan, now: Stamp) -> tuple[str, Draft]:
+    """Keeps the runbook beside the journal: its path, and the line that says so. Raises `Unusable`."""
+    data = plan.text.encode("utf-8", "backslashreplace")
+    path = keep_beside(journal, RUNBOOK, f"restore-{plan.engine}-{now.ns}.md", data)
+    return path, noted(plan.engine, plan.target, path)
+
+
+def _plan(engine: str, target: Target, source: str, said: Server | None) -> Plan:
+    if not 0 < target.ns < _LAST_NS:
+        raise BadInput(f"{target.t} minus that is no time to restore to")
+    text = runbook(engine, target, source, said) + "\n"
+    return Plan(engine, target, text, tuple(said.against) if said is not None else ())

@@ -1,0 +1,73 @@
+"""Prepared transactions that hold locks: PostgreSQL names them all pid 0, since no process belongs to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from threeam.core.format.entry import visible
+
+if TYPE_CHECKING:
+    from threeam.restore.postgres import Connection
+
+# A lock of a prepared transaction has no pid. It has the virtual transaction of the lock on the transaction's number.
+_ASKED = """
+SELECT w.pid, w.mode, h.mode, p.transaction::text::int8, p.gid, p.owner::text, p.database::text,
+       extract(epoch FROM clock_timestamp() - p.prepared)::float8
+  FROM pg_locks w
+  JOIN pg_locks h ON h.granted AND h.pid IS NULL AND h.locktype = w.locktype
+   AND (h.database, h.relation, h.page, h.tuple, h.virtualxid, h.transactionid, h.classid, h.objid, h.objsubid)
+       IS NOT DISTINCT FROM
+       (w.database, w.relation, w.page, w.tuple, w.virtualxid, w.transactionid, w.classid, w.objid, w.objsubid)
+  JOIN pg_locks x ON x.pid IS NULL AND x.locktype = 'transactionid' AND x.virtualtransaction = h.virtualtransaction
+  JOIN pg_prepared_xacts p ON p.transaction = x.transactionid
+ WHERE NOT w.granted AND w.pid IS NOT NULL
+ ORDER BY w.pid, p.prepared
+"""
+
+_ALL = ("AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive")
+# https://www.postgresql.org/docs/current/explicit-locking.html, table 13.2
+_CONFLICTS = {
+    "AccessShare": frozenset({"AccessExclusive"}),
+    "RowShare": frozenset({"Exclusive", "AccessExclusive"}),
+    "RowExclusive": frozenset({*_ALL[4:], "AccessExclusive"}),
+    "ShareUpdateExclusive": frozenset({*_ALL[3:], "AccessExclusive"}),
+    "Share": frozenset({"RowExclusive", "ShareUpdateExclusive", *_ALL[5:], "AccessExclusive"}),
+    "ShareRowExclusive": frozenset({*_ALL[2:], "AccessExclusive"}),
+    "Exclusive": frozenset({*_ALL[1:], "AccessExclusive"}),
+    "AccessExclusive": frozenset({*_ALL, "AccessExclusive"}),
+}
+
+
+class Prepared(NamedTuple):
+    """A prepared transaction: its number, its name, who prepared it in which database, and how long ago (s)."""
+
+    xid: int
+    gid: str
+    owner: str
+    database: str
+    age_s: float | None
+
+    @property
+    def rollback(self) -> str:
+        """The statement that ends it. It works in its own database only, for its owner or a superuser."""
+        return f"ROLLBACK PREPARED {_literal(self.gid)}"
+
+
+def prepared_blockers(connection: Connection) -> dict[int, list[Prepared]]:
+    """Return the prepared transactions that each waiting backend (by pid) waits for."""
+    blockers: dict[int, list[Prepared]] = {}
+    for pid, wanted, held, xid, gid, owner, database, age_s in connection.execute(_ASKED):
+        prepared = Prepared(int(xid), gid, owner or "?", database or "?", age_s)
+        conflicts = held.removesuffix("Lock") in _CONFLICTS.get(wanted.removesuffix("Lock"), ())
+        if conflicts and prepared not in blockers.setdefault(pid, []):
+            blockers[pid].append(prepared)
+    return blockers
+
+
+def _literal(text: str) -> str:
+    """``text`` as a string of SQL that can be shown and pasted; what cannot be seen is escaped."""
+    quoted = text.replace("'", "''")
+    if visible(text) == text:
+        return f"'{quoted}'"
+    quoted = quoted.replace("\\", "\\\\")
+    return "E'" + "".join(char if visible(char) == char else f"\\U{ord(char):08X}" for char in quoted) + "'"

@@ -1,0 +1,52 @@
+"""The last known stable commit of a work tree, as the line says that notes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import By, Entry, Stamp, signed
+from threeam.core.state.fold import Room, State, newest
+from threeam.core.write.draft import Draft, DraftLine
+
+
+class Stable(NamedTuple):
+    """A commit that is known to be good: its hash, its work tree, what its line says, when and by whom."""
+
+    commit: str
+    tree: str
+    text: str
+    at: Stamp
+    by: By | None
+
+
+def stables(state: State) -> list[Stable]:
+    """The newest stable commit of each work tree, the one noted last at the end."""
+    found: Mapping[str, Stable] = state.rooms[ROOM.name]
+    return list(found.values())
+
+
+def stable(commit: str, tree: str, text: str) -> Draft:
+    """Notes that ``commit`` of a work tree is stable."""
+    line = DraftLine(f"Stable: {text}", (("STABLE", commit), ("TREE", tree)))
+    return Draft(lambda state, author, stamp: [line], whole=False)
+
+
+def _read(entry: Entry) -> tuple[str, Stable] | None:
+    commit, tree = entry.tag("STABLE"), entry.tag("TREE")
+    if commit is None or tree is None or entry.kind != "Stable" or not commit.isalnum():
+        return None
+    return tree, Stable(commit, tree, entry.body, entry.said_at, entry.by)
+
+
+def _fold(found: Mapping[str, Stable], entries: Sequence[Entry]) -> Mapping[str, Stable]:
+    return newest(found, entries, _read)
+
+
+def _carry(found: Mapping[str, Stable]) -> Iterator[Entry]:
+    for one in found.values():
+        tags = (*signed(one.by), ("STABLE", one.commit), ("TREE", one.tree))
+        yield Entry(one.at, 0, tags, f"Stable: {one.text}")
+
+
+ROOM = Room("stables", ("STABLE",), {}, _fold, _carry)

@@ -1,0 +1,1 @@
+"""Observers: tracers attached to processes, panes captured, the footprint of 3am itself."""

@@ -1,0 +1,102 @@
+"""The last lines of a pane of tmux, as evidence. What stands in a pane is never trusted: nor is its title."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import Stamp, decode, visible
+from threeam.core.redact.redact import Redaction, redacted
+from threeam.core.state.fold import State
+from threeam.core.store.attachment_kinds import PANE
+from threeam.core.store.attachments import keep_beside
+from threeam.core.store.journal import BadInput, Journal, Unusable
+from threeam.core.write.draft import Author, Draft, DraftLine, bound_to
+
+LINES = 200
+MOST = 50_000
+_IN_THE_LOG = 5  # of the last lines, which are what a colleague can read: the file is for its owner
+_WIDEST = 400  # characters of one of these
+_SECONDS = 5
+_PANE = re.compile(r"%\d{1,9}", re.ASCII)
+_FORMAT = "#{pane_id}\t#{session_name}:#{window_index}.#{pane_index}\t#{pane_current_command}\t#{pane_title}"
+
+
+class Pane(NamedTuple):
+    """A pane: its id (``%3``), where it is, the command that runs in it, its title."""
+
+    id: str
+    place: str
+    command: str
+    title: str
+
+
+def panes(own: str | None) -> list[Pane]:
+    """The panes of this tmux but ``own``. Raises `Unusable` where there is no tmux to be asked."""
+    lines = decode(_tmux("list-panes", "-a", "-F", _FORMAT)).splitlines()
+    found = [Pane(*map(visible, (line.split("\t", 3) + [""] * 3)[:4])) for line in lines]
+    return [pane for pane in found if pane.id != own and _PANE.fullmatch(pane.id)]
+
+
+def pane_of(name: str | None, own: str | None) -> Pane:
+    """The pane of this name, or the only other one. Raises `BadInput` and `Unusable`."""
+    found = panes(own)
+    if name is None:
+        if len(found) == 1:
+            return found[0]
+        there = "; ".join(f"{pane.id} {pane.command} ({pane.place})" for pane in found) or "there is no other"
+        raise BadInput(f"which pane? {there}")
+    if not _PANE.fullmatch(name):
+        raise BadInput(f"{name!r} is no pane: write %3, as tmux list-panes -a names them")
+    if name == own:
+        return Pane(name, "", "", "this one")
+    for pane in found:
+        if pane.id == name:
+            return pane
+    raise BadInput(f"there is no pane {name}: there are {', '.join(pane.id for pane in found) or 'no others'}")
+
+
+def capture(journal: Journal, pane: Pane, count: int, now: Stamp, hypothesis: str | None) -> tuple[str, Draft]:
+    """Keeps the last ``count`` lines of ``pane`` in a file beside the journal: its path, and the lines that say so.
+
+    Blank lines at the end are none. Raises `Unusable`.
+    """
+    raw = _tmux("capture-pane", "-p", "-J", "-t", pane.id, "-S", f"-{count}")
+    lines = Redaction()(raw.rstrip() + b"\n").decode("utf-8", "backslashreplace").split("\n")[:-1]
+    shown = [visible(line) for line in lines[-count:]]
+    if not any(shown):
+        raise Unusable(f"pane {pane.id} is empty: nothing was captured")
+    content = "".join(f"{line}\n" for line in shown).encode()
+    path = keep_beside(journal, PANE, f"pane-{now.ns}-{pane.id[1:]}.out", content)
+    return path, captured(pane, shown, os.path.basename(path), hypothesis)
+
+
+def captured(pane: Pane, shown: Sequence[str], file: str, hypothesis: str | None) -> Draft:
+    """Says that a pane was captured, with the last of its lines."""
+    about = " ".join(filter(None, (pane.id, pane.place, pane.command)))
+    title = f" ({redacted(pane.title)})" if pane.title else ""  # a shell may put the command line there
+    count = "the last line" if len(shown) == 1 else f"the last {len(shown)} lines"
+    last = [f"| {line[:_WIDEST]}" for line in shown[-_IN_THE_LOG:]]
+
+    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+        tags = (*bound_to(state, hypothesis), ("CAPTURED", pane.id), ("FILE", file))
+        return [DraftLine(f"Captured: {about}{title}, {count}:", tags), *map(DraftLine, last)]
+
+    return Draft(lines, whole=hypothesis is not None)
+
+
+def _tmux(*words: str) -> bytes:
+    if not os.environ.get("TMUX"):
+        raise Unusable("this does not run in tmux ($TMUX is not set), so there is no pane to capture: call it in one")
+    try:
+        ran = subprocess.run(["tmux", *words], capture_output=True, timeout=_SECONDS, check=False)
+    except FileNotFoundError:
+        raise Unusable("tmux is not to be found: it must be in the PATH") from None
+    except subprocess.TimeoutExpired:
+        raise Unusable(f"tmux did not answer within {_SECONDS} s") from None
+    if ran.returncode != 0:
+        raise Unusable(f"tmux: {visible(decode(ran.stderr).strip())}")
+    return ran.stdout

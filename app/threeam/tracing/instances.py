@@ -1,0 +1,148 @@
+"""The journal's own footprint: what its running instances take, so that it can be ruled out as the observer."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from threeam.core.format.entry import NS, decode, visible
+from threeam.core.format.times import duration
+from threeam.core.store.journal import Unusable, owner_name
+from threeam.core.write.write_stats import Spent, footprints_of
+
+
+class Instance(NamedTuple):
+    """A running instance, and what it took in ``over_ns``: of a CPU (ns), wake-ups, and under the lock.
+
+    ``words``: its command. ``log``: the journal that it writes; None: none, or it may not be seen. ``spent``: since it
+    began; ``lately``: in ``over_ns``. None where it may not be seen.
+    """
+
+    pid: int
+    user: str
+    words: str
+    over_ns: int
+    cpu_ns: int
+    wakeups: int
+    log: str | None = None
+    spent: Spent | None = None
+    lately: Spent | None = None
+
+
+class _Reading(NamedTuple):
+    at_ns: int
+    cpu_ns: int
+    wakeups: int
+    writers: Mapping[str, Spent] | None
+
+
+def instances(over: float, but: Sequence[int] = (), pause: Callable[[float], object] = time.sleep) -> list[Instance]:
+    """Every instance on this machine but those of the pids ``but``, as they were over that many seconds.
+
+    Raises `Unusable` if there is no /proc.
+    """
+    before = {pid: reading for pid in _pids() if pid not in but and (reading := _read(pid)) is not None}
+    pause(over)
+    found = []
+    for pid, first in before.items():
+        last, words = _read(pid), _command(pid)
+        if last is None or words is None:  # it has ended
+            continue
+        took = (last.at_ns - first.at_ns, last.cpu_ns - first.cpu_ns, last.wakeups - first.wakeups)
+        who = _owner(pid)
+        if not last.writers:
+            hidden = None if last.writers is None else Spent()
+            found.append(Instance(pid, who, words, *took, None, hidden, hidden))
+        for log, spent in (last.writers or {}).items():
+            was = (first.writers or {}).get(log, Spent())
+            lately = Spent(*(now - then for now, then in zip(spent, was, strict=True)))
+            found.append(Instance(pid, who, words, *took, log, spent, lately))
+    return found
+
+
+def in_words(found: Sequence[Instance]) -> str:
+    """All of them in a line, as the plan of an experiment states them."""
+    if not found:
+        return "no other 3am runs"
+    processes = {one.pid: one for one in found}.values()
+    cpu = sum(one.cpu_ns / one.over_ns for one in processes)
+    wakeups = sum(one.wakeups * NS / one.over_ns for one in processes)
+    held = sum(one.lately.held_ns / one.over_ns for one in found if one.lately is not None)
+    others = "1 other 3am" if len(processes) == 1 else f"{len(processes)} other 3ams"
+    return f"{others}: {cpu:.2%} of a CPU, {wakeups:.0f} wake-ups/s, the lock held {held:.2%} of the time"
+
+
+def in_line(one: Instance) -> str:
+    """One of them in a line."""
+    cpu, wakeups = one.cpu_ns / one.over_ns, one.wakeups * NS / one.over_ns
+    said = f"{one.pid} {one.user} {one.words}: {cpu:.2%} of a CPU, {wakeups:.1f} wake-ups/s"
+    if one.spent is None or one.lately is None:
+        return f"{said}, what it writes is not to be seen"
+    if one.log is None:
+        return f"{said}, writes nothing"
+    since = f"{one.spent.written:,} bytes in {one.spent.holds:,} holds of {duration(one.spent.held_ns)} since it began"
+    return (
+        f"{said}, {one.lately.written:,} bytes and the lock for {duration(one.lately.held_ns)} now; {since}; {one.log}"
+    )
+
+
+def is_instance(pid: int) -> bool:
+    """Whether ``pid`` is a 3am that runs."""
+    return _command(pid) is not None
+
+
+def _pids() -> list[int]:
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        raise Unusable("to see what other processes take needs Linux: there is no /proc here") from None
+    return [int(name) for name in names if name.isdigit() and is_instance(int(name))]
+
+
+def _command(pid: int) -> str | None:
+    """The command line of ``pid`` without its interpreter, if it is one of ours; None else."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = decode(file.read()).split("\0")[:-1]
+    except OSError:
+        return None
+    match words:
+        case [program, script, *rest] if _is_python(program) and "/" in script and os.path.basename(script) == "3am":
+            return visible(" ".join(["3am", *rest]))
+        case [program, "-m", "threeam", *rest] if _is_python(program):
+            return visible(" ".join(["3am", *rest]))
+        case _:
+            return None
+
+
+def _is_python(program: str) -> bool:
+    return os.path.basename(program).startswith(("python", "pypy"))
+
+
+def _owner(pid: int) -> str:
+    try:
+        return owner_name(os.stat(f"/proc/{pid}").st_uid)
+    except OSError:  # it has ended
+        return "?"
+
+
+def _read(pid: int) -> _Reading | None:
+    """What ``pid`` has taken so far; None where it has ended."""
+    cpu_ns = wakeups = 0
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return None
+    for task in tasks:
+        with suppress(OSError):  # a thread that has ended
+            with open(f"/proc/{pid}/task/{task}/status") as file:
+                wakeups += next((int(one.split()[1]) for one in file if one.startswith("voluntary_ctxt")), 0)
+            with open(f"/proc/{pid}/task/{task}/schedstat") as file:
+                cpu_ns += int(file.read().split()[0])
+    writers = None
+    with suppress(OSError):
+        writers = dict(footprints_of(pid))
+    return _Reading(time.monotonic_ns(), cpu_ns, wakeups, writers)

@@ -1,0 +1,115 @@
+"""What is read from end to end in the background: for the count of all lines, of those that are shown and of those
+that the search finds, and for the state.
+
+It runs in the screen's own thread, a few milliseconds at a time between two keys: a thread of its own would take
+as long, and the keys would wait for it all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from threeam.core.store.filters import Wanted
+from threeam.core.store.journal import Journal, Position
+from threeam.tui.histogram import Activity
+from threeam.tui.line_counter import Tally
+
+SLICE = 0.006  # s of work between two looks at what else is to be done
+TELL = 0.15  # s between two reports
+
+
+def pause_after(seconds: float) -> float:
+    """Return how long to let keys and frames come first after a step of work that took ``seconds``.
+
+    One round of the event loop is enough after a usual step. A key needs many rounds: after a long step, which some
+    patterns need for a block, it would wait for as many more of them.
+    """
+    return seconds if seconds > 4 * SLICE else 0
+
+
+class Reading:
+    """The tallies of a screen, and one thing more (`also`) that has to read the whole log.
+
+    ``tell`` is called when there is something new to show, on the screen's thread.
+    """
+
+    def __init__(self, journal: Journal, tell: Callable[[], object]) -> None:
+        self._journal = journal
+        self._tell = tell
+        self._task: asyncio.Task[None] | None = None
+        self._end: Position | None = None
+        self.lines = Activity(journal)
+        self.shown: Tally | None = None
+        self.found: Tally | None = None
+        self.may_go_on = asyncio.Event()  # not while a search is under way: somebody waits for that
+        self.may_go_on.set()
+        self._steps: Iterator[object] = iter(())
+        self._cost = 0
+
+    def also(self, steps: Iterator[object], cost: int) -> None:
+        """Takes ``steps`` too, once, before or after the lines: what costs less comes first, in bytes to be counted."""
+        self._steps, self._cost = steps, cost
+
+    def look_for(self, shown: Wanted | None, found: Wanted | None) -> None:
+        """Counts these as well, from the next `count_to` on (None: nothing of the kind)."""
+        if shown != (self.shown.wanted if self.shown else None):
+            self.shown = Tally(self._journal, shown) if shown else None
+            self.stop()
+        if found != (self.found.wanted if self.found else None):
+            self.found = Tally(self._journal, found) if found else None
+            self.stop()
+
+    def anew(self) -> None:
+        """Begins again: what was counted is not in the log any more."""
+        self.stop()
+        self.lines = Activity(self._journal)
+        self.shown = Tally(self._journal, self.shown.wanted) if self.shown else None
+        self.found = Tally(self._journal, self.found.wanted) if self.found else None
+
+    def count_to(self, end: Position) -> None:
+        """Counts up to ``end``, in the background."""
+        self._end = end
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._count())
+
+    def stop(self) -> None:
+        """Lets it be; what was under way goes on from where it was when `count_to` is called again."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _count(self) -> None:
+        end: Position | None = None
+        while end != self._end and self._end is not None:
+            if end is not None:  # more has come meanwhile: a burst is counted now and then, and not with every frame
+                await asyncio.sleep(TELL)
+            end = self._end
+            for steps in self._work(end):
+                try:
+                    await self._do(steps)
+                except OSError:  # whoever reads the lines tells of it, and it is counted on with the next ones
+                    pass
+            self._tell()
+
+    def _work(self, end: Position) -> Iterator[Iterable[object]]:
+        """What is to be read up to ``end``, in steps: the search first, since somebody waits for it."""
+        for tally in filter(None, (self.found, self.shown)):
+            yield tally.count_to(end)
+        if self._cost < self.lines.left(end):
+            yield self._steps
+        yield self.lines.count_to(end)
+        yield self._steps
+
+    async def _do(self, steps: Iterable[object]) -> None:
+        began = told = time.monotonic()
+        for _ in steps:
+            now = time.monotonic()
+            if now - told > TELL:
+                told = now
+                self._tell()
+            if now - began > SLICE:
+                await asyncio.sleep(pause_after(now - began))
+                await self.may_go_on.wait()
+                began = time.monotonic()

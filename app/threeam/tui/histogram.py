@@ -1,0 +1,103 @@
+"""When how much was written: a few thousand samples of the journal, whatever its size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from threeam.core.format.entry import Stamp
+from threeam.core.store.filters import Wanted
+from threeam.core.store.journal import Journal
+from threeam.core.store.reader import Block
+from threeam.core.store.segment import Segment
+from threeam.tui.line_counter import Tally
+
+_MOST = 8192  # samples: when there are more, two and two become one
+_STEP = 256  # bytes from one to the next, in the beginning: a line or two
+_MOST_WARNINGS = 1024
+_WARNING = b"] WARNING: "
+_STAMP_END = 35  # of ``[2026-11-24T03:14:07.123456789+0000``
+
+
+class Night(NamedTuple):
+    """A stretch of time in columns: lines in each, and in which there were warnings. Both ends in ns."""
+
+    begin: int
+    end: int
+    counts: list[int]
+    warned: set[int]
+
+    def column(self, ns: int) -> int | None:
+        """The column that an instant is in, or None."""
+        if not self.begin <= ns <= self.end:
+            return None
+        return (ns - self.begin) * len(self.counts) // (self.end - self.begin + 1)
+
+
+class Activity(Tally):
+    """Counts all lines, and samples when they were written."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal, Wanted())
+        self._samples: list[tuple[int, int]] = []  # (ns, lines from there to the next)
+        self._step = _STEP
+        self._cut = False  # whether the last bytes ended in the middle of a line
+        self._last = 0  # ns: when the last line was written
+        self._warnings: list[int] = []
+
+    def night(self, columns: int, gap_ns: int) -> Night | None:
+        """The time since the last pause of ``gap_ns``, in so many columns; None where nothing has a stamp."""
+        if not self._samples or columns < 1:
+            return None
+        since = 0
+        for at, (one, after) in enumerate(pairwise(self._samples), 1):
+            if after[0] - one[0] > gap_ns:
+                since = at
+        times = [ns for ns, _ in self._samples[since:]]
+        night = Night(min(times), max(*times, self._last), [0] * columns, set())
+        for ns, count in self._samples[since:]:
+            if (column := night.column(ns)) is not None:
+                night.counts[column] += count
+        night.warned.update(column for ns in self._warnings if (column := night.column(ns)) is not None)
+        return night
+
+    def _take(self, segment: Segment, block: Block) -> int:
+        data = block.data
+        if not self._samples:
+            self._step = max(_STEP, 2 * self._every // _MOST)
+        begin = data.find(b"\n") + 1 if self._cut else 0
+        total = 1 if begin else 0  # the line that was cut
+        self._cut = not data.endswith(b"\n")
+        while begin < len(data):
+            after = data.find(b"\n", min(begin + self._step, len(data) - 1)) + 1 or len(data)
+            count = data.count(b"\n", begin, after)
+            total += count
+            if (ns := _ns_at(data, begin)) is not None:
+                self._samples.append((ns, count))
+            begin = after
+        self._last = _ns_at(data, data.rfind(b"\n", 0, -1) + 1) or self._last
+        for at in _finds(data, _WARNING):
+            if (warned := _ns_at(data, data.rfind(b"\n", 0, at) + 1)) is not None:
+                self._warnings.append(warned)
+        if len(self._warnings) > _MOST_WARNINGS:
+            del self._warnings[: -_MOST_WARNINGS // 2]
+        while len(self._samples) > _MOST:
+            self._step *= 2
+            pairs = zip(self._samples[::2], [*self._samples[1::2], (0, 0)], strict=False)
+            self._samples = [(one[0], one[1] + other[1]) for one, other in pairs]
+        return total
+
+
+def _ns_at(data: bytes, begin: int) -> int | None:
+    if data[begin : begin + 1] != b"[":
+        return None
+    stamp = Stamp.parse(data[begin + 1 : begin + _STAMP_END].decode("ascii", "replace"))
+    return None if stamp is None else stamp.ns
+
+
+def _finds(data: bytes, needle: bytes) -> Iterator[int]:
+    at = data.find(needle) if b"W" in data else -1  # one letter is searched ten times as fast as a word
+    while at >= 0:
+        yield at
+        at = data.find(needle, at + 1)

@@ -1,0 +1,396 @@
+"""The part of the journal that is on the screen, and some around it, as rows.
+
+Anchored in bytes: the window knows where in the file it begins and ends, reads backwards or forwards
+from there on demand, and forgets what is far away, so its size does not depend on the log's. It never
+reads beyond what the follower has told of, so no line can come to it twice, or before another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, islice
+from typing import NamedTuple
+
+from threeam.core.format.entry import ACQUIRED, CEREMONY, RELEASING, By, Entry
+from threeam.core.store.chain import Missing
+from threeam.core.store.filters import Ceremony, Text, Wanted
+from threeam.core.store.follow import told_from
+from threeam.core.store.journal import Anchor, Journal, JournalError, Position, Segment
+from threeam.core.store.pattern import Pattern
+from threeam.core.store.reader import Line, end_of_lines, lines_back, lines_forward
+from threeam.core.store.seek import Found, found_back, found_forward, search_back, search_forward
+from threeam.experiments.run_rows import OneOfMany
+from threeam.tui.background_scan import SLICE
+
+KEPT = 3000  # rows in memory
+STEP = 300  # rows read at a time
+_LONGEST_SECTION = 64  # lines: a longer one that is cut by an edge loses its hold time
+_HIDDEN = (Ceremony(), OneOfMany())  # what is a row only when the log is shown raw
+_CEREMONY_BYTES = (ACQUIRED.encode(), RELEASING.encode())
+
+
+class Row(NamedTuple):
+    """One row: a line, its entry if it is one, and how long the lock was held around it (ns)."""
+
+    line: Line
+    entry: Entry | None
+    held_ns: int | None = None
+    begin: int | None = None  # where to read from to have this row and its section whole; None: inside one
+
+    @property
+    def place(self) -> Position:
+        """Where the line is: the identity of the row."""
+        return Position(self.line.segment, self.line.offset)
+
+
+class _Section(NamedTuple):
+    """A critical section that has begun: its first line, and the index of the first row after it."""
+
+    acquired: Entry
+    first: int
+    begin: int
+
+
+class Window:
+    """Rows of ``journal``, opened at its end; with ``until``, as it was when it ended there.
+
+    ``wanted``: the lines that are rows, where not all are; then a read looks for a few milliseconds and no more, and
+    may come back with nothing. ``raw``: whether the lock's own lines, and those that a rotation has carried over, are
+    rows too; otherwise a critical section is folded, and its first row has the time that the lock was held.
+    ``at_end``: whether the last row is the last that is known of, so that new lines can be appended. ``problem``: why
+    the last read failed, or nothing. ``missing``: the rotated files that cannot be read, of which it has to tell.
+    """
+
+    def __init__(self, journal: Journal, *, raw: bool = False, until: Position | None = None) -> None:
+        self._journal = journal
+        self.raw = raw
+        self.wanted = Wanted()
+        self.rows: list[Row] = []
+        self.at_end = True
+        self.at_start = True
+        self.problem = ""
+        self.missing = Missing(journal.chain)
+        self.anchor: Anchor | None = None  # where the journal ended when it was opened: a follower goes on from here
+        self._start: Position | None = None
+        self._end: Position | None = None
+        self.known: Position | None = None  # how far the follower has told
+        self._section: _Section | None = None
+        segment = journal.live() if until is None else None
+        if until is not None:
+            self.known = until
+            self.to_end()
+        if segment is not None:
+            self.anchor = Anchor.at(segment, end_of_lines(segment, segment.size()))
+            self.known = Position(segment, self.anchor.offset)
+            self.to_end()
+
+    def to_end(self) -> None:
+        """The last rows of the journal."""
+        if self.known is not None:
+            self._begin_at(self.known)
+            self.at_end = True
+            self.back()
+
+    def to_start(self) -> None:
+        """The first rows of the journal."""
+        if self._start is None:
+            return
+        try:
+            oldest = self._journal.oldest(self._start.segment)
+        except OSError as error:
+            self._failed(self._start.segment, error)
+            return
+        self._begin_at(Position(oldest, 0))
+        self.at_start, self.at_end = True, False
+        self.forward()
+
+    def around(self, place: Position) -> int:
+        """The rows around ``place``; gives the index of the first that is there or after it."""
+        self._begin_at(place)
+        self.at_end = False
+        self.forward()
+        return self.back()
+
+    def back(self) -> int:
+        """Reads rows before the first; gives how many came. None while `at_start` is not so: there may be more."""
+        if self._start is None or self.at_start:
+            return 0
+        segment, offset = self._start
+        try:
+            if offset == 0:
+                before = self._journal.predecessor(segment)
+                if before is None:
+                    self.at_start = True
+                    return 0
+                segment, offset = before, before.size()
+            begin, lines = self._before(segment, offset)
+        except OSError as error:
+            self._failed(segment, error)
+            return 0
+        self._start = Position(segment, begin)
+        if not lines:
+            return 0 if self.wanted else self.back()
+        rows: list[Row] = []
+        section = self._fold(lines, rows, None)
+        if not self.rows:  # the first ones: what they leave open is open at the end
+            self._section = section
+        elif self._section is not None:
+            self._section = self._section._replace(first=self._section.first + len(rows))
+        self.rows[:0] = rows
+        return len(rows)
+
+    def forward(self) -> int:
+        """Reads rows after the last; gives how many came. None while `at_end` is not so: there may be more."""
+        if self._end is None or self.at_end:
+            return 0
+        segment, offset = self._end
+        known = self.known
+        stop = known.offset if known is not None and segment == known.segment else None
+        try:
+            until, lines = self._after(segment, offset, stop)
+            after = None if until > offset or known is None else self._journal.successor(segment) or known.segment
+        except (OSError, JournalError) as error:
+            self._failed(segment, error)
+            return 0
+        if until == offset:
+            if known is not None and after is not None and known.segment != segment:  # rotated since
+                self._end, self._section = Position(after, 0), None
+                return self.forward()
+            self.at_end = True
+            return 0
+        self._end = Position(segment, until)
+        return self._take(lines)
+
+    def append(self, lines: Sequence[Line], end: Position | None = None, *, restarted: bool = False) -> int:
+        """Adds lines that the follower has told of, up to ``end``; gives how many rows they are, shown or not.
+
+        While the last row is not the last that is known of, or there would be too many, they are only counted.
+        """
+        end = end or (Position(lines[-1].segment, lines[-1].end) if lines else None)
+        if end is None:
+            return 0
+        if not restarted:
+            self._drop_from(Position(end.segment, told_from(lines, end)))
+        self.known = end
+        if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
+            self.rows = [row._replace(begin=None) for row in self.rows]
+            self._section, self.at_start = None, True
+            self._start = self._end = Position(self.known.segment, 0)
+        if not lines:
+            return 0
+        begin = Position(lines[0].segment, lines[0].offset)
+        if self.wanted:
+            lines = _among(lines, self.shown)
+        if not self.at_end or len(self.rows) + len(lines) > 2 * KEPT:
+            self.at_end = False
+            return len(lines if self.wanted or self.raw else _among(lines, self.shown))
+        self._end = self.known
+        if self._start is None:
+            self._start = begin
+        return self._take(lines)
+
+    def count_of(self, lines: Sequence[Line], author: By | None) -> int:
+        """Return how many of ``lines`` are rows of ``author``."""
+        needle = str(author).encode()
+        own = [line for line in lines if needle in line.raw and line.entry is not None and line.entry.by == author]
+        return len(_among(own, self.shown)) if author is not None else 0
+
+    def lines_around(self, line: Line) -> list[Line]:
+        """Some lines before ``line``, itself, and some after it, in their order. Raises OSError."""
+        segment, known = line.segment, self.known
+        if segment.size() < line.end:  # it was truncated: nothing is beside it any more
+            return [line]
+        end = known.offset if known is not None and known.segment == segment else None
+        before = list(islice(lines_back(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
+        return [*before, line, *islice(lines_forward(segment, line.end, end), _LONGEST_SECTION)]
+
+    def search(self, pattern: Pattern, beside: Row | None, step: int, *, around: bool = False) -> Iterator[Found]:
+        """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1).
+
+        ``around``: those on its other side and itself, in the same direction. Raises OSError.
+        """
+        if self.known is None:
+            return iter(())
+        wanted = self.shown_with(pattern)
+        if around:
+            if step < 0:
+                return search_back(self._journal, self.known, wanted)
+            first = Position(self._journal.oldest(self.known.segment), 0)
+            end = self.known if beside is None else Position(beside.line.segment, beside.line.end)
+            return search_forward(self._journal, first, end, wanted)
+        if step < 0:
+            return search_back(self._journal, self.known if beside is None else beside.place, wanted)
+        after = self.known if beside is None else Position(beside.line.segment, beside.line.end)
+        if after.segment == self.known.segment and after.offset > self.known.offset:  # it was truncated since
+            after = Position(after.segment, 0)
+        return search_forward(self._journal, after, self.known, wanted)
+
+    def show_only(self, lines: Sequence[Line], end: Position) -> int:
+        """Makes the last lines that the follower has told of, up to ``end``, all rows there are; gives how many.
+
+        Those before them are read when they are asked for.
+        """
+        self._begin_at(Position(lines[0].segment, lines[0].offset))
+        self.known = self._end = end
+        self.at_end = True
+        return self._take(lines)
+
+    @property
+    def shown(self) -> Wanted:
+        """The lines that are rows now."""
+        return (
+            self.wanted if self.raw else Wanted(self.wanted.conditions, (*self.wanted.exclusions, *_HIDDEN), once=True)
+        )
+
+    def shown_with(self, pattern: Pattern) -> Wanted:
+        """The lines that are rows now and that ``pattern`` finds."""
+        return self.shown._replace(conditions=(*self.shown.conditions, Text(pattern)))
+
+    def _drop_from(self, place: Position) -> None:
+        """Drops the rows of lines that stood at ``place`` or after it, and were taken back."""
+        if self._end is None or self._end.segment != place.segment or self._end.offset <= place.offset:
+            return
+        while self.rows and self.rows[-1].line.segment == place.segment and self.rows[-1].line.offset >= place.offset:
+            self.rows.pop()
+        self._end, self._section = place, None
+
+    def forget_before(self, index: int) -> int:
+        """Drops rows far before ``index``; gives how many."""
+        excess = min(len(self.rows) - KEPT, index - KEPT // 2)
+        while excess > 0 and self.rows[excess].begin is None:
+            excess -= 1
+        if excess < STEP:
+            return 0
+        segment, begin = self.rows[excess].line.segment, self.rows[excess].begin
+        assert begin is not None
+        del self.rows[:excess]
+        if self._section is not None:
+            self._section = self._section._replace(first=self._section.first - excess)
+        self._start, self.at_start = Position(segment, begin), False
+        return excess
+
+    def forget_after(self, index: int) -> None:
+        """Drops rows far after ``index``."""
+        keep = KEPT
+        while keep < len(self.rows) and self.rows[keep].begin is None:
+            keep += 1
+        if len(self.rows) - keep >= STEP and index < KEPT // 2:
+            segment, begin = self.rows[keep].line.segment, self.rows[keep].begin
+            assert begin is not None
+            self._end, self._section, self.at_end = Position(segment, begin), None, False
+            del self.rows[keep:]
+
+    def show_raw(self, raw: bool) -> None:
+        """Folds or unfolds the sections of the rows that are here."""
+        self.raw = raw
+        if self._start is None or self._end is None:
+            return
+        if self.wanted:
+            self.around(self.rows[0].place if self.rows else self._start)
+            return
+        try:
+            lines = [line for line in self._lines_between(self._start, self._end) if line.finished]
+        except (OSError, JournalError) as error:
+            self._failed(self._end.segment, error)
+            return
+        self.rows = []
+        self._section = self._fold(lines, self.rows, None)
+
+    def _before(self, segment: Segment, offset: int) -> tuple[int, list[Line]]:
+        """Lines before ``offset`` that may be rows, and from where on they are all that there are."""
+        if not self.wanted:
+            lines = _lines_before(segment, offset)
+            return (lines[0].offset if lines else 0), lines
+        until = time.monotonic() + SLICE
+        for found in found_back(segment, offset, self.shown):
+            if found.lines or time.monotonic() > until:
+                return found.start, found.lines
+        return 0, []
+
+    def _after(self, segment: Segment, offset: int, stop: int | None) -> tuple[int, list[Line]]:
+        """Lines after ``offset`` that may be rows, and up to where they are all that there are."""
+        if not self.wanted:
+            lines = list(islice(lines_forward(segment, offset, stop), STEP))
+            if stop is not None and lines and not lines[-1].finished:
+                lines.pop()
+            return (lines[-1].end if lines else offset), lines
+        end, lines, until = offset, list[Line](), time.monotonic() + SLICE
+        for found in found_forward(segment, offset, stop, self.shown):
+            end, lines = found.end, found.lines
+            if lines or time.monotonic() > until:
+                break
+        return end, lines
+
+    def _lines_between(self, start: Position, end: Position) -> Iterator[Line]:
+        for segment in self._journal.chain.onward(start.segment, end.segment):
+            offset = start.offset if segment == start.segment else 0
+            yield from lines_forward(segment, offset, end.offset if segment == end.segment else None)
+
+    def _failed(self, segment: Segment, error: OSError | JournalError) -> None:
+        why = error.strerror if isinstance(error, OSError) else error
+        self.problem = f"{segment.path} cannot be read: {why}"
+
+    def _begin_at(self, place: Position) -> None:
+        self.rows, self._section = [], None
+        self._start = self._end = place
+        self.at_start = False
+
+    def _take(self, lines: Sequence[Line]) -> int:
+        before = len(self.rows)
+        self._section = self._fold(lines, self.rows, self._section)
+        return len(self.rows) - before
+
+    def _fold(self, lines: Iterable[Line], rows: list[Row], section: _Section | None) -> _Section | None:
+        """Adds the rows of ``lines`` to ``rows``; gives the section that is still open after them."""
+        for line in lines:
+            entry = line.entry
+            begin: int | None = line.offset
+            if self.wanted:  # the lines between are not here, and so no section is whole
+                rows.append(Row(line, entry, None, begin))
+                continue
+            if section is not None:
+                begin = section.begin if section.first == len(rows) else None
+            if self.raw or entry is None or not (line.repeated or any(one.holds(line.raw) for one in _HIDDEN)):
+                rows.append(Row(line, entry, None, begin))
+            if entry is None or entry.text not in CEREMONY:
+                continue
+            if entry.text == ACQUIRED:
+                section = _Section(entry, len(rows), line.offset)
+            elif section is not None:
+                if not self.raw and section.acquired.tag("BY") == entry.tag("BY") and 0 <= section.first < len(rows):
+                    held = entry.stamp.ns - section.acquired.stamp.ns
+                    rows[section.first] = rows[section.first]._replace(held_ns=held)
+                section = None
+        return section
+
+
+def _among(lines: Sequence[Line], wanted: Wanted) -> list[Line]:
+    """Those of ``lines`` that are ``wanted``: found all at once."""
+    begins = list(accumulate((len(line.raw) + 1 for line in lines), initial=0))
+    found = set(wanted.offsets(b"".join(line.raw + b"\n" for line in lines)))
+    among = (line for line, begin in zip(lines, begins, strict=False) if begin in found)
+    return [line for line in among if not (wanted.once and line.repeated)]
+
+
+def _lines_before(segment: Segment, offset: int) -> list[Line]:
+    """Some lines before ``offset``, in their order; a section that would be cut and lose its hold time comes whole."""
+    earlier = lines_back(segment, offset)
+    lines = list(islice(earlier, STEP))
+    if _cuts_a_section(lines):
+        for line in islice(earlier, _LONGEST_SECTION):
+            lines.append(line)
+            if line.raw.endswith(_CEREMONY_BYTES[0]):
+                break
+    lines.reverse()
+    return lines
+
+
+def _cuts_a_section(lines: Sequence[Line]) -> bool:
+    """Whether the earliest of ``lines`` (the last first) is inside a section."""
+    for line in reversed(lines):
+        if line.raw.endswith(_CEREMONY_BYTES[1]):
+            return True
+        if line.raw.endswith(_CEREMONY_BYTES[0]):
+            return False
+    return False

@@ -1,0 +1,184 @@
+"""What is told line by line, over the journal: the thread of a hypothesis, the hand-off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from textwrap import wrap
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from threeam.actions import BY_ID
+from threeam.core.format.entry import Stamp
+from threeam.core.format.report import Part, Told
+from threeam.core.store.journal import JournalError
+from threeam.tui.cells import drawn
+from threeam.tui.glyphs import SIGNS
+
+_MUTED = "$foreground-muted"
+_ASKS = ("predict", "confirm", "refute", "park", "reopen")  # what a thread can be answered with
+
+
+class ToldScreen(ModalScreen[Stamp | str]):
+    """Lines under titles, told by ``tell`` each time that there may be news.
+
+    ``copy``: what y does with the words of a line, or with its command.
+    Dismissed with the stamp of the entry to go to, with the id of an action that was asked for, or with nothing.
+    """
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("escape,q", "dismiss('')", "close"),
+        Binding("j", "cursor(1)", "down", show=False),
+        Binding("k", "cursor(-1)", "up", show=False),
+        Binding("y", "copy_line", "copy", show=False),
+    ]
+
+    stays_at_the_top: ClassVar[bool] = False  # the cursor, when there is something new above the line that it is on
+
+    def __init__(
+        self, title: str, tell: Callable[[], Sequence[Part]], copy: Callable[[str], object], *, emoji: bool
+    ) -> None:
+        super().__init__()
+        self._copy = copy
+        self.name_shown = title
+        self._tell = tell
+        self._emoji = emoji
+        self._told: Sequence[Part] = ()
+        self._width = 0
+        self._lines: list[Told | None] = []  # what stands where in the list; None: a title
+        self.list = OptionList(id="told-lines", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """The lines in a frame."""
+        with Vertical(id="told") as frame:
+            frame.border_title = drawn(self.name_shown)
+            frame.border_subtitle = self._keys()
+            yield self.list
+
+    def on_mount(self) -> None:
+        self.app.clear_notifications()  # they would lie over it
+        self.look_again()
+        self.set_focus(self.list)
+
+    def look_again(self) -> None:
+        """Shows what is told now; the cursor stays on the same entry."""
+        try:
+            told = self._tell()
+        except JournalError as gone:  # it was undone meanwhile, or the log was cut back
+            told = [Part(self.name_shown, [Told(str(gone), sign="red")])]
+        width = max(16, self.list.scrollable_content_region.width)
+        if (told, width) == (self._told, self._width):
+            return
+        at = self.list.highlighted
+        here = self.line
+        at_the_top = self.stays_at_the_top and all(line is None for line in self._lines[:at])
+        self._told, self._width, self._lines = told, width, []
+        options: list[Option] = []
+        for part in told:
+            title = Content.assemble((("\n" if options else "") + drawn(part.title).upper(), "bold $hypothesis"))
+            options.append(Option(title, disabled=True))
+            self._lines.append(None)
+            options += [Option(self._line(line, width)) for line in part.lines]
+            self._lines += part.lines
+        self.list.clear_options()
+        self.list.add_options(options)
+        names = [None if line is None else _name(line) for line in self._lines]
+        name = None if here is None else _name(here)
+        if at_the_top:
+            self.list.action_first()
+        elif at is not None and name is not None and names[at : at + 1] == [name]:
+            self.list.highlighted = at
+        elif name is not None and name in names:
+            self.list.highlighted = names.index(name)
+        else:
+            self.list.action_first()
+
+    @property
+    def line(self) -> Told | None:
+        """The line under the cursor."""
+        at = self.list.highlighted
+        return self._lines[at] if at is not None and at < len(self._lines) else None
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.look_again)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if self.line is not None and self.line.at is not None:
+            self.dismiss(self.line.at)
+
+    def action_copy_line(self) -> None:
+        if self.line is not None:
+            self._copy(self.line.command or self.line.text.strip())
+
+    def action_cursor(self, step: int) -> None:
+        if step > 0:
+            self.list.action_cursor_down()
+        else:
+            self.list.action_cursor_up()
+
+    def _keys(self) -> str:
+        return "enter: its line · y copies · esc"
+
+    def _line(self, line: Told, width: int) -> Content:
+        sign = SIGNS.get(line.sign)
+        shown = "  " if sign is None else (sign.sign if self._emoji else sign.plain) + " "
+        text = drawn(line.text)
+        deep = len(text) - len(text.lstrip(" "))
+        indent = min(max(4, deep), width // 2) if deep else 2
+        below = "\n" + " " * (indent + 2)  # what does not fit goes on below the words
+        style = f"{_MUTED} strike" if line.sign == "refuted" else "$foreground"
+        first, more = (wrap(one.strip(), max(8, width - indent - 3)) for one in (text, drawn(line.more)))
+        return Content.assemble(
+            " " * indent,
+            (shown, _STYLES.get(sign.style if sign is not None else "", _MUTED)),
+            (below.join(first), style),
+            ("".join(below + one for one in more), _MUTED),
+        )
+
+
+class ThreadScreen(ToldScreen):
+    """The thread of one hypothesis; the keys of the method act on it."""
+
+    BINDINGS: ClassVar[list[Binding]] = [
+        Binding(BY_ID[one].keys, f"dismiss('{one}')", BY_ID[one].label, id=one) for one in _ASKS if BY_ID[one].keys
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        tell: Callable[[], Sequence[Part]],
+        copy: Callable[[str], object],
+        *,
+        emoji: bool,
+        writes: bool,
+    ) -> None:
+        self._writes = writes
+        super().__init__(title, tell, copy, emoji=emoji)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._writes or action != "dismiss" or parameters == ("",)
+
+    def _keys(self) -> str:
+        return f"enter: its line · {'p v x ~ · ' if self._writes else ''}esc"
+
+
+def _name(line: Told) -> object:
+    """What stays the same of a line when it is told anew."""
+    return line.at or line.command or line.text, line.sign
+
+
+_STYLES = {
+    "hypothesis": "$hypothesis",
+    "refuted": _MUTED,
+    "parked": _MUTED,
+    "toxic": "$error",
+    "coffee": "$coffee",
+    "fine": "$foreground-muted",
+}

@@ -1,0 +1,194 @@
+"""Rows on lines of the screen, drawn with the line API: what is not on the screen costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from threeam.core.format.entry import By, Stamp
+from threeam.core.store.reader import Line
+from threeam.hypotheses.amendments import Said
+from threeam.tracing.observations import Intervals
+from threeam.tui.keys import key_of
+from threeam.tui.log_window import Row, Window
+from threeam.tui.widgets.row_renderer import PEOPLE_STYLES, About, Look, draw
+
+_STYLES = (
+    *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "water", "note"),
+    *("match", "refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(PEOPLE_STYLES))),
+)
+
+
+class RowsView(Widget):
+    """Draws the rows of a `Window`, one of them under the cursor. From memory: drawing reads no file."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"log--{name}" for name in _STYLES}
+
+    following: reactive[bool] = reactive(True)
+
+    def __init__(self, window: Window, *, emoji: bool, read_only: bool) -> None:
+        super().__init__()
+        self.window = window
+        self._read_only = read_only
+        self.own: By | None = None  # the author of what is written here, which is not unread
+        self._cursor = len(window.rows) - 1
+        self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
+        self._unfinished: Line | None = None
+        self._unsure: list[range] = []  # the stamps (ns) of blocks that may not last
+        self._strips: dict[tuple[object, ...], list[Strip]] = {}
+        self._layout: list[tuple[int, int]] | None = None
+        self._bar_at: int | None = None
+        self._drawn_at = Size(0, 0)  # the size that the layout and the strips are for
+        self._styles: dict[str, Style] = {}
+        self.look = Look(emoji=emoji)
+        self.said: Mapping[int, Said] = {}  # by stamp (ns): what is read there, in place of what was written
+        self.progress: Mapping[int, str] = {}  # by the stamp (ns) of a plan: how far its experiment is
+        self.observed = Intervals()  # when a tracer was attached to something
+        self.marks: Collection[int] = ()  # stamps (ns) of rows with a mark, the one set last at the end
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
+        rows = self.window.rows
+        return rows[self._cursor] if 0 <= self._cursor < len(rows) else None
+
+    def mark_unsure(self, first: Stamp, last: Stamp) -> None:
+        """Marks the rows of a block that may not last."""
+        self._unsure.append(range(first.ns, last.ns + 1))
+        self._strips.clear()
+        self._layout = None
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        rows = self.window.rows
+        if not rows and self._unfinished is None:
+            return self._empty_line(y, width)
+        lines = self._lines()
+        bar = self._bar(y)
+        if y >= len(lines):
+            return Strip([Segment(" " * (width - 1), self._style("row")), bar], width)
+        index, n = lines[y]
+        strips = self._drawn(index, first=y == 0)
+        strip = strips[n] if n < len(strips) else Strip.blank(width - 1, self._style("row"))
+        return Strip.join([strip, Strip([bar], 1)]).apply_offsets(0, y)
+
+    def notify_style_update(self) -> None:
+        self._styles.clear()
+        self._strips.clear()
+        super().notify_style_update()
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return container.width
+
+    def _lines(self) -> list[tuple[int, int]]:
+        """What is on each line of the screen: (row, strip within it). From memory: drawing reads no file."""
+        if self.size != self._drawn_at:  # a frame may come before the message that tells of the new size
+            self._drawn_at, self._layout = self.size, None
+            self._strips.clear()
+        if self._layout is not None:
+            return self._layout
+        height, rows = self.size.height, self._rows()
+        lines: list[tuple[int, int]] = []
+        if self.following:
+            at = len(rows) - 1
+            while at >= 0 and len(lines) < height:
+                lines[:0] = [(at, n) for n in range(len(self._drawn(at)))]
+                at -= 1
+            lines = lines[-height:]
+        else:
+            at, skip = max((0, 0), self._top)  # where nothing is shown, no row has the cursor
+            while len(lines) < height and at < len(rows):
+                lines += [(at, n) for n in range(skip, len(self._drawn(at)))]
+                at, skip = at + 1, 0
+            lines = lines[:height]
+        self._layout = lines
+        return lines
+
+    def _rows(self) -> list[Row]:
+        rows = self.window.rows
+        if self._unfinished is None or not self.window.at_end:
+            return rows
+        return [*rows, Row(self._unfinished, None)]
+
+    def _drawn(self, index: int, *, first: bool = False) -> list[Strip]:
+        """The strips of a row; the ``first`` of the screen has its time whole, whatever stands before it."""
+        rows = self.window.rows
+        if index >= len(rows):  # the unfinished line: it changes, so it is never cached
+            line = self._unfinished
+            return [] if line is None else self._draw(Row(line, None), None, About())
+        row, before = rows[index], rows[index - 1] if index else None
+        entry = row.entry
+        about = About(
+            selected=index == self._cursor and (self.has_focus or not self.following),
+            unsure=entry is not None and any(entry.stamp.ns in stamps for stamps in self._unsure),
+            marked=entry is not None and entry.stamp.ns in self.marks,
+            first=first,
+            said=self.said.get(entry.stamp.ns) if entry is not None and self.said else None,
+            progress=self.progress.get(entry.stamp.ns, "") if entry is not None and self.progress else "",
+            observed=entry is not None and bool(self.observed) and entry.stamp in self.observed,
+        )
+        key = (row, before.place if before else None, about)
+        strips = self._strips.get(key)
+        if strips is None:
+            if len(self._strips) > 1000:
+                self._strips.clear()
+            strips = self._strips[key] = self._draw(row, before, about)
+        return strips
+
+    def _draw(self, row: Row, before: Row | None, about: About) -> list[Strip]:
+        return draw(row, before, max(2, self.size.width - 1), self.look, about, self._style)
+
+    def _style(self, name: str) -> Style:
+        style = self._styles.get(name)
+        if style is None:
+            style = self._styles[name] = self.get_component_rich_style(
+                f"log--{name}", partial=name not in ("row", "selected")
+            )
+        return style
+
+    def _bar(self, y: int) -> Segment:
+        if self._bar_at is None:
+            return Segment(" ", self._style("row"))
+        sign = ("┃" if y == self._bar_at else "│") if self.look.emoji else ("#" if y == self._bar_at else "|")
+        return Segment(sign, self._style("bar"))
+
+    def _place_of_bar(self) -> int | None:
+        """The line of the scrollbar's mark, from the place in the file: the number of lines need not be known."""
+        row, height = self.selected, self.size.height
+        all_here = self.window.at_start and self.window.at_end and len(self.window.rows) <= height
+        if row is None or all_here:
+            return None
+        if self.following:
+            return height - 1
+        return round(row.line.offset / max(1, row.line.segment.size()) * (height - 1))
+
+    def _why_empty(self) -> tuple[str, ...]:
+        """Why nothing is shown, and the keys that change it."""
+        key = partial(key_of, self)
+        if self.window.wanted:
+            return "No line is like that.", f"{key('filter')} and enter takes the last filter away"
+        if self._read_only:
+            tail = "This is a read-only tail: it shows what others write."
+            return "Nothing here yet.", tail, f"{key('help')}  all the keys    {key('quit')}  quit"
+        return (
+            "Nothing here yet.",
+            f"{key('note')}  write a note    {key('hypothesis')}  open a hypothesis    {key('coffee')}  count a coffee",
+            f"{key('help')}  all the keys, and in any shell: 3am log TEXT",
+        )
+
+    def _empty_line(self, y: int, width: int) -> Strip:
+        said = self._why_empty()
+        at = y - max(0, (self.size.height - len(said)) // 2)
+        text = said[at] if 0 <= at < len(said) else ""
+        style = self._style("text" if at == 0 else "dim")
+        left = max(0, (width - len(text)) // 2)
+        return Strip([Segment(" " * left + text, style)]).adjust_cell_length(width, self._style("row"))

@@ -1,0 +1,52 @@
+"""The line that says what is searched and filtered, and how much of it there is; gone when there is none."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from threeam.core.platform.disk import in_units
+from threeam.tui.cells import drawn
+from threeam.tui.line_counter import Tally
+
+
+class FindBar(Static):
+    """One line of search and filter, with counts."""
+
+    def show(
+        self,
+        search: str,
+        place: int | None,
+        found: Tally | None,
+        filters: str,
+        shown: Tally | None,
+        *,
+        searched: int,
+        looking: bool,
+    ) -> None:
+        """Shows a search with the number of the match under the cursor, and the filters with what they let through.
+
+        ``searched``: bytes that a search has gone through, while it is under way. ``looking``: the screen is not full
+        yet, since what is wanted is far apart.
+        """
+        parts: list[tuple[str, str]] = []
+        if search:
+            number = f"match {place:,} of {_count(found)}" if place is not None else _count(found, "match", "es")
+            number += " in what is shown  " if filters else ""
+            parts += [(" / ", "$coffee"), (drawn(search), "bold"), (f"  {number}", "$foreground-muted")]
+        if filters:
+            parts += [(" & ", "$coffee"), (drawn(filters), "bold")]
+            parts += [(f"  {_count(shown, 'line', 's')}", "$foreground-muted")]
+        if searched:
+            parts += [(f"  searching… {in_units(searched)}, esc stops ", "$warning")]
+        if looking:
+            parts += [("  looking… ", "$warning")]
+        self.set_class(bool(parts), "-on")
+        self.update(Content.assemble(*parts), layout=False)
+
+
+def _count(tally: Tally | None, one: str = "", more: str = "") -> str:
+    if tally is None:
+        return "…"
+    words = f" {one}{'' if tally.total == 1 else more}" if one else ""
+    return f"{tally.total:,}{words}" if tally.done else f"{tally.total:,}{words} so far, {tally.share:.0%}"

@@ -1,0 +1,220 @@
+"""The side panel: hypotheses, tonight's caffeine, and who is here."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from threeam.actions import ACTIONS
+from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.times import ago
+from threeam.core.state.fold import OPEN, Hypothesis, State
+from threeam.human.caffeine import HOUR_NS, milligrams
+from threeam.human.intake import human
+from threeam.hypotheses.amendments import claim_of, texts
+from threeam.hypotheses.drafts import VERDICT_VERBS
+from threeam.hypotheses.handoff_notes import holder_of_journal
+from threeam.hypotheses.ledger import Thread, in_order, last_change, thread_of
+from threeam.hypotheses.thread import LOST
+from threeam.tui.cells import drawn
+from threeam.tui.glyphs import SIGNS
+from threeam.tui.keys import key_of
+from threeam.tui.widgets.row_renderer import who_style
+
+_SHOWN = 200  # options at the most: a script in a loop opens thousands of hypotheses
+_WHOLE = 60  # cells: with more than that a claim is shown whole
+_HERE_NS = 15 * 60 * NS
+_BARS = "▁▂▃▄▅▆▇█"
+_CURVE_H = 8
+
+
+class Hypotheses(OptionList):
+    """The list, the open ones first; the picked one has a mark, and that is the one under the cursor."""
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("j", "cursor_down", "down", show=False),
+        Binding("k", "cursor_up", "up", show=False),
+        Binding("h", "screen.leave", "back to the log", id="board"),
+        Binding("enter", "select", "thread", key_display="enter"),
+        Binding("f", "screen.board_full", "full screen"),
+        *(
+            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERDICT_VERBS, tooltip=a.about, id=a.id)
+            for a in ACTIONS
+            if a.owner == "screen" and a.place == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
+        ),
+    ]
+
+    class Picked(Message):
+        """A hypothesis was picked; ``opens``: its thread is to be shown."""
+
+        def __init__(self, name: str, *, opens: bool) -> None:
+            super().__init__()
+            self.name = name
+            self.opens = opens
+
+    def __init__(self, *, emoji: bool) -> None:
+        super().__init__(markup=False)
+        self._emoji = emoji
+        self._between = " · " if emoji else " | "
+        self._shown: tuple[object, ...] = ()
+        self._arguments: tuple[State, str | None, Stamp] | None = None  # of `show`
+
+    def on_resize(self) -> None:
+        """Fit the claims to the new width: a list that was hidden until now has none while it is filled."""
+        if self._arguments is not None:
+            self.show(*self._arguments)
+
+    @property
+    def under_cursor(self) -> str | None:
+        """The hypothesis that has the cursor, while the list has the focus."""
+        return self.highlighted_option.id if self.has_focus and self.highlighted_option else None
+
+    def show(self, state: State, picked: str | None, now: Stamp) -> None:
+        """Shows what the log says; the highlight stays on the same hypothesis."""
+        self._arguments = (state, picked, now)
+        minutes = now.ns // (60 * NS)
+        shown = (state.hypotheses, state.rooms["ledger"], texts(state).said, picked, minutes, self._room)
+        if shown == self._shown:
+            return
+        self._shown, ordered = shown, in_order(state)
+        at = self.highlighted_option.id if self.highlighted_option else picked
+        self.clear_options()
+        self.add_options(
+            [Option(self._prompt(state, one, one.name == picked, now), id=one.name) for one in ordered[:_SHOWN]]
+        )
+        if len(ordered) > _SHOWN:
+            self.add_option(Option(Content(f"and {len(ordered) - _SHOWN} more: 3am hyp list"), disabled=True))
+        names = [one.name for one in ordered[:_SHOWN]]
+        if at in names:
+            self.highlighted = names.index(at)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if event.option.id is not None:
+            self.post_message(self.Picked(event.option.id, opens=True))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        if event.option.id is not None and self.has_focus:
+            self.post_message(self.Picked(event.option.id, opens=False))
+
+    def _prompt(self, state: State, one: Hypothesis, picked: bool, now: Stamp) -> Content:
+        sign = SIGNS.get(one.state, SIGNS["Hypothesis"])
+        live = one.state == OPEN
+        mark = ("▸" if self._emoji else ">") if picked else " "
+        thread, room = thread_of(state, one), self._room
+        moves = thread.moves
+        author = moves[-1].by if moves else one.by
+        who = self._between + drawn(author.user) if author else ""
+        about = f" {self._counts(thread)}{self._between}{ago(now.ns - last_change(state, one).ns)}{who}"
+        first = f"{mark}{sign.sign if self._emoji else sign.plain} {one.short} "
+        live_style = "$hypothesis" if live else "$foreground-muted"
+        head = Content.assemble(
+            (first, "bold " + live_style),
+            (drawn(one.state), live_style),
+            (self._fit(about, room + 3 - cell_len(first + one.state)), "$foreground-muted"),
+        )
+        style = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}.get(one.state, "$foreground")
+        claim = drawn(claim_of(state, one)) or LOST
+        return Content.assemble(head, "\n   ", (claim if room > _WHOLE else self._fit(claim, room), style))
+
+    @property
+    def _room(self) -> int:
+        """Cells for a claim."""
+        return max(12, self.scrollable_content_region.width - 3)
+
+    def _counts(self, thread: Thread) -> str:
+        return f"+{len(thread.supports)} {'−' if self._emoji else '-'}{len(thread.contradicts)}"
+
+    def _fit(self, text: str, room: int) -> str:
+        if cell_len(text) <= room:
+            return text
+        return set_cell_size(text, max(0, room - 1)) + ("…" if self._emoji else "~")
+
+
+class Board(Vertical):
+    """The panel with its three parts."""
+
+    @property
+    def is_on_screen(self) -> bool:
+        """Whether there is room for it, or it was opened."""
+        return self.display and self.size.width > 0
+
+    def __init__(self, *, emoji: bool, read_only: bool) -> None:
+        super().__init__()
+        self._emoji = emoji
+        self._between = " · " if emoji else " | "
+        self._read_only = read_only
+        self.is_known = False  # whether it is known what the log says: a big one takes its time
+        self.hypotheses = Hypotheses(emoji=emoji)
+        self._none = Static(classes="board--none")
+        self._coffee = Static(classes="board--coffee")
+        self._here = Static(classes="board--here")
+
+    def compose(self) -> ComposeResult:
+        """The parts, from top to bottom."""
+        yield Static(Content("HYPOTHESES"), classes="board--title")
+        yield self._none
+        yield self.hypotheses
+        yield Static(Content("COFFEE"), classes="board--title")
+        yield self._coffee
+        yield Static(Content("HERE"), classes="board--title")
+        yield self._here
+
+    def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
+        """Shows what the log says, as of ``now``."""
+        _put(self._none, self._absent("none yet", f"{key_of(self, 'hypothesis')} opens one"))
+        self._none.display = not state.hypotheses
+        self.hypotheses.display = bool(state.hypotheses)
+        self.hypotheses.show(state, picked, now)
+        doses = human(state, user).doses
+        _put(self._coffee, self._curve(doses, now, half_life_h))
+        _put(self._here, self._people(state, now))
+
+    def _curve(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
+        left = milligrams(doses, now.ns, half_life_h)
+        if left < 1:
+            return self._absent("none", f"{key_of(self, 'coffee')} counts one")
+        points = 16
+        step = _CURVE_H * HOUR_NS // points
+        values = [milligrams(doses, now.ns - (points - 1 - i) * step, half_life_h) for i in range(points)]
+        top = max(*values, 1.0)
+        bars = "".join(_BARS[min(7, int(value / top * 7.99))] for value in values) if self._emoji else ""
+        return Content.assemble((bars, "$coffee"), (f" {left:.0f} mg now", "$coffee"))
+
+    def _absent(self, words: str, key: str = "") -> Content:
+        """What stands where there is nothing: why, and the key that makes it something."""
+        if not self.is_known:
+            words = "reading the log"
+        elif key and not self._read_only:
+            words = f"{words}: {key}"
+        return Content.assemble((words, "$foreground-muted"))
+
+    def _people(self, state: State, now: Stamp) -> Content:
+        here = sorted(
+            (p for p in state.people.values() if 0 <= now.ns - p.typed_ns <= _HERE_NS), key=lambda p: -p.typed_ns
+        )
+        if not here:
+            return self._absent("nobody has written for 15 min")
+        lines = []
+        taken = holder_of_journal(state)
+        for person in here:
+            style = f"${who_style(person.by.user)}"
+            holds = taken is not None and taken.by is not None and taken.by.user == person.by.user
+            about = f" {ago(now.ns - person.typed_ns)}{self._between + 'holds the journal' if holds else ''}"
+            lines.append(Content.assemble((drawn(person.by.short), style), (about, "$foreground-muted")))
+        return Content("\n").join(lines)
+
+
+def _put(part: Static, content: Content) -> None:
+    """Shows ``content`` if it is another: an update lays out the whole screen, and in a burst each frame brings one."""
+    if part.content != content:
+        part.update(content)

@@ -1,0 +1,63 @@
+"""One row below the header: how much was written when, this night, with the warnings and hypotheses in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.content import Content
+from textual.widgets import Static
+
+from threeam.core.format.clock import Zone
+from threeam.core.format.entry import NS, Stamp
+from threeam.tui.glyphs import SIGNS
+from threeam.tui.histogram import Activity
+
+_DAY_NS = 24 * 3600 * NS
+_BARS = " ▁▂▃▄▅▆▇█"
+_PLAIN_BARS = " .:-=+*%#"
+
+
+class ActivityStrip(Static):
+    """Draws the night of an `Activity`."""
+
+    def __init__(self, *, emoji: bool, gap_ns: int) -> None:
+        super().__init__()
+        self._emoji = emoji
+        self._gap_ns = gap_ns
+        self._shown: tuple[Activity, list[int], Zone] | None = None
+
+    def show(self, activity: Activity, hypotheses: Iterable[int], zone: Zone) -> None:
+        """Shows ``activity``, with signs where ``hypotheses`` were opened (ns); times of ``zone``."""
+        self._shown = (activity, list(hypotheses), zone)
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        if self._shown is not None:
+            self.update(self._drawn(*self._shown), layout=False)  # one row it stays
+
+    def _drawn(self, activity: Activity, hypotheses: list[int], zone: Zone) -> Content:
+        width = self.size.width - 16
+        night = activity.night(width, self._gap_ns) if width >= 16 else None
+        if night is None or night.begin == night.end:
+            return Content("")
+        bars = _BARS if self._emoji else _PLAIN_BARS
+        top = max(night.counts)
+        # A row for every line would make one burst the whole picture: the height is the number of digits, as it were.
+        levels = [0 if not n else 1 + n.bit_length() * 7 // max(1, top.bit_length()) for n in night.counts]
+        opened = {night.column(ns) for ns in hypotheses}
+        begin, end = (Stamp(ns, zone(ns)) for ns in (night.begin, night.end))
+        days = night.end - night.begin >= _DAY_NS
+        pieces: list[tuple[str, str]] = [(f" {begin.day[5:] if days else begin.clock[:5]} ", "$foreground-muted")]
+        for at, level in enumerate(levels):
+            if at in night.warned:
+                pieces.append((self._sign("WARNING"), "bold $error"))
+            elif at in opened:
+                pieces.append((self._sign("Hypothesis"), "$hypothesis"))
+            else:
+                pieces.append((bars[min(8, level)], "$foreground-muted"))
+        pieces.append((f" {end.day[5:] if days else end.clock[:5]} ", "$foreground-muted"))
+        return Content.assemble(*pieces)
+
+    def _sign(self, kind: str) -> str:
+        sign = SIGNS[kind]
+        return sign.sign if self._emoji else sign.plain

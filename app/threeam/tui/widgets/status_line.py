@@ -1,0 +1,45 @@
+"""The line under the log: the selected entry's whole stamp and author, since columns may be cut."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.content import Content
+from textual.widgets import Static
+
+from threeam.core.format.times import duration
+from threeam.tui.cells import drawn
+from threeam.tui.line_counter import Tally
+from threeam.tui.log_window import Row
+
+
+class EntryBar(Static):
+    """Shows one row's facts."""
+
+    DEFAULT_CSS: ClassVar[str] = "EntryBar { height: 1; }"
+
+    def __init__(self, *, emoji: bool) -> None:
+        super().__init__()
+        self._between = " · " if emoji else " | "
+
+    def show(self, row: Row | None, number: int | None, lines: Tally) -> None:
+        """Shows ``row``, and its ``number`` among the ``lines`` as far as they are counted; or nothing."""
+        if row is None:
+            self.update(Content(""), layout=False)
+            return
+        entry, count = row.entry, self._count(number, lines)
+        if entry is None:
+            parts = [f" byte {row.line.offset}", *count, "not a line of the log, shown as it is"]
+        else:
+            stamp = str(entry.stamp)
+            parts = [f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", *count, str(entry.by) if entry.by else "script"]
+            if hypothesis := entry.hypothesis:
+                parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
+            if row.held_ns is not None:
+                parts.append(f"held {duration(row.held_ns)}")
+        self.update(Content(drawn(self._between.join(parts))), layout=False)
+
+    def _count(self, number: int | None, lines: Tally) -> list[str]:
+        if not lines.done:
+            return [f"counting the lines: {lines.share:.0%}"] if lines.share else []
+        return [] if number is None else [f"line {number:,}/{lines.total:,}"]
