@@ -16,9 +16,10 @@ import pytest
 
 from conftest import Run, entries
 from people import Person
+from threeam.core.errors import Unusable
 from threeam.core.store.attachment_kinds import BASELINE, COPIED, PANE, PLAN, RUN_OUTPUT, RUNBOOK, TRACE, Kind
 from threeam.core.store.attachments import file_beside, keep_beside, own_folder, read_beside, replace_beside
-from threeam.core.store.journal import Journal, Unusable
+from threeam.core.store.journal import Journal
 
 TEAM = 64001
 ALICE = Person("alice", 64011, (64002, TEAM))

@@ -11,10 +11,11 @@ import pytest
 
 from conftest import Run, entries
 from people import Person
-from threeam.core.config import settings
+from threeam.core.errors import BadInput
+from threeam.core.platform import user_dirs
 from threeam.core.store.attachment_kinds import COPIED
 from threeam.core.store.attachments import own_folder, places, replace_beside
-from threeam.core.store.journal import BadInput, Journal, journal_at
+from threeam.core.store.journal import Journal, journal_at
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
 
 TEAM = 64001
@@ -99,7 +100,7 @@ def test_without_a_home_no_folder_is_made_anywhere(as_person: As, place: Path) -
 def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No home folder; the working folder."""
     monkeypatch.setenv("HOME", "")
-    monkeypatch.setattr(settings, "home_in_passwd", lambda uid: "")
+    monkeypatch.setattr(user_dirs, "home_in_passwd", lambda uid: "")
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -130,7 +131,7 @@ def test_a_first_command_under_sudo_leaves_the_state_folder_to_its_user(
     home = place / "alice"
     home.mkdir(mode=0o700)
     os.chown(home, ALICE.uid, ALICE.gids[0])
-    monkeypatch.setattr(settings, "home_in_passwd", lambda uid: str(place / "root"))
+    monkeypatch.setattr(user_dirs, "home_in_passwd", lambda uid: str(place / "root"))
     with monkeypatch.context() as sudo:
         sudo.setenv("HOME", str(home))
         sudo.setenv("SUDO_USER", "alice")

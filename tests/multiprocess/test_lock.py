@@ -32,10 +32,11 @@ from processes import (
 )
 
 from conftest import Run, command, writer_of
+from threeam.core.errors import Abandoned, LockTimeout
 from threeam.core.format.clock import system_clock
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note
-from threeam.core.write.lock import Abandoned, Holder, LockTimeout, holder
+from threeam.core.write.lock import Holder, holder
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD

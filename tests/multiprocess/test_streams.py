@@ -15,11 +15,11 @@ from processes import eventually, held, texts, wait_queued
 
 from conftest import Run, command, writer_of
 from threeam.cli.main import main
+from threeam.core.errors import Abandoned
 from threeam.core.format.clock import system_clock
 from threeam.core.store.journal import Journal, journal_at
 from threeam.core.store.reader import lines_forward
 from threeam.core.write.draft import note
-from threeam.core.write.lock import Abandoned
 from threeam.core.write.writer import Writer
 
 

@@ -15,10 +15,11 @@ import pytest
 
 from conftest import writer_of
 from people import Person
+from threeam.core.errors import JournalError
 from threeam.core.format.clock import system_clock
 from threeam.core.store.attachment_kinds import COPIED, RUN_OUTPUT
 from threeam.core.store.attachments import keep_beside, replace_beside
-from threeam.core.store.journal import JournalError, journal_at
+from threeam.core.store.journal import journal_at
 from threeam.core.write.draft import note
 
 MALLORY = Person("mallory", 64013, (64002,))

@@ -222,7 +222,8 @@ def _no_cut_back() -> None:
 
 
 def _written_and_refused() -> None:
-    from threeam.core.write.log_file import LogFile, NotAppended
+    from threeam.core.errors import NotAppended
+    from threeam.core.write.log_file import LogFile
 
     real = LogFile.append
 

@@ -14,11 +14,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, entries, writer_of
+from threeam.core.errors import Declined, Unusable
 from threeam.core.format.entry import NS, Stamp
 from threeam.core.store.attachment_kinds import BASELINE
 from threeam.core.store.attachments import read_beside
-from threeam.core.store.journal import Journal, Unusable
-from threeam.core.write.draft import Declined, note
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import note
 from threeam.host import snapshot as looking
 from threeam.host.baseline import Baseline, Difference, compared_count, differences, from_bytes, ranges, to_bytes
 from threeam.host.baseline_log import BadName, Saved, baseline_named, baselines, checked_name, compared, saved

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from conftest import Run, entries
 from threeam.cli import blockers as cli
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Stamp
 from threeam.core.redact.redact import redacted_sql
-from threeam.core.write.draft import Author, Declined
+from threeam.core.write.draft import Author
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.restore.blockers import (

@@ -22,7 +22,8 @@ from select import select
 import pytest
 
 from conftest import NIGHT, Run, command
-from threeam.cli.main import COMMANDS, main
+from threeam.cli.commands import COMMANDS
+from threeam.cli.main import main
 from threeam.core.format.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
 from threeam.core.store import reader
 from threeam.core.store.journal import Journal

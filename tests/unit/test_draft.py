@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import NS, Entry, Stamp
 from threeam.core.state.fold import State
-from threeam.core.write.draft import TOXIC, Author, Declined, DraftLine, note, toxic
+from threeam.core.write.draft import TOXIC, Author, DraftLine, note, toxic
 from threeam.human import drafts as human_drafts
 from threeam.hypotheses.drafts import claim, judge
 from threeam.projections import FOLD

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from conftest import Run as Run3am
 from threeam.cli import run as run_command
-from threeam.cli.main import exit_code_of
+from threeam.cli.exits import exit_code_of
+from threeam.core.errors import BadInput, Declined, JournalError, LockTimeout, Unusable
 from threeam.core.format.entry import NS, Stamp
-from threeam.core.store.journal import BadInput, JournalError, Unusable, journal_at
-from threeam.core.write.draft import Declined
-from threeam.core.write.lock import LockTimeout
+from threeam.core.store.journal import journal_at
 from threeam.core.write.writer import Writer
 from threeam.experiments import experiment_report as told
 from threeam.experiments import runs as runs_module

@@ -21,9 +21,9 @@ from scipy import stats
 from conftest import Run as Run3am
 from conftest import command
 from threeam.cli.fixed import as_json
+from threeam.core.errors import Declined
 from threeam.core.format.entry import NS, By, Entry, Stamp
 from threeam.core.state.fold import State
-from threeam.core.write.draft import Declined
 from threeam.experiments.arms import Arm, arm_of
 from threeam.experiments.experiment import letter_of
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, Rule

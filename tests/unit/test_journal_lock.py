@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from conftest import FakeClock, Run, entries
+from threeam.core.errors import LockTimeout
 from threeam.core.store import journal as journal_module
 from threeam.core.store.journal import Journal, journal_at
 from threeam.core.write.draft import note
-from threeam.core.write.lock import JournalLock, LockTimeout, SanityLock, holder
+from threeam.core.write.lock import JournalLock, SanityLock, holder
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee

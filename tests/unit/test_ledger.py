@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, writer_of
+from threeam.core.errors import BadStamp, Declined
 from threeam.core.format.entry import NS, By, Entry, Stamp, format_entry, parse
 from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.journal import Journal, Segment, journal_at
-from threeam.core.store.seek import BadStamp, line_of, stamp_of
-from threeam.core.write.draft import Author, Declined, Draft, DraftLine, note
+from threeam.core.store.seek import line_of, stamp_of
+from threeam.core.write.draft import Author, Draft, DraftLine, note
 from threeam.core.write.locked_log import Block
 from threeam.core.write.writer import Writer
 from threeam.hypotheses.amendments import (

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, writer_of
+from threeam.core.errors import BadStamp, BadTime, Declined
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import CLOCK_STEPPED, NS, Entry, Stamp, format_entry
-from threeam.core.format.times import BadTime
 from threeam.core.state.fold import State
 from threeam.core.store.as_of import Moment, moment_at, moment_before
 from threeam.core.store.journal import Journal, Position, journal_at
 from threeam.core.store.reader import Line, lines_forward
-from threeam.core.store.seek import BadStamp, line_of
-from threeam.core.write.draft import Declined, note
+from threeam.core.store.seek import line_of
+from threeam.core.write.draft import note
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee

@@ -10,9 +10,10 @@ from typing import NoReturn
 
 import pytest
 
+from threeam.core.errors import Unusable
 from threeam.core.store.attachment_kinds import PANE, PLAN, sealed
 from threeam.core.store.attachments import read_beside
-from threeam.core.store.journal import Journal, Unusable
+from threeam.core.store.journal import Journal
 from threeam.tui import draft_store
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from threeam.core.errors import ForeignLink
 from threeam.core.platform import folders
-from threeam.core.platform.folders import ForeignLink, make_folders, open_file, opened_folder, resolve
+from threeam.core.platform.folders import make_folders, open_file, opened_folder, resolve
 from threeam.core.platform.portability import nonblocking_pipe, sync, sync_data
 from threeam.core.platform.signals import interrupts_deferred
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT, FakeClock, Run, entries, texts, writer_of
+from threeam.core.errors import NotRotated, Refused, Unsure
 from threeam.core.format.entry import NS, Entry, Stamp, format_entry, parse
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note
-from threeam.core.write.locked_log import Refused, Unsure, WriteOptions, checked_line
-from threeam.core.write.rotate import NotRotated
+from threeam.core.write.locked_log import WriteOptions, checked_line
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee, undo_coffee
 from threeam.hypotheses.drafts import claim

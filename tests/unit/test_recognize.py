@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT, FakeClock, Run, entries, writer_of
+from threeam.core.errors import Unusable
 from threeam.core.format.entry import Entry, format_entry
 from threeam.core.store import recognize
-from threeam.core.store.journal import Journal, Unusable, journal_at
+from threeam.core.store.journal import Journal, journal_at
 from threeam.core.write.draft import note
 from threeam.core.write.writer import Writer
 

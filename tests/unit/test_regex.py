@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threeam.core.errors import BadPattern
 from threeam.core.format.entry import visible
 from threeam.core.store.pattern import Pattern
-from threeam.core.store.regex import BadPattern, Regex
+from threeam.core.store.regex import Regex
 from threeam.experiments.failure_rule import BadRule, rule_of
 
 LONG = b"id=12345 " * 7000  # 60 KB

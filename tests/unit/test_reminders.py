@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from conftest import FakeClock, Run, command, writer_of
-from threeam.core.config.settings import REMINDERS, BadSetting, Flags, setup
+from threeam.core.config.settings import REMINDERS, Flags, setup
+from threeam.core.errors import BadSetting
 from threeam.core.format.entry import NS, Stamp
 from threeam.core.store.journal import Journal
 from threeam.human.drafts import coffee, water

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from conftest import NIGHT, FakeClock, Run
+from threeam.core.errors import NotRotated, Unsure
 from threeam.core.format.entry import NS, Entry, Stamp, format_entry, parse
 from threeam.core.state import fold as fold_module
 from threeam.core.state.fold import Fold, State
@@ -24,8 +25,8 @@ from threeam.core.write import rotate as rotate_module
 from threeam.core.write import rotation_due
 from threeam.core.write.draft import note
 from threeam.core.write.lock import SanityLock
-from threeam.core.write.locked_log import Unsure, WriteOptions
-from threeam.core.write.rotate import NotRotated, may_replace
+from threeam.core.write.locked_log import WriteOptions
+from threeam.core.write.rotate import may_replace
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee, water
 from threeam.human.intake import human

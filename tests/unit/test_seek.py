@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import CLOCK_STEPPED, NS, Entry, Stamp, format_entry
 from threeam.core.store import reader, seek
 from threeam.core.store.filters import Text, Wanted
 from threeam.core.store.journal import Segment, journal_at
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.seek import between, first_at, found_back, found_forward, line_of, stretches
-from threeam.core.write.draft import Declined
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from threeam.core.config.identity import author
-from threeam.core.config.settings import SCRIPT_LOCK, SCRIPT_LOG, BadSetting, Flags, Setup, setup
+from threeam.core.config.settings import SCRIPT_LOCK, SCRIPT_LOG, Flags, Setup, setup
+from threeam.core.errors import BadInput, BadSetting, Unusable
 from threeam.core.format.entry import NS
-from threeam.core.store.journal import BadInput, Unusable
 from threeam.core.write.log_file import LogFile
 
 USER = 1000

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, texts, writer_of
+from threeam.core.errors import Declined
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import NS, RELEASING, Entry, Stamp, references
 from threeam.core.store.journal import Journal, Position, journal_at
 from threeam.core.store.reader import lines_forward
-from threeam.core.write.draft import Declined, Draft, note
+from threeam.core.write.draft import Draft, note
 from threeam.human.awake import awake_after, awake_since
 from threeam.human.drafts import coffee, water
 from threeam.human.night_summary import evening

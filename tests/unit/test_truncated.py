@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT, FakeClock, entries, texts, writer_of
+from threeam.core.errors import Unsure
 from threeam.core.format.entry import Entry, format_entry
 from threeam.core.state.state_cache import TRUNCATED
 from threeam.core.store.journal import Journal, Mark
 from threeam.core.write.draft import note
-from threeam.core.write.locked_log import Unsure, WriteOptions
+from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee
 from threeam.hypotheses.drafts import claim

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threeam.core.errors import BadKind, BadPattern
 from threeam.core.format.entry import Entry, Stamp, format_entry
-from threeam.core.store.filters import About, BadKind, By, Kind, Text, Wanted, kind_named, line_offsets, parse_condition
-from threeam.core.store.pattern import BadPattern, Pattern
+from threeam.core.store.filters import About, By, Kind, Text, Wanted, kind_named, line_offsets, parse_condition
+from threeam.core.store.pattern import Pattern
 
 PATTERNS = [
     *(

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from threeam.core.errors import BadTime
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import NS, Stamp
-from threeam.core.format.times import BadTime, parse_when
+from threeam.core.format.times import parse_when
 
 NOW = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
 HOUR = 3600 * NS

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from conftest import NIGHT, FakeClock, writer_of
+from threeam.core.errors import Declined, LockTimeout, LockUnusable, Refused, Unsure, Unusable
 from threeam.core.format.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
-from threeam.core.store.journal import Journal, Unusable, journal_at
+from threeam.core.store.journal import Journal, journal_at
 from threeam.core.write import locked_log as locked_log_module
-from threeam.core.write.draft import TOXIC, Declined, Draft, DraftLine, note
-from threeam.core.write.lock import LockTimeout, SanityLock
-from threeam.core.write.lock_file import LockUnusable
-from threeam.core.write.locked_log import TIE_NS, Refused, Unsure, WriteOptions
+from threeam.core.write.draft import TOXIC, Draft, DraftLine, note
+from threeam.core.write.lock import SanityLock
+from threeam.core.write.locked_log import TIE_NS, WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee, undo_coffee, water
 from threeam.hypotheses.drafts import claim, judge

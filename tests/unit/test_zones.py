@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, writer_of
-from threeam.core.format.clock import BadClock, fixed_zone, system_clock, zone_offset
+from threeam.core.errors import BadClock, BadTime
+from threeam.core.format.clock import fixed_zone, system_clock, zone_offset
 from threeam.core.format.entry import NS, Stamp
-from threeam.core.format.times import BadTime, at_hour, local_day, parse_bound, parse_when
+from threeam.core.format.times import at_hour, local_day, parse_bound, parse_when
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note
 from threeam.human.night_summary import next_morning

@@ -10,8 +10,8 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import of_verb
 from threeam.cli.submit import submit
+from threeam.core.errors import Declined
 from threeam.core.format.entry import visible
-from threeam.core.write.draft import Declined
 from threeam.host.baseline import how_unusual
 from threeam.host.baseline_log import DEFAULT, baseline_named, checked_name
 from threeam.host.baseline_store import Looked, failing, keep, line_of, look, take

@@ -12,9 +12,8 @@ from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
+from threeam.core.errors import Declined, Unusable
 from threeam.core.format.entry import visible
-from threeam.core.store.journal import Unusable
-from threeam.core.write.draft import Declined
 from threeam.restore.blockers import (
     HIDDEN,
     UNSEEN,

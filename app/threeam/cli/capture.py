@@ -9,7 +9,7 @@ from threeam.cli.console import talk
 from threeam.cli.context import context
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.store.journal import Unusable
+from threeam.core.errors import Unusable
 from threeam.core.write.draft import bound_to
 from threeam.tracing.capture import LINES, MOST, capture, pane_of
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp, visible
 from threeam.core.store.chain import Chain, Missing
-from threeam.core.store.journal import JournalError
 from threeam.core.store.reader import Line
 
 if TYPE_CHECKING:

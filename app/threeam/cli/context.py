@@ -10,12 +10,12 @@ from typing import NamedTuple
 from threeam.cli.console import watch_unread
 from threeam.core.config.identity import author
 from threeam.core.config.settings import Flags, Settings, Setup, setup
+from threeam.core.errors import Declined
 from threeam.core.format.clock import Clock, Zone, system_clock, zone_offset
 from threeam.core.format.entry import By
 from threeam.core.state.current_night import as_of_now
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal, Position, Segment
-from threeam.core.write.draft import Declined
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD

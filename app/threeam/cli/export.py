@@ -12,16 +12,16 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.tail import Range, hypothesis_number, since_until, times_joined
+from threeam.core.errors import BadInput, Declined, Unusable
 from threeam.core.format.entry import visible
 from threeam.core.platform.disk import in_units
 from threeam.core.state.fold import State
 from threeam.core.store.as_of import ended_at
 from threeam.core.store.filters import About, Wanted
-from threeam.core.store.journal import BadInput, Position, Segment, Unusable
+from threeam.core.store.journal import Position, Segment
 from threeam.core.store.reader import Line
 from threeam.core.store.recognize import UTF16, is_utf16
 from threeam.core.store.seek import line_of
-from threeam.core.write.draft import Declined
 from threeam.hypotheses.amendments import texts
 from threeam.hypotheses.drafts import known
 from threeam.hypotheses.ledger import thread_of

@@ -9,9 +9,9 @@ from threeam.cli.console import out_json, out_parts
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, times_as_words
+from threeam.core.errors import Declined
 from threeam.core.format.entry import visible
 from threeam.core.format.times import parse_when
-from threeam.core.write.draft import Declined
 from threeam.experiments.fix_confidence import LEVELS, Fixed
 from threeam.reports.fixed_report import from_lines, from_runs, from_times, parts
 

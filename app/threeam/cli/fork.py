@@ -10,13 +10,13 @@ from threeam.cli.console import put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, times_as_words
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Entry
 from threeam.core.store.as_of import moment_at
 from threeam.core.store.attachments import memory_folder, places
 from threeam.core.store.fork import Blank, after, blank_of, fork
 from threeam.core.store.journal import Journal, Position, Segment, journal_at
 from threeam.core.store.seek import line_of, stamp_of
-from threeam.core.write.draft import Declined
 from threeam.core.write.locked_log import checked_line
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD

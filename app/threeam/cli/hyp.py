@@ -12,11 +12,12 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import of_verb
 from threeam.cli.submit import submit
+from threeam.core.errors import Declined
 from threeam.core.format.entry import visible
 from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.filters import About, Wanted
 from threeam.core.store.seek import found_forward, line_of, stamp_of
-from threeam.core.write.draft import Declined, Draft
+from threeam.core.write.draft import Draft
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, known, predict, to_cite
 from threeam.hypotheses.ledger import in_order, thread_of, verdict_of, words_of

@@ -14,11 +14,11 @@ from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import hand_back, submit
+from threeam.core.errors import JournalError, Refused, Unsure
 from threeam.core.format.entry import GOES_ON, LONGEST, decode, pieces, visible, whole_characters
 from threeam.core.platform.signals import interrupts_deferred, signals_readable
-from threeam.core.store.journal import JournalError
 from threeam.core.write.draft import note
-from threeam.core.write.locked_log import INTERRUPTED, Refused, Unsure
+from threeam.core.write.locked_log import INTERRUPTED
 from threeam.core.write.write_stats import Footprint
 from threeam.core.write.writer import SPACING
 

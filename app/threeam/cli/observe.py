@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 from threeam.cli.console import Untold, is_open_on, put, talk
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import Exit, exit_code_of
 from threeam.cli.parser import Parser
+from threeam.core.errors import Declined, JournalError, Unusable
 from threeam.core.format.entry import NS, decode
 from threeam.core.format.times import parse_length
 from threeam.core.platform.signals import INTERRUPTIONS, interrupts_deferred
 from threeam.core.store.attachment_kinds import TRACE
 from threeam.core.store.attachments import discard
-from threeam.core.store.journal import JournalError, Unusable
-from threeam.core.write.draft import Declined, Draft, bound_to
+from threeam.core.write.draft import Draft, bound_to
 from threeam.core.write.writer import Writer
 from threeam.host.system import this_system
 from threeam.host.tracer_checks import why_not
@@ -97,7 +97,6 @@ class _Observation(NamedTuple):
 
 def _observe(one: _Observation) -> int:
     """Observe in a process of its own, which ctrl+z does not stop: the process that is observed would stand still."""
-    from threeam.cli.main import exit_code_of  # it imports the commands
 
     tool, pid, name = one.args.tool, one.process.pid, one.process.name
     if one.seconds is None:

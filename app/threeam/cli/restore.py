@@ -12,9 +12,9 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, of_verb, times_as_words
 from threeam.cli.submit import submit
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Stamp, visible
 from threeam.core.format.times import parse_length, parse_when
-from threeam.core.write.draft import Declined
 from threeam.hypotheses.changes import Change, open_changes, undone
 from threeam.reports.restore_report import look, parts, what_is_left
 from threeam.restore.git import stable_here

@@ -8,7 +8,7 @@ from threeam.cli.console import out, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.write.rotate import CannotRotate, NotRotated
+from threeam.core.errors import CannotRotate, NotRotated
 
 
 def run(_command: str, argv: Sequence[str]) -> int:

@@ -14,12 +14,11 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
+from threeam.core.errors import Declined, JournalError, Unsure, Unusable
 from threeam.core.format.times import duration, parse_length
 from threeam.core.store.attachment_kinds import PLAN
 from threeam.core.store.attachments import discard, keep_beside, read_beside
-from threeam.core.store.journal import JournalError, Unusable
-from threeam.core.write.draft import Declined, Draft, bound_to
-from threeam.core.write.locked_log import Unsure
+from threeam.core.write.draft import Draft, bound_to
 from threeam.core.write.write_stats import Footprint
 from threeam.core.write.writer import Writer
 from threeam.experiments.arms import arms_of

@@ -10,9 +10,8 @@ from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import hand_back
-from threeam.core.store.journal import JournalError
+from threeam.core.errors import JournalError, Unsure
 from threeam.core.write.draft import as_script
-from threeam.core.write.locked_log import Unsure
 
 VOID = "Staring into the void. The void is returning a 502 Bad Gateway."
 

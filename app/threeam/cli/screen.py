@@ -16,7 +16,7 @@ from threeam.core.store.as_of import Moment
 
 def run(argv: Sequence[str]) -> int:
     """Opens the screen."""
-    from threeam.cli.main import COMMANDS
+    from threeam.cli.commands import COMMANDS
 
     every = "\n".join(f"  {name:<8} {about}" for name, (_, about) in COMMANDS.items())
     parser = Parser(

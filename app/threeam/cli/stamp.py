@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threeam.cli.context import Context, context
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.store.journal import BadInput
+from threeam.core.errors import BadInput
 from threeam.core.store.seek import line_of, stamp_of
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.amendments import correction, correction_of, take_stamp, words_for

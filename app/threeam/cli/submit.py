@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from threeam.cli.console import Untold, is_open_on, put, talk
 from threeam.cli.context import Context
 from threeam.cli.exits import Exit
-from threeam.core.store.journal import JournalError
+from threeam.core.errors import JournalError, Unsure
 from threeam.core.write.draft import Draft
-from threeam.core.write.locked_log import INTERRUPTED, Unsure
+from threeam.core.write.locked_log import INTERRUPTED
 
 
 def submit(

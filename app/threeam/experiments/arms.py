@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from threeam.core.store.journal import BadInput
+from threeam.core.errors import BadInput
 from threeam.experiments.experiment import BARE, MOST_ARMS
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)

@@ -6,8 +6,8 @@ import re
 import signal
 from typing import NamedTuple
 
-from threeam.core.store.journal import BadInput
-from threeam.core.store.regex import BadPattern, NotLinear, Regex
+from threeam.core.errors import BadInput, BadPattern, NotLinear
+from threeam.core.store.regex import Regex
 
 PASSED, FAILED, TIMED_OUT, INCONCLUSIVE, CUT = "passed", "failed", "timed-out", "inconclusive", "cut"
 LOST = "lost"  # the 3am that ran it was killed

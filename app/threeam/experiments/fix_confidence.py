@@ -7,10 +7,10 @@ from itertools import pairwise
 from math import ceil, inf
 from typing import NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import NS
 from threeam.core.format.report import Part, Told
 from threeam.core.format.times import duration
-from threeam.core.write.draft import Declined
 from threeam.experiments.experiment import BARE, Counts, Experiment, Place
 from threeam.experiments.fingerprint import differences, from_tag
 from threeam.experiments.regime import InForce, Piece, baseline, configuration

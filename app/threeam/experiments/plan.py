@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from threeam.core.errors import Unusable
 from threeam.core.format.times import duration
 from threeam.core.redact.redact import redacted, shown_command
-from threeam.core.store.journal import Unusable
 from threeam.experiments.arms import Arm, turns
 from threeam.experiments.failure_rule import Rule
 

@@ -10,14 +10,14 @@ from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
 
+from threeam.core.errors import BadInput, LockTimeout, Unusable
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import NS, decode
 from threeam.core.platform.signals import interrupts_deferred
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.attachments import keep_beside, path_beside
-from threeam.core.store.journal import BadInput, Journal, Unusable
+from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
-from threeam.core.write.lock import LockTimeout
 from threeam.experiments.arms import Arm
 from threeam.experiments.chaos import Jitter, Neighbours, neighbours
 from threeam.experiments.experiment import BARE, KEPT, Run

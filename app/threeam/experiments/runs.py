@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Entry, Stamp, signed
 from threeam.core.state.fold import Room, State, next_number
-from threeam.core.write.draft import Author, Declined, Draft, DraftLine, bound_to
+from threeam.core.write.draft import Author, Draft, DraftLine, bound_to
 from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import (
     BARE,

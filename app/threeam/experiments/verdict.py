@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from math import floor, log10
 from typing import Any, NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import duration
 from threeam.core.state.fold import State
-from threeam.core.write.draft import Author, Declined, Draft, DraftLine
+from threeam.core.write.draft import Author, Draft, DraftLine
 from threeam.experiments.experiment import BARE, Counts, Experiment, Spent
 from threeam.experiments.failure_rule import INCONCLUSIVE, TIMED_OUT
 from threeam.experiments.runs import VIA, concluded, experiment_named

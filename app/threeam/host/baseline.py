@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from threeam.core.errors import Unusable
 from threeam.core.platform.disk import in_units
-from threeam.core.store.journal import Unusable
 from threeam.host.snapshot import Snapshot, Watched
 
 _FORMAT = 1

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from threeam.core.errors import BadInput, Declined
 from threeam.core.format.entry import By, Entry, Stamp, signed, tag_value
 from threeam.core.state.fold import Room, State, newest
-from threeam.core.store.journal import BadInput
-from threeam.core.write.draft import Declined, Draft, DraftLine
+from threeam.core.write.draft import Draft, DraftLine
 
 DEFAULT = "normal"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from threeam.core.errors import Unusable
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import Part, Told, when
 from threeam.core.redact.redact import redacted
 from threeam.core.store.attachment_kinds import BASELINE
 from threeam.core.store.attachments import keep_beside, read_beside
-from threeam.core.store.journal import Journal, Unusable
+from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.host.baseline import (
     Baseline,

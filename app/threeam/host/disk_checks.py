@@ -9,13 +9,14 @@ from datetime import datetime
 from glob import glob
 from pathlib import PurePosixPath
 
+from threeam.core.errors import CannotRotate, NotRotated
 from threeam.core.format.entry import NS
 from threeam.core.format.times import duration
 from threeam.core.platform.disk import free_bytes, in_units, kind_of_mount, network_warning
 from threeam.core.store.as_of import ended_at
 from threeam.core.store.journal import Journal, Position
 from threeam.core.write.lock_file import LockFile, open_to_others
-from threeam.core.write.rotate import CannotRotate, NotRotated, check_rotatable
+from threeam.core.write.rotate import check_rotatable
 from threeam.host.check import OK, RED, UNKNOWN, YELLOW, Check
 from threeam.host.system import System
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
-from threeam.core.write.draft import Author, Declined, Draft, DraftLine, toxic
+from threeam.core.write.draft import Author, Draft, DraftLine, toxic
 from threeam.human.caffeine import milligrams
 from threeam.human.intake import human
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import By, Entry, Stamp, cited, lines_of, signed
 from threeam.core.state.fold import Hypothesis, Room, State, gives_number_to
-from threeam.core.write.draft import Author, Declined, Draft, DraftLine
+from threeam.core.write.draft import Author, Draft, DraftLine
 
 NO_WORDS = "words follow"
 

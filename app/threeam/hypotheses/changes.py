@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import By, Entry, Stamp, cited, lines_of, signed, user_of
 from threeam.core.state.fold import Room, State
-from threeam.core.write.draft import Author, Declined, Draft, DraftLine, bound_to, change_lines, split_undo
+from threeam.core.write.draft import Author, Draft, DraftLine, bound_to, change_lines, split_undo
 from threeam.hypotheses.amendments import texts
 
 _BOUND = re.compile(r"(?:-H|--hyp)[ =]([Hh]?\d{1,9}|@\S+) +(?=\S)")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Entry, Stamp, lines_of, user_of
 from threeam.core.state.fold import OPEN, Hypothesis, State
-from threeam.core.write.draft import Author, Declined, Draft, DraftLine, toxic
+from threeam.core.write.draft import Author, Draft, DraftLine, toxic
 from threeam.hypotheses.amendments import claim_of, read
 from threeam.hypotheses.ledger import (
     CONTRADICTS,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import By, Entry, Stamp, references, signed
 from threeam.core.state.fold import Room, State
-from threeam.core.write.draft import Author, Declined, Draft, DraftLine
+from threeam.core.write.draft import Author, Draft, DraftLine
 
 
 class Mark(NamedTuple):

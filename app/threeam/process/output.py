@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple, TypeVar
 
+from threeam.core.errors import Unusable
 from threeam.core.format.entry import visible
 from threeam.core.redact.redact import Redaction
 from threeam.core.store.attachment_kinds import Kind
 from threeam.core.store.attachments import discard, file_beside
-from threeam.core.store.journal import Journal, Unusable
+from threeam.core.store.journal import Journal
 from threeam.core.store.regex import Regex, utf8
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Collection
 from contextlib import suppress
 
-from threeam.core.store.journal import Unusable
+from threeam.core.errors import Unusable
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 

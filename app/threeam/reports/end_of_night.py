@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import Part, Told, when
 from threeam.core.state.fold import State
-from threeam.core.write.draft import Author, Declined, Draft, DraftLine
+from threeam.core.write.draft import Author, Draft, DraftLine
 from threeam.human import drafts
 from threeam.human.night_summary import Evening, drunk, forecast
 from threeam.hypotheses.amendments import claim_of, read, texts

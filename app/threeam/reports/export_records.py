@@ -14,9 +14,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from threeam.core.errors import BadInput
 from threeam.core.format.entry import Entry, Stamp, format_entry, parse, visible
 from threeam.core.format.escape import escaped_in_json
-from threeam.core.store.journal import BadInput
 from threeam.core.store.reader import HELD, Line, pieces_of
 from threeam.tracing.observations import Intervals
 

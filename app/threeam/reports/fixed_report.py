@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Entry, Stamp, user_of
 from threeam.core.format.report import Part, Told, who_when
 from threeam.core.state.fold import Hypothesis, State
@@ -24,7 +25,6 @@ from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, lines_back, lines_forward
 from threeam.core.store.seek import found_forward
-from threeam.core.write.draft import Declined
 from threeam.experiments import fix_confidence as fixed
 from threeam.experiments.experiment import Experiment, Place
 from threeam.experiments.fix_confidence import Fixed, by_runs, by_time

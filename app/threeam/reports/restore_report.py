@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import Part, Told, who_when
 from threeam.core.state.fold import State
-from threeam.core.write.draft import Declined
 from threeam.hypotheses.changes import changes, open_changes
 from threeam.reports.end_of_night import UNSAID
 from threeam.restore.git import GitFailed, Since, since

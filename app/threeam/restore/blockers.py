@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import visible
 from threeam.core.format.report import Told
 from threeam.core.format.times import duration
 from threeam.core.redact.redact import redacted_sql
-from threeam.core.write.draft import Declined, Draft, DraftLine
+from threeam.core.write.draft import Draft, DraftLine
 from threeam.restore.prepared_transactions import Prepared, prepared_blockers
 
 if TYPE_CHECKING:

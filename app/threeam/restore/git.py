@@ -7,8 +7,9 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from threeam.core.store.journal import JournalError, owner_name
-from threeam.core.write.draft import Declined, Draft
+from threeam.core.errors import Declined, JournalError
+from threeam.core.store.journal import owner_name
+from threeam.core.write.draft import Draft
 from threeam.restore.sleep_statements import SHOWN, Sleep, added_sleeps, removed_sleeps, sleeps_in
 from threeam.restore.stable_commit import Stable, stable
 

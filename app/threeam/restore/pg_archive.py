@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import NS, visible
 from threeam.core.format.markdown import as_code
 from threeam.core.format.times import duration
 from threeam.core.redact.redact import redacted
-from threeam.core.write.draft import Declined
 from threeam.restore.pitr import RESTORED_PORT, Server, Target, in_microseconds
 from threeam.restore.postgres import conninfo
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from threeam.core.errors import BadInput
 from threeam.core.format.clock import Clock, Zone
 from threeam.core.format.entry import NS, Stamp
 from threeam.core.store.attachment_kinds import RUNBOOK
 from threeam.core.store.attachments import keep_beside
-from threeam.core.store.journal import BadInput, Journal
+from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.restore.pitr import Server, Target, noted, runbook
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from threeam.core.errors import JournalError
 from threeam.core.redact.redact import without_url_password
-from threeam.core.store.journal import JournalError
 
 if TYPE_CHECKING:
     import psycopg

@@ -8,12 +8,13 @@ import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from threeam.core.errors import BadInput, Unusable
 from threeam.core.format.entry import Stamp, decode, visible
 from threeam.core.redact.redact import Redaction, redacted
 from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import PANE
 from threeam.core.store.attachments import keep_beside
-from threeam.core.store.journal import BadInput, Journal, Unusable
+from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Author, Draft, DraftLine, bound_to
 
 LINES = 200

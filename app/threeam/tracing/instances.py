@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from threeam.core.errors import Unusable
 from threeam.core.format.entry import NS, decode, visible
 from threeam.core.format.times import duration
-from threeam.core.store.journal import Unusable, owner_name
+from threeam.core.store.journal import owner_name
 from threeam.core.write.write_stats import Spent, footprints_of
 
 

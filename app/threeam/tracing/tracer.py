@@ -10,8 +10,8 @@ from contextlib import suppress
 from select import select
 from typing import NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import visible
-from threeam.core.write.draft import Declined
 from threeam.process.execute import Execution, How, Meddler, execute
 from threeam.process.guard import Running
 

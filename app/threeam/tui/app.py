@@ -21,12 +21,13 @@ from textual.widgets import Input
 
 from threeam.actions import BY_ID
 from threeam.core.config.settings import Settings
+from threeam.core.errors import JournalError
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import By, visible
 from threeam.core.platform.disk import network_warning
 from threeam.core.state.catalog import own_journals
 from threeam.core.store.as_of import Moment
-from threeam.core.store.journal import Journal, JournalError, journal_at
+from threeam.core.store.journal import Journal, journal_at
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.write_stats import Footprint
 from threeam.core.write.writer import Writer

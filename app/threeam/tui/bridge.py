@@ -15,13 +15,14 @@ from queue import Empty, SimpleQueue
 
 from textual.message import Message
 
+from threeam.core.errors import Abandoned, DiskFull, JournalError, Unsure
 from threeam.core.platform.disk import free_bytes
 from threeam.core.state.fold import Fold, State
 from threeam.core.store.follow import Follower, told_from
-from threeam.core.store.journal import Anchor, Journal, JournalError, Position
+from threeam.core.store.journal import Anchor, Journal, Position
 from threeam.core.store.reader import Line
-from threeam.core.write.lock import Abandoned, Holder, holder
-from threeam.core.write.locked_log import Block, DiskFull, LockedLog, Unsure
+from threeam.core.write.lock import Holder, holder
+from threeam.core.write.locked_log import Block, LockedLog
 from threeam.core.write.writer import SPACING, Writer
 from threeam.tui.messages import (
     BlockWritten,

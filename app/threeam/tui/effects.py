@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from threeam.core.store.journal import JournalError
+from threeam.core.errors import JournalError
 
 T = TypeVar("T")
 

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import NamedTuple
 
+from threeam.core.errors import JournalError
 from threeam.core.format.entry import ACQUIRED, CEREMONY, RELEASING, By, Entry
 from threeam.core.store.chain import Missing
 from threeam.core.store.filters import Ceremony, Text, Wanted
 from threeam.core.store.follow import told_from
-from threeam.core.store.journal import Anchor, Journal, JournalError, Position, Segment
+from threeam.core.store.journal import Anchor, Journal, Position, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, end_of_lines, lines_back, lines_forward
 from threeam.core.store.seek import Found, found_back, found_forward, search_back, search_forward

@@ -9,14 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from threeam.core.errors import BadSetting
 from threeam.core.format.entry import NS, tag_value
-from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG, BadInput, Journal, journal_at
+from threeam.core.platform.user_dirs import state_folder, xdg_dir
+from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG, Journal, journal_at
 
 REMINDERS = ("water", "dose", "awake")
-
-
-class BadSetting(BadInput):
-    """A setting, flag or settings file that cannot be used; the sentence names where it stands."""
 
 
 class Settings(NamedTuple):
@@ -67,59 +65,13 @@ def setup(flags: Flags, environ: Mapping[str, str], uid: int) -> Setup:
     """Decides. Raises `BadSetting`, or `Unusable` for a log that must not be used."""
     config, why = environ.get("SANITY_CONFIG") or "", {"settings": "SANITY_CONFIG"}
     if not config:
-        folder = _xdg(environ, "XDG_CONFIG_HOME", ".config")
+        folder = xdg_dir(environ, "XDG_CONFIG_HOME", ".config")
         config = os.path.join(folder, "3am", "config.toml") if folder is not None else ""
         why["settings"] = "default" if config else "none: there is no home folder"
     table = _read(config) if config else {}
     settings = _settings(table, environ, config, why)
     journal = _journal(flags, environ, table, config, uid, why)
     return Setup(journal, settings, config, why)
-
-
-def state_folder(environ: Mapping[str, str]) -> str:
-    """The folder of one's own journals. Raises `BadSetting` if nothing says where the user's home is."""
-    folder = _xdg(environ, "XDG_STATE_HOME", ".local/state")
-    if folder is None:
-        raise BadSetting(
-            f"uid {os.geteuid()} has no home folder and HOME is not set: set HOME, or name a log (--log, SANITY_LOG)"
-        )
-    return os.path.join(folder, "3am")
-
-
-def private_state_folder(environ: Mapping[str, str]) -> str:
-    """Return a state folder that is this user's alone. Raises `BadSetting` if nothing says where it could be.
-
-    It is the `state_folder`, but for root with the HOME of another user (sudo): then it is root's own.
-    """
-    folder = state_folder(environ)
-    if os.geteuid() == 0:
-        existing = folder
-        while not os.path.lexists(existing):
-            existing = os.path.dirname(existing)
-        if os.lstat(existing).st_uid != 0:
-            return os.path.join(home_in_passwd(0) or "/root", ".local/state/3am")
-    return folder
-
-
-def _xdg(environ: Mapping[str, str], name: str, under_home: str) -> str | None:
-    """Return a base folder, or None without a home. An XDG folder that is not absolute is ignored, as specified."""
-    folder = environ.get(name, "")
-    if os.path.isabs(folder):
-        return folder
-    home = environ.get("HOME", "")
-    if not os.path.isabs(home):  # a relative one would make a folder wherever the user happens to be
-        home = home_in_passwd(os.geteuid())
-    return os.path.join(home, under_home) if os.path.isabs(home) else None
-
-
-def home_in_passwd(uid: int) -> str:
-    """Return the home folder that the user database knows, or an empty string."""
-    import pwd  # needed without HOME only
-
-    try:
-        return pwd.getpwuid(uid).pw_dir
-    except KeyError:
-        return ""
 
 
 def _journal(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from threeam.core.errors import BadClock
 from threeam.core.format.entry import NS, Stamp
-from threeam.core.store.journal import JournalError
 
 Clock = Callable[[], Stamp]
 """Gives the true time now. Tests and the demo hand in their own."""
@@ -14,11 +14,8 @@ Clock = Callable[[], Stamp]
 Zone = Callable[[int], int]
 """Gives the seconds east of UTC that are in force at an instant (ns): the rules, since summer time is not all year."""
 
+TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
 _WIDEST = 24 * 3600  # s: ``%z`` in a stamp says less than that
-
-
-class BadClock(JournalError):
-    """The clock shows a time that cannot be read."""
 
 
 def system_clock() -> Stamp:

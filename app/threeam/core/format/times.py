@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from datetime import date, time, timedelta, timezone
 
+from threeam.core.errors import BadTime
 from threeam.core.format.clock import Zone, fixed_zone
 from threeam.core.format.entry import NS, Stamp
-from threeam.core.store.journal import BadInput
 
 _UNITS = {
     "ns": 1,
@@ -27,10 +27,6 @@ _CLOCK = re.compile(
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 DAY_NS = 86400 * NS
 _FIRST_NS = (1 - _EPOCH_DAY) * DAY_NS
-
-
-class BadTime(BadInput):
-    """A time that cannot be understood."""
 
 
 def parse_length(text: str) -> int:

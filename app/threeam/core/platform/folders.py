@@ -17,6 +17,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from threeam.core.errors import ForeignLink
 from threeam.core.platform.portability import sync
 
 OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
@@ -26,14 +27,6 @@ if _HAS_O_PATH:
 else:
     _STEP = os.O_RDONLY | os.O_DIRECTORY | OPEN_SAFELY  # opens nothing but a folder
 _MOST_LINKS = 40  # on one path, as in the kernel
-
-
-class ForeignLink(OSError):
-    """A symlink on the way belongs to another user, who may redirect it at any moment. ``filename`` is its path."""
-
-    def __init__(self, path: str, uid: int) -> None:
-        super().__init__(errno.ELOOP, os.strerror(errno.ELOOP), path)
-        self.uid = uid
 
 
 class _Walk:

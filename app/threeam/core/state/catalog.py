@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from threeam.core.config.settings import BadSetting, state_folder
+from threeam.core.errors import BadSetting, JournalError
 from threeam.core.format.entry import Entry
+from threeam.core.platform.user_dirs import state_folder
 from threeam.core.state.fold import Fold
-from threeam.core.store.journal import Journal, JournalError, journal_at
+from threeam.core.store.journal import Journal, journal_at
 from threeam.core.store.reader import last_entry
 
 _NAME = re.compile(r"[^.].*\.log")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import parse_when
@@ -11,7 +12,6 @@ from threeam.core.store.filters import steps_back
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import Line, lines_back
 from threeam.core.store.seek import first_at, first_entry, line_of, stamp_of, stretches
-from threeam.core.write.draft import Declined
 
 _BEFORE_NS = 1_000_000  # so long before an entry the world was as it was before it
 

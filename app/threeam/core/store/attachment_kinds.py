@@ -13,10 +13,10 @@ import stat
 from contextlib import suppress
 from typing import NamedTuple
 
-from threeam.core.config.settings import BadSetting, private_state_folder
+from threeam.core.errors import BadSetting, Unusable
 from threeam.core.platform.folders import OPEN_SAFELY, make_folders, opened_folder, safe_opener, sync_opened
 from threeam.core.platform.portability import sync
-from threeam.core.store.journal import Unusable
+from threeam.core.platform.user_dirs import private_state_folder
 
 _KEY = "key"
 _KEY_BYTES = 32

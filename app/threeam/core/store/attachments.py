@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
-from threeam.core.config.settings import BadSetting, private_state_folder
+from threeam.core.errors import BadSetting, Unusable
 from threeam.core.platform.folders import OPEN_SAFELY, make_folders, opened_folder, safe_opener, sync_opened
 from threeam.core.platform.portability import sync
+from threeam.core.platform.user_dirs import private_state_folder
 from threeam.core.store.attachment_kinds import MORNING, Kind, is_named, sealed, unsealed
-from threeam.core.store.journal import Journal, Unusable, owner_name
+from threeam.core.store.journal import Journal, owner_name
 
 LARGEST = 64 * 1024 * 1024  # bytes that are read back: nothing of ours is larger
 _LONGEST_NAME = 200  # bytes of a folder's name: a file system takes 255, and a few are put before or behind it

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from threeam.core.format.clock import TIE_NS
 from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED, Entry, Stamp, decode, visible
 from threeam.core.store.filters import steps_back
 from threeam.core.store.journal import Segment
 from threeam.core.store.reader import Line, lines_forward, pieces_of
 from threeam.core.store.recognize import UTF16, is_utf16
-from threeam.core.write.locked_log import TIE_NS
 
 _LINE_INSIDE = re.compile(rb"(?<!^)\[([^\]]{29,40})\] \[COFFEE: \d")
 _ENOUGH = 1024  # bytes: they tell the encoding of a file

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
+from threeam.core.errors import BadKind
 from threeam.core.format.entry import CEREMONY, CLOCK_STEPPED, KINDS, Entry, parse
-from threeam.core.store.journal import BadInput
 from threeam.core.store.pattern import Pattern
 
 KIND_NAMES = {
@@ -206,10 +206,6 @@ def condition_of(word: str, *, exact: bool = False, words: bool = False) -> Cond
     if re.fullmatch(r"H\d{1,9}", word, re.ASCII):
         return About(int(word[1:]))
     return Text(Pattern(word, exact=exact, words=words))
-
-
-class BadKind(BadInput):
-    """There is no such kind of line."""
 
 
 def kind_named(name: str) -> Kind:

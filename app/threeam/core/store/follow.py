@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from threeam.core.errors import Unusable
 from threeam.core.platform.portability import nonblocking_pipe
-from threeam.core.store.journal import Anchor, Journal, Position, Segment, Unusable
+from threeam.core.store.journal import Anchor, Journal, Position, Segment
 from threeam.core.store.reader import Line, lines_forward
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from threeam.core.errors import BadInput, ForeignLink, Unusable
 from threeam.core.platform.disk import IMMUTABLE, has_attribute, is_read_only
-from threeam.core.platform.folders import OPEN_SAFELY, ForeignLink, absolute, make_folders, open_file, resolve
+from threeam.core.platform.folders import OPEN_SAFELY, absolute, make_folders, open_file, resolve
 from threeam.core.platform.portability import sync
 from threeam.core.store.chain import Chain
 from threeam.core.store.recognize import UTF16, is_journal, is_utf16, live_name
@@ -24,18 +25,6 @@ SCRIPT_LOCK = "/tmp/sanity.lock"
 SCRIPT_LOCKS = {SCRIPT_LOG: SCRIPT_LOCK}  # logs whose lock the Bash script has elsewhere
 _HEAD = 64  # bytes of the first line of a file: its stamp fits in, and no two files share it
 _TAIL = 256  # bytes before a place: the last line's stamp, for all but the longest
-
-
-class JournalError(Exception):
-    """Something about the journal's files that its user must mend. The message is the whole sentence."""
-
-
-class BadInput(JournalError):
-    """What a person has typed or set cannot be understood; the sentence says what can."""
-
-
-class Unusable(JournalError):
-    """The log cannot be read or written as it is; the sentence names the path and the remedy."""
 
 
 class Position(NamedTuple):

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from threeam.core.errors import BadPattern, NotLinear
 from threeam.core.format.entry import visible
-from threeam.core.store.regex import COMMAND_LINE, LINE_BEGIN, BadPattern, Limit, NotLinear, Regex, has_capitals, utf8
+from threeam.core.store.regex import COMMAND_LINE, LINE_BEGIN, Limit, Regex, has_capitals, utf8
 
 __all__ = ["BadPattern", "Pattern"]
 

@@ -16,8 +16,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from threeam.core.errors import BadPattern, NotLinear
 from threeam.core.format.entry import decode, visible
-from threeam.core.store.journal import BadInput
 
 
 class Limit(NamedTuple):
@@ -68,14 +68,6 @@ _UNSUPPORTED = {
     "(?|": "a branch reset group, which RE2 does not support: write (?:…)",
     "(?#": "a comment, which RE2 does not support: leave it out",
 }
-
-
-class BadPattern(BadInput):
-    """A pattern that is not a regular expression, or that cannot be matched in linear time."""
-
-
-class NotLinear(BadPattern):
-    """A pattern with an operator that cannot be matched in linear time."""
 
 
 class Regex:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from threeam.core.errors import BadStamp, Declined
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.store.filters import SteppedBack, Wanted
-from threeam.core.store.journal import BadInput, Journal, Position, Segment
+from threeam.core.store.journal import Journal, Position, Segment
 from threeam.core.store.reader import (
     Block,
     Line,
@@ -22,13 +23,8 @@ from threeam.core.store.reader import (
     lines_forward,
     matching_back,
 )
-from threeam.core.write.draft import Declined
 
 _NEAR = 16 * 1024  # bytes: so close to the place, reading on is cheaper than bisecting
-
-
-class BadStamp(BadInput):
-    """What was to name an entry is no stamp."""
 
 
 class Found(NamedTuple):

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 
+from threeam.core.errors import Declined, Unusable
 from threeam.core.platform.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
 from threeam.core.platform.portability import sync
-from threeam.core.store.journal import Journal, Unusable, unusable
-from threeam.core.write.draft import Declined
+from threeam.core.store.journal import Journal, unusable
 
 
 def create_log(journal: Journal, mode: int, chunks: Iterable[bytes]) -> int:

@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import ACQUIRED, KINDS, RELEASING, Stamp, lines_of
 from threeam.core.state.fold import State
-from threeam.core.store.journal import JournalError
 
 TOXIC = "WARNING: Caffeine toxicity imminent. Logic may be compromised."
 _SCRIPT_LIMIT = 4  # cups: the script's own, whatever toxic_cups says
-
-
-class Declined(JournalError):
-    """The state under the lock does not allow this draft; nothing was written. The message says why."""
 
 
 class Author(NamedTuple):

@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from threeam.core.errors import Abandoned, LockTimeout, LockUnusable
 from threeam.core.format.entry import visible
 from threeam.core.platform.folders import OPEN_SAFELY
 from threeam.core.platform.signals import interrupts_deferred
-from threeam.core.store.journal import SCRIPT_LOCKS, Journal, JournalError
-from threeam.core.write.lock_file import LockFile, LockUnusable, close_to_others, open_lock, open_to_others
+from threeam.core.store.journal import SCRIPT_LOCKS, Journal
+from threeam.core.write.lock_file import LockFile, close_to_others, open_lock, open_to_others
 
 _TICK = 0.1  # seconds between two looks at the holder while waiting; never between two tries
 _MAX_NAME = 64
@@ -32,19 +33,6 @@ class Holder(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name} (pid {self.pid})" if self.pid else "a process that cannot be seen from here"
-
-
-class LockTimeout(JournalError):
-    """The lock was not had in time; nothing was written."""
-
-    def __init__(self, path: str, waited: float, holder: Holder | None, remark: str = "") -> None:
-        held = f"it is held by {holder}" if holder else "nobody is seen to hold it now; try again"
-        look = f"; look at it with: ps -fp {holder.pid}" if holder and holder.pid else ""
-        super().__init__(f"no lock on {path} within {waited:g} s: {held}{look}{remark and '; '}{remark}")
-
-
-class Abandoned(Exception):
-    """The wait was given up from outside; nothing was written."""
 
 
 class SanityLock:

@@ -8,12 +8,9 @@ import stat
 from contextlib import suppress
 from typing import NamedTuple
 
+from threeam.core.errors import LockUnusable, Unusable
 from threeam.core.platform.folders import OPEN_SAFELY, opened_folder, status_of
-from threeam.core.store.journal import Journal, JournalError, Unusable, check_regular, owner_name, unusable
-
-
-class LockUnusable(JournalError):
-    """The lock file must not be used as it is; nothing was written."""
+from threeam.core.store.journal import Journal, check_regular, owner_name, unusable
 
 
 class LockFile(NamedTuple):

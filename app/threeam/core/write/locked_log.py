@@ -12,7 +12,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from threeam.core.format.clock import Clock
+from threeam.core.errors import (
+    CannotRotate,
+    DiskFull,
+    HalfAppended,
+    NotAppended,
+    NotRotated,
+    Refused,
+    SyncFailed,
+    Unsure,
+)
+from threeam.core.format.clock import TIE_NS, Clock
 from threeam.core.format.entry import (
     ACQUIRED,
     CLOCK_STEPPED,
@@ -32,38 +42,16 @@ from threeam.core.platform.disk import free_bytes, in_units
 from threeam.core.state.current_night import as_of_now
 from threeam.core.state.fold import State
 from threeam.core.state.state_cache import TRUNCATED, StateCache
-from threeam.core.store.journal import Journal, JournalError, Position, sync_folder
+from threeam.core.store.journal import Journal, Position, sync_folder
 from threeam.core.write.draft import Author, Draft, DraftLine
 from threeam.core.write.lock import JournalLock
-from threeam.core.write.log_file import HalfAppended, LogFile, NotAppended
-from threeam.core.write.rotate import CannotRotate, NotRotated, Rotated, SyncFailed, check_rotatable, forget_old, rotate
+from threeam.core.write.log_file import LogFile
+from threeam.core.write.rotate import Rotated, check_rotatable, forget_old, rotate
 from threeam.core.write.rotation_due import CarriedLines, note_path
 
-TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
 INTERRUPTED = "the program was interrupted before it could say so"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _WARN_AGAIN_NS = 15 * 60 * NS  # so long after a warning of the disk the next one is due
-
-
-class Refused(JournalError):
-    """Nothing was written: the log is byte for byte as it was, and the text is still the caller's."""
-
-
-class DiskFull(Refused):
-    """Nothing was written, for want of room: it can be once there is some."""
-
-
-class Unsure(JournalError):
-    """The lines are in the file, but it is not certain that they will stay; ``stamp`` names the first.
-
-    ``interrupted``: nothing is wrong with the log, but a signal asked the program to end.
-    """
-
-    def __init__(self, stamp: Stamp, why: str, *, interrupted: bool = False) -> None:
-        super().__init__(f"unsure: written as @{stamp}, but {why}; look there before you write it again")
-        self.stamp = stamp
-        self.why = why
-        self.interrupted = interrupted
 
 
 class Block(NamedTuple):

@@ -5,26 +5,15 @@ from __future__ import annotations
 import errno
 import os
 
+from threeam.core.errors import HalfAppended, NotAppended, Unusable
 from threeam.core.platform.disk import has_room
 from threeam.core.platform.folders import open_file
 from threeam.core.platform.portability import sync_data
-from threeam.core.store.journal import Segment, Unusable, check_regular, unusable
+from threeam.core.store.journal import Segment, check_regular, unusable
 from threeam.core.write.rotate import undo_half_rotation
 
 _CHECKED = 256  # bytes of an append that are compared with the file after the sync
 _APPEND = os.O_RDWR | os.O_APPEND
-
-
-class NotAppended(Exception):
-    """Nothing of it is in the file; ``number`` is the errno that says why."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(os.strerror(number))
-        self.number = number
-
-
-class HalfAppended(Exception):
-    """A part of it is in the file and cannot be taken out any more. The message says why."""
 
 
 class LogFile:

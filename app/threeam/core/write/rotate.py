@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
+from threeam.core.errors import CannotRotate, NotRotated, SyncFailed
 from threeam.core.format.entry import CONTINUED, REPEATED, Entry, Stamp, format_entry, visible
 from threeam.core.platform.disk import APPEND_ONLY, has_attribute, has_room
 from threeam.core.platform.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
@@ -22,22 +23,6 @@ from threeam.core.platform.portability import access_list, set_access_list, sync
 from threeam.core.store.chain import Chain
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.segment import is_rotated
-
-
-class NotRotated(Exception):
-    """The log is as it was. The message says why; ``remedy`` is a command that changes that, if there is one."""
-
-    def __init__(self, why: str, remedy: str = "") -> None:
-        super().__init__(why)
-        self.remedy = remedy
-
-
-class CannotRotate(NotRotated):
-    """The log is as it was, since the disk or the folder did not allow it."""
-
-
-class SyncFailed(CannotRotate):
-    """The log is as it was, and the disk did not confirm what was written to it lately."""
 
 
 class Rotated(NamedTuple):

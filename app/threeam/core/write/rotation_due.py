@@ -12,11 +12,12 @@ import re
 import stat
 from contextlib import suppress
 
+from threeam.core.errors import NotRotated
 from threeam.core.format.entry import Entry, Stamp, format_tail, stamped_lines
 from threeam.core.platform.folders import OPEN_SAFELY, open_file, opened_folder
 from threeam.core.state.fold import Fold, State, carried_over
 from threeam.core.store.journal import Segment
-from threeam.core.write.rotate import NotRotated, check_rotatable
+from threeam.core.write.rotate import check_rotatable
 
 _STAMP_BYTES = 37  # of a line: the stamp, its brackets, and the newline
 _NOTE = re.compile(r"(\d+):(\d+) was not rotated at (\d{1,18}) bytes")

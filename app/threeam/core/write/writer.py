@@ -11,15 +11,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from threeam.core.errors import Declined, Refused, Unsure, Unusable
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import Stamp
 from threeam.core.platform.signals import interrupts_deferred
 from threeam.core.state.fold import Fold
 from threeam.core.state.state_cache import StateCache
-from threeam.core.store.journal import Journal, Unusable
-from threeam.core.write.draft import Declined, Draft
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import Draft
 from threeam.core.write.lock import Holder, JournalLock
-from threeam.core.write.locked_log import INTERRUPTED, Block, LockedLog, Refused, Unsure, WriteOptions, mode_of
+from threeam.core.write.locked_log import INTERRUPTED, Block, LockedLog, WriteOptions, mode_of
 from threeam.core.write.rotation_due import CarriedLines, is_due, note_no_gain
 from threeam.core.write.write_stats import Footprint
 

@@ -14,11 +14,12 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from threeam.actions import ACTIONS, BY_ID
+from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp, visible
 from threeam.core.state.catalog import name_of
 from threeam.core.state.fold import State
 from threeam.core.store.as_of import moment_at, moment_before
-from threeam.core.store.journal import JournalError, Position
+from threeam.core.store.journal import Position
 from threeam.core.store.reader import Line
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.run_rows import progress

@@ -14,11 +14,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from threeam.core.errors import BadInput, Declined, JournalError
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.format.report import Part, Told
 from threeam.core.format.times import parse_length, parse_when
-from threeam.core.store.journal import BadInput, JournalError
-from threeam.core.write.draft import Declined, Draft
+from threeam.core.write.draft import Draft
 from threeam.host.baseline_log import DEFAULT, baseline_named, checked_name
 from threeam.human.awake import awake_after, awake_since
 from threeam.human.night_summary import evening

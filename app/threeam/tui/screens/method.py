@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
+from threeam.core.errors import BadStamp, Declined, JournalError
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.format.report import Part
 from threeam.core.state.fold import Hypothesis
-from threeam.core.store.journal import JournalError
 from threeam.core.store.reader import Line
-from threeam.core.store.seek import BadStamp, line_of, stamp_of
-from threeam.core.write.draft import Declined, Draft
+from threeam.core.store.seek import line_of, stamp_of
+from threeam.core.write.draft import Draft
 from threeam.hypotheses import thread
 from threeam.hypotheses.amendments import claim_of, read, spoken_for, take_stamp, texts, without_kind, words_for
 from threeam.hypotheses.changes import open_changes, undone

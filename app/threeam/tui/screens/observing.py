@@ -17,11 +17,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from threeam.core.errors import Declined
 from threeam.core.format.entry import Entry, Stamp, decode
 from threeam.core.format.report import Part
 from threeam.core.store.attachment_kinds import PANE, RUN_OUTPUT, TRACE
 from threeam.core.store.attachments import read_beside
-from threeam.core.write.draft import Declined, Draft
+from threeam.core.write.draft import Draft
 from threeam.experiments.run_rows import kept_with
 from threeam.experiments.runs import experiment_named, experiments
 from threeam.tui.editor import short

@@ -15,9 +15,9 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from threeam.actions import BY_ID
+from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import Part, Told
-from threeam.core.store.journal import JournalError
 from threeam.tui.cells import drawn
 from threeam.tui.glyphs import SIGNS
 

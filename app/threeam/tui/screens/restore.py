@@ -13,9 +13,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
+from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import Part, Told
-from threeam.core.store.journal import JournalError
 from threeam.restore.blockers import Node, in_words, not_terminated, told, waiting
 from threeam.tui.cells import drawn
 from threeam.tui.screens.report_screen import ToldScreen

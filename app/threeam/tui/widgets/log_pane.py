@@ -10,12 +10,13 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from threeam.core.errors import BadInput, JournalError
 from threeam.core.format.clock import Clock, Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import parse_when
 from threeam.core.store.filters import Condition, Wanted, parse_condition
 from threeam.core.store.follow import told_from
-from threeam.core.store.journal import BadInput, Journal, JournalError, Position
+from threeam.core.store.journal import Journal, Position
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.core.store.seek import begins_after, is_wanted, place_of

@@ -1,0 +1,129 @@
+"""What may go wrong, in one place: the errors of the journal. `cli.exits` gives each its exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threeam.core.format.entry import Stamp
+    from threeam.core.write.lock import Holder
+
+
+class JournalError(Exception):
+    """Something about the journal's files that its user must mend. The message is the whole sentence."""
+
+
+class BadInput(JournalError):
+    """What a person has typed or set cannot be understood; the sentence says what can."""
+
+
+class Unusable(JournalError):
+    """The log cannot be read or written as it is; the sentence names the path and the remedy."""
+
+
+class Declined(JournalError):
+    """The state under the lock does not allow this draft; nothing was written. The message says why."""
+
+
+class Refused(JournalError):
+    """Nothing was written: the log is byte for byte as it was, and the text is still the caller's."""
+
+
+class DiskFull(Refused):
+    """Nothing was written, for want of room: it can be once there is some."""
+
+
+class Unsure(JournalError):
+    """The lines are in the file, but it is not certain that they will stay; ``stamp`` names the first.
+
+    ``interrupted``: nothing is wrong with the log, but a signal asked the program to end.
+    """
+
+    def __init__(self, stamp: Stamp, why: str, *, interrupted: bool = False) -> None:
+        super().__init__(f"unsure: written as @{stamp}, but {why}; look there before you write it again")
+        self.stamp = stamp
+        self.why = why
+        self.interrupted = interrupted
+
+
+class LockTimeout(JournalError):
+    """The lock was not had in time; nothing was written."""
+
+    def __init__(self, path: str, waited: float, holder: Holder | None, remark: str = "") -> None:
+        held = f"it is held by {holder}" if holder else "nobody is seen to hold it now; try again"
+        look = f"; look at it with: ps -fp {holder.pid}" if holder and holder.pid else ""
+        super().__init__(f"no lock on {path} within {waited:g} s: {held}{look}{remark and '; '}{remark}")
+
+
+class Abandoned(Exception):
+    """The wait was given up from outside; nothing was written."""
+
+
+class LockUnusable(JournalError):
+    """The lock file must not be used as it is; nothing was written."""
+
+
+class NotAppended(Exception):
+    """Nothing of it is in the file; ``number`` is the errno that says why."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(os.strerror(number))
+        self.number = number
+
+
+class HalfAppended(Exception):
+    """A part of it is in the file and cannot be taken out any more. The message says why."""
+
+
+class NotRotated(Exception):
+    """The log is as it was. The message says why; ``remedy`` is a command that changes that, if there is one."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy = remedy
+
+
+class CannotRotate(NotRotated):
+    """The log is as it was, since the disk or the folder did not allow it."""
+
+
+class SyncFailed(CannotRotate):
+    """The log is as it was, and the disk did not confirm what was written to it lately."""
+
+
+class BadSetting(BadInput):
+    """A setting, flag or settings file that cannot be used; the sentence names where it stands."""
+
+
+class BadClock(JournalError):
+    """The clock shows a time that cannot be read."""
+
+
+class BadTime(BadInput):
+    """A time that cannot be understood."""
+
+
+class BadStamp(BadInput):
+    """What was to name an entry is no stamp."""
+
+
+class BadKind(BadInput):
+    """There is no such kind of line."""
+
+
+class BadPattern(BadInput):
+    """A pattern that is not a regular expression, or that cannot be matched in linear time."""
+
+
+class NotLinear(BadPattern):
+    """A pattern with an operator that cannot be matched in linear time."""
+
+
+class ForeignLink(OSError):
+    """A symlink on the way belongs to another user, who may redirect it at any moment. ``filename`` is its path."""
+
+    def __init__(self, path: str, uid: int) -> None:
+        super().__init__(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        self.uid = uid

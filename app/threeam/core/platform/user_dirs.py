@@ -1,0 +1,54 @@
+"""The folders of a user: home, state and configuration, as XDG has them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from threeam.core.errors import BadSetting
+
+
+def state_folder(environ: Mapping[str, str]) -> str:
+    """The folder of one's own journals. Raises `BadSetting` if nothing says where the user's home is."""
+    folder = xdg_dir(environ, "XDG_STATE_HOME", ".local/state")
+    if folder is None:
+        raise BadSetting(
+            f"uid {os.geteuid()} has no home folder and HOME is not set: set HOME, or name a log (--log, SANITY_LOG)"
+        )
+    return os.path.join(folder, "3am")
+
+
+def private_state_folder(environ: Mapping[str, str]) -> str:
+    """Return a state folder that is this user's alone. Raises `BadSetting` if nothing says where it could be.
+
+    It is the `state_folder`, but for root with the HOME of another user (sudo): then it is root's own.
+    """
+    folder = state_folder(environ)
+    if os.geteuid() == 0:
+        existing = folder
+        while not os.path.lexists(existing):
+            existing = os.path.dirname(existing)
+        if os.lstat(existing).st_uid != 0:
+            return os.path.join(home_in_passwd(0) or "/root", ".local/state/3am")
+    return folder
+
+
+def xdg_dir(environ: Mapping[str, str], name: str, under_home: str) -> str | None:
+    """Return a base folder, or None without a home. An XDG folder that is not absolute is ignored, as specified."""
+    folder = environ.get(name, "")
+    if os.path.isabs(folder):
+        return folder
+    home = environ.get("HOME", "")
+    if not os.path.isabs(home):  # a relative one would make a folder wherever the user happens to be
+        home = home_in_passwd(os.geteuid())
+    return os.path.join(home, under_home) if os.path.isabs(home) else None
+
+
+def home_in_passwd(uid: int) -> str:
+    """Return the home folder that the user database knows, or an empty string."""
+    import pwd  # needed without HOME only
+
+    try:
+        return pwd.getpwuid(uid).pw_dir
+    except KeyError:
+        return ""
