@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from threeam.core.config.settings import Settings
-from threeam.core.store.journal import journal_at
+from threeam.core.store.journal import resolve_journal
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.demo import ALICE, BOB, tell
@@ -52,7 +52,7 @@ async def picture(name: str) -> str:
     """The SVG of one picture."""
     columns, rows, beats, person, keys = PICTURES[name]
     with tempfile.TemporaryDirectory() as folder:
-        journal = journal_at(f"{folder}/sanity.log")
+        journal = resolve_journal(f"{folder}/sanity.log")
         clock = tell(journal, FOLD, beats)
         by = person or ALICE
         writer = None if person is None else Writer(journal, FOLD, clock, WriteOptions(by.user, str(by), sync=False))

@@ -17,8 +17,8 @@ import pytest
 
 import threeam
 from threeam.cli.main import main
-from threeam.core.format.entry import Entry, Stamp, parse
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.format.entry import Entry, Stamp, parse_entry
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
@@ -83,7 +83,7 @@ def bare_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def journal(log: Path) -> Journal:
     """This test's journal."""
-    return journal_at(str(log))
+    return resolve_journal(str(log))
 
 
 class FakeClock:
@@ -96,7 +96,7 @@ class FakeClock:
         return self.now
 
     def forward(self, ns: int) -> None:
-        self.now = Stamp(self.now.ns + ns, self.now.offset)
+        self.now = Stamp(self.now.ns + ns, self.now.utc_offset_s)
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def entries(log: Path) -> list[Entry]:
     """The entries of a log in which every line is whole and one of ours."""
     raw = log.read_bytes() if log.exists() else b""
     assert raw == b"" or raw.endswith(b"\n"), f"the last line is torn: {raw[-80:]!r}"
-    found = [parse(one) for one in raw.splitlines()]
+    found = [parse_entry(one) for one in raw.splitlines()]
     assert None not in found, raw
     return [entry for entry in found if entry is not None]
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import Clock, system_clock
-from threeam.core.format.entry import NS, By, Stamp
+from threeam.core.format.entry import NS_PER_S, Author, Stamp
 from threeam.core.state.fold import Fold, State
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import Author, Draft, DraftLine, as_script, note
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, note_draft, script_lines
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.experiments.arms import Arm, turns
@@ -30,9 +30,9 @@ from threeam.human.drafts import coffee, water
 from threeam.hypotheses.changes import change
 from threeam.hypotheses.drafts import claim, evidence, judge, predict
 
-ALICE = By("alice", "db1", 4121, "%3")
-BOB = By("bob", "db1", 2290, "%1")
-TOUR = By("tour", "3am", 1)
+ALICE = Author("alice", "db1", 4121, "%3")
+BOB = Author("bob", "db1", 2290, "%1")
+TOUR = Author("tour", "3am", 1)
 BEGIN = Stamp(1_795_487_469_418_273_645)  # 2026-11-24T02:31:09.418273645+0000
 PACE = 3.6  # s between two beats when it is told live: about two minutes in all
 
@@ -46,7 +46,7 @@ class Beat(NamedTuple):
     """
 
     after_ns: int
-    by: By
+    by: Author
     draft: Draft | None
     said: tuple[int, str] = (0, "")
 
@@ -66,13 +66,13 @@ def _judge(verb: str, name: str, why: str) -> Draft:
 def _last(verb: str, name: str, words: str) -> Draft:
     """Evidence that points at the line before."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        return evidence(verb, name, state.last, words).lines(state, author, stamp)
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        return evidence(verb, name, state.last_stamp, words).make_lines(state, author, stamp)
 
     return Draft(lines)
 
 
-def _at(seconds: float, by: By, draft: Draft) -> Beat:
+def _at(seconds: float, by: Author, draft: Draft) -> Beat:
     return Beat(_ns(seconds), by, draft)
 
 
@@ -82,7 +82,7 @@ def _script(seconds: float, cups: int, message: str) -> Beat:
 
 def _ns(seconds: float) -> int:
     """About so many seconds: nothing at night happens on the second."""
-    return round(seconds * NS) + round(seconds * 7_919_331_017) % NS
+    return round(seconds * NS_PER_S) + round(seconds * 7_919_331_017) % NS_PER_S
 
 
 _ARMS, _RUNS, _SEED = ("bare", "strace"), 200, 7  # of the experiment, which is the first one of its journal
@@ -101,7 +101,7 @@ def _planned() -> Draft:
 def _ran() -> Draft:
     """Twelve of 200 fail, and with strace one: the numbers of a tracer that hides it."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         made: list[Run] = []
         seen = [0, 0]
         for nth, arm in enumerate(turns(len(_ARMS), _RUNS, _SEED), 1):
@@ -110,27 +110,27 @@ def _ran() -> Draft:
             ns = (1_900_000, 9_100_000)[arm] + nth * 7_919_331 % 400_000
             began, outcome = stamp.ns - (2 * _RUNS - nth) * 6_000_000, FAILED if failed else PASSED
             made.append(Run(nth, _ARMS[arm], outcome, int(failed), began, ns, ns * 3 // 4, 44 * failed))
-        return ran(1, len(made), made).lines(state, author, stamp)
+        return ran(1, len(made), made).make_lines(state, author, stamp)
 
-    return Draft(lines, via=VIA)
+    return Draft(lines, source=VIA)
 
 
 STORY = (
-    _at(0, ALICE, note("paged: GET /cart/8812 answered with somebody else's cart. Once. 02:30:54, never in staging")),
+    _at(0, ALICE, note_draft("paged: GET /cart/8812 answered with somebody else's cart. Once. 02:30:54, never in staging")),
     _at(41, ALICE, _cup()),
-    _at(210, ALICE, note("row 8812: DELETE at .335, UPDATE at .337: it was updated 2 ms after it was gone")),
+    _at(210, ALICE, note_draft("row 8812: DELETE at .335, UPDATE at .337: it was updated 2 ms after it was gone")),
     _at(95, ALICE, _claim("the TTL sweeper races the cart writer: it deletes what is being renewed")),
-    _at(30, BOB, note("awake. I take the replica, you take the sweeper")),
+    _at(30, BOB, note_draft("awake. I take the replica, you take the sweeper")),
     _at(12, BOB, _cup()),
     _at(388, BOB, _claim("reads go to the replica, and the replica lags")),
     _script(64, 3, "cron: session-sweep started while session-sweep was running"),
-    _at(171, BOB, note("replication lag at 02:30:54 was 0.4 ms. It would have to be 2 s")),
+    _at(171, BOB, note_draft("replication lag at 02:30:54 was 0.4 ms. It would have to be 2 s")),
     _at(6, BOB, _last("contradict", "H2", "0.4 ms of lag, and 2 s would be needed")),
     _at(9, BOB, _judge("refute", "H2", "lag was 0.4 ms at the time; a stale read needs 2 s")),
     _at(260, ALICE, _cup()),
-    _at(48, ALICE, note("strace -f -p 30977 on the sweeper: ten minutes, and not one. Of course")),
+    _at(48, ALICE, note_draft("strace -f -p 30977 on the sweeper: ten minutes, and not one. Of course")),
     _at(130, BOB, _cup()),
-    _at(22, BOB, note(
+    _at(22, BOB, note_draft(
         "it happens without strace, and the log says so:\n"
         "ERROR: could not serialize access due to concurrent delete\n"
         "  at CartStore.renew (cart_store.py:214)\n"
@@ -144,10 +144,10 @@ STORY = (
     _at(14, ALICE, _cup()),
     _at(66, ALICE, _cup()),
     _at(92, ALICE, _claim("the pool hands out a connection with an open transaction")),
-    _at(143, BOB, note("docker exec: lsof shows /tmp/sweep.lock held in both. Two locks, one table")),
+    _at(143, BOB, note_draft("docker exec: lsof shows /tmp/sweep.lock held in both. Two locks, one table")),
     _at(8, BOB, _last("support", "H3", "one lock file in each container, and both are held")),
     _at(31, ALICE, _judge("park", "H4", "true or not, it is not this: the pool resets on return (pool.py:61)")),
-    _at(188, BOB, note("lock moved to the shared volume on canary. 1,200 sweeps, none overlap")),
+    _at(188, BOB, note_draft("lock moved to the shared volume on canary. 1,200 sweeps, none overlap")),
     _at(27, BOB, _judge("confirm", "H3", "one lock for both: 1,200 sweeps and no overlap; before it was 1 in 90")),
     _at(8, ALICE, _judge("refute", "H1", "the sweeper was innocent alone; it took two of them (H3)")),
     _at(45, BOB, _judge("reopen", "H1", "with one sweeper the window is 2 ms wide still. Not tonight")),
@@ -155,7 +155,7 @@ STORY = (
     _at(71, BOB, _planned()),
     _at(4, BOB, _ran()),
     _at(0.1, BOB, verdict(1)),
-    _at(24, BOB, note("Next: the window of H1, by daylight: take the row lock in Sweeper.tick")),
+    _at(24, BOB, note_draft("Next: the window of H1, by daylight: take the row lock in Sweeper.tick")),
 )  # fmt: skip
 
 # What the tour suggests, and before which beat of the story; each key once.
@@ -190,7 +190,7 @@ class StoryClock:
 
     def forward(self, ns: int) -> None:
         """Lets ``ns`` pass."""
-        self.now = Stamp(self.now.ns + ns, self.now.offset)
+        self.now = Stamp(self.now.ns + ns, self.now.utc_offset_s)
 
 
 def tell(journal: Journal, fold: Fold, beats: int | None = None) -> StoryClock:
@@ -204,9 +204,9 @@ def tell(journal: Journal, fold: Fold, beats: int | None = None) -> StoryClock:
             continue
         cups, message = beat.said
         with writers[TOUR].locked(whole=False) as log:
-            for text in as_script(cups, message):
-                log.write_plain(text, cups)
-                clock.forward(round(0.31 * NS))
+            for text in script_lines(cups, message):
+                log.write_script_line(text, cups)
+                clock.forward(round(0.31 * NS_PER_S))
     return clock
 
 
@@ -215,7 +215,7 @@ def tell_live(journal: Journal, fold: Fold, stopped: threading.Event) -> None:
     writers = _writers(journal, fold, system_clock, sync=True)
     for number, beat in enumerate(STORY, 1):
         if hint := HINTS.get(number):
-            writers[TOUR].write(note(hint))
+            writers[TOUR].write(note_draft(hint))
             if stopped.wait(PACE / 2):
                 return
         if beat.draft is not None:
@@ -224,10 +224,10 @@ def tell_live(journal: Journal, fold: Fold, stopped: threading.Event) -> None:
             _run_script(journal, *beat.said)
         if stopped.wait(PACE):
             return
-    writers[TOUR].write(note("that was the night; look around\nq  quits, and this journal is gone"))
+    writers[TOUR].write(note_draft("that was the night; look around\nq  quits, and this journal is gone"))
 
 
-def _writers(journal: Journal, fold: Fold, clock: Clock, *, sync: bool) -> dict[By, Writer]:
+def _writers(journal: Journal, fold: Fold, clock: Clock, *, sync: bool) -> dict[Author, Writer]:
     return {by: Writer(journal, fold, clock, WriteOptions(by.user, str(by), sync=sync)) for by in (ALICE, BOB, TOUR)}
 
 
@@ -246,5 +246,5 @@ log_debug() { echo "[$(date +'%Y-%m-%dT%H:%M:%S.%N%z')] [COFFEE: $3] $4" | tee -
 def _run_script(journal: Journal, cups: int, message: str) -> None:
     """The essay's critical section, by bash itself; where there is no flock(1) the script stays silent."""
     if shutil.which("bash") and shutil.which("flock"):
-        command = ["bash", "-c", _SCRIPT, "3am-sanity-lock.sh", journal.log, journal.lock, str(cups), message]
+        command = ["bash", "-c", _SCRIPT, "3am-sanity-lock.sh", journal.log_path, journal.lock_path, str(cups), message]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=30)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from threeam.core.state.fold import Fold, Room
+from threeam.core.state.fold import Fold, Projection
 
 
-def _rooms() -> Sequence[Room]:
+def _rooms() -> Sequence[Projection]:
     from threeam.experiments.runs import ROOM as RUNS
     from threeam.host.baseline_log import ROOM as BASELINES
     from threeam.human.intake import ROOM as HUMAN

@@ -17,7 +17,7 @@ from measured import Measured
 from terminal import Terminal
 from test_speed import COMMAND, EMPTY_APP, latencies
 
-from threeam.core.format.entry import Stamp, format_many
+from threeam.core.format.entry import Stamp, format_batch
 
 LINES = 10_000_000
 TOGETHER = 4000
@@ -34,9 +34,9 @@ def huge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with path.open("wb") as file:
         while n < LINES - 1:
             count = min(TOGETHER, LINES - 1 - n)
-            file.write(format_many(Stamp(ns), 0, tags, [f"row {number}" for number in range(n, n + count)]))
+            file.write(format_batch(Stamp(ns), 0, tags, [f"row {number}" for number in range(n, n + count)]))
             n, ns = n + count, ns + 100_000_000
-        file.write(format_many(Stamp(ns), 1, (("BY", "bob@db1:7%1"),), [LAST]))
+        file.write(format_batch(Stamp(ns), 1, (("BY", "bob@db1:7%1"),), [LAST]))
     subprocess.run(["cat", str(path)], stdout=subprocess.DEVNULL, check=True)  # into the page cache
     yield path
     path.unlink()
@@ -177,7 +177,7 @@ def test_following_twenty_thousand_lines_a_second(log: Path, follower: Terminal,
             due = min(seconds * rate, int((time.perf_counter() - began) * rate) + 1)
             tags = (("BY", "svc@db1:991"), ("VIA", "stdin"))
             texts = [f"row {n}" if n + 1 < seconds * rate else LAST for n in range(written, due)]
-            file.write(format_many(Stamp(1_795_490_048_000_000_000 + written), 0, tags, texts))
+            file.write(format_batch(Stamp(1_795_490_048_000_000_000 + written), 0, tags, texts))
             written = due
             terminal.drain(0.01)
     ended = time.perf_counter()

@@ -17,7 +17,7 @@ import pytest
 from measured import Measured
 
 from threeam.core.write.lock import SanityLock
-from threeam.core.write.lock_file import LockFile
+from threeam.core.write.lock_file import LockFileSpec
 
 COMMAND = str(Path(sys.executable).parent / "3am")
 MILLION = 1_000_000
@@ -88,7 +88,7 @@ def _piped(argv: list[str], stdin: Path) -> float:
 
 
 def _wait_of_ours(lock: Path) -> float:
-    waiting = SanityLock(str(lock), LockFile(0o600, os.geteuid(), os.getegid()))
+    waiting = SanityLock(str(lock), LockFileSpec(0o600, os.geteuid(), os.getegid()))
     began = time.perf_counter()
     waiting.acquire(60)
     took = (time.perf_counter() - began) * 1000

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from conftest import command
-from threeam.core.format.entry import ACQUIRED, RELEASING, Entry, parse
+from threeam.core.format.entry import ACQUIRED, RELEASING, Entry, parse_entry
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ def entries(log: Path) -> list[Entry]:
     """The entries of a log in which every line is whole."""
     found = []
     for line in lines(log):
-        entry = parse(line)
+        entry = parse_entry(line)
         assert entry is not None, f"not a line of the log: {line!r}"
         found.append(entry)
     return found
@@ -144,7 +144,9 @@ def sections(found: list[Entry]) -> list[list[Entry]]:
             assert now is None, f"two hold the lock at once: {entry}"
             now = []
         if now is not None:
-            assert not now or entry.by == now[0].by, f"a line of somebody else's inside a critical section: {entry}"
+            assert not now or entry.author == now[0].author, (
+                f"a line of somebody else's inside a critical section: {entry}"
+            )
             now.append(entry)
         if entry.text == RELEASING:
             assert now is not None, f"released, and never acquired: {entry}"

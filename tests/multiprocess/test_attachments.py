@@ -16,9 +16,24 @@ import pytest
 
 from conftest import Run, entries
 from people import Person
-from threeam.core.errors import Unusable
-from threeam.core.store.attachment_kinds import BASELINE, COPIED, PANE, PLAN, RUN_OUTPUT, RUNBOOK, TRACE, Kind
-from threeam.core.store.attachments import file_beside, keep_beside, own_folder, read_beside, replace_beside
+from threeam.core.errors import FileUnusable
+from threeam.core.store.attachment_kinds import (
+    BASELINE,
+    CAPTURED_PANE,
+    COPIED_TEXT,
+    PLAN,
+    RUN_OUTPUT,
+    RUNBOOK,
+    TRACER_OUTPUT,
+    AttachmentKind,
+)
+from threeam.core.store.attachments import (
+    attachment_dir,
+    create_attachment,
+    read_attachment,
+    replace_attachment,
+    write_attachment,
+)
 from threeam.core.store.journal import Journal
 
 TEAM = 64001
@@ -112,7 +127,7 @@ def test_a_baseline_without_a_signature_is_compared_and_its_commands_are_not_run
 ) -> None:
     """As an older version has left it; or restored on another machine, without the key."""
     assert run_here("baseline", "save", "--cmd", "echo quiet").returncode == 0
-    (file,) = Path(own_folder(journal)).glob("baseline-*.json")
+    (file,) = Path(attachment_dir(journal)).glob("baseline-*.json")
     before = json.loads(file.read_text())["content"]
     before["commands"] = [f"touch {tmp_path}/ran"]
     file.write_text(json.dumps(before, indent=1))
@@ -129,9 +144,9 @@ def test_a_baseline_without_a_signature_is_compared_and_its_commands_are_not_run
 def test_a_signature_is_of_this_content_under_this_name_with_this_key(
     run_here: Run, journal: Journal, bare_home: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    monkeypatch.setenv("SANITY_LOG", journal.log)
-    path = Path(keep_beside(journal, PLAN, "plan-1-1.json", b'{"n": 5}'))
-    assert read_beside(journal, "plan-1-1.json", PLAN) == (str(path), b'{"n": 5}', True)
+    monkeypatch.setenv("SANITY_LOG", journal.log_path)
+    path = Path(write_attachment(journal, PLAN, "plan-1-1.json", b'{"n": 5}'))
+    assert read_attachment(journal, "plan-1-1.json", PLAN) == (str(path), b'{"n": 5}', True)
     data, name, key = path.read_bytes(), "plan-1-1.json", bare_home / ".local/state/3am/key"
     assert (key.stat().st_mode & 0o777, key.stat().st_size) == (0o600, 32)
     match change:
@@ -139,15 +154,15 @@ def test_a_signature_is_of_this_content_under_this_name_with_this_key(
             path.write_bytes(data.replace(b"5}", b"6}"))
         case "the signature":
             path.write_bytes(data.replace(b'256": "', b'256": "0', 1).replace(b'", "content', b'x", "content')[:-1])
-            with pytest.raises(Unusable, match="first bytes"):
-                read_beside(journal, name, PLAN)
+            with pytest.raises(FileUnusable, match="first bytes"):
+                read_attachment(journal, name, PLAN)
             return
         case "the name":
             name = "plan-2-1.json"
             path.rename(path.with_name(name))
         case "the key":
             key.write_bytes(os.urandom(32))
-    assert not read_beside(journal, name, PLAN).signed
+    assert not read_attachment(journal, name, PLAN).signed
 
 
 def test_a_plan_without_a_signature_is_shown_and_not_run(
@@ -156,7 +171,7 @@ def test_a_plan_without_a_signature_is_shown_and_not_run(
     ran = tmp_path / "ran"
     stops = f"echo x >> {ran}; kill -INT $PPID; sleep 60"
     assert run("run", "-n", "1", "--", "sh", "-c", stops).returncode == 130
-    (file,) = Path(own_folder(journal)).glob("plan-*.json")
+    (file,) = Path(attachment_dir(journal)).glob("plan-*.json")
     file.write_text(json.dumps(json.loads(file.read_text())["content"], indent=1))
     ran.unlink()
     done = run_here("run", "--resume", "R1")
@@ -168,12 +183,12 @@ def test_a_plan_without_a_signature_is_shown_and_not_run(
 
 
 @pytest.mark.parametrize("kind", [BASELINE, PLAN, RUNBOOK])
-def test_a_file_with_the_first_bytes_of_something_else_is_not_read(journal: Journal, kind: Kind) -> None:
+def test_a_file_with_the_first_bytes_of_something_else_is_not_read(journal: Journal, kind: AttachmentKind) -> None:
     name = {BASELINE: "baseline-normal-1.json", PLAN: "plan-1-1.json", RUNBOOK: "restore-mysql-1.md"}[kind]
-    with file_beside(journal, kind, name) as file:
+    with create_attachment(journal, kind, name) as file:
         file.write(b"what a command has printed\n")
-    with pytest.raises(Unusable, match="first bytes"):
-        read_beside(journal, name, kind)
+    with pytest.raises(FileUnusable, match="first bytes"):
+        read_attachment(journal, name, kind)
 
 
 @pytest.mark.parametrize(
@@ -181,15 +196,15 @@ def test_a_file_with_the_first_bytes_of_something_else_is_not_read(journal: Jour
     ["", ".", "..", "../x.out", "/etc/passwd", "history", "copied", "draft-1-1.json", "plan-1-1.json", "run-1-1.out\n"],
 )
 def test_only_a_name_of_the_wanted_kind_is_read(journal: Journal, name: str) -> None:
-    replace_beside(journal, COPIED, b"words")
-    with pytest.raises(Unusable, match="not the name of a run output or tracer output or captured pane"):
-        read_beside(journal, name, RUN_OUTPUT, TRACE, PANE)
+    replace_attachment(journal, COPIED_TEXT, b"words")
+    with pytest.raises(FileUnusable, match="not the name of a run output or tracer output or captured pane"):
+        read_attachment(journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE)
 
 
 @pytest.mark.parametrize("fate", ["a link", "a hard link", "somebody else's", "a folder", "a fifo"])
 def test_only_a_regular_file_of_ours_with_one_name_is_read(journal: Journal, tmp_path: Path, fate: str) -> None:
-    path = Path(keep_beside(journal, RUN_OUTPUT, "run-1-1.out", b"words"))
-    assert read_beside(journal, path.name, RUN_OUTPUT).content == b"words"
+    path = Path(write_attachment(journal, RUN_OUTPUT, "run-1-1.out", b"words"))
+    assert read_attachment(journal, path.name, RUN_OUTPUT).content == b"words"
     match fate:
         case "a link":
             path.symlink_to(path.rename(tmp_path / "elsewhere"))
@@ -200,15 +215,15 @@ def test_only_a_regular_file_of_ours_with_one_name_is_read(journal: Journal, tmp
         case "a folder" | "a fifo":
             path.unlink()
             path.mkdir() if fate == "a folder" else os.mkfifo(path)
-    with pytest.raises(Unusable):
-        read_beside(journal, path.name, RUN_OUTPUT)
+    with pytest.raises(FileUnusable):
+        read_attachment(journal, path.name, RUN_OUTPUT)
 
 
 @pytest.mark.parametrize("fate", ["somebody else's", "readable by others", "too short", "a link"])
 def test_a_key_that_another_user_may_know_signs_nothing(
     journal: Journal, bare_home: Path, tmp_path: Path, fate: str
 ) -> None:
-    keep_beside(journal, PLAN, "plan-1-1.json", b"{}")
+    write_attachment(journal, PLAN, "plan-1-1.json", b"{}")
     key = bare_home / ".local/state/3am/key"
     match fate:
         case "somebody else's":
@@ -219,16 +234,16 @@ def test_a_key_that_another_user_may_know_signs_nothing(
             key.write_bytes(b"x")
         case "a link":
             key.symlink_to(key.rename(tmp_path / "elsewhere"))
-    with pytest.raises(Unusable, match="key"):
-        keep_beside(journal, PLAN, "plan-2-1.json", b"{}")
-    assert not (Path(own_folder(journal)) / "plan-2-1.json").exists()
+    with pytest.raises(FileUnusable, match="key"):
+        write_attachment(journal, PLAN, "plan-2-1.json", b"{}")
+    assert not (Path(attachment_dir(journal)) / "plan-2-1.json").exists()
 
 
 def test_what_is_refused_after_its_file_is_gone_is_only_refused(run_here: Run, journal: Journal) -> None:
     """The file of a refused line is removed, and somebody may have been faster."""
     from threeam.cli.submit import refused
 
-    path = keep_beside(journal, RUN_OUTPUT, "run-1-1.out", b"words")
+    path = write_attachment(journal, RUN_OUTPUT, "run-1-1.out", b"words")
     os.unlink(path)
     refused("", path)
 
@@ -236,5 +251,5 @@ def test_what_is_refused_after_its_file_is_gone_is_only_refused(run_here: Run, j
 def test_of_many_that_need_the_first_key_at_once_each_signs_with_the_same(journal: Journal) -> None:
     names = [f"plan-{number}-1.json" for number in range(16)]
     with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(lambda name: keep_beside(journal, PLAN, name, b"{}"), names))
-    assert all(read_beside(journal, name, PLAN).signed for name in names)
+        list(pool.map(lambda name: write_attachment(journal, PLAN, name, b"{}"), names))
+    assert all(read_attachment(journal, name, PLAN).signed for name in names)

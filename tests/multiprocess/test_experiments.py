@@ -18,7 +18,7 @@ from processes import Output, eventually, held, process, three_am, wait_queued
 from conftest import Run, command, entries
 from people import Person
 from threeam.core.format.entry import Entry
-from threeam.core.store.journal import journal_at
+from threeam.core.store.journal import resolve_journal
 from threeam.core.store.reader import lines_forward
 
 TOLD = ("--arm", "bare", "--arm", "told=env ARM=told")  # by the second, the command itself knows whose turn it is
@@ -38,11 +38,11 @@ echo $$ >> turns
 
 def all_entries(log: Path) -> list[Entry]:
     """The lines of a log and of what was rotated away, but for those that are carried over."""
-    journal = journal_at(str(log))
-    live = journal.live()
+    journal = resolve_journal(str(log))
+    live = journal.open_live()
     assert live is not None
-    found = [line.entry for segment in journal.segments(live) for line in lines_forward(segment)]
-    return [entry for entry in found if entry is not None and entry.carried is None]
+    found = [line.entry for segment in journal.segments_forward(live) for line in lines_forward(segment)]
+    return [entry for entry in found if entry is not None and entry.carried_from is None]
 
 
 def numbers(found: list[Entry], name: str = "R1") -> list[int]:

@@ -13,9 +13,9 @@ from conftest import Run, entries
 from people import Person
 from threeam.core.errors import BadInput
 from threeam.core.platform import user_dirs
-from threeam.core.store.attachment_kinds import COPIED
-from threeam.core.store.attachments import own_folder, places, replace_beside
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.attachment_kinds import COPIED_TEXT
+from threeam.core.store.attachments import attachment_dir, attachment_dirs, replace_attachment
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
 
 TEAM = 64001
@@ -73,7 +73,7 @@ def test_an_experiment_that_the_first_process_began_is_resumed(run: Run, bare_ho
 
 def test_the_drafts_and_the_history_of_the_first_screen_are_found(bare_home: Path, run: Run) -> None:
     state = bare_home / ".local/state/3am"
-    journal = journal_at(str(state / "try.log"), home=str(state))
+    journal = resolve_journal(str(state / "try.log"), state_dir=str(state))
     first = DraftStore(journal, lambda sentence: pytest.fail(sentence) if sentence else None)
     first.remember("sent before")
     first.save(KeptDrafts("alice@db1:1", (Draft("note", "half a thought", None),)))
@@ -190,42 +190,42 @@ def test_a_home_that_is_a_relative_path_is_not_used(
 
 def test_the_folder_is_the_same_before_and_after_the_state_folder_is_made(bare_home: Path) -> None:
     state = bare_home / ".local/state/3am"
-    journal = journal_at(str(state / "try.log"), home=str(state))
-    before = own_folder(journal)
-    journal.make_home()
-    assert own_folder(journal) == before == journal.folder
+    journal = resolve_journal(str(state / "try.log"), state_dir=str(state))
+    before = attachment_dir(journal)
+    journal.ensure_state_dir()
+    assert attachment_dir(journal) == before == journal.attachments_dir
 
 
 def test_a_private_folder_stays_in_use_when_the_other_one_could_be_made(journal: Journal, log: Path) -> None:
-    Path(journal.folder).mkdir()
-    os.chown(journal.folder, BOB.uid, BOB.gids[0])
-    private = Path(replace_beside(journal, COPIED, b"words")).parent
-    assert str(private) != journal.folder
-    os.rmdir(journal.folder)
-    assert places(journal) == [str(private)]
+    Path(journal.attachments_dir).mkdir()
+    os.chown(journal.attachments_dir, BOB.uid, BOB.gids[0])
+    private = Path(replace_attachment(journal, COPIED_TEXT, b"words")).parent
+    assert str(private) != journal.attachments_dir
+    os.rmdir(journal.attachments_dir)
+    assert attachment_dirs(journal) == [str(private)]
 
 
 def test_what_was_kept_in_the_other_folder_is_found_still(journal: Journal, bare_home: Path) -> None:
     """A process that began before there was a state folder had chosen the private one."""
-    Path(journal.folder).mkdir()
-    os.chown(journal.folder, BOB.uid, BOB.gids[0])
-    private = own_folder(journal)
-    replace_beside(journal, COPIED, b"words")
-    os.chown(journal.folder, 0, 0)
-    assert places(journal) == [journal.folder, private]
+    Path(journal.attachments_dir).mkdir()
+    os.chown(journal.attachments_dir, BOB.uid, BOB.gids[0])
+    private = attachment_dir(journal)
+    replace_attachment(journal, COPIED_TEXT, b"words")
+    os.chown(journal.attachments_dir, 0, 0)
+    assert attachment_dirs(journal) == [journal.attachments_dir, private]
 
 
 def test_a_folder_in_another_place_that_the_user_has_linked_is_used(journal: Journal, tmp_path: Path) -> None:
     (tmp_path / "large disk").mkdir()
-    Path(journal.folder).symlink_to(tmp_path / "large disk")
-    replace_beside(journal, COPIED, b"words")
+    Path(journal.attachments_dir).symlink_to(tmp_path / "large disk")
+    replace_attachment(journal, COPIED_TEXT, b"words")
     assert (tmp_path / "large disk" / "copied").read_bytes() == b"words"
 
 
 def test_a_log_with_a_percent_sign_has_a_private_folder_of_its_own(tmp_path: Path) -> None:
-    from threeam.core.store.attachments import one_name
+    from threeam.core.store.attachments import flattened_path
 
-    names = {one_name(journal_at(f"{tmp_path}/{name}")) for name in ("a/b.log", "a%b.log")}
+    names = {flattened_path(resolve_journal(f"{tmp_path}/{name}")) for name in ("a/b.log", "a%b.log")}
     assert len(names) == 2
 
 
@@ -254,5 +254,5 @@ def test_a_lock_that_is_the_log_is_refused_and_makes_nothing(
             lock = log
     before = sorted(path.name for path in tmp_path.iterdir())
     with pytest.raises(BadInput, match="is the log itself"):
-        journal_at(str(log), str(lock))
+        resolve_journal(str(log), str(lock))
     assert sorted(path.name for path in tmp_path.iterdir()) == before

@@ -19,7 +19,7 @@ from processes import BASH_LINE, Output, eventually, lines, process, three_am
 
 from conftest import Run, command
 from threeam.core.store.follow import Follower
-from threeam.core.store.journal import Anchor, Journal
+from threeam.core.store.journal import Journal, ResumePoint
 
 
 @pytest.fixture(params=["inotify", "polling"])
@@ -33,7 +33,7 @@ def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def follower(journal: Journal, how: str) -> Iterator[Follower]:
     """A follower of this test's log, from its beginning."""
-    with closing(Follower(journal, None, poll_interval=0.01)) as made:
+    with closing(Follower(journal, None, poll_interval_s=0.01)) as made:
         yield made
 
 
@@ -101,9 +101,9 @@ def test_a_character_that_comes_in_two_halves_is_whole(follower: Follower, log: 
 
 def test_a_start_in_the_middle_gives_only_what_comes_later(journal: Journal, how: str, log: Path) -> None:
     append(log, b"old\n")
-    segment = journal.live()
+    segment = journal.open_live()
     assert segment is not None
-    with closing(Follower(journal, Anchor.at(segment, segment.size()), poll_interval=0.01)) as follower:
+    with closing(Follower(journal, ResumePoint.capture(segment, segment.size()), poll_interval_s=0.01)) as follower:
         assert drain(follower) == []
         append(log, b"new\n")
         assert hear(follower, 1) == [b"new"]
@@ -214,7 +214,7 @@ def test_truncation(follower: Follower, log: Path) -> None:
     assert drain(follower) == [b"1", b"2", b"3"]
     subprocess.run(["sh", "-c", ': > "$1"', "_", str(log)], check=True)
     assert drain(follower) == []
-    assert follower.restarts == 1
+    assert follower.truncations == 1
     append(log, b"4\n")
     assert hear(follower, 1) == [b"4"]
 
@@ -238,7 +238,7 @@ def test_copytruncate_and_growth_before_the_next_look(follower: Follower, log: P
     new = [b"new %d" % i for i in range(3 * times)]
     append(log, b"".join(line + b"\n" for line in new))
     assert hear(follower, len(new)) == new
-    assert follower.restarts == 1
+    assert follower.truncations == 1
 
 
 def test_copytruncate_and_growth_to_the_same_size(follower: Follower, log: Path) -> None:
@@ -265,8 +265,8 @@ def test_a_log_that_is_not_there_yet(follower: Follower, log: Path) -> None:
 
 def test_a_folder_that_is_not_there_yet(journal: Journal, how: str, tmp_path: Path) -> None:
     log = tmp_path / "not" / "yet" / "sanity.log"
-    there = journal._replace(log=str(log), lock=f"{log}.lock")
-    with closing(Follower(there, None, poll_interval=0.01)) as follower:
+    there = journal._replace(log_path=str(log), lock_path=f"{log}.lock")
+    with closing(Follower(there, None, poll_interval_s=0.01)) as follower:
         assert drain(follower) == []
         follower.wait(0.05)
         assert drain(follower) == []
@@ -281,8 +281,8 @@ def test_a_folder_that_goes_away_and_comes_back(journal: Journal, how: str, tmp_
     folder = tmp_path / "journal"
     folder.mkdir()
     log = folder / "sanity.log"
-    there = journal._replace(log=str(log), lock=f"{log}.lock")
-    with closing(Follower(there, None, poll_interval=0.01)) as follower:
+    there = journal._replace(log_path=str(log), lock_path=f"{log}.lock")
+    with closing(Follower(there, None, poll_interval_s=0.01)) as follower:
         append(log, b"1\n")
         assert hear(follower, 1) == [b"1"]
         shutil.rmtree(folder)
@@ -321,12 +321,12 @@ def test_a_new_file_that_may_not_be_read_for_a_moment_is_no_end(journal: Journal
     """logrotate makes the new log 0600 and root's, and gives it its mode and owner a moment later."""
     folder = Path(subprocess.run(["mktemp", "-d"], capture_output=True, check=True, text=True).stdout.strip())
     log = folder / "sanity.log"
-    there = journal._replace(log=str(log), lock=f"{log}.lock")
+    there = journal._replace(log_path=str(log), lock_path=f"{log}.lock")
     try:
         folder.chmod(0o755)
         append(log, b"1\n")
         log.chmod(0o644)
-        with closing(Follower(there, None, poll_interval=0.01)) as follower:
+        with closing(Follower(there, None, poll_interval_s=0.01)) as follower:
             assert drain(follower) == [b"1"]
             log.rename(f"{log}.1")
             log.touch(0o600)
@@ -476,7 +476,7 @@ def test_a_block_that_is_cut_back_by_its_writer_is_no_truncation(follower: Follo
     os.truncate(log, 4)
     append(log, more)
     assert drain(follower) == more.splitlines()
-    assert (follower.restarts, follower.taken_back) == (0, 1)
+    assert (follower.truncations, follower.rollbacks) == (0, 1)
     append(log, b"6\n")
     assert hear(follower, 1) == [b"6"]
 
@@ -487,15 +487,15 @@ def test_a_block_that_is_cut_back_between_the_check_and_the_read_tears_no_later_
     append(log, b"1\n2\n3 refused\n4 refused\n")
     assert len(drain(follower)) == 4
     longer = b"a line that begins where the refused ones began, and is longer"
-    real_holds = Anchor.holds
+    real_holds = ResumePoint.is_valid
 
-    def holds_and_then_is_cut_back(anchor: Anchor) -> bool:
+    def holds_and_then_is_cut_back(anchor: ResumePoint) -> bool:
         answer = real_holds(anchor)
-        monkeypatch.setattr(Anchor, "holds", real_holds)
+        monkeypatch.setattr(ResumePoint, "is_valid", real_holds)
         os.truncate(log, 4)
         append(log, longer + b"\n5\n")
         return answer
 
-    monkeypatch.setattr(Anchor, "holds", holds_and_then_is_cut_back)
+    monkeypatch.setattr(ResumePoint, "is_valid", holds_and_then_is_cut_back)
     assert hear(follower, 2) == [longer, b"5"]
-    assert (follower.restarts, follower.taken_back) == (0, 1)
+    assert (follower.truncations, follower.rollbacks) == (0, 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from processes import eventually, process, three_am
 
 from conftest import Run, entries
-from threeam.core.write.write_stats import footprints_of
+from threeam.core.write.write_stats import write_stats_of
 
 
 def instances(run: Run, log: Path) -> list[dict[str, object]]:
@@ -44,7 +44,7 @@ def test_a_stream_is_seen_with_what_it_writes(log: Path, run: Run) -> None:
 
 def test_one_that_was_killed_leaves_nothing(log: Path, run: Run) -> None:
     with three_am("log", "-q", "-") as stream:
-        eventually(lambda: list(footprints_of(stream.pid)), "it is there")
+        eventually(lambda: list(write_stats_of(stream.pid)), "it is there")
         stream.kill()
         stream.wait()
     assert instances(run, log) == []

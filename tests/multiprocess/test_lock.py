@@ -32,11 +32,11 @@ from processes import (
 )
 
 from conftest import Run, command, writer_of
-from threeam.core.errors import Abandoned, LockTimeout
+from threeam.core.errors import LockTimeout, WaitCancelled
 from threeam.core.format.clock import system_clock
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import note
-from threeam.core.write.lock import Holder, holder
+from threeam.core.write.draft import note_draft
+from threeam.core.write.lock import LockHolder, find_lock_holder
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
@@ -140,7 +140,7 @@ def test_a_process_that_passed_the_lock_on_is_not_named_as_its_holder(lock: Path
         os.close(fd)
         eventually(lambda: Path(f"/proc/{heir.pid}/comm").read_text() == "cat\n", "the child runs")
         assert not is_free(lock)
-        assert holder(str(lock)) == Holder(heir.pid, "cat")
+        assert find_lock_holder(str(lock)) == LockHolder(heir.pid, "cat")
 
 
 def test_the_script_is_named_while_it_holds_the_lock(run: Run, lock: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_waiter_has_its_turn_in_order(journal: Journal, log: Path, lock: Path,
     loops = 4
     stop = tmp_path / "stop"
     turn = '( flock -e 200; echo turn >> "$1"; sleep 0.02 ) 200>"$2"'
-    writer_of("alice", journal, system_clock).write(note("a journal, and not only turns"))
+    writer_of("alice", journal, system_clock).write(note_draft("a journal, and not only turns"))
     writer = writer_of("alice", journal, system_clock)
     with ExitStack() as stack:
         for _ in range(loops):
@@ -196,7 +196,7 @@ def test_a_waiter_has_its_turn_in_order(journal: Journal, log: Path, lock: Path,
         eventually(lambda: log.exists() and len(lines(log)) > 2 * loops, "the loops turn")
         for i in range(8):
             wait_queued(lock, loops - 2)
-            asking = threading.Thread(target=writer.write, args=(note(f"granted {i}"),))
+            asking = threading.Thread(target=writer.write, args=(note_draft(f"granted {i}"),))
             asking.start()
             wait_asked(lock, asking)  # before that it is the scheduler that lets others pass, and not the queue
             with log.open("ab", buffering=0) as marks:
@@ -328,8 +328,8 @@ def test_giving_up_leaves_the_queue(journal: Journal, log: Path, lock: Path) -> 
 
     def wait() -> None:
         try:
-            patient(journal, None).write(note("never"), abandoned=abandoned)
-        except Abandoned as error:
+            patient(journal, None).write(note_draft("never"), abandoned=abandoned)
+        except WaitCancelled as error:
             ended.append(error)
 
     with held(lock) as other:
@@ -350,31 +350,31 @@ def test_a_long_lived_process_does_not_keep_a_lock_it_no_longer_wants(journal: J
     with held(lock) as other:
         for _ in range(3):
             with pytest.raises(LockTimeout) as caught:
-                patient(journal, 0.05).write(note("never"))
-            assert str(Holder(other.pid, "cat")) in str(caught.value)
+                patient(journal, 0.05).write(note_draft("never"))
+            assert str(LockHolder(other.pid, "cat")) in str(caught.value)
         wait_queued(lock, 3)  # the threads still stand there
         let_go(other)
     eventually(lambda: waiters(lock) == 0, "the queue is empty")
     eventually(lambda: is_free(lock), "the lock is free")
     assert not log.exists()
-    patient(journal, 5).write(note("at last"))
+    patient(journal, 5).write(note_draft("at last"))
     assert texts(log) == ["at last"]
 
 
 def test_a_wait_tells_who_holds_the_lock(journal: Journal, lock: Path) -> None:
-    told: list[tuple[Holder | None, float]] = []
+    told: list[tuple[LockHolder | None, float]] = []
     with held(lock) as other, pytest.raises(LockTimeout):
-        patient(journal, 0.35).write(note("never"), on_wait=lambda who, waited: told.append((who, waited)))
-    assert {who for who, _ in told} == {Holder(other.pid, "cat")}
+        patient(journal, 0.35).write(note_draft("never"), on_wait=lambda who, waited: told.append((who, waited)))
+    assert {who for who, _ in told} == {LockHolder(other.pid, "cat")}
     assert [waited for _, waited in told] == sorted(waited for _, waited in told)
     assert told[0][1] < 0.1, "it is told at first, before a tenth of a second has passed"
 
 
 def test_no_waiting_at_all_is_possible(journal: Journal, log: Path, lock: Path) -> None:
     with held(lock), pytest.raises(LockTimeout):
-        patient(journal, 0).write(note("never"))
+        patient(journal, 0).write(note_draft("never"))
     eventually(lambda: is_free(lock), "the lock is free")
-    patient(journal, 0).write(note("now"))
+    patient(journal, 0).write(note_draft("now"))
     assert texts(log) == ["now"]
 
 

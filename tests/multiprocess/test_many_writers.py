@@ -15,7 +15,7 @@ import pytest
 from processes import BASH_LINE, entries, lines, sections, texts
 
 from conftest import Run, command
-from threeam.core.format.entry import NS
+from threeam.core.format.entry import NS_PER_S
 
 # The script of the essay. Only its two paths and its root check are adapted.
 SCRIPT = r"""#!/usr/bin/env bash
@@ -147,7 +147,7 @@ def test_the_lines_of_a_block_stand_together(night: Night) -> None:
     for i in heads:
         block = found[i : i + 3]
         assert [entry.text for entry in block[1:]] == ["| second", "| third"]
-        assert len({entry.by for entry in block}) == 1
+        assert len({entry.author for entry in block}) == 1
 
 
 def test_the_lines_of_each_writer_keep_their_order(night: Night) -> None:
@@ -161,14 +161,14 @@ def test_the_lines_of_each_writer_keep_their_order(night: Night) -> None:
 
 @pytest.mark.parametrize("user", CUPS)
 def test_cups_that_are_drunk_at_the_same_instant_add_up(night: Night, user: str) -> None:
-    mine = [e for e in entries(night.log) if e.by and e.by.user == user]
-    cups = [e.coffee for e in mine if e.kind == "Coffee"]
+    mine = [e for e in entries(night.log) if e.author and e.author.user == user]
+    cups = [e.cups for e in mine if e.kind == "Coffee"]
     assert cups == list(range(1, sum(CUPS[user]) + 1))
-    assert all(before.coffee <= after.coffee for before, after in itertools.pairwise(mine))
+    assert all(before.cups <= after.cups for before, after in itertools.pairwise(mine))
 
 
 def test_hypotheses_are_numbered_without_gap_or_duplicate(night: Night) -> None:
-    opened = [e.hypothesis for e in entries(night.log) if e.kind == "Hypothesis" and e.by]
+    opened = [e.hypothesis for e in entries(night.log) if e.kind == "Hypothesis" and e.author]
     assert opened == [(n, "open") for n in range(1, CLAIMS + 1)]
 
 
@@ -187,10 +187,10 @@ def test_no_two_critical_sections_overlap(night: Night) -> None:
 
 
 def test_sanity_pauses_inside_its_section(night: Night) -> None:
-    (section,) = (one for one in sections(entries(night.log)) if one[0].by is None)
+    (section,) = (one for one in sections(entries(night.log)) if one[0].author is None)
     assert [e.text for e in section[1:-1]] == ["Hypothesis: the script's own words"]
-    assert section[-1].stamp.ns - section[0].stamp.ns >= 0.02 * NS
-    assert {(e.coffee, e.tags) for e in section} == {(2, ())}
+    assert section[-1].stamp.ns - section[0].stamp.ns >= 0.02 * NS_PER_S
+    assert {(e.cups, e.tags) for e in section} == {(2, ())}
 
 
 def test_doctor_finds_nothing(night: Night) -> None:
@@ -229,8 +229,8 @@ def test_the_script_of_the_essay_shares_the_log(run: Run, tmp_path: Path, log: P
         ("Hypothesis: it is the sweeper",),
         ("Hypothesis: the cron job races the API",),
     ]
-    assert "WARNING: Caffeine toxicity imminent. Logic may be compromised." in [e.text for e in found if e.coffee == 5]
-    assert sum(s[-1].stamp.ns - s[0].stamp.ns >= NS for s in spans) == 2  # the script's second inside the lock
+    assert "WARNING: Caffeine toxicity imminent. Logic may be compromised." in [e.text for e in found if e.cups == 5]
+    assert sum(s[-1].stamp.ns - s[0].stamp.ns >= NS_PER_S for s in spans) == 2  # the script's second inside the lock
     assert run("doctor").returncode == 0
     listed = run("hyp", "list").stdout.decode()
     assert "H1" in listed

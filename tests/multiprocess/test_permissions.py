@@ -132,7 +132,7 @@ def test_a_team_shares_a_log_in_a_setgid_folder(does: Does, place: Path, first: 
     for who, words in ((first, "one"), (second, "two"), (first, "three")):
         done = does(who, "log", words, **env)
         assert (done.returncode, done.stderr) == (0, b"")
-    assert [(e.by.user if e.by else None, e.text) for e in entries(log)] == [
+    assert [(e.author.user if e.author else None, e.text) for e in entries(log)] == [
         (None, "before"),
         (first.name, "one"),
         (second.name, "two"),
@@ -164,7 +164,7 @@ def test_two_of_a_team_write_at_once(does: Does, place: Path) -> None:
     assert refused == []
     found = [e for e in entries(log) if e.kind == "Hypothesis"]
     assert [e.hypothesis for e in found] == [(n, "open") for n in range(1, 7)]
-    assert Counter(e.by.user for e in found if e.by) == {"alice": 3, "bob": 3}
+    assert Counter(e.author.user for e in found if e.author) == {"alice": 3, "bob": 3}
 
 
 def test_a_lock_that_two_people_make_at_the_same_instant_lets_both_in(place: Path) -> None:

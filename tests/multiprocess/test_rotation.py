@@ -12,18 +12,18 @@ from processes import BASH_LINE, Output, eventually, three_am
 
 from conftest import Run, command, writer_of
 from threeam.core.format.clock import system_clock
-from threeam.core.format.entry import Entry, parse
+from threeam.core.format.entry import Entry, parse_entry
 from threeam.core.store.follow import Follower
-from threeam.core.store.journal import Anchor, Journal
-from threeam.core.write.draft import note
+from threeam.core.store.journal import Journal, ResumePoint
+from threeam.core.write.draft import note_draft
 
 SMALL = "8000"
 
 
 def chain(journal: Journal) -> list[Path]:
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
-    return [Path(segment.path) for segment in journal.segments(live)]
+    return [Path(segment.path) for segment in journal.segments_forward(live)]
 
 
 def everything(journal: Journal) -> list[Entry]:
@@ -33,9 +33,9 @@ def everything(journal: Journal) -> list[Entry]:
         raw = path.read_bytes()
         assert raw.endswith(b"\n")
         for line in raw.splitlines():
-            entry = parse(line)
+            entry = parse_entry(line)
             assert entry is not None, line
-            if entry.carried is None:
+            if entry.carried_from is None:
                 found.append(entry)
     return found
 
@@ -79,8 +79,8 @@ def test_nothing_is_lost_doubled_or_torn_over_many_rotations(journal: Journal, l
             assert numbers == sorted(numbers), who
 
         def told(lines: list[bytes]) -> Counter[str]:
-            entries = [entry for line in lines if (entry := parse(line))]
-            return Counter(entry.text for entry in entries if entry.carried is None)
+            entries = [entry for line in lines if (entry := parse_entry(line))]
+            return Counter(entry.text for entry in entries if entry.carried_from is None)
 
         heard.until(lambda lines: len(lines) >= len(expected), "all lines", seconds=30)
         heard.until(lambda lines: told(lines).total() >= len(expected), "all lines", seconds=30)
@@ -91,18 +91,18 @@ def test_nothing_is_lost_doubled_or_torn_over_many_rotations(journal: Journal, l
 
 def test_a_follower_that_was_several_files_behind_shows_each_line_once(journal: Journal, log: Path) -> None:
     writer = writer_of("alice", journal, system_clock)
-    writer.write(note("before"))
-    live = journal.live()
+    writer.write(note_draft("before"))
+    live = journal.open_live()
     assert live is not None
-    follower = Follower(journal, Anchor.at(live, live.size()))
+    follower = Follower(journal, ResumePoint.capture(live, live.size()))
     expected = []
     for number in range(4):
         for i in range(20):
-            writer.write(note(f"file {number} line {i}"))
+            writer.write(note_draft(f"file {number} line {i}"))
             expected.append(f"file {number} line {i}")
         with writer.locked(whole=True) as locked:
             locked.rotate()
-    writer.write(note("the last"))
+    writer.write(note_draft("the last"))
     heard: list[str] = []
 
     def hear() -> bool:
@@ -110,7 +110,7 @@ def test_a_follower_that_was_several_files_behind_shows_each_line_once(journal: 
             assert not line.gap
             entry = line.entry
             assert entry is not None
-            if entry.carried is None:
+            if entry.carried_from is None:
                 heard.append(entry.text)
         return heard[-1:] == ["the last"]
 

@@ -15,18 +15,18 @@ from processes import eventually, held, texts, wait_queued
 
 from conftest import Run, command, writer_of
 from threeam.cli.main import main
-from threeam.core.errors import Abandoned
+from threeam.core.errors import WaitCancelled
 from threeam.core.format.clock import system_clock
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.reader import lines_forward
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 
 
 @pytest.fixture
 def lock(journal: Journal) -> Path:
     """The lock of this test's journal."""
-    return Path(journal.lock)
+    return Path(journal.lock_path)
 
 
 def test_lines_that_are_written_are_never_called_not_written(log: Path) -> None:
@@ -135,8 +135,8 @@ def test_a_stream_that_is_told_to_end_after_the_write_hands_back_no_line_that_is
 def test_what_was_taken_back_is_not_written_although_the_lock_is_free(journal: Journal, log: Path) -> None:
     abandoned = threading.Event()
     abandoned.set()
-    with pytest.raises(Abandoned):
-        writer_of("alice", journal, system_clock).write(note("never"), abandoned=abandoned)
+    with pytest.raises(WaitCancelled):
+        writer_of("alice", journal, system_clock).write(note_draft("never"), abandoned=abandoned)
     assert not log.exists()
 
 
@@ -185,11 +185,11 @@ def test_a_line_of_100_mb_costs_bounded_memory_and_is_all_there(log: Path) -> No
 
 
 def texts_of_all(log: Path) -> list[str]:
-    journal = journal_at(str(log))
-    live = journal.live()
+    journal = resolve_journal(str(log))
+    live = journal.open_live()
     assert live is not None
-    entries = [line.entry for segment in journal.segments(live) for line in lines_forward(segment)]
-    return [entry.text for entry in entries if entry is not None and entry.carried is None]
+    entries = [line.entry for segment in journal.segments_forward(live) for line in lines_forward(segment)]
+    return [entry.text for entry in entries if entry is not None and entry.carried_from is None]
 
 
 @pytest.mark.parametrize("length", [65_535, 65_536, 65_537, 131_072, 131_073, 200_000])

@@ -17,10 +17,10 @@ from conftest import writer_of
 from people import Person
 from threeam.core.errors import JournalError
 from threeam.core.format.clock import system_clock
-from threeam.core.store.attachment_kinds import COPIED, RUN_OUTPUT
-from threeam.core.store.attachments import keep_beside, replace_beside
-from threeam.core.store.journal import journal_at
-from threeam.core.write.draft import note
+from threeam.core.store.attachment_kinds import COPIED_TEXT, RUN_OUTPUT
+from threeam.core.store.attachments import replace_attachment, write_attachment
+from threeam.core.store.journal import resolve_journal
+from threeam.core.write.draft import note_draft
 
 MALLORY = Person("mallory", 64013, (64002,))
 WRITES = 1000
@@ -82,7 +82,7 @@ def write_often(log: Path) -> int:
     written = 0
     for _ in range(WRITES):
         with suppress(JournalError):
-            writer_of("root", journal_at(str(log)), system_clock).write(note("words of root"))
+            writer_of("root", resolve_journal(str(log)), system_clock).write(note_draft("words of root"))
             written += 1
     return written
 
@@ -106,12 +106,12 @@ def test_no_line_lands_behind_a_swapped_folder_on_the_way(hers: Path, roots: Pat
 
 
 def test_no_attachment_lands_behind_a_swapped_symlink(hers: Path, roots: Path) -> None:
-    journal = journal_at(str(a_log_in(hers)))
-    Path(journal.folder).mkdir()  # root's own, in a folder where mallory may rename it
-    with swapping(Path(journal.folder), roots):
+    journal = resolve_journal(str(a_log_in(hers)))
+    Path(journal.attachments_dir).mkdir()  # root's own, in a folder where mallory may rename it
+    with swapping(Path(journal.attachments_dir), roots):
         for number in range(WRITES // 4):  # each is synced
             with suppress(JournalError):
-                keep_beside(journal, RUN_OUTPUT, f"run-{number}-1.out", b"words of root")
+                write_attachment(journal, RUN_OUTPUT, f"run-{number}-1.out", b"words of root")
             with suppress(OSError):
-                replace_beside(journal, COPIED, b"words of root")
+                replace_attachment(journal, COPIED_TEXT, b"words of root")
     assert sorted(path.name for path in roots.iterdir()) == ["sanity.log"]

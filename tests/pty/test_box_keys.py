@@ -29,7 +29,7 @@ def test_alt_c_takes_a_coffee_and_types_nothing(log: Path) -> None:
         on.send("ihalf")
         on.shows("note ▏half")
         on.send("\x1bc")
-        on.eventually(lambda: [entry.coffee for entry in entries(log)] == [1], "one cup")
+        on.eventually(lambda: [entry.cups for entry in entries(log)] == [1], "one cup")
         on.send(" a thought\r")
         on.eventually(lambda: texts(log)[1:] == ["half a thought"], "not one letter more was typed")
 
@@ -43,7 +43,7 @@ def test_esc_and_any_other_key_in_one_read_leave_the_box_and_do_what_the_key_doe
         on.send("\x1b:note from the command line\r")
         on.eventually(lambda: texts(log) == ["from the command line"], "the command is done")
         on.send("\x1bc")
-        on.eventually(lambda: [entry.coffee for entry in entries(log)] == [0, 1], "in the log it is no alt key")
+        on.eventually(lambda: [entry.cups for entry in entries(log)] == [0, 1], "in the log it is no alt key")
         on.send("i a thought\r")
         on.eventually(lambda: texts(log)[2:] == ["half a thought"], "not one letter went into the draft")
 

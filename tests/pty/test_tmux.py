@@ -45,7 +45,7 @@ def test_two_panes_see_each_others_lines_and_who_wrote_them(log: Path) -> None:
         for pane in (one, two):
             server.shows(pane, "seen from the first")
             server.shows(pane, "seen from the second")
-        assert {(e.by.user, e.by.pane) for e in entries(log) if e.by} == {("alice", one), ("alice", two)}
+        assert {(e.author.user, e.author.pane) for e in entries(log) if e.author} == {("alice", one), ("alice", two)}
 
 
 def test_two_panes_that_press_c_at_the_same_instant_make_two_cups(log: Path) -> None:
@@ -67,12 +67,12 @@ def test_two_panes_that_press_c_at_the_same_instant_make_two_cups(log: Path) -> 
             server.eventually(lambda before=before: len(entries(log)) > before, f"more than {before} cups")
             for pane in (one, two):
                 server.eventually(lambda pane=pane: f"☕ {len(entries(log))} " in server.shown(pane), "all are counted")
-        cups = [entry.coffee for entry in entries(log)]
+        cups = [entry.cups for entry in entries(log)]
         assert cups == list(range(1, len(cups) + 1))
         assert [entry.text for entry in entries(log)] == [f"Coffee: cup {n} of the night." for n in cups]
         stamps = [entry.stamp.ns for entry in entries(log)]
         assert stamps == sorted(set(stamps))
-        assert {entry.by.pane for entry in entries(log) if entry.by} == {one, two}
+        assert {entry.author.pane for entry in entries(log) if entry.author} == {one, two}
 
 
 def test_the_key_the_words_and_enter_of_one_send_keys_land_as_one_note(log: Path, run: Run) -> None:

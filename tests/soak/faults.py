@@ -218,11 +218,11 @@ def _nothing_repeated() -> None:
 def _no_cut_back() -> None:
     from threeam.core.write.log_file import LogFile
 
-    _replace(LogFile, "_cut_back", lambda self, size: None)
+    _replace(LogFile, "_undo_append", lambda self, size: None)
 
 
 def _written_and_refused() -> None:
-    from threeam.core.errors import NotAppended
+    from threeam.core.errors import AppendFailed
     from threeam.core.write.log_file import LogFile
 
     real = LogFile.append
@@ -230,7 +230,7 @@ def _written_and_refused() -> None:
     def append(self: LogFile, lines: bytes) -> None:
         real(self, lines)
         if _happens(0.02):
-            raise NotAppended(errno.EIO)
+            raise AppendFailed(errno.EIO)
 
     _replace(LogFile, "append", append)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from books import Books, Text
 
-from threeam.core.format.entry import CEREMONY, Entry, parse
+from threeam.core.format.entry import CEREMONY_TEXTS, Entry, parse_entry
 
 _CONTINUED = "Continued from "
 _WARNINGS = ("WARNING: Clock stepped back ", "WARNING: Caffeine toxicity imminent.", "WARNING: Disk nearly full: ")
@@ -28,7 +28,7 @@ class File(NamedTuple):
     @property
     def before(self) -> str | None:
         """The name of the file that this one continues, from its first line."""
-        entry = parse(self.data.partition(b"\n")[0])
+        entry = parse_entry(self.data.partition(b"\n")[0])
         if entry is None or entry.tag("AT") is None or not entry.text.startswith(_CONTINUED):
             return None
         return entry.text.removeprefix(_CONTINUED)
@@ -46,7 +46,7 @@ class Row(NamedTuple):
     @property
     def pid(self) -> int:
         """The process that wrote the line, 0 for the script."""
-        by = self.entry.by if self.entry is not None else None
+        by = self.entry.author if self.entry is not None else None
         return by.pid if by is not None else 0
 
 
@@ -98,10 +98,10 @@ def rows_of(files: list[File]) -> Iterator[Row]:
         offset = 0
         *whole, last = file.data.split(b"\n")
         for raw in whole:
-            yield Row(number, offset, raw, parse(raw), True)
+            yield Row(number, offset, raw, parse_entry(raw), True)
             offset += len(raw) + 1
         if last:
-            yield Row(number, offset, last, parse(last), False)
+            yield Row(number, offset, last, parse_entry(last), False)
 
 
 def journal_of(files: list[File], books: Books) -> Journal:
@@ -130,7 +130,7 @@ def words_of(entry: Entry) -> str:
 def is_expected(entry: Entry) -> bool:
     """Whether 3am writes this line by itself: repeated after a rotation, around a hypothesis, or as a warning."""
     return entry.tag("AT") is not None or (
-        entry.tag("BY") is not None and (entry.text in CEREMONY or entry.text.startswith(_WARNINGS))
+        entry.tag("BY") is not None and (entry.text in CEREMONY_TEXTS or entry.text.startswith(_WARNINGS))
     )
 
 
@@ -140,7 +140,7 @@ def _text_of(
     if row.raw in script_lines:
         return script_lines[row.raw]
     entry = row.entry
-    if entry is None or entry.by is None or entry.tag("AT") is not None:
+    if entry is None or entry.author is None or entry.tag("AT") is not None:
         return None
     if cup_in(entry) is not None:
         cups[row.pid] = cups.get(row.pid, 0) + 1

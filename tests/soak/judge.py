@@ -13,7 +13,7 @@ from books import Answer, Books, Problem, Text
 from journal_files import File, Journal, Row, cup_in, is_expected, rows_of
 from torn import Torn, torn_lines
 
-from threeam.core.format.entry import Stamp, parse
+from threeam.core.format.entry import Stamp, parse_entry
 from threeam.core.state.fold import State
 from threeam.projections import FOLD
 
@@ -149,14 +149,14 @@ def cups_counted(journal: Journal) -> Iterator[Problem]:
         cups: dict[str, int] = {}
         for row in rows:
             entry = row.entry
-            if entry is None or entry.by is None or entry.tag("AT") is not None:
+            if entry is None or entry.author is None or entry.tag("AT") is not None:
                 continue
-            user, number = entry.by.user, cup_in(entry)
+            user, number = entry.author.user, cup_in(entry)
             if number is not None and number != cups.get(user, 0) + 1:
                 yield Problem("cups", f"cup {number} of {user} comes after cup {cups.get(user, 0)}")
             cups[user] = cups.get(user, 0) if number is None else number
             # The warnings and the ceremony before the first cup of a block of two say the cups before or after it.
-            if not is_expected(entry) and entry.coffee != cups[user]:
+            if not is_expected(entry) and entry.cups != cups[user]:
                 yield Problem("cups", f"{row.raw[:100]!r} was written after {cups[user]} cups of {user}")
 
 
@@ -181,8 +181,8 @@ def acknowledged_numbers(journal: Journal) -> Iterator[Problem]:
             continue
         if (number := _opened(row)) is not None:
             numbers["hypothesis", "", number] += 1
-        elif entry.by is not None and (number := cup_in(entry)) is not None:
-            numbers["cup", entry.by.user, number] += 1
+        elif entry.author is not None and (number := cup_in(entry)) is not None:
+            numbers["cup", entry.author.user, number] += 1
     for (what, user, number), count in numbers.items():
         if count > 1:
             yield Problem("numbers", f"{what} {number} {user} was acknowledged {count} times")
@@ -190,18 +190,18 @@ def acknowledged_numbers(journal: Journal) -> Iterator[Problem]:
 
 def states_repeated(files: Sequence[File]) -> Iterator[Problem]:
     """Checks after each rotation that the first lines of the new file give the state of all files before it."""
-    state = FOLD.empty
+    state = FOLD.empty_state
     for number, file in enumerate(files):
         entries = [row.entry for row in rows_of([file]) if row.entry is not None and row.finished]
         repeated = next((i for i, entry in enumerate(entries) if entry.tag("AT") is None), len(entries))
         if file.before is None:
-            state = FOLD.empty
+            state = FOLD.empty_state
         else:
-            alone = FOLD(FOLD.empty, entries[:repeated])
+            alone = FOLD(FOLD.empty_state, entries[:repeated])
             yield from _same(state, alone, f"{files[number - 1].name} and the files before it", f"{file.name} begins")
         state = FOLD(state, entries)
         if file.before is not None:
-            yield from _same(state, FOLD(FOLD.empty, entries), "all files", f"{file.name} alone ends")
+            yield from _same(state, FOLD(FOLD.empty_state, entries), "all files", f"{file.name} alone ends")
 
 
 def doctor_agrees(
@@ -214,7 +214,7 @@ def doctor_agrees(
         entry = row.entry
         if entry is None:
             continue
-        if entry.by is None and last is not None and last.ns - entry.stamp.ns > _TIE_NS:
+        if entry.author is None and last is not None and last.ns - entry.stamp.ns > _TIE_NS:
             expected.add((row, "backwards"))  # another process has stepped its clock, and the script cannot declare it
         last = entry.stamp
     wanted = {(journal.files[row.file].name, row.offset, what) for row, what in expected}
@@ -239,7 +239,7 @@ def heard_all(journal: Journal, books: Books, lines: Sequence[bytes], who: str) 
     yield from (Problem("heard", f"{who} printed {line[:100]!r} more than once") for line in doubled)
     yield from (Problem("heard", f"{who} did not print {line[:100]!r}") for line in present - set(heard))
     for line in set(heard) - present:
-        entry = parse(line)
+        entry = parse_entry(line)
         if (entry is None or not is_expected(entry)) and not any(line.endswith(words) for words in refused):
             yield Problem("heard", f"{who} printed {line[:100]!r}, which is not in the log")
 
@@ -284,10 +284,10 @@ def synced(journal: Journal, notes: Iterable[str]) -> Iterator[Problem]:
 
 
 def _same(one: State, other: State, before: str, after: str) -> Iterator[Problem]:
-    if one._replace(last=None, order=0) == other._replace(last=None, order=0):
+    if one._replace(last_stamp=None, last_position=0) == other._replace(last_stamp=None, last_position=0):
         return
     differences = [name for name in ("people", "hypotheses") if getattr(one, name) != getattr(other, name)] + [
-        name for name in one.rooms if one.rooms[name] != other.rooms[name]
+        name for name in one.projections if one.projections[name] != other.projections[name]
     ]
     yield Problem("state", f"{', '.join(differences)}: the state of {before} is not that with which {after}")
 
@@ -304,7 +304,7 @@ def _damage(torn: Torn) -> Iterator[str]:
 def _opened(row: Row) -> int | None:
     """The number of the hypothesis that a line opens."""
     entry = row.entry
-    if entry is None or entry.by is None or entry.kind != "Hypothesis" or entry.tag("AT") is not None:
+    if entry is None or entry.author is None or entry.kind != "Hypothesis" or entry.tag("AT") is not None:
         return None
     return entry.hypothesis[0] if entry.hypothesis is not None else None
 

@@ -15,7 +15,7 @@ from books import Answer, Text
 from one_shots import ENDED_BY, GOES_ON, LONGEST, long_text
 from phase import ROTATE_BYTES, Phase, three_am
 
-from threeam.core.format.entry import parse
+from threeam.core.format.entry import parse_entry
 
 _PIPE = 1 << 20  # bytes: a line of 70,000 characters must not block the harness
 _IN_FLIGHT = 40  # lines that a stream has not answered: what a kill leaves unknown is bounded by this
@@ -66,7 +66,7 @@ class Stream:
     def read_out(self) -> None:
         """Reads the acknowledgements: the lines as they were written."""
         for line in _lines(self.process.stdout):
-            entry = parse(line)
+            entry = parse_entry(line)
             text = self.by_words.get(entry.text) if entry is not None else None
             if text is not None:
                 text.set(Answer.ACKNOWLEDGED, line)

@@ -11,7 +11,7 @@ import pytest
 from terminals import Terminal, terminal
 
 from conftest import command
-from threeam.core.format.entry import Stamp, format_many
+from threeam.core.format.entry import Stamp, format_batch
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def huge(log: Path) -> Path:
             texts = [
                 f"needle {at}" if at in NEEDLES else f"row {at} of sessions was touched" for at in range(n, n + 1000)
             ]
-            file.write(format_many(Stamp(NS + n // 1000 * EVERY), 0, tags, texts))
+            file.write(format_batch(Stamp(NS + n // 1000 * EVERY), 0, tags, texts))
     assert log.stat().st_size > 200_000_000
     return log
 

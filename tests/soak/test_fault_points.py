@@ -19,8 +19,8 @@ from typing import NamedTuple
 import pytest
 
 from conftest import command
-from threeam.core.format.entry import parse
-from threeam.core.store.journal import journal_at
+from threeam.core.format.entry import parse_entry
+from threeam.core.store.journal import resolve_journal
 
 pytestmark = [
     pytest.mark.slow,
@@ -53,17 +53,17 @@ class Outcome(NamedTuple):
 
 
 def texts(log: Path) -> tuple[list[str], bool]:
-    journal = journal_at(str(log))
-    live = journal.live()
+    journal = resolve_journal(str(log))
+    live = journal.open_live()
     found: list[str] = []
     torn = False
-    for segment in journal.segments(live) if live is not None else ():
+    for segment in journal.segments_forward(live) if live is not None else ():
         *lines, last = segment.read(0, segment.size()).split(b"\n")
         torn = torn or last != b""
         for line in lines:
-            entry = parse(line)
+            entry = parse_entry(line)
             assert entry is not None, line
-            if entry.carried is None and entry.kind != "ceremony":
+            if entry.carried_from is None and entry.kind != "ceremony":
                 found.append(entry.body)
     return found, torn
 

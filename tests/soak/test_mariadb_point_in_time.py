@@ -13,7 +13,7 @@ import pytest
 from conftest import Run, entries
 from mariadb import Maria, maria
 from postgres import eventually
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def night() -> Iterator[Night]:
         after = "UPDATE {table} SET amount = 999 WHERE id = 9; INSERT INTO {table} (id, amount) VALUES (21, 2100)"
         live.sql(stands + each(after), "shop")
         live.sql(f"SET TIMESTAMP = {int(second) + 1}; FLUSH BINARY LOGS")
-        yield Night(live, backup, Stamp(int(second) * NS + 500_000_000))
+        yield Night(live, backup, Stamp(int(second) * NS_PER_S + 500_000_000))
 
 
 def each(statements: str) -> str:

@@ -230,7 +230,7 @@ def test_stopped_too_early_it_goes_on_to_a_later_target(night: Night, run: Run) 
 def test_without_the_segment_of_t_it_says_what_the_runbook_says(night: Night, run: Run) -> None:
     now = Stamp(night.t.ns + 3600 * 10**9)  # nothing was committed after it: as if that segment were not archived
     for one in beside(night.live, written(run, "--at", f"@{night.t}")):
-        late = block(one.text, 3, "ini").replace(target(one.text), f"{now.day} {now.clock[:15]}+00")
+        late = block(one.text, 3, "ini").replace(target(one.text), f"{now.iso_date} {now.time_of_day[:15]}+00")
         one.unpack(late)
         one.does(f"({one.starting}) >{one.other.data}/terminal.log 2>&1 || true")
         eventually(partial(says, one.other.data, ENDED), ENDED)
@@ -275,14 +275,14 @@ def test_a_transaction_that_was_never_committed_is_refused(night: Night, run: Ru
 )
 def test_the_target_is_so_long_before_t_and_never_later(night: Night, run: Run, minus: str, ns: int) -> None:
     at = Stamp((night.t.ns - ns) // US * US)
-    assert target(written(run, "--at", f"@{night.t}", "--minus", minus)) == f"{at.day} {at.clock[:15]}+00"
+    assert target(written(run, "--at", f"@{night.t}", "--minus", minus)) == f"{at.iso_date} {at.time_of_day[:15]}+00"
 
 
 def test_the_server_says_what_was_committed_around_t(night: Night, run: Run) -> None:
     said = written(run, "--at", f"@{night.t}", "--dsn", night.live.dsn())
     for xid, at in ((night.xid, night.t), (night.good_xid, night.good)):
         (found,) = [line for line in said.splitlines() if re.search(rf"\bxid {xid}\b", line)]
-        assert f"{at.day} {at.clock[:15]}" in found
+        assert f"{at.iso_date} {at.time_of_day[:15]}" in found
         assert ("is replayed" in found) == (xid == night.good_xid)
     assert f"cp %p {night.live.folder}/archive/%f" in said
     assert "nightly" in said

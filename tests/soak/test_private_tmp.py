@@ -51,4 +51,4 @@ def test_no_cup_is_counted_twice_although_each_has_another_tmp(tmp_path: Path) -
     ]
     assert [process.wait(120) for process in both] == [0, 0]
     log = var_log / Path(SCRIPT_LOG).name
-    assert [entry.coffee for entry in entries(log)] == list(range(1, 2 * CUPS + 1))
+    assert [entry.cups for entry in entries(log)] == list(range(1, 2 * CUPS + 1))

@@ -20,7 +20,7 @@ from textual.pilot import Pilot
 from threeam.actions import BY_ID
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import Clock, system_clock
-from threeam.core.format.entry import ACQUIRED, RELEASING, By, Entry, Stamp, format_entry
+from threeam.core.format.entry import ACQUIRED, RELEASING, Author, Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # as in tests/conftest.py
 HOUR_NS = 3600 * 1_000_000_000
-BY = By("alice", "db1", 4121, "%3")
+BY = Author("alice", "db1", 4121, "%3")
 WIDE, SMALL, TINY = (120, 36), (80, 24), (40, 10)
 
 _NAMES = {
@@ -195,7 +195,7 @@ async def night(
     journal: Journal,
     *,
     clock: Clock = system_clock,
-    by: By = BY,
+    by: Author = BY,
     read_only: bool = False,
     size: tuple[int, int] = (110, 24),
     settings: Settings | None = None,

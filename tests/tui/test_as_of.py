@@ -9,16 +9,16 @@ from pilots import NIGHT, SMALL, TINY, WIDE, Night, append, line, night, notes, 
 
 from conftest import FakeClock, texts
 from threeam.actions import ACTIONS
-from threeam.core.format.entry import CLOCK_STEPPED, NS, Stamp
+from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.report_screen import ThreadScreen, ToldScreen
 from threeam.tui.widgets.composer import Composer
 
-MINUTE = 60 * NS
+MINUTE = 60 * NS_PER_S
 LATER = Stamp(NIGHT.ns + 60 * MINUTE)  # while it is looked at: 04:14:07
 WRITING_KEYS = [key for action in ACTIONS if action.writes and action.place == "log" for key in action.keys.split(",")]
 
@@ -184,7 +184,7 @@ async def test_a_block_is_there_whole_or_not_at_all(journal: Journal, log: Path,
 
 
 async def test_what_stands_above_a_step_of_the_clock_stays(journal: Journal, log: Path, clock: FakeClock) -> None:
-    step = f"{CLOCK_STEPPED}240.000 s; the order of the file is the true order."
+    step = f"{CLOCK_STEPPED_PREFIX}240.000 s; the order of the file is the true order."
     log.write_bytes(said(5, "ahead") + said(1, step) + said(1.1, "after the step") + said(2, "later"))
     async with night(journal, clock=clock) as it:
         assert rows(await back_to(it, "later")) == ["ahead", step, "after the step"]
@@ -196,7 +196,7 @@ async def test_right_after_a_rotation_it_is_what_the_file_before_said(
     with writer.locked(whole=True) as locked:
         locked.rotate()
     clock.forward(MINUTE)
-    writer.write(note("after the rotation"))
+    writer.write(note_draft("after the rotation"))
     async with night(journal, clock=clock) as it:
         screen = await back_to(it, "after the rotation")
         assert rows(screen)[-1].startswith("Continued from "), "which is where the file begins"

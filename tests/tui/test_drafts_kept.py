@@ -18,7 +18,7 @@ from threeam.tui.widgets.log_view import LogView
 
 def leave_behind_as_another(journal: Journal) -> None:
     """The draft of this process, as if a process had left it that is no more."""
-    path = next(Path(journal.folder).glob("draft-*.json"))
+    path = next(Path(journal.attachments_dir).glob("draft-*.json"))
     (path.parent / "draft-4000001-77.json").write_bytes(path.read_bytes())
     path.unlink()
 
@@ -27,14 +27,14 @@ def leave_behind(
     journal: Journal, text: str, kind: str = "note", *, pid: int = 4_000_001, since: object = None
 ) -> None:
     """A draft, as a screen leaves it that was killed and is no more."""
-    folder = Path(journal.folder)
+    folder = Path(journal.attachments_dir)
     folder.mkdir(exist_ok=True)
     (folder / f"draft-{pid}-77.json").write_text(json.dumps([str(BY), [[kind, text, since]]]))
 
 
 def kept(journal: Journal) -> str:
     """All that lies beside the log."""
-    folder = Path(journal.folder)
+    folder = Path(journal.attachments_dir)
     return "\n".join(path.read_text() for path in whole_files(folder))
 
 
@@ -47,7 +47,7 @@ async def test_a_draft_lies_beside_the_log_while_it_is_typed(journal: Journal, l
     async with night(journal) as it:
         await it.type("ihalf a thought")
         await it.eventually(lambda: "half a thought" in kept(journal), "the draft is kept")
-        folder = Path(journal.folder)
+        folder = Path(journal.attachments_dir)
         assert folder.stat().st_mode & 0o777 == 0o700
         assert all(path.stat().st_mode & 0o777 == 0o600 for path in whole_files(folder))
         assert not log.exists(), "a draft is not a line"
@@ -151,7 +151,7 @@ def test_what_the_disk_has_no_room_for_in_the_history_is_kept_in_memory(
     really_write = os.write
 
     def short(fd: int, data: bytes) -> int:
-        beside = os.path.samestat(os.fstat(fd), os.stat(Path(journal.folder) / "history"))
+        beside = os.path.samestat(os.fstat(fd), os.stat(Path(journal.attachments_dir) / "history"))
         return really_write(fd, data[:5] if beside else data)
 
     with monkeypatch.context() as patch:
@@ -169,15 +169,15 @@ async def test_notes_typed_ahead_are_drafts_of_their_own(
 ) -> None:
     monkeypatch.setattr(draft_store, "_started", lambda pid: 1)
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("ione\ntwo\nthr")
             await it.eventually(lambda: '"thr"' in kept(journal), "all are kept")
             # and the screen is killed
             log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
-            left = json.loads(next(Path(journal.folder).glob("draft-*.json")).read_text())
+            left = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
             assert [draft[1] for draft in left[1]] == ["one", "two", "thr"]
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
-    (Path(journal.folder) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(left))
+    (Path(journal.attachments_dir) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(left))
     async with night(journal) as it:
         assert it.composer.text == "two"
         await it.press("i", "up")
@@ -216,7 +216,7 @@ async def test_the_drafts_of_each_kind_come_back_where_they_were(journal: Journa
 
 async def test_what_is_typed_after_enter_is_kept_while_the_lock_is_held(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("ifirst\nsecond\nthird")
             await it.eventually(lambda: "third" in kept(journal), "it is kept")
             assert "first" in kept(journal)
@@ -235,7 +235,7 @@ async def test_of_several_drafts_the_newest_is_in_the_box_and_the_others_one_key
     leave_behind(journal, "older", pid=4_000_001)
     leave_behind(journal, "newer", pid=4_000_002)
     for pid, at in ((4_000_001, 100), (4_000_002, 200)):
-        os.utime(Path(journal.folder) / f"draft-{pid}-77.json", (at, at))
+        os.utime(Path(journal.attachments_dir) / f"draft-{pid}-77.json", (at, at))
     async with night(journal) as it:
         assert it.composer.text == "newer"
         await it.eventually(lambda: "older" in kept(journal), "the older one is in the history")
@@ -245,7 +245,7 @@ async def test_of_several_drafts_the_newest_is_in_the_box_and_the_others_one_key
 
 
 async def test_drafts_that_were_cut_off_stop_nothing(journal: Journal) -> None:
-    folder = Path(journal.folder)
+    folder = Path(journal.attachments_dir)
     folder.mkdir()
     broken = [b"", b"{", b"[1]", b"\xff\xfe", b'["note"]', b'["note", "x", "y", "z"]', b"\x00" * 100]
     for n, data in enumerate(broken):
@@ -261,12 +261,12 @@ async def test_a_written_text_leaves_no_draft(journal: Journal, log: Path) -> No
     async with night(journal) as it:
         await it.type("iwritten\n")
         await it.eventually(lambda: texts(log) == ["written"], "it is written")
-        await it.eventually(lambda: not list(Path(journal.folder).glob("draft-*")), "no draft is left")
+        await it.eventually(lambda: not list(Path(journal.attachments_dir).glob("draft-*")), "no draft is left")
 
 
 async def test_quitting_while_the_lock_is_held_keeps_the_draft(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
             await it.pilot.click(LogView)
@@ -283,7 +283,7 @@ async def test_quitting_while_the_lock_is_held_keeps_the_draft(journal: Journal,
 
 async def test_quitting_once_while_the_lock_is_held_writes_first(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
             await it.pilot.click(LogView)
@@ -291,13 +291,13 @@ async def test_quitting_once_while_the_lock_is_held_writes_first(journal: Journa
             await it.says("q again")
         await it.eventually(lambda: not it.app.is_running, "it has ended")
     assert texts(log) == ["my words"]
-    assert not list(Path(journal.folder).glob("draft-*"))
+    assert not list(Path(journal.attachments_dir).glob("draft-*"))
 
 
 async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path(journal.folder).write_text("a file, not a folder")
+    Path(journal.attachments_dir).write_text("a file, not a folder")
     monkeypatch.setenv("XDG_STATE_HOME", "/proc")  # where no folder can be made
     Path(os.environ["XDG_RUNTIME_DIR"]).write_text("nor in memory")
     async with night(journal) as it:
@@ -317,7 +317,7 @@ async def test_a_note_that_waits_on_a_full_disk_outlives_its_screen(
 
     def no_room(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         folder = os.readlink(f"/proc/self/fd/{dir_fd}") if dir_fd is not None else ""
-        if folder == journal.folder and flags & os.O_CREAT:
+        if folder == journal.attachments_dir and flags & os.O_CREAT:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return really_open(path, flags, mode, dir_fd=dir_fd)
 
@@ -358,7 +358,7 @@ async def test_a_screen_killed_before_its_file_had_its_name(
     journal: Journal, log: Path, cut: int | None, text: str
 ) -> None:
     leave_behind(journal, "the whole")
-    path = next(Path(journal.folder).glob("draft-*.json"))
+    path = next(Path(journal.attachments_dir).glob("draft-*.json"))
     os.utime(path, (1, 1))
     path.with_name(path.name + ".77.new").write_text(
         json.dumps([str(BY), [["note", "the whole sentence", None]]])[:cut]
@@ -367,7 +367,7 @@ async def test_a_screen_killed_before_its_file_had_its_name(
         assert it.composer.text == text
         await it.press("i", "up")
         assert it.composer.text == text, "and no second time"
-        assert list(Path(journal.folder).glob("*.new")) == []
+        assert list(Path(journal.attachments_dir).glob("*.new")) == []
 
 
 def test_the_draft_of_a_living_screen_in_another_pid_namespace_is_left_to_it(
@@ -409,7 +409,7 @@ def test_a_draft_comes_back_if_it_is_not_known_when_its_process_began(
     """Without /proc every process seems to have begun at 0, and only the lock says whether the screen lives."""
     monkeypatch.setattr(draft_store, "_started", lambda pid: 0)
     leave_behind(journal, "half a thought")
-    next(Path(journal.folder).iterdir()).rename(Path(journal.folder) / "draft-4000001-0.json")
+    next(Path(journal.attachments_dir).iterdir()).rename(Path(journal.attachments_dir) / "draft-4000001-0.json")
     first, second = (draft_store.DraftStore(journal, lambda sentence: None) for _ in range(2))
     try:
         restored = first.restore()

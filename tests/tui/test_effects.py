@@ -12,7 +12,7 @@ from pilots import held, night
 
 from conftest import texts
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import Draft, note
+from threeam.core.write.draft import Draft, note_draft
 from threeam.host import baseline_store as normal
 from threeam.restore import blockers, postgres
 from threeam.restore.blockers import Backend
@@ -44,7 +44,7 @@ class Server:
     def _terminate(self, _connection: object, one: Backend, _waits: int) -> Draft:
         self.ended.append(one.pid)
         self.may_end.wait(10)
-        return note(f"ended {one.pid}")
+        return note_draft(f"ended {one.pid}")
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_a_backend_is_terminated_once_and_noted_although_x_and_y_come_twic
 async def test_esc_does_not_take_back_what_has_happened(journal: Journal, log: Path, server: Server) -> None:
     server.may_end.set()
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.command("blockers postgresql://db1/shop")
             await it.shows(str(BLOCKER))
             await it.press("x", "y")
@@ -155,7 +155,7 @@ async def test_a_line_that_could_not_be_written_is_said_at_the_end(
 ) -> None:
     server.may_end.set()
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.command("blockers postgresql://db1/shop")
             await it.shows(str(BLOCKER))
             await it.press("x", "y")
@@ -186,7 +186,7 @@ async def test_a_second_baseline_is_refused_while_the_first_is_taken(
         await it.eventually(lambda: texts(log)[:1], "it is noted")
         await it.settled()
     assert taken == len(texts(log)) == 1
-    assert len(list(Path(journal.folder).glob("baseline-*"))) == 1
+    assert len(list(Path(journal.attachments_dir).glob("baseline-*"))) == 1
 
 
 def test_work_that_fails_in_an_unknown_way_is_not_under_way_for_ever() -> None:
@@ -208,7 +208,7 @@ def test_work_that_fails_in_an_unknown_way_is_not_under_way_for_ever() -> None:
 
 async def test_each_press_of_c_is_one_cup_although_another_write_waits(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.press("c")
             await it.says("waits for the lock")
             await it.press("c", "c")
@@ -223,10 +223,10 @@ async def test_each_press_of_c_is_one_cup_although_another_write_waits(journal: 
 
 async def test_a_kept_file_that_is_gone_already_ends_nothing(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.command("baseline save quiet")
             await it.says("waits for the lock")
-            (path,) = Path(journal.folder).glob("baseline-*")
+            (path,) = Path(journal.attachments_dir).glob("baseline-*")
             path.unlink()
             await it.press("escape")
             await it.says("taken back")

@@ -146,7 +146,7 @@ async def test_what_waits_together_is_written_under_one_hold(
 
     monkeypatch.setattr(SanityLock, "acquire", acquire)
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.press("c")
             await it.says("waits for the lock")
             await it.command("water")
@@ -159,12 +159,12 @@ async def test_what_waits_together_is_written_under_one_hold(
 
 async def test_each_coffee_behind_a_note_that_waits_is_one_cup(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("ia note\n")
             await it.shows("waits for the lock")
             await it.press("alt+c", "alt+c", "alt+c")
         await it.eventually(lambda: it.unanswered == 0, "all are answered")
-    assert [entry.coffee for entry in entries(log) if entry.kind == "Coffee"] == [1, 2, 3]
+    assert [entry.cups for entry in entries(log) if entry.kind == "Coffee"] == [1, 2, 3]
 
 
 async def test_a_text_that_has_no_room_is_written_when_there_is_some(
@@ -219,7 +219,7 @@ async def test_lines_that_were_read_when_the_fold_failed_are_shown_later(
 
     async with night(journal) as it:
         with monkeypatch.context() as patch:
-            patch.setattr(Fold, "on", failing)
+            patch.setattr(Fold, "advance", failing)
             append(log, line("read, and not folded"))
             await it.eventually(lambda: "STALE" in it.header, "the header says that this is not the truth")
         await it.shows("read, and not folded")

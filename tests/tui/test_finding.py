@@ -10,14 +10,14 @@ import pytest
 from pilots import SMALL, TINY, append, held, line, night, notes, section
 
 from conftest import NIGHT, entries, texts
-from threeam.core.format.entry import CLOCK_STEPPED, NS, Stamp
+from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store import reader
 from threeam.core.store.filters import Wanted
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import lines_forward
 from threeam.core.store.seek import Found
 from threeam.core.store.segment import _MOST_OPEN, RotatedSegment
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.tui import log_window as window
 from threeam.tui.line_counter import Tally
@@ -142,10 +142,10 @@ async def test_the_history_of_searches_is_one_key_away(journal: Journal, log: Pa
 
 async def test_a_search_goes_through_every_file_of_the_journal(journal: Journal, log: Path, writer: Writer) -> None:
     for n in range(3):
-        writer.write(note(f"needle {n}"))
+        writer.write(note_draft(f"needle {n}"))
         with writer.locked(whole=True) as file:
             file.rotate()
-    writer.write(note("hay"))
+    writer.write(note_draft("hay"))
     async with night(journal) as it:
         await it.type("/needle\n")
         await it.shows("match 3 of 3")
@@ -285,14 +285,14 @@ async def test_the_kinds_and_hypotheses_can_be_filtered(journal: Journal, log: P
 
 
 async def test_a_filter_outlives_a_rotation(journal: Journal, log: Path, writer: Writer) -> None:
-    writer.write(note("needle 1"))
+    writer.write(note_draft("needle 1"))
     async with night(journal) as it:
         await it.type("&needle\n")
         await it.shows("1 line")
         with writer.locked(whole=True) as file:
             file.rotate()
-        writer.write(note("hay"))
-        writer.write(note("needle 2"))
+        writer.write(note_draft("hay"))
+        writer.write(note_draft("needle 2"))
         await it.shows("needle 2")
         assert "needle 1" in it.shown
         assert "hay" not in it.shown
@@ -303,7 +303,7 @@ async def test_a_filter_outlives_a_rotation(journal: Journal, log: Path, writer:
 
 
 async def test_the_time_column_shows_how_long_after_what(journal: Journal, log: Path) -> None:
-    log.write_bytes(line("a") + line("b", 1_500_000_000) + line("c", 3_661 * NS))
+    log.write_bytes(line("a") + line("b", 1_500_000_000) + line("c", 3_661 * NS_PER_S))
     async with night(journal, size=(140, 24)) as it:
         await it.press("t")
         assert "+0:01.500000000" in it.rows[1]
@@ -380,11 +380,11 @@ async def test_lines_of_a_file_that_the_new_one_does_not_continue_are_not_counte
 
 
 async def test_a_time_that_was_twice_is_said_to_be(journal: Journal, log: Path) -> None:
-    stepped = f"{CLOCK_STEPPED}5.000 s; the order of the file is the true order."
+    stepped = f"{CLOCK_STEPPED_PREFIX}5.000 s; the order of the file is the true order."
     log.write_bytes(
-        b"".join(line(f"before {n}", n * NS) for n in range(10))
-        + line(stepped, 4 * NS)
-        + b"".join(line(f"after {n}", n * NS) for n in range(5, 15))
+        b"".join(line(f"before {n}", n * NS_PER_S) for n in range(10))
+        + line(stepped, 4 * NS_PER_S)
+        + b"".join(line(f"after {n}", n * NS_PER_S) for n in range(5, 15))
     )
     async with night(journal) as it:
         assert next(row for row in it.rows if "Clock stepped" in row)[13] == "«", "the step is marked"
@@ -394,7 +394,7 @@ async def test_a_time_that_was_twice_is_said_to_be(journal: Journal, log: Path) 
 
 
 async def test_a_gap_is_marked(journal: Journal, log: Path) -> None:
-    log.write_bytes(line("a") + line("b", 400 * NS))
+    log.write_bytes(line("a") + line("b", 400 * NS_PER_S))
     async with night(journal) as it:
         assert "┊" in it.rows[1]
         assert "┊" not in it.rows[0]
@@ -431,14 +431,14 @@ async def test_a_mark_is_a_line_and_everybody_sees_it(journal: Journal, log: Pat
 
 
 async def test_marks_survive_a_rotation(journal: Journal, log: Path, writer: Writer) -> None:
-    writer.write(note("marked"))
+    writer.write(note_draft("marked"))
     async with night(journal) as it:
         await it.shows("marked")
         await it.press("k", "m")
         await it.eventually(lambda: len(it.view.marks) == 1, "it is marked")
         with writer.locked(whole=True) as file:
             file.rotate()
-        writer.write(note("after"))
+        writer.write(note_draft("after"))
         await it.shows("after")
         assert len(it.view.marks) == 1
     async with night(journal) as it:
@@ -486,7 +486,7 @@ async def test_the_panel_copies_the_line_that_it_shows(journal: Journal, log: Pa
         append(log, line("newer", 10_000_000))
         await it.eventually(lambda: b"newer" in it.view.window.rows[-1].line.raw, "another line has come")
         await it.press("y")
-        copied = Path(journal.folder) / "copied"
+        copied = Path(journal.attachments_dir) / "copied"
         await it.eventually(copied.exists, "it is copied")
         assert "note 1" in copied.read_text()
 
@@ -569,7 +569,7 @@ async def test_y_sends_the_line_to_the_terminal_and_to_a_file(journal: Journal, 
     async with night(journal) as it:
         await it.press("y")
         await it.says("sent to the terminal's clipboard (OSC 52)")
-        copied = Path(journal.folder) / "copied"
+        copied = Path(journal.attachments_dir) / "copied"
         assert copied.read_text() == log.read_text()
         assert "\x1b" not in it.app.clipboard
         await it.press("enter", "Y")
@@ -645,7 +645,10 @@ async def test_the_line_s_number_is_known_once_they_are_counted(journal: Journal
 
 async def test_the_strip_shows_the_night(journal: Journal, log: Path) -> None:
     log.write_bytes(
-        notes(100) + section(1, "it", 1800 * NS, 1000) + line("WARNING: x", 3600 * NS) + line("end", 4000 * NS)
+        notes(100)
+        + section(1, "it", 1800 * NS_PER_S, 1000)
+        + line("WARNING: x", 3600 * NS_PER_S)
+        + line("end", 4000 * NS_PER_S)
     )
     async with night(journal) as it:
         await it.eventually(lambda: "03:14" in it.shown.splitlines()[1], "the strip has its times")
@@ -659,7 +662,7 @@ async def test_the_strip_shows_the_night(journal: Journal, log: Path) -> None:
 async def test_a_mark_waits_like_any_line(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(3))
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.press("k", "m")
             await it.says("waits for the lock")
         await it.eventually(lambda: len(it.view.marks) == 1, "it is marked")

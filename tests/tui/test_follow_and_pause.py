@@ -220,14 +220,14 @@ async def test_a_truncation_is_told_at_once_and_not_with_the_next_line(journal: 
 async def test_lines_are_followed_while_what_all_others_add_up_to_is_not_known_yet(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked_for, steps = asyncio.Event(), Fold.steps
+    asked_for, steps = asyncio.Event(), Fold.state_at_in_steps
 
     def slow_steps(fold: Fold, segment: Segment, end: int) -> Iterator[State | None]:
         while not asked_for.is_set():
             yield None
         yield from steps(fold, segment, end)
 
-    monkeypatch.setattr(Fold, "steps", slow_steps)
+    monkeypatch.setattr(Fold, "state_at_in_steps", slow_steps)
     monkeypatch.setattr(reading, "SLICE", 0.0)
     many = line("Coffee: the ninth.", 2, cups=9, user=BY.user)
     log.write_bytes(line("Hypothesis: a deadlock", tags=(("H1", "open"),), cups=2) + many + notes(3, 1))
@@ -269,7 +269,7 @@ async def test_the_header_names_who_holds_the_lock(journal: Journal, log: Path) 
     log.write_bytes(notes(3))
     async with night(journal) as it:
         assert "lock free" in it.header
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.eventually(lambda: "held by" in it.header, "the header names the holder")
             assert str(os.getpid()) in it.header
         await it.eventually(lambda: "lock free" in it.header, "the lock is free again")

@@ -10,9 +10,9 @@ from pilots import SMALL, WIDE, append, full_disk, held, line, night
 from conftest import FakeClock, entries, texts
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import system_clock
-from threeam.core.format.entry import NS, Entry, Stamp, format_entry
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import TOXIC
+from threeam.core.write.draft import TOXIC_TEXT
 from threeam.projections import FOLD
 
 CUP = "Coffee: cup {} of the night."
@@ -70,7 +70,7 @@ async def test_the_first_claim_has_the_whole_width_of_the_panel(journal: Journal
     opening = Entry(Stamp(1), 0, (("BY", "bob@db1:7"), ("H1", "open")), "Hypothesis: the sweeper races w")
     async with night(journal, size=WIDE) as it:
         board = it.journal_screen.board
-        board.show(FOLD(FOLD.empty, [opening]), None, "alice", Stamp(2), 5.0)
+        board.show(FOLD(FOLD.empty_state, [opening]), None, "alice", Stamp(2), 5.0)
         prompt = board.hypotheses.get_option_at_index
         await it.eventually(lambda: "the sweeper races w" in str(prompt(0).prompt), "the claim has the width")
 
@@ -166,8 +166,8 @@ async def test_h_reopened_by_its_command(journal: Journal, log: Path) -> None:
 async def test_who_is_here_are_those_who_wrote_in_the_last_quarter_of_an_hour(
     journal: Journal, log: Path, clock: FakeClock
 ) -> None:
-    append(log, line("long ago", 0, user="carol") + line("just now", 20 * 60 * NS, user="bob"))
-    clock.forward(21 * 60 * NS)
+    append(log, line("long ago", 0, user="carol") + line("just now", 20 * 60 * NS_PER_S, user="bob"))
+    clock.forward(21 * 60 * NS_PER_S)
     async with night(journal, clock=clock) as it:
         here = it.shown.partition("HERE")[2]
         assert "bob%1" in here
@@ -180,7 +180,7 @@ async def test_c_counts_a_cup_in_the_log_and_then_in_the_header(journal: Journal
         await it.press("c")
         await it.eventually(lambda: texts(log) == [CUP.format(1)], "one cup is in the log")
         await it.eventually(lambda: "☕ 1 95 mg" in it.header, "and in the header")
-        assert entries(log)[0].coffee == 1
+        assert entries(log)[0].cups == 1
         assert entries(log)[0].tag("MG") == "95"
 
 
@@ -190,15 +190,15 @@ async def test_over_four_cups_the_header_the_log_and_a_notice_say_so(
     async with night(journal, clock=clock) as it:
         for cup in range(1, 6):
             assert "TOXIC" not in it.header
-            assert TOXIC not in texts(log)
+            assert TOXIC_TEXT not in texts(log)
             await it.press("c")
             await it.eventually(lambda cup=cup: f"☕ {cup}" in it.header, f"{cup} cups in the header")
         assert "☕ 5 TOXIC" in it.header
         await it.says("TOXIC")
-        assert texts(log)[-2:] == [CUP.format(5), TOXIC]
+        assert texts(log)[-2:] == [CUP.format(5), TOXIC_TEXT]
         await it.type("Hthe coffee did it\n")
         await it.eventually(lambda: len(texts(log)) == 8, "the hypothesis is written")
-        assert texts(log)[-2:] == ["Hypothesis: the coffee did it", TOXIC]
+        assert texts(log)[-2:] == ["Hypothesis: the coffee did it", TOXIC_TEXT]
         await it.press("escape")
         await it.type("ia note\n")
         await it.eventually(lambda: texts(log)[-1] == "a note", "a note is never warned")
@@ -208,7 +208,7 @@ async def test_the_limit_is_a_setting(journal: Journal, log: Path, clock: FakeCl
     async with night(journal, clock=clock, settings=Settings(toxic_cups=0, cup_mg=40)) as it:
         await it.press("c")
         await it.eventually(lambda: "☕ 1 TOXIC 40 mg" in it.header, "one is too many")
-        assert texts(log) == [CUP.format(1), TOXIC]
+        assert texts(log) == [CUP.format(1), TOXIC_TEXT]
 
 
 async def test_the_cups_of_others_are_not_mine(journal: Journal, log: Path, clock: FakeClock) -> None:
@@ -230,7 +230,7 @@ async def test_capital_c_shows_tonights_cups_and_backspace_takes_one_back(
         await it.press("backspace")
         await it.eventually(lambda: "☕ 1 95 mg" in it.header, "one was taken back")
         assert texts(log)[-1] == "Coffee: cup 2 taken back."
-        assert entries(log)[-1].coffee == 1
+        assert entries(log)[-1].cups == 1
         await it.press("C", "escape")
         assert it.in_the_log
         assert len(texts(log)) == 3
@@ -260,7 +260,7 @@ async def test_water_and_sleep_by_their_words(journal: Journal, log: Path, clock
 
 async def test_a_coffee_that_waits_for_the_lock_is_taken_back_by_esc(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.press("c")
             await it.says("waits for the lock")
             await it.press("escape")
@@ -296,7 +296,7 @@ async def test_after_a_verdict_the_log_has_the_focus_again(journal: Journal, log
         await it.eventually(lambda: "Conclusion: not in staging" in texts(log), "it is written")
         await it.eventually(lambda: it.in_the_log, "the log has the focus")
         await it.press("c")
-        await it.eventually(lambda: entries(log)[-1].coffee == 1, "c is a coffee")
+        await it.eventually(lambda: entries(log)[-1].cups == 1, "c is a coffee")
 
 
 async def test_in_the_panel_the_keys_act_on_the_one_under_the_cursor(journal: Journal, log: Path) -> None:
@@ -333,13 +333,13 @@ async def test_a_command_of_the_shell_that_writes_nothing_writes_nothing_here(
 async def test_several_cups_by_the_command_line(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.command("coffee 3")
-        await it.eventually(lambda: [entry.coffee for entry in entries(log)] == [1, 2, 3], "three cups")
+        await it.eventually(lambda: [entry.cups for entry in entries(log)] == [1, 2, 3], "three cups")
 
 
 async def test_the_header_counts_this_night_although_a_line_is_from_the_future(journal: Journal, log: Path) -> None:
     now = system_clock()
     for n in (1, 2, 3):
-        dose = Entry(Stamp(now.ns - (4 - n) * 3600 * NS), n, (("BY", "alice@db1:9"), ("MG", "95")), "Coffee: cup")
+        dose = Entry(Stamp(now.ns - (4 - n) * 3600 * NS_PER_S), n, (("BY", "alice@db1:9"), ("MG", "95")), "Coffee: cup")
         append(log, format_entry(dose))
     tags = (("BY", "alice@db2:1"), ("NIGHT", "new"))
     append(log, format_entry(Entry(Stamp(4_070_908_800 * 10**9), 0, tags, "from the year 2099")))
@@ -347,4 +347,4 @@ async def test_the_header_counts_this_night_although_a_line_is_from_the_future(j
         await it.eventually(lambda: "☕ 3 " in it.header, "the cups of the night that goes on")
         await it.press("c")
         await it.eventually(lambda: "☕ 4 " in it.header, "and one more")
-    assert entries(log)[-1].coffee == 4
+    assert entries(log)[-1].cups == 4

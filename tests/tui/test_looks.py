@@ -18,7 +18,7 @@ import threeam
 from conftest import FakeClock, entries, texts
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Entry, Stamp, format_entry
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.tui.log_window import Row
@@ -141,7 +141,7 @@ async def test_hostile_text_in_the_box_is_not_sent_to_the_terminal(journal: Jour
 
 @pytest.mark.parametrize("name", ["[red]x[bold.log", "a\x1b[2J.log", "x" * 200 + ".log"], ids=ascii)
 async def test_a_hostile_name_of_the_log_is_shown_and_never_obeyed(tmp_path: Path, name: str) -> None:
-    async with night(journal_at(str(tmp_path / name))) as it:
+    async with night(resolve_journal(str(tmp_path / name))) as it:
         await it.type("inote\n")
         await it.eventually(lambda: texts(tmp_path / name) == ["note"], "it is written")
         assert "\x1b" not in it.shown

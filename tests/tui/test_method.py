@@ -9,7 +9,7 @@ import pytest
 from pilots import BY, NIGHT, TINY, WIDE, Night, append, held, line, night, notes
 
 from conftest import FakeClock, entries, texts
-from threeam.core.format.entry import NS, Entry, Stamp
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp
 from threeam.core.store.journal import Journal
 from threeam.tui import draft_store
 from threeam.tui.screens.entry import EntryScreen
@@ -511,7 +511,7 @@ async def test_a_verdict_of_mine_that_another_overturns_is_told(
 
 async def test_over_the_limit_a_verdict_is_to_be_looked_at_again(journal: Journal, log: Path, clock: FakeClock) -> None:
     append(log, claim(1) + line("Coffee: cup 5 of the night.", 120 * MS, user="alice", cups=5, tags=(("MG", "95"),)))
-    clock.forward(NS)
+    clock.forward(NS_PER_S)
     async with night(journal, clock=clock, size=WIDE) as it:
         await it.press("1", "x")
         await it.type("surely\n")
@@ -574,7 +574,7 @@ async def test_words_without_a_stamp_are_for_the_last_of_mine(journal: Journal, 
 
 async def test_s_while_the_lock_is_held_takes_the_words_meanwhile(journal: Journal, log: Path) -> None:
     async with night(journal, size=WIDE) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.press("s")
             assert it.in_the_box
             await it.type("the LED ")
@@ -778,7 +778,7 @@ async def test_an_empty_journal_has_nothing_to_hand_over(journal: Journal) -> No
 
 async def test_who_takes_the_journal_holds_it_in_the_panel(journal: Journal, log: Path, clock: FakeClock) -> None:
     append(log, line("here too", user="bob"))
-    clock.forward(60 * NS)
+    clock.forward(60 * NS_PER_S)
     async with night(journal, clock=clock, size=WIDE) as it:
         assert "holds the journal" not in it.shown
         await it.command("take")
@@ -786,8 +786,10 @@ async def test_who_takes_the_journal_holds_it_in_the_panel(journal: Journal, log
         assert texts(log)[1:] == ["Taken: alice holds the journal now."]
         await it.command("take")
         await it.says("alice holds the journal already")
-        append(log, line("Taken: bob holds the journal now, and no longer alice.", 61 * NS, tags=(("HOLDS", "bob"),)))
-        clock.forward(60 * NS)
+        append(
+            log, line("Taken: bob holds the journal now, and no longer alice.", 61 * NS_PER_S, tags=(("HOLDS", "bob"),))
+        )
+        clock.forward(60 * NS_PER_S)
 
         def holders() -> list[str]:
             here = it.shown.partition("HERE")[2].splitlines()
@@ -847,7 +849,7 @@ async def test_what_was_begun_outlives_its_screen(
         await it.eventually(lambda: len(texts(log)) == count + 1, "it can be sent")
         assert last(log).text.startswith(written)
         assert last(log).text.endswith(typed)
-        await it.eventually(lambda: not list(Path(journal.folder).glob("draft-*")), "no draft is left")
+        await it.eventually(lambda: not list(Path(journal.attachments_dir).glob("draft-*")), "no draft is left")
     monkeypatch.setattr(draft_store, "_started", lambda pid: 3)
     async with night(journal) as it:
         assert it.composer.text == ""
@@ -860,7 +862,7 @@ async def test_a_draft_of_any_kind_comes_back_whatever_the_log_says_by_now(
 ) -> None:
     if there:
         append(log, notes(3) + line("Stamp: words follow", 5 * MS, tags=(("STAMP", "now"),)) + claim(1))
-    folder = Path(journal.folder)
+    folder = Path(journal.attachments_dir)
     folder.mkdir()
     (folder / "draft-4000001-77.json").write_text(json.dumps([str(BY), [[kind, "half a [/foo]", None]]]))
     async with night(journal) as it:
@@ -965,7 +967,7 @@ async def test_a_command_without_words_is_refused_on_a_read_only_screen(journal:
 async def test_words_whose_stamp_was_taken_back_find_no_other(journal: Journal, log: Path) -> None:
     append(log, line("Stamp: words follow", 5 * MS, user="alice", tags=(("STAMP", "now"),)))
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.press("s")
             await it.type("second")
             await it.shows("1 wait")  # Esc takes back only what the screen has said waits

@@ -28,7 +28,7 @@ async def test_a_refused_text_of_the_command_line_stays_in_the_box(
 
 async def test_a_text_of_the_command_line_stays_in_the_box_while_it_waits(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.command("note an hour of thought")
             await it.eventually(lambda: it.composer.waiting, "it is on its way")
             await it.pilot.pause(0.2)
@@ -76,7 +76,7 @@ async def test_a_writing_key_that_was_moved_says_read_only_too(journal: Journal,
 
 
 async def test_a_restored_draft_is_drawn_without_its_controls(journal: Journal) -> None:
-    folder = Path(journal.folder)
+    folder = Path(journal.attachments_dir)
     folder.mkdir()
     (folder / "draft-4000001-77.json").write_text(json.dumps([str(BY), [["note", "before \x1b]0;owned\x07 after", 0]]]))
     (folder / "history").write_text(json.dumps("earlier \x1b[8m") + "\n")

@@ -10,7 +10,7 @@ from pilots import append, line, night, notes
 
 from threeam.actions import ACTIONS
 from threeam.core.platform import disk
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.tui import bridge
 from threeam.tui.widgets.composer import Composer
 
@@ -101,7 +101,7 @@ async def test_a_journal_whose_folder_is_not_there_yet_is_empty_and_not_stale(
     monkeypatch.setattr(bridge, "_QUIET", 0.02)
     monkeypatch.setattr(bridge, "free_bytes", free_bytes)
     log = tmp_path / "not" / "yet" / "sanity.log"
-    async with night(journal_at(str(log)), read_only=True) as it:
+    async with night(resolve_journal(str(log)), read_only=True) as it:
         await it.eventually(lambda: len(looked) > 1, "it has looked at the disk twice")
         await it.shows("Nothing here yet.")
         assert "LIVE" in it.header

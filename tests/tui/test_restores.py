@@ -130,11 +130,11 @@ async def test_a_baseline_is_saved_and_compared_with(journal: Journal, log: Path
     async with night(journal) as it:
         await it.command("baseline save quiet")
         await it.eventually(lambda: texts(log)[-1:] and texts(log)[-1].startswith("Baseline: quiet is "), "it is saved")
-        await it.eventually(lambda: it.journal_screen.state.rooms["baselines"], "the screen knows it")
+        await it.eventually(lambda: it.journal_screen.state.projections["baselines"], "the screen knows it")
         await it.press("B")
         await it.shows("quiet is ")
         await it.eventually(lambda: texts(log)[-1].startswith("Compared: with quiet @"), "one line about it")
-    assert len(list(Path(journal.folder).glob("baseline-quiet-*.json"))) == 1
+    assert len(list(Path(journal.attachments_dir).glob("baseline-quiet-*.json"))) == 1
 
 
 WRONG = {
@@ -212,7 +212,7 @@ async def test_sleeps_that_were_added_since_the_stable_commit_are_shown(
     monkeypatch.chdir(tree)
     async with night(journal) as it:
         await it.command("stable")
-        await it.eventually(lambda: it.journal_screen.state.rooms["stables"], "it is noted")
+        await it.eventually(lambda: it.journal_screen.state.projections["stables"], "it is noted")
         (tree / "cart.py").write_text("time.sleep(0.1)  # only for tonight\nrenew()\n")
         await it.press("R")
         await it.shows("sleeps: cart.py:1")
@@ -235,7 +235,7 @@ async def test_the_runbook_for_the_moment_before_a_line(journal: Journal, log: P
         await it.type("\n")
         await it.shows("recovery_target_time = '2026-11-24 03:14:07.122456+00'")
         await it.eventually(lambda: texts(log)[-1].startswith("Restore: data of postgres to "), "it is noted")
-    (kept,) = Path(journal.folder).glob("restore-postgres-*.md")
+    (kept,) = Path(journal.attachments_dir).glob("restore-postgres-*.md")
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
@@ -368,7 +368,7 @@ async def test_who_blocks_whom_is_live_and_x_ends_one(journal: Journal, log: Pat
     finally:
         sessions.close()
     assert entries(log)[-1].tag("TERMINATED") == str(blocker)
-    kept = b"".join(file.read_bytes() for file in Path(journal.folder).rglob("*") if file.is_file())
+    kept = b"".join(file.read_bytes() for file in Path(journal.attachments_dir).rglob("*") if file.is_file())
     assert PASSWORD.encode() not in log.read_bytes() + kept
 
 
@@ -386,5 +386,5 @@ async def test_a_password_on_the_command_line_is_not_kept(journal: Journal, dsn:
         await it.type(f"blockers {dsn}")
         await it.press("escape", "colon", "up")
         assert "geheim" not in it.shown
-    kept = [file.read_bytes() for file in Path(journal.folder).rglob("*") if file.is_file()]
+    kept = [file.read_bytes() for file in Path(journal.attachments_dir).rglob("*") if file.is_file()]
     assert not any(b"geheim" in one for one in kept)

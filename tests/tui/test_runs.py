@@ -10,11 +10,11 @@ from pilots import BY, NIGHT, SMALL, TINY, WIDE, Night, night
 
 from conftest import FakeClock, entries, texts
 from threeam.core.format.clock import Clock
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
-from threeam.core.store.attachments import keep_beside
+from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import Draft, note
+from threeam.core.write.draft import Draft, note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.experiments.arms import Arm
@@ -159,10 +159,10 @@ async def test_the_row_of_a_plan_counts_and_the_runs_are_folded(journal: Journal
 
 
 async def test_runs_are_not_unread(journal: Journal) -> None:
-    write(journal, note("one"), note("two"), *experiment())
+    write(journal, note_draft("one"), note_draft("two"), *experiment())
     async with night(journal) as it:
         await it.press("k")
-        write(journal, ran(1, 8, runs(range(6, 9))), note("three"))
+        write(journal, ran(1, 8, runs(range(6, 9))), note_draft("three"))
         await it.eventually(lambda: it.view.unread == 1, "one line is, and three runs are not")
 
 
@@ -186,7 +186,7 @@ async def test_the_page_of_an_experiment_is_live(journal: Journal, size: tuple[i
 
 async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> None:
     write(journal, *experiment())
-    keep_beside(journal, RUN_OUTPUT, "R1-1-1.out", b"row 8812 \x1b[2J was updated\n")
+    write_attachment(journal, RUN_OUTPUT, "R1-1-1.out", b"row 8812 \x1b[2J was updated\n")
     async with night(journal, size=WIDE) as it:
         await it.press("r", "enter")
         await it.shows("1/8 bare, exit 1")
@@ -203,14 +203,14 @@ async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> Non
 async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Journal) -> None:
     run = Run(1, "bare", PASSED, 0, NIGHT.ns, 1, 1, 5, "run-1-1.out")
     write(journal, ran_once("./repro", run, IDENTITY, None))
-    keep_beside(journal, RUN_OUTPUT, "run-1-1.out", b"all is well\n")
+    write_attachment(journal, RUN_OUTPUT, "run-1-1.out", b"all is well\n")
     async with night(journal, size=WIDE) as it:
         await it.press("G", "enter")
         await it.shows("o shows what was kept")
         await it.press("o")
         await it.shows("all is well")
         await it.press("escape")
-        write(journal, note("nothing is kept with this"))
+        write(journal, note_draft("nothing is kept with this"))
         await it.shows("nothing is kept with this")
         await it.press("G", "enter", "o")
         assert not isinstance(it.app.screen, OutputScreen)
@@ -225,9 +225,9 @@ async def test_with_nothing_run_it_says_how_to(journal: Journal) -> None:
 async def test_as_of_then_the_experiment_is_as_it_was(journal: Journal) -> None:
     clock = FakeClock()
     write(journal, *experiment(), clock=clock)
-    clock.forward(NS)
-    write(journal, note("then"), clock=clock)
-    clock.forward(NS)
+    clock.forward(NS_PER_S)
+    write(journal, note_draft("then"), clock=clock)
+    clock.forward(NS_PER_S)
     write(journal, ran(1, 8, runs(range(6, 9))), verdict(1), clock=clock)
     async with night(journal, size=WIDE) as it:
         await it.shows("8/8 · 2 failed")
@@ -242,7 +242,7 @@ async def test_may_it_be_called_fixed(journal: Journal) -> None:
     async with night(journal, size=WIDE) as it:
         await it.command("fixed H1")
         await it.says("nothing was changed that still stands")
-        clock.forward(NS)
+        clock.forward(NS_PER_S)
         write(journal, change("the row lock"), clock=clock)
         await it.shows("Changed: the row lock")
         await it.command("fixed H1")
@@ -257,17 +257,17 @@ async def test_may_it_be_called_fixed(journal: Journal) -> None:
 @pytest.mark.parametrize(("emoji", "sign"), [(True, "◉"), (False, "o")])
 async def test_what_was_logged_while_a_tracer_was_attached_is_marked(journal: Journal, emoji: bool, sign: str) -> None:
     clock = FakeClock()
-    since = NIGHT.ns + 10 * NS
+    since = NIGHT.ns + 10 * NS_PER_S
     for words, ns in (("before it", 5), ("during it", 20), ("after it", 60)):
-        at = Stamp(NIGHT.ns + ns * NS)
+        at = Stamp(NIGHT.ns + ns * NS_PER_S)
         if words == "during it":
-            clock.now = Stamp(NIGHT.ns + 10 * NS)
+            clock.now = Stamp(NIGHT.ns + 10 * NS_PER_S)
             write(journal, attached("strace", 4121, "worker", since, None), clock=clock)
         if words == "after it":
-            clock.now = Stamp(NIGHT.ns + 30 * NS)
+            clock.now = Stamp(NIGHT.ns + 30 * NS_PER_S)
             write(journal, detached("strace", 4121, "worker", since, clock.now.ns, "", None), clock=clock)
         clock.now = at
-        write(journal, note(words), clock=clock)
+        write(journal, note_draft(words), clock=clock)
     async with night(journal, size=WIDE, emoji=emoji, clock=clock, by=BY) as it:
         await it.shows("after it")
         assert row_of(it, "during it")[19] == sign
@@ -277,13 +277,13 @@ async def test_what_was_logged_while_a_tracer_was_attached_is_marked(journal: Jo
 async def test_an_open_answer_that_holds_no_more_says_so(journal: Journal) -> None:
     clock = FakeClock()
     write(journal, claim("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
-    clock.forward(NS)
+    clock.forward(NS_PER_S)
     write(journal, change("the row lock"), clock=clock)
     async with night(journal, size=WIDE) as it:
         await it.shows("Changed: the row lock")
         await it.command("fixed H1")
         await it.shows("not yet: no run since the change")
-        clock.forward(NS)
+        clock.forward(NS_PER_S)
         write(journal, undone(None, "taken out"), clock=clock)
         await it.shows("nothing was changed that still stands")
         assert it.app.is_running

@@ -10,10 +10,10 @@ from textual.pilot import Pilot
 
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import fixed_zone
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.report import Part
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.demo import ALICE, BEGIN, BOB, tell
@@ -72,7 +72,7 @@ async def settled(pilot: Pilot[None]) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, LookingScreen)
     while screen.log_view.window.rows and (
-        screen.state.last is None or not screen.pane.activity.done or screen.strip._shown is None
+        screen.state.last_stamp is None or not screen.pane.activity.done or screen.strip._shown is None
     ):
         await pilot.pause(0.01)
 
@@ -95,7 +95,7 @@ def over(title: str, told: Sequence[Part]) -> Callable[[Pilot[None]], Awaitable[
 
     async def run(pilot: Pilot[None]) -> None:
         await settled(pilot)
-        await pilot.app.push_screen(ToldScreen(title, lambda: told, note, emoji=True))
+        await pilot.app.push_screen(ToldScreen(title, lambda: told, note_draft, emoji=True))
         await pilot.pause()
 
     return run
@@ -162,7 +162,7 @@ def test_a_corrected_line_and_a_stamp_with_its_words(snap_compare: Snap, journal
     app = story(journal, 9)
     clock = app.session.clock
     writer = Writer(journal, FOLD, clock, WriteOptions(BOB.user, str(BOB), sync=False))
-    said = writer.write(note("the lag was 4 ms")).entries[0]
+    said = writer.write(note_draft("the lag was 4 ms")).entries[0]
     writer.write(correction(said.stamp, "the lag was 0.4 ms"))
     taken = writer.write(take_stamp()).entries[0]
     writer.write(words_for(lambda: taken.stamp, "the pager went off again"))
@@ -248,7 +248,7 @@ def test_what_is_not_normal(snap_compare: Snap, journal: Journal, size: tuple[in
         Difference("peers/10.0.3.7:5432", "48", "20 to 21", 13.0),
     ]
     looked = normal.Looked(saved, Baseline("normal", "db1", (), (), ()), found, 312, ("sockets of nginx: denied",))
-    told = normal.parts(looked, Stamp(BEGIN.ns + 3600 * NS))
+    told = normal.parts(looked, Stamp(BEGIN.ns + 3600 * NS_PER_S))
     assert snap_compare(story(journal, 18), terminal_size=size, run_before=over("what is not normal", told))
 
 
@@ -270,7 +270,7 @@ def test_blocked_queries(snap_compare: Snap, journal: Journal, size: tuple[int, 
 
     async def run(pilot: Pilot[None]) -> None:
         await settled(pilot)
-        screen = BlockersScreen("db1:5432/shop", lambda: nodes, end, note, emoji=True)
+        screen = BlockersScreen("db1:5432/shop", lambda: nodes, end, note_draft, emoji=True)
         await pilot.app.push_screen(screen)
         while screen._backends is None:
             await pilot.pause(0.01)

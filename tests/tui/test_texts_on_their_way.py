@@ -49,7 +49,7 @@ async def test_a_command_typed_behind_a_note_and_esc_is_a_command(journal: Journ
         await picked(it)
         burst = [*"ia note\n", "escape", *f":support H1 @{at(0)}\n", "c"]
         if is_held:
-            with held(journal.lock):
+            with held(journal.lock_path):
                 it.at_once(*burst)
                 await it.eventually(lambda: it.unanswered == 3, "all of it waits")
                 await it.shows("3 wait")
@@ -57,7 +57,7 @@ async def test_a_command_typed_behind_a_note_and_esc_is_a_command(journal: Journ
             it.at_once(*burst)
         await it.eventually(lambda: len(texts(log)) == 5, "all of it is written")
     assert texts(log)[2:4] == ["a note", f"Supports: @{at(0)} note 0"]
-    assert entries(log)[-1].coffee == 1
+    assert entries(log)[-1].cups == 1
 
 
 async def test_texts_sent_from_several_boxes_in_one_read_are_each_what_they_were_meant_to_be(
@@ -73,7 +73,7 @@ async def test_texts_sent_from_several_boxes_in_one_read_are_each_what_they_were
         await it.eventually(lambda: it.composer.text == "six", "and the draft is in the box")
     said = ["Hypothesis: one", "Hypothesis: two", "note", "Conclusion: three", "Prediction: four", "five"]
     assert texts(log)[1:-1] == said
-    assert entries(log)[-1].coffee == 1
+    assert entries(log)[-1].cups == 1
 
 
 async def test_while_the_lock_is_held_another_box_opens_and_esc_brings_the_text_back(
@@ -82,7 +82,7 @@ async def test_while_the_lock_is_held_another_box_opens_and_esc_brings_the_text_
     append(log, CLAIM)
     async with night(journal) as it:
         await picked(it)
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
             it.journal_screen.set_focus(it.view)
@@ -103,7 +103,7 @@ async def test_while_the_lock_is_held_another_box_opens_and_esc_brings_the_text_
 
 async def test_what_waits_beside_the_box_outlives_the_screen(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
             it.journal_screen.set_focus(it.view)
@@ -115,14 +115,14 @@ async def test_a_verdict_leads_back_to_the_log_before_it_is_written(journal: Jou
     append(log, CLAIM)
     async with night(journal) as it:
         await picked(it)
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("xit was DNS\nc")
             assert it.in_the_log
             await it.shows("2 wait")
         await it.eventually(lambda: len(texts(log)) == 3, "both are written")
         assert it.in_the_log
     assert texts(log)[1] == "Conclusion: it was DNS"
-    assert entries(log)[-1].coffee == 1
+    assert entries(log)[-1].cups == 1
 
 
 async def test_keys_behind_one_that_asks_in_a_thread_are_for_its_box(journal: Journal, log: Path) -> None:
@@ -141,7 +141,7 @@ async def test_keys_behind_one_that_asks_in_a_thread_are_for_its_box(journal: Jo
 
 async def test_the_words_of_two_stamps_each_go_to_their_own(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("sfirst\nssecond\n")
             await it.shows("4 wait")
         await it.eventually(lambda: len(texts(log)) == 4, "all of it is written")
@@ -171,7 +171,7 @@ async def test_what_is_typed_after_a_text_that_was_refused_stands_on_a_line_of_i
 async def test_a_text_that_comes_back_to_a_box_with_another_stands_above_it(journal: Journal, log: Path) -> None:
     append(log, notes(1))
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             it.at_once(*"ifirst\n", *"second\n", "escape", *"ithird")
             await it.shows("2 wait")
             assert it.composer.text == "third"
@@ -186,7 +186,7 @@ async def test_esc_takes_back_all_that_waits_and_says_so_once(journal: Journal, 
     append(log, CLAIM)
     async with night(journal) as it:
         await picked(it)
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("ccxit was DNS\ncia note\n")
             await it.shows("5 wait")
             await it.press("escape")
@@ -203,7 +203,7 @@ async def test_esc_that_was_pressed_before_the_screen_told_of_the_wait_leaves_th
     journal: Journal, log: Path
 ) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("imy words\n")
             escape = events.Key("escape", "\x1b")  # as a terminal sent it, to a machine that is loaded
             escape.set_sender(it.app)
@@ -214,4 +214,4 @@ async def test_esc_that_was_pressed_before_the_screen_told_of_the_wait_leaves_th
             await it.shows("2 wait")
         await it.eventually(lambda: len(texts(log)) == 2, "both are written")
     assert texts(log)[0] == "my words"
-    assert entries(log)[1].coffee == 1
+    assert entries(log)[1].cups == 1

@@ -22,7 +22,7 @@ async def test_a_note_is_typed_and_sent_with_enter(journal: Journal, log: Path) 
         await it.eventually(lambda: texts(log) == ["three jobs"], "it is written")
         await it.eventually(lambda: it.composer.text == "", "the box is empty again")
         await it.shows("note: three jobs")
-        assert str(entries(log)[0].by) == "alice@db1:4121%3"
+        assert str(entries(log)[0].author) == "alice@db1:4121%3"
 
 
 async def test_the_key_the_text_and_enter_in_one_read_are_one_note(journal: Journal, log: Path) -> None:
@@ -104,7 +104,7 @@ async def test_enter_hit_twice_writes_once(journal: Journal, log: Path) -> None:
 
 async def test_enter_hit_twice_while_the_lock_is_held_writes_once(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("ionce only\n\n")
             await it.shows("waits for the lock")
             await it.press("enter", "enter")
@@ -118,7 +118,7 @@ async def test_enter_hit_twice_while_the_lock_is_held_writes_once(journal: Journ
 async def test_while_it_waits_the_screen_says_who_holds_the_lock_and_the_keys_work(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(50))
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("imy words\n")
             await it.shows("waits for the lock, held by")
             await it.press("pageup")
@@ -131,7 +131,7 @@ async def test_while_it_waits_the_screen_says_who_holds_the_lock_and_the_keys_wo
 
 async def test_what_is_typed_while_the_text_waits_does_not_change_it(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
             await it.type(" and more")
@@ -153,7 +153,7 @@ async def test_esc_right_behind_enter_leaves_the_box_and_takes_nothing_back(jour
 
 async def test_esc_takes_back_what_waits_and_the_text_stays(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
             await it.press("escape")
@@ -219,7 +219,7 @@ async def test_a_paste_while_the_log_has_the_focus_opens_the_box_with_it(
         assert it.composer.text == "cq\nq G"
         await it.press("enter")
         await it.eventually(lambda: texts(log) == ["cq", "| q G"], "it is one note")
-        assert entries(log)[-1].coffee == 0
+        assert entries(log)[-1].cups == 0
 
 
 async def test_a_paste_into_a_box_that_has_a_draft_is_added_to_it(journal: Journal, log: Path) -> None:
@@ -293,11 +293,11 @@ async def test_alt_h_takes_the_words_along_and_what_they_replace_is_one_key_away
 async def test_esc_and_the_key_behind_it_in_one_read_are_two_keys(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         it.at_once(*"ihalf", "escape", "c")
-        await it.eventually(lambda: [one.coffee for one in entries(log)] == [1], "one cup")
+        await it.eventually(lambda: [one.cups for one in entries(log)] == [1], "one cup")
         assert it.composer.text == "half"
         await it.press("question_mark")
         it.at_once("escape", "c", "colon", *"nonsense", "escape", "c")
-        await it.eventually(lambda: [one.coffee for one in entries(log)] == [1, 2, 3], "the keys behind it, too")
+        await it.eventually(lambda: [one.cups for one in entries(log)] == [1, 2, 3], "the keys behind it, too")
         assert it.in_the_log
 
 
@@ -395,7 +395,7 @@ async def test_alt_c_takes_a_coffee_without_leaving_the_box(journal: Journal, lo
     async with night(journal) as it:
         await it.type("ihalf")
         await it.press("alt+c")
-        await it.eventually(lambda: [one.coffee for one in entries(log)] == [1], "one cup")
+        await it.eventually(lambda: [one.cups for one in entries(log)] == [1], "one cup")
         assert it.in_the_box
         await it.type(" a thought")
         assert it.composer.text == "half a thought"
@@ -429,7 +429,7 @@ async def test_ctrl_c_in_the_box_says_how_to_quit_and_keeps_the_text(journal: Jo
 
 async def test_a_note_that_waits_behind_a_coffee_says_what_holds_it_up(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
-        with held(journal.lock):
+        with held(journal.lock_path):
             await it.press("c")
             await it.type("ia note\n")
             await it.type("and more")

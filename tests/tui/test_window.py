@@ -18,7 +18,7 @@ from conftest import writer_of
 from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import ACQUIRED, RELEASING
 from threeam.core.store.follow import Follower
-from threeam.core.store.journal import Journal, Position, journal_at
+from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.reader import Line, lines_forward
 from threeam.tui import log_window as window_module
 from threeam.tui.log_window import Window
@@ -121,7 +121,7 @@ def test_paging_forward_from_the_start_comes_to_what_all_lines_come_to(shape: li
     with tempfile.TemporaryDirectory() as folder, Small(step, 1000):
         log = Path(folder, "sanity.log")
         write_log(log, shape)
-        window = Window(journal_at(str(log)))
+        window = Window(resolve_journal(str(log)))
         window.to_start()
         while not window.at_end:
             window.forward()
@@ -216,7 +216,7 @@ def test_paging_back_from_the_end_comes_to_what_all_lines_come_to(shape: list[in
     with tempfile.TemporaryDirectory() as folder, Small(step, 1000):
         log = Path(folder, "sanity.log")
         write_log(log, shape)
-        window = Window(journal_at(str(log)))
+        window = Window(resolve_journal(str(log)))
         while not window.at_start:
             window.back()
         assert rows_of(window) == plain_fold(log)
@@ -231,7 +231,7 @@ def test_wherever_it_was_paged_and_whatever_it_forgot_the_rows_are_a_slice_of_al
         log = Path(folder, "sanity.log")
         write_log(log, shape)
         every = plain_fold(log)
-        window = Window(journal_at(str(log)))
+        window = Window(resolve_journal(str(log)))
         for what, index in moves:
             move(window, what, index)
             rows = rows_of(window)
@@ -255,7 +255,7 @@ def test_lines_that_come_in_batches_are_folded_as_if_they_had_been_there(
     with tempfile.TemporaryDirectory() as folder, Small(step, 1000):
         log = Path(folder, "sanity.log")
         write_log(log, shape)
-        journal = journal_at(str(log))
+        journal = resolve_journal(str(log))
         window = Window(journal)
         follower = Follower(journal, window.anchor)
         write_log(log, later)
@@ -317,20 +317,20 @@ def test_the_files_of_a_journal_are_one_scroll(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, Small(step, 2 * step):
         log = Path(folder, "sanity.log")
-        journal = journal_at(str(log), home=folder)  # where lines by hand may come first
+        journal = resolve_journal(str(log), state_dir=folder)  # where lines by hand may come first
         every: list[Position] = []
         for number, shape in enumerate(shapes):
             if number:
                 rotate(journal)
             write_log(log, shape)
-        live = journal.live()
+        live = journal.open_live()
         assert live is not None
-        for segment in journal.segments(live):
+        for segment in journal.segments_forward(live):
             entries = [(line, line.entry) for line in lines_forward(segment)]
             every += [
                 Position(line.segment, line.offset)
                 for line, entry in entries
-                if entry is None or (entry.kind != "ceremony" and (not entry.carried or entry.kind == "Continued"))
+                if entry is None or (entry.kind != "ceremony" and (not entry.carried_from or entry.kind == "Continued"))
             ]
         window = Window(journal)
         for what, index in [*moves, ("start", 0)]:
@@ -400,11 +400,11 @@ def test_a_line_that_was_taken_back_goes_though_a_late_one_of_the_file_before_co
 ) -> None:
     log.write_bytes(line("old"))
     window = Window(journal)
-    before = journal.live()
+    before = journal.open_live()
     assert before is not None
     log.rename(f"{log}.1")
     log.write_bytes(line("kept", 1) + line("taken back", 2))
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     kept, gone = lines_forward(live)
     window.append([kept, gone], Position(live, gone.end))

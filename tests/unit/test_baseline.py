@@ -14,12 +14,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, entries, writer_of
-from threeam.core.errors import Declined, Unusable
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.errors import FileUnusable, PreconditionFailed
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.attachment_kinds import BASELINE
-from threeam.core.store.attachments import read_beside
+from threeam.core.store.attachments import read_attachment
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.host import snapshot as looking
 from threeam.host.baseline import Baseline, Difference, compared_count, differences, from_bytes, ranges, to_bytes
 from threeam.host.baseline_log import BadName, Saved, baseline_named, baselines, checked_name, compared, saved
@@ -221,7 +221,7 @@ def test_the_file_that_is_mangled_below_is_a_baseline() -> None:
     ids=lambda data: f"{len(data)} bytes",
 )
 def test_a_file_that_is_no_baseline_is_unusable_in_one_sentence(data: bytes) -> None:
-    with pytest.raises(Unusable, match=r"^/n\.json ") as why:
+    with pytest.raises(FileUnusable, match=r"^/n\.json ") as why:
         from_bytes(data, "/n.json")
     assert "\n" not in str(why.value)
 
@@ -241,7 +241,7 @@ mangled = st.dictionaries(st.sampled_from(PLACES), json_values).map(lambda chang
 def test_from_bytes_is_total(data: bytes) -> None:
     try:
         assert from_bytes(data, "f").snapshots
-    except Unusable:
+    except FileUnusable:
         pass
 
 
@@ -264,32 +264,32 @@ def test_a_plain_word_is_a_name(name: str) -> None:
 def test_the_newest_of_each_name_counts_and_the_last_one_is_meant(journal: Journal, clock: FakeClock) -> None:
     alice = writer_of("alice", journal, clock)
     for name, file in (("a", "/1"), ("b", "/2"), ("a", "/3")):
-        clock.forward(NS)
+        clock.forward(NS_PER_S)
         alice.write(saved(name, file, f"{name} is 3 things"))
     alice.write(compared("b", "with b: all are normal"))
-    state = FOLD(FOLD.empty, entries(Path(journal.log)))
+    state = FOLD(FOLD.empty_state, entries(Path(journal.log_path)))
     assert [(one.name, one.file) for one in baselines(state)] == [("b", "/2"), ("a", "/3")]
     assert baseline_named(state, None).file == "/3"
     assert baseline_named(state, "b").file == "/2"
-    with pytest.raises(Declined, match=r"^there is no baseline c: there are b, a$"):
+    with pytest.raises(PreconditionFailed, match=r"^there is no baseline c: there are b, a$"):
         baseline_named(state, "c")
-    with pytest.raises(Declined, match="no baseline yet"):
-        baseline_named(FOLD.empty, None)
+    with pytest.raises(PreconditionFailed, match="no baseline yet"):
+        baseline_named(FOLD.empty_state, None)
 
 
 def test_baselines_survive_a_rotation(journal: Journal, log: Path, clock: FakeClock) -> None:
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
     for writer, name in ((alice, "a"), (bob, "b"), (bob, "a")):
-        clock.forward(NS)
+        clock.forward(NS_PER_S)
         writer.write(saved(name, f"/x y/[{name}].json", f"{name} is 3 things on db1, one sample; [not] a tag"))
-    before = baselines(FOLD(FOLD.empty, entries(log)))
+    before = baselines(FOLD(FOLD.empty_state, entries(log)))
     for _ in range(2):
-        clock.forward(NS)
+        clock.forward(NS_PER_S)
         with alice.locked(whole=True) as held:
             held.rotate()
-        assert baselines(FOLD(FOLD.empty, entries(log))) == before
-    alice.write(note("life goes on"))
-    assert [one.name for one in baselines(FOLD(FOLD.empty, entries(log)))] == ["b", "a"]
+        assert baselines(FOLD(FOLD.empty_state, entries(log))) == before
+    alice.write(note_draft("life goes on"))
+    assert [one.name for one in baselines(FOLD(FOLD.empty_state, entries(log)))] == ["b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -321,23 +321,23 @@ def test_samples_are_counted_from_the_first_so_that_they_do_not_drift(clock: Fak
 
     def pause(seconds: float) -> None:
         paused.append(seconds)
-        clock.forward(2 * NS)
+        clock.forward(2 * NS_PER_S)
 
     one = take("n", "db1", [], [], 3, 2.0, clock, pause)
-    assert [shot.at_ns for shot in one.snapshots] == [NIGHT, NIGHT + 2 * NS, NIGHT + 4 * NS]
+    assert [shot.at_ns for shot in one.snapshots] == [NIGHT, NIGHT + 2 * NS_PER_S, NIGHT + 4 * NS_PER_S]
     # What the first snapshots took is not added: the second pause ends 4 s after the beginning. No time really passes.
     assert 1.0 < paused[0] < 2.0 < paused[1] < 4.0
 
 
 def test_what_is_kept_is_what_its_line_says(journal: Journal, log: Path, clock: FakeClock) -> None:
     first, last = seen({"a": 1.0}, {"b": "c"}), seen({"a": 1.0}, {"b": "c"}, "x: denied")
-    shots = (first, last._replace(at_ns=NIGHT + NS))
+    shots = (first, last._replace(at_ns=NIGHT + NS_PER_S))
     path, draft = keep(journal, baseline(*shots))
     writer_of("alice", journal, clock).write(draft)
     (line,) = entries(log)
     assert line.text == "Baseline: normal is 2 things on db1, 2 samples over 1 s; not read: x: denied"
     assert line.tag("FILE") == Path(path).name
-    kept = read_beside(journal, Path(path).name, BASELINE)
+    kept = read_attachment(journal, Path(path).name, BASELINE)
     assert (from_bytes(kept.content, path), kept.signed) == (baseline(*shots), True)
     assert Path(path).stat().st_mode & 0o777 == 0o600
 

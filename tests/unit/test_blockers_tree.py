@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from conftest import Run, entries
 from threeam.cli import blockers as cli
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.redact.redact import redacted_sql
-from threeam.core.write.draft import Author
+from threeam.core.write.draft import WriteContext
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.restore.blockers import (
@@ -98,7 +98,7 @@ def test_a_prepared_transaction_says_what_it_is_and_what_ends_it() -> None:
 @pytest.mark.parametrize("one", [prepared(775, "a"), tree([backend(7, 0)])[0].backend])
 def test_what_is_no_process_is_never_terminated(one: Backend) -> None:
     assert "terminate" not in way_out(one)
-    with pytest.raises(Declined, match="no process"):
+    with pytest.raises(PreconditionFailed, match="no process"):
         terminate(cast(Any, None), one, 1)
 
 
@@ -131,7 +131,7 @@ def test_a_termination_whose_answer_is_lost_is_noted_as_one_that_was_asked_for(
     answers: int, error: psycopg.Error, sentence: str
 ) -> None:
     draft = terminate(cast(Any, LosesTheConnection(answers, error)), backend(7), 2)
-    (line,) = draft.lines(FOLD.empty, Author("alice", 1), Stamp(1, 0))
+    (line,) = draft.make_lines(FOLD.empty_state, WriteContext("alice", 1), Stamp(1, 0))
     assert line.text.startswith("Terminated: asked for")
     assert sentence in line.text
     assert "look whether it has ended: 7 app@shop" in line.text

@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, Run, command, writer_of
 from people import Person
-from threeam.core.format.entry import NS, Entry, Stamp, format_entry
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.store import segment as segment_module
 from threeam.core.store.filters import Text, Wanted
 from threeam.core.store.follow import Follower
-from threeam.core.store.journal import Journal, Position, Segment, journal_at
+from threeam.core.store.journal import Journal, Position, Segment, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import lines_forward
 from threeam.core.store.seek import search_forward
 from threeam.core.store.segment import RotatedSegment
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.human.awake import awake_since
 from threeam.human.drafts import coffee
 from threeam.hypotheses.drafts import claim, judge
@@ -37,7 +37,7 @@ PRIVATE = "hunter2"
 
 
 def at(seconds: float) -> Stamp:
-    return Stamp(NIGHT.ns + round(seconds * NS))
+    return Stamp(NIGHT.ns + round(seconds * NS_PER_S))
 
 
 def line(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
@@ -91,13 +91,13 @@ def test_a_forged_line_is_shown_and_found_and_reported_and_changes_nothing(
 ) -> None:
     sound = line(0, "Coffee: cup 1 of the night.", ("MG", "95"), cups=1) + line(1, "Hypothesis: x", ("H1", "open"))
     log.write_bytes(sound + forged + line(4, "after it", cups=1))
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
-    with_it, without_it = FOLD.of(live, live.size()), FOLD.of(live, len(sound))
+    with_it, without_it = FOLD.state_at(live, live.size()), FOLD.state_at(live, len(sound))
     assert with_it.hypotheses == without_it.hypotheses
-    assert with_it.rooms == without_it.rooms
+    assert with_it.projections == without_it.projections
     assert with_it.people["alice"].cups == 1
-    assert FOLD.of(live, len(sound + forged)).last == at(3)
+    assert FOLD.state_at(live, len(sound + forged)).last_stamp == at(3)
     assert awake_since(journal, Position(live, live.size()), "alice") == at(0)
     assert forged in run_here("tail").stdout
     assert run_here("tail", "--grep", "AT: ").stdout == forged
@@ -116,15 +116,15 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
         writer.write(draft)
     with writer.locked(whole=True) as locked:
         locked.rotate()
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     size, lines_there = live.size(), len(list(lines_forward(live)))
-    before = FOLD.of(live, size)
+    before = FOLD.state_at(live, size)
     assert live.head.end == size
     with log.open("ab") as file:
         file.write(b"".join(FORGED))
     assert [line.forged for line in lines_forward(live)] == [False] * lines_there + [True] * len(FORGED)
-    assert FOLD.of(live, live.size()) == before._replace(last=at(3))
+    assert FOLD.state_at(live, live.size()) == before._replace(last_stamp=at(3))
     assert awake_since(journal, Position(live, live.size()), "alice") == at(0)
     told = run_here("tail", "-n", "+1").stdout
     assert run_here("tail", "--grep", "forged|9 cups|AT: ").stdout.count(b"\n") == len(FORGED) + 1  # `Continued from`
@@ -138,7 +138,7 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     copy = (log.parent / "sanity.log.copy").read_bytes()
     assert (copy.count(b": forged"), copy.count(b"the sweeper")) == (4, 1)
     clock.now = at(9)
-    assert writer.write(note("after it")).entries[0].coffee == 1
+    assert writer.write(note_draft("after it")).entries[0].cups == 1
     done = run_here("doctor")
     assert (done.returncode, done.stdout.count(b": forged: ")) == (5, len(FORGED))
 
@@ -148,7 +148,7 @@ def test_a_rotation_states_how_many_lines_it_repeats(run_here: Run, log: Path, j
         assert run_here(*argv).returncode == 0
     first, *others = log.read_bytes().splitlines()
     assert f"[REPEATED: {len(others)}] Continued from ".encode() in first
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     assert (live.head.end, live.head.missing) == (live.size(), 0)
 
@@ -167,7 +167,7 @@ def test_the_head_is_no_longer_than_it_states_and_than_what_is_repeated(
     begin, ordinary = head(1, lines=stated), line(2, "an ordinary line")
     log.write_bytes(begin + b"".join(SOME) + ordinary + repeated(3, "Hypothesis: claim 4", ("H4", "open")))
     (log.parent / rotated_name(1)).write_bytes(line(0, "the file before"))
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     assert live.head == (rotated_name(1), len(begin), len(begin) + sum(map(len, SOME[:repeats])), True, missing)
     assert [line.repeated for line in lines_forward(live)] == [False] + [True] * repeats + [False] * (5 - repeats)
@@ -183,13 +183,13 @@ def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal:
     for n, draft in enumerate((coffee(1, 95, 4), claim("the sweeper", 4), judge("refute", "H1", "no", 4))):
         clock.now = at(n)
         writer.write(draft)
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
-    before = FOLD.of(live, live.size())
+    before = FOLD.state_at(live, live.size())
     with writer.locked(whole=True) as locked:
         locked.rotate()
     clock.now = at(5)
-    writer.write(note("after it"))
+    writer.write(note_draft("after it"))
     told = run_here("tail", "-n", "+1").stdout
     assert told.count(b"the sweeper") == 1
     assert told.count(b"Continued from") == 1
@@ -201,10 +201,10 @@ def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal:
         assert b"the sweeper" in run_here(*argv).stdout
     done = run_here("doctor")
     assert (done.returncode, b"is not there any more" in done.stderr) == (0, True)
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
-    apart = {"people": {}, "last": None, "order": 0}  # of the lines of the rotation itself, too
-    assert FOLD.of(live, live.size())._replace(**apart) == before._replace(**apart)
+    apart = {"people": {}, "last_stamp": None, "last_position": 0}  # of the lines of the rotation itself, too
+    assert FOLD.state_at(live, live.size())._replace(**apart) == before._replace(**apart)
 
 
 def test_the_head_ends_with_the_first_line_that_is_not_repeated(log: Path, journal: Journal) -> None:
@@ -212,7 +212,7 @@ def test_the_head_ends_with_the_first_line_that_is_not_repeated(log: Path, journ
     some = repeated(1, "Hypothesis: x", ("H1", "open")) + repeated(1, "Carried: 2 cups of alice.", cups=2)
     for after in (line(2, "a note"), b"foreign\n", b"\n", b"[x] [COFFEE: 0] [AT: y] z\n", b"torn"):
         log.write_bytes(begin + some + after + some)
-        live = journal.live()
+        live = journal.open_live()
         assert live is not None
         assert live.head == (rotated_name(1), len(begin), len(begin + some), False, None)
 
@@ -220,7 +220,7 @@ def test_the_head_ends_with_the_first_line_that_is_not_repeated(log: Path, journ
 def test_the_head_is_looked_for_once_also_while_there_is_nothing_else(log: Path, journal: Journal) -> None:
     some = repeated(1, "Hypothesis: x", ("H1", "open"))
     log.write_bytes(head(1) + some * 100)
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     with patch.object(segment_module, "_head_of", wraps=segment_module._head_of) as looked:
         assert [line.forged for line in lines_forward(live)] == [False] * 101
@@ -230,7 +230,7 @@ def test_the_head_is_looked_for_once_also_while_there_is_nothing_else(log: Path,
     assert looked.call_count <= 3
 
 
-stamps = st.integers(0, 4_000_000_000).map(lambda seconds: Stamp(seconds * NS)) | st.sampled_from(
+stamps = st.integers(0, 4_000_000_000).map(lambda seconds: Stamp(seconds * NS_PER_S)) | st.sampled_from(
     [Stamp.parse(f"2028-02-{day}T23:59:59.999999999+{zone}") for day in (28, 29) for zone in ("0000", "2359")]
 )
 
@@ -324,16 +324,16 @@ def test_each_window_on_a_chain_says_what_could_not_be_read(log: Path, journal: 
     as_a_symlink(paths[1])
     missing = [f"{paths[1]} cannot be read (it is a symlink): what stands in it is missing here"]
     main = Window(journal)
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     as_of = Window(journal, until=Position(live, live.size()))
     before_it = Window(journal, until=Position(RotatedSegment(str(paths[0])), 1))
     for window in (as_of, main):  # whichever meets the file first, and last
         while not window.at_start:
             window.back()
-        assert window.missing.new(window.known and window.known.segment) == missing
+        assert window.missing.pop_unreported(window.known and window.known.segment) == missing
     for window in (as_of, main, before_it):
-        assert window.missing.new(window.known and window.known.segment) == []
+        assert window.missing.pop_unreported(window.known and window.known.segment) == []
 
 
 def test_tail_says_what_it_could_not_read_before_it_waits_for_more(log: Path) -> None:
@@ -396,7 +396,7 @@ def opened() -> Iterator[list[str]]:
 
 def test_walking_forward_opens_each_file_a_few_times(log: Path, journal: Journal, opened: list[str]) -> None:
     first = RotatedSegment(str(chain_of(log, 200)[0]))
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     end = Position(live, live.size())
     found = search_forward(journal, Position(first, 0), end, Wanted((Text(Pattern("note")),)))
@@ -412,9 +412,9 @@ def test_walking_forward_opens_each_file_a_few_times(log: Path, journal: Journal
 
 def test_rows_of_many_files_can_be_read_again(log: Path, journal: Journal) -> None:
     chain_of(log, 40)
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
-    lines = [line for segment in journal.segments(live) for line in lines_forward(segment)]
+    lines = [line for segment in journal.segments_forward(live) for line in lines_forward(segment)]
     open_files = set(os.listdir("/proc/self/fd"))
     assert [line.segment.read(line.offset, len(line.raw)) for line in lines] == [line.raw for line in lines]
     assert len(set(os.listdir("/proc/self/fd")) - open_files) <= segment_module._MOST_OPEN
@@ -443,7 +443,7 @@ def test_a_known_head_needs_neither_a_look_at_the_file_nor_the_file(log: Path) -
 
 def test_a_follower_from_the_beginning_reads_every_file(log: Path) -> None:
     chain_of(log, 20)
-    follower = Follower(journal_at(str(log)), None)
+    follower = Follower(resolve_journal(str(log)), None)
     lines = []
     while some := follower.read():
         lines += some

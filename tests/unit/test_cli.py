@@ -24,16 +24,16 @@ import pytest
 from conftest import NIGHT, Run, command
 from threeam.cli.commands import COMMANDS
 from threeam.cli.main import main
-from threeam.core.format.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
+from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry, parse_entry
 from threeam.core.store import reader
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import TOXIC
+from threeam.core.write.draft import TOXIC_TEXT
 
 Done = subprocess.CompletedProcess[bytes]
 
 VERBS = ("new", "list", "show", "predict", "support", "contradict", "confirm", "refute", "park", "reopen")
 HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-LONG_AGO = Stamp(NIGHT.ns - 900 * 24 * 3600 * NS)
+LONG_AGO = Stamp(NIGHT.ns - 900 * 24 * 3600 * NS_PER_S)
 ALICE = ("BY", "alice@db1:4121%3")
 BOB = ("BY", "bob@db1:9%1")
 
@@ -87,7 +87,7 @@ def refused(done: Done, code: int) -> str:
 
 
 def entries(raw: bytes) -> list[Entry]:
-    read = [parse(line) for line in raw.splitlines()]
+    read = [parse_entry(line) for line in raw.splitlines()]
     assert None not in read
     return [entry for entry in read if entry is not None]
 
@@ -103,10 +103,10 @@ def night(log: Path) -> Path:
         line(0, "Acquired sanity lock.", cups=3)
         + line(1, "Hypothesis: the cron job", cups=3)
         + line(2, "Releasing sanity lock.", cups=3)
-        + line(60 * NS, "Hypothesis: the sweeper", ALICE, ("H1", "open"), cups=2)
-        + line(120 * NS, "tcpdump on :5432 deadlock", BOB)
+        + line(60 * NS_PER_S, "Hypothesis: the sweeper", ALICE, ("H1", "open"), cups=2)
+        + line(120 * NS_PER_S, "tcpdump on :5432 deadlock", BOB)
         + b"kernel: \x1b[2J oops \xff\n"
-        + line(180 * NS, "Conclusion: it was off", ALICE, ("H1", "refuted"), cups=2)
+        + line(180 * NS_PER_S, "Conclusion: it was off", ALICE, ("H1", "refuted"), cups=2)
     )
     return log
 
@@ -269,8 +269,8 @@ def test_a_note_is_written_and_printed_as_written(run: Run, log: Path) -> None:
     assert good(done).encode() == log.read_bytes()
     (entry,) = entries(log.read_bytes())
     assert entry.text == "it happened again"
-    assert entry.by is not None
-    assert entry.by.user == "alice"
+    assert entry.author is not None
+    assert entry.author.user == "alice"
 
 
 def test_a_quiet_note_prints_nothing(run: Run, log: Path) -> None:
@@ -600,7 +600,7 @@ def test_sanity_has_no_tag_but_coffee(run: Run, log: Path) -> None:
     assert texts_without_stamps(run("sanity", "5", "--delay", "0").stdout) == [
         b"[COFFEE: 5] Acquired sanity lock.",
         b"[COFFEE: 5] Hypothesis: Staring into the void. The void is returning a 502 Bad Gateway.",
-        b"[COFFEE: 5] " + TOXIC.encode(),
+        b"[COFFEE: 5] " + TOXIC_TEXT.encode(),
         b"[COFFEE: 5] Releasing sanity lock.",
     ]
     assert all(entry.tags == () for entry in entries(log.read_bytes()))
@@ -609,7 +609,7 @@ def test_sanity_has_no_tag_but_coffee(run: Run, log: Path) -> None:
 def test_sanity_pauses_inside_the_lock(run: Run, log: Path) -> None:
     good(run("sanity", "--delay", "0.05"))
     first, second, *_ = entries(log.read_bytes())
-    assert second.stamp.ns - first.stamp.ns >= NS // 20
+    assert second.stamp.ns - first.stamp.ns >= NS_PER_S // 20
 
 
 # --- tail
@@ -639,9 +639,12 @@ def test_tail_prints_an_unfinished_last_line(run: Run, night: Path) -> None:
         (["--grep", "deadlock|cron"], [1, 4]),
         (["--grep", r"\[H1:"], [3, 6]),
         (["--grep", "oops"], [5]),
-        (["--since", str(Stamp(LONG_AGO.ns + 60 * NS))], [3, 4, 6]),
-        (["--until", "@" + str(Stamp(LONG_AGO.ns + 60 * NS))], [0, 1, 2, 3]),
-        (["--since", Stamp(LONG_AGO.ns + 2).rfc3339(), "--until", Stamp(LONG_AGO.ns + 120 * NS).rfc3339()], [2, 3, 4]),
+        (["--since", str(Stamp(LONG_AGO.ns + 60 * NS_PER_S))], [3, 4, 6]),
+        (["--until", "@" + str(Stamp(LONG_AGO.ns + 60 * NS_PER_S))], [0, 1, 2, 3]),
+        (
+            ["--since", Stamp(LONG_AGO.ns + 2).rfc3339(), "--until", Stamp(LONG_AGO.ns + 120 * NS_PER_S).rfc3339()],
+            [2, 3, 4],
+        ),
         (["--since", str(LONG_AGO), "-n", "1"], [6]),
         (["--until", "-1d", "--grep", "Acquired"], [0]),
         (["--kind", "conclusion"], [6]),
@@ -655,7 +658,7 @@ def test_tail_prints_an_unfinished_last_line(run: Run, night: Path) -> None:
         (["-n", "+6"], [5, 6]),
         (["-n", "+4", "--hyp", "H1"], [3, 6]),
         (["-n", "+5", "--hyp", "H1"], [6]),
-        (["-n", "+2", "--until", "@" + str(Stamp(LONG_AGO.ns + 60 * NS))], [1, 2, 3]),
+        (["-n", "+2", "--until", "@" + str(Stamp(LONG_AGO.ns + 60 * NS_PER_S))], [1, 2, 3]),
         (["-n", "+7"], [6]),
         (["-n", "+8"], []),
         (["-n", "1", "--hyp", "H1"], [6]),
@@ -760,18 +763,18 @@ def test_tail_from_a_line_on_counts_through_rotated_files(
         assert lines == [raw for raw in every[first - 1 :] if raw[-2:-1] == b"n"], first
 
 
-@pytest.mark.parametrize("end", ["-1d", "@" + str(Stamp(LONG_AGO.ns + 3600 * NS))])
+@pytest.mark.parametrize("end", ["-1d", "@" + str(Stamp(LONG_AGO.ns + 3600 * NS_PER_S))])
 def test_tail_f_ends_at_once_if_until_is_over(run_here: Run, night: Path, end: str) -> None:
     assert len(good(run_here("tail", "-f", "--until", end)).splitlines()) == 6
 
 
 def test_tail_f_ends_when_a_line_later_than_until_has_come(night: Path) -> None:
     now = time.time_ns()
-    until = str(Stamp(now + 3600 * NS))
+    until = str(Stamp(now + 3600 * NS_PER_S))
     tail = subprocess.Popen([command(), "tail", "-f", "--grep", "time|Conclusion", "--until", until], stdout=-1)
     assert tail.stdout is not None
     assert b"Conclusion" in tail.stdout.readline()
-    in_time, too_late = (format_entry(Entry(Stamp(now + hours * 3600 * NS), 0, (), "time")) for hours in (1, 2))
+    in_time, too_late = (format_entry(Entry(Stamp(now + hours * 3600 * NS_PER_S), 0, (), "time")) for hours in (1, 2))
     with night.open("ab", buffering=0) as file:
         file.write(in_time)
         assert tail.stdout.readline() == in_time
@@ -836,9 +839,9 @@ def test_the_human_state_goes_up_and_down_in_the_log(run: Run, log: Path) -> Non
     for argv in (["coffee", "5"], ["coffee", "--undo"], ["water"]):
         good(run(*argv))
     read = entries(log.read_bytes())
-    assert [entry.coffee for entry in read] == [1, 2, 3, 4, 5, 5, 4, 4]
+    assert [entry.cups for entry in read] == [1, 2, 3, 4, 5, 5, 4, 4]
     assert [entry.tag("MG") for entry in read] == ["95"] * 5 + [None, "-95", None]
-    assert read[5].text == TOXIC
+    assert read[5].text == TOXIC_TEXT
     facts = json.loads(good(run("status", "--json")))
     assert {key: facts[key] for key in ("cups", "water", "open", "lock", "toxic")} == {
         "cups": 4, "water": 1, "open": 0, "lock": "free", "toxic": False
@@ -946,7 +949,7 @@ def test_the_words_of_a_verdict_that_is_declined_are_handed_back(run: Run) -> No
 def test_the_words_of_a_note_that_is_ended_while_it_waits_are_handed_back(
     journal: Journal, log: Path, number: int
 ) -> None:
-    with open(journal.lock, "a") as lock:
+    with open(journal.lock_path, "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = subprocess.Popen([command(), "log", "precious"], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
         while not re.search(rf"-> FLOCK .* {process.pid} ", Path("/proc/locks").read_text()):  # in the kernel's queue

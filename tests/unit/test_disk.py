@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from conftest import FakeClock
-from threeam.core.format.entry import NS, Entry, parse
-from threeam.core.platform.disk import free_bytes, in_units, kind_of_mount, network_warning
+from threeam.core.format.entry import NS_PER_S, Entry, parse_entry
+from threeam.core.platform.disk import format_bytes, free_bytes, mount_fstype, network_fs_warning
 from threeam.core.state import state_cache
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.reader import Line
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.hypotheses.drafts import claim
@@ -26,7 +26,7 @@ FORTY = 40 * 1024
 
 
 def entries(log: Path) -> list[Entry]:
-    return [entry for line in log.read_bytes().splitlines() if (entry := parse(line))]
+    return [entry for line in log.read_bytes().splitlines() if (entry := parse_entry(line))]
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_log_says_that_its_disk_is_nearly_full(writer: Writer, log: Path, full: None) -> None:
-    writer.write(note("the first makes the file"))
+    writer.write(note_draft("the first makes the file"))
     writer.write(claim("a", 4))
     warning = entries(log)[1]
     assert warning.text == "WARNING: Disk nearly full: 40 KiB left for the log."
@@ -48,14 +48,14 @@ def test_it_says_so_once_in_a_quarter_of_an_hour_whoever_writes(
     writer: Writer, journal: Journal, clock: FakeClock, log: Path, full: None
 ) -> None:
     bob = Writer(journal, FOLD, clock, WriteOptions("bob", "bob@db1:9", sync=False))
-    writer.write(note("the first makes the file"))
+    writer.write(note_draft("the first makes the file"))
     for _ in range(3):
-        clock.forward(60 * NS)
-        writer.write(note("a"))
+        clock.forward(60 * NS_PER_S)
+        writer.write(note_draft("a"))
         bob.write_stream(["b"])
         bob.write_stream(["b"])
     assert [entry.kind for entry in entries(log)].count("WARNING") == 1
-    clock.forward(16 * 60 * NS)
+    clock.forward(16 * 60 * NS_PER_S)
     bob.write_stream(["c"])
     bob.write_stream(["d"])
     warning = "WARNING: Disk nearly full: 40 KiB left for the log."
@@ -77,7 +77,7 @@ def test_the_log_is_not_searched_for_the_warning_again_and_again(
 
     monkeypatch.setattr(state_cache, "matching_back", counted)
     for _ in range(10):
-        writer.write(note("a"))
+        writer.write(note_draft("a"))
     assert [entry.kind for entry in entries(log)].count("WARNING") == 1
     assert len(searches) == 2
 
@@ -85,10 +85,10 @@ def test_the_log_is_not_searched_for_the_warning_again_and_again(
 def test_with_room_nothing_is_said_and_with_no_floor_neither(
     writer: Writer, journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer.write(note("a"))
-    writer.write(note("b"))
+    writer.write(note_draft("a"))
+    writer.write(note_draft("b"))
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=0, f_frsize=1024))
-    Writer(journal, FOLD, clock, WriteOptions("bob", "bob@db1:9", sync=False, disk_floor=0)).write(note("c"))
+    Writer(journal, FOLD, clock, WriteOptions("bob", "bob@db1:9", sync=False, disk_floor=0)).write(note_draft("c"))
     assert [entry.text for entry in entries(log)] == ["a", "b", "c"]
 
 
@@ -97,7 +97,7 @@ def test_with_room_nothing_is_said_and_with_no_floor_neither(
     [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (FORTY, "40 KiB"), (3 * 2**29, "1.5 GiB"), (2**50, "1024 TiB")],
 )
 def test_sizes_as_a_person_reads_them(size: int, shown: str) -> None:
-    assert in_units(size) == shown
+    assert format_bytes(size) == shown
 
 
 def test_the_room_of_a_path_is_that_of_its_disk(log: Path) -> None:
@@ -110,15 +110,15 @@ def test_the_kind_of_a_mount_is_found_by_its_device() -> None:
         "90 22 0:52 / /srv/night rw,relatime shared:9 master:2 - nfs4 filer:/night rw,vers=4.2",
         "not a row at all",
     ]
-    assert kind_of_mount(rows, os.makedev(0, 52)) == "nfs4"
-    assert kind_of_mount(rows, os.makedev(8, 1)) == "ext4"
-    assert kind_of_mount(rows, os.makedev(7, 7)) is None
+    assert mount_fstype(rows, os.makedev(0, 52)) == "nfs4"
+    assert mount_fstype(rows, os.makedev(8, 1)) == "ext4"
+    assert mount_fstype(rows, os.makedev(7, 7)) is None
 
 
 def test_a_log_on_a_network_is_warned_of(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert network_warning(str(log)) is None
-    monkeypatch.setattr("threeam.core.platform.disk.kind_of_mount", lambda *_: "nfs4")
-    warning = network_warning(str(log))
+    assert network_fs_warning(str(log)) is None
+    monkeypatch.setattr("threeam.core.platform.disk.mount_fstype", lambda *_: "nfs4")
+    warning = network_fs_warning(str(log))
     assert warning is not None
     assert str(log) in warning
     assert "nfs4" in warning

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, writer_of
-from threeam.core.format.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry
-from threeam.core.store.doctor import Examination, Finding
+from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry
+from threeam.core.store.doctor import Finding, LogChecker
 from threeam.core.store.journal import Journal, Segment
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.human.drafts import coffee
 from threeam.hypotheses.drafts import claim
 
@@ -38,7 +38,7 @@ class Log:
     def findings(self, *, lock_held: bool = False) -> list[Finding]:
         fd = os.memfd_create("log")
         os.write(fd, self.data)
-        return list(Examination(lock_held=lock_held).of(Segment(fd, "sanity.log"), len(self.data)))
+        return list(LogChecker(lock_held=lock_held).check(Segment(fd, "sanity.log"), len(self.data)))
 
     def whats(self, *, lock_held: bool = False) -> list[tuple[str, int]]:
         return [(finding.what, finding.offset) for finding in self.findings(lock_held=lock_held)]
@@ -62,16 +62,16 @@ def test_an_empty_log_has_no_findings(log_: Log) -> None:
 
 def test_whatever_our_own_writers_write_is_sound(journal: Journal, clock: FakeClock) -> None:
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
-    for forward in (0, 5, -2 * NS, NS, -500_000, 9 * 3600 * NS):
+    for forward in (0, 5, -2 * NS_PER_S, NS_PER_S, -500_000, 9 * 3600 * NS_PER_S):
         clock.forward(forward)
         alice.write(claim("a\n[H9: open]", 4))
         bob.write(coffee(6, 95, 4))
         bob.write(claim("b", 4))
         alice.write_stream(["piped", ""])
-        alice.write(note("\x00 " + str(NIGHT)))
-    segment = journal.live()
+        alice.write(note_draft("\x00 " + str(NIGHT)))
+    segment = journal.open_live()
     assert segment is not None
-    assert list(Examination(lock_held=False).of(segment, segment.size())) == []
+    assert list(LogChecker(lock_held=False).check(segment, segment.size())) == []
 
 
 def test_a_foreign_line_is_found_at_its_offset(log_: Log) -> None:
@@ -180,7 +180,7 @@ def test_a_script_that_runs_back_further_is_found(log_: Log) -> None:
 
 def test_a_stamp_quoted_in_a_note_is_no_damage(log_: Log) -> None:
     log_.line("a")
-    log_.line(f"see @{Stamp(NIGHT.ns - NS)} and [{Stamp(0)}] [COFFEE: 1] quoted")
+    log_.line(f"see @{Stamp(NIGHT.ns - NS_PER_S)} and [{Stamp(0)}] [COFFEE: 1] quoted")
     assert log_.findings() == []
 
 

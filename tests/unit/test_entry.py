@@ -13,27 +13,27 @@ from hypothesis import strategies as st
 
 from threeam.core.format import entry as entry_module
 from threeam.core.format.entry import (
-    GOES_ON,
-    LONGEST,
-    NS,
-    By,
+    CONTINUATION_PREFIX,
+    MAX_TEXT_BYTES,
+    NS_PER_S,
+    Author,
     Entry,
     Stamp,
-    decode,
+    decode_utf8,
+    escape_tag_value,
+    find_stamp_refs,
+    format_batch,
     format_entry,
-    format_many,
-    lines_of,
-    parse,
-    references,
-    tag_value,
+    parse_entry,
+    split_submission,
+    utf8_boundary,
     visible,
-    whole_characters,
 )
 
 HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 BY = ("BY", "alice@db1:4121%3")
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
-YEAR_2200 = 7_258_118_400 * NS
+YEAR_2200 = 7_258_118_400 * NS_PER_S
 
 steady = settings(deadline=None)
 
@@ -85,13 +85,13 @@ def as_read(entry: Entry) -> Entry:
 @example(Entry(NIGHT, 0, (BY,), " [H9: open]"))
 @example(Entry(NIGHT, 0, (BY,), "[H9: o\npen]"))
 def test_parsing_what_was_formatted_gives_the_entry_back(entry: Entry) -> None:
-    assert parse(line(entry)) == as_read(entry)
+    assert parse_entry(line(entry)) == as_read(entry)
 
 
 @steady
 @given(entries)
 def test_what_was_read_is_written_again_byte_for_byte(entry: Entry) -> None:
-    again = parse(line(entry))
+    again = parse_entry(line(entry))
     assert again is not None
     assert line(again) == line(entry)
 
@@ -114,9 +114,9 @@ def test_a_text_never_becomes_a_second_line(entry: Entry) -> None:
 @given(tags, texts, texts)
 def test_a_text_never_forges_a_tag(own: tuple[tuple[str, str], ...], before: str, after: str) -> None:
     for forged in ("[H9: open]", "[BY: mallory@x:1]", "[LATER0: capability]"):
-        read = parse(line(Entry(NIGHT, 3, own, before + forged + after)))
+        read = parse_entry(line(Entry(NIGHT, 3, own, before + forged + after)))
         assert read is not None
-        assert read.coffee == 3
+        assert read.cups == 3
         assert [key for key, _ in read.tags] == [key for key, _ in own]
 
 
@@ -135,8 +135,8 @@ def test_a_text_that_cannot_be_a_tag_is_left_as_it_is(text: str) -> None:
 @steady
 @given(texts)
 def test_a_tag_value_never_ends_its_tag(value: str) -> None:
-    assert "]" not in tag_value(value)
-    read = parse(line(Entry(NIGHT, 0, (("BY", value), ("H7", "open")), "x")))
+    assert "]" not in escape_tag_value(value)
+    read = parse_entry(line(Entry(NIGHT, 0, (("BY", value), ("H7", "open")), "x")))
     assert read is not None
     assert [key for key, _ in read.tags] == ["BY", "H7"]
 
@@ -149,12 +149,12 @@ def test_a_tag_value_never_ends_its_tag(value: str) -> None:
 @example(b"[9999-12-31T23:59:59.999999999-2359] [COFFEE: 3] ")
 @example(b"[0001-01-01T00:00:00.000000000+2359] [COFFEE: 3] ")
 def test_parsing_is_total_on_any_bytes(raw: bytes) -> None:
-    entry = parse(raw)
+    entry = parse_entry(raw)
     if entry is not None:
         assert str(entry.stamp)
         assert entry.stamp.rfc3339()
         assert entry.kind
-        assert entry.by is None or entry.tag("BY") is not None
+        assert entry.author is None or entry.tag("BY") is not None
         assert entry.hypothesis is None or entry.tags
         assert isinstance(entry.body, str)
 
@@ -164,11 +164,11 @@ def test_parsing_is_total_on_any_bytes(raw: bytes) -> None:
 def test_parsing_is_total_on_damaged_lines(entry: Entry, at: int, damage: bytes) -> None:
     raw = line(entry)
     for damaged in (raw[:at] + damage + raw[at + 1 :], raw[:at], raw[at:]):
-        read = parse(damaged)
+        read = parse_entry(damaged)
         if read is not None:
             assert read.kind
-            assert isinstance(references(read.body), list)
-            assert not HARMFUL.search(visible(decode(damaged)))
+            assert isinstance(find_stamp_refs(read.body), list)
+            assert not HARMFUL.search(visible(decode_utf8(damaged)))
 
 
 @pytest.mark.parametrize(
@@ -187,26 +187,26 @@ def test_parsing_is_total_on_damaged_lines(entry: Entry, at: int, damage: bytes)
     ],
 )
 def test_what_is_not_a_line_of_the_log_is_none(raw: bytes) -> None:
-    assert parse(raw) is None
+    assert parse_entry(raw) is None
 
 
 def test_a_line_of_the_bash_script_is_an_entry_of_nobodys() -> None:
-    entry = parse(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 3] Acquired sanity lock.")
+    entry = parse_entry(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 3] Acquired sanity lock.")
     assert entry == Entry(NIGHT, 3, (), "Acquired sanity lock.")
-    assert entry.by is None
-    assert entry.active is None
+    assert entry.author is None
+    assert entry.activity_stamp is None
     assert entry.kind == "ceremony"
 
 
 def test_a_line_of_the_contract_is_read_as_it_says() -> None:
-    entry = parse(
+    entry = parse_entry(
         b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 3] [BY: alice@db1:4121%3] [H7: open] "
         b"Hypothesis: the TTL sweeper races the writer"
     )
     assert entry is not None
     assert entry.stamp == NIGHT
-    assert entry.coffee == 3
-    assert entry.by == By("alice", "db1", 4121, "%3")
+    assert entry.cups == 3
+    assert entry.author == Author("alice", "db1", 4121, "%3")
     assert entry.hypothesis == (7, "open")
     assert entry.kind == "Hypothesis"
     assert entry.body == "the TTL sweeper races the writer"
@@ -214,7 +214,7 @@ def test_a_line_of_the_contract_is_read_as_it_says() -> None:
 
 @pytest.mark.parametrize("by", ["", "alice", "alice@db1", "alice@db1:", "alice@db1:x", "alice@db1:1%", "alice@db1:1 "])
 def test_a_by_that_names_nobody_is_nobodys(by: str) -> None:
-    assert Entry(NIGHT, 0, (("BY", by),), "x").by is None
+    assert Entry(NIGHT, 0, (("BY", by),), "x").author is None
 
 
 @steady
@@ -229,7 +229,7 @@ def test_making_visible_twice_changes_nothing_more(text: str) -> None:
 @steady
 @given(st.binary())
 def test_any_bytes_can_be_shown(raw: bytes) -> None:
-    shown = visible(decode(raw))
+    shown = visible(decode_utf8(raw))
     assert not HARMFUL.search(shown)
     shown.encode()
 
@@ -283,18 +283,18 @@ def test_the_unseen_is_made_visible_once_and_read_back(text: str) -> None:
     once = visible(text)
     assert visible(once) == once
     entry = Entry(NIGHT, 0, (), once)
-    assert parse(format_entry(entry)[:-1]) == entry
+    assert parse_entry(format_entry(entry)[:-1]) == entry
 
 
 def test_undecodable_bytes_are_shown_by_their_value() -> None:
-    assert decode(b"a\xff\xc3b") == "a\\xff\\xc3b"
+    assert decode_utf8(b"a\xff\xc3b") == "a\\xff\\xc3b"
 
 
 @steady
 @given(stamps)
 @example(Stamp(0, 0))
 @example(Stamp(0, -60))
-@example(Stamp(NS - 1, 23 * 3600 + 59 * 60))
+@example(Stamp(NS_PER_S - 1, 23 * 3600 + 59 * 60))
 @example(Stamp(YEAR_2200 - 1, -(23 * 3600 + 59 * 60)))
 def test_a_stamp_survives_being_written_to_the_nanosecond(stamp: Stamp) -> None:
     assert Stamp.parse(str(stamp)) == stamp
@@ -304,11 +304,11 @@ def test_a_stamp_survives_being_written_to_the_nanosecond(stamp: Stamp) -> None:
 @given(stamps)
 def test_a_stamp_says_the_instant_that_the_calendar_says(stamp: Stamp) -> None:
     utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=stamp.ns // 1000)
-    local = utc.replace(tzinfo=None) + timedelta(seconds=stamp.offset)
+    local = utc.replace(tzinfo=None) + timedelta(seconds=stamp.utc_offset_s)
     assert str(stamp)[:26] == local.strftime("%Y-%m-%dT%H:%M:%S.%f")
-    assert str(stamp)[:29].endswith(f"{stamp.ns % NS:09d}")
-    assert stamp.rfc3339() == utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{stamp.ns % NS:09d}Z"
-    assert (stamp.day, stamp.clock) == (str(stamp)[:10], str(stamp)[11:29])
+    assert str(stamp)[:29].endswith(f"{stamp.ns % NS_PER_S:09d}")
+    assert stamp.rfc3339() == utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{stamp.ns % NS_PER_S:09d}Z"
+    assert (stamp.iso_date, stamp.time_of_day) == (str(stamp)[:10], str(stamp)[11:29])
 
 
 def test_a_stamp_is_what_date_prints() -> None:
@@ -322,19 +322,27 @@ def test_a_stamp_is_what_date_prints() -> None:
 
 @steady
 @given(
-    st.builds(Stamp, st.one_of(st.integers(0, YEAR_2200), st.integers(NS - 8, NS + 2)), st.sampled_from([0, -12600])),
+    st.builds(
+        Stamp,
+        st.one_of(st.integers(0, YEAR_2200), st.integers(NS_PER_S - 8, NS_PER_S + 2)),
+        st.sampled_from([0, -12600]),
+    ),
     st.integers(0, 99),
     tags,
     st.lists(texts, max_size=8),
 )
-@example(Stamp(NS - 2), 1, (BY,), ["a", "b"])
-@example(Stamp(NS - 2), 1, (BY,), ["a", "b", "c"])
-@example(Stamp(NIGHT.ns // NS * NS + NS - 1), 1, (BY,), ["last", "[H1: open] first of the next second"])
+@example(Stamp(NS_PER_S - 2), 1, (BY,), ["a", "b"])
+@example(Stamp(NS_PER_S - 2), 1, (BY,), ["a", "b", "c"])
+@example(
+    Stamp(NIGHT.ns // NS_PER_S * NS_PER_S + NS_PER_S - 1), 1, (BY,), ["last", "[H1: open] first of the next second"]
+)
 def test_many_lines_are_what_each_of_them_would_have_been(
     stamp: Stamp, coffee: int, own: tuple[tuple[str, str], ...], many: list[str]
 ) -> None:
-    each = [format_entry(Entry(Stamp(stamp.ns + i, stamp.offset), coffee, own, text)) for i, text in enumerate(many)]
-    assert format_many(stamp, coffee, own, many) == b"".join(each)
+    each = [
+        format_entry(Entry(Stamp(stamp.ns + i, stamp.utc_offset_s), coffee, own, text)) for i, text in enumerate(many)
+    ]
+    assert format_batch(stamp, coffee, own, many) == b"".join(each)
 
 
 @pytest.mark.parametrize(
@@ -368,30 +376,30 @@ def test_a_word_has_a_kind_only_with_its_tag(own: tuple[tuple[str, str], ...], t
 
 
 def test_a_line_that_came_through_a_pipe_was_not_typed() -> None:
-    assert Entry(NIGHT, 0, (BY,), "x").active == NIGHT
-    assert Entry(NIGHT, 0, (BY, ("VIA", "stdin")), "x").active is None
+    assert Entry(NIGHT, 0, (BY,), "x").activity_stamp == NIGHT
+    assert Entry(NIGHT, 0, (BY, ("VIA", "stdin")), "x").activity_stamp is None
 
 
 def test_a_carried_line_says_when_it_came_to_be_and_only_that_of_a_person_shows_them_active() -> None:
     at = ("AT", str(Stamp(NIGHT.ns - 7, 3600)))
     person = Entry(NIGHT, 3, (BY, at), "Carried: 3 cups of alice.")
-    assert person.carried == person.active == Stamp(NIGHT.ns - 7, 3600)
+    assert person.carried_from == person.activity_stamp == Stamp(NIGHT.ns - 7, 3600)
     claim = Entry(NIGHT, 0, (BY, at, ("H1", "open")), "Hypothesis: a")
-    assert (claim.kind, claim.carried, claim.active) == ("Hypothesis", Stamp(NIGHT.ns - 7, 3600), None)
+    assert (claim.kind, claim.carried_from, claim.activity_stamp) == ("Hypothesis", Stamp(NIGHT.ns - 7, 3600), None)
     assert Entry(NIGHT, 0, (BY,), "Carried: a stone up the hill").kind == "note"
 
 
 def test_only_with_its_tag_does_a_line_name_the_file_before() -> None:
     at = ("AT", str(NIGHT))
-    assert Entry(NIGHT, 0, (at,), "Continued from sanity.1.log").predecessor == "sanity.1.log"
+    assert Entry(NIGHT, 0, (at,), "Continued from sanity.1.log").predecessor_name == "sanity.1.log"
     assert Entry(NIGHT, 0, (at,), "Continued from sanity.1.log").kind == "Continued"
-    assert Entry(NIGHT, 0, (), "Continued from sanity.1.log").predecessor is None
-    assert Entry(NIGHT, 0, (("AT", "yesterday"),), "Continued from sanity.1.log").predecessor is None
+    assert Entry(NIGHT, 0, (), "Continued from sanity.1.log").predecessor_name is None
+    assert Entry(NIGHT, 0, (("AT", "yesterday"),), "Continued from sanity.1.log").predecessor_name is None
 
 
 def test_references_are_found_in_order() -> None:
     text = "see @2026-11-24T03:14:07.123456789+0000, and @1970-01-01T00:00:01.000000002+0100."
-    assert references(text) == [NIGHT, Stamp(-3599 * NS + 2, 3600)]
+    assert find_stamp_refs(text) == [NIGHT, Stamp(-3599 * NS_PER_S + 2, 3600)]
 
 
 @pytest.mark.parametrize(
@@ -406,7 +414,7 @@ def test_references_are_found_in_order() -> None:
     ],
 )
 def test_what_only_looks_like_a_reference_is_none(text: str) -> None:
-    assert references(text) == []
+    assert find_stamp_refs(text) == []
 
 
 @pytest.mark.parametrize(
@@ -423,13 +431,13 @@ def test_what_only_looks_like_a_reference_is_none(text: str) -> None:
     ],
 )
 def test_a_text_with_several_lines_survives_whole(text: str, lines: list[str]) -> None:
-    assert lines_of(text) == lines
+    assert split_submission(text) == lines
 
 
 @steady
 @given(texts)
 def test_no_line_of_a_submission_holds_a_newline(text: str) -> None:
-    lines = lines_of(text)
+    lines = split_submission(text)
     assert lines
     assert not any("\n" in one for one in lines)
     assert all(one.startswith("| ") for one in lines[1:])
@@ -437,20 +445,20 @@ def test_no_line_of_a_submission_holds_a_newline(text: str) -> None:
 
 @given(st.text(alphabet=st.sampled_from("aé☕🫠\x1b\u202e"), max_size=60), st.integers(20, 40))
 def test_a_long_line_goes_on_in_pieces_that_are_the_line(text: str, longest: int) -> None:
-    with patch.object(entry_module, "LONGEST", longest):
-        first, *rest = lines_of(text)
-    assert all(line.startswith(GOES_ON) for line in rest)
-    assert first + "".join(line[len(GOES_ON) :] for line in rest) == visible(text)
-    assert all(len(line.encode()) <= longest + len(GOES_ON) for line in (first, *rest))
+    with patch.object(entry_module, "MAX_TEXT_BYTES", longest):
+        first, *rest = split_submission(text)
+    assert all(line.startswith(CONTINUATION_PREFIX) for line in rest)
+    assert first + "".join(line[len(CONTINUATION_PREFIX) :] for line in rest) == visible(text)
+    assert all(len(line.encode()) <= longest + len(CONTINUATION_PREFIX) for line in (first, *rest))
 
 
 @given(st.binary(max_size=40), st.integers(1, 40))
 def test_no_character_is_cut_and_no_piece_is_empty(data: bytes, end: int) -> None:
     end = min(end, len(data))
     if end < len(data):
-        assert 0 < whole_characters(data, end) <= end
+        assert 0 < utf8_boundary(data, end) <= end
 
 
 def test_a_text_of_64_kib_is_one_line() -> None:
-    assert lines_of("x" * LONGEST) == ["x" * LONGEST]
-    assert lines_of("x" * LONGEST + "y") == ["x" * LONGEST, GOES_ON + "y"]
+    assert split_submission("x" * MAX_TEXT_BYTES) == ["x" * MAX_TEXT_BYTES]
+    assert split_submission("x" * MAX_TEXT_BYTES + "y") == ["x" * MAX_TEXT_BYTES, CONTINUATION_PREFIX + "y"]

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, writer_of
 from threeam.core.format.clock import fixed_zone
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import Draft, note
+from threeam.core.write.draft import Draft, note_draft
 from threeam.human.drafts import coffee, sleep, undo_coffee, water
 from threeam.human.intake import human
 from threeam.human.night_summary import Evening, drunk, evening, forecast, next_morning, others
 from threeam.projections import FOLD
 
-HOUR = 3600 * NS
+HOUR = 3600 * NS_PER_S
 GAP = 8 * HOUR
 SLEEP = Draft(lambda state, author, stamp: [sleep(state, author, stamp, 5.0)])
 
@@ -32,13 +32,13 @@ def stamp(text: str) -> Stamp:
 
 
 def state_of(journal: Journal) -> State:
-    live = journal.live()
-    return FOLD.empty if live is None else FOLD.of(live, live.size())
+    live = journal.open_live()
+    return FOLD.empty_state if live is None else FOLD.state_at(live, live.size())
 
 
 def soon(clock: FakeClock) -> Stamp:
     """After the last line of the block that was written now: its lines are a nanosecond apart."""
-    return Stamp(clock().ns + 100, clock().offset)
+    return Stamp(clock().ns + 100, clock().utc_offset_s)
 
 
 def told(journal: Journal, clock: FakeClock) -> Evening:
@@ -62,15 +62,15 @@ def told(journal: Journal, clock: FakeClock) -> Evening:
     ],
 )
 def test_the_morning_is_the_next_seven_o_clock_where_one_is(now: str, morning: str) -> None:
-    assert str(next_morning(stamp(now), fixed_zone(stamp(now).offset))) == morning
+    assert str(next_morning(stamp(now), fixed_zone(stamp(now).utc_offset_s))) == morning
 
 
-@given(st.integers(0, 4_000_000_000 * NS), st.integers(-14 * 60, 14 * 60))
+@given(st.integers(0, 4_000_000_000 * NS_PER_S), st.integers(-14 * 60, 14 * 60))
 def test_the_morning_is_ahead_by_a_day_at_most(ns: int, minutes: int) -> None:
     now = Stamp(ns, minutes * 60)
-    morning = next_morning(now, fixed_zone(now.offset))
+    morning = next_morning(now, fixed_zone(now.utc_offset_s))
     assert 0 < morning.ns - now.ns <= 24 * HOUR
-    assert (morning.clock, morning.offset) == ("07:00:00.000000000", now.offset)
+    assert (morning.time_of_day, morning.utc_offset_s) == ("07:00:00.000000000", now.utc_offset_s)
 
 
 # --- what is told of it
@@ -116,7 +116,7 @@ def test_others_are_shown_for_who_they_are_the_most_in_them_first(journal: Journ
     for user, drafts in {
         "bob": [coffee(1, 95, 4)],
         "carol": [coffee(2, 95, 4)],
-        "dan": [note("no coffee, thanks")],
+        "dan": [note_draft("no coffee, thanks")],
         "erin": [coffee(4, 95, 4), SLEEP],
         "alice": [coffee(1, 95, 4)],
     }.items():
@@ -136,7 +136,7 @@ def test_undo_takes_ones_own_last_dose_back_and_no_other(journal: Journal, clock
     for writer, draft in ((alice, coffee(2, 95, 4)), (alice, coffee(1, 130, 4)), (bob, coffee(1, 40, 4))):
         writer.write(draft)
     taken = [alice.write(undo_coffee()).entries[0] for _ in range(2)]
-    assert [(one.tag("MG"), one.coffee) for one in taken] == [("-130", 2), ("-95", 1)]
+    assert [(one.tag("MG"), one.cups) for one in taken] == [("-130", 2), ("-95", 1)]
     assert [mg for _, mg in human(state_of(journal), "alice").doses] == [95]
     assert [mg for _, mg in human(state_of(journal), "bob").doses] == [40]
 
@@ -177,7 +177,7 @@ def test_a_dose_to_take_back_is_not_chosen(run_here: Run, log: Path) -> None:
 def test_status_says_the_night_in_a_line(run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at = FakeClock(stamp("2026-11-24T02:00:00.000000000+0100"))
     monkeypatch.setattr("threeam.cli.context.system_clock", at)
-    monkeypatch.setattr("threeam.cli.context.zone_offset", fixed_zone(3600))
+    monkeypatch.setattr("threeam.cli.context.utc_offset", fixed_zone(3600))
     for argv in (["coffee", "2", "--mg", "100"], ["water"], ["hyp", "new", "the sweeper"]):
         assert run_here(*argv).returncode == 0
     at.now = soon(at)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from conftest import Run as Run3am
 from threeam.cli import run as run_command
 from threeam.cli.exits import exit_code_of
-from threeam.core.errors import BadInput, Declined, JournalError, LockTimeout, Unusable
-from threeam.core.format.entry import NS, Stamp
-from threeam.core.store.journal import journal_at
+from threeam.core.errors import BadInput, FileUnusable, JournalError, LockTimeout, PreconditionFailed
+from threeam.core.format.entry import NS_PER_S, Stamp
+from threeam.core.store.journal import resolve_journal
 from threeam.core.write.writer import Writer
 from threeam.experiments import experiment_report as told
 from threeam.experiments import runs as runs_module
@@ -31,7 +31,7 @@ from threeam.experiments.runs import Planned, planned, ran, ran_once
 from threeam.projections import FOLD
 
 AT = Stamp(1_795_490_047_123_456_789)
-LATER = Stamp(AT.ns + 60 * NS)
+LATER = Stamp(AT.ns + 60 * NS_PER_S)
 IDENTITY = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
@@ -113,12 +113,12 @@ def test_there_is_no_verdict_before_the_plan_is_done_nor_a_second_one(writer: Wr
     writer.write(planned("./repro; 2 runs of bare", Planned(2, 7, [Arm("bare")], IDENTITY, "plan.json"), None))
     run = Run(1, "bare", FAILED, 1, AT.ns, 1, 1, 0)
     writer.write(ran(1, 2, [run]))
-    with pytest.raises(Declined, match="no verdict before its plan is done: 1 of 2 runs are"):
+    with pytest.raises(PreconditionFailed, match="no verdict before its plan is done: 1 of 2 runs are"):
         writer.write(verdict.verdict(1))
     writer.write(ran(1, 2, [run._replace(number=2, outcome=PASSED, code=0)]))
     block = writer.write(verdict.verdict(1))
     assert block.entries[0].text == "Verdict: bare 1/2 failed, 50.0 % (1.26 to 98.7)"
-    with pytest.raises(Declined, match="R1 has its verdict"):
+    with pytest.raises(PreconditionFailed, match="R1 has its verdict"):
         writer.write(verdict.verdict(1))
 
 
@@ -242,10 +242,10 @@ def test_the_name_of_a_signal_says_more_than_its_number() -> None:
 
 def test_a_plan_comes_back_from_its_file_byte_for_byte() -> None:
     arms = arms_of(["bare", "strace=strace -f", "pin+stress+jitter"], [0, 1])
-    plan = Plan(("./re pro", "\udcff", "-x"), arms, 200, 7, Rule(3, False, "a|b", True), 5 * NS, "/srv")
+    plan = Plan(("./re pro", "\udcff", "-x"), arms, 200, 7, Rule(3, False, "a|b", True), 5 * NS_PER_S, "/srv")
     assert from_bytes(to_bytes(plan), "plan.json") == plan
     for broken in (b"", b"{}", b"[]", to_bytes(plan)[:-9], to_bytes(plan).replace(b'"n"', b'"m"')):
-        with pytest.raises(Unusable):
+        with pytest.raises(FileUnusable):
             from_bytes(broken, "plan.json")
 
 
@@ -283,13 +283,13 @@ def test_what_went_on_while_the_change_was_made_is_left_out_and_told() -> None:
 
 
 def test_without_a_failure_before_nobody_can_say() -> None:
-    with pytest.raises(Declined, match="no run failed before the change"):
-        by_runs([experiment((0, 47, 0))], place(60 * NS))
+    with pytest.raises(PreconditionFailed, match="no run failed before the change"):
+        by_runs([experiment((0, 47, 0))], place(60 * NS_PER_S))
 
 
 def test_a_bug_that_comes_by_time_is_counted_once_a_minute() -> None:
-    hour = 3600 * NS
-    seen = [hour, hour + 5, hour + 59 * NS, 4 * hour, 7 * hour]
+    hour = 3600 * NS_PER_S
+    seen = [hour, hour + 5, hour + 59 * NS_PER_S, 4 * hour, 7 * hour]
     answer = by_time("deadlock", seen, 0, 9 * hour, 18 * hour)
     assert (answer.failed, answer.over, answer.clean) == (3, 9 * hour, 9 * hour)
     assert answer.needed[0] == pytest.approx(8.987 * hour, rel=1e-3)
@@ -329,9 +329,9 @@ def test_of_commands_by_themselves_the_last_are_remembered(writer: Writer, log: 
     with patch.object(runs_module, "MOST_ONCE", 3):
         for _ in range(5):
             writer.write(ran_once("./job", run, IDENTITY, None))
-        segment = journal_at(str(log)).live()
+        segment = resolve_journal(str(log)).open_live()
         assert segment is not None
-        assert sorted(runs_module.made(FOLD.of(segment, segment.size()))) == [3, 4, 5]
+        assert sorted(runs_module.made(FOLD.state_at(segment, segment.size()))) == [3, 4, 5]
 
 
 def test_a_report_drives_no_terminal_and_its_json_is_what_the_log_says(run_here: Run3am, log: Path) -> None:
@@ -353,7 +353,7 @@ def test_a_report_drives_no_terminal_and_its_json_is_what_the_log_says(run_here:
             assert "\\x9b2J\\u202e" in out
 
 
-@pytest.mark.parametrize(("error", "code"), [(LockTimeout("lock", 10, None), 4), (Unusable("the disk is full"), 3)])
+@pytest.mark.parametrize(("error", "code"), [(LockTimeout("lock", 10, None), 4), (FileUnusable("the disk is full"), 3)])
 def test_a_verdict_that_cannot_be_written_is_told_as_that(
     writer: Writer, capfd: pytest.CaptureFixture[str], error: JournalError, code: int
 ) -> None:

@@ -28,9 +28,9 @@ from markdown_it.token import Token
 from conftest import FakeClock, Run, writer_of
 from threeam.cli import export as command
 from threeam.cli.main import main
-from threeam.core.format.entry import NS, By, Entry, Stamp, format_entry, visible
+from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, visible
 from threeam.core.store import reader
-from threeam.core.store.journal import journal_at
+from threeam.core.store.journal import resolve_journal
 from threeam.core.store.reader import Line, lines_forward
 from threeam.projections import FOLD
 from threeam.reports.export_records import COLUMNS, BadRecord, Import, as_csv, as_json, csv_head, line_of_record
@@ -45,8 +45,8 @@ Exported = Callable[..., str]
 REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
 GOLDEN = Path(__file__).parent / "golden"
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
-MINUTE = 60 * NS
-ALICE, BOB, SCRIPT = By("alice", "db1", 4121, "%3"), By("bob", "db1", 9, "%1"), None
+MINUTE = 60 * NS_PER_S
+ALICE, BOB, SCRIPT = Author("alice", "db1", 4121, "%3"), Author("bob", "db1", 9, "%1"), None
 HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -54,7 +54,7 @@ def at(minutes: float) -> Stamp:
     return Stamp(NIGHT.ns + round(minutes * MINUTE))
 
 
-def line(minutes: float, by: By | None, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
+def line(minutes: float, by: Author | None, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
     return format_entry(Entry(at(minutes), cups, ((("BY", str(by)),) if by is not None else ()) + tags, text))
 
 
@@ -94,7 +94,7 @@ NOW = at(30)
 def night(log: Path) -> Path:
     """A night with all that there is to export, rotated in its middle."""
     log.write_bytes(BEFORE)
-    with writer_of("carol", journal_at(str(log)), FakeClock(at(7.5))).locked(whole=True) as locked:
+    with writer_of("carol", resolve_journal(str(log)), FakeClock(at(7.5))).locked(whole=True) as locked:
         locked.rotate()
     with log.open("ab") as file:
         file.write(AFTER)
@@ -123,16 +123,16 @@ def exported(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture
 
 def lines_in(log: Path) -> list[Line]:
     """All lines of a log, through all its files."""
-    journal = journal_at(str(log))
-    live = journal.live()
+    journal = resolve_journal(str(log))
+    live = journal.open_live()
     assert live is not None
-    return [one for segment in journal.segments(live) for one in lines_forward(segment)]
+    return [one for segment in journal.segments_forward(live) for one in lines_forward(segment)]
 
 
 def told(log: Path, name: str = "sanity.log") -> Report:
-    live = journal_at(str(log)).live()
+    live = resolve_journal(str(log)).open_live()
     assert live is not None
-    return report(name, FOLD.of(live, live.size()), lines_in(log))
+    return report(name, FOLD.state_at(live, live.size()), lines_in(log))
 
 
 def rows(text: str) -> list[dict[str, str]]:

@@ -21,8 +21,8 @@ from scipy import stats
 from conftest import Run as Run3am
 from conftest import command
 from threeam.cli.fixed import as_json
-from threeam.core.errors import Declined
-from threeam.core.format.entry import NS, By, Entry, Stamp
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
 from threeam.core.state.fold import State
 from threeam.experiments.arms import Arm, arm_of
 from threeam.experiments.experiment import letter_of
@@ -34,9 +34,9 @@ from threeam.projections import FOLD
 from threeam.reports.fixed_report import from_runs, standing
 from threeam.reports.fixed_report import parts as told_parts
 
-BEGIN = 1_795_490_047 * NS
-MINUTE, HOUR = 60 * NS, 3600 * NS
-BY = ("BY", str(By("alice", "db1", 4121)))
+BEGIN = 1_795_490_047 * NS_PER_S
+MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
+BY = ("BY", str(Author("alice", "db1", 4121)))
 REPRO = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
@@ -89,7 +89,7 @@ def state_after(events: Sequence[Event]) -> State:
                 entries.append(Entry(now, 0, (BY, *bound, ("CHANGE", "open")), f"Changed: {text}"))
             case Undone(text):
                 entries.append(Entry(now, 0, (BY, ("CHANGE", "undone")), f"Undone: @{made[text]} {text}"))
-    return FOLD(FOLD.empty, entries)
+    return FOLD(FOLD.empty_state, entries)
 
 
 def _plan(number: int, now: Stamp, runs: Runs) -> Entry:
@@ -114,7 +114,7 @@ def _plan(number: int, now: Stamp, runs: Runs) -> Entry:
 def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None = None) -> tuple[str, Fixed]:
     """The text of the change that is taken for the fix, and the answer about H7."""
     state = state_after(events)
-    hypothesis = state.named("H7")
+    hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
     change, answer = from_runs(state, hypothesis, since, arm)
     return change.text, answer
@@ -172,7 +172,7 @@ def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one
     """A half fix brought it from 50 % to 1 %: what remains needs thousands of runs, and not 13."""
     events = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
     state = state_after(events)
-    hypothesis = state.named("H7")
+    hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
     change, answer = from_runs(state, hypothesis)
     told = [line for part in told_parts(state, hypothesis, change, answer, stamp(9)) for line in part.lines]
@@ -197,7 +197,7 @@ def test_an_unrelated_change_makes_no_yes_and_takes_no_clean_run(events: list[Ev
         events = [HALF, FIX, *events]
     try:
         _, without = answer_to(events)
-    except Declined:
+    except PreconditionFailed:
         return
     _, with_it = answer_to([*events[:place], OTHER, *events[place:]])
     assert (with_it.clean, with_it.again) == (without.clean, without.again)
@@ -240,7 +240,9 @@ def test_since_is_a_change_or_the_first_one_from_that_time_on(minute: float, cha
 
 
 def test_since_a_time_after_every_change_names_those_there_are() -> None:
-    with pytest.raises(Declined, match=f"at that time or later: @{stamp(1)} fix; @{stamp(3)} more".replace("+", r"\+")):
+    with pytest.raises(
+        PreconditionFailed, match=f"at that time or later: @{stamp(1)} fix; @{stamp(3)} more".replace("+", r"\+")
+    ):
         answer_to([HALF, FIX, Runs(2, 198), MORE], stamp(3.5).ns)
 
 
@@ -248,7 +250,7 @@ def test_since_names_no_change_that_is_undone_or_of_another_hypothesis() -> None
     events = [HALF, FIX, Changed("of H8", 8), Undone("fix"), OTHER, Runs(0, 20)]
     undone = f"@{stamp(1)} fix was undone by alice at {stamp(3)}, so it fixes nothing now: "
     for minute, why in ((1, undone), (2, f"@{stamp(2)} of H8 was made for H8, not for H7: ")):
-        with pytest.raises(Declined, match=re.escape(why)):
+        with pytest.raises(PreconditionFailed, match=re.escape(why)):
             answer_to(events, stamp(minute).ns)
     assert answer_to([HALF, FIX, OTHER, Runs(0, 20)], stamp(2).ns)[0] == "other", "one that is bound to nothing may be"
 
@@ -265,7 +267,7 @@ def test_without_a_run_since_the_change_the_first_line_says_so() -> None:
 
 
 def test_nothing_is_left_to_be_the_fix() -> None:
-    with pytest.raises(Declined, match="all that was changed is undone: 3am changed -H H7"):
+    with pytest.raises(PreconditionFailed, match="all that was changed is undone: 3am changed -H H7"):
         answer_to([HALF, FIX, Undone("fix"), Runs(0, 20)])
 
 
@@ -342,11 +344,11 @@ def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
             entries.append(entry._replace(tags=tuple(old)))
         else:
             entries.append(Entry(stamp(minute), 0, (BY, ("CHANGE", "open")), "Changed: fix"))
-    older = FOLD(FOLD.empty, entries)
-    hypothesis = older.named("H7")
+    older = FOLD(FOLD.empty_state, entries)
+    hypothesis = older.find_hypothesis("H7")
     assert hypothesis is not None
     assert from_runs(older, hypothesis)[1].is_fixed
-    mixed = FOLD(FOLD.empty, [*entries[:-1], _plan(3, stamp(2), Runs(0, 150))])
+    mixed = FOLD(FOLD.empty_state, [*entries[:-1], _plan(3, stamp(2), Runs(0, 150))])
     _, answer = from_runs(mixed, hypothesis)
     assert (answer.clean, len(answer.not_counted)) == (0, 1)
     assert answer.not_counted[0].differs.startswith("an older 3am wrote R1, and did not record its program")
@@ -373,16 +375,21 @@ def test_that_the_program_has_changed_is_told_and_is_no_other_experiment() -> No
         ({"command": ["sh", "password=a"]}, False),
         ({"folder": "/etc"}, False),
         ({"rule": Rule(3, False)}, False),
-        ({"timeout_ns": 5 * NS}, True),
-        ({"timeout_ns": 5 * NS, "rule": Rule(timeout=True)}, False),
+        ({"timeout_ns": 5 * NS_PER_S}, True),
+        ({"timeout_ns": 5 * NS_PER_S, "rule": Rule(timeout=True)}, False),
     ],
     ids=str,
 )
 def test_what_is_the_same_experiment(changed: dict[str, object], same: bool) -> None:
-    given: dict[str, object] = {"command": ["./repro", "password=a"], "rule": Rule(), "timeout_ns": NS, "folder": "/"}
+    given: dict[str, object] = {
+        "command": ["./repro", "password=a"],
+        "rule": Rule(),
+        "timeout_ns": NS_PER_S,
+        "folder": "/",
+    }
     of = [identity_of(**facts).fingerprint for facts in (given, {**given, **changed})]  # type: ignore[arg-type]
     assert (of[0] == of[1]) == same
-    limits = [identity_of(["x"], Rule(timeout=True), ns, "/").fingerprint for ns in (NS, NS + 1)]
+    limits = [identity_of(["x"], Rule(timeout=True), ns, "/").fingerprint for ns in (NS_PER_S, NS_PER_S + 1)]
     assert limits[0] != limits[1], "the limit is the rule, if a time-out is a failure"
 
 
@@ -440,7 +447,7 @@ def test_the_json_has_the_names_of_the_report() -> None:
     other = Runs(0, 150, hypothesis=None)
     events = [HALF, Runs(3, 7, arm=pin), FIX, Runs(0, 20, inconclusive=2, timed_out=5), other]
     state = state_after(events)
-    hypothesis = state.named("H7")
+    hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
     change, answer = from_runs(state, hypothesis)
     told = {
@@ -464,10 +471,10 @@ def test_the_json_has_the_names_of_the_report() -> None:
 
 def test_a_bug_of_every_30_seconds_is_never_clean() -> None:
     """Lines that follow each other within a minute are one occurrence, and none of them is a time without the bug."""
-    seen = range(0, 10 * HOUR, 30 * NS)
+    seen = range(0, 10 * HOUR, 30 * NS_PER_S)
     answer = by_time("deadlock", seen, 0, 3 * HOUR, 10 * HOUR)
     assert (answer.failed, answer.again, answer.reached) == (1, 1, 0)
-    assert answer.clean == 30 * NS, "since the last one of all"
+    assert answer.clean == 30 * NS_PER_S, "since the last one of all"
     assert so(answer).text.startswith("no: ")
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from threeam.core.format.entry import NS, Entry, Stamp, format_entry, parse
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 from threeam.core.state import fold as fold_module
 from threeam.core.state.fold import OPEN, Fold, State
 from threeam.core.store import reader
@@ -23,7 +23,7 @@ from threeam.hypotheses.ledger import verdict_of
 from threeam.projections import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
-HOUR = 3600 * NS
+HOUR = 3600 * NS_PER_S
 GAP = 8 * HOUR
 
 steady = settings(deadline=None)
@@ -200,7 +200,7 @@ def every(data: bytes) -> list[Entry]:
 
 def searched(data: bytes, block: int = reader.BLOCK) -> State:
     with patch.object(reader, "BLOCK", block):
-        return FOLD.of(segment_of(data), len(data))
+        return FOLD.state_at(segment_of(data), len(data))
 
 
 def line(ns: int, coffee: int, *tags: tuple[str, str], text: str = "x") -> Entry:
@@ -213,14 +213,14 @@ ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
 @settings(deadline=None, max_examples=300)
 @given(logs(), st.sampled_from([64, 100, 200, 700, reader.BLOCK]))
 def test_the_byte_search_finds_what_folding_every_line_gives(data: bytes, block: int) -> None:
-    assert searched(data, block) == FOLD(FOLD.empty, every(data))
+    assert searched(data, block) == FOLD(FOLD.empty_state, every(data))
 
 
 @steady
 @given(logs(), st.integers(0, 20))
 def test_folding_in_two_goes_is_folding_in_one(data: bytes, at: int) -> None:
     entries = every(data)
-    assert FOLD(FOLD(FOLD.empty, entries[:at]), entries[at:]) == FOLD(FOLD.empty, entries)
+    assert FOLD(FOLD(FOLD.empty_state, entries[:at]), entries[at:]) == FOLD(FOLD.empty_state, entries)
 
 
 @steady
@@ -230,14 +230,16 @@ def test_searching_on_from_a_line_gives_what_searching_all_gives(data: bytes, at
     whole = [line for line in lines_forward(segment) if line.finished]
     since = whole[min(at, len(whole) - 1)].offset if whole else 0
     with patch.object(reader, "BLOCK", block):
-        assert FOLD.on(FOLD.of(segment, since), segment, since, len(data)) == FOLD.of(segment, len(data))
+        assert FOLD.advance(FOLD.state_at(segment, since), segment, since, len(data)) == FOLD.state_at(
+            segment, len(data)
+        )
 
 
 @steady
 @given(logs(), st.sampled_from([64, 200, reader.BLOCK]))
 def test_a_step_at_a_time_gives_what_searching_all_gives(data: bytes, block: int) -> None:
     with patch.object(reader, "BLOCK", block):
-        *steps, state = FOLD.steps(segment_of(data), len(data))
+        *steps, state = FOLD.state_at_in_steps(segment_of(data), len(data))
     assert state == searched(data)
     assert set(steps) <= {None}
 
@@ -254,7 +256,7 @@ def test_no_step_is_long_whatever_the_log_is_made_of(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Fold, "__call__", counted)
     claims = b"".join(format_entry(line(n, 0, ALICE, (f"H{n}", OPEN), text="Hypothesis: x")) for n in range(1, 5001))
     data = claims + b"of another program\n" * 10_000
-    *steps, state = FOLD.steps(segment_of(data), len(data))
+    *steps, state = FOLD.state_at_in_steps(segment_of(data), len(data))
     assert state is not None
     assert len(state.hypotheses) == 5000
     assert len(steps) >= 10
@@ -264,12 +266,12 @@ def test_no_step_is_long_whatever_the_log_is_made_of(monkeypatch: pytest.MonkeyP
 @steady
 @given(logs(), logs())
 def test_folding_leaves_the_state_that_it_began_with_alone(before: bytes, after: bytes) -> None:
-    state = FOLD(FOLD.empty, every(before))
+    state = FOLD(FOLD.empty_state, every(before))
     kept = copy.deepcopy(state)
     once, twice = FOLD(state, every(after)), FOLD(state, every(after))
     assert once == twice
     assert state == kept
-    assert FOLD(FOLD.empty, []) == FOLD.empty
+    assert FOLD(FOLD.empty_state, []) == FOLD.empty_state
 
 
 @steady
@@ -278,15 +280,18 @@ def test_the_newest_of_the_scripts_hypotheses_count_in_as_many_goes_as_they_come
     data: bytes, cuts: list[int], limit: int
 ) -> None:
     entries = every(data)
-    with patch.object(fold_module, "SCRIPT_LIMIT", limit):
-        whole = FOLD(FOLD.empty, entries)
-        state = FOLD.empty
+    with patch.object(fold_module, "MAX_SCRIPT_HYPOTHESES", limit):
+        whole = FOLD(FOLD.empty_state, entries)
+        state = FOLD.empty_state
         for begin, end in itertools.pairwise([0, *sorted(min(cut, len(entries)) for cut in cuts), len(entries)]):
             state = FOLD(state, entries[begin:end])
         assert state == whole
         assert sum(one.number is None for one in whole.hypotheses.values()) <= limit
-        carried = FOLD.carry(whole, Stamp(NIGHT.ns + 10**15, 0))
-        assert FOLD(FOLD.empty, carried)._replace(last=whole.last, order=whole.order) == whole
+        carried = FOLD.checkpoint(whole, Stamp(NIGHT.ns + 10**15, 0))
+        assert (
+            FOLD(FOLD.empty_state, carried)._replace(last_stamp=whole.last_stamp, last_position=whole.last_position)
+            == whole
+        )
 
 
 @steady
@@ -296,23 +301,25 @@ def test_the_newest_of_the_scripts_hypotheses_count_in_as_many_goes_as_they_come
 )
 def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: bytes, block: int) -> None:
     """fold(last file) = fold(all files)."""
-    before = FOLD(FOLD.empty, every(data))
+    before = FOLD(FOLD.empty_state, every(data))
     stamp = Stamp(NIGHT.ns + 10**15, 0)
-    carried = FOLD.carry(before, stamp)
-    assert [parse(format_entry(entry)[:-1]) for entry in carried] == carried
-    alone = FOLD(FOLD.empty, carried)
-    assert alone._replace(last=before.last, order=before.order) == before
+    carried = FOLD.checkpoint(before, stamp)
+    assert [parse_entry(format_entry(entry)[:-1]) for entry in carried] == carried
+    alone = FOLD(FOLD.empty_state, carried)
+    assert alone._replace(last_stamp=before.last_stamp, last_position=before.last_position) == before
     assert FOLD(before, carried) == (alone if carried else before)
     head = Entry(stamp, 0, (ALICE, ("AT", str(NIGHT))), "Continued from sanity.20261124T031407.123456789Z.log")
     file = b"".join(map(format_entry, [head, *carried]))
-    assert searched(file, block) == FOLD(FOLD.empty, [head, *carried])
+    assert searched(file, block) == FOLD(FOLD.empty_state, [head, *carried])
     # Elsewhere lines like these do not count.
     data = data[: data.rfind(b"\n") + 1]
     after, last = searched(data + file, block), carried[-1].stamp if carried else stamp
-    assert after == before._replace(last=last, order=after.order)
-    assert after.order == (before if data else before.rotated(last)).order
+    assert after == before._replace(last_stamp=last, last_position=after.last_position)
+    assert after.last_position == (before if data else before.after_rotation(last)).last_position
     assert (
-        FOLD(FOLD.empty, FOLD.carry(alone, Stamp(stamp.ns + 10**9)))._replace(last=before.last, order=before.order)
+        FOLD(FOLD.empty_state, FOLD.checkpoint(alone, Stamp(stamp.ns + 10**9)))._replace(
+            last_stamp=before.last_stamp, last_position=before.last_position
+        )
         == before
     )
 
@@ -328,14 +335,14 @@ def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: 
     )
 )
 def test_a_rotation_right_after_a_step_of_the_clock_keeps_the_order_of_the_lines(data: bytes) -> None:
-    before = FOLD(FOLD.empty, every(data))
-    last = before.last or NIGHT
+    before = FOLD(FOLD.empty_state, every(data))
+    last = before.last_stamp or NIGHT
     stamp = Stamp(last.ns + 1, 0)
     head = Entry(stamp, 0, (ALICE, ("AT", str(last))), "Continued from sanity.20261124T031407.123456789Z.log")
-    carried = FOLD.carry(before, Stamp(stamp.ns + 1))
-    after = FOLD(FOLD.empty, [head, *carried])
-    assert after.last is not None
-    assert after == before.rotated(after.last)
+    carried = FOLD.checkpoint(before, Stamp(stamp.ns + 1))
+    after = FOLD(FOLD.empty_state, [head, *carried])
+    assert after.last_stamp is not None
+    assert after == before.after_rotation(after.last_stamp)
 
 
 @steady
@@ -349,57 +356,57 @@ def test_an_unfinished_last_line_changes_nothing(data: bytes) -> None:
 @pytest.mark.parametrize("text", ["Hypothesis:no space after the colon", "Hypothesis:", "Hypothesis:\ttab"])
 def test_a_hypothesis_that_a_hand_wrote_without_a_space_counts_the_same_either_way(text: str) -> None:
     data = f"[{NIGHT}] [COFFEE: 1] {text}\n".encode() + format_entry(line(1, 0, BOB))
-    assert searched(data).hypotheses == FOLD(FOLD.empty, every(data)).hypotheses
+    assert searched(data).hypotheses == FOLD(FOLD.empty_state, every(data)).hypotheses
 
 
 def test_only_an_untagged_hypothesis_of_nobodys_opens_one() -> None:
     data = format_entry(line(0, 1, ("RUN", "3"), text="Hypothesis: from a capability still to come"))
     data += format_entry(line(1, 0, BOB))
-    assert searched(data).hypotheses == FOLD(FOLD.empty, every(data)).hypotheses
-    assert FOLD(FOLD.empty, every(data)).hypotheses == {}
+    assert searched(data).hypotheses == FOLD(FOLD.empty_state, every(data)).hypotheses
+    assert FOLD(FOLD.empty_state, every(data)).hypotheses == {}
 
 
 @pytest.mark.parametrize("user", ["a" * 65, "ü" * 40, "a" * 255], ids=["65 bytes", "80 bytes", "255 bytes"])
 def test_a_person_with_a_long_name_is_found_by_bytes(user: str) -> None:
     data = format_entry(line(0, 3, ("BY", f"{user}@db1:1"))) + format_entry(line(1, 0, BOB))
-    assert searched(data).people == FOLD(FOLD.empty, every(data)).people
+    assert searched(data).people == FOLD(FOLD.empty_state, every(data)).people
 
 
 def test_a_by_in_undecodable_bytes_counts_the_same_either_way() -> None:
     data = f"[{NIGHT}] [COFFEE: 3] [BY: ".encode() + b"\xff\xfe@db1:1] x\n" + format_entry(line(1, 0, BOB))
-    assert searched(data).people == FOLD(FOLD.empty, every(data)).people
+    assert searched(data).people == FOLD(FOLD.empty_state, every(data)).people
 
 
 def test_cups_belong_to_a_person_and_a_night() -> None:
-    state = FOLD(FOLD.empty, [line(0, 3, ALICE), line(1, 5, BOB), line(2, 4, ("BY", "alice@web:7"))])
+    state = FOLD(FOLD.empty_state, [line(0, 3, ALICE), line(1, 5, BOB), line(2, 4, ("BY", "alice@web:7"))])
     now = NIGHT.ns + 3
     assert (state.cups("alice", now, GAP), state.cups("bob", now, GAP), state.cups("carol", now, GAP)) == (4, 5, 0)
 
 
 def test_cups_of_the_script_are_nobodys() -> None:
-    state = FOLD(FOLD.empty, [line(0, 7, text="Acquired sanity lock.")])
+    state = FOLD(FOLD.empty_state, [line(0, 7, text="Acquired sanity lock.")])
     assert state.people == {}
 
 
 def test_a_night_ends_only_after_the_whole_gap() -> None:
-    state = FOLD(FOLD.empty, [line(0, 3, ALICE)])
+    state = FOLD(FOLD.empty_state, [line(0, 3, ALICE)])
     assert state.cups("alice", NIGHT.ns + GAP, GAP) == 3
     assert state.cups("alice", NIGHT.ns + GAP + 1, GAP) == 0
 
 
 def test_a_stream_keeps_no_night_going() -> None:
-    state = FOLD(FOLD.empty, [line(0, 3, ALICE), line(7 * HOUR, 3, ALICE, ("VIA", "stdin"))])
+    state = FOLD(FOLD.empty_state, [line(0, 3, ALICE), line(7 * HOUR, 3, ALICE, ("VIA", "stdin"))])
     assert state.cups("alice", NIGHT.ns + 9 * HOUR, GAP) == 0
 
 
 def test_a_typed_note_keeps_a_night_going() -> None:
-    state = FOLD(FOLD.empty, [line(0, 3, ALICE), line(7 * HOUR, 3, ALICE)])
+    state = FOLD(FOLD.empty_state, [line(0, 3, ALICE), line(7 * HOUR, 3, ALICE)])
     assert state.cups("alice", NIGHT.ns + 9 * HOUR, GAP) == 3
 
 
 def test_sleep_starts_cups_and_water_anew() -> None:
     state = FOLD(
-        FOLD.empty,
+        FOLD.empty_state,
         [line(0, 2, ALICE, ("MG", "95")), line(1, 2, ALICE, ("WATER", "1")), line(2, 0, ALICE, ("NIGHT", "over"))],
     )
     assert state.cups("alice", NIGHT.ns + 3, GAP) == 0
@@ -408,52 +415,54 @@ def test_sleep_starts_cups_and_water_anew() -> None:
 
 def test_a_dose_taken_back_is_the_last_one() -> None:
     doses = [line(0, 1, ALICE, ("MG", "95")), line(1, 2, ALICE, ("MG", "40")), line(2, 1, ALICE, ("MG", "-40"))]
-    assert human(FOLD(FOLD.empty, doses), "alice").doses == ((NIGHT.ns, 95),)
+    assert human(FOLD(FOLD.empty_state, doses), "alice").doses == ((NIGHT.ns, 95),)
 
 
 def test_doses_of_one_person_are_not_anothers() -> None:
-    state = FOLD(FOLD.empty, [line(0, 1, ALICE, ("MG", "95")), line(1, 1, BOB, ("MG", "-95"))])
+    state = FOLD(FOLD.empty_state, [line(0, 1, ALICE, ("MG", "95")), line(1, 1, BOB, ("MG", "-95"))])
     assert human(state, "alice").doses == ((NIGHT.ns, 95),)
     assert human(state, "bob").doses == ()
 
 
 def test_hypotheses_are_numbered_after_the_highest() -> None:
-    state = FOLD(FOLD.empty, [line(0, 0, ALICE, ("H7", OPEN), text="Hypothesis: a"), line(1, 0, ALICE, ("H3", OPEN))])
+    state = FOLD(
+        FOLD.empty_state, [line(0, 0, ALICE, ("H7", OPEN), text="Hypothesis: a"), line(1, 0, ALICE, ("H3", OPEN))]
+    )
     assert state.next_number() == 8
-    assert FOLD.empty.next_number() == 1
+    assert FOLD.empty_state.next_number() == 1
 
 
 def test_a_number_too_long_for_a_tag_never_follows_the_highest() -> None:
-    state = FOLD(FOLD.empty, [line(0, 0, ALICE, ("H999999999", OPEN), text="Hypothesis: written by hand")])
+    state = FOLD(FOLD.empty_state, [line(0, 0, ALICE, ("H999999999", OPEN), text="Hypothesis: written by hand")])
     number = state.next_number()
     after = FOLD(state, [line(1, 0, ALICE, (f"H{number}", OPEN), text="Hypothesis: the next one")])
     assert number in after.hypotheses
 
 
 def test_a_hypothesis_of_the_scripts_is_open_under_its_stamp() -> None:
-    state = FOLD(FOLD.empty, [line(0, 3, text="Hypothesis: the cron job")])
+    state = FOLD(FOLD.empty_state, [line(0, 3, text="Hypothesis: the cron job")])
     (one,) = state.open_hypotheses()
-    assert (one.number, one.claim, one.by, one.name) == (None, "the cron job", None, f"@{NIGHT}")
-    assert state.named(f"@{NIGHT}") == one
+    assert (one.number, one.claim, one.author, one.name) == (None, "the cron job", None, f"@{NIGHT}")
+    assert state.find_hypothesis(f"@{NIGHT}") == one
 
 
 def test_citing_a_hypothesis_of_the_scripts_gives_it_a_number_and_keeps_its_claim() -> None:
     state = FOLD(
-        FOLD.empty,
+        FOLD.empty_state,
         [
             line(0, 3, text="Hypothesis: the cron job"),
             line(5, 0, ALICE, ("H1", OPEN), text=f"Hypothesis: @{Stamp(NIGHT.ns, 7200)} the cron job"),
         ],
     )
     (one,) = state.hypotheses.values()
-    assert (one.number, one.claim, one.opened, one.by) == (1, "the cron job", NIGHT, None)
+    assert (one.number, one.claim, one.opened_at, one.author) == (1, "the cron job", NIGHT, None)
 
 
 def test_a_verdict_changes_the_state_and_words_do_not() -> None:
     opened = line(0, 0, ALICE, ("H1", OPEN), text="Hypothesis: a")
-    words_only = FOLD(FOLD.empty, [opened, line(1, 0, BOB, text="Conclusion: H1 is refuted")])
+    words_only = FOLD(FOLD.empty_state, [opened, line(1, 0, BOB, text="Conclusion: H1 is refuted")])
     assert words_only.hypotheses[1].state == OPEN
-    told = FOLD(FOLD.empty, [opened, line(1, 0, BOB, ("H1", "refuted"), text="Conclusion: no")])
+    told = FOLD(FOLD.empty_state, [opened, line(1, 0, BOB, ("H1", "refuted"), text="Conclusion: no")])
     assert (told.hypotheses[1].state, told.hypotheses[1].claim) == ("refuted", "a")
     verdict = verdict_of(told, told.hypotheses[1])
     assert verdict is not None
@@ -463,8 +472,8 @@ def test_a_verdict_changes_the_state_and_words_do_not() -> None:
 
 @pytest.mark.parametrize("name", ["H7", "h7", "7", "007"])
 def test_a_hypothesis_is_named_as_people_name_it(name: str) -> None:
-    state = FOLD(FOLD.empty, [line(0, 0, ALICE, ("H7", OPEN), text="Hypothesis: a")])
-    found = state.named(name)
+    state = FOLD(FOLD.empty_state, [line(0, 0, ALICE, ("H7", OPEN), text="Hypothesis: a")])
+    found = state.find_hypothesis(name)
     assert found is not None
     assert found.number == 7
 
@@ -474,12 +483,12 @@ NAMES_OF_NONE = ["", "H", "H8", "x7", "@", "@nonsense", "H-7", "٧", "9" * 5000]
 
 @pytest.mark.parametrize("name", NAMES_OF_NONE, ids=lambda name: name[:12] or "nothing")
 def test_a_name_of_no_hypothesis_names_none(name: str) -> None:
-    state = FOLD(FOLD.empty, [line(0, 0, ALICE, ("H7", OPEN), text="Hypothesis: a")])
-    assert state.named(name) is None
+    state = FOLD(FOLD.empty_state, [line(0, 0, ALICE, ("H7", OPEN), text="Hypothesis: a")])
+    assert state.find_hypothesis(name) is None
 
 
 @pytest.mark.parametrize("value", ["lots", "", "9" * 5000, "1e3", "-"], ids=lambda value: value[:12] or "nothing")
 def test_a_dose_that_a_hand_wrote_as_nonsense_stops_nothing(value: str) -> None:
-    entry = parse(format_entry(line(0, 1, ALICE, ("MG", value), ("WATER", value))))
+    entry = parse_entry(format_entry(line(0, 1, ALICE, ("MG", value), ("WATER", value))))
     assert entry is not None
-    assert human(FOLD(FOLD.empty, [entry]), "alice") == Human()
+    assert human(FOLD(FOLD.empty_state, [entry]), "alice") == Human()

@@ -15,12 +15,21 @@ import pytest
 
 from conftest import NIGHT, Run, command, entries
 from people import Person
-from threeam.core.format.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse, references
+from threeam.core.format.entry import (
+    ACQUIRED,
+    NS_PER_S,
+    RELEASING,
+    Entry,
+    Stamp,
+    find_stamp_refs,
+    format_entry,
+    parse_entry,
+)
 from threeam.core.state.fold import State
 from threeam.core.store import reader
-from threeam.core.store.attachment_kinds import COPIED
-from threeam.core.store.attachments import memory_folder, replace_beside
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.attachment_kinds import COPIED_TEXT
+from threeam.core.store.attachments import memory_dir, replace_attachment
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.projections import FOLD
 
 Done = subprocess.CompletedProcess[bytes]
@@ -31,7 +40,7 @@ OPEN = ("H1", "open")
 
 
 def at(seconds: float) -> Stamp:
-    return Stamp(NIGHT.ns + round(seconds * NS))
+    return Stamp(NIGHT.ns + round(seconds * NS_PER_S))
 
 
 def line(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
@@ -88,7 +97,7 @@ def copied(to: Path) -> tuple[bytes, Entry]:
     raw = to.read_bytes()
     assert raw.endswith(b"\n")
     cut = raw.rfind(b"\n", 0, -1) + 1
-    last = parse(raw[cut:-1])
+    last = parse_entry(raw[cut:-1])
     assert last is not None
     assert last.kind == "Forked"
     sha256 = hashlib.sha256(raw[:cut]).hexdigest()
@@ -109,9 +118,9 @@ def files(log: Path) -> list[Path]:
 
 
 def state_of(journal: Journal) -> State:
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
-    return FOLD.of(live, live.size())
+    return FOLD.state_at(live, live.size())
 
 
 def board(run: Run, log: Path) -> list[dict[str, object]]:
@@ -129,8 +138,8 @@ def test_all_of_it_is_copied_byte_for_byte_and_the_last_line_says_from_where(run
     assert raw == A_NIGHT
     assert to.read_bytes() == raw + printed
     assert last.text.startswith(f"Forked: from {night}, offset {len(A_NIGHT)}: {len(A_NIGHT)} bytes, SHA-256 ")
-    assert last.by is not None
-    assert last.by.user == "alice"
+    assert last.author is not None
+    assert last.author.user == "alice"
     assert last.stamp.ns > at(4).ns
     after = night.stat()
     assert night.read_bytes() == A_NIGHT
@@ -172,7 +181,7 @@ def test_the_rotated_files_are_in_it_one_after_the_other(run: Run, night: Path, 
     assert raw == first + b"".join(line for file in later for line in file.splitlines(True) if b"[AT: " not in line)
     assert run("--log", str(to), "tail", "--grep", "Continued from|AT: ").returncode == 1
     assert b"forged" not in run("--log", str(to), "doctor").stdout
-    assert state_of(journal_at(str(to))).hypotheses == state_of(journal_at(str(night))).hypotheses
+    assert state_of(resolve_journal(str(to))).hypotheses == state_of(resolve_journal(str(night))).hypotheses
 
 
 def test_a_cut_in_a_rotated_file_leaves_the_later_ones_out(run: Run, night: Path, to: Path) -> None:
@@ -186,7 +195,7 @@ def test_a_cut_in_a_rotated_file_leaves_the_later_ones_out(run: Run, night: Path
 
 
 def test_stamps_grow_to_the_last_line_also_where_the_log_is_of_the_future(run: Run, log: Path, to: Path) -> None:
-    future = Stamp(4_000_000_000 * NS)
+    future = Stamp(4_000_000_000 * NS_PER_S)
     log.write_bytes(format_entry(Entry(future, 0, (ALICE,), "from another clock")))
     good(run("fork", "--at", "2097-01-01", "--to", str(to)))
     assert copied(to)[1].stamp.ns == future.ns + 1
@@ -203,7 +212,7 @@ def test_the_copy_is_a_journal_that_goes_on(run: Run, night: Path, to: Path) -> 
     good(run("fork", "--at", f"@{at(3)}", "--to", str(to)))
     done = run("--log", str(to), "hyp", "refute", "H1", "in the copy")
     assert done.returncode == 0, done.stderr
-    assert state_of(journal_at(str(to))).hypotheses[1].state == "refuted"
+    assert state_of(resolve_journal(str(to))).hypotheses[1].state == "refuted"
     assert night.read_bytes() == A_NIGHT
 
 
@@ -337,8 +346,8 @@ def test_where_it_is_quoted_it_is_left_out(run: Run, log: Path, to: Path) -> Non
     good(run("hyp", "contradict", "H1", f"@{cited}", f"but GET /?token={SECRET} 200 and more is old"))
     assert log.read_text().count(SECRET) == 3
     raw = blanked(run, to, cited)
-    supports = next(one for one in map(parse, raw.splitlines()) if one is not None and one.kind == "Supports")
-    assert references(supports.text) == [cited]
+    supports = next(one for one in map(parse_entry, raw.splitlines()) if one is not None and one.kind == "Supports")
+    assert find_stamp_refs(supports.text) == [cited]
     copy, here = board(run, to), board(run, log)
     assert [(one["supports"], one["contradicts"]) for one in copy] == [(0, 1)], "a line counts once"
     assert copy == here
@@ -417,16 +426,16 @@ def test_tags_and_state_stay(run: Run, log: Path, to: Path) -> None:
     strip = [[{key: one[key] for key in one if key not in words} for one in all_of] for all_of in (here, copy)]
     assert strip[0] == strip[1]
     assert {one["claim"] for one in copy} == {"(left out)"}
-    assert FOLD.of(*_end(log)).people == {
-        **FOLD.of(*_end(to)).people,
-        "alice": FOLD.of(*_end(log)).people["alice"],
+    assert FOLD.state_at(*_end(log)).people == {
+        **FOLD.state_at(*_end(to)).people,
+        "alice": FOLD.state_at(*_end(log)).people["alice"],
     }
     for old, new in zip(entries(log), entries(to)[:-1], strict=True):
-        assert (old.stamp, old.coffee, old.tags, old.kind) == (new.stamp, new.coffee, new.tags, new.kind)
+        assert (old.stamp, old.cups, old.tags, old.kind) == (new.stamp, new.cups, new.tags, new.kind)
 
 
 def _end(log: Path):  # type: ignore[no-untyped-def]
-    live = journal_at(str(log)).live()
+    live = resolve_journal(str(log)).open_live()
     assert live is not None
     return live, live.size()
 
@@ -485,7 +494,7 @@ def stepped_back() -> bytes:
     """A clock that was an hour ahead, and was stepped back: a time of now is in the first stretch too."""
     now = time.time_ns()
     return b"".join(
-        format_entry(Entry(Stamp(now + seconds * NS), 0, (("BY", "alice@db1:1"),), text))
+        format_entry(Entry(Stamp(now + seconds * NS_PER_S), 0, (("BY", "alice@db1:1"),), text))
         for seconds, text in (
             (-7200, "a"),
             (3000, "an hour ahead"),
@@ -513,8 +522,8 @@ def test_a_secret_in_odd_bytes_is_left_out_too(run: Run, log: Path, tmp_path: Pa
 
 
 def test_the_later_words_of_what_is_left_out_are_left_out(run: Run, log: Path, tmp_path: Path) -> None:
-    wrong = parse(good(run("log", "pasword hunter2-abc")).rstrip(b"\n"))
-    taken = parse(good(run("stamp")).rstrip(b"\n"))
+    wrong = parse_entry(good(run("log", "pasword hunter2-abc")).rstrip(b"\n"))
+    taken = parse_entry(good(run("stamp")).rstrip(b"\n"))
     assert wrong is not None
     assert taken is not None
     good(run("correct", f"@{wrong.stamp}", "password hunter2-abc"))
@@ -525,7 +534,7 @@ def test_the_later_words_of_what_is_left_out_are_left_out(run: Run, log: Path, t
 
 
 def test_a_cup_that_is_left_out_leaves_the_cups_of_others(run: Run, log: Path, tmp_path: Path) -> None:
-    cup = parse(good(run("coffee")).splitlines()[0])
+    cup = parse_entry(good(run("coffee")).splitlines()[0])
     assert cup is not None
     log.write_bytes(log.read_bytes() + format_entry(cup._replace(stamp=Stamp(cup.stamp.ns + 1))))
     good(run("fork", "--to", str(tmp_path / "clean.log"), "--blank", f"@{cup.stamp}"))
@@ -540,12 +549,12 @@ def test_a_link_to_nothing_is_something_that_is_there(run: Run, log: Path, tmp_p
 
 
 def by(user: str, seconds: int, text: str, *tags: tuple[str, str]) -> bytes:
-    return format_entry(Entry(Stamp(NIGHT.ns + seconds * NS), 0, (("BY", f"{user}@db1:1"), *tags), text))
+    return format_entry(Entry(Stamp(NIGHT.ns + seconds * NS_PER_S), 0, (("BY", f"{user}@db1:1"), *tags), text))
 
 
 def left_of(run: Run, log: Path, tmp_path: Path, *stamps: int) -> bytes:
     """The copy without the entries of so many seconds into the night."""
-    blanks = [word for one in stamps for word in ("--blank", f"@{Stamp(NIGHT.ns + one * NS)}")]
+    blanks = [word for one in stamps for word in ("--blank", f"@{Stamp(NIGHT.ns + one * NS_PER_S)}")]
     good(run("fork", "--to", str(tmp_path / "clean.log"), *blanks))
     return (tmp_path / "clean.log").read_bytes()
 
@@ -566,7 +575,7 @@ def test_the_undo_of_a_change_is_left_out_where_it_was_undone(run: Run, log: Pat
 
 
 def test_what_quotes_the_correction_of_it_is_left_out(run: Run, log: Path, tmp_path: Path) -> None:
-    at = Stamp(NIGHT.ns + NS)
+    at = Stamp(NIGHT.ns + NS_PER_S)
     log.write_bytes(by("a", 1, "innocent") + by("a", 2, "Hypothesis: it", ("H1", "open")))
     good(run("correct", f"@{at}", "the key is S3cr3tKey"))
     good(run("hyp", "support", "H1", f"@{at}"))
@@ -596,12 +605,12 @@ def test_the_fork_names_every_place_of_the_user_that_may_hold_the_words(run: Run
     assert run("log", "the password is hunter2").returncode == 0
     assert run("rotate").returncode == 0
     (rotated,) = log.parent.glob("sanity.2*.log")
-    journal = journal_at(str(log))
-    replace_beside(journal, COPIED, b"the password is hunter2")
-    memory = Path(memory_folder(journal))
+    journal = resolve_journal(str(log))
+    replace_attachment(journal, COPIED_TEXT, b"the password is hunter2")
+    memory = Path(memory_dir(journal))
     memory.mkdir(parents=True)
     (memory / "history").write_text('"hunter2"')
     stamp = entries(rotated)[0].stamp
     said = run("fork", "--to", str(to), "--blank", f"@{stamp}").stderr.decode()
-    for place in (str(log), str(rotated), f"{journal.folder}: copied", f"{memory}: history"):
+    for place in (str(log), str(rotated), f"{journal.attachments_dir}: copied", f"{memory}: history"):
         assert f"  {place}\n" in said

@@ -16,10 +16,10 @@ from markdown_it import MarkdownIt
 
 from conftest import FakeClock, Run, writer_of
 from threeam.cli import handoff as command
-from threeam.core.format.entry import NS, By, Entry, Stamp, format_entry, parse
+from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, parse_entry
 from threeam.core.format.report import Part
 from threeam.core.store.journal import Journal, Position
-from threeam.core.write.draft import Draft, note
+from threeam.core.write.draft import Draft, note_draft
 from threeam.human.awake import awake_since
 from threeam.human.drafts import coffee
 from threeam.projections import FOLD
@@ -29,15 +29,15 @@ from threeam.reports.handoff import Handoff, handoff, nights_of, parts
 REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
 GOLDEN = Path(__file__).parent / "golden"
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
-MINUTE, HOUR = 60 * NS, 3600 * NS
-ALICE, BOB, SCRIPT = By("alice", "db1", 4121, "%3"), By("bob", "db1", 9, "%1"), None
+MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
+ALICE, BOB, SCRIPT = Author("alice", "db1", 4121, "%3"), Author("bob", "db1", 9, "%1"), None
 
 
 def at(minutes: float) -> Stamp:
     return Stamp(NIGHT.ns + round(minutes * MINUTE))
 
 
-def line(minutes: float, by: By | None, text: str, *tags: tuple[str, str], cups: int = 0) -> Entry:
+def line(minutes: float, by: Author | None, text: str, *tags: tuple[str, str], cups: int = 0) -> Entry:
     return Entry(at(minutes), cups, ((("BY", str(by)),) if by is not None else ()) + tags, text)
 
 
@@ -82,14 +82,14 @@ def written(log: Path, lines: Iterable[Entry]) -> None:
 
 
 def end_of(journal: Journal) -> Position:
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     return Position(live, live.size())
 
 
 def handed_over(journal: Journal, now: Stamp = NOW) -> Handoff:
     end = end_of(journal)
-    state = FOLD.of(*end)
+    state = FOLD.state_at(*end)
     return handoff(state, now, 8 * HOUR, 5.0, nights_of(journal, end, state, now, 8 * HOUR))
 
 
@@ -275,7 +275,9 @@ def test_a_first_night_began_with_the_first_line_of_the_journal(log: Path, journ
 
 
 def test_nobody_is_taken_for_somebody_whose_name_begins_so(log: Path, journal: Journal) -> None:
-    written(log, [line(0, By("alice2", "db1", 1), "a"), line(1, By("xalice", "db1", 1), "b"), line(2, ALICE, "c")])
+    written(
+        log, [line(0, Author("alice2", "db1", 1), "a"), line(1, Author("xalice", "db1", 1), "b"), line(2, ALICE, "c")]
+    )
     assert awake(journal) == at(2)
     assert awake(journal, "alic") is None
     assert awake(journal, "al.ce") is None
@@ -284,14 +286,14 @@ def test_nobody_is_taken_for_somebody_whose_name_begins_so(log: Path, journal: J
 def test_a_night_begins_anew_after_a_long_pause(journal: Journal) -> None:
     clock = FakeClock()
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
-    alice.write(note("yesterday"))
-    bob.write(note("yesterday"))
+    alice.write(note_draft("yesterday"))
+    bob.write(note_draft("yesterday"))
     clock.forward(9 * HOUR)
-    began = alice.write(note("back")).entries[0]
+    began = alice.write(note_draft("back")).entries[0]
     assert began.tag("NIGHT") == "new"
     clock.forward(HOUR)
-    alice.write(note("on it"))
-    bob_began = bob.write(note("me too")).entries[0]
+    alice.write(note_draft("on it"))
+    bob_began = bob.write(note_draft("me too")).entries[0]
     assert awake(journal) == began.stamp
     assert awake(journal, "bob") == bob_began.stamp
 
@@ -299,15 +301,15 @@ def test_a_night_begins_anew_after_a_long_pause(journal: Journal) -> None:
 def test_after_sleep_nobody_is_awake_until_they_type_again(journal: Journal) -> None:
     clock = FakeClock()
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
-    for draft in (note("up"), coffee(1, 95, 4), lights_out(5.0)):
+    for draft in (note_draft("up"), coffee(1, 95, 4), lights_out(5.0)):
         alice.write(draft)
         clock.forward(MINUTE)
-    bob.write(note("still here"))
+    bob.write(note_draft("still here"))
     assert awake(journal) is None
     clock.forward(HOUR)
-    again = alice.write(note("cannot sleep")).entries[0]
+    again = alice.write(note_draft("cannot sleep")).entries[0]
     clock.forward(HOUR)
-    alice.write(note("at all"))
+    alice.write(note_draft("at all"))
     assert awake(journal) == again.stamp
     assert awake(journal, "bob") is not None
 
@@ -339,11 +341,11 @@ def test_a_night_that_is_longer_than_a_file_is_one_night(journal: Journal, rotat
     alice = writer_of("alice", journal, clock)
     stamps: list[Stamp] = []
     steps: list[tuple[int, Callable[[], Draft]]] = [
-        (0, lambda: note("yesterday")),
-        (9 * HOUR, lambda: note("back")),
+        (0, lambda: note_draft("yesterday")),
+        (9 * HOUR, lambda: note_draft("back")),
         (MINUTE, lambda: coffee(1, 95, 4)),
-        (HOUR, lambda: note("on it")),
-        (HOUR, lambda: note("still")),
+        (HOUR, lambda: note_draft("on it")),
+        (HOUR, lambda: note_draft("still")),
     ]
     for n, (pause, draft) in enumerate(steps):
         clock.forward(pause)
@@ -357,7 +359,7 @@ def test_a_night_that_is_longer_than_a_file_is_one_night(journal: Journal, rotat
 def test_what_a_rotation_carries_over_was_not_typed(journal: Journal) -> None:
     clock = FakeClock()
     alice = writer_of("alice", journal, clock)
-    first = alice.write(note("up")).entries[0]
+    first = alice.write(note_draft("up")).entries[0]
     alice.write(coffee(1, 95, 4))
     clock.forward(MINUTE)
     with alice.locked(whole=True) as held:
@@ -368,7 +370,7 @@ def test_what_a_rotation_carries_over_was_not_typed(journal: Journal) -> None:
         held.rotate()
     assert awake(journal) is None
     clock.forward(MINUTE)
-    again = alice.write(note("up again")).entries[0]
+    again = alice.write(note_draft("up again")).entries[0]
     assert awake(journal) == again.stamp
 
 
@@ -387,4 +389,4 @@ def test_hours_awake_stand_in_the_handoff(log: Path, journal: Journal) -> None:
 
 
 def test_every_line_of_the_night_is_one_of_ours() -> None:
-    assert [parse(format_entry(one).rstrip(b"\n")) for one in THE_NIGHT] == list(THE_NIGHT)
+    assert [parse_entry(format_entry(one).rstrip(b"\n")) for one in THE_NIGHT] == list(THE_NIGHT)

@@ -40,15 +40,15 @@ def test_a_line_that_quotes_many_tags_is_read_past(quoting: bytes, journal: Jour
         for n, user in enumerate(("alice", "bob"))
     )
     log.write_bytes(first + quoting + b"\n" + last)
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
-    state = FOLD.of(live, live.size())
+    state = FOLD.state_at(live, live.size())
     assert set(state.people) == {"alice", "bob"}
     active = last_active(live, live.size(), "alice")
     assert active is not None
     assert active[1].stamp == NIGHT
     log.write_bytes(quoting + b"\n" + first)
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     assert awake_since(journal, Position(live, live.size()), "alice") == NIGHT
 
@@ -61,9 +61,9 @@ def test_a_condition_looks_at_such_a_line_once(quoting: bytes, condition: Condit
 def test_people_of_one_line_are_one_line_of_the_first(journal: Journal, log: Path) -> None:
     others = b"".join(b" [BY: u%d@h:1]" % n for n in range(SIZE // 16))
     log.write_bytes(format_entry(Entry(NIGHT, 1, (("BY", "alice@h:1"),), "x"))[:-1] + others + b"\n")
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
-    assert set(FOLD.of(live, live.size()).people) == {"alice"}
+    assert set(FOLD.state_at(live, live.size()).people) == {"alice"}
 
 
 def test_a_line_of_blanks_in_an_output_is_compared_without_its_numbers() -> None:

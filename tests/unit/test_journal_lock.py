@@ -15,9 +15,9 @@ import pytest
 from conftest import FakeClock, Run, entries
 from threeam.core.errors import LockTimeout
 from threeam.core.store import journal as journal_module
-from threeam.core.store.journal import Journal, journal_at
-from threeam.core.write.draft import note
-from threeam.core.write.lock import JournalLock, SanityLock, holder
+from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.write.draft import note_draft
+from threeam.core.write.lock import JournalLock, SanityLock, find_lock_holder
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee
@@ -65,34 +65,34 @@ def test_whoever_has_another_tmp_is_kept_out_all_the_same(
     of_the_script: Path, log: Path, tmp_path: Path, clock: FakeClock
 ) -> None:
     """A service with PrivateTmp=yes has the same log, and another /tmp/sanity.lock."""
-    here, there = journal_at(str(log)), journal_at(str(log), str(tmp_path / "another sanity.lock"))
-    assert here.lock == str(of_the_script)
+    here, there = resolve_journal(str(log)), resolve_journal(str(log), str(tmp_path / "another sanity.lock"))
+    assert here.lock_path == str(of_the_script)
     with writer_on(here, clock).locked(whole=True) as held:
         with pytest.raises(LockTimeout, match=r"sanity\.log\.lock within"):
             writer_on(there, clock).write(coffee(1, 95, 4))
         held.write(coffee(1, 95, 4))
-    assert is_free(Path(there.lock))
+    assert is_free(Path(there.lock_path))
     writer_on(there, clock).write(coffee(1, 95, 4))
-    assert [entry.coffee for entry in entries(log)] == [1, 2]
+    assert [entry.cups for entry in entries(log)] == [1, 2]
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_each_of_the_two_locks_keeps_a_writer_out(
     of_the_script: Path, log: Path, clock: FakeClock, number: int
 ) -> None:
-    journal = journal_at(str(log))
-    path = Path(journal.locks[number])
+    journal = resolve_journal(str(log))
+    path = Path(journal.lock_paths[number])
     with locked(path):
         with pytest.raises(LockTimeout, match=f"no lock on {path} within"):
-            writer_on(journal, clock).write(note("x"))
-        assert holder(*journal.locks) is not None
+            writer_on(journal, clock).write(note_draft("x"))
+        assert find_lock_holder(*journal.lock_paths) is not None
     for thread in threading.enumerate():  # the place in the queue that was given up has the lock for a moment now
         if thread.name == "sanity-lock":
             thread.join()
-    assert holder(*journal.locks) is None
+    assert find_lock_holder(*journal.lock_paths) is None
     assert not log.exists()
-    writer_on(journal, clock).write(note("x"))
-    assert all(is_free(Path(path)) for path in journal.locks)
+    writer_on(journal, clock).write(note_draft("x"))
+    assert all(is_free(Path(path)) for path in journal.lock_paths)
 
 
 def test_two_locks_are_taken_in_their_order_and_have_one_deadline(
@@ -102,10 +102,10 @@ def test_two_locks_are_taken_in_their_order_and_have_one_deadline(
 
     def spied(lock: SanityLock, timeout: float | None, *, began: float, **how: object) -> None:
         asked.append((lock.path, timeout, began))
-        acquire(lock, timeout, began=began, **how)  # type: ignore[arg-type]
+        acquire(lock, timeout, wait_start=began, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SanityLock, "acquire", spied)
-    lock = JournalLock(journal_at(str(log)), 0o600)
+    lock = JournalLock(resolve_journal(str(log)), 0o600)
     lock.acquire(7.0)
     lock.release()
     first, second = asked
@@ -118,7 +118,7 @@ def test_a_second_lock_that_is_the_first_under_another_name_is_not_waited_for(
 ) -> None:
     of_the_script.touch()
     os.link(of_the_script, f"{log}.lock")
-    writer_on(journal_at(str(log)), clock).write(note("x"))
+    writer_on(resolve_journal(str(log)), clock).write(note_draft("x"))
     assert [entry.text for entry in entries(log)] == ["x"]
 
 
@@ -130,41 +130,41 @@ def test_a_lock_of_ours_is_closed_to_those_who_may_not_write_the_log(
     journal: Journal, log: Path, clock: FakeClock, log_mode: int, lock_mode: int, becomes: int
 ) -> None:
     """The Bash script makes it 0644: anybody who can read a file can hold its lock."""
-    lock = Path(journal.lock)
+    lock = Path(journal.lock_path)
     for path, mode in ((log, log_mode), (lock, lock_mode)):
         path.touch()
         path.chmod(mode)
-    writer_on(journal, clock).write(note("x"))
+    writer_on(journal, clock).write(note_draft("x"))
     assert stat.S_IMODE(lock.stat().st_mode) == becomes
 
 
 def test_a_lock_that_was_named_or_is_somebody_elses_or_has_a_second_name_keeps_its_mode(
     journal: Journal, log: Path, clock: FakeClock, tmp_path: Path
 ) -> None:
-    named, lock = tmp_path / "named.lock", Path(journal.lock)
+    named, lock = tmp_path / "named.lock", Path(journal.lock_path)
     for path in (named, lock):
         path.touch()
         path.chmod(0o644)
-    writer_on(journal_at(str(log), str(named)), clock).write(note("x"))
+    writer_on(resolve_journal(str(log), str(named)), clock).write(note_draft("x"))
     assert stat.S_IMODE(named.stat().st_mode) == 0o644
     os.chown(lock, NOBODY, NOBODY)
-    writer_on(journal, clock).write(note("x"))
+    writer_on(journal, clock).write(note_draft("x"))
     os.chown(lock, 0, 0)
     os.link(lock, tmp_path / "second")
-    writer_on(journal, clock).write(note("x"))
+    writer_on(journal, clock).write(note_draft("x"))
     assert stat.S_IMODE(lock.stat().st_mode) == 0o644
 
 
 def test_a_lock_that_everybody_can_hold_is_named_by_who_waits_for_it_and_by_preflight(
     journal: Journal, log: Path, clock: FakeClock, run_here: Run
 ) -> None:
-    writer_on(journal, clock).write(note("x"))
-    lock = Path(journal.lock)
+    writer_on(journal, clock).write(note_draft("x"))
+    lock = Path(journal.lock_path)
     lock.chmod(0o644)
     os.chown(lock, NOBODY, NOBODY)
     remedy = f"other users can open and hold it (mode 0644): chmod 600 {lock}"
     with locked(lock), pytest.raises(LockTimeout) as refused:
-        writer_on(journal, clock).write(note("y"))
+        writer_on(journal, clock).write(note_draft("y"))
     assert remedy in str(refused.value)
     said = run_here("preflight").stdout.decode()
     assert f"lock: {lock}: other users can open and hold it (mode 0644)\n           $ chmod 600 {lock}" in said
@@ -192,5 +192,5 @@ def test_without_files_that_have_no_name_the_lock_is_made_all_the_same(
         monkeypatch.setattr(os, "link", failing)
     else:
         monkeypatch.delattr(os, "O_TMPFILE")
-    writer_on(journal, clock).write(note("x"))
-    assert stat.S_IMODE(os.stat(journal.lock).st_mode) == 0o600
+    writer_on(journal, clock).write(note_draft("x"))
+    assert stat.S_IMODE(os.stat(journal.lock_path).st_mode) == 0o600

@@ -12,9 +12,9 @@ import pytest
 
 from conftest import NIGHT, Run
 from people import Person
-from threeam.core.format.entry import NS, Entry, Stamp, format_entry, parse
-from threeam.core.state.catalog import journals, name_of, summary
-from threeam.core.store.journal import journal_at
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
+from threeam.core.state.catalog import journal_name, list_journals, summarize_journal
+from threeam.core.store.journal import resolve_journal
 from threeam.projections import FOLD
 
 Done = subprocess.CompletedProcess[bytes]
@@ -63,7 +63,7 @@ def test_each_has_its_last_entry_its_open_hypotheses_and_its_size(run: Run, fold
     assert list(found) == ["checkout", "login"]
     for name, opened in (("checkout", 1), ("login", 0)):
         log = folder / f"{name}.log"
-        last = parse(log.read_bytes().splitlines()[-1])
+        last = parse_entry(log.read_bytes().splitlines()[-1])
         assert last is not None
         one = found[name]
         assert (one["open"], one["size"], one["problem"], one["current"]) == (opened, log.stat().st_size, None, False)
@@ -148,13 +148,18 @@ def test_listing_writes_nothing(run: Run, folder: Path) -> None:
 
 def test_the_summary_is_that_of_the_lines(tmp_path: Path) -> None:
     log = tmp_path / "one.log"
-    raw = line(0, "Hypothesis: a", ("H1", "open")) + line(NS, "Hypothesis: b", ("H2", "parked")) + b"foreign\n"
+    raw = line(0, "Hypothesis: a", ("H1", "open")) + line(NS_PER_S, "Hypothesis: b", ("H2", "parked")) + b"foreign\n"
     log.write_bytes(raw)
-    (one,) = journals(str(tmp_path))
-    assert name_of(one) == "one"
-    told = summary(journal_at(str(log)), FOLD)
-    assert told.last is not None
-    assert (told.last.text, told.open, told.size, told.problem) == ("Hypothesis: b", 1, len(raw), "")
+    (one,) = list_journals(str(tmp_path))
+    assert journal_name(one) == "one"
+    told = summarize_journal(resolve_journal(str(log)), FOLD)
+    assert told.newest_entry is not None
+    assert (told.newest_entry.text, told.open_count, told.size_bytes, told.problem) == (
+        "Hypothesis: b",
+        1,
+        len(raw),
+        "",
+    )
 
 
 def test_one_that_may_not_be_read_is_listed_with_its_problem(place: Path) -> None:

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, writer_of
-from threeam.core.errors import BadStamp, Declined
-from threeam.core.format.entry import NS, By, Entry, Stamp, format_entry, parse
+from threeam.core.errors import BadStamp, PreconditionFailed
+from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, parse_entry
 from threeam.core.state.fold import Hypothesis, State
-from threeam.core.store.journal import Journal, Segment, journal_at
+from threeam.core.store.journal import Journal, Segment, resolve_journal
 from threeam.core.store.seek import line_of, stamp_of
-from threeam.core.write.draft import Author, Draft, DraftLine, note
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, note_draft
 from threeam.core.write.locked_log import Block
 from threeam.core.write.writer import Writer
 from threeam.hypotheses.amendments import (
@@ -37,45 +37,45 @@ from threeam.hypotheses.ledger import EVIDENCE, VERDICTS, in_order, move_of, thr
 from threeam.projections import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
-HOUR = 3600 * NS
+HOUR = 3600 * NS_PER_S
 LIMIT = 4
-ALICE, BOB, SCRIPT = By("alice", "db1", 4121, "%3"), By("bob", "db1", 9, "%1"), None
+ALICE, BOB, SCRIPT = Author("alice", "db1", 4121, "%3"), Author("bob", "db1", 9, "%1"), None
 NOT_YET = "@2026-11-24T03:14:07.000000001+0000"  # before the first line of every log here
 
 
 def at(seconds: float) -> Stamp:
-    return Stamp(NIGHT.ns + round(seconds * NS))
+    return Stamp(NIGHT.ns + round(seconds * NS_PER_S))
 
 
-def line(seconds: float, by: By | None, text: str, *tags: tuple[str, str], cups: int = 0) -> Entry:
+def line(seconds: float, by: Author | None, text: str, *tags: tuple[str, str], cups: int = 0) -> Entry:
     return Entry(at(seconds), cups, ((("BY", str(by)),) if by is not None else ()) + tags, text)
 
 
 def after(*lines: Entry) -> State:
-    return FOLD(FOLD.empty, lines)
+    return FOLD(FOLD.empty_state, lines)
 
 
-def opened(number: int, text: str, seconds: float = 0, by: By = ALICE) -> Entry:
+def opened(number: int, text: str, seconds: float = 0, by: Author = ALICE) -> Entry:
     return line(seconds, by, f"Hypothesis: {text}", (f"H{number}", "open"))
 
 
-def judged(number: int, state: str, why: str, seconds: float, by: By = ALICE) -> Entry:
+def judged(number: int, state: str, why: str, seconds: float, by: Author = ALICE) -> Entry:
     kind = "Reopened" if state == "open" else "Conclusion"
     return line(seconds, by, f"{kind}: {why}", (f"H{number}", state))
 
 
-def said(draft: Draft, state: State, seconds: float, by: By = ALICE) -> list[Entry]:
+def said(draft: Draft, state: State, seconds: float, by: Author = ALICE) -> list[Entry]:
     """The entries that ``by`` writes with this draft, all at one instant: `Declined` comes through."""
-    lines = draft.lines(state, Author(by.user, 8 * HOUR), at(seconds))
-    return [line(seconds + n / NS, by, one.text, *one.tags) for n, one in enumerate(lines)]
+    lines = draft.make_lines(state, WriteContext(by.user, 8 * HOUR), at(seconds))
+    return [line(seconds + n / NS_PER_S, by, one.text, *one.tags) for n, one in enumerate(lines)]
 
 
 def texts_of(lines: Iterable[DraftLine | Entry]) -> list[str]:
     return [one.text for one in lines]
 
 
-def refusal(draft: Draft, state: State, by: By = ALICE) -> str:
-    with pytest.raises(Declined) as why:
+def refusal(draft: Draft, state: State, by: Author = ALICE) -> str:
+    with pytest.raises(PreconditionFailed) as why:
         said(draft, state, 1000, by)
     return str(why.value)
 
@@ -141,11 +141,11 @@ def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry
     lines: list[Entry] = []
     number = 0
     for step in todo:
-        clock.forward(NS)
+        clock.forward(NS_PER_S)
         writer, first = writers[step.user], step.words.partition("\n")[0]
         if step.verb == "script":
             with writer.locked(whole=False) as log:
-                entry = parse(log.write_plain(f"Hypothesis: {first}", 0).rstrip(b"\n"))
+                entry = parse_entry(log.write_script_line(f"Hypothesis: {first}", 0).rstrip(b"\n"))
             assert entry is not None
             board.append(Expected(f"@{entry.stamp}", "open", first, None, {}, [], []))
             lines.append(entry)
@@ -159,7 +159,7 @@ def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry
             board.append(Expected(f"H{number}", "open", first, step.user, {}, [], []))
             continue
         if not board:
-            with pytest.raises(Declined):
+            with pytest.raises(PreconditionFailed):
                 writer.write(draft_of(step, "H1", None))
             continue
         which = step.which % len(board)
@@ -172,7 +172,7 @@ def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry
             cited = cited._replace(stamp=move.cites)  # evidence that is cited stands for what it cites
         again = cited is not None and one.evidence.get(cited.stamp.ns) == kind
         if again or STATE_AFTER.get(step.verb) == one.state:
-            with pytest.raises(Declined):
+            with pytest.raises(PreconditionFailed):
                 writer.write(draft_of(step, one.name, cited))
             continue
         written = writer.write(draft_of(step, one.name, cited)).entries
@@ -198,7 +198,7 @@ def as_expected(state: State, one: Hypothesis) -> Expected:
         one.name,
         one.state,
         one.claim,
-        one.by.user if one.by is not None else None,
+        one.author.user if one.author is not None else None,
         {move.cites.ns: move.kind for move in thread.evidence if move.cites is not None},
         [(move.by.user, move.state, move.text) for move in thread.moves if move.kind in VERDICTS and move.by],
         [move.text for move in thread.predictions],
@@ -216,28 +216,28 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
 ) -> None:
     log = tmp_path_factory.mktemp("log") / "sanity.log"
     log.touch(0o600)
-    journal = journal_at(str(log))
+    journal = resolve_journal(str(log))
     expected, _ = play(journal, todo)
-    whole = [entry for raw in log.read_bytes().splitlines() if (entry := parse(raw)) is not None]
-    state = FOLD(FOLD.empty, whole)
+    whole = [entry for raw in log.read_bytes().splitlines() if (entry := parse_entry(raw)) is not None]
+    state = FOLD(FOLD.empty_state, whole)
     assert boards(state) == sorted(expected)
-    assert FOLD(FOLD(FOLD.empty, whole[:cut]), whole[cut:]) == state
-    segment = journal.live()
+    assert FOLD(FOLD(FOLD.empty_state, whole[:cut]), whole[cut:]) == state
+    segment = journal.open_live()
     assert segment is not None
-    searched = FOLD.of(segment, segment.size())
-    assert (searched.hypotheses, searched.rooms) == (state.hypotheses, state.rooms)
+    searched = FOLD.state_at(segment, segment.size())
+    assert (searched.hypotheses, searched.projections) == (state.hypotheses, state.projections)
     if not todo:
         return
     # Whoever opens the journal after a rotation reads the last file alone.
     writer = writer_of("carol", journal, FakeClock(at(3600)))
     # What a writer is told of before it writes is no different.
-    before = writer.write(Draft(lambda *_: [DraftLine("good morning")])).before
+    before = writer.write(Draft(lambda *_: [DraftLine("good morning")])).prior_state
     assert boards(before) == boards(state)
     with writer.locked(whole=True) as held:
         held.rotate()
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
-    rotated = FOLD.of(live, live.size())
+    rotated = FOLD.state_at(live, live.size())
     assert boards(rotated) == boards(state)
     assert [one.name for one in in_order(rotated)] == [one.name for one in in_order(state)]
 
@@ -250,7 +250,7 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
         max_size=8,
     )
 )
-def test_the_later_verdict_counts_and_every_one_stands(verdicts: list[tuple[By, str]]) -> None:
+def test_the_later_verdict_counts_and_every_one_stands(verdicts: list[tuple[Author, str]]) -> None:
     # Written as two people at once write them: neither had seen what the other would say.
     lines = [judged(1, state, f"why {n}", 1 + n, by) for n, (by, state) in enumerate(verdicts)]
     state = after(opened(1, "the sweeper"), *lines)
@@ -509,7 +509,7 @@ def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
     now = FOLD(OF_THE_SCRIPT, block)
     assert list(now.hypotheses) == [4, 5]
     assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at(2))
-    assert now.named(CRON) == now.hypotheses[5]  # the name that it had still works
+    assert now.find_hypothesis(CRON) == now.hypotheses[5]  # the name that it had still works
     assert texts_of(said(predict(CRON, "again"), now, 20)) == ["Prediction: again"]  # and gives no second number
 
 
@@ -577,12 +577,12 @@ def test_the_same_said_of_the_same_line_twice_is_declined_and_the_opposite_is_no
 def test_an_unknown_number_names_those_there_are(draft: Draft) -> None:
     state = after(opened(1, "a"), opened(2, "b"), line(3, SCRIPT, "Hypothesis: c"))
     assert refusal(draft, state).endswith(f"there are H1, H2, @{at(3)}")
-    assert refusal(draft, FOLD.empty).endswith("there is none yet, and 3am hyp new opens one")
+    assert refusal(draft, FOLD.empty_state).endswith("there is none yet, and 3am hyp new opens one")
 
 
 def test_of_many_hypotheses_the_last_nine_are_named() -> None:
     state = after(*(opened(number, "x", number) for number in range(1, 13)))
-    with pytest.raises(Declined, match=r"there are H4, H5, .*, H12$"):
+    with pytest.raises(PreconditionFailed, match=r"there are H4, H5, .*, H12$"):
         known(state, "H99")
 
 
@@ -597,7 +597,7 @@ BY_ALICE = after(line(0, ALICE, "Stamp: words follow", ("STAMP", "now")))
 
 
 def test_a_stamp_waits_for_its_words_and_then_has_them() -> None:
-    (taken,) = said(take_stamp(), FOLD.empty, 0)
+    (taken,) = said(take_stamp(), FOLD.empty_state, 0)
     state = after(taken)
     assert list(texts(state).stamps) == [at(0).ns]
     state = FOLD(state, said(words_for(lambda: at(0), "the lag jumped"), state, 5))
@@ -678,7 +678,7 @@ def test_evidence_that_mentions_a_stamp_further_on_is_its_own() -> None:
 
 
 def test_a_correction_of_a_change_corrects_its_undo() -> None:
-    state = after(*said(change("set x", "unset x"), FOLD.empty, 0))
+    state = after(*said(change("set x", "unset x"), FOLD.empty_state, 0))
     state = corrected(state, at(0), "set y (undo: unset y)", 5)
     assert [(one.text, one.undo) for one in open_changes(state)] == [("set y", "unset y")]
     assert said(undone(at(0), ""), state, 9)[0].text == f"Undone: @{at(0)} unset y"
@@ -711,7 +711,7 @@ def test_a_correction_of_the_scripts_claim_holds_when_it_gets_its_number() -> No
 
 
 def test_a_change_is_open_until_it_is_undone_and_then_says_how() -> None:
-    state = after(*said(change("flag on", "flag off"), FOLD.empty, 0))
+    state = after(*said(change("flag on", "flag off"), FOLD.empty_state, 0))
     (one,) = open_changes(state)
     assert (one.text, one.undo, one.by, one.at) == ("flag on", "flag off", ALICE, at(0))
     state = FOLD(state, said(undone(at(0), ""), state, 5, BOB))
@@ -721,7 +721,7 @@ def test_a_change_is_open_until_it_is_undone_and_then_says_how() -> None:
 
 
 def test_a_change_of_several_lines_is_one_change() -> None:
-    lines = said(change("flag on\nand the pool at 50", "flag off"), FOLD.empty, 0)
+    lines = said(change("flag on\nand the pool at 50", "flag off"), FOLD.empty_state, 0)
     assert lines[1].text == "| and the pool at 50"
     (one,) = open_changes(after(*lines))
     assert (one.text, one.undo) == ("flag on", "flag off")
@@ -730,8 +730,8 @@ def test_a_change_of_several_lines_is_one_change() -> None:
 def test_a_change_keeps_its_undo_whatever_line_it_stands_in() -> None:
     """A note that begins with `Changed:` may end with the way to undo it, lines later."""
     for typed in ("flag on\nand the pool (undo: flag off)", "flag on (undo: flag off)\nand the pool (at 50)"):
-        for draft in (note(f"Changed: {typed}"), change(*change_as_typed(typed))):
-            lines = said(draft, FOLD.empty, 0)
+        for draft in (note_draft(f"Changed: {typed}"), change(*change_as_typed(typed))):
+            lines = said(draft, FOLD.empty_state, 0)
             assert [line.kind for line in lines] == ["Changed", "note"]
             (one,) = open_changes(after(*lines))
             assert (one.text, one.undo) == ("flag on", "flag off")
@@ -743,13 +743,13 @@ def test_a_change_is_bound_to_the_hypothesis_that_it_names(log: Path, writer: Wr
     writer.write(claim("it races", 4))
     writer.write(change("pool at 50", "back", "H1"))
     assert entries(log)[-1].hypothesis == (1, "open")
-    assert refusal(change("x", "", "H9"), FOLD.empty).startswith("there is no hypothesis H9")
-    live = journal_at(str(log)).live()
+    assert refusal(change("x", "", "H9"), FOLD.empty_state).startswith("there is no hypothesis H9")
+    live = resolve_journal(str(log)).open_live()
     assert live is not None
-    state = FOLD.of(live, live.size())
+    state = FOLD.state_at(live, live.size())
     (one,) = open_changes(state)
     assert (one.hypothesis, one.undo) == (1, "back")
-    carried = FOLD(FOLD.empty, FOLD.carry(state, at(9)))
+    carried = FOLD(FOLD.empty_state, FOLD.checkpoint(state, at(9)))
     assert open_changes(carried) == [one], "also after a rotation"
 
 
@@ -772,7 +772,7 @@ def test_a_change_is_typed_as_the_shell_or_the_log_has_it(typed: str, text: str,
 
 
 def test_without_a_stamp_the_only_change_that_is_left_is_ticked_off() -> None:
-    assert refusal(undone(None, ""), FOLD.empty) == "nothing is left to undo"
+    assert refusal(undone(None, ""), FOLD.empty_state) == "nothing is left to undo"
     state = after(*changed_at(1, 2))
     assert refusal(undone(None, "x"), state) == (f"name the change by its @stamp: @{at(1)} thing 1; @{at(2)} thing 2")
     state = FOLD(state, said(undone(at(1), "x"), state, 5))
@@ -788,7 +788,7 @@ def test_what_was_undone_is_not_undone_again() -> None:
 
 def test_a_stamp_of_no_change_is_declined_with_what_is_left() -> None:
     assert refusal(undone(at(7), ""), after(*changed_at(1))) == f"@{at(7)} is no change: @{at(1)} thing 1"
-    assert refusal(undone(at(7), ""), FOLD.empty) == f"@{at(7)} is no change, and none is left to undo"
+    assert refusal(undone(at(7), ""), FOLD.empty_state) == f"@{at(7)} is no change, and none is left to undo"
 
 
 def test_a_change_says_how_it_was_undone_by_the_best_words_there_are() -> None:
@@ -813,7 +813,7 @@ def test_a_stamp_is_taken_from_the_beginning_of_the_words() -> None:
 def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, writer: Writer, clock: FakeClock) -> None:
     blocks: list[Block] = []
     for n in range(6):
-        clock.forward(NS)
+        clock.forward(NS_PER_S)
         blocks.append(writer.write(Draft(lambda *_, n=n: [DraftLine(f"note {n}")])))
         if n % 2:
             with writer.locked(whole=True) as held:
@@ -825,7 +825,7 @@ def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, write
 
 
 def test_an_unknown_stamp_names_the_nearest_entry(log: Path, journal: Journal) -> None:
-    with pytest.raises(Declined, match="the log is empty"):
+    with pytest.raises(PreconditionFailed, match="the log is empty"):
         line_of(journal, at(5))
     log.write_bytes(format_entry(line(1, ALICE, "a")) + format_entry(line(9, ALICE, "b")))
     for asked, named in (
@@ -834,7 +834,7 @@ def test_an_unknown_stamp_names_the_nearest_entry(log: Path, journal: Journal) -
         (6, f"the nearest one is @{at(9)}"),
         (10, f"the nearest one is @{at(9)}"),
     ):
-        with pytest.raises(Declined) as why:
+        with pytest.raises(PreconditionFailed) as why:
             line_of(journal, at(asked))
         assert str(why.value) == f"there is no entry @{at(asked)}: {named}"
 
@@ -850,7 +850,7 @@ def good(run: Run, *argv: str) -> str:
 
 def one_line(run: Run, *argv: str) -> Entry:
     (raw,) = good(run, *argv).splitlines()
-    entry = parse(raw.encode())
+    entry = parse_entry(raw.encode())
     assert entry is not None
     return entry
 
@@ -877,7 +877,7 @@ def test_a_hunt_is_told_from_the_shell(run: Run) -> None:
     stamp = Stamp.parse(listed["at"])
     assert stamp is not None
     assert listed["ts_ns"] == str(stamp.ns)
-    story = [parse(one.encode()) for one in good(run, "hyp", "show", "H1").splitlines()]
+    story = [parse_entry(one.encode()) for one in good(run, "hyp", "show", "H1").splitlines()]
     assert [one.kind for one in story if one] == ["Hypothesis", "Prediction", "Supports", "Contradicts"]
     late = run("hyp", "predict", "H1", "and 500 more")
     assert late.returncode == 0
@@ -885,7 +885,7 @@ def test_a_hunt_is_told_from_the_shell(run: Run) -> None:
 
 
 def test_a_corrected_claim_is_what_the_list_shows(run: Run) -> None:
-    claimed = parse(good(run, "hyp", "new", "replica 1 lags").splitlines()[1].encode())
+    claimed = parse_entry(good(run, "hyp", "new", "replica 1 lags").splitlines()[1].encode())
     assert claimed is not None
     fixed = one_line(run, "correct", f"@{claimed.stamp}", "replica 2 lags")
     assert fixed.text == f"Correction: @{claimed.stamp} replica 2 lags"
@@ -930,7 +930,7 @@ def test_whoever_takes_the_journal_holds_it(run: Run) -> None:
 def one_line_as(run: Run, user: str, *argv: str) -> Entry:
     done = run(*argv, LOGNAME=user)
     assert done.returncode == 0, done.stderr.decode()
-    entry = parse(done.stdout.rstrip(b"\n"))
+    entry = parse_entry(done.stdout.rstrip(b"\n"))
     assert entry is not None
     return entry
 
@@ -1069,8 +1069,8 @@ def test_the_reason_of_a_verdict_is_told_as_it_was_corrected(run: Run) -> None:
 
 
 def test_an_undo_of_several_lines_and_one_in_the_text_stay_apart() -> None:
-    assert said(change("a", "b\nc"), FOLD.empty, 0)[0].text == "Changed: a (undo: b / c)"
-    state = after(*said(change("x (undo: y)", "z"), FOLD.empty, 0))
+    assert said(change("a", "b\nc"), FOLD.empty_state, 0)[0].text == "Changed: a (undo: b / c)"
+    state = after(*said(change("x (undo: y)", "z"), FOLD.empty_state, 0))
     assert [(one.text, one.undo) for one in open_changes(state)] == [("x (undo: y)", "z")]
 
 
@@ -1078,7 +1078,7 @@ def test_a_log_that_goes_while_a_hypothesis_is_shown_is_a_sentence(
     run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_here("hyp", "new", "it races")
-    look = Journal.live
+    look = Journal.open_live
 
     def goes(journal: Journal) -> Segment | None:
         """The file as it was found, which is deleted at once."""
@@ -1086,7 +1086,7 @@ def test_a_log_that_goes_while_a_hypothesis_is_shown_is_a_sentence(
         log.unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr(Journal, "live", goes)
+    monkeypatch.setattr(Journal, "open_live", goes)
     done = run_here("hyp", "show", "H1")
     assert (done.returncode, b"it races" in done.stdout, done.stderr) == (0, True, b"")
     done = run_here("hyp", "show", "H1")

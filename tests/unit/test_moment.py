@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, writer_of
-from threeam.core.errors import BadStamp, BadTime, Declined
+from threeam.core.errors import BadStamp, BadTime, PreconditionFailed
 from threeam.core.format.clock import fixed_zone
-from threeam.core.format.entry import CLOCK_STEPPED, NS, Entry, Stamp, format_entry
+from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.state.fold import State
 from threeam.core.store.as_of import Moment, moment_at, moment_before
-from threeam.core.store.journal import Journal, Position, journal_at
+from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.reader import Line, lines_forward
 from threeam.core.store.seek import line_of
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee
@@ -29,8 +29,8 @@ from threeam.hypotheses.drafts import claim, judge
 from threeam.projections import FOLD
 
 MS = 1_000_000
-LATER = Stamp(NIGHT.ns + 3600 * NS)
-STEPPED = CLOCK_STEPPED + "1.000 s; the order of the file is the true order."
+LATER = Stamp(NIGHT.ns + 3600 * NS_PER_S)
+STEPPED = CLOCK_STEPPED_PREFIX + "1.000 s; the order of the file is the true order."
 
 
 def said(ns: int, text: str, *tags: tuple[str, str]) -> bytes:
@@ -39,14 +39,14 @@ def said(ns: int, text: str, *tags: tuple[str, str]) -> bytes:
 
 
 def end_of(journal: Journal) -> Position:
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     return Position(live, live.size())
 
 
 def line_that(journal: Journal, text: str) -> Line:
     """The first line, in all files, whose text is ``text``."""
-    for segment in journal.segments(end_of(journal).segment):
+    for segment in journal.segments_forward(end_of(journal).segment):
         for line in lines_forward(segment):
             if line.entry is not None and line.entry.text == text:
                 return line
@@ -56,7 +56,7 @@ def line_that(journal: Journal, text: str) -> Line:
 def kept(journal: Journal, end: Position) -> list[str]:
     """What the lines up to ``end`` say, in all files."""
     lines: list[str] = []
-    for segment in journal.segments(end.segment):
+    for segment in journal.segments_forward(end.segment):
         stop = end.offset if segment == end.segment else None
         lines += [line.entry.text if line.entry else line.shown for line in lines_forward(segment, 0, stop)]
     return lines
@@ -97,7 +97,7 @@ def test_before_the_first_line_there_is_nothing(journal: Journal, log: Path) -> 
     for text in ("a", "b"):
         moment = moment_before(journal, line_that(journal, text))
         assert moment.end.offset == 0
-        assert FOLD.of(*moment.end).people == {}
+        assert FOLD.state_at(*moment.end).people == {}
 
 
 def test_what_stands_above_a_step_of_the_clock_was_there_before(journal: Journal, log: Path) -> None:
@@ -111,34 +111,34 @@ def test_what_stands_above_a_step_of_the_clock_was_there_before(journal: Journal
 
 def test_right_after_a_rotation_it_is_the_file_before(journal: Journal, clock: FakeClock, writer: Writer) -> None:
     writer.write(claim("the sweeper", 4))
-    clock.forward(NS)
+    clock.forward(NS_PER_S)
     writer.write(coffee(2, 95, 4))
-    then = FOLD.of(*end_of(journal))
-    clock.forward(NS)
+    then = FOLD.state_at(*end_of(journal))
+    clock.forward(NS_PER_S)
     with writer.locked(whole=True) as locked:
         locked.rotate()
-    clock.forward(NS)
+    clock.forward(NS_PER_S)
     writer.write(judge("refute", "H1", "it was off", 4))
     moment = moment_before(journal, line_that(journal, "Conclusion: it was off"))
-    assert FOLD.of(*moment.end).hypotheses == then.hypotheses
-    assert FOLD.of(*moment.end).cups("alice", clock().ns, 8 * 3600 * NS) == 2
+    assert FOLD.state_at(*moment.end).hypotheses == then.hypotheses
+    assert FOLD.state_at(*moment.end).cups("alice", clock().ns, 8 * 3600 * NS_PER_S) == 2
     # Among the lines with which the new file begins there is no moment: it does not say all yet.
     first = next(lines_forward(end_of(journal).segment))
     moment = moment_before(journal, first)
     assert moment.end.segment != end_of(journal).segment
     assert moment.end == Position(moment.end.segment, moment.end.segment.size())
-    assert FOLD.of(*moment.end).hypotheses == then.hypotheses
+    assert FOLD.state_at(*moment.end).hypotheses == then.hypotheses
 
 
 def test_a_line_in_an_older_file_is_as_good_as_any(journal: Journal, clock: FakeClock, writer: Writer) -> None:
-    writer.write(note("one"))
-    clock.forward(NS)
-    writer.write(note("two"))
-    clock.forward(NS)
+    writer.write(note_draft("one"))
+    clock.forward(NS_PER_S)
+    writer.write(note_draft("two"))
+    clock.forward(NS_PER_S)
     with writer.locked(whole=True) as locked:
         locked.rotate()
-    clock.forward(NS)
-    writer.write(note("three"))
+    clock.forward(NS_PER_S)
+    writer.write(note_draft("three"))
     moment = moment_before(journal, line_that(journal, "two"))
     assert kept(journal, moment.end) == ["one"]
     assert moment.end.segment != end_of(journal).segment
@@ -152,37 +152,37 @@ def named(journal: Journal, word: str, now: Stamp = LATER) -> Moment:
 
 
 def test_a_time_is_up_to_and_with_it(journal: Journal, log: Path) -> None:
-    log.write_bytes(said(0, "a") + said(60 * NS, "b") + said(120 * NS, "c"))
+    log.write_bytes(said(0, "a") + said(60 * NS_PER_S, "b") + said(120 * NS_PER_S, "c"))
     assert kept(journal, named(journal, "03:15:07.123456789").end) == ["a", "b"]
     assert kept(journal, named(journal, "03:15:07.123456788").end) == ["a"]
     assert kept(journal, named(journal, "2026-11-24T03:15:30Z").end) == ["a", "b"]
     assert kept(journal, named(journal, "-59m").end) == ["a", "b"]
-    assert named(journal, "03:15:07.5").ns == NIGHT.ns - 123456789 + 60 * NS + 500 * MS
+    assert named(journal, "03:15:07.5").ns == NIGHT.ns - 123456789 + 60 * NS_PER_S + 500 * MS
 
 
 def test_a_time_after_the_last_line_is_all_of_it(journal: Journal, log: Path) -> None:
-    log.write_bytes(said(0, "a") + said(60 * NS, "b"))
+    log.write_bytes(said(0, "a") + said(60 * NS_PER_S, "b"))
     assert kept(journal, named(journal, "now").end) == ["a", "b"]
     assert named(journal, "now").end == end_of(journal)
 
 
 def test_a_stamp_is_a_millisecond_before_its_entry(journal: Journal, log: Path) -> None:
-    log.write_bytes(said(0, "a") + said(60 * NS - 5, "burst") + said(60 * NS, "b"))
-    assert named(journal, f"@{Stamp(NIGHT.ns + 60 * NS)}") == moment_before(journal, line_that(journal, "b"))
-    assert kept(journal, named(journal, f"@{Stamp(NIGHT.ns + 60 * NS, 3600)}").end) == ["a"], "in any zone"
+    log.write_bytes(said(0, "a") + said(60 * NS_PER_S - 5, "burst") + said(60 * NS_PER_S, "b"))
+    assert named(journal, f"@{Stamp(NIGHT.ns + 60 * NS_PER_S)}") == moment_before(journal, line_that(journal, "b"))
+    assert kept(journal, named(journal, f"@{Stamp(NIGHT.ns + 60 * NS_PER_S, 3600)}").end) == ["a"], "in any zone"
 
 
 def test_a_time_before_the_journal_is_declined(journal: Journal, log: Path) -> None:
-    log.write_bytes(said(0, "a") + said(60 * NS, "b"))
-    with pytest.raises(Declined, match="begins later than 03:13"):
+    log.write_bytes(said(0, "a") + said(60 * NS_PER_S, "b"))
+    with pytest.raises(PreconditionFailed, match="begins later than 03:13"):
         named(journal, "03:13")
-    with pytest.raises(Declined, match="begins later than -100d"):
+    with pytest.raises(PreconditionFailed, match="begins later than -100d"):
         named(journal, " -100d")  # as the command line gives it to its parser
 
 
 def test_what_names_no_time_and_no_entry_is_said(journal: Journal, log: Path) -> None:
     log.write_bytes(said(0, "a"))
-    with pytest.raises(Declined, match=f"there is no entry @{Stamp(NIGHT.ns + 1)}".replace("+", r"\+")):
+    with pytest.raises(PreconditionFailed, match=f"there is no entry @{Stamp(NIGHT.ns + 1)}".replace("+", r"\+")):
         named(journal, f"@{Stamp(NIGHT.ns + 1)}")
     with pytest.raises(BadStamp):
         named(journal, "@yesterday")
@@ -194,14 +194,14 @@ def test_a_time_between_the_last_line_and_a_rotation_is_the_file_before(
     journal: Journal, clock: FakeClock, writer: Writer
 ) -> None:
     writer.write(claim("the sweeper", 4))
-    clock.forward(60 * NS)
+    clock.forward(60 * NS_PER_S)
     with writer.locked(whole=True) as locked:
         locked.rotate()
-    clock.forward(60 * NS)
-    writer.write(note("after"))
+    clock.forward(60 * NS_PER_S)
+    writer.write(note_draft("after"))
     moment = named(journal, "03:14:30")
     assert moment.end.segment != end_of(journal).segment
-    assert [one.claim for one in FOLD.of(*moment.end).hypotheses.values()] == ["the sweeper"]
+    assert [one.claim for one in FOLD.state_at(*moment.end).hypotheses.values()] == ["the sweeper"]
 
 
 # --- any log
@@ -218,7 +218,7 @@ class Step(NamedTuple):
 STEPS = st.lists(
     st.builds(
         Step,
-        st.one_of(st.integers(0, 3 * MS), st.integers(1, 3600 * NS), st.integers(-5 * NS, -2 * MS)),
+        st.one_of(st.integers(0, 3 * MS), st.integers(1, 3600 * NS_PER_S), st.integers(-5 * NS_PER_S, -2 * MS)),
         st.sampled_from(["alice", "bob"]),
         st.sampled_from(["note", "claim", "refute", "coffee", "rotate", "foreign"]),
     ),
@@ -233,9 +233,11 @@ def write_all(journal: Journal, steps: list[Step]) -> None:
         clock.forward(after)
         writer = writer_of(user, journal, clock)
         if what == "foreign":
-            if not os.path.exists(journal.log):  # a file of foreign lines alone is no journal, and is not appended to
+            if not os.path.exists(
+                journal.log_path
+            ):  # a file of foreign lines alone is no journal, and is not appended to
                 continue
-            with open(journal.log, "ab") as file:
+            with open(journal.log_path, "ab") as file:
                 file.write(b"kernel: oops\n")
         elif what == "rotate":
             if n and any(step.what not in ("rotate", "foreign") for step in steps[:n]):
@@ -244,15 +246,15 @@ def write_all(journal: Journal, steps: list[Step]) -> None:
         elif what == "refute":
             try:
                 writer.write(judge("refute", "H1", f"why {n}", 4))
-            except Declined:
-                writer.write(note(f"not {n}"))
+            except PreconditionFailed:
+                writer.write(note_draft(f"not {n}"))
         else:
-            draft = {"note": note(f"note {n}"), "claim": claim(f"claim {n}", 4), "coffee": coffee(1, 95, 4)}[what]
+            draft = {"note": note_draft(f"note {n}"), "claim": claim(f"claim {n}", 4), "coffee": coffee(1, 95, 4)}[what]
             writer.write(draft)
 
 
 def all_lines(journal: Journal) -> Iterator[Line]:
-    for segment in journal.segments(end_of(journal).segment):
+    for segment in journal.segments_forward(end_of(journal).segment):
         yield from lines_forward(segment)
 
 
@@ -266,9 +268,11 @@ def counted(state: State) -> tuple[object, ...]:
 @given(STEPS)
 def test_the_state_of_a_moment_is_that_of_the_lines_before_it(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        journal = journal_at(str(Path(folder) / "sanity.log"), home=folder)  # where lines by hand may come first
+        journal = resolve_journal(
+            str(Path(folder) / "sanity.log"), state_dir=folder
+        )  # where lines by hand may come first
         write_all(journal, steps)
-        if journal.live() is None:
+        if journal.open_live() is None:
             return
         lines = list(all_lines(journal))
         for line in lines:
@@ -279,26 +283,26 @@ def test_the_state_of_a_moment_is_that_of_the_lines_before_it(steps: list[Step])
             assert moment.ns == entry.stamp.ns - MS
             # What a rotation carried over says nothing new, so the lines of all files are as good as the last file.
             above = [one.entry for one in lines if _stands_before(journal, one, moment.end) and one.entry is not None]
-            assert counted(FOLD.of(*moment.end)) == counted(FOLD(FOLD.empty, above))
+            assert counted(FOLD.state_at(*moment.end)) == counted(FOLD(FOLD.empty_state, above))
             assert not _stands_before(journal, line, moment.end)
 
 
 def _stands_before(journal: Journal, line: Line, end: Position) -> bool:
     if line.segment == end.segment:
         return line.offset < end.offset
-    return line.segment in list(journal.back_from(end.segment))
+    return line.segment in list(journal.segments_backward(end.segment))
 
 
 def test_a_millisecond_is_one_over_a_rotation_too(journal: Journal) -> None:
     clock = FakeClock()
     writer = Writer(journal, FOLD, clock, WriteOptions("alice", "alice@db1:1"))
-    first = writer.write(note("a"))
-    clock.forward(NS)
-    writer.write(note("b"))
+    first = writer.write(note_draft("a"))
+    clock.forward(NS_PER_S)
+    writer.write(note_draft("b"))
     clock.forward(1000)
     with writer.locked(whole=True) as held:
         held.rotate()
     clock.forward(1000)
-    stamp = writer.write(note("c")).entries[0].stamp
+    stamp = writer.write(note_draft("c")).entries[0].stamp
     moment = moment_before(journal, line_of(journal, stamp))
     assert moment.end.offset == len(first.raw), "b is younger than a millisecond"

@@ -10,9 +10,9 @@ from typing import NoReturn
 
 import pytest
 
-from threeam.core.errors import Unusable
-from threeam.core.store.attachment_kinds import PANE, PLAN, sealed
-from threeam.core.store.attachments import read_beside
+from threeam.core.errors import FileUnusable
+from threeam.core.store.attachment_kinds import CAPTURED_PANE, PLAN, seal
+from threeam.core.store.attachments import read_attachment
 from threeam.core.store.journal import Journal
 from threeam.tui import draft_store
 from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
@@ -29,7 +29,7 @@ def descriptors() -> int:
 
 
 def files(journal: Journal) -> list[str]:
-    return sorted(path.name for path in Path(journal.folder).iterdir())
+    return sorted(path.name for path in Path(journal.attachments_dir).iterdir())
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_drafts_that_cannot_get_their_name(
         patch.setattr(os, "replace", fail)
         assert repeat(save) == 0
         assert [name for name in files(journal) if name.startswith("draft-")] == []
-    assert problems == [f"drafts cannot be kept in {journal.folder}: Read-only file system"]
+    assert problems == [f"drafts cannot be kept in {journal.attachments_dir}: Read-only file system"]
     save()
     assert problems[1:] == [""]
 
@@ -91,8 +91,8 @@ def test_what_cannot_be_removed_either_leaves_the_first_error(
 def test_drafts_that_cannot_be_taken_over(
     store: DraftStore, journal: Journal, call: str, content: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path(journal.folder).mkdir(0o700)
-    (Path(journal.folder) / f"draft-4000001-77.json{'.1.new' if call == 'unlink' else ''}").write_text(content)
+    Path(journal.attachments_dir).mkdir(0o700)
+    (Path(journal.attachments_dir) / f"draft-4000001-77.json{'.1.new' if call == 'unlink' else ''}").write_text(content)
     with monkeypatch.context() as patch:
         patch.setattr(draft_store.os, call, fail)
         assert repeat(store.restore) == 0
@@ -104,16 +104,16 @@ def test_a_folder_in_the_place_of_a_file(
     """`open` leaves a descriptor open that it is given, if that is a folder's."""
     name = "pane-1-1.out"
     for folder in ("history", name):
-        (Path(journal.folder) / folder).mkdir(parents=True, mode=0o700)
+        (Path(journal.attachments_dir) / folder).mkdir(parents=True, mode=0o700)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     (tmp_path / "state" / "3am" / "key").mkdir(parents=True)
 
     def read() -> None:
-        with pytest.raises(Unusable):
-            read_beside(journal, name, PANE)
+        with pytest.raises(FileUnusable):
+            read_attachment(journal, name, CAPTURED_PANE)
 
     def key() -> None:
-        with pytest.raises(Unusable):
-            sealed(PLAN, "plan-1-1.json", b"{}")
+        with pytest.raises(FileUnusable):
+            seal(PLAN, "plan-1-1.json", b"{}")
 
     assert [repeat(action) for action in (store.history, read, key)] == [0, 0, 0]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from threeam.core.errors import ForeignLink
+from threeam.core.errors import ForeignSymlink
 from threeam.core.platform import folders
-from threeam.core.platform.folders import make_folders, open_file, opened_folder, resolve
+from threeam.core.platform.folders import make_dirs, open_dir, open_file, resolve_path
 from threeam.core.platform.portability import nonblocking_pipe, sync, sync_data
-from threeam.core.platform.signals import interrupts_deferred
+from threeam.core.platform.signals import defer_interrupts
 
 
 @pytest.fixture(params=[True, False], ids=["with O_PATH", "without O_PATH"])
@@ -23,7 +23,7 @@ def o_path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> b
     """Whether the system has O_PATH."""
     if not request.param:
         monkeypatch.setattr(folders, "_HAS_O_PATH", False)
-        monkeypatch.setattr(folders, "_STEP", os.O_RDONLY | os.O_DIRECTORY | folders.OPEN_SAFELY)
+        monkeypatch.setattr(folders, "_STEP_FLAGS", os.O_RDONLY | os.O_DIRECTORY | folders.SAFE_OPEN_FLAGS)
     return bool(request.param)
 
 
@@ -42,16 +42,16 @@ def test_a_path_is_walked_through_links_and_up_to_what_is_not_there(tmp_path: Pa
         "a/fifo": "a/fifo",
         "a/file": "a/file",
     }.items():
-        assert resolve(str(tmp_path / name)) == str(tmp_path / real)
+        assert resolve_path(str(tmp_path / name)) == str(tmp_path / real)
     with pytest.raises(OSError, match="symbolic links"):
-        resolve(str(tmp_path / "loop"))
+        resolve_path(str(tmp_path / "loop"))
     for name in ("link/x", "a/fifo/x"):
         with pytest.raises(NotADirectoryError):
-            resolve(str(tmp_path / name))
+            resolve_path(str(tmp_path / name))
     for name in ("link", "a/fifo"):
-        with pytest.raises(NotADirectoryError), opened_folder(str(tmp_path / name)):
+        with pytest.raises(NotADirectoryError), open_dir(str(tmp_path / name)):
             pass
-    make_folders(str(tmp_path / "up" / "new" / "newer"))
+    make_dirs(str(tmp_path / "up" / "new" / "newer"))
     assert (tmp_path / "a" / "b" / "new" / "newer").is_dir()
     with pytest.raises(OSError, match="symbolic links"):
         open_file(str(tmp_path / "link"), os.O_RDONLY)
@@ -64,8 +64,8 @@ def test_the_link_of_another_user_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("target")
     os.chown(tmp_path / "link", 64_013, 64_013, follow_symlinks=False)
     for path in ("link", "link/x"):
-        with pytest.raises(ForeignLink, match="link") as refused:
-            resolve(str(tmp_path / path))
+        with pytest.raises(ForeignSymlink, match="link") as refused:
+            resolve_path(str(tmp_path / path))
         assert refused.value.uid == 64_013
 
 
@@ -76,7 +76,7 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     before = os.listdir("/proc/self/fd")
     for name in ("file", "link", "file/x", "link/x", "missing/x"):
         try:
-            resolve(str(tmp_path / name))
+            resolve_path(str(tmp_path / name))
         except NotADirectoryError:
             pass
     assert os.listdir("/proc/self/fd") == before
@@ -107,10 +107,10 @@ def test_a_link_that_is_replaced_while_it_is_read_is_looked_at_again(
         return target
 
     monkeypatch.setattr(os, "readlink", swapped_and_back)
-    assert resolve(str(link)) == str(tmp_path / "mine")
+    assert resolve_path(str(link)) == str(tmp_path / "mine")
     monkeypatch.setattr(os, "readlink", swapped)
-    with pytest.raises(ForeignLink):
-        resolve(str(link))
+    with pytest.raises(ForeignSymlink):
+        resolve_path(str(link))
 
 
 @pytest.mark.parametrize("sync_it", [sync, sync_data])
@@ -145,7 +145,7 @@ def test_a_pipe_never_blocks_and_is_not_inherited(monkeypatch: pytest.MonkeyPatc
 
 def test_a_signal_that_came_meanwhile_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(signal, "sigtimedwait")
-    with interrupts_deferred(True) as interrupted:
+    with defer_interrupts(True) as interrupted:
         signal.raise_signal(signal.SIGINT)  # to this thread: a worker of xdist has others
         assert interrupted()
         assert not interrupted()

@@ -22,9 +22,9 @@ import pytest
 from conftest import FakeClock, Run, entries, texts, writer_of
 from people import Person
 from threeam.cli import preflight as command
-from threeam.core.format.entry import NS
-from threeam.core.store.journal import Journal, journal_at
-from threeam.core.write.draft import note
+from threeam.core.format.entry import NS_PER_S
+from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.write.draft import note_draft
 from threeam.host.baseline_log import saved
 from threeam.host.check import OK, RED, UNKNOWN, VERDICTS, YELLOW, Check
 from threeam.host.clock_checks import timekeeping
@@ -36,8 +36,8 @@ from threeam.human.drafts import coffee
 
 REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
 GOLDEN = Path(__file__).parent / "golden" / "preflight.txt"
-NOW = 1_795_490_047 * NS  # 2026-11-24T03:14:07 UTC
-MINUTE, DAY = 60 * NS, 86_400 * NS
+NOW = 1_795_490_047 * NS_PER_S  # 2026-11-24T03:14:07 UTC
+MINUTE, DAY = 60 * NS_PER_S, 86_400 * NS_PER_S
 MIB = 1024 * 1024
 LOG = "/var/log/app/sanity.log"
 
@@ -321,7 +321,7 @@ def test_a_zone_whose_clocks_change_within_a_day_is_told(
 ) -> None:
     monkeypatch.setenv("TZ", zone)
     time.tzset()
-    now_ns = round(datetime.fromisoformat("{}-{:02}-{:02}T{:02}:00:00Z".format(*day)).timestamp()) * NS
+    now_ns = round(datetime.fromisoformat("{}-{:02}-{:02}T{:02}:00:00Z".format(*day)).timestamp()) * NS_PER_S
     check = named(timekeeping(a_system(environ={"TZ": zone}), now_ns), "time zone")
     assert check.verdict == verdict
 
@@ -330,7 +330,7 @@ def test_a_zone_whose_clocks_change_within_a_day_is_told(
 
 
 def rotation(files: Mapping[str, str | None], log: str = LOG) -> Check:
-    return named(room_left(a_system(files), journal_at(log), NOW, 0, 64 * MIB), "rotation")
+    return named(room_left(a_system(files), resolve_journal(log), NOW, 0, 64 * MIB), "rotation")
 
 
 def state(log: str, last: str) -> str:
@@ -413,7 +413,7 @@ def test_a_rotation_that_is_not_due_is_not_red(rule: str) -> None:
 
 @pytest.mark.parametrize(("of_what_is_free", "verdict"), [(2.0, RED), (0.5, YELLOW), (0.001, OK)])
 def test_a_full_disk_is_red_and_a_low_one_yellow(journal: Journal, of_what_is_free: float, verdict: str) -> None:
-    about = os.statvfs(os.path.dirname(journal.log))
+    about = os.statvfs(os.path.dirname(journal.log_path))
     floor = round(about.f_bavail * about.f_frsize * of_what_is_free)
     check = named(room_left(a_system(), journal, NOW, floor, MIB), "disk space")
     assert check.verdict == verdict
@@ -423,7 +423,7 @@ def test_a_full_disk_is_red_and_a_low_one_yellow(journal: Journal, of_what_is_fr
 def test_a_command_that_mends_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
     folder = tmp_path / "my $app"
     folder.mkdir()
-    check = named(room_left(a_system(), journal_at(str(folder / "sanity.log")), NOW, 1 << 62, MIB), "disk space")
+    check = named(room_left(a_system(), resolve_journal(str(folder / "sanity.log")), NOW, 1 << 62, MIB), "disk space")
     assert str(folder) in shlex.split(check.mend)
 
 
@@ -432,11 +432,11 @@ def test_how_long_the_room_lasts_as_the_log_grows_now(
     journal: Journal, clock: FakeClock, free: int, verdict: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = writer_of("alice", journal, clock)
-    writer.write(note("long ago\n" + "x" * 10_000))
+    writer.write(note_draft("long ago\n" + "x" * 10_000))
     clock.forward(2 * DAY)
     for _ in range(10):
         clock.forward(MINUTE)
-        writer.write(note("x" * 100_000))  # 1 MB in the last hour
+        writer.write(note_draft("x" * 100_000))  # 1 MB in the last hour
     monkeypatch.setattr("threeam.host.disk_checks.free_bytes", lambda _: free)
     check = named(room_left(a_system(), journal, clock.now.ns, 0, MIB), "disk full in")
     assert check.verdict == verdict
@@ -563,8 +563,8 @@ def test_what_the_journal_knows_of_the_hunt_is_looked_at(
     assert [verdict for verdict, _ in verdicts().values()] == [YELLOW, YELLOW, YELLOW, OK]
     alice = writer_of("alice", journal, clock)
     for draft in (
-        note("Topology: lb -> app1, app2 -> db1"),
-        note("Shared: carts, in redis 0"),
+        note_draft("Topology: lb -> app1, app2 -> db1"),
+        note_draft("Shared: carts, in redis 0"),
         saved("quiet", "/f", ""),
     ):
         alice.write(draft)

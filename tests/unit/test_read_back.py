@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT, FakeClock, Run, entries, texts, writer_of
-from threeam.core.errors import NotRotated, Refused, Unsure
-from threeam.core.format.entry import NS, Entry, Stamp, format_entry, parse
+from threeam.core.errors import NotRotated, Unsure, WriteFailed
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import note
-from threeam.core.write.locked_log import WriteOptions, checked_line
+from threeam.core.write.draft import note_draft
+from threeam.core.write.locked_log import WriteOptions, format_checked_entry
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee, undo_coffee
 from threeam.hypotheses.drafts import claim
@@ -24,9 +24,9 @@ UNREADABLE = [
     Stamp(NIGHT.ns, 24 * 3600),
     Stamp(NIGHT.ns, -25 * 3600),
     Stamp(LAST.ns + 1),
-    Stamp(LAST.ns - NS, 3600),
+    Stamp(LAST.ns - NS_PER_S, 3600),
     Stamp(LAST.ns + 1, -3600),
-    Stamp(-63_000_000_000 * NS),
+    Stamp(-63_000_000_000 * NS_PER_S),
 ]
 
 
@@ -34,11 +34,11 @@ UNREADABLE = [
 def test_a_time_that_could_not_be_read_back_is_refused(writer: Writer, clock: FakeClock, log: Path, now: Stamp) -> None:
     log.write_bytes(b"")
     clock.now = now
-    for write in (lambda: writer.write(note("x")), lambda: writer.write_stream(["x"])):
-        with pytest.raises(Refused, match="look at the clock and at TZ"):
+    for write in (lambda: writer.write(note_draft("x")), lambda: writer.write_stream(["x"])):
+        with pytest.raises(WriteFailed, match="look at the clock and at TZ"):
             write()
-    with pytest.raises(Refused), writer.locked(whole=False) as locked:
-        locked.write_plain("x", 1)
+    with pytest.raises(WriteFailed), writer.locked(whole=False) as locked:
+        locked.write_script_line("x", 1)
     assert log.read_bytes() == b""
 
 
@@ -47,7 +47,7 @@ def test_a_stream_whose_last_line_could_not_be_read_back_is_refused(
 ) -> None:
     log.write_bytes(b"")
     clock.now = Stamp(LAST.ns - 1)
-    with pytest.raises(Refused):
+    with pytest.raises(WriteFailed):
         writer.write_stream(["a", "b", "c"])
     assert log.read_bytes() == b""
     writer.write_stream(["a", "b"])
@@ -59,22 +59,22 @@ def test_a_cup_that_the_tag_has_no_digits_for_is_refused_and_can_be_taken_back(
 ) -> None:
     log.write_bytes(format_entry(Entry(NIGHT, 999_999_999, (("BY", "alice@db1:1"),), "by hand")))
     before = log.read_bytes()
-    with pytest.raises(Refused, match="1000000000 cups are more than the COFFEE tag has digits for"):
+    with pytest.raises(WriteFailed, match="1000000000 cups are more than the COFFEE tag has digits for"):
         writer.write(coffee(1, 95, 4))
     assert log.read_bytes() == before
-    writer.write(note("x"))
+    writer.write(note_draft("x"))
     writer.write(undo_coffee())
-    assert [entry.coffee for entry in entries(log)] == [999_999_999, 999_999_999, 999_999_998]
+    assert [entry.cups for entry in entries(log)] == [999_999_999, 999_999_999, 999_999_998]
 
 
 def test_lines_of_the_script_that_were_written_before_one_that_is_refused_are_unsure(
     writer: Writer, clock: FakeClock, log: Path
 ) -> None:
     with writer.locked(whole=False) as locked:
-        locked.write_plain("first", 1)
+        locked.write_script_line("first", 1)
         clock.now = Stamp(LAST.ns + 1)
         with pytest.raises(Unsure, match="only its first lines"):
-            locked.write_plain("second", 1)
+            locked.write_script_line("second", 1)
     assert texts(log) == ["first"]
 
 
@@ -88,7 +88,7 @@ def test_a_number_that_a_hand_wrote_ends_no_counting(
             for number in (1, by_hand, 3)
         )
     )
-    clock.forward(10 * NS)
+    clock.forward(10 * NS_PER_S)
     for name in ("a", "b", "c"):
         writer_of("alice", journal, clock).write(claim(name, 4))
     numbers = [entry.hypothesis[0] for entry in entries(log) if entry.hypothesis]
@@ -105,12 +105,12 @@ def test_a_log_that_ends_with_the_year_9999_is_rotated_after_the_next_block_and_
     with writer.locked(whole=True) as locked, pytest.raises(NotRotated, match="the end of the year 9999"):
         locked.rotate()
     assert log.read_bytes() == line
-    writer.write(note("after"))
+    writer.write(note_draft("after"))
     with writer.locked(whole=True) as locked:
         locked.rotate()
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
-    *_, oldest = journal.back_from(live)
+    *_, oldest = journal.segments_backward(live)
     assert oldest.read(0, len(line)) == line
     assert oldest != live
 
@@ -120,9 +120,9 @@ def test_what_parse_gives_is_written_back(writer: Writer, log: Path) -> None:
         Entry(LAST, 999_999_999, (("BY", "a@b:1"),), "x"),
         Entry(Stamp(NIGHT.ns, -86_340), 0, (("FILE", "a]b"),), "[H1: open] x"),
     ):
-        assert parse(checked_line(entry)[:-1]) is not None
-    with pytest.raises(Refused, match="could not be read back"):
-        checked_line(Entry(NIGHT, 0, (("lower", "x"),), "x"))
+        assert parse_entry(format_checked_entry(entry)[:-1]) is not None
+    with pytest.raises(WriteFailed, match="could not be read back"):
+        format_checked_entry(Entry(NIGHT, 0, (("lower", "x"),), "x"))
 
 
 def test_a_clock_after_2262_is_a_sentence(run_here: Run, monkeypatch: pytest.MonkeyPatch, log: Path) -> None:

@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, writer_of
-from threeam.core.format.entry import parse
+from threeam.core.format.entry import parse_entry
 from threeam.core.store import reader
-from threeam.core.store.doctor import Examination
+from threeam.core.store.doctor import LogChecker
 from threeam.core.store.filters import Text, Wanted
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.pattern import Pattern
@@ -149,7 +149,7 @@ def test_a_last_line_without_its_newline_is_unfinished() -> None:
 @given(logs, blocks)
 def test_the_last_entry_is_the_last_whole_line_that_parses(data: bytes, block: int) -> None:
     segment = segment_of(data)
-    whole = [line for line in lines_forward(segment) if line.finished and parse(line.raw)]
+    whole = [line for line in lines_forward(segment) if line.finished and parse_entry(line.raw)]
     with patch.object(reader, "BLOCK", block):
         found = last_entry(segment, len(data))
     assert found == ((whole[-1], whole[-1].entry) if whole else None)
@@ -164,7 +164,11 @@ def test_the_last_active_line_of_a_person_is_found_by_bytes(data: bytes, block: 
     typed = [
         line
         for line in lines_forward(segment)
-        if line.finished and (entry := line.entry) and entry.active and entry.by and entry.by.user == user
+        if line.finished
+        and (entry := line.entry)
+        and entry.activity_stamp
+        and entry.author
+        and entry.author.user == user
     ]
     with patch.object(reader, "BLOCK", block):
         found = last_active(segment, len(data), user)
@@ -267,7 +271,7 @@ def test_a_carriage_return_at_the_end_of_a_line_is_not_a_part_of_its_text() -> N
     segment = segment_of(data)
     for lines in ([*lines_forward(segment)], [*lines_back(segment, len(data))][::-1]):
         first, foreign, last = lines
-        assert (first.entry, first.shown) == (parse(CRLF[:-2]), CRLF[:-2].decode())
+        assert (first.entry, first.shown) == (parse_entry(CRLF[:-2]), CRLF[:-2].decode())
         assert (foreign.raw, foreign.shown, foreign.end) == (b"a foreign boom", "a foreign boom", last.offset)
         assert (last.raw, last.end) == (b"and \r in it\r", len(data))
     found = Wanted((Text(Pattern("boom$")),))
@@ -278,8 +282,8 @@ def test_a_carriage_return_at_the_end_of_a_line_is_not_a_part_of_its_text() -> N
 def test_a_byte_order_mark_hides_no_number(journal: Journal, log: Path, clock: FakeClock) -> None:
     log.write_bytes(b"\xef\xbb\xbf" + CRLF)
     block = writer_of("alice", journal, clock).write(claim("another", 4))
-    assert block.said[0].hypothesis == (2, "open")
-    live = journal.live()
+    assert block.draft_entries[0].hypothesis == (2, "open")
+    live = journal.open_live()
     assert live is not None
-    assert [*Examination(lock_held=False).of(live, live.size())] == []
+    assert [*LogChecker(lock_held=False).check(live, live.size())] == []
     assert log.read_bytes().startswith(b"\xef\xbb\xbf" + CRLF)

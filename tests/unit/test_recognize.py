@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT, FakeClock, Run, entries, writer_of
-from threeam.core.errors import Unusable
+from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import Entry, format_entry
 from threeam.core.store import recognize
-from threeam.core.store.journal import Journal, journal_at
-from threeam.core.write.draft import note
+from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 
 LINE = format_entry(Entry(NIGHT, 2, (("BY", "alice@db1:4121%3"),), "tcpdump on :5432"))
@@ -42,7 +42,7 @@ FOREIGN = b"2026-11-24 03:14:07,123 INFO worker started\n"
 )
 def test_a_journal_is_written(writer: Writer, log: Path, data: bytes) -> None:
     log.write_bytes(data)
-    writer.write(note("mine"))
+    writer.write(note_draft("mine"))
     assert log.read_bytes().startswith(data)
     assert log.read_bytes().endswith(b"] mine\n")
 
@@ -65,11 +65,11 @@ def test_what_is_no_journal_is_not_written_and_gets_no_lock(
     writer: Writer, journal: Journal, log: Path, what: str
 ) -> None:
     log.write_bytes(NOT_JOURNALS[what])
-    for write in (lambda: writer.write(note("x")), lambda: writer.write_stream(["x"])):
-        with pytest.raises(Unusable, match=r"is not a journal, since none of its lines is an entry|is UTF-16"):
+    for write in (lambda: writer.write(note_draft("x")), lambda: writer.write_stream(["x"])):
+        with pytest.raises(FileUnusable, match=r"is not a journal, since none of its lines is an entry|is UTF-16"):
             write()
     assert log.read_bytes() == NOT_JOURNALS[what]
-    assert not os.path.exists(journal.lock)
+    assert not os.path.exists(journal.lock_path)
 
 
 @pytest.mark.parametrize("argv", [["log", "oops"], ["coffee"], ["sanity", "--delay", "0"], ["rotate"], ["run", "true"]])
@@ -97,30 +97,30 @@ def test_in_the_state_folder_lines_by_hand_are_enough(tmp_path: Path, clock: Fak
     state.mkdir()
     log = state / "sanity.log"
     log.write_bytes(b"hi, by hand\n")
-    writer = writer_of("alice", journal_at(str(log), home=str(state)), clock)
-    writer.write(note("mine"))
+    writer = writer_of("alice", resolve_journal(str(log), state_dir=str(state)), clock)
+    writer.write(note_draft("mine"))
     assert log.read_bytes().startswith(b"hi, by hand\n[")
     log.write_bytes(b"\x1f\x8b" + bytes(100))
-    with pytest.raises(Unusable):
-        writer.write(note("mine"))
+    with pytest.raises(FileUnusable):
+        writer.write(note_draft("mine"))
 
 
 def test_an_old_file_of_a_journal_is_closed(writer: Writer, journal: Journal, clock: FakeClock, log: Path) -> None:
-    writer.write(note("before"))
+    writer.write(note_draft("before"))
     with writer.locked(whole=True) as locked:
         old = locked.rotate().path
     before = Path(old).read_bytes()
-    with pytest.raises(Unusable, match=f"{old} was rotated away from {log}: name that one"):
-        writer_of("bob", journal_at(old), clock).write(note("x"))
+    with pytest.raises(FileUnusable, match=f"{old} was rotated away from {log}: name that one"):
+        writer_of("bob", resolve_journal(old), clock).write(note_draft("x"))
     assert Path(old).read_bytes() == before
     log.unlink()  # then it is a copy, or all that is left
-    writer_of("bob", journal_at(old), clock).write(note("x"))
+    writer_of("bob", resolve_journal(old), clock).write(note_draft("x"))
     assert entries(Path(old))[-1].text == "x"
 
 
 def test_a_log_without_an_extension_has_old_files_too(clock: FakeClock, tmp_path: Path) -> None:
-    writer = writer_of("alice", journal_at(str(tmp_path / "night")), clock)
-    writer.write(note("before"))
+    writer = writer_of("alice", resolve_journal(str(tmp_path / "night")), clock)
+    writer.write(note_draft("before"))
     with writer.locked(whole=True) as locked:
         assert recognize.live_name(locked.rotate().path) == str(tmp_path / "night")
 
@@ -138,7 +138,7 @@ def test_a_log_that_is_rotated_away_while_it_is_looked_at_is_no_refusal(
     writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, creates: bool
 ) -> None:
     """access(2) says no to a name that logrotate has just moved: a stream was refused with "permission denied"."""
-    writer.write(note("before"))
+    writer.write(note_draft("before"))
     real_access = os.access
 
     def rotated_away(path: str, mode: int) -> bool:
@@ -150,5 +150,5 @@ def test_a_log_that_is_rotated_away_while_it_is_looked_at_is_no_refusal(
         return real_access(path, mode)
 
     monkeypatch.setattr(os, "access", rotated_away)
-    writer.write(note("after"))
+    writer.write(note_draft("after"))
     assert [entry.text for entry in entries(log)] == ["after"]

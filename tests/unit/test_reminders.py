@@ -12,20 +12,20 @@ import pytest
 from conftest import FakeClock, Run, command, writer_of
 from threeam.core.config.settings import REMINDERS, Flags, setup
 from threeam.core.errors import BadSetting
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.journal import Journal
 from threeam.human.drafts import coffee, water
 from threeam.human.reminders import AWAKE_H, of_the_hours, with_a_cup
 from threeam.projections import FOLD
 
-HOUR = 3600 * NS
+HOUR = 3600 * NS_PER_S
 
 
 def said(journal: Journal, clock: FakeClock, wanted: Sequence[str] = REMINDERS) -> list[str]:
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     soon = Stamp(clock().ns + 100)  # after all of the last block: its lines are a nanosecond apart
-    state = FOLD.of(live, live.size())
+    state = FOLD.state_at(live, live.size())
     return list(with_a_cup(state, "alice", soon, 8 * HOUR, 5.0, wanted))
 
 

@@ -14,16 +14,16 @@ import pytest
 
 from conftest import NIGHT, FakeClock, Run
 from threeam.core.errors import NotRotated, Unsure
-from threeam.core.format.entry import NS, Entry, Stamp, format_entry, parse
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 from threeam.core.state import fold as fold_module
 from threeam.core.state.fold import Fold, State
 from threeam.core.store import reader as reader_module
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.reader import last_active
 from threeam.core.store.segment import is_rotated
 from threeam.core.write import rotate as rotate_module
 from threeam.core.write import rotation_due
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.core.write.lock import SanityLock
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.rotate import may_replace
@@ -50,7 +50,7 @@ def small(journal: Journal, clock: FakeClock) -> Writer:
 
 
 def entries(log: Path) -> list[Entry]:
-    found = [parse(line) for line in log.read_bytes().splitlines()]
+    found = [parse_entry(line) for line in log.read_bytes().splitlines()]
     assert None not in found
     return [entry for entry in found if entry is not None]
 
@@ -63,7 +63,7 @@ def files(log: Path) -> list[Path]:
 def fill(writer: Writer, log: Path) -> None:
     """Writes notes until the log is full: the next block rotates it."""
     while not log.exists() or log.stat().st_size < SMALL:
-        writer.write(note("x" * 60))
+        writer.write(note_draft("x" * 60))
 
 
 def test_a_full_log_is_rotated_before_the_next_block(small: Writer, clock: FakeClock, log: Path) -> None:
@@ -73,16 +73,16 @@ def test_a_full_log_is_rotated_before_the_next_block(small: Writer, clock: FakeC
     small.write(judge("refute", "H1", "it was off", 4))
     fill(small, log)
     before = log.read_bytes()
-    clock.forward(NS)
-    small.write(note("after"))
+    clock.forward(NS_PER_S)
+    small.write(note_draft("after"))
     old, new = files(log)
     assert old.read_bytes() == before
-    assert old.name == f"sanity.{str(Stamp(NIGHT.ns + NS).rfc3339()).replace('-', '').replace(':', '')}.log"
+    assert old.name == f"sanity.{str(Stamp(NIGHT.ns + NS_PER_S).rfc3339()).replace('-', '').replace(':', '')}.log"
     first, *_, last = entries(new)
     assert first.text == f"Continued from {old.name}"
-    assert first.predecessor == old.name
+    assert first.predecessor_name == old.name
     assert last.text == "after"
-    assert last.coffee == 2
+    assert last.cups == 2
 
 
 def test_the_new_log_stands_alone(small: Writer, journal: Journal, clock: FakeClock, log: Path) -> None:
@@ -91,17 +91,17 @@ def test_the_new_log_stands_alone(small: Writer, journal: Journal, clock: FakeCl
     small.write(judge("park", "H1", "later", 4))
     small.write(claim("two", 4))
     fill(small, log)
-    before = FOLD.of(live := segment(journal), live.size())
-    small.write(note("after"))
-    now = FOLD.of(live := segment(journal), live.size())
+    before = FOLD.state_at(live := segment(journal), live.size())
+    small.write(note_draft("after"))
+    now = FOLD.state_at(live := segment(journal), live.size())
     assert now.hypotheses == before.hypotheses
     assert human(now, "alice") == human(before, "alice")
     assert small.write(claim("three", 4)).entries[1].hypothesis == (3, "open")
-    assert small.write(coffee(1, 95, 4)).entries[0].coffee == 4
+    assert small.write(coffee(1, 95, 4)).entries[0].cups == 4
 
 
 def segment(journal: Journal):  # type: ignore[no-untyped-def]
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     return live
 
@@ -113,27 +113,27 @@ def test_a_one_shot_knows_its_cups_from_what_was_carried(
     fill(small, log)
     with small.locked(whole=True) as locked:
         locked.rotate()
-    assert writer_with(journal, clock).write(note("a")).entries[0].coffee == 2
-    clock.forward(9 * 3600 * NS)
-    later = writer_with(journal, clock).write(note("b")).entries[0]
-    assert (later.coffee, later.tag("NIGHT")) == (0, "new")
+    assert writer_with(journal, clock).write(note_draft("a")).entries[0].cups == 2
+    clock.forward(9 * 3600 * NS_PER_S)
+    later = writer_with(journal, clock).write(note_draft("b")).entries[0]
+    assert (later.cups, later.tag("NIGHT")) == (0, "new")
 
 
 def test_a_rotation_keeps_no_night_going(small: Writer, journal: Journal, clock: FakeClock, log: Path) -> None:
     small.write(coffee(2, 95, 4))
     fill(small, log)
-    clock.forward(7 * 3600 * NS)
+    clock.forward(7 * 3600 * NS_PER_S)
     with writer_with(journal, clock).locked(whole=True) as locked:
         locked.rotate()
-    clock.forward(2 * 3600 * NS)
-    assert small.write(note("b")).entries[0].coffee == 0
+    clock.forward(2 * 3600 * NS_PER_S)
+    assert small.write(note_draft("b")).entries[0].cups == 0
 
 
 def test_mode_and_owner_stay(small: Writer, log: Path) -> None:
     fill(small, log)
     os.chown(log, 65534, 65534)
     os.chmod(log, 0o664)
-    small.write(note("after"))
+    small.write(note_draft("after"))
     for path in files(log):
         about = path.stat()
         assert (stat.S_IMODE(about.st_mode), about.st_uid, about.st_gid) == (0o664, 65534, 65534)
@@ -154,7 +154,7 @@ def test_a_rotation_that_another_writer_undid_meanwhile_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", undone)
-        small.write(note("after"))
+        small.write(note_draft("after"))
     assert log.read_bytes().startswith(before)
     assert files(log) == [log]
 
@@ -174,7 +174,7 @@ def test_a_sync_that_fails_in_a_rotation_is_not_kept_quiet(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", failing_once)
         with pytest.raises(Unsure, match="did not confirm"):
-            writer.write(note("after"))
+            writer.write(note_draft("after"))
 
 
 def test_a_name_that_is_taken_is_left_alone(small: Writer, log: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_name_that_is_taken_is_left_alone(small: Writer, log: Path) -> None:
     stamp = NIGHT.ns + sum(1 for _ in entries(log))  # each a nanosecond later, by the tie
     taken = log.parent / f"sanity.{Stamp(stamp).rfc3339().replace('-', '').replace(':', '')}.log"
     taken.write_bytes(b"mine")
-    small.write(note("after"))
+    small.write(note_draft("after"))
     assert taken.read_bytes() == b"mine"
     assert len([path for path in files(log) if path.read_bytes() != b"mine"]) == 2
 
@@ -203,7 +203,7 @@ def test_a_rotation_that_fails_leaves_the_log_and_the_block_is_written(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, failing)
-        small.write(note("after"))
+        small.write(note_draft("after"))
         with small.locked(whole=True) as locked, pytest.raises(NotRotated):
             locked.rotate()
     assert log.read_bytes().startswith(before)
@@ -211,19 +211,19 @@ def test_a_rotation_that_fails_leaves_the_log_and_the_block_is_written(
     assert files(log) == [log]
     assert not list(log.parent.glob("*.rotating"))
     for _ in range(3):  # it is tried again when the log has grown a little
-        small.write(note("again " + "x" * 100))
+        small.write(note_draft("again " + "x" * 100))
     assert len(files(log)) == 2
 
 
 def test_a_rotation_that_was_cut_off_is_undone_by_the_next_writer(small: Writer, log: Path) -> None:
-    small.write(note("before"))
+    small.write(note_draft("before"))
     os.link(log, log.parent / OLD)
     (log.parent / "sanity.log.4711.rotating").write_bytes(b"half of it")
-    small.write(note("after"))
+    small.write(note_draft("after"))
     assert files(log) == [log]
     assert [entry.text for entry in entries(log)] == ["before", "after"]
     fill(small, log)
-    small.write(note("last"))
+    small.write(note_draft("last"))
     assert len(files(log)) == 2
     assert not list(log.parent.glob("*.rotating"))
 
@@ -234,12 +234,12 @@ def test_only_so_many_are_kept_as_was_said(journal: Journal, clock: FakeClock, l
     stranger.write_bytes(b"mine")
     for _ in range(5):
         fill(writer, log)
-        clock.forward(NS)
-        writer.write(note("next"))
+        clock.forward(NS_PER_S)
+        writer.write(note_draft("next"))
     assert len(files(log)) == 3
     assert stranger.exists()
     live = segment(journal)
-    assert len(list(journal.back_from(live))) == 3
+    assert len(list(journal.segments_backward(live))) == 3
 
 
 def test_a_log_that_is_mostly_carried_over_grows_on(journal: Journal, clock: FakeClock, log: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_log_that_is_mostly_carried_over_grows_on(journal: Journal, clock: Fak
     for n in range(20):
         writer.write(claim(f"claim {n} " + "x" * 50, 4))
     assert len(files(log)) <= 4
-    state = FOLD.of(live := segment(journal), live.size())
+    state = FOLD.state_at(live := segment(journal), live.size())
     assert sorted(one.number or 0 for one in state.hypotheses.values()) == list(range(1, 21))
 
 
@@ -297,15 +297,15 @@ def test_a_log_that_would_not_shrink_is_folded_once_until_it_has_doubled(
     log.write_bytes(changes(500))
     size = log.stat().st_size
     work = Work(monkeypatch)
-    writer_with(journal, clock, rotate_bytes=size).write(note("the first finds out"))
+    writer_with(journal, clock, rotate_bytes=size).write(note_draft("the first finds out"))
     assert work.folded >= 500
     work.folded = 0
     for text in ("a one-shot", "another one"):
-        writer_with(journal, clock, rotate_bytes=size).write(note(text))
+        writer_with(journal, clock, rotate_bytes=size).write(note_draft(text))
     assert work.folded < 20
     with log.open("ab") as file:
         file.write(changes(500))
-    writer_with(journal, clock, rotate_bytes=size).write(note("it has doubled"))
+    writer_with(journal, clock, rotate_bytes=size).write(note_draft("it has doubled"))
     assert work.folded >= 1000
     assert work.folded_under_lock < 20
     assert work.formatted_under_lock == 0
@@ -319,7 +319,7 @@ def test_what_a_rotation_carries_over_is_read_and_formatted_before_the_lock(
         changes(500) + b"".join(format_entry(CHANGED._replace(tags=(), text="x" * 500)) for _ in range(500))
     )
     work = Work(monkeypatch)
-    writer_with(journal, clock, rotate_bytes=log.stat().st_size).write(note("after"))
+    writer_with(journal, clock, rotate_bytes=log.stat().st_size).write(note_draft("after"))
     assert len(files(log)) == 2
     assert work.folded >= 500
     assert work.folded_under_lock < 20
@@ -337,7 +337,7 @@ def test_who_was_active_is_found_behind_whatever_was_carried_over(
     with writer.locked(whole=True, rotating=True) as locked:
         locked.rotate()
     parsed: list[bytes] = []
-    monkeypatch.setattr(reader_module, "parse", lambda raw: parsed.append(raw) or parse(raw))
+    monkeypatch.setattr(reader_module, "parse_entry", lambda raw: parsed.append(raw) or parse_entry(raw))
     live = segment(journal)
     found = last_active(live, live.size(), "alice")
     assert found is not None
@@ -349,11 +349,11 @@ def test_the_state_after_a_rotation_is_what_the_new_log_says(small: Writer, jour
     small.write(claim("one", 4))
     small.write(coffee(2, 95, 4))
     fill(small, log)
-    before = small.write(claim("two", 4)).before
+    before = small.write(claim("two", 4)).prior_state
     assert len(files(log)) == 2
     live = segment(journal)
     size = sum(len(line) + 1 for line in log.read_bytes().splitlines()[:-3])  # without the new claim's block
-    assert before == FOLD.of(live, size)
+    assert before == FOLD.state_at(live, size)
 
 
 def test_a_note_that_a_log_would_not_shrink_goes_with_the_rotation(
@@ -362,7 +362,7 @@ def test_a_note_that_a_log_would_not_shrink_goes_with_the_rotation(
     log.write_bytes(changes(50))
     log.chmod(0o640)
     writer = writer_with(journal, clock)
-    writer.write(note("x"))
+    writer.write(note_draft("x"))
     beside = Path(rotation_due.note_path(str(log)))
     assert stat.S_IMODE(beside.stat().st_mode) == 0o640
     assert "3am tries again at" in beside.read_text()
@@ -400,7 +400,7 @@ def test_a_note_that_says_nothing_of_this_log_holds_up_no_rotation(
     else:
         assert isinstance(planted, bytes)
         beside.write_bytes(planted.replace(b"{identity}", f"{about.st_dev}:{about.st_ino}".encode()))
-    small.write(note("after"))
+    small.write(note_draft("after"))
     assert len(files(log)) == 2
 
 
@@ -411,20 +411,20 @@ def test_a_note_of_a_stranger_in_a_sticky_folder_holds_up_no_rotation(small: Wri
     beside.write_text(f"{about.st_dev}:{about.st_ino} was not rotated at {about.st_size} bytes\n")
     os.chown(beside, 65534, 65534)
     log.parent.chmod(0o1777)
-    small.write(note("after"))
+    small.write(note_draft("after"))
     assert len(files(log)) == 2
 
 
 def test_a_log_of_the_script_alone_is_rotated_however_many_hypotheses_it_has(
     journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold_module, "SCRIPT_LIMIT", 10)
+    monkeypatch.setattr(fold_module, "MAX_SCRIPT_HYPOTHESES", 10)
     lines = (Entry(Stamp(NIGHT.ns - 100 + i), 3, (), f"Hypothesis: {i} of them") for i in range(100))
     log.write_bytes(b"".join(map(format_entry, lines)))
     writer = writer_with(journal, clock)
-    writer.write(note("after"))
+    writer.write(note_draft("after"))
     assert len(files(log)) == 2
-    state = FOLD.of(live := segment(journal), live.size())
+    state = FOLD.state_at(live := segment(journal), live.size())
     assert [one.claim for one in state.open_hypotheses()] == [f"{i} of them" for i in range(90, 100)]
 
 
@@ -432,9 +432,9 @@ def test_a_torn_line_is_ended_by_a_block_before_the_log_is_rotated(small: Writer
     fill(small, log)
     with log.open("ab") as file:
         file.write(b"torn")
-    small.write(note("after"))
+    small.write(note_draft("after"))
     assert files(log) == [log]
-    small.write(note("and after that"))
+    small.write(note_draft("and after that"))
     old, new = files(log)
     assert b"\ntorn\n[" in old.read_bytes()
     assert entries(new)[-1].text == "and after that"
@@ -449,15 +449,15 @@ def test_what_is_somebody_elses_beside_the_log_is_left_alone(small: Writer, log:
     (log.parent / "sanity.log.7.rotating.d").mkdir()
     fill(small, log)
     os.link(log, log.parent / OLD)
-    small.write(note("after"))
-    small.write(note("again"))
+    small.write(note_draft("after"))
+    small.write(note_draft("again"))
     assert [path.read_bytes() for path in theirs] == [b"theirs"] * len(theirs)
 
 
 def test_a_second_name_that_cannot_be_taken_away_shuts_nobody_out(
     small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small.write(note("before"))
+    small.write(note_draft("before"))
     os.link(log, log.parent / OLD)
 
     def failing(*_: object, **__: object) -> None:
@@ -465,7 +465,7 @@ def test_a_second_name_that_cannot_be_taken_away_shuts_nobody_out(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", failing)
-        small.write(note("after"))
+        small.write(note_draft("after"))
     assert [entry.text for entry in entries(log)] == ["before", "after"]
 
 
@@ -529,7 +529,7 @@ def test_the_access_list_stays(small: Writer, log: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "getxattr", lambda *_: b"the list")
     monkeypatch.setattr(os, "setxattr", lambda _fd, _name, value: given.append(value))
     fill(small, log)
-    small.write(note("after"))
+    small.write(note_draft("after"))
     assert len(files(log)) == 2
     assert given == [b"the list"]
 
@@ -548,9 +548,9 @@ def test_a_rotation_that_the_disk_does_not_confirm_is_in_doubt_and_so_is_what_ca
             raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rotate_module, "sync_opened", failing_after_the_rename)
+        patch.setattr(rotate_module, "fsync_dir_fd", failing_after_the_rename)
         with pytest.raises(Unsure, match="rotated"):
-            writer.write(note("after"))
+            writer.write(note_draft("after"))
     assert len(files(log)) == 2
     assert entries(log)[-1].text == "after"
 
@@ -558,7 +558,7 @@ def test_a_rotation_that_the_disk_does_not_confirm_is_in_doubt_and_so_is_what_ca
 def test_a_rotation_that_was_asked_for_and_cannot_be_synced_is_exit_3(
     small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, run_here: Run
 ) -> None:
-    small.write(note("before"))
+    small.write(note_draft("before"))
     before = log.read_bytes()
 
     def failing(_: int) -> None:
@@ -574,7 +574,7 @@ def test_a_rotation_that_was_asked_for_and_cannot_be_synced_is_exit_3(
 def test_no_old_file_is_deleted_while_the_rotation_is_in_doubt(
     small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, run_here: Run
 ) -> None:
-    small.write(note("before"))
+    small.write(note_draft("before"))
     monkeypatch.setenv("SANITY_KEEP", "0")
     synced: list[int] = []
 
@@ -583,7 +583,7 @@ def test_no_old_file_is_deleted_while_the_rotation_is_in_doubt(
         if len(synced) == 2:
             raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(rotate_module, "sync_opened", failing_after_the_rename)
+    monkeypatch.setattr(rotate_module, "fsync_dir_fd", failing_after_the_rename)
     done = run_here("rotate")
     assert done.returncode == 3
     assert b"the disk did not confirm that it was rotated" in done.stderr
@@ -604,34 +604,34 @@ def test_an_old_file_that_cannot_be_deleted_refuses_no_line(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", failing)
-        writer.write(note("after"))
+        writer.write(note_draft("after"))
         with writer.locked(whole=True) as locked:
-            assert "cannot be deleted" in locked.forget_old()
+            assert "cannot be deleted" in locked.prune_rotated()
     assert len(files(log)) == 2
 
 
 @pytest.mark.parametrize("name", ["a\tb.log", "a\u202eb.log", "a\udcffb.log"])
 def test_a_log_whose_name_no_line_can_hold_grows_on(tmp_path: Path, clock: FakeClock, name: str) -> None:
     """The new log would name a file that is not there, and everything before it would be gone from the journal."""
-    journal = journal_at(str(tmp_path / name))
+    journal = resolve_journal(str(tmp_path / name))
     writer = writer_with(journal, clock)
     for _ in range(60):
-        writer.write(note("x" * 60))
+        writer.write(note_draft("x" * 60))
     with writer.locked(whole=True) as locked, pytest.raises(NotRotated, match="a line of the log cannot hold"):
         locked.rotate()
-    assert len(list(journal.back_from(segment(journal)))) == 1
+    assert len(list(journal.segments_backward(segment(journal)))) == 1
     assert segment(journal).size() > SMALL
 
 
 def test_a_step_of_the_clock_is_declared_after_the_rotation(small: Writer, clock: FakeClock, log: Path) -> None:
     small.write(coffee(1, 95, 4))
     fill(small, log)
-    clock.forward(-2 * NS)
-    small.write(note("after"))
+    clock.forward(-2 * NS_PER_S)
+    small.write(note_draft("after"))
     _, new = files(log)
     found = entries(new)
-    assert found[0].predecessor is not None
-    carried = [entry for entry in found if entry.carried]
+    assert found[0].predecessor_name is not None
+    carried = [entry for entry in found if entry.carried_from]
     assert [entry.stamp.ns for entry in carried] == sorted(entry.stamp.ns for entry in carried)
     assert found[len(carried)].text.startswith("WARNING: Clock stepped back 2.0")
     assert found[-1].stamp.ns < carried[0].stamp.ns
@@ -645,7 +645,7 @@ def test_a_chain_in_a_circle_ends(journal: Journal, log: Path) -> None:
     (log.parent / one).write_bytes(linked(two))
     (log.parent / two).write_bytes(linked(one))
     log.write_bytes(linked(one))
-    assert len(list(journal.back_from(segment(journal)))) == 3
+    assert len(list(journal.segments_backward(segment(journal)))) == 3
 
 
 @pytest.mark.parametrize("name", ["../etc/passwd", "/etc/passwd", "", ".", "..", "fifo", "folder", "sanity.log"])
@@ -653,4 +653,4 @@ def test_a_link_to_what_is_no_file_beside_the_log_is_no_link(journal: Journal, l
     os.mkfifo(log.parent / "fifo")
     (log.parent / "folder").mkdir()
     log.write_bytes(f"[{NIGHT}] [COFFEE: 0] [AT: {NIGHT}] Continued from {name}\n".encode())
-    assert len(list(journal.back_from(segment(journal)))) == 1
+    assert len(list(journal.segments_backward(segment(journal)))) == 1

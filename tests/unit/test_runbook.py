@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.restore import mariadb
 from threeam.restore.pg_archive import server
 from threeam.restore.pitr import Target, runbook
@@ -38,7 +38,7 @@ class Hostile:
         elif "pg_ls_waldir" in query:
             rows = [(self.value,)]
         elif "pg_read_file" in query:
-            rows = [(T.ns // NS - 60, self.value)]
+            rows = [(T.ns // NS_PER_S - 60, self.value)]
         elif "clock_timestamp" in query:
             rows = [(T.ns // 1_000,)]
         elif "pg_snapshot_xmax" in query:
@@ -75,7 +75,7 @@ def of_mariadb(value: str, monkeypatch: pytest.MonkeyPatch) -> str:
         if words[-1].endswith("SHOW BINARY LOGS"):
             return f"{value}\t1\n"
         values = ["1" if name == "log_bin" else value for name in mariadb._VARIABLES]
-        return "\t".join([str(T.ns / NS), *values])
+        return "\t".join([str(T.ns / NS_PER_S), *values])
 
     monkeypatch.setattr(mariadb, "_run", answers)
     said = mariadb.server(mariadb.Address((f"--user={value}",)), TARGET, lambda: T.ns)

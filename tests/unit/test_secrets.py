@@ -300,5 +300,5 @@ def test_an_attempt_that_fails_has_not_looked_far() -> None:
 def test_the_title_of_a_pane_is_written_without_its_secrets() -> None:
     """Many shells put the command that runs there."""
     pane = Pane("%1", "main:0.1", "curl", "curl --token hunter2")
-    first, *_ = captured(pane, ["x"], "pane.out", None).lines(cast(Any, None), cast(Any, None), Stamp(0))
+    first, *_ = captured(pane, ["x"], "pane.out", None).make_lines(cast(Any, None), cast(Any, None), Stamp(0))
     assert first.text == "Captured: %1 main:0.1 curl (curl --token ***), the last line:"

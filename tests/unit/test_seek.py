@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeam.core.errors import Declined
-from threeam.core.format.entry import CLOCK_STEPPED, NS, Entry, Stamp, format_entry
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.store import reader, seek
 from threeam.core.store.filters import Text, Wanted
-from threeam.core.store.journal import Segment, journal_at
+from threeam.core.store.journal import Segment, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.seek import between, first_at, found_back, found_forward, line_of, stretches
 
@@ -48,7 +48,7 @@ def log_of(steps: list[tuple[int, int, str]]) -> tuple[bytes, list[tuple[int, in
             continue
         if what == "back":
             ns, stretch = max(0, ns - 50 * after), stretch + 1
-            raw = line(ns, CLOCK_STEPPED + "1 s; the order of the file is the true order.")
+            raw = line(ns, CLOCK_STEPPED_PREFIX + "1 s; the order of the file is the true order.")
         else:
             ns += after
             raw = line(ns, "x" * length)
@@ -99,15 +99,15 @@ def test_wanted_lines_are_found_forwards_and_backwards(
 
 @pytest.mark.parametrize("zone", [0, 19_800])
 def test_a_stamp_after_an_undeclared_step_of_the_clock_is_found(tmp_path: Path, zone: int) -> None:
-    before = b"".join(line((100 + second) * NS, "before") for second in range(50))
-    stepped = b"".join(line(second * NS, f"after {second}") for second in range(20))
+    before = b"".join(line((100 + second) * NS_PER_S, "before") for second in range(50))
+    stepped = b"".join(line(second * NS_PER_S, f"after {second}") for second in range(20))
     name = "sanity.20261124T031407.123456789Z.log"
-    link = f"[{Stamp(NS)}] [COFFEE: 0] [AT: {Stamp(NS)}] Continued from {name}\n".encode()
+    link = f"[{Stamp(NS_PER_S)}] [COFFEE: 0] [AT: {Stamp(NS_PER_S)}] Continued from {name}\n".encode()
     (tmp_path / name).write_bytes(before + stepped + before)
     (tmp_path / "sanity.log").write_bytes(link + before)
-    journal = journal_at(str(tmp_path / "sanity.log"))
-    entry = line_of(journal, Stamp(7 * NS, zone)).entry
+    journal = resolve_journal(str(tmp_path / "sanity.log"))
+    entry = line_of(journal, Stamp(7 * NS_PER_S, zone)).entry
     assert entry is not None
     assert entry.text == "after 7"
-    with pytest.raises(Declined):
-        line_of(journal, Stamp(7 * NS + 1, zone))
+    with pytest.raises(PreconditionFailed):
+        line_of(journal, Stamp(7 * NS_PER_S + 1, zone))

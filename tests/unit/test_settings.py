@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from threeam.core.config.identity import author
+from threeam.core.config.identity import current_author
 from threeam.core.config.settings import SCRIPT_LOCK, SCRIPT_LOG, Flags, Setup, setup
-from threeam.core.errors import BadInput, BadSetting, Unusable
-from threeam.core.format.entry import NS
+from threeam.core.errors import BadInput, BadSetting, FileUnusable
+from threeam.core.format.entry import NS_PER_S
 from threeam.core.write.log_file import LogFile
 
 USER = 1000
@@ -37,7 +37,7 @@ def refused(flags: Flags, environ: dict[str, str], uid: int = USER) -> str:
 
 def log_of(flags: Flags, environ: dict[str, str], uid: int = USER) -> tuple[str, str]:
     made = setup(flags, environ, uid)
-    return made.journal.log, made.why["log"]
+    return made.journal.log_path, made.why["log"]
 
 
 # --- which log
@@ -46,9 +46,9 @@ def log_of(flags: Flags, environ: dict[str, str], uid: int = USER) -> tuple[str,
 def test_the_log_is_in_the_state_folder_by_default(environ: dict[str, str], tmp_path: Path) -> None:
     made = setup(NONE, environ, USER)
     state = tmp_path / "home" / ".local" / "state" / "3am"
-    assert made.journal.log == str(state / "sanity.log")
-    assert made.journal.lock == str(state / "sanity.log.lock")
-    assert made.journal.home == str(state)
+    assert made.journal.log_path == str(state / "sanity.log")
+    assert made.journal.lock_path == str(state / "sanity.log.lock")
+    assert made.journal.state_dir == str(state)
     assert (made.why["log"], made.why["lock"]) == ("default", "beside the log")
 
 
@@ -72,9 +72,9 @@ def test_each_source_of_the_lock_beats_the_next(environ: dict[str, str], tmp_pat
     flag, variable = str(tmp_path / "flag.lock"), str(tmp_path / "env.lock")
     environ["SANITY_LOCK"] = variable
     made = setup(NONE, environ, USER)
-    assert (made.journal.lock, made.why["lock"]) == (variable, "SANITY_LOCK")
+    assert (made.journal.lock_path, made.why["lock"]) == (variable, "SANITY_LOCK")
     made = setup(Flags(lock=flag), environ, USER)
-    assert (made.journal.lock, made.why["lock"]) == (flag, "--lock")
+    assert (made.journal.lock_path, made.why["lock"]) == (flag, "--lock")
 
 
 def test_a_log_in_the_settings_may_begin_at_home(
@@ -88,7 +88,7 @@ def test_a_log_in_the_settings_may_begin_at_home(
 def test_xdg_folders_are_used(environ: dict[str, str], tmp_path: Path) -> None:
     environ |= {"XDG_STATE_HOME": str(tmp_path / "s"), "XDG_CONFIG_HOME": str(tmp_path / "c")}
     made = setup(NONE, environ, USER)
-    assert made.journal.log == str(tmp_path / "s" / "3am" / "sanity.log")
+    assert made.journal.log_path == str(tmp_path / "s" / "3am" / "sanity.log")
     assert made.config == str(tmp_path / "c" / "3am" / "config.toml")
 
 
@@ -103,29 +103,29 @@ def test_sanity_config_names_another_settings_file(environ: dict[str, str], conf
 
 def test_root_shares_the_log_and_the_lock_of_the_script(environ: dict[str, str]) -> None:
     made = setup(NONE, environ, 0)
-    assert (made.journal.log, made.journal.lock) == (SCRIPT_LOG, SCRIPT_LOCK)
+    assert (made.journal.log_path, made.journal.lock_path) == (SCRIPT_LOG, SCRIPT_LOCK)
     assert (SCRIPT_LOG, SCRIPT_LOCK) == ("/var/log/sysadmin_sanity.log", "/tmp/sanity.lock")
-    assert made.journal.home is None
+    assert made.journal.state_dir is None
 
 
 @pytest.mark.parametrize("uid", [0, USER])
 def test_one_log_has_one_lock_whoever_asks(environ: dict[str, str], uid: int) -> None:
     for log in (SCRIPT_LOG, "/var/log/../log/sysadmin_sanity.log"):
-        assert setup(Flags(log=log), environ, uid).journal.lock == SCRIPT_LOCK
+        assert setup(Flags(log=log), environ, uid).journal.lock_path == SCRIPT_LOCK
 
 
 @pytest.mark.parametrize("lock", [None, "/run/other.lock"])
 def test_the_log_of_the_script_has_a_lock_beside_it_as_well(environ: dict[str, str], lock: str | None) -> None:
     """Another /tmp, as of a service with PrivateTmp, has another /tmp/sanity.lock."""
     journal = setup(Flags(log=SCRIPT_LOG, lock=lock), environ, 0).journal
-    assert journal.locks == (lock or SCRIPT_LOCK, SCRIPT_LOG + ".lock")
+    assert journal.lock_paths == (lock or SCRIPT_LOCK, SCRIPT_LOG + ".lock")
 
 
 def test_every_other_log_has_one_lock(environ: dict[str, str]) -> None:
-    assert setup(Flags(log="/srv/x.log"), environ, 0).journal.locks == ("/srv/x.log.lock",)
-    assert setup(Flags(log="/srv/x.log", lock="/run/x"), environ, 0).journal.locks == ("/run/x",)
+    assert setup(Flags(log="/srv/x.log"), environ, 0).journal.lock_paths == ("/srv/x.log.lock",)
+    assert setup(Flags(log="/srv/x.log", lock="/run/x"), environ, 0).journal.lock_paths == ("/run/x",)
     beside = SCRIPT_LOG + ".lock"
-    assert setup(Flags(log=SCRIPT_LOG, lock=beside), environ, 0).journal.locks == (beside,)
+    assert setup(Flags(log=SCRIPT_LOG, lock=beside), environ, 0).journal.lock_paths == (beside,)
 
 
 def test_dots_behind_a_symlink_name_the_file_that_they_name_in_a_shell(
@@ -146,10 +146,13 @@ def test_dots_behind_a_symlink_name_the_file_that_they_name_in_a_shell(
         setup(Flags(), environ | named, os.geteuid()),
         setup(Flags(lock=f"{tmp_path}/link/../x.lock"), environ | {"SANITY_CONFIG": str(config)}, os.geteuid()),
     ):
-        assert (made.journal.log, made.journal.lock) == (str(tmp_path / "real/x.log"), str(tmp_path / "real/x.lock"))
+        assert (made.journal.log_path, made.journal.lock_path) == (
+            str(tmp_path / "real/x.log"),
+            str(tmp_path / "real/x.lock"),
+        )
     with pytest.raises(BadInput, match="is the log itself"):
         setup(Flags(log="real/x.log", lock="link/../x.log"), environ, os.geteuid())
-    assert setup(Flags(log="real/x.log"), environ, os.geteuid()).journal.lock == str(tmp_path / "real/x.log.lock")
+    assert setup(Flags(log="real/x.log"), environ, os.geteuid()).journal.lock_path == str(tmp_path / "real/x.log.lock")
 
 
 def test_dots_behind_a_folder_that_is_missing_name_nothing(
@@ -157,14 +160,17 @@ def test_dots_behind_a_folder_that_is_missing_name_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     journal = setup(Flags(log="missing/../x.log"), environ, os.geteuid()).journal
-    with pytest.raises(Unusable, match=r"cannot be opened: its folder .*/missing/\.\. does not exist; make it"):
-        LogFile.create(journal.log, 0o600, (os.geteuid(), os.getegid()))
+    with pytest.raises(FileUnusable, match=r"cannot be opened: its folder .*/missing/\.\. does not exist; make it"):
+        LogFile.create(journal.log_path, 0o600, (os.geteuid(), os.getegid()))
 
 
 def test_a_lock_lies_beside_what_a_symlink_of_ours_points_to(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "link.log").symlink_to(tmp_path / "real.log")
     made = setup(Flags(log=str(tmp_path / "link.log")), environ, os.geteuid())
-    assert (made.journal.log, made.journal.lock) == (str(tmp_path / "real.log"), str(tmp_path / "real.log.lock"))
+    assert (made.journal.log_path, made.journal.lock_path) == (
+        str(tmp_path / "real.log"),
+        str(tmp_path / "real.log.lock"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +195,7 @@ def test_the_defaults_are_those_of_the_contract(environ: dict[str, str]) -> None
     settings = setup(NONE, environ, USER).settings
     assert (settings.ceremony, settings.toxic_cups, settings.cup_mg, settings.sync) == ("hypotheses", 4, 95, "always")
     assert (settings.half_life_h, settings.night_gap_h, settings.lock_timeout) == (5, 8, 10)
-    assert settings.night_gap_ns == 8 * 3600 * NS
+    assert settings.night_gap_ns == 8 * 3600 * NS_PER_S
 
 
 def test_an_empty_settings_file_is_the_defaults(environ: dict[str, str], config: Path) -> None:
@@ -323,14 +329,14 @@ def logname(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.mark.usefixtures("logname")
 def test_the_author_is_the_user_on_this_host_in_this_process() -> None:
-    by = author({}, USER)
+    by = current_author({}, USER)
     assert (by.user, by.pid, by.pane) == ("alice", os.getpid(), "")
 
 
 @pytest.mark.usefixtures("logname")
 def test_under_sudo_the_author_is_the_person_behind_it() -> None:
-    assert author({"SUDO_USER": "carol"}, 0).user == "carol"
-    assert author({"SUDO_USER": "carol"}, USER).user == "alice"  # no sudo: anybody can set a variable
+    assert current_author({"SUDO_USER": "carol"}, 0).user == "carol"
+    assert current_author({"SUDO_USER": "carol"}, USER).user == "alice"  # no sudo: anybody can set a variable
 
 
 @pytest.mark.usefixtures("logname")
@@ -344,13 +350,13 @@ def test_under_sudo_the_author_is_the_person_behind_it() -> None:
     ],
 )
 def test_the_pane_is_named_inside_tmux(environ: dict[str, str], pane: str) -> None:
-    assert author(environ, USER).pane == pane
+    assert current_author(environ, USER).pane == pane
 
 
 @pytest.mark.parametrize("name", ["a b", "a@b", "a:b", "a]b", "a[b", "a\nb", "a\x1bb", "a\udcffb"])
 def test_a_user_name_cannot_break_the_tag(logname: pytest.MonkeyPatch, name: str) -> None:
     logname.setenv("LOGNAME", name)
-    user = author({}, USER).user
+    user = current_author({}, USER).user
     assert user.isascii()
     assert user.isprintable()
     assert not set(user) & set(" @:[]")

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, texts, writer_of
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.clock import fixed_zone
-from threeam.core.format.entry import NS, RELEASING, Entry, Stamp, references
-from threeam.core.store.journal import Journal, Position, journal_at
+from threeam.core.format.entry import NS_PER_S, RELEASING, Entry, Stamp, find_stamp_refs
+from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.reader import lines_forward
-from threeam.core.write.draft import Draft, note
+from threeam.core.write.draft import Draft, note_draft
 from threeam.human.awake import awake_after, awake_since
 from threeam.human.drafts import coffee, water
 from threeam.human.night_summary import evening
@@ -26,7 +26,7 @@ from threeam.hypotheses.changes import change
 from threeam.projections import FOLD
 from threeam.reports.end_of_night import EVENTUALLY, lights_out, parts, still_open
 
-HOUR = 3600 * NS
+HOUR = 3600 * NS_PER_S
 GAP = 8 * HOUR
 
 
@@ -39,14 +39,14 @@ def at(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 def done(run_here: Run, at: FakeClock, *argv: str) -> list[str]:
     """Runs it a second later, and gives the lines that it printed."""
-    at.forward(NS)
+    at.forward(NS_PER_S)
     did = run_here(*argv)
     assert did.returncode == 0, (argv, did.stderr)
     return did.stdout.decode().splitlines()
 
 
 def end_of(journal: Journal) -> Position:
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     return Position(live, live.size())
 
@@ -80,7 +80,7 @@ def test_sleep_says_what_is_open_and_what_the_night_came_to(run_here: Run, at: F
         "| H1 the sweeper races the writer (+0 −0)",
         "| next: take the row lock",
     ]
-    assert (last.kind, last.tag("NIGHT"), last.coffee) == ("Sleep", "over", 0)
+    assert (last.kind, last.tag("NIGHT"), last.cups) == ("Sleep", "over", 0)
     assert last.text.startswith("Sleep: 2 cups, 1 glass of water, 200 mg of caffeine left.")
     assert [one.stamp.ns - head.stamp.ns for one in block] == list(range(len(block)))
 
@@ -90,7 +90,7 @@ def test_each_line_of_it_cites_what_it_is_about(run_here: Run, at: FakeClock, lo
     changed = entries(log)[-1].stamp
     done(run_here, at, "sleep")
     (line,) = (one.text for one in entries(log) if one.text.startswith("| "))
-    assert references(line) == [changed]
+    assert find_stamp_refs(line) == [changed]
     assert len(line) < 250
 
 
@@ -134,7 +134,7 @@ def test_a_glass_of_water_and_lights_out(run_here: Run, at: FakeClock) -> None:
 def test_what_is_read_before_it_is_what_the_log_will_say(journal: Journal, at: FakeClock) -> None:
     alice = writer_of("alice", journal, at)
     since = alice.write(change("pool at 50")).entries[0].stamp
-    state = FOLD.of(*end_of(journal))
+    state = FOLD.state_at(*end_of(journal))
     told = parts(state, evening(state, "alice", at(), GAP, 5.0, fixed_zone(0)), since)
     assert [one.title for one in told] == ["still open", "you"]
     assert told[0].lines == [one for kind in still_open(state) for one in kind]
@@ -142,7 +142,9 @@ def test_what_is_read_before_it_is_what_the_log_will_say(journal: Journal, at: F
     assert [one.at for one in told[1].lines if one.text == "awake"] == [since]
     assert [
         one.text
-        for one in parts(FOLD.empty, evening(FOLD.empty, "alice", at(), GAP, 5.0, fixed_zone(0)), None)[0].lines
+        for one in parts(FOLD.empty_state, evening(FOLD.empty_state, "alice", at(), GAP, 5.0, fixed_zone(0)), None)[
+            0
+        ].lines
     ] == ["nothing"]
 
 
@@ -153,7 +155,7 @@ def test_cups_start_anew_and_milligrams_decay(run_here: Run, at: FakeClock, log:
     done(run_here, at, "coffee", "2", "--mg", "100")
     done(run_here, at, "water")
     done(run_here, at, "sleep")
-    at.forward(5 * HOUR - 3 * NS)  # a second for each command, and one for the status
+    at.forward(5 * HOUR - 3 * NS_PER_S)  # a second for each command, and one for the status
     assert {key: status(run_here, at)[key] for key in ("cups", "water", "mg")} == {"cups": 0, "water": 0, "mg": 100.0}
     done(run_here, at, "coffee")
     assert (entries(log)[-1].text, entries(log)[-1].tag("NIGHT")) == ("Coffee: cup 1 of the night.", "new")
@@ -201,15 +203,15 @@ def test_only_ones_own_night_is_over(journal: Journal, at: FakeClock) -> None:
     for writer in (alice, bob):
         writer.write(coffee(2, 95, 4))
     alice.write(lights_out(5.0))
-    assert bob.write(note("still here")).entries[0].tag("NIGHT") is None
-    state = FOLD.of(*end_of(journal))
+    assert bob.write(note_draft("still here")).entries[0].tag("NIGHT") is None
+    state = FOLD.state_at(*end_of(journal))
     assert [state.cups(user, at().ns, GAP) for user in ("alice", "bob")] == [0, 2]
 
 
 # --- since when somebody is awake, read back and folded forward
 
 ACTS: dict[str, Callable[[], Draft]] = {
-    "note": lambda: note("words\nand more"),
+    "note": lambda: note_draft("words\nand more"),
     "coffee": lambda: coffee(1, 95, 4),
     "water": water,
     "sleep": lambda: lights_out(5.0),
@@ -217,7 +219,7 @@ ACTS: dict[str, Callable[[], Draft]] = {
 steps = st.tuples(
     st.sampled_from(["alice", "bob"]),
     st.sampled_from([*ACTS, "sleep", "stream", "rotate"]),
-    st.sampled_from([NS, HOUR, GAP, GAP + 1, 20 * HOUR]),
+    st.sampled_from([NS_PER_S, HOUR, GAP, GAP + 1, 20 * HOUR]),
 )
 
 
@@ -225,11 +227,11 @@ steps = st.tuples(
 @given(st.lists(steps, max_size=12), st.sampled_from(["always", "never"]))
 def test_awake_since_and_awake_after_agree(night: list[tuple[str, str, int]], ceremony: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        clock, journal = FakeClock(), journal_at(f"{folder}/log")
+        clock, journal = FakeClock(), resolve_journal(f"{folder}/log")
         writers = {user: writer_of(user, journal, clock) for user in ("alice", "bob")}
         for writer in writers.values():
             writer.options = writer.options._replace(ceremony=ceremony)
-        writers["bob"].write(note("first"))  # something to rotate
+        writers["bob"].write(note_draft("first"))  # something to rotate
         since: Stamp | None = None
         for user, what, pause in night:
             clock.forward(pause)
@@ -240,7 +242,7 @@ def test_awake_since_and_awake_after_agree(night: list[tuple[str, str, int]], ce
             elif what == "stream":
                 writers[user].write_stream(["a", "b"])
             else:
-                with suppress(Declined):  # nobody goes to sleep twice
+                with suppress(PreconditionFailed):  # nobody goes to sleep twice
                     writers[user].write(ACTS[what]())
             for end, entry in landed(before, end_of(journal)):
                 since = awake_after(since, entry, "alice")

@@ -11,7 +11,7 @@ from terminals import terminal
 
 from conftest import FakeClock, Run, entries, texts, writer_of
 from repos import a_tree, git_in
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.changes import change, undone
 
@@ -217,7 +217,7 @@ def test_one_that_somebody_else_undoes_meanwhile_is_told_and_the_next_is_asked(
     with terminal("restore", "application", size=(120, 60)) as it:
         it.shows("[q]uit:")
         at = next(entry.stamp for entry in entries(log) if "flag on" in entry.text)
-        writer_of("bob", journal_at(str(log)), clock).write(undone(at, "did it"))
+        writer_of("bob", resolve_journal(str(log)), clock).write(undone(at, "did it"))
         it.send(b"y\r")
         it.shows("undone already, by bob")
         it.eventually(lambda: it.shown.count("[q]uit:") == 2, "the next is asked")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from threeam.core.store import reader
 from threeam.core.store.filters import Text, Wanted
-from threeam.core.store.journal import Journal, Position, journal_at
+from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import lines_forward
-from threeam.core.write.draft import note
+from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.tui import line_counter as tally
 from threeam.tui.line_counter import Tally
@@ -35,8 +35,8 @@ def test_what_stands_before_a_line_is_counted_however_the_log_grows(
 ) -> None:
     log = tmp_path_factory.mktemp("log") / "sanity.log"
     log.touch()
-    journal = journal_at(str(log))
-    segment = journal.live()
+    journal = resolve_journal(str(log))
+    segment = journal.open_live()
     assert segment is not None
     count = Tally(journal, wanted)
     data = b""
@@ -57,15 +57,15 @@ def test_the_files_of_a_journal_are_counted_as_one(journal: Journal, log: Path, 
     count = Tally(journal, Wanted((Text(Pattern("note")),)))
     for number in range(3):
         for n in range(5):
-            writer.write(note(f"note {n}"))
-        live = journal.live()
+            writer.write(note_draft(f"note {n}"))
+        live = journal.open_live()
         assert live is not None
         list(count.count_to(Position(live, live.size())))
         assert count.total == 5 * (number + 1)
         with writer.locked(whole=True) as file:
             file.rotate()
-    writer.write(note("the last note"))
-    live = journal.live()
+    writer.write(note_draft("the last note"))
+    live = journal.open_live()
     assert live is not None
     list(count.count_to(Position(live, live.size())))
     assert count.total == 16
@@ -75,7 +75,7 @@ def test_the_files_of_a_journal_are_counted_as_one(journal: Journal, log: Path, 
 
 def test_what_was_cut_back_is_counted_anew(journal: Journal, log: Path) -> None:
     log.write_bytes(b"a\n" * 100)
-    segment = journal.live()
+    segment = journal.open_live()
     assert segment is not None
     count = Tally(journal, Wanted())
     list(count.count_to(Position(segment, 200)))
@@ -85,7 +85,7 @@ def test_what_was_cut_back_is_counted_anew(journal: Journal, log: Path) -> None:
 
 def test_what_is_not_counted_yet_is_not_known(journal: Journal, log: Path) -> None:
     log.write_bytes(b"a\n" * 100)
-    segment = journal.live()
+    segment = journal.open_live()
     assert segment is not None
     count = Tally(journal, Wanted((Text(Pattern("a")),)))
     steps = count.count_to(Position(segment, 200))
@@ -98,13 +98,13 @@ def test_what_is_not_counted_yet_is_not_known(journal: Journal, log: Path) -> No
 
 def test_the_lines_before_a_torn_end_are_counted(journal: Journal, log: Path, writer: Writer) -> None:
     for n in range(5):
-        writer.write(note(f"note {n}"))
+        writer.write(note_draft(f"note {n}"))
     with writer.locked(whole=True) as file:
         file.rotate()
     rotated = next(path for path in log.parent.glob("sanity.2*.log"))
     with rotated.open("ab") as torn:
         torn.write(b"torn")
-    live = journal.live()
+    live = journal.open_live()
     assert live is not None
     count = Tally(journal, Wanted((Text(Pattern("note")),)))
     list(count.count_to(Position(live, live.size())))

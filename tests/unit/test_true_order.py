@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from conftest import FakeClock
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.state.fold import State
-from threeam.core.store.journal import Journal, journal_at
-from threeam.core.write.draft import note
+from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.experiments import runs as runs_module
 from threeam.experiments.arms import Arm
@@ -31,7 +31,7 @@ from threeam.hypotheses.ledger import thread_of, words_of
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import from_lines, from_runs, from_times
 
-MINUTE, HOUR = 60 * NS, 3600 * NS
+MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
 REPRO = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 HARD = REPRO._replace(arguments="ba9876543210")
 _TOGETHER = 100  # runs that are written in one block
@@ -64,7 +64,7 @@ class Night:
         self.clock.forward(-ns)
 
     def says(self, name: str) -> None:
-        self.stamps[name] = self.writer.write(note(name)).said[-1].stamp
+        self.stamps[name] = self.writer.write(note_draft(name)).draft_entries[-1].stamp
         self._stepped()
 
     def claims(self) -> None:
@@ -72,7 +72,7 @@ class Night:
         self._stepped()
 
     def changes(self, text: str = "fix", hypothesis: str | None = "H1") -> None:
-        self.stamps[text] = self.writer.write(change(text, "", hypothesis)).said[-1].stamp
+        self.stamps[text] = self.writer.write(change(text, "", hypothesis)).draft_entries[-1].stamp
         self._stepped()
 
     def undoes(self, text: str = "fix") -> None:
@@ -94,7 +94,7 @@ class Night:
             for _ in range(first, min(first + _TOGETHER, count)):
                 self._made[number] += 1
                 made.append(self._run(self._made[number], outcome))
-                self.clock.forward(NS // 1000)
+                self.clock.forward(NS_PER_S // 1000)
             self.writer.write(ran(number, self._totals[number], made))
         self._stepped()
 
@@ -105,18 +105,18 @@ class Night:
         """Write a command that was run by itself."""
         run = self._run(1, outcome)
         self._totals[len(self._totals) + 1] = 1
-        self.clock.forward(NS // 1000)
+        self.clock.forward(NS_PER_S // 1000)
         self.writer.write(ran_once("./repro", run, REPRO, "H1"))
         self._stepped()
 
     def _run(self, number: int, outcome: str) -> Run:
-        return Run(number, BARE, outcome, int(outcome == FAILED), self.clock.now.ns, NS // 1000, 1000, 0)
+        return Run(number, BARE, outcome, int(outcome == FAILED), self.clock.now.ns, NS_PER_S // 1000, 1000, 0)
 
     @property
     def state(self) -> State:
-        segment = journal_at(self.journal.log).live()
+        segment = resolve_journal(self.journal.log_path).open_live()
         assert segment is not None
-        return FOLD.of(segment, segment.size())
+        return FOLD.state_at(segment, segment.size())
 
     def answer(self, since: str | None = None) -> Fixed:
         state = self.state
@@ -228,7 +228,7 @@ def test_a_rotation_in_between_changes_no_answer(
     fixed = night.answer()
     assert (so(fixed).text.partition(":")[0], fixed.again, fixed.left_out) == expected
     with writer.locked(whole=True) as locked:
-        assert locked._state(whole=True) == night.state
+        assert locked._load_state(full=True) == night.state
 
 
 # Words that come later.
@@ -285,14 +285,14 @@ def test_changes_between_two_pieces_of_evidence_are_counted_after_a_step(
     state = night.state
     first, second = thread_of(state, state.hypotheses[1]).supports
     assert [remark.partition(" changed")[0] for remark in about(second, first, state, 1)] == ["two things"]
-    assert [remark.partition(" changed")[0] for remark in remarks(before, block.said)] == ["H1: two things"]
+    assert [remark.partition(" changed")[0] for remark in remarks(before, block.draft_entries)] == ["H1: two things"]
 
 
 # A bug that comes by time.
 
 
 def seen(night: Night, pattern: str = "deadlock") -> Fixed:
-    state, live = night.state, journal_at(night.journal.log).live()
+    state, live = night.state, resolve_journal(night.journal.log_path).open_live()
     assert live is not None
     watched = from_lines(night.journal, live, pattern, None)
     return from_times(state, state.hypotheses[1], pattern, watched, None, night.clock.now)[1]

@@ -11,8 +11,8 @@ from conftest import NIGHT, FakeClock, entries, texts, writer_of
 from threeam.core.errors import Unsure
 from threeam.core.format.entry import Entry, format_entry
 from threeam.core.state.state_cache import TRUNCATED
-from threeam.core.store.journal import Journal, Mark
-from threeam.core.write.draft import note
+from threeam.core.store.journal import Fingerprint, Journal
+from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee
@@ -32,7 +32,7 @@ def test_a_log_that_is_truncated_before_the_line_is_acknowledged_is_unsure(
     journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     writer = Writer(journal, FOLD, clock, WriteOptions("alice", "alice@db1:4121%3"))
-    writer.write(note("before"))
+    writer.write(note_draft("before"))
     clock.forward(5)
     real_fdatasync = os.fdatasync
 
@@ -46,23 +46,23 @@ def test_a_log_that_is_truncated_before_the_line_is_acknowledged_is_unsure(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", truncated)
         with pytest.raises(Unsure, match=f"@2026-11-24T03:14:07.{NIGHT.ns % 10**9 + 5}.*truncated"):
-            writer.write(note("after"))
+            writer.write(note_draft("after"))
 
 
 def test_a_writer_that_knew_more_says_how_much_is_gone(writer: Writer, log: Path) -> None:
     for text in ("one", "two"):
-        writer.write(note(text))
+        writer.write(note_draft(text))
     size = log.stat().st_size
     os.truncate(log, 0)
-    writer.write(note("three"))
-    writer.write(note("four"))
+    writer.write(note_draft("three"))
+    writer.write(note_draft("four"))
     assert gone(log) == [size]
     assert texts(log)[1:] == ["three", "four"]
 
 
 @pytest.mark.parametrize("how", ["stream", "plain"])
 def test_it_is_said_whatever_is_written(writer: Writer, log: Path, how: str) -> None:
-    writer.write(note("one"))
+    writer.write(note_draft("one"))
     size = log.stat().st_size
     os.truncate(log, 0)
     if how == "stream":
@@ -70,7 +70,7 @@ def test_it_is_said_whatever_is_written(writer: Writer, log: Path, how: str) -> 
     else:
         with writer.locked(whole=False) as locked:
             for text in ("two", "three"):
-                locked.write_plain(text, 3)
+                locked.write_script_line(text, 3)
     assert gone(log) == [size]
     assert texts(log)[1:] == ["two", "three"]
 
@@ -78,36 +78,36 @@ def test_it_is_said_whatever_is_written(writer: Writer, log: Path, how: str) -> 
 def test_several_writers_that_knew_more_say_it_once(journal: Journal, clock: FakeClock, log: Path) -> None:
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
     for writer in (alice, bob):
-        writer.write(note("one"))
+        writer.write(note_draft("one"))
     for _ in range(2):
         os.truncate(log, 0)
         for writer in (bob, alice, bob):
-            writer.write(note("two"))
+            writer.write(note_draft("two"))
         assert len(gone(log)) == 1
         assert texts(log)[1:] == ["two", "two", "two"]
 
 
 def test_who_has_never_written_knows_of_nothing(journal: Journal, clock: FakeClock, log: Path) -> None:
-    writer_of("alice", journal, clock).write(note("one"))
+    writer_of("alice", journal, clock).write(note_draft("one"))
     os.truncate(log, 0)
-    writer_of("alice", journal, clock).write(note("two"))
+    writer_of("alice", journal, clock).write(note_draft("two"))
     assert texts(log) == ["two"]
 
 
 def test_a_log_that_lost_its_end_says_how_much(writer: Writer, log: Path) -> None:
-    writer.write(note("one"))
+    writer.write(note_draft("one"))
     size = log.stat().st_size
-    writer.write(note("two"))
+    writer.write(note_draft("two"))
     both = log.stat().st_size
     os.truncate(log, size)
-    writer.write(note("three"))
+    writer.write(note_draft("three"))
     assert gone(log) == [both - size]
     assert [text for text in texts(log) if not text.startswith(WARNING)] == ["one", "three"]
 
 
 @pytest.mark.parametrize("how", ["replaced", "changed", "grown"])
 def test_a_log_that_was_not_truncated_is_not_said_to_be(writer: Writer, log: Path, how: str) -> None:
-    writer.write(note("one"))
+    writer.write(note_draft("one"))
     raw = log.read_bytes()
     if how == "replaced":
         log.rename(log.with_name("sanity.log.1"))
@@ -116,23 +116,23 @@ def test_a_log_that_was_not_truncated_is_not_said_to_be(writer: Writer, log: Pat
         log.write_bytes(raw.replace(b"one", b"eno"))
     else:
         log.write_bytes(raw + raw)
-    writer.write(note("two"))
+    writer.write(note_draft("two"))
     assert gone(log) == []
 
 
 def test_a_mark_that_was_taken_while_the_log_was_truncated_never_holds(
     writer: Writer, journal: Journal, log: Path
 ) -> None:
-    writer.write(note("one"))
-    live = journal.live()
+    writer.write(note_draft("one"))
+    live = journal.open_live()
     assert live is not None
     size = live.size()
-    assert Mark.at(live, size).holds_in(live)
+    assert Fingerprint.capture(live, size).matches(live)
     os.truncate(log, 0)
-    torn = Mark.at(live, size)
-    assert not torn.holds_in(live)
-    writer.write(note("x" * 200))
-    assert not torn.holds_in(live)
+    torn = Fingerprint.capture(live, size)
+    assert not torn.matches(live)
+    writer.write(note_draft("x" * 200))
+    assert not torn.matches(live)
 
 
 def truncate_before_write(patch: pytest.MonkeyPatch, log: Path, then: bytes = b"") -> None:
@@ -154,9 +154,9 @@ def test_a_line_that_is_written_after_the_cut_is_there_and_so_are_the_cups(
     with monkeypatch.context() as patch:
         truncate_before_write(patch, log)
         writer.write(coffee(1, 95, 4))
-    assert [entry.coffee for entry in entries(log)] == [3]
-    writer.write(note("x"))
-    assert entries(log)[-1].coffee == 3
+    assert [entry.cups for entry in entries(log)] == [3]
+    writer.write(note_draft("x"))
+    assert entries(log)[-1].cups == 3
 
 
 def test_a_line_that_comes_in_between_without_the_lock_is_known_to_the_next_one(
@@ -166,5 +166,5 @@ def test_a_line_that_comes_in_between_without_the_lock_is_known_to_the_next_one(
     other = Entry(NIGHT, 0, (("BY", "bob@db1:1"), ("H2", "open")), "Hypothesis: without the lock")
     with monkeypatch.context() as patch:
         truncate_before_write(patch, log, log.read_bytes() + format_entry(other))
-        writer.write(note("x"))
+        writer.write(note_draft("x"))
     assert writer.write(claim("three", 4)).entries[1].hypothesis == (3, "open")

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from threeam.core.errors import BadTime
 from threeam.core.format.clock import fixed_zone
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.times import parse_when
 
 NOW = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
-HOUR = 3600 * NS
+HOUR = 3600 * NS_PER_S
 BERLIN = Stamp(NOW.ns, 3600)
 UTC_ALL_YEAR = fixed_zone(0)
 
@@ -24,7 +24,7 @@ steady = settings(deadline=None)
 
 def at(*fields: int, offset: int = 0) -> int:
     moment = datetime(*fields, tzinfo=timezone(timedelta(seconds=offset)))  # type: ignore[misc,arg-type]
-    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1)) * NS
+    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1)) * NS_PER_S
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def at(*fields: int, offset: int = 0) -> int:
         ("-1ns", 1),
         ("-3us", 3000),
         ("-20ms", 20_000_000),
-        ("-90s", 90 * NS),
-        ("-15m", 900 * NS),
-        ("-15min", 900 * NS),
+        ("-90s", 90 * NS_PER_S),
+        ("-15m", 900 * NS_PER_S),
+        ("-15min", 900 * NS_PER_S),
         ("-2h", 2 * HOUR),
         ("-7d", 168 * HOUR),
         (" -2h ", 2 * HOUR),
@@ -61,7 +61,7 @@ def test_a_time_ago_is_counted_from_now(text: str, ago: int) -> None:
         ("23:50", at(2026, 11, 23, 23, 50)),
         ("2026-11-24", at(2026, 11, 24)),
         ("2026-11-24 03:14", at(2026, 11, 24, 3, 14)),
-        ("2026-11-24T03:14:07.5Z", at(2026, 11, 24, 3, 14, 7) + NS // 2),
+        ("2026-11-24T03:14:07.5Z", at(2026, 11, 24, 3, 14, 7) + NS_PER_S // 2),
         ("2026-11-24T03:14:07+01:00", at(2026, 11, 24, 2, 14, 7)),
         ("2026-11-24T03:14:07-0530", at(2026, 11, 24, 8, 44, 7)),
         ("2027-01-01", at(2027, 1, 1)),  # a date says which day: it may be still to come
@@ -98,12 +98,14 @@ def test_a_stamp_is_its_own_instant(text: str) -> None:
 def test_a_clock_time_alone_is_the_last_such_time(offset: int, hour: int, minute: int, in_utc: bool) -> None:
     ns = parse_when(f"{hour:02d}:{minute:02d}{'Z' if in_utc else ''}", Stamp(NOW.ns, offset), fixed_zone(offset))
     assert NOW.ns - 24 * HOUR < ns <= NOW.ns
-    local = ns if in_utc else ns + offset * NS
-    assert local // (60 * NS) % 1440 == hour * 60 + minute
+    local = ns if in_utc else ns + offset * NS_PER_S
+    assert local // (60 * NS_PER_S) % 1440 == hour * 60 + minute
 
 
 @steady
-@given(st.integers(0, 7_258_118_399 * NS + NS - 1), st.integers(-1439, 1439).map(lambda minutes: minutes * 60))
+@given(
+    st.integers(0, 7_258_118_399 * NS_PER_S + NS_PER_S - 1), st.integers(-1439, 1439).map(lambda minutes: minutes * 60)
+)
 def test_every_stamp_is_understood_to_the_nanosecond(ns: int, offset: int) -> None:
     stamp = Stamp(ns, offset)
     for text in (f"@{stamp}", str(stamp), stamp.rfc3339()):

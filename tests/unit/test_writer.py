@@ -14,20 +14,20 @@ from typing import Any
 import pytest
 
 from conftest import NIGHT, FakeClock, writer_of
-from threeam.core.errors import Declined, LockTimeout, LockUnusable, Refused, Unsure, Unusable
-from threeam.core.format.entry import ACQUIRED, NS, RELEASING, Entry, Stamp, format_entry, parse
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.errors import FileUnusable, LockTimeout, LockUnusable, PreconditionFailed, Unsure, WriteFailed
+from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry, parse_entry
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write import locked_log as locked_log_module
-from threeam.core.write.draft import TOXIC, Draft, DraftLine, note
+from threeam.core.write.draft import TOXIC_TEXT, Draft, DraftLine, note_draft
 from threeam.core.write.lock import SanityLock
-from threeam.core.write.locked_log import TIE_NS, WriteOptions
+from threeam.core.write.locked_log import MAX_TIE_NS, WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee, undo_coffee, water
 from threeam.hypotheses.drafts import claim, judge
 from threeam.projections import FOLD
 from threeam.reports.end_of_night import lights_out
 
-HOUR = 3600 * NS
+HOUR = 3600 * NS_PER_S
 BY = ("BY", "alice@db1:4121%3")
 STEPPED = "WARNING: Clock stepped back 1.203 s; the order of the file is the true order."
 
@@ -35,7 +35,7 @@ STEPPED = "WARNING: Clock stepped back 1.203 s; the order of the file is the tru
 def entries(log: Path) -> list[Entry]:
     *lines, last = log.read_bytes().split(b"\n")
     assert last == b""
-    read = [parse(line) for line in lines]
+    read = [parse_entry(line) for line in lines]
     assert None not in read
     return [entry for entry in read if entry is not None]
 
@@ -62,7 +62,7 @@ def synced(journal: Journal, clock: FakeClock) -> Writer:
 
 
 def test_a_note_is_one_line_with_its_author_and_cups(writer: Writer, log: Path) -> None:
-    block = writer.write(note("tcpdump on :5432"))
+    block = writer.write(note_draft("tcpdump on :5432"))
     assert log.read_bytes() == (
         b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: alice@db1:4121%3] tcpdump on :5432\n"
     )
@@ -71,13 +71,13 @@ def test_a_note_is_one_line_with_its_author_and_cups(writer: Writer, log: Path) 
 
 
 def test_several_lines_become_one_block(writer: Writer, log: Path) -> None:
-    writer.write(note("Traceback\n  File x\r\n    raise"))
+    writer.write(note_draft("Traceback\n  File x\r\n    raise"))
     assert texts(log) == ["Traceback", "|   File x", "|     raise"]
     assert stamps(log) == [NIGHT.ns, NIGHT.ns + 1, NIGHT.ns + 2]
 
 
 def test_what_is_returned_is_what_the_file_says(writer: Writer, log: Path) -> None:
-    block = writer.write(note("\x1b[2J [H9: open] \udcff\u202e"))
+    block = writer.write(note_draft("\x1b[2J [H9: open] \udcff\u202e"))
     assert list(block.entries) == entries(log)
     assert texts(log) == ["\\x1b[2J [H9: open] \\xff\\u202e"]
 
@@ -97,7 +97,7 @@ def test_the_ceremony_is_held_as_the_setting_says(
     journal: Journal, clock: FakeClock, ceremony: str, note_is_solemn: bool, claim_is_solemn: bool
 ) -> None:
     writer = with_ceremony(journal, clock, ceremony)
-    for draft, ceremonial in ((note("a"), note_is_solemn), (claim("b", 4), claim_is_solemn)):
+    for draft, ceremonial in ((note_draft("a"), note_is_solemn), (claim("b", 4), claim_is_solemn)):
         said = [entry.text for entry in writer.write(draft).entries]
         assert (said[0] == ACQUIRED, said[-1] == RELEASING) == (ceremonial, ceremonial)
 
@@ -113,23 +113,23 @@ def test_a_toxic_author_is_warned_with_each_hypothesis_and_each_cup(
     writer: Writer, clock: FakeClock, log: Path
 ) -> None:
     writer.write(coffee(4, 95, 4))
-    assert TOXIC not in texts(log)
+    assert TOXIC_TEXT not in texts(log)
     for draft in (coffee(1, 95, 4), claim("a", 4)):
-        clock.forward(NS)
-        assert TOXIC in [entry.text for entry in writer.write(draft).entries]
+        clock.forward(NS_PER_S)
+        assert TOXIC_TEXT in [entry.text for entry in writer.write(draft).entries]
 
 
 def test_a_toxic_author_is_never_warned_with_a_note(writer: Writer, clock: FakeClock, log: Path) -> None:
     writer.write(coffee(9, 95, 4))
-    clock.forward(NS)
-    assert [entry.text for entry in writer.write(note("a")).entries] == ["a"]
+    clock.forward(NS_PER_S)
+    assert [entry.text for entry in writer.write(note_draft("a")).entries] == ["a"]
 
 
 def test_the_warning_stands_inside_the_ceremony(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee(5, 95, 4))
-    clock.forward(NS)
+    clock.forward(NS_PER_S)
     said = [entry.text for entry in writer.write(claim("a", 4)).entries]
-    assert said == [ACQUIRED, "Hypothesis: a", TOXIC, RELEASING]
+    assert said == [ACQUIRED, "Hypothesis: a", TOXIC_TEXT, RELEASING]
 
 
 # --- the state under the lock
@@ -139,7 +139,7 @@ def test_two_panes_that_take_a_cup_make_two_cups(journal: Journal, clock: FakeCl
     one, other = writer_of("alice", journal, clock), writer_of("alice", journal, clock)
     for writer in (one, other, one, other):
         writer.write(coffee(1, 95, 9))
-    assert [entry.coffee for entry in entries(log)] == [1, 2, 3, 4]
+    assert [entry.cups for entry in entries(log)] == [1, 2, 3, 4]
 
 
 def test_two_people_never_get_the_same_number(journal: Journal, clock: FakeClock, log: Path) -> None:
@@ -154,13 +154,13 @@ def test_two_people_never_get_the_same_number(journal: Journal, clock: FakeClock
 def test_a_draft_sees_what_came_while_the_writer_waited(journal: Journal, clock: FakeClock) -> None:
     other = writer_of("alice", journal, clock)
     writer = writer_of("alice", journal, clock)
-    writer.write(note("the writer has read the log by now"))
+    writer.write(note_draft("the writer has read the log by now"))
     other.write(coffee(2, 95, 4))
-    assert writer.write(note("and says so")).entries[0].coffee == 2
+    assert writer.write(note_draft("and says so")).entries[0].cups == 2
 
 
 @pytest.mark.parametrize(
-    ("draft", "cups", "number"), [(note("a"), 2, None), (coffee(1, 95, 9), 3, None), (claim("b", 9), 2, 2)]
+    ("draft", "cups", "number"), [(note_draft("a"), 2, None), (coffee(1, 95, 9), 3, None), (claim("b", 9), 2, 2)]
 )
 def test_what_came_between_the_first_look_and_the_lock_counts(
     journal: Journal,
@@ -179,16 +179,16 @@ def test_what_came_between_the_first_look_and_the_lock_counts(
         acquire(lock, timeout, **how)
 
     writer = writer_of("alice", journal, clock)
-    writer.write(note("the state was known before"))
+    writer.write(note_draft("the state was known before"))
     monkeypatch.setattr(SanityLock, "acquire", acquire_late)
     entries = writer.write(draft).entries
-    assert entries[-1].coffee == cups
+    assert entries[-1].cups == cups
     assert [entry.hypothesis for entry in entries if entry.hypothesis] == ([(number, "open")] if number else [])
 
 
 def test_cups_of_one_person_are_not_anothers(journal: Journal, clock: FakeClock) -> None:
     writer_of("alice", journal, clock).write(coffee(3, 95, 4))
-    assert writer_of("bob", journal, clock).write(note("x")).entries[0].coffee == 0
+    assert writer_of("bob", journal, clock).write(note_draft("x")).entries[0].cups == 0
 
 
 def test_a_stream_carries_the_cups_and_says_how_it_came(writer: Writer, log: Path) -> None:
@@ -196,27 +196,27 @@ def test_a_stream_carries_the_cups_and_says_how_it_came(writer: Writer, log: Pat
     raw = writer.write_stream(["one", "[H9: open] two"])
     assert log.read_bytes().endswith(raw)
     one, two = entries(log)[-2:]
-    assert (one.coffee, one.tag("VIA"), two.hypothesis, two.text) == (2, "stdin", None, "[H9: open] two")
+    assert (one.cups, one.tag("VIA"), two.hypothesis, two.text) == (2, "stdin", None, "[H9: open] two")
 
 
 def test_a_new_night_is_marked_and_its_cups_start_anew(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee(3, 95, 4))
-    clock.forward(8 * HOUR + NS)
-    first, second = writer.write(note("a\nb")).entries
-    assert (first.coffee, first.tag("NIGHT"), second.tag("NIGHT")) == (0, "new", None)
-    clock.forward(NS)
-    assert writer.write(note("c")).entries[0].tag("NIGHT") is None
+    clock.forward(8 * HOUR + NS_PER_S)
+    first, second = writer.write(note_draft("a\nb")).entries
+    assert (first.cups, first.tag("NIGHT"), second.tag("NIGHT")) == (0, "new", None)
+    clock.forward(NS_PER_S)
+    assert writer.write(note_draft("c")).entries[0].tag("NIGHT") is None
 
 
 def test_a_night_goes_on_for_as_long_as_its_gap(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee(3, 95, 4))
-    clock.forward(8 * HOUR - NS)
-    (entry,) = writer.write(note("a")).entries
-    assert (entry.coffee, entry.tag("NIGHT")) == (3, None)
+    clock.forward(8 * HOUR - NS_PER_S)
+    (entry,) = writer.write(note_draft("a")).entries
+    assert (entry.cups, entry.tag("NIGHT")) == (3, None)
 
 
 def test_the_first_line_of_all_marks_no_new_night(writer: Writer) -> None:
-    assert writer.write(note("a")).entries[0].tag("NIGHT") is None
+    assert writer.write(note_draft("a")).entries[0].tag("NIGHT") is None
 
 
 def test_sleep_ends_the_night_once(writer: Writer, clock: FakeClock) -> None:
@@ -225,11 +225,11 @@ def test_sleep_ends_the_night_once(writer: Writer, clock: FakeClock) -> None:
     *before, entry = writer.write(lights_out(5.0)).entries
     assert [one.text.partition(":")[0] for one in before] == ["Handoff"]
     assert [value for one in (*before, entry) for key, value in one.tags if key == "NIGHT"] == ["over"]
-    assert entry.coffee == 0
-    clock.forward(NS)
+    assert entry.cups == 0
+    clock.forward(NS_PER_S)
     first = writer.write(water()).entries[0]
     assert (first.tag("WATER"), first.tag("NIGHT")) == ("1", "new")
-    assert writer.write(note("up")).entries[0].tag("NIGHT") is None
+    assert writer.write(note_draft("up")).entries[0].tag("NIGHT") is None
 
 
 def test_a_stream_keeps_no_night_going(writer: Writer, clock: FakeClock) -> None:
@@ -237,10 +237,10 @@ def test_a_stream_keeps_no_night_going(writer: Writer, clock: FakeClock) -> None
     clock.forward(7 * HOUR)
     writer.write_stream(["from a pipe"])
     clock.forward(2 * HOUR)
-    assert writer.write(note("a")).entries[0].tag("NIGHT") == "new"
+    assert writer.write(note_draft("a")).entries[0].tag("NIGHT") == "new"
 
 
-IN_2099 = Stamp(4_070_908_800 * NS, 0)
+IN_2099 = Stamp(4_070_908_800 * NS_PER_S, 0)
 
 
 @pytest.mark.parametrize("anew", [False, True], ids=["the same process", "a new process"])
@@ -256,11 +256,11 @@ def test_a_line_from_the_future_does_not_end_the_present_night(
     if anew:
         writer = writer_of("alice", journal, clock)
     (entry,) = [one for one in writer.write(coffee(1, 95, 9)).entries if one.kind == "Coffee"]
-    assert (entry.coffee, entry.tag("NIGHT")) == (5, None)
+    assert (entry.cups, entry.tag("NIGHT")) == (5, None)
     clock.forward(HOUR)
-    assert [one.coffee for one in writer_of("alice", journal, clock).write(coffee(1, 95, 9)).entries][-1] == 6
+    assert [one.cups for one in writer_of("alice", journal, clock).write(coffee(1, 95, 9)).entries][-1] == 6
     clock.forward(9 * HOUR)
-    assert writer.write(note("the next night")).entries[0].coffee == 0
+    assert writer.write(note_draft("the next night")).entries[0].cups == 0
 
 
 def test_a_line_from_the_future_that_a_hand_wrote_does_not_end_the_present_night(
@@ -270,7 +270,7 @@ def test_a_line_from_the_future_that_a_hand_wrote_does_not_end_the_present_night
     with log.open("ab") as file:
         file.write(format_entry(Entry(IN_2099, 0, (("BY", "alice@elsewhere:1"),), "from the year 2099")))
     clock.forward(HOUR)
-    assert writer.write(note("a")).entries[-1].coffee == 3
+    assert writer.write(note_draft("a")).entries[-1].cups == 3
 
 
 def test_cups_of_a_clock_that_was_ahead_count_although_the_night_before_is_over(
@@ -281,7 +281,7 @@ def test_cups_of_a_clock_that_was_ahead_count_although_the_night_before_is_over(
     now, clock.now = clock.now, IN_2099
     writer.write(coffee(2, 95, 4))
     clock.now = now
-    assert writer.write(note("the clock is right again")).entries[-1].coffee == 2
+    assert writer.write(note_draft("the clock is right again")).entries[-1].cups == 2
 
 
 # --- stamps
@@ -289,44 +289,44 @@ def test_cups_of_a_clock_that_was_ahead_count_although_the_night_before_is_over(
 
 def test_the_clock_is_believed_while_it_runs(writer: Writer, clock: FakeClock, log: Path) -> None:
     for _ in range(3):
-        writer.write(note("a"))
+        writer.write(note_draft("a"))
         clock.forward(5)
     assert stamps(log) == [NIGHT.ns, NIGHT.ns + 5, NIGHT.ns + 10]
 
 
 def test_a_tie_is_broken_by_one_nanosecond(writer: Writer, log: Path) -> None:
     for _ in range(3):
-        writer.write(note("a"))
+        writer.write(note_draft("a"))
     assert stamps(log) == [NIGHT.ns, NIGHT.ns + 1, NIGHT.ns + 2]
 
 
-@pytest.mark.parametrize("behind", [1, TIE_NS])
+@pytest.mark.parametrize("behind", [1, MAX_TIE_NS])
 def test_a_reading_a_little_behind_is_a_tie(writer: Writer, clock: FakeClock, log: Path, behind: int) -> None:
-    writer.write(note("a"))
+    writer.write(note_draft("a"))
     clock.forward(-behind)
-    writer.write(note("b"))
+    writer.write(note_draft("b"))
     assert stamps(log) == [NIGHT.ns, NIGHT.ns + 1]
     assert texts(log) == ["a", "b"]
 
 
 def test_a_step_back_is_declared_by_the_first_line_of_the_block(writer: Writer, clock: FakeClock, log: Path) -> None:
-    writer.write(note("a"))
+    writer.write(note_draft("a"))
     clock.forward(-1_203_000_000)
-    writer.write(note("b\nc"))
+    writer.write(note_draft("b\nc"))
     assert texts(log) == ["a", STEPPED, "b", "| c"]
     true = NIGHT.ns - 1_203_000_000
     assert stamps(log) == [NIGHT.ns, true, true + 1, true + 2]
 
 
 def test_a_step_back_just_over_a_tie_is_declared(writer: Writer, clock: FakeClock, log: Path) -> None:
-    writer.write(note("a"))
-    clock.forward(-TIE_NS - 1)
-    writer.write(note("b"))
+    writer.write(note_draft("a"))
+    clock.forward(-MAX_TIE_NS - 1)
+    writer.write(note_draft("b"))
     assert texts(log)[1] == "WARNING: Clock stepped back 0.001 s; the order of the file is the true order."
 
 
 def test_a_step_back_is_declared_before_the_ceremony(writer: Writer, clock: FakeClock, log: Path) -> None:
-    writer.write(note("a"))
+    writer.write(note_draft("a"))
     clock.forward(-1_203_000_000)
     assert [entry.text for entry in writer.write(claim("b", 4)).entries] == [
         STEPPED, ACQUIRED, "Hypothesis: b", RELEASING
@@ -334,16 +334,16 @@ def test_a_step_back_is_declared_before_the_ceremony(writer: Writer, clock: Fake
 
 
 def test_a_step_back_is_declared_once(writer: Writer, clock: FakeClock, log: Path) -> None:
-    writer.write(note("a"))
-    clock.forward(-2 * NS)
-    writer.write(note("b"))
-    clock.forward(NS)
-    writer.write(note("c"))
+    writer.write(note_draft("a"))
+    clock.forward(-2 * NS_PER_S)
+    writer.write(note_draft("b"))
+    clock.forward(NS_PER_S)
+    writer.write(note_draft("c"))
     assert [text.partition(":")[0] for text in texts(log)] == ["a", "WARNING", "b", "c"]
 
 
 def test_a_stream_declares_a_step_back_too(writer: Writer, clock: FakeClock, log: Path) -> None:
-    writer.write(note("a"))
+    writer.write(note_draft("a"))
     clock.forward(-1_203_000_000)
     writer.write_stream(["b"])
     assert texts(log) == ["a", STEPPED, "b"]
@@ -351,16 +351,16 @@ def test_a_stream_declares_a_step_back_too(writer: Writer, clock: FakeClock, log
 
 def test_the_clock_of_another_zone_is_no_step(journal: Journal, clock: FakeClock, log: Path) -> None:
     writer = writer_of("alice", journal, clock)
-    writer.write(note("a"))
+    writer.write(note_draft("a"))
     clock.now = Stamp(NIGHT.ns + 1, -5 * 3600)
-    writer.write(note("b"))
+    writer.write(note_draft("b"))
     assert texts(log) == ["a", "b"]
     assert str(entries(log)[1].stamp).endswith("-0500")
 
 
 def test_a_stamp_is_after_that_of_a_line_of_the_scripts(writer: Writer, log: Path) -> None:
     log.write_bytes(format_entry(Entry(Stamp(NIGHT.ns + 10), 3, (), "Hypothesis: x")))
-    writer.write(note("a"))
+    writer.write(note_draft("a"))
     assert stamps(log)[-1] == NIGHT.ns + 11
 
 
@@ -376,7 +376,7 @@ def test_a_torn_last_line_is_ended_first_in_the_same_write(
     write = os.write
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
-        block = writer.write(note("a"))
+        block = writer.write(note_draft("a"))
     assert written == [b"\n" + block.raw]
     assert log.read_bytes() == torn + b"\n" + block.raw
 
@@ -393,14 +393,14 @@ def test_a_block_is_one_write(writer: Writer, monkeypatch: pytest.MonkeyPatch) -
 def test_foreign_bytes_are_left_as_they_are(writer: Writer, log: Path) -> None:
     before = b"\xff\x00 kernel: oops\n\n" + format_entry(Entry(NIGHT, 0, (BY,), "x")) + b"echo hi\n"
     log.write_bytes(before)
-    block = writer.write(note("a"))
+    block = writer.write(note_draft("a"))
     assert log.read_bytes() == before + block.raw
 
 
 def test_a_rotated_log_leaves_nothing_stale(writer: Writer, clock: FakeClock, log: Path) -> None:
     writer.write(coffee(3, 95, 4))
     log.rename(log.with_suffix(".1"))
-    assert writer.write(note("a")).entries[0].coffee == 0
+    assert writer.write(note_draft("a")).entries[0].cups == 0
     assert writer.write(claim("b", 4)).entries[1].hypothesis == (1, "open")
     assert len(log.with_suffix(".1").read_bytes().splitlines()) == 3
 
@@ -408,10 +408,10 @@ def test_a_rotated_log_leaves_nothing_stale(writer: Writer, clock: FakeClock, lo
 def test_a_replaced_log_is_read_anew(writer: Writer, log: Path) -> None:
     writer.write(coffee(3, 95, 4))
     other = log.with_suffix(".new")
-    other.write_bytes(format_entry(Entry(Stamp(NIGHT.ns - NS), 7, (BY, ("H4", "open")), "Hypothesis: a")))
+    other.write_bytes(format_entry(Entry(Stamp(NIGHT.ns - NS_PER_S), 7, (BY, ("H4", "open")), "Hypothesis: a")))
     other.rename(log)
     block = writer.write(claim("b", 9))
-    assert (block.entries[0].coffee, block.entries[1].hypothesis) == (7, (5, "open"))
+    assert (block.entries[0].cups, block.entries[1].hypothesis) == (7, (5, "open"))
 
 
 @pytest.mark.parametrize("lines", [1, 9])
@@ -421,13 +421,13 @@ def test_a_log_that_was_truncated_and_grew_again_is_read_anew(writer: Writer, lo
     log.write_bytes(  # the same file, shorter or longer than it was
         b"".join(format_entry(Entry(Stamp(NIGHT.ns - 99 + i), 6, (BY, ("H2", "open")), "x")) for i in range(lines))
     )
-    assert writer.write(note("a")).entries[0].coffee == 6
+    assert writer.write(note_draft("a")).entries[0].cups == 6
     assert writer.write(claim("b", 9)).entries[1].hypothesis == (3, "open")
 
 
 def test_a_cautious_reader_of_cups_learns_hypotheses_when_it_needs_them(writer: Writer, clock: FakeClock) -> None:
     writer_of("bob", writer.journal, clock).write(claim("a", 4))
-    writer.write(note("this reads no hypotheses"))
+    writer.write(note_draft("this reads no hypotheses"))
     assert writer.write(judge("refute", "H1", "no", 4)).entries[0].hypothesis == (1, "refuted")
 
 
@@ -435,16 +435,16 @@ def test_a_cautious_reader_of_cups_learns_hypotheses_when_it_needs_them(writer: 
 
 
 def test_what_is_declined_writes_nothing(writer: Writer, log: Path) -> None:
-    writer.write(note("a"))
+    writer.write(note_draft("a"))
     before = log.read_bytes()
     for draft in (undo_coffee(), judge("refute", "H9", "no", 4)):
-        with pytest.raises(Declined):
+        with pytest.raises(PreconditionFailed):
             writer.write(draft)
     assert log.read_bytes() == before
 
 
 def test_what_is_declined_on_no_log_creates_none(writer: Writer, log: Path) -> None:
-    with pytest.raises(Declined):
+    with pytest.raises(PreconditionFailed):
         writer.write(undo_coffee())
     assert not log.exists()
 
@@ -452,10 +452,10 @@ def test_what_is_declined_on_no_log_creates_none(writer: Writer, log: Path) -> N
 def test_a_writer_goes_on_after_a_refusal(writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full_disk)
-        with pytest.raises(Refused):
+        with pytest.raises(WriteFailed):
             writer.write(coffee(1, 95, 4))
     writer.write(coffee(1, 95, 4))
-    assert [entry.coffee for entry in entries(log)] == [1]
+    assert [entry.cups for entry in entries(log)] == [1]
 
 
 real_write = os.write
@@ -491,7 +491,7 @@ def test_a_refused_write_leaves_the_log_byte_for_byte(
     log.write_bytes(before)
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", fault)
-        with pytest.raises(Refused, match="nothing was written"):
+        with pytest.raises(WriteFailed, match="nothing was written"):
             writer.write(claim("a", 4))
     assert log.read_bytes() == before
 
@@ -499,11 +499,11 @@ def test_a_refused_write_leaves_the_log_byte_for_byte(
 def test_a_refused_stream_leaves_the_log_byte_for_byte(
     writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer.write(note("a"))
+    writer.write(note_draft("a"))
     before = log.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full_after_some)
-        with pytest.raises(Refused):
+        with pytest.raises(WriteFailed):
             writer.write_stream(["b"] * 100)
     assert log.read_bytes() == before
 
@@ -516,14 +516,14 @@ def test_a_part_that_cannot_be_cut_back_is_unsure(writer: Writer, log: Path, mon
         patch.setattr(os, "write", short_write)
         patch.setattr(os, "ftruncate", stuck)
         with pytest.raises(Unsure, match=rf"@{str(NIGHT).replace('+', '.')}"):
-            writer.write(note("a"))
+            writer.write(note_draft("a"))
 
 
 def test_what_somebody_wrote_without_the_lock_is_never_cut_away(
     writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the lock file was removed while it was held: two writers at once, and the disk is full for one."""
-    writer.write(note("before"))
+    writer.write(note_draft("before"))
 
     def late(fd: int, data: bytes) -> int:
         with log.open("ab") as other:
@@ -532,8 +532,8 @@ def test_what_somebody_wrote_without_the_lock_is_never_cut_away(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", late)
-        with pytest.raises(Refused):
-            writer.write(note("mine"))
+        with pytest.raises(WriteFailed):
+            writer.write(note_draft("mine"))
     assert log.read_bytes().endswith(b" before\nacknowledged\n")
 
     def half(fd: int, data: bytes) -> int:
@@ -547,14 +547,14 @@ def test_what_somebody_wrote_without_the_lock_is_never_cut_away(
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", half)
         with pytest.raises(Unsure, match="only in part"):
-            writer.write(note("mine"))
+            writer.write(note_draft("mine"))
     assert log.read_bytes().endswith(b"behind it\n")
 
 
 def test_where_there_is_no_room_for_a_block_nothing_of_it_is_ever_to_be_seen(
     writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer.write(note("before"))
+    writer.write(note_draft("before"))
     before, written = log.read_bytes(), list[bytes]()
     real = os.statvfs(log)
     with monkeypatch.context() as patch:
@@ -562,9 +562,9 @@ def test_where_there_is_no_room_for_a_block_nothing_of_it_is_ever_to_be_seen(
             os, "fstatvfs", lambda _: SimpleNamespace(f_blocks=9, f_bfree=0, f_bavail=0, f_frsize=real.f_frsize)
         )
         patch.setattr(os, "write", lambda fd, data: written.append(data) or real_write(fd, data))
-        writer.write(note("there is room in the last block"))
-        with pytest.raises(Refused, match="disk"):
-            writer.write(note("x" * real.f_frsize))
+        writer.write(note_draft("there is room in the last block"))
+        with pytest.raises(WriteFailed, match="disk"):
+            writer.write(note_draft("x" * real.f_frsize))
     assert len(written) == 1
     assert log.read_bytes() == before + written[0]
 
@@ -577,42 +577,42 @@ def test_a_log_that_is_removed_while_it_is_written_is_unsure(
         log.unlink()
         return written
 
-    writer.write(note("before"))
+    writer.write(note_draft("before"))
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", then_remove)
         with pytest.raises(Unsure, match="removed"):
-            writer.write(note("mine"))
+            writer.write(note_draft("mine"))
 
 
 def test_a_lock_file_that_is_removed_while_it_is_held_is_unsure(
     writer: Writer, journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def then_remove(fd: int, data: bytes) -> int:
-        os.unlink(journal.lock)
+        os.unlink(journal.lock_path)
         return real_write(fd, data)
 
-    writer.write(note("before"))
+    writer.write(note_draft("before"))
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", then_remove)
         with pytest.raises(Unsure, match="lock file was removed"):
-            writer.write(note("mine"))
+            writer.write(note_draft("mine"))
     assert texts(log) == ["before", "mine"]
-    writer.write(note("after"))
+    writer.write(note_draft("after"))
 
 
 def test_a_read_that_fails_under_the_lock_is_a_refusal(
     writer: Writer, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer.write(note("before"))
+    writer.write(note_draft("before"))
 
     def stale(fd: int, size: int, offset: int) -> bytes:
         raise OSError(errno.ESTALE, "Stale file handle")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "pread", stale)
-        with pytest.raises(Refused, match="Stale file handle"):
-            writer.write(note("mine"))
-    writer.write(note("after"))
+        with pytest.raises(WriteFailed, match="Stale file handle"):
+            writer.write(note_draft("mine"))
+    writer.write(note_draft("after"))
 
 
 def test_two_drafts_under_one_hold_are_two_blocks_and_two_cups(writer: Writer, log: Path) -> None:
@@ -621,7 +621,7 @@ def test_two_drafts_under_one_hold_are_two_blocks_and_two_cups(writer: Writer, l
         locked.write(coffee(1, 95, 4))
         locked.write(claim("a", 4))
         locked.write(claim("b", 4))
-    assert [entry.coffee for entry in entries(log)][:2] == [1, 2]
+    assert [entry.cups for entry in entries(log)][:2] == [1, 2]
     assert [entry.hypothesis for entry in entries(log) if entry.hypothesis] == [(1, "open"), (2, "open")]
     assert stamps(log) == sorted(set(stamps(log)))
 
@@ -645,7 +645,7 @@ def test_a_failing_sync_is_unsure_and_names_the_stamp(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", failing)
         with pytest.raises(Unsure) as caught:
-            synced.write(note("a\nb"))
+            synced.write(note_draft("a\nb"))
     assert caught.value.stamp == NIGHT
     assert f"@{NIGHT}" in str(caught.value)
     assert texts(log) == ["a", "| b"]  # it is there, once, and was not tried again
@@ -658,22 +658,22 @@ def test_the_lock_is_free_while_the_disk_is_waited_for(
     seen: list[bytes] = []
 
     def looking(fd: int) -> None:
-        with open(journal.lock, "rb") as lock:
+        with open(journal.lock_path, "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         seen.append(log.read_bytes())
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", looking)
-        block = synced.write(note("a"))
+        block = synced.write(note_draft("a"))
     assert seen == [block.raw]
 
 
 def test_a_new_log_is_synced_with_its_name(synced: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(locked_log_module, "sync_folder", folders.append)
-        synced.write(note("a"))
-        synced.write(note("b"))
+        patch.setattr(locked_log_module, "fsync_dir", folders.append)
+        synced.write(note_draft("a"))
+        synced.write(note_draft("b"))
     assert folders == [str(log.parent)]
 
 
@@ -681,20 +681,20 @@ def test_without_sync_the_disk_is_not_waited_for(writer: Writer, monkeypatch: py
     synced: list[int] = []
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", synced.append)
-        writer.write(note("a"))
+        writer.write(note_draft("a"))
     assert synced == []
 
 
 def test_a_lock_that_does_not_come_in_time_leaves_the_log_alone(journal: Journal, clock: FakeClock, log: Path) -> None:
     impatient = Writer(journal, FOLD, clock, WriteOptions("alice", BY[1], lock_timeout=0.05, sync=False))
-    impatient.write(note("a"))
+    impatient.write(note_draft("a"))
     before = log.read_bytes()
-    with open(journal.lock, "rb") as lock:
+    with open(journal.lock_path, "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(LockTimeout):
-            impatient.write(note("b"))
+            impatient.write(note_draft("b"))
     assert log.read_bytes() == before
-    impatient.write(note("c"))
+    impatient.write(note_draft("c"))
     assert texts(log) == ["a", "c"]
 
 
@@ -704,7 +704,7 @@ def test_a_draft_that_fails_gives_the_lock_back(writer: Writer, journal: Journal
 
     with pytest.raises(RuntimeError):
         writer.write(Draft(broken))
-    with open(journal.lock, "rb") as lock:
+    with open(journal.lock_path, "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -724,8 +724,8 @@ def mode(path: str | Path) -> int:
 
 @pytest.mark.usefixtures("umask")
 def test_new_files_are_private_whatever_the_umask(writer: Writer, journal: Journal, log: Path) -> None:
-    writer.write(note("a"))
-    assert (mode(log), mode(journal.lock)) == (0o600, 0o600)
+    writer.write(note_draft("a"))
+    assert (mode(log), mode(journal.lock_path)) == (0o600, 0o600)
 
 
 def test_our_state_folder_is_private(tmp_path: Path, clock: FakeClock) -> None:
@@ -733,7 +733,9 @@ def test_our_state_folder_is_private(tmp_path: Path, clock: FakeClock) -> None:
     state.parent.mkdir()
     before = os.umask(0)
     try:
-        writer_of("alice", journal_at(str(state / "sanity.log"), home=str(state)), clock).write(note("a"))
+        writer_of("alice", resolve_journal(str(state / "sanity.log"), state_dir=str(state)), clock).write(
+            note_draft("a")
+        )
     finally:
         os.umask(before)
     assert mode(state) == 0o700
@@ -747,58 +749,58 @@ def test_whoever_may_write_the_log_may_lock_it_and_nobody_else(
 ) -> None:
     log.touch()
     log.chmod(log_mode)
-    writer.write(note("a"))
-    assert (mode(log), mode(journal.lock)) == (log_mode, lock_mode)
+    writer.write(note_draft("a"))
+    assert (mode(log), mode(journal.lock_path)) == (log_mode, lock_mode)
 
 
 def test_a_log_with_a_second_name_is_refused(writer: Writer, log: Path) -> None:
-    writer.write(note("a"))
+    writer.write(note_draft("a"))
     before = log.read_bytes()
     os.link(log, log.with_suffix(".link"))
-    with pytest.raises(Unusable, match="hard link"):
-        writer.write(note("b"))
+    with pytest.raises(FileUnusable, match="hard link"):
+        writer.write(note_draft("b"))
     assert log.read_bytes() == before
 
 
 def test_a_log_that_became_a_symlink_is_refused(writer: Writer, log: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(b"")
     log.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Unusable, match="symlink"):
-        writer.write(note("a"))
+    with pytest.raises(FileUnusable, match="symlink"):
+        writer.write(note_draft("a"))
     assert (tmp_path / "elsewhere").read_bytes() == b""
 
 
 def test_a_lock_that_is_a_symlink_is_refused(writer: Writer, journal: Journal, log: Path, tmp_path: Path) -> None:
-    os.symlink(tmp_path / "elsewhere", journal.lock)
+    os.symlink(tmp_path / "elsewhere", journal.lock_path)
     with pytest.raises(LockUnusable, match=r"symlink.*--lock"):
-        writer.write(note("a"))
+        writer.write(note_draft("a"))
     assert not log.exists()
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_lock_that_is_a_fifo_is_refused_with_the_right_remedy(writer: Writer, journal: Journal) -> None:
-    os.mkfifo(journal.lock)
-    with pytest.raises((LockUnusable, Unusable), match="--lock"):
-        writer.write(note("a"))
+    os.mkfifo(journal.lock_path)
+    with pytest.raises((LockUnusable, FileUnusable), match="--lock"):
+        writer.write(note_draft("a"))
 
 
 def test_a_log_in_no_folder_is_refused(tmp_path: Path, clock: FakeClock) -> None:
-    with pytest.raises((Unusable, LockUnusable), match=r"its folder .*/no does not exist; make it"):
-        writer_of("alice", journal_at(str(tmp_path / "no" / "sanity.log")), clock).write(note("a"))
+    with pytest.raises((FileUnusable, LockUnusable), match=r"its folder .*/no does not exist; make it"):
+        writer_of("alice", resolve_journal(str(tmp_path / "no" / "sanity.log")), clock).write(note_draft("a"))
 
 
 def test_a_state_folder_that_cannot_be_made_is_refused(tmp_path: Path, clock: FakeClock) -> None:
     (tmp_path / "file").touch()
     home = str(tmp_path / "file" / "3am")
-    with pytest.raises((Unusable, LockUnusable)):
-        writer_of("alice", journal_at(home + "/sanity.log", home=home), clock).write(note("a"))
+    with pytest.raises((FileUnusable, LockUnusable)):
+        writer_of("alice", resolve_journal(home + "/sanity.log", state_dir=home), clock).write(note_draft("a"))
 
 
 def test_a_symlink_of_our_own_is_resolved_and_locked_beside_its_target(tmp_path: Path, clock: FakeClock) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link.log").symlink_to(tmp_path / "real" / "sanity.log")
-    journal = journal_at(str(tmp_path / "link.log"))
-    writer_of("alice", journal, clock).write(note("a"))
+    journal = resolve_journal(str(tmp_path / "link.log"))
+    writer_of("alice", journal, clock).write(note_draft("a"))
     assert (tmp_path / "real" / "sanity.log").exists()
     assert (tmp_path / "real" / "sanity.log.lock").exists()
     assert not (tmp_path / "link.log.lock").exists()

@@ -10,7 +10,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import of_verb
 from threeam.cli.submit import submit
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import visible
 from threeam.host.baseline import how_unusual
 from threeam.host.baseline_log import DEFAULT, baseline_named, checked_name
@@ -59,7 +59,7 @@ def _save(args: Namespace) -> int:
     try:
         watched = [watch(pid) for pid in args.pid]
     except NoSuchProcess as gone:
-        raise Declined(f"{gone}: nothing was saved") from None
+        raise PreconditionFailed(f"{gone}: nothing was saved") from None
     baseline = take(name, at.by.host, watched, args.cmd, args.samples, args.every, at.clock)
     for unread in baseline.snapshots[-1].unread:
         talk(f"not read: {unread}")

@@ -12,7 +12,7 @@ from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.errors import Declined, Unusable
+from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import visible
 from threeam.restore.blockers import (
     HIDDEN,
@@ -72,20 +72,20 @@ def _shown(args: Namespace) -> int:
 
 def _terminated(args: Namespace) -> int:
     at = context(args)
-    if (why := at.journal.why_not_writable()) is not None:  # before anything is ended that could not be noted
-        raise Unusable(f"nothing was terminated: {why}")
+    if (why := at.journal.write_obstacle()) is not None:  # before anything is ended that could not be noted
+        raise FileUnusable(f"nothing was terminated: {why}")
     with connected(args.dsn) as connection:
         every = backends(connection)
         one = next((one for one in every if one.pid == args.terminate and one.pid > 0), None)
         if one is None:
-            raise Declined(f"{args.terminate} is no backend of that server: nothing was terminated")
+            raise PreconditionFailed(f"{args.terminate} is no backend of that server: nothing was terminated")
         waits = len(list(waiting(tree(every), one.pid)))
         if not args.yes:
             talk(f"{in_words(one)}: {query_of(one)}")
             sys.stderr.write(f"3am: {waits} wait for it. Terminate {one.pid}? [y]es, [N]o: ")
             sys.stderr.flush()
             if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-                raise Declined("nothing was terminated")
+                raise PreconditionFailed("nothing was terminated")
         interrupt: KeyboardInterrupt | None = None
         try:
             draft = terminate(connection, one, waits)

@@ -9,8 +9,8 @@ from threeam.cli.console import talk
 from threeam.cli.context import context
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.errors import Unusable
-from threeam.core.write.draft import bound_to
+from threeam.core.errors import FileUnusable
+from threeam.core.write.draft import hypothesis_tag
 from threeam.tracing.capture import LINES, MOST, capture, pane_of
 
 
@@ -30,9 +30,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if not 1 <= args.n <= MOST:
         parser.error(f"-n {args.n}: write a number from 1 to {MOST:,}")
     at = context(args)
-    if (why := at.journal.why_not_writable()) is not None:
-        raise Unusable(f"nothing was captured: {why}")
-    bound_to(at.state(), args.hyp)
+    if (why := at.journal.write_obstacle()) is not None:
+        raise FileUnusable(f"nothing was captured: {why}")
+    hypothesis_tag(at.state(), args.hyp)
     pane = pane_of(args.pane, os.environ.get("TMUX_PANE"))
     path, draft = capture(at.journal, pane, args.n, at.clock(), args.hyp)
     code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet, beside=path)

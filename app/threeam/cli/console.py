@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp, visible
-from threeam.core.store.chain import Chain, Missing
+from threeam.core.store.chain import Chain, UnreadableNotices
 from threeam.core.store.reader import Line
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ def talk(text: str) -> None:
         pass
 
 
-_missing: list[Missing] = []  # what this command has to tell of the chains that it reads
+_missing: list[UnreadableNotices] = []  # what this command has to tell of the chains that it reads
 
 
 def watch_unread(chain: Chain) -> None:
     """Make ``chain`` one of those of which `talk_of_unread` tells."""
-    _missing.append(Missing(chain))
+    _missing.append(UnreadableNotices(chain))
 
 
 def forget_unread() -> None:
@@ -97,7 +97,7 @@ def forget_unread() -> None:
 def talk_of_unread() -> bool:
     """Say once of each rotated file that it could not be read and is missing; return whether there is one."""
     for missing in _missing:
-        for sentence in missing.new():
+        for sentence in missing.pop_unreported():
             talk(sentence)
     return any(_missing)
 
@@ -134,11 +134,11 @@ def line_json(line: Line) -> dict[str, Any]:
     if entry is None:
         record = {"ts": None, "ts_ns": None, **_place(line), "foreign": True, "text": line.shown}
         return record | ({"more": line.more} if line.more else {})
-    by, hypothesis = entry.by, entry.hypothesis
+    by, hypothesis = entry.author, entry.hypothesis
     value: dict[str, Any] = {
         **stamp_json(entry.stamp),
         **_place(line),
-        "coffee": entry.coffee,
+        "coffee": entry.cups,
         "by": visible(str(by)) if by else None,
         "kind": entry.kind,
         "text": visible(entry.text),

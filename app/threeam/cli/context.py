@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from threeam.cli.console import watch_unread
-from threeam.core.config.identity import author
+from threeam.core.config.identity import current_author
 from threeam.core.config.settings import Flags, Settings, Setup, setup
-from threeam.core.errors import Declined
-from threeam.core.format.clock import Clock, Zone, system_clock, zone_offset
-from threeam.core.format.entry import By
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.clock import Clock, Zone, system_clock, utc_offset
+from threeam.core.format.entry import Author
 from threeam.core.state.current_night import as_of_now
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal, Position, Segment
@@ -25,7 +25,7 @@ class Context(NamedTuple):
     """A `Setup` with the author, the clock and the rules of its zone."""
 
     setup: Setup
-    by: By
+    by: Author
     clock: Clock
     zone: Zone
 
@@ -60,21 +60,21 @@ class Context(NamedTuple):
 
     def log_there(self) -> Segment:
         """The live log. Raises `Declined` where there is none yet."""
-        live = self.journal.live()
+        live = self.journal.open_live()
         if live is None:
-            raise Declined(
-                f"there is no log at {self.journal.log}: 3am log TEXT begins one, 3am path says why that one"
+            raise PreconditionFailed(
+                f"there is no log at {self.journal.log_path}: 3am log TEXT begins one, 3am path says why that one"
             )
         return live
 
     def state(self) -> State:
         """The state as of the last whole line; empty where there is no log yet."""
-        segment = self.journal.live()
+        segment = self.journal.open_live()
         if segment is None:
-            return FOLD.empty
+            return FOLD.empty_state
         end = Position(segment, segment.size())
         gap_ns = self.settings.night_gap_ns
-        return as_of_now(FOLD.of(*end), end, self.by.user, self.clock().ns, gap_ns)
+        return as_of_now(FOLD.state_at(*end), end, self.by.user, self.clock().ns, gap_ns)
 
 
 def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Context:
@@ -83,4 +83,4 @@ def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -
     uid = os.geteuid()
     made = setup(Flags(args.log, args.lock, args.journal), environ, uid)
     watch_unread(made.journal.chain)
-    return Context(made, author(environ, uid), system_clock, zone_offset)
+    return Context(made, current_author(environ, uid), system_clock, utc_offset)

@@ -13,7 +13,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.screen import is_dumb
-from threeam.core.store.journal import journal_at
+from threeam.core.store.journal import resolve_journal
 from threeam.demo import tell, tell_live
 from threeam.projections import FOLD
 
@@ -36,9 +36,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
         )
         at = context(args)
         if is_dumb() or not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
-            journal = journal_at(args.log)
+            journal = resolve_journal(args.log)
             tell(journal, FOLD)
-            with open(journal.log, "rb") as story:
+            with open(journal.log_path, "rb") as story:
                 put(story.read())
             return Exit.DONE
         return _live(at)

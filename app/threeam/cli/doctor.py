@@ -8,9 +8,9 @@ from threeam.cli.console import out, out_json, talk
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.platform.disk import network_warning
-from threeam.core.store.doctor import Examination
-from threeam.core.write.lock import holder
+from threeam.core.platform.disk import network_fs_warning
+from threeam.core.store.doctor import LogChecker
+from threeam.core.write.lock import find_lock_holder
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -25,31 +25,35 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one object a finding")
     args = parser.parse_args(argv)
     journal = context(args).journal
-    live = journal.live()
+    live = journal.open_live()
     if live is None:
-        talk(f"there is no log at {journal.log}; 3am path says which files, and why")
+        talk(f"there is no log at {journal.log_path}; 3am path says which files, and why")
         return Exit.NO
-    if (warning := network_warning(journal.log)) is not None:
+    if (warning := network_fs_warning(journal.log_path)) is not None:
         talk(warning)
-    examination = Examination(lock_held=holder(*journal.locks) is not None)
+    examination = LogChecker(lock_held=find_lock_holder(*journal.lock_paths) is not None)
     found = files = 0
-    for segment in journal.segments(live):
+    for segment in journal.segments_forward(live):
         files += 1
-        if files == 1 and (gone := segment.head.predecessor) is not None and not journal.chain.unread:
+        if files == 1 and (gone := segment.head.predecessor) is not None and not journal.chain.unreadable:
             talk(f"the journal begins in {segment.path}: {gone}, which it continues, is not there any more")
-        for finding in examination.of(segment, segment.size()):
+        for finding in examination.check(segment, segment.size()):
             found += 1
             if args.json:
                 out_json(finding._asdict())
             else:
                 out(f"{finding.file}, offset {finding.offset}, line {finding.line}: {finding.text}")
-    name = journal.log if files == 1 else f"{journal.log} and the {files - 1} before it"
+    name = journal.log_path if files == 1 else f"{journal.log_path} and the {files - 1} before it"
     if found:
         talk(f"{found} finding{'' if found == 1 else 's'} in {name}; nothing was changed")
         return Exit.DAMAGE
-    if journal.chain.unread:
+    if journal.chain.unreadable:
         talk(f"nothing wrong was found in what could be read of {name}")
         return Exit.IO
-    proof = f"; {examination.sections} critical sections, and none overlaps" if examination.sections else ""
+    proof = (
+        f"; {examination.complete_sections} critical sections, and none overlaps"
+        if examination.complete_sections
+        else ""
+    )
     talk(f"{name}: sound{proof}")
     return Exit.DONE

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from enum import IntEnum
 
-from threeam.core.errors import BadInput, Declined, JournalError, LockTimeout
+from threeam.core.errors import BadInput, JournalError, LockTimeout, PreconditionFailed
 
 
 class Exit(IntEnum):
@@ -23,7 +23,7 @@ class Exit(IntEnum):
 
 # The first class that an error belongs to decides. Other errors of the system are `Exit.IO`.
 EXIT_CODES: tuple[tuple[type[JournalError], Exit], ...] = (
-    (Declined, Exit.NO),
+    (PreconditionFailed, Exit.NO),
     (BadInput, Exit.USAGE),
     (LockTimeout, Exit.LOCK),
     (JournalError, Exit.IO),

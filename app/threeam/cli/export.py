@@ -12,9 +12,9 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.tail import Range, hypothesis_number, since_until, times_joined
-from threeam.core.errors import BadInput, Declined, Unusable
+from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
 from threeam.core.format.entry import visible
-from threeam.core.platform.disk import in_units
+from threeam.core.platform.disk import format_bytes
 from threeam.core.state.fold import State
 from threeam.core.store.as_of import ended_at
 from threeam.core.store.filters import About, Wanted
@@ -68,7 +68,7 @@ def _export(argv: Sequence[str]) -> int:
     else:
         end = Position(live, live.size())
         place = end if until is None else ended_at(at.journal, end, until)
-        state = FOLD.empty if place is None else FOLD.of(*place)
+        state = FOLD.empty_state if place is None else FOLD.state_at(*place)
         put((_report(at, state, args.format, args.hyp, lines) + "\n").encode("utf-8", "backslashreplace"))
     return Exit.DONE
 
@@ -87,7 +87,7 @@ def _report(at: Context, state: State, shape: str, number: int | None, lines: It
 
     if number is not None:
         state, lines = _about(at, state, number, lines)
-    told = report(visible(at.journal.name), state, lines)
+    told = report(visible(at.journal.log_name), state, lines)
     if shape == "md":
         return report_in_markdown(told)
     from threeam.reports.html_report import page  # a template library takes its time to import
@@ -103,14 +103,14 @@ def _about(at: Context, state: State, number: int, lines: Iterator[Line]) -> tup
     for move in thread_of(state, one).evidence:
         if move.cites is not None and move.cites.ns not in stamps:
             stamps.add(move.cites.ns)
-            with suppress(Declined):  # in a file that has been deleted
+            with suppress(PreconditionFailed):  # in a file that has been deleted
                 found.append(line_of(at.journal, move.cites))
     live = at.log_there()
-    files = {segment.identity: number for number, segment in enumerate(at.journal.segments(live))}
+    files = {segment.identity: number for number, segment in enumerate(at.journal.segments_forward(live))}
     found.sort(key=lambda line: (files.get(line.segment.identity, len(files)), line.offset))
-    kept = {name: state.rooms[name] for name in ("ledger", "runs", "observers")}
-    rooms = {**FOLD.empty.rooms, **kept, "texts": texts(state)._replace(stamps={})}
-    return state._replace(hypotheses={number: one}, rooms=rooms), iter(found)
+    kept = {name: state.projections[name] for name in ("ledger", "runs", "observers")}
+    rooms = {**FOLD.empty_state.projections, **kept, "texts": texts(state)._replace(stamps={})}
+    return state._replace(hypotheses={number: one}, projections=rooms), iter(found)
 
 
 def _put_all(texts: Iterator[str]) -> None:
@@ -136,7 +136,7 @@ def _import(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     at = context(args)
     size = at.writer().create(lambda: _lines(args.file))
-    talk(f"{at.journal.log}: {size} bytes, as they were")
+    talk(f"{at.journal.log_path}: {size} bytes, as they were")
     return Exit.DONE
 
 
@@ -150,7 +150,7 @@ def _lines(path: str) -> Iterator[bytes]:
                 number += 1
                 try:
                     if len(raw) > LONGEST_RECORD:
-                        raise BadRecord(f"it is longer than the {in_units(LONGEST_RECORD)} that a record can have")
+                        raise BadRecord(f"it is longer than the {format_bytes(LONGEST_RECORD)} that a record can have")
                     if number == 1 and is_utf16(raw):
                         raise BadRecord(f"it is {UTF16}")
                     yield records.bytes_of(json.loads(raw))
@@ -165,4 +165,4 @@ def _lines(path: str) -> Iterator[bytes]:
     except OSError as error:
         if error.filename is None:  # of the log that is being made, and not of this file
             raise
-        raise Unusable(f"{path} cannot be read: {error.strerror}") from None
+        raise FileUnusable(f"{path} cannot be read: {error.strerror}") from None

@@ -9,7 +9,7 @@ from threeam.cli.console import out_json, out_parts
 from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, times_as_words
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import visible
 from threeam.core.format.times import parse_when
 from threeam.experiments.fix_confidence import LEVELS, Fixed
@@ -41,9 +41,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
         parser.error("--from goes with --seen")
     at = context(args)
     live, now, state = at.log_there(), at.clock(), at.state()
-    one = state.named(args.hypothesis)
+    one = state.find_hypothesis(args.hypothesis)
     if one is None:
-        raise Declined(f"there is no hypothesis {args.hypothesis}: 3am hyp list shows those there are")
+        raise PreconditionFailed(f"there is no hypothesis {args.hypothesis}: 3am hyp list shows those there are")
     since = None if args.since is None else parse_when(args.since, now, at.zone)
     if args.seen is None:
         change, answer = from_runs(state, one, since, args.arm)

@@ -10,14 +10,14 @@ from threeam.cli.console import put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, times_as_words
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry
 from threeam.core.store.as_of import moment_at
-from threeam.core.store.attachments import memory_folder, places
+from threeam.core.store.attachments import attachment_dirs, memory_dir
 from threeam.core.store.fork import Blank, after, blank_of, fork
-from threeam.core.store.journal import Journal, Position, Segment, journal_at
+from threeam.core.store.journal import Journal, Position, Segment, resolve_journal
 from threeam.core.store.seek import line_of, stamp_of
-from threeam.core.write.locked_log import checked_line
+from threeam.core.write.locked_log import format_checked_entry
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 
@@ -47,7 +47,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     at = context(args)
     live = at.log_there()
     if os.path.lexists(args.to):  # also where it is a link to nothing
-        raise Declined(f"{args.to} is there already, and stays as it is: name a file that is not there")
+        raise PreconditionFailed(f"{args.to} is there already, and stays as it is: name a file that is not there")
     end = Position(live, live.size())
     if args.at is not None:
         end = _place(at, end, args.at)
@@ -56,7 +56,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         stamp, _ = stamp_of(word if word.startswith("@") else f"@{word}")
         if stamp is not None:
             blanks.append(blank_of(at.journal, line_of(at.journal, stamp)))
-    to = journal_at(args.to)
+    to = resolve_journal(args.to)
     line = _fork(at, to, end, blanks)
     if blanks:
         talk("the words may still stand in the files below, and with everybody else who has used this log (3am path):")
@@ -69,8 +69,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _copies(at: Context, live: Segment) -> Iterator[str]:
     """Yield each place of this user that holds copies of what is in the log, or was typed or shown there."""
-    yield from (segment.path for segment in at.journal.back_from(live))
-    for folder in (*places(at.journal), memory_folder(at.journal)):
+    yield from (segment.path for segment in at.journal.segments_backward(live))
+    for folder in (*attachment_dirs(at.journal), memory_dir(at.journal)):
         with suppress(OSError):  # it does not exist
             if names := sorted(os.listdir(folder)):
                 more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -90,13 +90,13 @@ def _fork(at: Context, to: Journal, end: Position, blanks: Sequence[Blank]) -> b
 
     def last(before: Entry | None, sha256: str, size: int, left_out: int) -> Entry:
         stamp, user = after(before, at.clock()), at.by.user
-        cups = FOLD.of(end.segment, end.offset).cups(user, stamp.ns, at.settings.night_gap_ns)
+        cups = FOLD.state_at(end.segment, end.offset).cups(user, stamp.ns, at.settings.night_gap_ns)
         if blanks and not left_out:
             talk("no words were left out: what was to be is not among the entries that are copied")
         words = f"; {left_out} {'line' if left_out == 1 else 'lines'} with words left out" if left_out else ""
         text = f"Forked: from {end.segment.path}, offset {end.offset}: {size} bytes, SHA-256 {sha256}{words}."
         entry = Entry(stamp, cups, (("BY", str(at.by)), ("FORK", sha256)), text)
-        written.append(checked_line(entry))
+        written.append(format_checked_entry(entry))
         return entry
 
     def chunks() -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from threeam.cli.exits import Exit
 from threeam.cli.hyp import hypothesis_json
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.format.entry import By, Stamp, visible
+from threeam.core.format.entry import Author, Stamp, visible
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Position
 from threeam.experiments.runs import experiments
@@ -47,7 +47,7 @@ def run(command: str, argv: Sequence[str]) -> int:
         out_json(_json(all_of_it))
     elif args.md:
         now = all_of_it.now
-        out(parts_in_markdown(f"Hand-off, {now.day} {now.clock[:5]}", parts(all_of_it)))
+        out(parts_in_markdown(f"Hand-off, {now.iso_date} {now.time_of_day[:5]}", parts(all_of_it)))
     else:
         out_parts(parts(all_of_it))
     return Exit.DONE
@@ -106,5 +106,5 @@ def _move(state: State, move: Move) -> dict[str, Any]:
     return {"kind": move.kind, "text": visible(words_of(state, move)), **cites, **_by_at(move.by, move.at)}
 
 
-def _by_at(by: By | None, at: Stamp) -> dict[str, Any]:
+def _by_at(by: Author | None, at: Stamp) -> dict[str, Any]:
     return {"by": visible(str(by)) if by is not None else None, "at": str(at)}

@@ -12,7 +12,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import of_verb
 from threeam.cli.submit import submit
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import visible
 from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.filters import About, Wanted
@@ -102,13 +102,13 @@ def _list(at: Context, as_json: bool) -> int:
 
 def _show(at: Context, name: str) -> int:
     live = at.log_there()
-    one = known(FOLD.of(live, live.size()), name)  # of the same file: the log may be renamed or deleted meanwhile
-    if one.by is None:  # the script's own line has no tag to be found by
-        with suppress(Declined):  # in a file that has been deleted
-            out(line_of(at.journal, one.opened).shown)
+    one = known(FOLD.state_at(live, live.size()), name)  # of the same file: the log may be renamed or deleted meanwhile
+    if one.author is None:  # the script's own line has no tag to be found by
+        with suppress(PreconditionFailed):  # in a file that has been deleted
+            out(line_of(at.journal, one.opened_at).shown)
     if one.number is None:
         return Exit.DONE
-    for segment in at.journal.segments(live):
+    for segment in at.journal.segments_forward(live):
         for found in found_forward(segment, 0, None, Wanted((About(one.number),), once=True)):
             for line in found.lines:
                 if line.finished:
@@ -128,7 +128,7 @@ def hypothesis_json(state: State, one: Hypothesis) -> dict[str, Any]:
         "predictions": len(thread.predictions),
         "why": visible(words_of(state, verdict)) if verdict is not None else None,
         "recheck": verdict is not None and verdict.recheck,
-        "by": visible(str(one.by)) if one.by else None,
-        "at": str(one.opened),
-        **stamp_json(one.opened),
+        "by": visible(str(one.author)) if one.author else None,
+        "at": str(one.opened_at),
+        **stamp_json(one.opened_at),
     }

@@ -12,8 +12,8 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.format.entry import visible
 from threeam.core.format.report import when
-from threeam.core.platform.disk import in_units
-from threeam.core.state.catalog import Summary, name_of, own_journals, summary
+from threeam.core.platform.disk import format_bytes
+from threeam.core.state.catalog import JournalSummary, journal_name, list_own_journals, summarize_journal
 from threeam.projections import FOLD
 
 
@@ -28,13 +28,13 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one object a journal")
     args = parser.parse_args(argv)
     at = context(args)
-    found = own_journals(os.environ)
-    if at.journal.live() is not None and at.journal.log not in {one.log for one in found}:
+    found = list_own_journals(os.environ)
+    if at.journal.open_live() is not None and at.journal.log_path not in {one.log_path for one in found}:
         found.insert(0, at.journal)
     if not found:
         talk("no journals yet: 3am log TEXT begins one, and 3am -j NAME log TEXT one of another name")
     for one in found:
-        told = summary(one, FOLD)
+        told = summarize_journal(one, FOLD)
         if args.json:
             out_json(_json(at, told))
         else:
@@ -42,24 +42,24 @@ def run(_command: str, argv: Sequence[str]) -> int:
     return Exit.DONE
 
 
-def _line(at: Context, one: Summary) -> str:
-    here = "*" if one.journal.log == at.journal.log else " "
-    home = one.journal.home
-    mine = home is not None and os.path.dirname(one.journal.log) == os.path.realpath(home)
-    name = f"{here} {visible(name_of(one.journal) if mine else one.journal.log):<16}"  # -j knows no others
+def _line(at: Context, one: JournalSummary) -> str:
+    here = "*" if one.journal.log_path == at.journal.log_path else " "
+    home = one.journal.state_dir
+    mine = home is not None and os.path.dirname(one.journal.log_path) == os.path.realpath(home)
+    name = f"{here} {visible(journal_name(one.journal) if mine else one.journal.log_path):<16}"  # -j knows no others
     if one.problem:
         return f"{name} {visible(one.problem)}"
-    last = "no entry yet" if one.last is None else f"last {when(one.last.stamp, at.clock())}"
-    return f"{name} {one.open:>3} open  {in_units(one.size):>9}  {last}"
+    last = "no entry yet" if one.newest_entry is None else f"last {when(one.newest_entry.stamp, at.clock())}"
+    return f"{name} {one.open_count:>3} open  {format_bytes(one.size_bytes):>9}  {last}"
 
 
-def _json(at: Context, one: Summary) -> dict[str, Any]:
+def _json(at: Context, one: JournalSummary) -> dict[str, Any]:
     return {
-        "name": visible(name_of(one.journal)),
-        "log": visible(one.journal.log),
-        "current": one.journal.log == at.journal.log,
-        "open": one.open,
-        "size": one.size,
+        "name": visible(journal_name(one.journal)),
+        "log": visible(one.journal.log_path),
+        "current": one.journal.log_path == at.journal.log_path,
+        "open": one.open_count,
+        "size": one.size_bytes,
         "problem": visible(one.problem) or None,
-        **(stamp_json(one.last.stamp) if one.last is not None else {"ts": None, "ts_ns": None}),
+        **(stamp_json(one.newest_entry.stamp) if one.newest_entry is not None else {"ts": None, "ts_ns": None}),
     }

@@ -14,12 +14,19 @@ from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import hand_back, submit
-from threeam.core.errors import JournalError, Refused, Unsure
-from threeam.core.format.entry import GOES_ON, LONGEST, decode, pieces, visible, whole_characters
-from threeam.core.platform.signals import interrupts_deferred, signals_readable
-from threeam.core.write.draft import note
-from threeam.core.write.locked_log import INTERRUPTED
-from threeam.core.write.write_stats import Footprint
+from threeam.core.errors import JournalError, Unsure, WriteFailed
+from threeam.core.format.entry import (
+    CONTINUATION_PREFIX,
+    MAX_TEXT_BYTES,
+    decode_utf8,
+    split_long_text,
+    utf8_boundary,
+    visible,
+)
+from threeam.core.platform.signals import defer_interrupts, signal_wakeup_fd
+from threeam.core.write.draft import note_draft
+from threeam.core.write.locked_log import INTERRUPTED_REASON
+from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import SPACING
 
 _GROWTH = 6  # a byte is six characters at the most once it is visible: \\u2028 is three bytes
@@ -50,14 +57,14 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if not text.strip():
         parser.error("an empty message says nothing")
     if not args.hypothesis:
-        return submit(lambda: context(args), lambda at: note(text), text, quiet=args.quiet)
+        return submit(lambda: context(args), lambda at: note_draft(text), text, quiet=args.quiet)
     from threeam.hypotheses.drafts import claim
 
     return submit(lambda: context(args), lambda at: claim(text, at.settings.toxic_cups), text, quiet=args.quiet)
 
 
 def _stream(args: Namespace) -> int:
-    with signals_readable() as signalled:
+    with signal_wakeup_fd() as signalled:
         return _write_lines(args, _Stdin(signalled))
 
 
@@ -66,15 +73,15 @@ def _write_lines(args: Namespace, stdin: _Stdin) -> int:
     writer, code = None, Exit.DONE
 
     def hand_back_unwritten(*, with_batch: bool) -> None:
-        with interrupts_deferred(True):  # a second one must not cut the list short
+        with defer_interrupts(True):  # a second one must not cut the list short
             hand_back([*(batch if with_batch else ()), *stdin.rest()])
 
     try:
         at = context(args)
-        if is_open_on(at.journal.log, 0):
-            raise Refused("stdin is the log itself: it would never end; nothing was written")
-        writer, echo = at.writer(), Echo(quiet=args.quiet or is_open_on(at.journal.log, 1))
-        writer.footprint = Footprint(at.journal.log)
+        if is_open_on(at.journal.log_path, 0):
+            raise WriteFailed("stdin is the log itself: it would never end; nothing was written")
+        writer, echo = at.writer(), Echo(quiet=args.quiet or is_open_on(at.journal.log_path, 1))
+        writer.footprint = WriteStatsPublisher(at.journal.log_path)
         while stdin.fill():
             writer.landed = None  # that of the batch before says nothing of this one
             batch, stdin.texts = stdin.texts[:_TOGETHER], stdin.texts[_TOGETHER:]
@@ -94,7 +101,7 @@ def _write_lines(args: Namespace, stdin: _Stdin) -> int:
     except KeyboardInterrupt:
         if batch and writer is not None and writer.landed is not None:
             hand_back_unwritten(with_batch=False)
-            raise Unsure(writer.landed, INTERRUPTED, interrupted=True) from None
+            raise Unsure(writer.landed, INTERRUPTED_REASON, interrupted=True) from None
         hand_back_unwritten(with_batch=True)
         raise
     except JournalError:
@@ -125,11 +132,11 @@ class _Stdin:
                 if 0 not in select([0, self._signalled], [], [])[0]:
                     os.read(self._signalled, _READ)  # its handler has been called by now
                     continue
-                with interrupts_deferred(True), suppress(BlockingIOError):  # another reader was faster
+                with defer_interrupts(True), suppress(BlockingIOError):  # another reader was faster
                     self._take(os.read(0, _READ))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is closed"
-            raise Refused(f"stdin cannot be read: {reason}") from None
+            raise WriteFailed(f"stdin cannot be read: {reason}") from None
         return bool(self.texts)
 
     def rest(self) -> list[str]:
@@ -137,27 +144,30 @@ class _Stdin:
         with suppress(OSError, ValueError):  # it cannot be handed back either
             if not self._ended and select([0], [], [], 0)[0]:
                 self._held += os.read(0, _READ)
-        return [*self.texts, *decode(self._held).split("\n")]
+        return [*self.texts, *decode_utf8(self._held).split("\n")]
 
     def _take(self, data: bytes) -> None:
         *whole, self._held = (self._held + data).split(b"\n")
         if not data:
             self._ended = True
             whole, self._held = [self._held] if self._held else [], b""
-        if whole and not self._goes_on and max(map(len, whole)) * _GROWTH <= LONGEST:
-            text = decode(b"\n".join(whole))  # all at once: a stream is long
+        if whole and not self._goes_on and max(map(len, whole)) * _GROWTH <= MAX_TEXT_BYTES:
+            text = decode_utf8(b"\n".join(whole))  # all at once: a stream is long
             self.texts += text.replace("\r\n", "\n").removesuffix("\r").split("\n")
         else:
             for line in whole:
                 self.texts += self._texts(line.removesuffix(b"\r"))
                 self._goes_on = False
-        while len(self._held) > LONGEST:
-            end = whole_characters(self._held, LONGEST)
+        while len(self._held) > MAX_TEXT_BYTES:
+            end = utf8_boundary(self._held, MAX_TEXT_BYTES)
             self.texts += self._texts(self._held[:end])
             self._held, self._goes_on = self._held[end:], True
 
     def _texts(self, line: bytes) -> list[str]:
         if not line and self._goes_on:  # the line was as long as a number of whole pieces
             return []
-        first, *rest = pieces(visible(decode(line)))
-        return [GOES_ON + first if self._goes_on else first, *(GOES_ON + piece for piece in rest)]
+        first, *rest = split_long_text(visible(decode_utf8(line)))
+        return [
+            CONTINUATION_PREFIX + first if self._goes_on else first,
+            *(CONTINUATION_PREFIX + piece for piece in rest),
+        ]

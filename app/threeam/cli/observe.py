@@ -13,13 +13,13 @@ from threeam.cli.console import Untold, is_open_on, put, talk
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit, exit_code_of
 from threeam.cli.parser import Parser
-from threeam.core.errors import Declined, JournalError, Unusable
-from threeam.core.format.entry import NS, decode
+from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed
+from threeam.core.format.entry import NS_PER_S, decode_utf8
 from threeam.core.format.times import parse_length
-from threeam.core.platform.signals import INTERRUPTIONS, interrupts_deferred
-from threeam.core.store.attachment_kinds import TRACE
-from threeam.core.store.attachments import discard
-from threeam.core.write.draft import Draft, bound_to
+from threeam.core.platform.signals import INTERRUPT_SIGNALS, defer_interrupts
+from threeam.core.store.attachment_kinds import TRACER_OUTPUT
+from threeam.core.store.attachments import discard_attachment
+from threeam.core.write.draft import Draft, hypothesis_tag
 from threeam.core.write.writer import Writer
 from threeam.host.system import this_system
 from threeam.host.tracer_checks import why_not
@@ -58,16 +58,16 @@ def run(_command: str, argv: Sequence[str]) -> int:
         parser.error("--over takes no PID" if args.over else "which process? 3am observe 4121; pgrep -o NAME has it")
     if not args.over:
         check_system("3am observe")
-    seconds = None if args.length is None else parse_length(args.length) / NS
+    seconds = None if args.length is None else parse_length(args.length) / NS_PER_S
     at = context(args)
-    if (why := at.journal.why_not_writable()) is not None:
-        raise Unusable(f"nothing was attached: {why}")
+    if (why := at.journal.write_obstacle()) is not None:
+        raise FileUnusable(f"nothing was attached: {why}")
     if args.over:
         return _over(at, args.quiet)
-    bound_to(at.state(), args.hyp)
+    hypothesis_tag(at.state(), args.hyp)
     process = process_of(args.pid)
     if (why := why_not(this_system(), args.tool, process.pid)) is not None:
-        raise Unusable(why)
+        raise FileUnusable(why)
     return _observe(_Observation(args, at, process, seconds, at.clock().ns))
 
 
@@ -131,23 +131,23 @@ def _watch(one: _Observation, running: Running) -> int:
 
         return watch(Watching(tool, one.process, one.seconds, begin), take, running)
 
-    with interrupts_deferred(True):  # they come while it is watched, and at no other moment
+    with defer_interrupts(True):  # they come while it is watched, and at no other moment
         try:
             # No run is timed by it: what the tool says is kept as it comes.
-            ended, _, kept = kept_while(at.journal, TRACE, one.file, "", watched, at_once=0)
+            ended, _, kept = kept_while(at.journal, TRACER_OUTPUT, one.file, "", watched, at_once=0)
         except NotStarted as not_started:
-            raise Unusable(str(not_started)) from None
+            raise FileUnusable(str(not_started)) from None
         finally:
             for thread in says:
                 thread.join()
         if not says:
             if kept.path:
-                discard(kept.path)
-            said = decode(bytes(first)).strip().partition("\n")[0]
-            raise Unusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
+                discard_attachment(kept.path)
+            said = decode_utf8(bytes(first)).strip().partition("\n")[0]
+            raise FileUnusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
         end = one.end(kept.name)
         running.tell(FINISHED, 0)  # from now on an interrupt ends the wait of the other process, and not this line
-        for number in INTERRUPTIONS:
+        for number in INTERRUPT_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         try:
             _put(_patient(at).write(end).raw, at, quiet=quiet)
@@ -159,7 +159,7 @@ def _watch(one: _Observation, running: Running) -> int:
         if kept.path:
             talk(f"what {tool} said is kept in {kept.path}")
         if kept.why:
-            raise Unusable(f"what {tool} said is not kept: {kept.why}")
+            raise FileUnusable(f"what {tool} said is not kept: {kept.why}")
     if ended.cut == signal.SIGINT and one.seconds is None:  # that is how it is ended
         return Exit.DONE
     return 128 + ended.cut if ended.cut else Exit.DONE
@@ -169,7 +169,7 @@ def _over(at: Context, quiet: bool) -> int:
     """Says of what is still attached, as far as the journal knows, that it is not, where nobody is left who could."""
     attached_still = [one for one in observed(at.state()).values() if one.until is None]
     if not attached_still:
-        raise Declined("nothing is attached, as far as the journal knows")
+        raise PreconditionFailed("nothing is attached, as far as the journal knows")
     code = Exit.DONE
     for one in attached_still:
         if one.by is not None and one.by.host == at.by.host and is_instance(one.by.pid):
@@ -193,6 +193,6 @@ def _write(at: Context, draft: Draft, quiet: bool) -> None:
 
 
 def _put(raw: bytes, at: Context, *, quiet: bool) -> None:
-    if not quiet and not is_open_on(at.journal.log, 1):
+    if not quiet and not is_open_on(at.journal.log_path, 1):
         with suppress(BrokenPipeError):
             put(raw)

@@ -11,8 +11,8 @@ from threeam.cli.context import context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.core.format.entry import visible
-from threeam.core.platform.disk import network_warning
-from threeam.core.store.attachments import memory_folder, places
+from threeam.core.platform.disk import network_fs_warning
+from threeam.core.store.attachments import attachment_dirs, memory_dir
 from threeam.core.store.journal import Journal
 
 
@@ -28,29 +28,29 @@ def run(_command: str, argv: Sequence[str]) -> int:
     at = context(args)
     why = at.setup.why
     if args.settings:
-        values = {"log": at.journal.log, **at.settings._asdict()}
+        values = {"log": at.journal.log_path, **at.settings._asdict()}
         rows = [(f"{name} = {_toml(value)}", f"# {why[name]}") for name, value in values.items()]
     else:
-        files = (("log", at.journal.log), ("lock", at.journal.lock), ("settings", at.setup.config))
+        files = (("log", at.journal.log_path), ("lock", at.journal.lock_path), ("settings", at.setup.config))
         reasons = [(f"{name:<9} {path}", why[name]) for name, path in files]
         reasons[2:2] = [
-            (f"{'lock':<9} {path}", "taken as well: a /tmp may be private") for path in at.journal.locks[1:]
+            (f"{'lock':<9} {path}", "taken as well: a /tmp may be private") for path in at.journal.lock_paths[1:]
         ]
         rows = [(left, f"({reason})") for left, reason in (*reasons, *_folders(at.journal))]
     width = max(len(visible(left)) for left, _ in rows)
     for left, reason in rows:
         out(f"{visible(left):<{width}}  {visible(reason)}")
-    if (warning := network_warning(at.journal.log)) is not None:
+    if (warning := network_fs_warning(at.journal.log_path)) is not None:
         talk(warning)
     return Exit.DONE
 
 
 def _folders(journal: Journal) -> Iterator[tuple[str, str]]:
     """Yield each folder that may hold copies of what was written, run or shown, and why it is that one."""
-    first, *others = places(journal)
-    why = "beside the log" if first == journal.folder else "private, in your state folder"
+    first, *others = attachment_dirs(journal)
+    why = "beside the log" if first == journal.attachments_dir else "private, in your state folder"
     yield f"{'folder':<9} {first}", f"drafts, history, outputs, plans and baselines; {why}"
-    for folder in (*others, memory_folder(journal)):
+    for folder in (*others, memory_dir(journal)):
         if os.path.isdir(folder):
             what = (
                 "drafts and history while the disk was full" if folder not in others else "what was kept there before"

@@ -12,7 +12,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser, of_verb, times_as_words
 from threeam.cli.submit import submit
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp, visible
 from threeam.core.format.times import parse_length, parse_when
 from threeam.hypotheses.changes import Change, open_changes, undone
@@ -109,7 +109,7 @@ def _ticked_off(at: Context, one: Change) -> bool:
             break
     try:
         submit(lambda: at, lambda _: undone(one.at, ""), "", quiet=False)
-    except Declined as meanwhile:  # somebody else was faster
+    except PreconditionFailed as meanwhile:  # somebody else was faster
         talk(str(meanwhile))
     return True
 

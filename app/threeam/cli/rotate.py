@@ -23,7 +23,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     try:
         with at.writer().locked(whole=True, rotating=True) as log:
             rotated = log.rotate()
-            remark = "" if rotated.doubt else log.forget_old()  # the old files may be all that a crash leaves
+            remark = "" if rotated.doubt else log.prune_rotated()  # the old files may be all that a crash leaves
     except NotRotated as not_rotated:
         talk(str(not_rotated))
         return Exit.IO if isinstance(not_rotated, CannotRotate) else Exit.NO

@@ -14,12 +14,12 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.errors import Declined, JournalError, Unsure, Unusable
+from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed, Unsure
 from threeam.core.format.times import duration, parse_length
 from threeam.core.store.attachment_kinds import PLAN
-from threeam.core.store.attachments import discard, keep_beside, read_beside
-from threeam.core.write.draft import Draft, bound_to
-from threeam.core.write.write_stats import Footprint
+from threeam.core.store.attachments import discard_attachment, read_attachment, write_attachment
+from threeam.core.write.draft import Draft, hypothesis_tag
+from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.experiments.arms import arms_of
 from threeam.experiments.experiment import MOST_RUNS, Experiment, Run
@@ -117,7 +117,7 @@ def _once(args: Namespace, command: list[str]) -> int:
     check_runnable(command)
     at = context(args)
     _check_writable(at)
-    bound_to(at.state(), args.hyp)  # before anything is run
+    hypothesis_tag(at.state(), args.hyp)  # before anything is run
     one_pipe = os.path.samestat(os.fstat(OUT), os.fstat(ERR))
     identity = identity_of(command, rule, timeout_ns, os.getcwd())
     shows = {which: _Shows(which) for which in (OUT, ERR)}
@@ -134,7 +134,7 @@ def _once(args: Namespace, command: list[str]) -> int:
             at.clock,
         )
     except NotStarted as not_started:
-        raise Unusable(str(not_started)) from None
+        raise FileUnusable(str(not_started)) from None
     if kept.why:
         talk(f"what it printed is not kept: {kept.why}")
     draft = ran_once(shown(command), made, identity, args.hyp)
@@ -187,7 +187,7 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
     at = context(args)
     _check_writable(at)
     writer = at.writer()
-    path = keep_beside(at.journal, PLAN, f"plan-{at.clock().ns}-{os.getpid()}.json", to_bytes(plan))
+    path = write_attachment(at.journal, PLAN, f"plan-{at.clock().ns}-{os.getpid()}.json", to_bytes(plan))
     footprint = in_words(instances(_LOOK_S, but=[os.getpid()]))
     identity = identity_of(command, rule, timeout_ns, plan.cwd)
     facts = Planned(plan.n, seed, arms, identity, os.path.basename(path))
@@ -196,13 +196,13 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
         block = writer.write(draft)
     except BaseException as why:
         if writer.landed is None:
-            discard(path)
+            discard_attachment(path)
         elif isinstance(why, KeyboardInterrupt):  # 130 would say that nothing was written
             raise Unsure(writer.landed, "the program was interrupted before it could say so") from None
         raise
     echo = _echo(args, at)
     echo(block.raw)
-    number = next(int(key[1:]) for key, value in block.said[-1].tags if key[:1] == "R" and value[:2] == "0/")
+    number = next(int(key[1:]) for key, value in block.draft_entries[-1].tags if key[:1] == "R" and value[:2] == "0/")
     with _claimed(path, f"R{number}"):
         return _go_through(number, plan, list(range(1, plan.total + 1)), (), at, writer, echo)
 
@@ -211,10 +211,10 @@ def _resume(args: Namespace) -> int:
     at = context(args)
     _check_writable(at)
     one = _not_done(args.resume, at)
-    path, content, signed = read_beside(at.journal, one.file, PLAN)
+    path, content, signed = read_attachment(at.journal, one.file, PLAN)
     plan = from_bytes(content, path)
     if not signed:
-        raise Unusable(
+        raise FileUnusable(
             f"{path} is not signed with your key, so its command is not run: {shown(plan.command)}; "
             "start the experiment again with 3am run -n"
         )
@@ -237,9 +237,11 @@ def _check_same(one: Experiment, plan: Plan, path: str) -> None:
     names, wrappers = tuple(arm.name for arm in plan.arms), tuple(map(wrapper_of, plan.arms))
     same_arms = names == one.arms and one.wrappers in ((), wrappers)
     if planned_as and planned_as.program != now.program and planned_as.folder == now.folder:
-        raise Unusable(f"{one.name} ran {planned_as.program}; {plan.command[0]} is {now.program} now: set PATH as then")
+        raise FileUnusable(
+            f"{one.name} ran {planned_as.program}; {plan.command[0]} is {now.program} now: set PATH as then"
+        )
     if (plan.n, plan.seed, fingerprint) != (one.n, one.seed, one.same) or not same_arms:
-        raise Unusable(f"{path} is not the plan of {one.name}: it has other arms, another seed, or another command")
+        raise FileUnusable(f"{path} is not the plan of {one.name}: it has other arms, another seed, or another command")
     if planned_as and planned_as.sha256 != now.sha256:
         was, is_now = planned_as.sha256 or "not readable", now.sha256 or "not readable"
         talk(f"{now.program} has changed since {one.name} was planned: its SHA-256 was {was}, and is {is_now}")
@@ -249,9 +251,11 @@ def _not_done(name: str, at: Context) -> Experiment:
     """Return the experiment of this name. Raise `Declined` if it has nothing left to do."""
     one = experiment_named(at.state(), name)
     if one.seed is None:
-        raise Declined(f"{one.name} is a single run, and has no plan to resume: 3am run -- CMD runs the command again")
+        raise PreconditionFailed(
+            f"{one.name} is a single run, and has no plan to resume: 3am run -- CMD runs the command again"
+        )
     if one.verdict and not one.left:
-        raise Declined(f"{one.name} is done: {one.verdict}")
+        raise PreconditionFailed(f"{one.name} is done: {one.verdict}")
     return one
 
 
@@ -261,7 +265,9 @@ def _go_through(
     """Makes the runs that are left, and writes the verdict. What stdout does not take costs no run."""
 
     def write(draft: Draft) -> None:
-        with writer.locked(whole=draft.whole, interruptible=True) as log:  # interrupts are held back by whoever runs
+        with writer.locked(
+            whole=draft.needs_full_state, interruptible=True
+        ) as log:  # interrupts are held back by whoever runs
             log.write(draft)
 
     def lost() -> None:
@@ -270,7 +276,7 @@ def _go_through(
             run = Run(nth, plan.turns()[nth - 1].name, LOST, 137, at.clock().ns, 0, 0, 0)
             at.writer().write(ran(number, plan.total, [run]))
 
-    writer.footprint = Footprint(at.journal.log)
+    writer.footprint = WriteStatsPublisher(at.journal.log_path)
     counter = _Counter(number, plan, len(left))
     try:
         go_on(number, plan, left, kept, Doing(at.journal, write, counter.tell, lost, at.clock))
@@ -283,7 +289,7 @@ def _go_through(
     except (JournalError, NotStarted, OSError) as error:
         counter.close()
         talk(f"R{number} is ended before its plan is done: once this is fixed, 3am run --resume R{number} continues it")
-        raise error if isinstance(error, JournalError) else Unusable(str(error)) from None
+        raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
     finally:
         counter.close()
     echo(_conclude(number, plan, writer))
@@ -323,7 +329,7 @@ def _claimed(path: str, name: str) -> Iterator[None]:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Declined(f"{name} is being run by another process") from None
+            raise PreconditionFailed(f"{name} is being run by another process") from None
         yield
     finally:
         os.close(fd)
@@ -367,12 +373,12 @@ class _Counter:
 
 
 def _echo(args: Namespace, at: Context) -> Echo:
-    return Echo(quiet=args.quiet or is_open_on(at.journal.log, OUT))
+    return Echo(quiet=args.quiet or is_open_on(at.journal.log_path, OUT))
 
 
 def _check_writable(at: Context) -> None:
-    if (why := at.journal.why_not_writable()) is not None:
-        raise Unusable(f"nothing was run: {why}")
+    if (why := at.journal.write_obstacle()) is not None:
+        raise FileUnusable(f"nothing was run: {why}")
 
 
 # What it has shown.

@@ -11,7 +11,7 @@ from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
 from threeam.cli.submit import hand_back
 from threeam.core.errors import JournalError, Unsure
-from threeam.core.write.draft import as_script
+from threeam.core.write.draft import script_lines
 
 VOID = "Staring into the void. The void is returning a 502 Bad Gateway."
 
@@ -34,10 +34,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
     try:
         writer = context(args).writer()
         with writer.locked(whole=False, interruptible=True) as log:
-            for n, text in enumerate(as_script(args.cups, message)):
+            for n, text in enumerate(script_lines(args.cups, message)):
                 if n == 1:
                     time.sleep(args.delay)
-                echo(log.write_plain(text, args.cups))
+                echo(log.write_script_line(text, args.cups))
     except Unsure:
         raise
     except (JournalError, KeyboardInterrupt) as error:

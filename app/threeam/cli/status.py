@@ -10,7 +10,7 @@ from threeam.cli.console import out, out_json
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.write.lock import holder
+from threeam.core.write.lock import find_lock_holder
 from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG
 from threeam.human.night_summary import MORNING_H, evening
 
@@ -72,7 +72,7 @@ def _facts(at: Context) -> dict[str, Any]:
     state, settings, now = at.state(), at.settings, at.clock()
     cups = state.cups(at.by.user, now.ns, settings.night_gap_ns)
     one = evening(state, at.by.user, now, settings.night_gap_ns, settings.half_life_h, at.zone)
-    held = holder(*at.journal.locks)
+    held = find_lock_holder(*at.journal.lock_paths)
     return {
         "cups": cups,
         "toxic": cups > settings.toxic_cups,
@@ -84,5 +84,5 @@ def _facts(at: Context) -> dict[str, Any]:
         "open": len(state.open_hypotheses()),
         "lock": "held" if held else "free",
         "holder": {"pid": held.pid, "name": held.name} if held and held.pid else None,
-        "log": at.journal.log,
+        "log": at.journal.log_path,
     }

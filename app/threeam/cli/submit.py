@@ -9,7 +9,7 @@ from threeam.cli.context import Context
 from threeam.cli.exits import Exit
 from threeam.core.errors import JournalError, Unsure
 from threeam.core.write.draft import Draft
-from threeam.core.write.locked_log import INTERRUPTED
+from threeam.core.write.locked_log import INTERRUPTED_REASON
 
 
 def submit(
@@ -34,12 +34,12 @@ def submit(
         raise
     try:
         block = writer.write(draft_in(at))
-        if not quiet and not is_open_on(at.journal.log, fd):  # 3am log … >>the.log: it is there already
+        if not quiet and not is_open_on(at.journal.log_path, fd):  # 3am log … >>the.log: it is there already
             put(block.raw, fd)
         if any(entry.hypothesis for entry in block.entries):
             from threeam.hypotheses.guards import remarks
 
-            for remark in remarks(block.before, block.entries):
+            for remark in remarks(block.prior_state, block.entries):
                 talk(remark)
     except Unsure:
         raise
@@ -51,7 +51,7 @@ def submit(
         raise
     except KeyboardInterrupt:
         if writer.landed is not None:  # 130 would say that nothing was written
-            raise Unsure(writer.landed, INTERRUPTED, interrupted=True) from None
+            raise Unsure(writer.landed, INTERRUPTED_REASON, interrupted=True) from None
         refused(text, beside)
         raise
     return Exit.DONE
@@ -61,9 +61,9 @@ def refused(text: str, beside: str) -> None:
     """What was refused is still the caller's, and nothing is left of it."""
     hand_back([text])
     if beside:
-        from threeam.core.store.attachments import discard  # only what has kept a file needs it
+        from threeam.core.store.attachments import discard_attachment  # only what has kept a file needs it
 
-        discard(beside)
+        discard_attachment(beside)
 
 
 def hand_back(texts: Iterable[str]) -> None:

@@ -15,11 +15,11 @@ from threeam.cli.console import line_json, put, talk, talk_of_unread
 from threeam.cli.context import Context, context
 from threeam.cli.exits import Exit
 from threeam.cli.parser import Parser
-from threeam.core.format.entry import NS, visible
+from threeam.core.format.entry import NS_PER_S, visible
 from threeam.core.format.times import parse_bound
 from threeam.core.store.filters import About, By, Kind, Text, Wanted, condition_of, kind_named
-from threeam.core.store.follow import LOOK_ANYWAY, Follower
-from threeam.core.store.journal import Anchor, Journal, Position, Segment
+from threeam.core.store.follow import MAX_POLL_S, Follower
+from threeam.core.store.journal import Journal, Position, ResumePoint, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, end_of_lines, lines_back
 from threeam.core.store.seek import between, found_back, found_forward, is_wanted, search_back
@@ -130,7 +130,7 @@ class Range(NamedTuple):
     def forward(self, journal: Journal, live: Segment, end: int, first: int = 1) -> Iterator[Line]:
         """The lines up to ``end`` in the live log, the oldest first; from line ``first`` of the journal on."""
         skipped = 0  # lines of the journal
-        for segment in journal.segments(live):
+        for segment in journal.segments_forward(live):
             stop = end if segment == live else segment.size()
             start = 0
             if skipped < first - 1:
@@ -143,7 +143,7 @@ class Range(NamedTuple):
 
     def back(self, journal: Journal, live: Segment, end: int) -> Iterator[Line]:
         """The lines before ``end`` in the live log, the last one first."""
-        for segment in journal.back_from(live):
+        for segment in journal.segments_backward(live):
             stop = end if segment == live else segment.size()
             if self == Range(_EVERY, None, None):  # reading a block would take longer than the few lines
                 yield from filter(self.holds, lines_back(segment, stop))
@@ -157,18 +157,18 @@ def _tail(
     at: Context, what: Range, first: int | None, count: int | None, shown: Callable[[Line], str], follow: bool
 ) -> int | None:
     """How many lines were printed; None where there is no log. Does not end while it follows and is read."""
-    segment = at.journal.live()
+    segment = at.journal.open_live()
     if segment is None:
-        begins = f"there is no log at {at.journal.log}: 3am log TEXT begins one, and 3am path says why that one"
+        begins = f"there is no log at {at.journal.log_path}: 3am log TEXT begins one, and 3am path says why that one"
         talk(f"{begins}; waiting for it" if follow else begins)
         if not follow:
             return None
-    start: Anchor | None = None
+    start: ResumePoint | None = None
     printed = 0
     if segment is not None:
         size = segment.size()
         end = end_of_lines(segment, size) if follow else size  # a follower holds an unfinished line back
-        start = Anchor.at(segment, end)
+        start = ResumePoint.capture(segment, end)
         if count is None:
             lines: Iterator[Line] = what.forward(at.journal, segment, end, first or 1)
         else:
@@ -212,10 +212,10 @@ def _followed(at: Context, what: Range, shown: Callable[[Line], str], follower: 
             if line.gap:
                 talk(line.gap)
         printed += _print(filter(what.holds, lines), shown)
-        left = LOOK_ANYWAY if what.until is None else _seconds_left(what.until, lines, at.clock().ns)
+        left = MAX_POLL_S if what.until is None else _seconds_left(what.until, lines, at.clock().ns)
         if left <= 0:
             return printed
-        follower.wait(min(left, LOOK_ANYWAY))
+        follower.wait(min(left, MAX_POLL_S))
         if reader_gone.poll(0):  # also while others write what is not printed
             return printed
 
@@ -227,7 +227,7 @@ def _seconds_left(until: int, lines: Sequence[Line], now_ns: int) -> float:
     """
     if any((entry := line.entry) is not None and entry.stamp.ns > until for line in lines):
         return 0
-    return (until - now_ns) / NS + LOOK_ANYWAY
+    return (until - now_ns) / NS_PER_S + MAX_POLL_S
 
 
 def _after_lines(segment: Segment, end: int, count: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from threeam.core.format.entry import Stamp
-    from threeam.core.write.lock import Holder
+    from threeam.core.write.lock import LockHolder
 
 
 class JournalError(Exception):
@@ -19,19 +19,19 @@ class BadInput(JournalError):
     """What a person has typed or set cannot be understood; the sentence says what can."""
 
 
-class Unusable(JournalError):
+class FileUnusable(JournalError):
     """The log cannot be read or written as it is; the sentence names the path and the remedy."""
 
 
-class Declined(JournalError):
+class PreconditionFailed(JournalError):
     """The state under the lock does not allow this draft; nothing was written. The message says why."""
 
 
-class Refused(JournalError):
+class WriteFailed(JournalError):
     """Nothing was written: the log is byte for byte as it was, and the text is still the caller's."""
 
 
-class DiskFull(Refused):
+class DiskFull(WriteFailed):
     """Nothing was written, for want of room: it can be once there is some."""
 
 
@@ -41,23 +41,23 @@ class Unsure(JournalError):
     ``interrupted``: nothing is wrong with the log, but a signal asked the program to end.
     """
 
-    def __init__(self, stamp: Stamp, why: str, *, interrupted: bool = False) -> None:
-        super().__init__(f"unsure: written as @{stamp}, but {why}; look there before you write it again")
+    def __init__(self, stamp: Stamp, reason: str, *, interrupted: bool = False) -> None:
+        super().__init__(f"unsure: written as @{stamp}, but {reason}; look there before you write it again")
         self.stamp = stamp
-        self.why = why
+        self.reason = reason
         self.interrupted = interrupted
 
 
 class LockTimeout(JournalError):
     """The lock was not had in time; nothing was written."""
 
-    def __init__(self, path: str, waited: float, holder: Holder | None, remark: str = "") -> None:
+    def __init__(self, path: str, waited: float, holder: LockHolder | None, remark: str = "") -> None:
         held = f"it is held by {holder}" if holder else "nobody is seen to hold it now; try again"
         look = f"; look at it with: ps -fp {holder.pid}" if holder and holder.pid else ""
         super().__init__(f"no lock on {path} within {waited:g} s: {held}{look}{remark and '; '}{remark}")
 
 
-class Abandoned(Exception):
+class WaitCancelled(Exception):
     """The wait was given up from outside; nothing was written."""
 
 
@@ -65,15 +65,15 @@ class LockUnusable(JournalError):
     """The lock file must not be used as it is; nothing was written."""
 
 
-class NotAppended(Exception):
+class AppendFailed(Exception):
     """Nothing of it is in the file; ``number`` is the errno that says why."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(os.strerror(number))
-        self.number = number
+    def __init__(self, error_number: int) -> None:
+        super().__init__(os.strerror(error_number))
+        self.error_number = error_number
 
 
-class HalfAppended(Exception):
+class PartialAppend(Exception):
     """A part of it is in the file and cannot be taken out any more. The message says why."""
 
 
@@ -121,7 +121,7 @@ class NotLinear(BadPattern):
     """A pattern with an operator that cannot be matched in linear time."""
 
 
-class ForeignLink(OSError):
+class ForeignSymlink(OSError):
     """A symlink on the way belongs to another user, who may redirect it at any moment. ``filename`` is its path."""
 
     def __init__(self, path: str, uid: int) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from random import Random
 from select import select
 
-from threeam.core.platform.signals import INTERRUPTIONS
+from threeam.core.platform.signals import INTERRUPT_SIGNALS
 from threeam.process.execute import Meddler, NotStarted
 from threeam.process.process_tree import descendants
 
@@ -101,7 +101,7 @@ def neighbours(cpus: Sequence[int]) -> Iterator[Neighbours]:
 def _neighbour(cpu: int, reader: int, others: Sequence[int]) -> None:
     """Is busy from a ``+`` to a ``-``, and ends where nobody can write to it any more."""
     try:
-        for number in INTERRUPTIONS:
+        for number in INTERRUPT_SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # a ctrl+c is for whoever ends it
         for pipe in others:  # else it would keep them, and itself, alive
             os.close(pipe)

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from threeam.core.format.entry import By, Stamp
+from threeam.core.format.entry import Author, Stamp
 from threeam.experiments.failure_rule import CUT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
 
 BARE = "bare"  # the arm in which the command is run as it is
@@ -108,7 +108,7 @@ class Experiment(NamedTuple):
 
     number: int
     at: Stamp
-    by: By | None
+    by: Author | None
     hypothesis: int | None
     n: int
     seed: int | None

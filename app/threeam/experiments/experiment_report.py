@@ -160,4 +160,4 @@ def _bar(rate: Rate, found: Sequence[Rate], cells: int, *, emoji: bool) -> str:
 def _run(one: Experiment, run: Run) -> Told:
     sign = "ok" if run.outcome == PASSED else run.outcome
     how = f"{run.number}/{one.total} {run.arm}, {exit_shown(run.code)}, {duration(run.ns)}, {run.size:,} bytes"
-    return Told(how, f"began {Stamp(run.began_ns, run.at.offset).clock}", run.at, sign, run.file)
+    return Told(how, f"began {Stamp(run.began_ns, run.at.utc_offset_s).time_of_day}", run.at, sign, run.file)

@@ -29,7 +29,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS, decode
+from threeam.core.format.entry import NS_PER_S, decode_utf8
 from threeam.core.redact.redact import redacted, redacted_words
 from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import BARE, Experiment
@@ -82,7 +82,7 @@ def from_tag(value: str) -> Identity | None:
     from urllib.parse import unquote_to_bytes
 
     facts = {
-        key: decode(unquote_to_bytes(word))
+        key: decode_utf8(unquote_to_bytes(word))
         for key, equals, word in (word.partition("=") for word in value.split(" "))
         if equals and key in Identity._fields
     }
@@ -132,7 +132,7 @@ def _differences(one: Experiment, another: Experiment) -> Iterator[str]:
 
 def _seconds(ns: int) -> str:
     """Return a length of time in seconds, with all of its digits."""
-    return f"{ns // NS}.{ns % NS:09d}".rstrip("0").rstrip(".") + " s"
+    return f"{ns // NS_PER_S}.{ns % NS_PER_S:09d}".rstrip("0").rstrip(".") + " s"
 
 
 def _digest(text: str) -> str:

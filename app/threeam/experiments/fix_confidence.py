@@ -7,8 +7,8 @@ from itertools import pairwise
 from math import ceil, inf
 from typing import NamedTuple
 
-from threeam.core.errors import Declined
-from threeam.core.format.entry import NS
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import NS_PER_S
 from threeam.core.format.report import Part, Told
 from threeam.core.format.times import duration
 from threeam.experiments.experiment import BARE, Counts, Experiment, Place
@@ -18,7 +18,7 @@ from threeam.experiments.stats import clean_runs, clean_time, interval
 from threeam.experiments.verdict import percent
 
 LEVELS = ("weak", "fair", "strong")
-APART_NS = 60 * NS  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
+APART_NS = 60 * NS_PER_S  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
 _NEAREST = 3  # experiments without a failure that are named because they do not count
 
 Arm = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, that of its wrapper
@@ -104,7 +104,9 @@ def by_runs(
     failing = {key: tally for key, tally in tallies.items() if tally.failed and arm in (None, key[1])}
     if not failing:
         which = "" if arm is None else f" in the arm {arm}"
-        raise Declined(f"no run{which} failed before the change: without a rate nobody can say how many it takes now")
+        raise PreconditionFailed(
+            f"no run{which} failed before the change: without a rate nobody can say how many it takes now"
+        )
     best = max(failing, key=lambda key: (key[1] == BARE, failing[key].clean + failing[key].again, failing[key].ended))
     tally = failing[best]
 
@@ -237,7 +239,9 @@ def by_time(what: str, seen: Sequence[int], start: int, since: int, now: int, ch
     times = sorted(seen)
     before = _occurrences([time for time in times if start <= time < since])
     if not before or since <= start:
-        raise Declined("it was not seen before the change: without a rate nobody can say how long it takes now")
+        raise PreconditionFailed(
+            "it was not seen before the change: without a rate nobody can say how long it takes now"
+        )
     after = [time for time in times if time >= since]
 
     def pieces(concerned: Sequence[InForce]) -> list[Piece]:

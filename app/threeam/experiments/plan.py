@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import Unusable
+from threeam.core.errors import FileUnusable
 from threeam.core.format.times import duration
 from threeam.core.redact.redact import redacted, shown_command
 from threeam.experiments.arms import Arm, turns
@@ -68,10 +68,10 @@ def from_bytes(data: bytes, path: str) -> Plan:
     try:
         record = json.loads(data)
         if record.pop("format") != _FORMAT:
-            raise Unusable(f"{path} was written by a later version of 3am")
+            raise FileUnusable(f"{path} was written by a later version of 3am")
         arms = tuple(Arm(**{**one, "before": tuple(one["before"])}) for one in record.pop("arms"))
         rule = Rule(**record.pop("rule"))
         plan = Plan(**{**record, "command": tuple(record["command"]), "arms": arms, "rule": rule})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unusable(f"{path} is no plan of 3am: {error}") from None
+        raise FileUnusable(f"{path} is no plan of 3am: {error}") from None
     return plan

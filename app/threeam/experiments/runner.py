@@ -10,12 +10,12 @@ from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple
 
-from threeam.core.errors import BadInput, LockTimeout, Unusable
+from threeam.core.errors import BadInput, FileUnusable, LockTimeout
 from threeam.core.format.clock import Clock
-from threeam.core.format.entry import NS, decode
-from threeam.core.platform.signals import interrupts_deferred
+from threeam.core.format.entry import NS_PER_S, decode_utf8
+from threeam.core.platform.signals import defer_interrupts
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
-from threeam.core.store.attachments import keep_beside, path_beside
+from threeam.core.store.attachments import attachment_path, write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.experiments.arms import Arm
@@ -30,7 +30,7 @@ from threeam.process.output import CAP, Kept, Output, kept_while
 from threeam.process.process_tree import adopt_orphans
 
 TOGETHER = 100  # runs in one hold of the lock, and under one sync
-_EVERY_NS = 1 * NS  # or those of so long
+_EVERY_NS = 1 * NS_PER_S  # or those of so long
 _KILLED = 137  # the exit of a run whose end nobody saw: its guard has killed it
 _KEPT_BYTES = 256 * 1024 * 1024  # of the outputs of one experiment
 
@@ -65,7 +65,7 @@ def try_arms(arms: Sequence[Arm]) -> None:
             check_runnable(arm.before)
             tried = execute([*arm.before, "true"], partial(_gather, said), How(timeout=10))
             if tried.code != 0:
-                first = decode(b"".join(said)).strip().partition("\n")[0]
+                first = decode_utf8(b"".join(said)).strip().partition("\n")[0]
                 raise BadInput(
                     f"arm {arm.name} fails by itself, with {' '.join(arm.before)} true: {first or tried.code}"
                 )
@@ -102,7 +102,7 @@ def run_once(
     """
     command, rule, timeout_ns, one_pipe = once
     began = clock().ns
-    seconds = None if timeout_ns is None else timeout_ns / NS
+    seconds = None if timeout_ns is None else timeout_ns / NS_PER_S
     name = f"run-{began}-{os.getpid()}.out"
 
     apart = timeout_ns is not None or not in_the_foreground()  # where no terminal would tell it of a ctrl+c
@@ -126,7 +126,7 @@ def run_once(
 
 def _lost(journal: Journal, name: str, began: int, clock: Clock) -> Run:
     """Return the run whose 3am was killed, with what it had printed by then; an empty file is removed."""
-    path, size = path_beside(journal, name), 0
+    path, size = attachment_path(journal, name), 0
     with suppress(OSError):
         size = os.path.getsize(path)
         if not size:
@@ -159,7 +159,7 @@ def go_on(number: int, plan: Plan, left: Sequence[int], kept: Sequence[Run], doi
     with ExitStack() as stack:
         running = stack.enter_context(guarded(doing.lost))  # before the neighbours: they would keep its pipe open
         # An interrupt comes only while a run goes on, which is ended by it then.
-        stack.enter_context(interrupts_deferred(True))
+        stack.enter_context(defer_interrupts(True))
         cpus = sorted(os.sched_getaffinity(0))
         beside = stack.enter_context(neighbours(cpus)) if any(arm.stress for arm in plan.arms) else None
         stack.callback(batch.write)
@@ -183,7 +183,7 @@ def _turn(
     # The clock of the run goes on while its output is looked through: that comes after its end, up to 16 MiB.
     output = Output(kept.append, plan.rule.regex, at_once=CAP)
     meddler = Jitter(f"{plan.seed}:{nth}") if arm.jitter else None
-    seconds = None if plan.timeout_ns is None else plan.timeout_ns / NS
+    seconds = None if plan.timeout_ns is None else plan.timeout_ns / NS_PER_S
     with beside.busy() if arm.stress and beside is not None else nullcontext():
         began = clock().ns
         ended = execute(
@@ -217,8 +217,8 @@ class _Batch:
     def add(self, run: Run, output: bytes, *, keep: bool) -> None:
         if output and keep and self._kept < KEPT and self._kept_bytes + len(output) <= _KEPT_BYTES:
             name = f"R{self._number}-{run.number}-{run.began_ns}.out"
-            with suppress(Unusable):  # the line comes first, and says by its silence that there is no file
-                keep_beside(self._doing.journal, RUN_OUTPUT, name, output)
+            with suppress(FileUnusable):  # the line comes first, and says by its silence that there is no file
+                write_attachment(self._doing.journal, RUN_OUTPUT, name, output)
                 run = run._replace(file=name)
                 self._kept, self._kept_bytes = self._kept + 1, self._kept_bytes + len(output)
         self._runs.append(run)

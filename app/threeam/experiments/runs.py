@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import Declined
-from threeam.core.format.entry import Entry, Stamp, signed
-from threeam.core.state.fold import Room, State, next_number
-from threeam.core.write.draft import Author, Draft, DraftLine, bound_to
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import Entry, Stamp, by_tag
+from threeam.core.state.fold import Projection, State, next_free_number
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import (
     BARE,
@@ -45,7 +45,7 @@ _PLACE = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
 
 def made(state: State) -> Mapping[int, Experiment]:
     """All of them, by number."""
-    found: Mapping[int, Experiment] = state.rooms[ROOM.name]
+    found: Mapping[int, Experiment] = state.projections[ROOM.name]
     return found
 
 
@@ -62,7 +62,7 @@ def experiment_named(state: State, name: str) -> Experiment:
     one = found.get(int(digits)) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
     if one is None:
         there = f"there are R{min(found)} to R{max(found)}" if found else "nothing was run yet"
-        raise Declined(f"there is no run {name}: {there}")
+        raise PreconditionFailed(f"there is no run {name}: {there}")
     return one
 
 
@@ -82,14 +82,14 @@ class Planned(NamedTuple):
 def planned(text: str, plan: Planned, hypothesis: str | None) -> Draft:
     """Return the draft of the line that says what is going to be run. The number is assigned under the lock."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         place = (f"R{_next_number(state)}", f"0/{plan.n * len(plan.arms)}")
         names, wrappers = (",".join(map(of, plan.arms)) for of in (_name, wrapper_of))
         facts = f"n={plan.n} seed={plan.seed} arms={names} same={plan.identity.fingerprint} wrappers={wrappers}"
-        tags = (place, *bound_to(state, hypothesis), ("PLAN", facts), plan.identity.tag(), ("FILE", plan.file))
+        tags = (place, *hypothesis_tag(state, hypothesis), ("PLAN", facts), plan.identity.tag(), ("FILE", plan.file))
         return [DraftLine(f"Plan: {text}", tags)]
 
-    return Draft(lines, via=VIA)
+    return Draft(lines, source=VIA)
 
 
 def _name(arm: Arm) -> str:
@@ -99,29 +99,29 @@ def _name(arm: Arm) -> str:
 def ran(number: int, total: int, runs: Sequence[Run]) -> Draft:
     """Says what came of ``runs``."""
     said = [DraftLine(run_in_words(run), (_place(number, run.number, total), *_tags_of(run))) for run in runs]
-    return Draft(lambda state, author, stamp: said, whole=False, via=VIA)
+    return Draft(lambda state, author, stamp: said, needs_full_state=False, source=VIA)
 
 
 def ran_once(command: str, run: Run, identity: Identity, hypothesis: str | None) -> Draft:
     """Return the draft of the line about a command that was run once. The number is assigned under the lock."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         place = _place(_next_number(state), 1, 1)
         of_run = (*_tags_of(run, identity.fingerprint), identity.tag())
-        return [DraftLine(f"{run_in_words(run)}: {command}", (place, *bound_to(state, hypothesis), *of_run))]
+        return [DraftLine(f"{run_in_words(run)}: {command}", (place, *hypothesis_tag(state, hypothesis), *of_run))]
 
-    return Draft(lines, via=VIA)
+    return Draft(lines, source=VIA)
 
 
 def concluded(one: Experiment, state: State, text: str, tag: str) -> DraftLine:
     """The line of a verdict on ``one``."""
     hypothesis = None if one.hypothesis is None else f"H{one.hypothesis}"
-    tags = (_place(one.number, one.done, one.total), *bound_to(state, hypothesis), ("VERDICT", tag))
+    tags = (_place(one.number, one.done, one.total), *hypothesis_tag(state, hypothesis), ("VERDICT", tag))
     return DraftLine(f"Verdict: {text}", tags)
 
 
 def _next_number(state: State) -> int:
-    return next_number(made(state))
+    return next_free_number(made(state))
 
 
 def _place(number: int, nth: int, total: int) -> tuple[str, str]:
@@ -207,7 +207,7 @@ def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[
     noting: dict[int, _Noting] = {}  # of those with many runs
 
     for entry in entries:
-        if (kind := entry.kind) == "Changed" and entry.carried is None:
+        if (kind := entry.kind) == "Changed" and entry.carried_from is None:
             for one in _not_done({**found, **others}):
                 noting.setdefault(one.number, _Noting(one)).changed(entry.position, entry.stamp.ns)
                 others[one.number] = one
@@ -216,7 +216,7 @@ def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[
         number, nth, total = place
         known = others.get(number) or found.get(number)
         match kind:
-            case "Plan" if known is None or entry.carried is not None:
+            case "Plan" if known is None or entry.carried_from is not None:
                 if (plan := _plan_of(number, total, entry)) is not None:
                     others[number], noting[number] = plan, _Noting(plan)
             case "Run" if (run := _run_of(nth, entry)) is not None:
@@ -226,10 +226,10 @@ def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[
                 elif known is not None and known.seed is not None:
                     if number not in noting:
                         noting[number] = _Noting(known)
-                    noting[number].note(run, entry.position, again=entry.carried is not None)
+                    noting[number].note(run, entry.position, again=entry.carried_from is not None)
                     others[number] = known
             case "Verdict" if known is not None:
-                others[number] = known._replace(verdict=entry.body, verdict_at=entry.said_at)
+                others[number] = known._replace(verdict=entry.body, verdict_at=entry.effective_stamp)
     if not others:
         return found
     return _lately({**found, **others, **{number: one.noted(others[number]) for number, one in noting.items()}})
@@ -255,7 +255,7 @@ def _lately(found: Mapping[int, Experiment]) -> Mapping[int, Experiment]:
 def _once(number: int, run: Run, entry: Entry) -> Experiment:
     tagged = entry.hypothesis
     return Experiment(
-        number, entry.said_at, entry.by, None if tagged is None else tagged[0], 1, None, (run.arm,),
+        number, entry.effective_stamp, entry.author, None if tagged is None else tagged[0], 1, None, (run.arm,),
         _facts(entry.tag("RUN") or "").get("same", ""), entry.body, run.file, letter_of(0, run.outcome),
         (Spent(1, run.ns, run.cpu_ns),), (run,), run.at, "", None, entry.tag(TAG) or "",
         (wrapper_of(Arm(run.arm)),), _unless_stamp(entry.position, run.at), _unless_stamp(entry.position, run.at),
@@ -283,7 +283,7 @@ def _plan_of(number: int, total: int, entry: Entry) -> Experiment | None:
         return None
     if not 1 <= total <= MOST_RUNS or len(arms) > MOST_ARMS:
         return None
-    letters, spent, last = entry.tag("RUNS") or NOT_RUN * total, (Spent(),) * len(arms), entry.said_at
+    letters, spent, last = entry.tag("RUNS") or NOT_RUN * total, (Spent(),) * len(arms), entry.effective_stamp
     known = {letter_of(i, outcome) for i in range(len(arms)) for outcome in OUTCOMES} | {NOT_RUN}
     if len(letters) != total or not set(letters) <= known:
         return None
@@ -295,9 +295,9 @@ def _plan_of(number: int, total: int, entry: Entry) -> Experiment | None:
         spent = tuple(Spent(*whole[i * 3 : i * 3 + 3]) for i in range(len(arms)))
         last = Stamp(whole[-2], whole[-1] - _DAY)
     return Experiment(
-        number, entry.said_at, entry.by, None if tagged is None else tagged[0], n, seed, arms, facts.get("same", ""),
+        number, entry.effective_stamp, entry.author, None if tagged is None else tagged[0], n, seed, arms, facts.get("same", ""),
         entry.body, entry.tag("FILE") or "", letters, spent, (), last, "", None, entry.tag(TAG) or "", wrappers,
-        _unless_stamp(entry.position, entry.said_at), _count(entry.tag("LAST")), _cuts_of(entry.tag("CUTS") or ""),
+        _unless_stamp(entry.position, entry.effective_stamp), _count(entry.tag("LAST")), _cuts_of(entry.tag("CUTS") or ""),
     )  # fmt: skip
 
 
@@ -309,7 +309,7 @@ def _run_of(nth: int, entry: Entry) -> Run | None:
         return None
     arm, outcome, *numbers = found.groups()
     code, began_ns, ns, cpu_ns, size = map(int, numbers)
-    return Run(nth, arm, outcome, code, began_ns, ns, cpu_ns, size, entry.tag("FILE") or "", entry.said_at)
+    return Run(nth, arm, outcome, code, began_ns, ns, cpu_ns, size, entry.tag("FILE") or "", entry.effective_stamp)
 
 
 def outcome_of(entry: Entry) -> str:
@@ -349,7 +349,7 @@ def _identity(one: Experiment) -> tuple[tuple[str, str], ...]:
 
 def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
     for number, one in found.items():
-        by = signed(one.by)
+        by = by_tag(one.by)
         bound = () if one.hypothesis is None else ((f"H{one.hypothesis}", "run"),)
         if one.seed is None:
             run = one.kept[0]
@@ -359,7 +359,7 @@ def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
             plan = f"n={one.n} seed={one.seed} arms={','.join(one.arms)} same={one.same}"
             plan += f" wrappers={','.join(one.wrappers)}" if one.wrappers else ""
             sums = [str(number) for spent in one.spent for number in spent]
-            sums += [str(one.last.ns), str(one.last.offset + _DAY)]
+            sums += [str(one.last.ns), str(one.last.utc_offset_s + _DAY)]
             tags = (("PLAN", plan), *_identity(one), ("FILE", one.file))
             tags += (("RUNS", one.letters), ("SPENT", " ".join(sums)))
             tags += (("LAST", str(one.last_order)),) if one.last_order is not None else ()
@@ -373,4 +373,4 @@ def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
             yield Entry(one.verdict_at, 0, (*by, *tags), f"Verdict: {one.verdict}")
 
 
-ROOM = Room("runs", (r"R\d+", "CHANGE"), {}, _fold, _carry)
+ROOM = Projection("runs", (r"R\d+", "CHANGE"), {}, _fold, _carry)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from math import floor, log10
 from typing import Any, NamedTuple
 
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import duration
 from threeam.core.state.fold import State
-from threeam.core.write.draft import Author, Draft, DraftLine
+from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.experiments.experiment import BARE, Counts, Experiment, Spent
 from threeam.experiments.failure_rule import INCONCLUSIVE, TIMED_OUT
 from threeam.experiments.runs import VIA, concluded, experiment_named
@@ -73,16 +73,18 @@ def comparisons(found: Sequence[Rate]) -> list[Comparison]:
 def verdict(number: int) -> Draft:
     """The verdict on an experiment whose plan is done; there is none before, nor a second one."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         one = experiment_named(state, f"R{number}")
         if one.left:
-            raise Declined(f"{one.name} has no verdict before its plan is done: {one.done} of {one.total} runs are")
+            raise PreconditionFailed(
+                f"{one.name} has no verdict before its plan is done: {one.done} of {one.total} runs are"
+            )
         if one.verdict:
-            raise Declined(f"{one.name} has its verdict: {one.verdict}")
+            raise PreconditionFailed(f"{one.name} has its verdict: {one.verdict}")
         tag = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.ended}" for rate in rates(one))
         return [concluded(one, state, text(one), tag)]
 
-    return Draft(lines, via=VIA)
+    return Draft(lines, source=VIA)
 
 
 def text(one: Experiment) -> str:

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from threeam.core.errors import Unusable
-from threeam.core.platform.disk import in_units
+from threeam.core.errors import FileUnusable
+from threeam.core.platform.disk import format_bytes
 from threeam.host.snapshot import Snapshot, Watched
 
 _FORMAT = 1
@@ -144,7 +144,7 @@ def _first(text: str | None) -> str:
 def amount(name: str, value: float) -> str:
     """``value`` as a person reads it."""
     if name.endswith("bytes"):
-        return in_units(round(value))
+        return format_bytes(round(value))
     return f"{value:,.0f}" if value == int(value) else f"{value:.2f}"
 
 
@@ -189,7 +189,7 @@ def from_bytes(data: bytes, path: str) -> Baseline:
     try:
         value: Any = json.loads(data)
         if value["format"] != _FORMAT:
-            raise Unusable(f"{path} is of a later 3am: format {value['format']!r}")
+            raise FileUnusable(f"{path} is of a later 3am: format {value['format']!r}")
         baseline = Baseline(
             str(value["name"]),
             str(value["host"]),
@@ -201,9 +201,9 @@ def from_bytes(data: bytes, path: str) -> Baseline:
             _texts_in(value["commands"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        raise Unusable(f"{path} is no baseline: 3am baseline save takes a new one") from None
+        raise FileUnusable(f"{path} is no baseline: 3am baseline save takes a new one") from None
     if not baseline.snapshots:
-        raise Unusable(f"{path} holds no snapshot: 3am baseline save takes a new one")
+        raise FileUnusable(f"{path} holds no snapshot: 3am baseline save takes a new one")
     return baseline
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import BadInput, Declined
-from threeam.core.format.entry import By, Entry, Stamp, signed, tag_value
-from threeam.core.state.fold import Room, State, newest
+from threeam.core.errors import BadInput, PreconditionFailed
+from threeam.core.format.entry import Author, Entry, Stamp, by_tag, escape_tag_value
+from threeam.core.state.fold import Projection, State, latest_by_key
 from threeam.core.write.draft import Draft, DraftLine
 
 DEFAULT = "normal"
@@ -26,7 +26,7 @@ class Saved(NamedTuple):
     file: str
     text: str
     at: Stamp
-    by: By | None
+    by: Author | None
 
 
 def checked_name(name: str) -> str:
@@ -38,7 +38,7 @@ def checked_name(name: str) -> str:
 
 def baselines(state: State) -> list[Saved]:
     """The newest snapshot of each name, the one that was saved last at the end."""
-    found: Mapping[str, Saved] = state.rooms[ROOM.name]
+    found: Mapping[str, Saved] = state.projections[ROOM.name]
     return list(found.values())
 
 
@@ -46,42 +46,44 @@ def baseline_named(state: State, name: str | None) -> Saved:
     """The newest snapshot of ``name``; without one, the one that was saved last. Raises `Declined`."""
     found = baselines(state)
     if not found:
-        raise Declined("there is no baseline yet: 3am baseline save takes one, while all is well")
+        raise PreconditionFailed("there is no baseline yet: 3am baseline save takes one, while all is well")
     if name is None:
         return found[-1]
     for one in found:
         if one.name == name:
             return one
-    raise Declined(f"there is no baseline {tag_value(name)}: there are {', '.join(one.name for one in found)}")
+    raise PreconditionFailed(
+        f"there is no baseline {escape_tag_value(name)}: there are {', '.join(one.name for one in found)}"
+    )
 
 
 def saved(name: str, file: str, text: str) -> Draft:
     """Says that a snapshot was saved."""
     line = DraftLine(f"Baseline: {text}", (("BASELINE", name), ("FILE", file)))
-    return Draft(lambda state, author, stamp: [line], whole=False)
+    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
 
 
 def compared(name: str, text: str) -> Draft:
     """Says what is different from a snapshot."""
     line = DraftLine(f"Compared: {text}", (("BASELINE", name),))
-    return Draft(lambda state, author, stamp: [line], whole=False)
+    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
 
 
 def _read(entry: Entry) -> tuple[str, Saved] | None:
     name, file = entry.tag("BASELINE"), entry.tag("FILE")
     if name is None or file is None or entry.kind != "Baseline":
         return None
-    return name, Saved(name, file, entry.body, entry.said_at, entry.by)
+    return name, Saved(name, file, entry.body, entry.effective_stamp, entry.author)
 
 
 def _fold(found: Mapping[str, Saved], entries: Sequence[Entry]) -> Mapping[str, Saved]:
-    return newest(found, entries, _read)
+    return latest_by_key(found, entries, _read)
 
 
 def _carry(found: Mapping[str, Saved]) -> Iterator[Entry]:
     for one in found.values():
-        tags = (*signed(one.by), ("BASELINE", one.name), ("FILE", one.file))
+        tags = (*by_tag(one.by), ("BASELINE", one.name), ("FILE", one.file))
         yield Entry(one.at, 0, tags, f"Baseline: {one.text}")
 
 
-ROOM = Room("baselines", ("BASELINE",), {}, _fold, _carry)
+ROOM = Projection("baselines", ("BASELINE",), {}, _fold, _carry)

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import Unusable
+from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import Part, Told, when
 from threeam.core.redact.redact import redacted
 from threeam.core.store.attachment_kinds import BASELINE
-from threeam.core.store.attachments import keep_beside, read_beside
+from threeam.core.store.attachments import read_attachment, write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.host.baseline import (
@@ -67,7 +67,7 @@ def take(
 def keep(journal: Journal, baseline: Baseline) -> tuple[str, Draft]:
     """Keeps ``baseline`` in a file beside the journal: its path, and the line that says so. Raises `Unusable`."""
     last = baseline.snapshots[-1]
-    path = keep_beside(journal, BASELINE, f"baseline-{baseline.name}-{last.at_ns}.json", to_bytes(baseline))
+    path = write_attachment(journal, BASELINE, f"baseline-{baseline.name}-{last.at_ns}.json", to_bytes(baseline))
     count = len({*last.numbers, *last.texts})
     samples = "one sample" if len(baseline.snapshots) == 1 else f"{len(baseline.snapshots)} samples"
     over = f" over {seconds_between(baseline.snapshots):.0f} s" if len(baseline.snapshots) > 1 else ""
@@ -99,10 +99,12 @@ def load(journal: Journal, saved_as: Saved) -> Loaded:
 
     Only this user's key says that its commands are this user's: the line can be written by anybody in the team.
     """
-    path, content, signed = read_beside(journal, saved_as.file, BASELINE)
+    path, content, signed = read_attachment(journal, saved_as.file, BASELINE)
     baseline = from_bytes(content, path)
     if baseline.name != saved_as.name:
-        raise Unusable(f"{path} is the baseline {baseline.name}, and its line calls it {saved_as.name}: take a new one")
+        raise FileUnusable(
+            f"{path} is the baseline {baseline.name}, and its line calls it {saved_as.name}: take a new one"
+        )
     if signed or not baseline.commands:
         return Loaded(baseline, "")
     commands = "; ".join(map(redacted, baseline.commands))

@@ -10,18 +10,18 @@ from glob import glob
 from pathlib import PurePosixPath
 
 from threeam.core.errors import CannotRotate, NotRotated
-from threeam.core.format.entry import NS
+from threeam.core.format.entry import NS_PER_S
 from threeam.core.format.times import duration
-from threeam.core.platform.disk import free_bytes, in_units, kind_of_mount, network_warning
+from threeam.core.platform.disk import format_bytes, free_bytes, mount_fstype, network_fs_warning
 from threeam.core.store.as_of import ended_at
 from threeam.core.store.journal import Journal, Position
-from threeam.core.write.lock_file import LockFile, open_to_others
+from threeam.core.write.lock_file import LockFileSpec, permission_problem
 from threeam.core.write.rotate import check_rotatable
 from threeam.host.check import OK, RED, UNKNOWN, YELLOW, Check
 from threeam.host.system import System
 
-_DAY_NS = 86_400 * NS
-_HOUR_NS = 3600 * NS
+_DAY_NS = 86_400 * NS_PER_S
+_HOUR_NS = 3600 * NS_PER_S
 _STATES = ("/var/lib/logrotate/status", "/var/lib/logrotate/logrotate.status", "/var/lib/logrotate.status")
 _OVERDUE = {"hourly": 2, "daily": 3, "weekly": 9, "monthly": 34, "yearly": 370}  # days, with some of grace
 _STATE = re.compile(r'"(.+)" (\d+)-(\d+)-(\d+)(?:-(\d+):(\d+):(\d+))?')
@@ -29,7 +29,7 @@ _STATE = re.compile(r'"(.+)" (\d+)-(\d+)-(\d+)(?:-(\d+):(\d+):(\d+))?')
 
 def room_left(system: System, journal: Journal, now_ns: int, disk_floor: int, rotate_bytes: int) -> list[Check]:
     """The checks of the log's disk, as of ``now_ns``. Raises OSError for a log that cannot be read."""
-    folder = os.path.dirname(journal.log)
+    folder = os.path.dirname(journal.log_path)
     while not os.path.isdir(folder):  # one's own state folder may still have to be made
         folder = os.path.dirname(folder)
     free = free_bytes(folder)
@@ -44,21 +44,21 @@ def room_left(system: System, journal: Journal, now_ns: int, disk_floor: int, ro
 
 def _space(folder: str, free: int, disk_floor: int) -> Check:
     about = os.statvfs(folder)
-    found = f"{in_units(free)} free of {in_units(about.f_blocks * about.f_frsize)}"
+    found = f"{format_bytes(free)} free of {format_bytes(about.f_blocks * about.f_frsize)}"
     mend = f"du -xh {shlex.quote(folder)} | sort -h | tail"
     if about.f_files and about.f_favail == 0:
         return Check("disk space", RED, f"{found}, and no inode left", f"df -i {shlex.quote(folder)}")
     if free < disk_floor:
-        return Check("disk space", RED, f"{found}: under disk_floor ({in_units(disk_floor)})", mend)
+        return Check("disk space", RED, f"{found}: under disk_floor ({format_bytes(disk_floor)})", mend)
     few = free < 8 * disk_floor
     return Check("disk space", YELLOW if few else OK, found, mend if few else "")
 
 
 def _file_system(journal: Journal, folder: str) -> Check:
-    warning = network_warning(os.path.join(folder, journal.name))
+    warning = network_fs_warning(os.path.join(folder, journal.log_name))
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as table:
-            kind = kind_of_mount(table.read().splitlines(), os.stat(folder).st_dev)
+            kind = mount_fstype(table.read().splitlines(), os.stat(folder).st_dev)
     except OSError:
         kind = None
     if warning is not None:
@@ -72,12 +72,12 @@ def _file_system(journal: Journal, folder: str) -> Check:
 
 def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
     """How long the room lasts, if the log grows on as in the last hour, by its own stamps."""
-    name, live = "disk full in", journal.live()
+    name, live = "disk full in", journal.open_live()
     if live is None:
         return Check(name, OK, "there is no log yet")
     then = ended_at(journal, Position(live, live.size()), now_ns - _HOUR_NS)
     grown = 0
-    for segment in journal.back_from(live):  # the files since then, and of that one what came after
+    for segment in journal.segments_backward(live):  # the files since then, and of that one what came after
         grown += segment.size()
         if then is not None and segment == then.segment:
             grown -= then.offset
@@ -85,15 +85,15 @@ def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
     if grown <= 0:
         return Check(name, OK, "nothing was written in the last hour")
     left_ns = free * _HOUR_NS // grown
-    found = f"{_long(left_ns)}, at {in_units(grown)} an hour"
+    found = f"{_long(left_ns)}, at {format_bytes(grown)} an hour"
     return Check(name, RED if left_ns < _DAY_NS else YELLOW if left_ns < 7 * _DAY_NS else OK, found)
 
 
 def _locks(system: System, journal: Journal) -> list[Check]:
     """The lock files that users who may not write the log can hold, and so keep every writer waiting."""
-    like, checks = LockFile.for_journal(journal, 0o600), []
-    for path in journal.locks:
-        if (report := open_to_others(path, like)) is not None:
+    like, checks = LockFileSpec.for_journal(journal, 0o600), []
+    for path in journal.lock_paths:
+        if (report := permission_problem(path, like)) is not None:
             sentence, mend = report
             sudo = "" if os.stat(path).st_uid == system.uid else system.sudo
             checks.append(Check("lock", YELLOW, f"{path}: {sentence}", sudo + mend))
@@ -110,16 +110,16 @@ def _rotation(system: System, journal: Journal, now_ns: int, rotate_bytes: int) 
 
     cron reports to nobody when it fails.
     """
-    name, log = "rotation", journal.log
+    name, log = "rotation", journal.log_path
     rule = _rule(system, log)
     try:
-        if (live := journal.live()) is not None:
+        if (live := journal.open_live()) is not None:
             check_rotatable(live, log)
     except NotRotated as why:
         if rule is None or isinstance(why, CannotRotate):  # logrotate is root, and may do what we may not
             return Check(name, YELLOW, f"{why}; so it grows on", why.remedy and system.sudo + why.remedy)
     if rule is None:
-        return Check(name, OK, f"by 3am itself, at {in_units(rotate_bytes)}; logrotate does not know the log")
+        return Check(name, OK, f"by 3am itself, at {format_bytes(rotate_bytes)}; logrotate does not know the log")
     by, every, copies = rule
     if copies:
         found = f"{copies} has copytruncate for it: lines that come between the copy and the cut are lost"
@@ -184,6 +184,6 @@ def _ns(found: re.Match[str]) -> int:
     """The time of a line of the state file, which has no zone: logrotate writes local time."""
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[1:])
     try:
-        return round(datetime(year, month, day, hour, minute, second).timestamp()) * NS
+        return round(datetime(year, month, day, hour, minute, second).timestamp()) * NS_PER_S
     except (ValueError, OverflowError, OSError):
         return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.core.format.entry import lines_of
+from threeam.core.format.entry import split_submission
 from threeam.core.format.report import Part, Told
 from threeam.core.write.draft import Draft, DraftLine
 from threeam.host.check import OK, VERDICTS, Check, Group, count, worst
@@ -22,7 +22,7 @@ def preflight(groups: Sequence[Group]) -> Draft:
     lines = [head, *(DraftLine(f"| {_line(one)}{f' ({one.mend})' if one.mend else ''}") for one in _not_well(checks))]
     if well := [one.name for one in checks if one.verdict == OK]:
         lines.append(DraftLine(f"| {OK:<7} {', '.join(well)}"))
-    return Draft(lambda state, author, stamp: lines, whole=False)
+    return Draft(lambda state, author, stamp: lines, needs_full_state=False)
 
 
 def parts(groups: Sequence[Group]) -> list[Part]:
@@ -45,4 +45,4 @@ def _told(check: Check) -> Told:
 
 
 def _line(check: Check) -> str:
-    return f"{check.verdict:<7} {check.name}: {' / '.join(lines_of(check.found))}"
+    return f"{check.verdict:<7} {check.name}: {' / '.join(split_submission(check.found))}"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from threeam.core.format.entry import NS, visible
+from threeam.core.format.entry import NS_PER_S, visible
 from threeam.host.system import hear
 
 _EXIT = re.compile(r"\(exit \d+\)\n\Z")
@@ -315,4 +315,4 @@ def _or_nothing(read: Callable[[], Any]) -> Any:
 
 def seconds_between(snapshots: Sequence[Snapshot]) -> float:
     """From the first to the last of them, in seconds."""
-    return (snapshots[-1].at_ns - snapshots[0].at_ns) / NS if snapshots else 0.0
+    return (snapshots[-1].at_ns - snapshots[0].at_ns) / NS_PER_S if snapshots else 0.0

@@ -21,7 +21,7 @@ def awake_since(journal: Journal, end: Position, user: str) -> Stamp | None:
     last, size = end
     begin: Segment | None = None
     since = 0
-    for segment in journal.back_from(last):
+    for segment in journal.segments_backward(last):
         for line in matching_back(segment, size if segment == last else segment.size(), night):
             if (entry := line.counted) is None or not _typed(entry, user) or (over := entry.tag("NIGHT")) is None:
                 continue
@@ -37,13 +37,13 @@ def awake_since(journal: Journal, end: Position, user: str) -> Stamp | None:
 def last_sleep(journal: Journal, end: Position, user: str | None) -> Stamp | None:
     """When ``user`` (None: anybody) has last gone to sleep; None: never. Up to ``end``. Raises OSError."""
     last, size = end
-    for segment in journal.back_from(last):
+    for segment in journal.segments_backward(last):
         for line in matching_back(segment, size if segment == last else segment.size(), _OVER):
             entry = line.counted
-            if entry is None or entry.kind != "Sleep" or entry.tag("NIGHT") != "over" or entry.by is None:
+            if entry is None or entry.kind != "Sleep" or entry.tag("NIGHT") != "over" or entry.author is None:
                 continue
-            if user in (None, entry.by.user):
-                return entry.said_at
+            if user in (None, entry.author.user):
+                return entry.effective_stamp
     return None
 
 
@@ -61,7 +61,7 @@ def _first_after(journal: Journal, since: Position | None, end: Position, user: 
     """The first line that ``user`` typed between the two; from the first file on where there is no ``since``."""
     typed = re.compile(rb"\[BY: %s@[^\[\]\n]*\](?! \[VIA: )" % re.escape(user.encode()))  # and no stream
     begun = since is None
-    for segment in journal.segments(end.segment):
+    for segment in journal.segments_forward(end.segment):
         here = since is not None and segment == since.segment
         begun = begun or here
         start = since.offset if since is not None and here else 0
@@ -79,4 +79,4 @@ def _first_after(journal: Journal, since: Position | None, end: Position, user: 
 
 
 def _typed(entry: Entry, user: str) -> bool:
-    return entry.by is not None and entry.by.user == user and entry.active == entry.stamp
+    return entry.author is not None and entry.author.user == user and entry.activity_stamp == entry.stamp

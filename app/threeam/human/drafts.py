@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
-from threeam.core.write.draft import Author, Draft, DraftLine, toxic
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, toxicity_warning
 from threeam.human.caffeine import milligrams
 from threeam.human.intake import human
 
@@ -18,13 +18,13 @@ MOST_MG = 1000  # in one cup: more is another one
 def coffee(cups: int, mg: int, toxic_cups: int) -> Draft:
     """``cups`` cups of ``mg`` milligrams each, a line a cup, and the warning when that is too many."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         before = author.cups(state, stamp)
         said = [
             DraftLine(f"Coffee: cup {n} of the night.", (("MG", str(mg)),), n)
             for n in range(before + 1, before + cups + 1)
         ]
-        return said + [one._replace(cups=before + cups) for one in toxic(before + cups, toxic_cups)]
+        return said + [one._replace(cups=before + cups) for one in toxicity_warning(before + cups, toxic_cups)]
 
     return Draft(lines)
 
@@ -32,11 +32,11 @@ def coffee(cups: int, mg: int, toxic_cups: int) -> Draft:
 def undo_coffee() -> Draft:
     """Takes the author's last cup of this night back: a new line, since nothing is rewritten."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         cups = author.cups(state, stamp)
         doses = human(state, author.user).doses
         if cups == 0:
-            raise Declined("no cup to take back: you have had none this night")
+            raise PreconditionFailed("no cup to take back: you have had none this night")
         tags = (("MG", str(-doses[-1][1])),) if doses else ()
         return [DraftLine(f"Coffee: cup {cups} taken back.", tags, cups - 1)]
 
@@ -46,17 +46,17 @@ def undo_coffee() -> Draft:
 def water() -> Draft:
     """One glass of water."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        glasses = glasses_tonight(state, author.user, stamp.ns, author.gap_ns) + 1
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        glasses = glasses_tonight(state, author.user, stamp.ns, author.night_gap_ns) + 1
         return [DraftLine(f"Water: glass {glasses} of the night.", (("WATER", str(glasses)),))]
 
     return Draft(lines)
 
 
-def sleep(state: State, author: Author, stamp: Stamp, half_life_h: float) -> DraftLine:
+def sleep(state: State, author: WriteContext, stamp: Stamp, half_life_h: float) -> DraftLine:
     """The last line of a night: what it came to. Cups are counted anew after it; milligrams go their own way."""
     cups = author.cups(state, stamp)
-    glasses = glasses_tonight(state, author.user, stamp.ns, author.gap_ns)
+    glasses = glasses_tonight(state, author.user, stamp.ns, author.night_gap_ns)
     left = milligrams(human(state, author.user).doses, stamp.ns, half_life_h)
     text = (
         f"Sleep: {count_of(cups, 'cup')}, {count_of(glasses, 'glass', 'es')} of water, "
@@ -67,7 +67,7 @@ def sleep(state: State, author: Author, stamp: Stamp, half_life_h: float) -> Dra
 
 def glasses_tonight(state: State, user: str, now_ns: int, gap_ns: int) -> int:
     """Glasses of water of ``user`` this night, as of ``now_ns``."""
-    return 0 if state.tonight(user, now_ns, gap_ns) is None else human(state, user).water
+    return 0 if state.current_night(user, now_ns, gap_ns) is None else human(state, user).water
 
 
 def count_of(n: int, word: str, plural: str = "s") -> str:

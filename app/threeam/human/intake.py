@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.format.entry import By, Entry, Stamp
-from threeam.core.state.fold import Room, State
+from threeam.core.format.entry import Author, Entry, Stamp
+from threeam.core.state.fold import Projection, State
 
 _DOSE = re.compile(r"(\d{1,6})@(-?\d{1,20})", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,6}", re.ASCII)
@@ -20,19 +20,19 @@ class Human(NamedTuple):
 
     water: int = 0
     doses: tuple[tuple[int, int], ...] = ()
-    by: By | None = None
+    by: Author | None = None
 
 
 def human(state: State, user: str) -> Human:
     """What the log says of ``user``; a newcomer has had nothing."""
-    people: Mapping[str, Human] = state.rooms[ROOM.name]
+    people: Mapping[str, Human] = state.projections[ROOM.name]
     return people.get(user, Human())
 
 
 def _fold(people: Mapping[str, Human], entries: Sequence[Entry]) -> Mapping[str, Human]:
     others: dict[str, Human] | None = None
     for entry in entries:
-        by = entry.by
+        by = entry.author
         if by is not None and any(key in _KEYS for key, _ in entry.tags):
             others = dict(people) if others is None else others
             one = _after(others.get(by.user, Human()), entry, by)
@@ -41,7 +41,7 @@ def _fold(people: Mapping[str, Human], entries: Sequence[Entry]) -> Mapping[str,
     return people if others is None else others
 
 
-def _after(one: Human, entry: Entry, by: By) -> Human:
+def _after(one: Human, entry: Entry, by: Author) -> Human:
     mg, water, night = _number(entry.tag("MG")), _number(entry.tag("WATER")), entry.tag("NIGHT")
     doses = entry.tag("DOSES")
     if mg is None and water is None and night is None and doses is None:  # [MG: lots], written by hand
@@ -79,4 +79,4 @@ def _doses(value: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(dose[2]), int(dose[1])) for dose in found if dose)[-_KEPT:]
 
 
-ROOM = Room("human", ("MG", "WATER", "DOSES"), {}, _fold, _carry)
+ROOM = Projection("human", ("MG", "WATER", "DOSES"), {}, _fold, _carry)

@@ -70,16 +70,20 @@ def forecast(one: Evening) -> str:
     if one.mg < 1:
         return ""
     tomorrow = " tomorrow" if one.morning.ns - one.now.ns > 12 * HOUR_NS else ""
-    at_seven = f"{one.morning_mg:.0f} mg left at {one.morning.clock[:5]}{tomorrow}"
-    day = "" if one.little.day == one.now.day or one.little.ns - one.now.ns < 12 * HOUR_NS else f" ({one.little.day})"
+    at_seven = f"{one.morning_mg:.0f} mg left at {one.morning.time_of_day[:5]}{tomorrow}"
+    day = (
+        ""
+        if one.little.iso_date == one.now.iso_date or one.little.ns - one.now.ns < 12 * HOUR_NS
+        else f" ({one.little.iso_date})"
+    )
     if one.little.ns == one.now.ns:
         return f"{at_seven}, under {SLEEP_MG} mg already"
-    return f"{at_seven}, under {SLEEP_MG} mg at {one.little.clock[:5]}{day}"
+    return f"{at_seven}, under {SLEEP_MG} mg at {one.little.time_of_day[:5]}{day}"
 
 
 def others(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, zone: Zone) -> list[Evening]:
     """Everybody else who has had something this night, the most in them first."""
-    people = [one for one in state.people if one != user and state.tonight(one, now.ns, gap_ns) is not None]
+    people = [one for one in state.people if one != user and state.current_night(one, now.ns, gap_ns) is not None]
     found = [evening(state, one, now, gap_ns, half_life_h, zone) for one in people]
     return sorted((one for one in found if one.cups or one.mg >= 1), key=lambda one: (-one.mg, one.user))
 

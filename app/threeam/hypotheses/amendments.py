@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import Declined
-from threeam.core.format.entry import By, Entry, Stamp, cited, lines_of, signed
-from threeam.core.state.fold import Hypothesis, Room, State, gives_number_to
-from threeam.core.write.draft import Author, Draft, DraftLine
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import Author, Entry, Stamp, by_tag, leading_stamp_ref, split_submission
+from threeam.core.state.fold import Hypothesis, Projection, State, script_hypothesis_numbered_by
+from threeam.core.write.draft import Draft, DraftLine, WriteContext
 
 NO_WORDS = "words follow"
 
@@ -25,7 +25,7 @@ class Said(NamedTuple):
 
     of: Stamp
     text: str
-    by: By | None
+    by: Author | None
     at: Stamp
     times: int = 0
     position: int = 0
@@ -35,7 +35,7 @@ class Taken(NamedTuple):
     """A stamp that was taken, and by whom."""
 
     at: Stamp
-    by: By | None
+    by: Author | None
 
 
 class Texts(NamedTuple):
@@ -47,7 +47,7 @@ class Texts(NamedTuple):
 
 def texts(state: State) -> Texts:
     """What the log says of later words."""
-    found: Texts = state.rooms[ROOM.name]
+    found: Texts = state.projections[ROOM.name]
     return found
 
 
@@ -59,26 +59,28 @@ def read(state: State, at: Stamp, text: str) -> str:
 
 def claim_of(state: State, one: Hypothesis) -> str:
     """The claim as it is read now."""
-    return read(state, one.opened, one.claim)
+    return read(state, one.opened_at, one.claim)
 
 
 def take_stamp() -> Draft:
     """A stamp now, and the words later."""
-    return Draft(lambda state, author, stamp: [DraftLine(f"Stamp: {NO_WORDS}", (("STAMP", "now"),))], whole=False)
+    return Draft(
+        lambda state, author, stamp: [DraftLine(f"Stamp: {NO_WORDS}", (("STAMP", "now"),))], needs_full_state=False
+    )
 
 
 def words_for(stamp_taken: Callable[[], Stamp | None], text: str) -> Draft:
     """The words for the stamp that ``stamp_taken`` gives under the lock; None: it was taken back."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         found, of = texts(state), stamp_taken()
         if of is None:
-            raise Declined("the stamp for these words was taken back: take another")
+            raise PreconditionFailed("the stamp for these words was taken back: take another")
         if of.ns in found.said:
-            raise Declined(f"@{of} has its words already, {found.said[of.ns].text!r}: correct them instead")
+            raise PreconditionFailed(f"@{of} has its words already, {found.said[of.ns].text!r}: correct them instead")
         if of.ns not in found.stamps:
             waiting = " ".join(f"@{one.at}" for one in found.stamps.values())
-            raise Declined(
+            raise PreconditionFailed(
                 f"@{of} is no stamp without words: {f'{waiting} wait' if waiting else 'none waits'} for them"
             )
         return _about("Words", (("STAMP", "words"),), of, text)
@@ -89,9 +91,9 @@ def words_for(stamp_taken: Callable[[], Stamp | None], text: str) -> Draft:
 def spoken_for(state: State, entry: Entry) -> Stamp:
     """The line whose words ``entry`` has: its own, or the one that it corrects or gives a number to."""
     if entry.kind in ("Correction", "Words"):
-        return cited(entry.body) or entry.said_at
-    numbered = gives_number_to(state.hypotheses.values(), entry)
-    return entry.said_at if numbered is None else numbered.opened
+        return leading_stamp_ref(entry.body) or entry.effective_stamp
+    numbered = script_hypothesis_numbered_by(state.hypotheses.values(), entry)
+    return entry.effective_stamp if numbered is None else numbered.opened_at
 
 
 def without_kind(entry: Entry, words: str) -> str:
@@ -103,7 +105,7 @@ def without_kind(entry: Entry, words: str) -> str:
 def correction(of: Stamp, text: str) -> Draft:
     """Other words for the line of ``of``, as `spoken_for` gives it."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         known = texts(state).said.get(of.ns)
         times = 0 if known is None else known.times
         return _about("Correction", (("CORRECTION", str(times + 1)),), of, text)
@@ -118,7 +120,7 @@ def correction_of(state: State, entry: Entry, words: str) -> Draft:
 
 def _about(kind: str, tags: tuple[tuple[str, str], ...], of: Stamp, text: str) -> list[DraftLine]:
     # On one line, since they stand for one.
-    first, *rest = lines_of(f"@{of} {' / '.join(line.strip() for line in text.splitlines() if line.strip())}")
+    first, *rest = split_submission(f"@{of} {' / '.join(line.strip() for line in text.splitlines() if line.strip())}")
     return [DraftLine(f"{kind}: {first}", tags), *map(DraftLine, rest)]
 
 
@@ -130,14 +132,14 @@ def _fold(found: Texts, entries: Sequence[Entry]) -> Texts:
             continue
         if said is None:
             said, stamps = dict(found.said), dict(found.stamps)
-        kind, body, stamp = entry.kind, entry.body, entry.said_at
+        kind, body, stamp = entry.kind, entry.body, entry.effective_stamp
         if kind == "Stamp" and taken == "now" and stamp.ns not in said:
             stamps.pop(stamp.ns, None)
-            stamps[stamp.ns] = Taken(stamp, entry.by)
-        elif kind in ("Words", "Correction") and (of := cited(body)) is not None:
+            stamps[stamp.ns] = Taken(stamp, entry.author)
+        elif kind in ("Words", "Correction") and (of := leading_stamp_ref(body)) is not None:
             text = body.removeprefix(f"@{of}").strip()
             said.pop(of.ns, None)
-            said[of.ns] = Said(of, text, entry.by, stamp, _times(entry), entry.position)
+            said[of.ns] = Said(of, text, entry.author, stamp, _times(entry), entry.position)
             stamps.pop(of.ns, None)
     return found if said is None else Texts(said, stamps)
 
@@ -149,10 +151,10 @@ def _times(entry: Entry) -> int:
 
 def _carry(found: Texts) -> Iterator[Entry]:
     for taken in found.stamps.values():
-        yield Entry(taken.at, 0, (*signed(taken.by), ("STAMP", "now")), f"Stamp: {NO_WORDS}")
+        yield Entry(taken.at, 0, (*by_tag(taken.by), ("STAMP", "now")), f"Stamp: {NO_WORDS}")
     for one in found.said.values():
         kind, tag = ("Correction", ("CORRECTION", str(one.times))) if one.times else ("Words", ("STAMP", "words"))
-        yield Entry(one.at, 0, (*signed(one.by), tag), f"{kind}: @{one.of} {one.text}", one.position)
+        yield Entry(one.at, 0, (*by_tag(one.by), tag), f"{kind}: @{one.of} {one.text}", one.position)
 
 
-ROOM = Room("texts", ("STAMP", "CORRECTION"), Texts(), _fold, _carry)
+ROOM = Projection("texts", ("STAMP", "CORRECTION"), Texts(), _fold, _carry)

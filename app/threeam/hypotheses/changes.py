@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import Declined
-from threeam.core.format.entry import By, Entry, Stamp, cited, lines_of, signed, user_of
-from threeam.core.state.fold import Room, State
-from threeam.core.write.draft import Author, Draft, DraftLine, bound_to, change_lines, split_undo
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import Author, Entry, Stamp, author_name, by_tag, leading_stamp_ref, split_submission
+from threeam.core.state.fold import Projection, State
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, change_lines, hypothesis_tag, split_undo
 from threeam.hypotheses.amendments import texts
 
 _BOUND = re.compile(r"(?:-H|--hyp)[ =]([Hh]?\d{1,9}|@\S+) +(?=\S)")
@@ -24,11 +24,11 @@ class Change(NamedTuple):
     """
 
     at: Stamp
-    by: By | None
+    by: Author | None
     text: str
     undo: str
     undone: Stamp | None = None
-    undoer: By | None = None
+    undoer: Author | None = None
     how: str = ""
     hypothesis: int | None = None
     position: int = 0
@@ -37,7 +37,7 @@ class Change(NamedTuple):
 
 def changes(state: State) -> list[Change]:
     """All changes, in their order, as they are read now."""
-    found: Mapping[int, Change] = state.rooms[ROOM.name]
+    found: Mapping[int, Change] = state.projections[ROOM.name]
     return [_as_read(state, one) for one in found.values()]
 
 
@@ -58,10 +58,10 @@ def open_changes(state: State) -> list[Change]:
 def change(text: str, undo: str = "", hypothesis: str | None = None) -> Draft:
     """Return the draft of the line that says what was changed, how it is undone, and for which hypothesis."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        return change_lines(text, undo, bound_to(state, hypothesis))
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        return change_lines(text, undo, hypothesis_tag(state, hypothesis))
 
-    return Draft(lines, whole=hypothesis is not None)
+    return Draft(lines, needs_full_state=hypothesis is not None)
 
 
 def change_as_typed(words: str) -> tuple[str, str, str | None]:
@@ -79,9 +79,9 @@ def change_as_typed(words: str) -> tuple[str, str, str | None]:
 def undone(at: Stamp | None, words: str) -> Draft:
     """Ticks off the change of ``at``; without one, the only change that is open."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         one = _to_undo(state, at)
-        said = lines_of(f"@{one.at} {words.strip() or one.undo or one.text}")
+        said = split_submission(f"@{one.at} {words.strip() or one.undo or one.text}")
         return [DraftLine(f"Undone: {said[0]}", (("CHANGE", "undone"),)), *map(DraftLine, said[1:])]
 
     return Draft(lines)
@@ -92,14 +92,18 @@ def _to_undo(state: State, at: Stamp | None) -> Change:
     if at is None:
         if len(left) == 1:
             return left[0]
-        raise Declined(f"name the change by its @stamp: {_listed(left)}" if left else "nothing is left to undo")
+        raise PreconditionFailed(
+            f"name the change by its @stamp: {_listed(left)}" if left else "nothing is left to undo"
+        )
     for one in changes(state):
         if one.at.ns == at.ns and one.undone is not None:
-            who = user_of(one.undoer)
-            raise Declined(f"that was undone already, by {who} at {one.undone}: {one.how}")
+            who = author_name(one.undoer)
+            raise PreconditionFailed(f"that was undone already, by {who} at {one.undone}: {one.how}")
         if one.at.ns == at.ns:
             return one
-    raise Declined(f"@{at} is no change: {_listed(left)}" if left else f"@{at} is no change, and none is left to undo")
+    raise PreconditionFailed(
+        f"@{at} is no change: {_listed(left)}" if left else f"@{at} is no change, and none is left to undo"
+    )
 
 
 def _listed(left: Sequence[Change]) -> str:
@@ -112,15 +116,15 @@ def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int,
         if entry.tag("CHANGE") is None or (kind := entry.kind) not in ("Changed", "Undone"):
             continue
         others = dict(found) if others is None else others
-        stamp, body = entry.said_at, entry.body
+        stamp, body = entry.effective_stamp, entry.body
         if kind == "Changed":
             text, undo = split_undo(body)
             bound = None if entry.hypothesis is None else entry.hypothesis[0]
             others.pop(stamp.ns, None)
-            others[stamp.ns] = Change(stamp, entry.by, text, undo, hypothesis=bound, position=entry.position)
-        elif (at := cited(body)) is not None and (one := others.get(at.ns)) is not None:
+            others[stamp.ns] = Change(stamp, entry.author, text, undo, hypothesis=bound, position=entry.position)
+        elif (at := leading_stamp_ref(body)) is not None and (one := others.get(at.ns)) is not None:
             how = body.removeprefix(f"@{at}").strip()
-            others[one.at.ns] = one._replace(undone=stamp, undoer=entry.by, how=how, undone_position=entry.position)
+            others[one.at.ns] = one._replace(undone=stamp, undoer=entry.author, how=how, undone_position=entry.position)
     return found if others is None else others
 
 
@@ -128,11 +132,11 @@ def _carry(found: Mapping[int, Change]) -> Iterator[Entry]:
     for one in found.values():
         undo = f" (undo: {one.undo})" if one.undo else ""
         bound = () if one.hypothesis is None else ((f"H{one.hypothesis}", "change"),)
-        tags = (*signed(one.by), *bound, ("CHANGE", "open"))
+        tags = (*by_tag(one.by), *bound, ("CHANGE", "open"))
         yield Entry(one.at, 0, tags, f"Changed: {one.text}{undo}", one.position)
         if one.undone is not None:
-            tags = (*signed(one.undoer), ("CHANGE", "undone"))
+            tags = (*by_tag(one.undoer), ("CHANGE", "undone"))
             yield Entry(one.undone, 0, tags, f"Undone: @{one.at} {one.how}", one.undone_position)
 
 
-ROOM = Room("changes", ("CHANGE",), {}, _fold, _carry)
+ROOM = Projection("changes", ("CHANGE",), {}, _fold, _carry)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.core.errors import Declined
-from threeam.core.format.entry import Entry, Stamp, lines_of, user_of
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import Entry, Stamp, author_name, split_submission
 from threeam.core.state.fold import OPEN, Hypothesis, State
-from threeam.core.write.draft import Author, Draft, DraftLine, toxic
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, toxicity_warning
 from threeam.hypotheses.amendments import claim_of, read
 from threeam.hypotheses.ledger import (
     CONTRADICTS,
@@ -33,21 +33,21 @@ EVIDENCE_VERBS = {"support": SUPPORTS, "contradict": CONTRADICTS}
 
 def claim(text: str, toxic_cups: int) -> Draft:
     """A new hypothesis, open, with the next number, and the warning when its author had too many."""
-    first, *rest = lines_of(text)
+    first, *rest = split_submission(text)
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tag = ((f"H{state.next_number()}", OPEN),)
         said = [DraftLine(f"Hypothesis: {first}", tag), *(DraftLine(line, tag) for line in rest)]
-        return said + toxic(author.cups(state, stamp), toxic_cups)
+        return said + toxicity_warning(author.cups(state, stamp), toxic_cups)
 
     return Draft(lines, ceremonial=True)
 
 
 def predict(name: str, text: str) -> Draft:
     """What is to be seen if the hypothesis ``name`` is true: said before the experiment, it can be wrong."""
-    first, *rest = lines_of(text)
+    first, *rest = split_submission(text)
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         one = known(state, name)
         said, tag = _with_a_number(state, one)
         return [*said, DraftLine(f"{PREDICTION}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
@@ -63,14 +63,14 @@ def evidence(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | 
     """
     kind = EVIDENCE_VERBS[verb]
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         one = known(state, name)
         said = words.strip() or (quoted(state, entry) if entry is not None else "")
-        first, *rest = lines_of(f"@{at} {said}".rstrip() if at is not None else said)
+        first, *rest = split_submission(f"@{at} {said}".rstrip() if at is not None else said)
         for move in thread_of(state, one).evidence:
             if at is not None and move.cites is not None and move.cites.ns == at.ns and move.kind == kind:
-                who = user_of(move.by)
-                raise Declined(f"{who} has said already that this line {kind.lower()} {one.name}")
+                who = author_name(move.by)
+                raise PreconditionFailed(f"{who} has said already that this line {kind.lower()} {one.name}")
         numbered, tag = _with_a_number(state, one)
         return [*numbered, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
@@ -80,13 +80,15 @@ def evidence(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | 
 def to_cite(entry: Entry) -> Stamp:
     """The line that is cited by who points at ``entry``: of evidence, the line that matters, and not what was said."""
     move = move_of(entry)
-    return entry.said_at if move is None or move.cites is None else move.cites
+    return entry.effective_stamp if move is None or move.cites is None else move.cites
 
 
 def quoted(state: State, entry: Entry) -> str:
     """The beginning of what is read in ``entry`` now: the story of a hypothesis is read without looking it up."""
     move = move_of(entry)
-    text = read(state, entry.said_at, entry.text) if move is None or move.cites is None else words_of(state, move)
+    text = (
+        read(state, entry.effective_stamp, entry.text) if move is None or move.cites is None else words_of(state, move)
+    )
     return text if len(text) <= _GLANCE else text[: _GLANCE - 1] + "…"
 
 
@@ -96,15 +98,15 @@ def judge(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
     Over ``toxic_cups`` the verdict is marked: it is to be looked at again.
     """
     kind, state_after = VERDICT_VERBS[verb]
-    first, *rest = lines_of(why)
+    first, *rest = split_submission(why)
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         one = known(state, name)
         if one.state == state_after:
             verdict = verdict_of(state, one)
             is_open = verdict is None or state_after == OPEN
             why_already = claim_of(state, one) if verdict is None or is_open else words_of(state, verdict)
-            raise Declined(f"{one.name} is {state_after} already: {why_already}")
+            raise PreconditionFailed(f"{one.name} is {state_after} already: {why_already}")
         said, ((key, _),) = _with_a_number(state, one)
         tag = ((key, state_after),)
         recheck = RECHECK if kind == "Conclusion" and author.cups(state, stamp) > toxic_cups else ()
@@ -115,11 +117,11 @@ def judge(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
 
 def known(state: State, name: str) -> Hypothesis:
     """The hypothesis that ``name`` names. Raises `Declined`, with those there are."""
-    one = state.named(name)
+    one = state.find_hypothesis(name)
     if one is None:
         names = ", ".join(other.name for other in list(state.hypotheses.values())[-9:])
         there = f"there are {names}" if names else "there is none yet, and 3am hyp new opens one"
-        raise Declined(f"there is no hypothesis {name}: {there}")
+        raise PreconditionFailed(f"there is no hypothesis {name}: {there}")
     return one
 
 
@@ -128,4 +130,4 @@ def _with_a_number(state: State, one: Hypothesis) -> tuple[list[DraftLine], tupl
     if one.number is not None:
         return [], ((f"H{one.number}", one.state),)
     tag = ((f"H{state.next_number()}", one.state),)
-    return [DraftLine(f"Hypothesis: @{one.opened} {one.claim}", tag)], tag
+    return [DraftLine(f"Hypothesis: @{one.opened_at} {one.claim}", tag)], tag

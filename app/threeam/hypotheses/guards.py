@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from heapq import nlargest
 
-from threeam.core.format.entry import Entry, Stamp, user_of
+from threeam.core.format.entry import Entry, Stamp, author_name
 from threeam.core.format.times import duration
-from threeam.core.state.fold import Hypothesis, State, gives_number_to
+from threeam.core.state.fold import Hypothesis, State, script_hypothesis_numbered_by
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.changes import changes
 from threeam.hypotheses.ledger import EVIDENCE, PREDICTION, VERDICTS, Move, move_of, thread_of, verdict_of, words_of
@@ -56,19 +56,19 @@ def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
         if (tagged := entry.hypothesis) is None:
             continue
         one = before.hypotheses.get(tagged[0])
-        is_new = entry.kind == "Hypothesis" and one is None and gives_number_to(scripts, entry) is None
+        is_new = entry.kind == "Hypothesis" and one is None and script_hypothesis_numbered_by(scripts, entry) is None
         if is_new and (like := resembling(before, entry.body)) is not None:
             said.append(f"H{tagged[0]} resembles {why_refuted(before, like)}")
         move = move_of(entry)
         if move is None:
             continue
         # No fold has given the lines of a block their positions yet.
-        move = move._replace(position=max(move.at.ns + before.behind, before.order + 1))
+        move = move._replace(position=max(move.at.ns + before.clock_lag_ns, before.last_position + 1))
         moves = () if one is None else thread_of(before, one).moves
         evidence = next((other for other in reversed(moves) if other.kind in EVIDENCE), None)
         said += (f"H{tagged[0]}: {remark}" for remark in about(move, evidence, before, tagged[0]))
         if one is not None and move.kind in VERDICTS and (verdict := verdict_of(before, one)) is not None:
-            who = user_of(verdict.by)
+            who = author_name(verdict.by)
             ago = duration(max(0, move.at.ns - verdict.at.ns))
             said.append(
                 f"H{tagged[0]} was {verdict.state} by {who} {ago} before ({words_of(before, verdict)}): "
@@ -92,7 +92,7 @@ def overturned(before: State, entries: Sequence[Entry], user: str) -> list[str]:
         if _is_of(move, user):
             mine[tagged[0]] = move
         elif own is not None and own.state != move.state:
-            who = user_of(move.by)
+            who = author_name(move.by)
             ago = duration(max(0, move.at.ns - own.at.ns))
             said.append(f"H{tagged[0]}: {who} says {move.state} {ago} after you said {own.state}: {move.text}")
     return said

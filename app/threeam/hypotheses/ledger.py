@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.format.entry import By, Entry, Stamp, cited, signed
-from threeam.core.state.fold import OPEN, Hypothesis, Room, State
+from threeam.core.format.entry import Author, Entry, Stamp, by_tag, leading_stamp_ref
+from threeam.core.state.fold import OPEN, Hypothesis, Projection, State
 from threeam.hypotheses.amendments import read, texts
 
 SUPPORTS, CONTRADICTS, PREDICTION = "Supports", "Contradicts", "Prediction"
@@ -25,7 +25,7 @@ class Move(NamedTuple):
 
     at: Stamp
     kind: str
-    by: By | None
+    by: Author | None
     text: str
     state: str
     cites: Stamp | None = None
@@ -71,7 +71,7 @@ class Thread(NamedTuple):
 
 def thread_of(state: State, one: Hypothesis) -> Thread:
     """What was said of a hypothesis; nothing, for one that has no number yet."""
-    threads: Mapping[int, Thread] = state.rooms[ROOM.name]
+    threads: Mapping[int, Thread] = state.projections[ROOM.name]
     return threads.get(one.number, Thread()) if one.number is not None else Thread()
 
 
@@ -94,19 +94,19 @@ def words_of(state: State, move: Move) -> str:
 def own_words_of(state: State, move: Move) -> str:
     """The words of a move's own line as they are read now, without the reference that evidence begins with."""
     text = read(state, move.at, move.text)
-    at = cited(text) if move.kind in EVIDENCE else None
+    at = leading_stamp_ref(text) if move.kind in EVIDENCE else None
     return text if at is None else text.removeprefix(f"@{at}").strip()
 
 
 def last_change(state: State, one: Hypothesis) -> Stamp:
     """When something was last said of it."""
     moves = thread_of(state, one).moves
-    return moves[-1].at if moves else one.opened
+    return moves[-1].at if moves else one.opened_at
 
 
 def _last_position(state: State, one: Hypothesis) -> int:
     moves = thread_of(state, one).moves
-    return moves[-1].position if moves else one.opened.ns
+    return moves[-1].position if moves else one.opened_at.ns
 
 
 def in_order(state: State) -> list[Hypothesis]:
@@ -118,7 +118,7 @@ def in_order(state: State) -> list[Hypothesis]:
     def place(one: Hypothesis) -> tuple[int, ...]:
         if one.state != OPEN:
             verdict = verdict_of(state, one)
-            return (1, -(verdict.position if verdict is not None else one.opened.ns))
+            return (1, -(verdict.position if verdict is not None else one.opened_at.ns))
         thread = thread_of(state, one)
         return (0, len(thread.contradicts), -len(thread.supports), -_last_position(state, one))
 
@@ -127,14 +127,14 @@ def in_order(state: State) -> list[Hypothesis]:
 
 def move_of(entry: Entry) -> Move | None:
     """The move that a line is, or None."""
-    tagged, kind, text, at = entry.hypothesis, entry.kind, entry.body, entry.said_at
+    tagged, kind, text, at = entry.hypothesis, entry.kind, entry.body, entry.effective_stamp
     if tagged is None:
         return None
     if kind in EVIDENCE:
-        return Move(at, kind, entry.by, text, tagged[1], cited(text) or at, position=entry.position)
+        return Move(at, kind, entry.author, text, tagged[1], leading_stamp_ref(text) or at, position=entry.position)
     if kind == PREDICTION or kind in VERDICTS:
         recheck = entry.tag("RECHECK") is not None
-        return Move(at, kind, entry.by, text, tagged[1], recheck=recheck, position=entry.position)
+        return Move(at, kind, entry.author, text, tagged[1], recheck=recheck, position=entry.position)
     return None
 
 
@@ -160,8 +160,8 @@ def _carry(threads: Mapping[int, Thread]) -> Iterator[Entry]:
     for number, thread in threads.items():
         for move in thread.moves:
             recheck = RECHECK if move.recheck else ()
-            tags = (*signed(move.by), (f"H{number}", move.state), *recheck)
+            tags = (*by_tag(move.by), (f"H{number}", move.state), *recheck)
             yield Entry(move.at, 0, tags, f"{move.kind}: {move.text}", move.position)
 
 
-ROOM = Room("ledger", (), {}, _fold, _carry)
+ROOM = Projection("ledger", (), {}, _fold, _carry)

@@ -29,8 +29,8 @@ LOST = "(its first line is not in this log)"
 def parts(state: State, one: Hypothesis, now: Stamp | None) -> list[Part]:
     """What there is to tell of ``one``, as of ``now``; without one, with the days."""
     thread, verdict = thread_of(state, one), verdict_of(state, one)
-    where = [Told(claim_of(state, one) or LOST, who_when(one.by, one.opened, now), one.opened, "Hypothesis")]
-    if (said := texts(state).said.get(one.opened.ns)) is not None:
+    where = [Told(claim_of(state, one) or LOST, who_when(one.author, one.opened_at, now), one.opened_at, "Hypothesis")]
+    if (said := texts(state).said.get(one.opened_at.ns)) is not None:
         where.append(Told(f"it was: {one.claim}", who_when(said.by, said.at, now), said.at, "Correction"))
     doubts = _doubts(state, thread, one.number)
 
@@ -54,9 +54,9 @@ def parts(state: State, one: Hypothesis, now: Stamp | None) -> list[Part]:
 
 def judged(state: State, one: Hypothesis, now: Stamp | None) -> Told:
     """A hypothesis in a line, with the verdict on it and its reason."""
-    verdict, claim = verdict_of(state, one), f"{one.short} {claim_of(state, one) or LOST}"
+    verdict, claim = verdict_of(state, one), f"{one.label} {claim_of(state, one) or LOST}"
     if verdict is None:
-        return Told(claim, who_when(one.by, one.opened, now), one.opened, one.state)
+        return Told(claim, who_when(one.author, one.opened_at, now), one.opened_at, one.state)
     more = [f"{one.state}: {words_of(state, verdict)}", who_when(verdict.by, verdict.at, now)]
     return Told(claim, " · ".join([*more, *([TOO_MANY_CUPS] if verdict.recheck else [])]), verdict.at, one.state)
 

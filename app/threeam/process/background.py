@@ -16,11 +16,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
-from threeam.core.platform.signals import INTERRUPTIONS
+from threeam.core.platform.signals import INTERRUPT_SIGNALS
 from threeam.process.guard import Running
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_AWAITED = (*INTERRUPTIONS, signal.SIGCHLD)
+_AWAITED = (*INTERRUPT_SIGNALS, signal.SIGCHLD)
 FINISHED = -1  # in place of a pid: the program has ended, and only what is written about it is missing
 
 

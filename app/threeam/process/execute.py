@@ -17,8 +17,8 @@ from math import ceil
 from select import POLLIN, poll
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS
-from threeam.core.platform.signals import INTERRUPTIONS, signals_readable
+from threeam.core.format.entry import NS_PER_S
+from threeam.core.platform.signals import INTERRUPT_SIGNALS, signal_wakeup_fd
 from threeam.process.guard import Running
 from threeam.process.process_tree import children, end_all_but
 
@@ -27,7 +27,7 @@ _READ = 256 * 1024  # bytes
 _PIPE = 1024 * 1024  # bytes that it may print before anybody has read them; the most that a user is let
 _GRACE = 5.0  # s to end by itself after it was interrupted
 # Python ignores these, and what it starts would ignore them too.
-_AS_IN_A_SHELL = (signal.SIGPIPE, signal.SIGXFSZ, *INTERRUPTIONS)
+_AS_IN_A_SHELL = (signal.SIGPIPE, signal.SIGXFSZ, *INTERRUPT_SIGNALS)
 
 
 class NotStarted(Exception):
@@ -103,7 +103,7 @@ def execute(
         actions.insert(0, (os.POSIX_SPAWN_OPEN, STDIN, os.devnull, os.O_RDONLY, 0))
     taken = {reader: OUT + number for number, (reader, _) in enumerate(pipes)}
     # An interrupt must not come between the start and the place where it is minded.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
     try:
         try:
             known, pipe = children(os.getpid()), os.fstat(pipes[0][0]).st_ino
@@ -112,7 +112,7 @@ def execute(
             begun = time.monotonic_ns()
             pid = os.posix_spawnp(
                 argv[0], [*argv], os.environ, file_actions=actions, setsid=apart,
-                setsigmask=before - set(INTERRUPTIONS),
+                setsigmask=before - set(INTERRUPT_SIGNALS),
                 setsigdef=_default(alone),
             )  # fmt: skip
         except OSError as error:
@@ -125,7 +125,7 @@ def execute(
             if running is not None:
                 running.tell(pid, pipe)
             ended = os.pidfd_open(pid)
-            with signals_readable() as signalled:
+            with signal_wakeup_fd() as signalled:
                 cut, timed_out, end = _watch(pid, (ended, signalled), taken, take, begun, apart, timeout, meddler)
         except BaseException:
             _end(pid, signal.SIGKILL, apart)
@@ -174,22 +174,22 @@ def _watch(
     waiting = poll()
     for fd in (*wakers, *taken):
         waiting.register(fd, POLLIN)
-    limit = None if timeout is None else begun + round(timeout * NS)
+    limit = None if timeout is None else begun + round(timeout * NS_PER_S)
     cut, timed_out = 0, False
     while True:
         try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPT_SIGNALS)
             try:
                 ready = waiting.poll(_milliseconds(limit, meddler.due()))
             finally:
-                signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+                signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
         except KeyboardInterrupt as interrupt:
             number = getattr(interrupt, "code", 128 + signal.SIGINT) - 128
             if not apart and number in (signal.SIGINT, signal.SIGQUIT) and in_the_foreground():
                 cut = number  # the terminal sends it to everybody, and some programs go on: gdb, a shell, a JVM
                 continue
             _end(pid, signal.SIGKILL if cut else number, apart)
-            cut, limit = number, time.monotonic_ns() + round(_GRACE * NS)
+            cut, limit = number, time.monotonic_ns() + round(_GRACE * NS_PER_S)
             meddler.let_go(pid)
             meddler = Meddler()
             continue
@@ -213,13 +213,13 @@ def _watch(
         if limit is not None and now >= limit:
             timed_out, limit = timed_out or not cut, None
             _end(pid, signal.SIGKILL, apart)
-        elif (due := meddler.due()) is not None and now >= due * NS:  # also if it never stops printing
+        elif (due := meddler.due()) is not None and now >= due * NS_PER_S:  # also if it never stops printing
             meddler.meddle(pid)
 
 
 def _milliseconds(limit: int | None, due: float | None) -> int | None:
     """How long may be waited until the one time (ns) or the other (s); None: for ever."""
-    times = ([] if limit is None else [float(limit)]) + ([] if due is None else [due * NS])
+    times = ([] if limit is None else [float(limit)]) + ([] if due is None else [due * NS_PER_S])
     return max(0, ceil((min(times) - time.monotonic_ns()) / 1_000_000)) if times else None
 
 
@@ -248,7 +248,7 @@ def in_the_foreground() -> bool:
 
 def _default(alone: bool) -> tuple[int, ...]:
     """The signals that it does not ignore. What nohup had us ignore it goes on to ignore, as in a shell."""
-    ignored = () if alone else [one for one in INTERRUPTIONS if signal.getsignal(one) == signal.SIG_IGN]
+    ignored = () if alone else [one for one in INTERRUPT_SIGNALS if signal.getsignal(one) == signal.SIG_IGN]
     return tuple(one for one in _AS_IN_A_SHELL if one not in ignored)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from threeam.core.platform.signals import INTERRUPTIONS
+from threeam.core.platform.signals import INTERRUPT_SIGNALS
 from threeam.process.process_tree import descendants
 
 _NUMBERS = struct.Struct("=qq")
@@ -55,7 +55,7 @@ def guarded(orphaned: Callable[[], object]) -> Iterator[Running]:
     """
     running = Running()
     reader, writer = os.pipe()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
     guard = None
     try:
         try:
@@ -78,7 +78,7 @@ def guarded(orphaned: Callable[[], object]) -> Iterator[Running]:
 def _guard(reader: int, running: Running, orphaned: Callable[[], object]) -> NoReturn:
     try:
         os.setsid()  # what is sent to the group of the other process is not for this one
-        for number in INTERRUPTIONS:
+        for number in INTERRUPT_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         _close_all_but(reader)

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple, TypeVar
 
-from threeam.core.errors import Unusable
+from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import visible
 from threeam.core.redact.redact import Redaction
-from threeam.core.store.attachment_kinds import Kind
-from threeam.core.store.attachments import discard, file_beside
+from threeam.core.store.attachment_kinds import AttachmentKind
+from threeam.core.store.attachments import create_attachment, discard_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.store.regex import Regex, utf8
 
@@ -110,7 +110,13 @@ class Kept(NamedTuple):
 
 
 def kept_while(
-    journal: Journal, kind: Kind, name: str, regex: str, run: Callable[[Output], T], *, at_once: int | None = None
+    journal: Journal,
+    kind: AttachmentKind,
+    name: str,
+    regex: str,
+    run: Callable[[Output], T],
+    *,
+    at_once: int | None = None,
 ) -> tuple[T, Output, Kept]:
     """What ``run`` gives, which puts what is printed into an `Output`; that; and where it was kept.
 
@@ -119,20 +125,20 @@ def kept_while(
     done: list[tuple[T, Output]] = []
     kept = Kept()
     try:
-        with file_beside(journal, kind, name) as file:
+        with create_attachment(journal, kind, name) as file:
             writes = _Writes(file)
             output = Output(writes, regex, at_once=at_once)
             done.append((run(output), output))
             output.close()
             writes.check()
             kept = Kept(file.name)
-    except Unusable as why:
+    except FileUnusable as why:
         if not done:
             raise
         kept = Kept(why=str(why))
     ((result, output),) = done
     if kept.path and not output.size:
-        discard(kept.path)
+        discard_attachment(kept.path)
         kept = Kept()
     return result, output, kept
 

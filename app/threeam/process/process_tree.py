@@ -9,7 +9,7 @@ import signal
 from collections.abc import Collection
 from contextlib import suppress
 
-from threeam.core.errors import Unusable
+from threeam.core.errors import FileUnusable
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -21,7 +21,7 @@ def check_system(command: str) -> None:
     """Raise `Unusable` if this system, or the Python on it, lacks what ``command`` needs to run or watch a process."""
     missing = [f"{module.__name__}.{name}" for module, name in _NEEDED if not hasattr(module, name)]
     if missing:
-        raise Unusable(f"{command} needs Linux: there is no {missing[0]} here")
+        raise FileUnusable(f"{command} needs Linux: there is no {missing[0]} here")
 
 
 def children(pid: int) -> list[int]:

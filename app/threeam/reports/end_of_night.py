@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import Part, Told, when
 from threeam.core.state.fold import State
-from threeam.core.write.draft import Author, Draft, DraftLine
+from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.human import drafts
 from threeam.human.night_summary import Evening, drunk, forecast
 from threeam.hypotheses.amendments import claim_of, read, texts
@@ -34,7 +34,7 @@ def still_open(state: State) -> list[list[Told]]:
     for one in open_ones:
         thread = thread_of(state, one)
         counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
-        live.append(Told(f"{one.short} {claim_of(state, one) or LOST}", counts, one.opened, "Hypothesis"))
+        live.append(Told(f"{one.label} {claim_of(state, one) or LOST}", counts, one.opened_at, "Hypothesis"))
     following = noted(state, "next")
     then = (
         []
@@ -57,10 +57,12 @@ def _short_list(kinds: Sequence[Sequence[Told]]) -> list[Told]:
 def lights_out(half_life_h: float) -> Draft:
     """The end of the author's night, as one block: what is still open, for whoever is up, and the sleep line."""
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         me = state.people.get(author.user)
         if me is not None and me.asleep:
-            raise Declined(f"the night of {author.user} is over already, since {Stamp(me.typed_ns, stamp.offset)}")
+            raise PreconditionFailed(
+                f"the night of {author.user} is over already, since {Stamp(me.last_active_ns, stamp.utc_offset_s)}"
+            )
         kinds = still_open(state)
         left = sum(map(len, kinds))
         head = f"Handoff: {author.user} goes to sleep, and {left or 'nothing'} {_is(left)} still open."

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from threeam.core.errors import BadInput
-from threeam.core.format.entry import Entry, Stamp, format_entry, parse, visible
+from threeam.core.format.entry import Entry, Stamp, format_entry, parse_entry, visible
 from threeam.core.format.escape import escaped_in_json
 from threeam.core.store.reader import HELD, Line, pieces_of
 from threeam.tracing.observations import Intervals
@@ -72,12 +72,12 @@ def _record_of(line: Line, observed: Intervals) -> dict[str, Any]:
     raw = base64.b64encode(data).decode()
     if entry is None:
         return {"ts": None, "ts_ns": None, "foreign": True, "text": line.shown, "raw": raw}
-    by, hypothesis = entry.by, entry.hypothesis
+    by, hypothesis = entry.author, entry.hypothesis
     record: dict[str, Any] = {
         "ts": entry.stamp.rfc3339(),
         "ts_ns": str(entry.stamp.ns),
         "at": str(entry.stamp),
-        "coffee": entry.coffee,
+        "coffee": entry.cups,
         "by": str(by) if by is not None else None,
         "kind": entry.kind,
     }
@@ -115,7 +115,7 @@ def line_of_record(record: object) -> bytes:
                 raise BadRecord("coffee is a whole number, and tags are a list of pairs")
             entry = Entry(stamp, record["coffee"], tags, str(record["text"]))
             line = format_entry(entry)
-            if parse(line[:-1]) != entry:  # a key that is none, cups below nothing: it would be another line
+            if parse_entry(line[:-1]) != entry:  # a key that is none, cups below nothing: it would be another line
                 raise BadRecord("it is not as 3am export jsonl writes it: its tags or cups are none")
     except KeyError as error:
         raise BadRecord(f"it has no {error.args[0]!r}") from None

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from threeam.core.errors import Declined
-from threeam.core.format.entry import Entry, Stamp, user_of
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import Entry, Stamp, author_name
 from threeam.core.format.report import Part, Told, who_when
 from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.filters import Kind, SteppedBack, Text, Wanted, steps_back
@@ -53,8 +53,8 @@ def from_runs(
     every = experiments(state)
     bound = [one for one in every if one.hypothesis == hypothesis.number is not None]
     if not bound:
-        name = hypothesis.short
-        raise Declined(
+        name = hypothesis.label
+        raise PreconditionFailed(
             f"no run is bound to {name}: 3am run -n 50 -H {name} -- CMD, or --seen RE for what comes by time"
         )
     failures = [one.last_place.position for one in bound if any(counts.failed for counts in one.counts().values())]
@@ -91,10 +91,10 @@ def from_lines(journal: Journal, live: Segment, text: str, start: int | None) ->
     seen: list[int] = []
     changed: dict[int, int] = {}
     behind = 0
-    for segment in journal.segments(live):
+    for segment in journal.segments_forward(live):
         if start is None:
             first = next((line.entry for line in lines_forward(segment) if line.entry is not None), None)
-            start = first.said_at.ns if first is not None else None
+            start = first.effective_stamp.ns if first is not None else None
         lines: dict[int, Line] = {}
         for condition in (sought, SteppedBack(), Kind("Changed"), Kind("Undone")):
             for found in found_forward(segment, 0, segment.size(), Wanted((condition,), once=True)):
@@ -150,12 +150,14 @@ def _the_change(known: Sequence[Change], hypothesis: Hypothesis, since: int | No
             _check_may_be_fix(exact, hypothesis, standing)
         later = next((one for one in standing if one.at.ns >= since), None)
         if exact is None and later is None:
-            raise Declined(f"nothing that still stands was changed at that time or later: {_listed(standing)}")
+            raise PreconditionFailed(
+                f"nothing that still stands was changed at that time or later: {_listed(standing)}"
+            )
         return exact or later or standing[-1]
     if not standing:
         undone = ": all that was changed is undone" if concerning else ""
-        name = hypothesis.short
-        raise Declined(
+        name = hypothesis.label
+        raise PreconditionFailed(
             f"nothing was changed that still stands{undone}: 3am changed -H {name} TEXT says what the fix is"
         )
     first = min(failures, default=None)
@@ -167,10 +169,12 @@ def _check_may_be_fix(change: Change, hypothesis: Hypothesis, standing: Sequence
     """Raise `Declined` if the change that ``--since`` names cannot be the fix: with it a yes would be wrong."""
     name = f"@{change.at} {change.text}"
     if change.hypothesis not in (None, hypothesis.number):
-        raise Declined(f"{name} was made for H{change.hypothesis}, not for {hypothesis.short}: {_listed(standing)}")
+        raise PreconditionFailed(
+            f"{name} was made for H{change.hypothesis}, not for {hypothesis.label}: {_listed(standing)}"
+        )
     if change.undone is not None:
-        raise Declined(
-            f"{name} was undone by {user_of(change.undoer)} at {change.undone}, so it fixes nothing now: "
+        raise PreconditionFailed(
+            f"{name} was undone by {author_name(change.undoer)} at {change.undone}, so it fixes nothing now: "
             f"{_listed(standing)}"
         )
 
@@ -202,16 +206,18 @@ def standing(state: State) -> list[Told]:
             continue
         try:
             _, answer = from_runs(state, hypothesis)
-        except Declined:  # nothing to say of that one
+        except PreconditionFailed:  # nothing to say of that one
             continue
         so = fixed.so(answer)
-        told.append(so._replace(text=f"{hypothesis.short} {so.text}", more=fixed.counted(answer), at=hypothesis.opened))
+        told.append(
+            so._replace(text=f"{hypothesis.label} {so.text}", more=fixed.counted(answer), at=hypothesis.opened_at)
+        )
     return told
 
 
 def parts(state: State, hypothesis: Hypothesis, change: Change, answer: Fixed, now: Stamp) -> list[Part]:
     """The answer, under what it is about."""
-    about = Told(f"{hypothesis.short} {claim_of(state, hypothesis)}", at=hypothesis.opened, sign="Hypothesis")
+    about = Told(f"{hypothesis.label} {claim_of(state, hypothesis)}", at=hypothesis.opened_at, sign="Hypothesis")
     changed = Told(f"changed: {change.text}", who_when(change.by, change.at, now), change.at, "Changed")
     later = [] if answer.is_fixed else _later(state, hypothesis, change)
     first, facts, *rest = fixed.parts(answer)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.format.entry import Stamp, user_of
+from threeam.core.format.entry import Stamp, author_name
 from threeam.core.format.report import Part, Told, when, who_when
 from threeam.core.state.fold import OPEN, Hypothesis, State
 from threeam.core.store.journal import Journal, Position
@@ -56,7 +56,7 @@ def handoff(state: State, now: Stamp, gap_ns: int, half_life_h: float, nights: M
     people = [
         Awake(user, person.cups, milligrams(human(state, user).doses, now.ns, half_life_h), nights.get(user))
         for user in state.people
-        if (person := state.tonight(user, now.ns, gap_ns)) is not None
+        if (person := state.current_night(user, now.ns, gap_ns)) is not None
     ]
     return Handoff(
         state,
@@ -74,7 +74,7 @@ def handoff(state: State, now: Stamp, gap_ns: int, half_life_h: float, nights: M
 
 def nights_of(journal: Journal, end: Position, state: State, now: Stamp, gap_ns: int) -> dict[str, Stamp | None]:
     """Since when everybody is awake who is up this night. Reads the log. Raises OSError."""
-    up = [user for user in state.people if state.tonight(user, now.ns, gap_ns) is not None]
+    up = [user for user in state.people if state.current_night(user, now.ns, gap_ns) is not None]
     return {user: awake_since(journal, end, user) for user in up}
 
 
@@ -116,10 +116,10 @@ def _standing(all_of_it: Handoff) -> list[Told]:
     lines = [judged(state, one, now) for one in all_of_it.hypotheses if one.state == "confirmed"]
     lines.append(Told("hypotheses: " + (", ".join([*known, *others]) or "none yet")))
     if (holder := all_of_it.holder) is not None:
-        user = user_of(holder.by)
-        lines.append(Told(f"{user} holds the journal", f"since {holder.at.clock[:8]}", holder.at, "Taken"))
-    if state.last is not None:
-        lines.append(Told(f"last entry {when(state.last, now)}", at=state.last))
+        user = author_name(holder.by)
+        lines.append(Told(f"{user} holds the journal", f"since {holder.at.time_of_day[:8]}", holder.at, "Taken"))
+    if state.last_stamp is not None:
+        lines.append(Told(f"last entry {when(state.last_stamp, now)}", at=state.last_stamp))
     return lines
 
 
@@ -129,9 +129,9 @@ def _live(state: State, one: Hypothesis, now: Stamp) -> list[Told]:
     counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
     lines = [
         Told(
-            f"{one.short} {claim_of(state, one) or LOST}",
-            f"{counts} · {who_when(one.by, one.opened, now)}",
-            one.opened,
+            f"{one.label} {claim_of(state, one) or LOST}",
+            f"{counts} · {who_when(one.author, one.opened_at, now)}",
+            one.opened_at,
             "Hypothesis",
         )
     ]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from threeam.core.format.entry import Stamp, references, user_of, visible
+from threeam.core.format.entry import Stamp, author_name, find_stamp_refs, visible
 from threeam.hypotheses.ledger import TOO_MANY_CUPS
 from threeam.reports.postmortem import OBSERVED, Event, Report
 
@@ -61,7 +61,7 @@ def page(report: Report) -> str:
     environment.filters |= {
         "linked": partial(linked, there=there),
         "anchor": anchor,
-        "user": user_of,
+        "user": author_name,
         "shown": visible,
     }
     environment.tests["there"] = lambda stamp: stamp.ns in there
@@ -87,12 +87,15 @@ def anchor(stamp: Stamp) -> str:
 def linked(text: str, there: frozenset[int]) -> Markup:
     """``text``, with each ``@stamp`` in it a link to its entry, if that is one of ``there`` (ns)."""
     whole, pieces = visible(text), list[Markup]()
-    for stamp in references(whole):
+    for stamp in find_stamp_refs(whole):
         before, cited, whole = whole.partition(f"@{stamp}")
         if cited and stamp.ns not in there:
             pieces.append(escape(before + cited))
         elif cited:
-            pieces += [escape(before), Markup('<a href="#{}">{}</a>').format(anchor(stamp), f"@{stamp.clock[:12]}")]
+            pieces += [
+                escape(before),
+                Markup('<a href="#{}">{}</a>').format(anchor(stamp), f"@{stamp.time_of_day[:12]}"),
+            ]
         else:
             whole = before
     return Markup("").join([*pieces, escape(whole)])
@@ -105,7 +108,7 @@ def _ticks(events: Sequence[Event]) -> Iterator[Tick]:
             row, _, colour = _LANES[entry.kind]
             if entry.hypothesis is not None and entry.hypothesis[1] == "refuted":
                 colour = "#b3261e"
-            title = f"{entry.stamp.clock[:12]} {event.text}"
+            title = f"{entry.stamp.time_of_day[:12]} {event.text}"
             yield Tick(x, row * _ROW + _ROW / 2, colour, "#" + anchor(entry.stamp), visible(title))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from threeam.core.format.entry import user_of
+from threeam.core.format.entry import author_name
 from threeam.core.format.markdown import as_markdown
 from threeam.core.format.report import Part
 from threeam.hypotheses.ledger import TOO_MANY_CUPS
@@ -54,7 +54,7 @@ def _timeline(report: Report) -> Iterator[str]:
             yield f"- {as_markdown(event.text)}"
             continue
         entry = event.entry
-        who = as_markdown(user_of(entry.by))
+        who = as_markdown(author_name(entry.author))
         tag = f"H{entry.hypothesis[0]} " if entry.hypothesis is not None else ""
         was = f" (it was: {as_markdown(event.was)})" if event.was else ""
         recheck = f" ({TOO_MANY_CUPS})" if entry.tag("RECHECK") is not None else ""

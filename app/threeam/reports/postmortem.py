@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS, Entry, Stamp, user_of
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, author_name
 from threeam.core.format.report import Part, Told, when, who_when
 from threeam.core.state.fold import OPEN, State
 from threeam.core.store.reader import Line
@@ -98,7 +98,7 @@ def report(name: str, state: State, lines: Iterable[Line]) -> Report:
             text = text.replace("Conclusion", entry.hypothesis[1], 1)
         was = entry.text if said is not None and said.times else ""
         events.append(Event(entry, text, was, observed=entry.stamp in observed))
-        people[user_of(entry.by)] += 1
+        people[author_name(entry.author)] += 1
     events = [
         event if event.foreign else event._replace(lines=tuple(elsewhere.get(event.entry.stamp.ns, ())))
         for event in events
@@ -137,11 +137,11 @@ def _summary(state: State, stamps: Sequence[Stamp], people: Counter[str]) -> Par
     lines = [judged(state, one, None) for one in in_order(state) if one.state == "confirmed"]
     if stamps:
         begin, end = stamps[0], stamps[-1]
-        span = f"{begin.day} {begin.clock[:8]} to {end.day} {end.clock[:8]}"
+        span = f"{begin.iso_date} {begin.time_of_day[:8]} to {end.iso_date} {end.time_of_day[:8]}"
         if any(later.ns < earlier.ns for earlier, later in pairwise(stamps)):
             lines.append(Told(f"{span}; the clock was stepped back in between, so the length is not known", at=begin))
         else:
-            hours, minutes = divmod((end.ns - begin.ns) // (60 * NS), 60)
+            hours, minutes = divmod((end.ns - begin.ns) // (60 * NS_PER_S), 60)
             lines.append(Told(f"{span}, {hours} h {minutes} min", at=begin))
     lines.append(
         Told("written by " + (", ".join(f"{who} ({count})" for who, count in people.most_common()) or "nobody"))
@@ -156,7 +156,7 @@ def _theories(state: State) -> list[Part]:
     for one in in_order(state):
         lines = [line for part in thread.parts(state, one, None) for line in _under(part)]
         lines += [told for made in experiments(state) if made.hypothesis == one.number for told in _shown_by(made)]
-        found.append(Part(f"{one.short} {claim_of(state, one) or LOST}: {one.state}", lines))
+        found.append(Part(f"{one.label} {claim_of(state, one) or LOST}: {one.state}", lines))
     return found
 
 
@@ -185,12 +185,12 @@ def _evidence(state: State, events: Sequence[Event]) -> Part:
     for one in in_order(state):
         for move in thread_of(state, one).evidence:
             event = found.get(move.cites.ns) if move.cites is not None else None
-            words, judge = own_words_of(state, move), user_of(move.by)
+            words, judge = own_words_of(state, move), author_name(move.by)
             about = f"{move.kind.lower()} {one.name}, says {judge}"
             if event is None or event.entry.stamp == move.at:
                 lines.append(Told(words_of(state, move), about, move.cites, move.kind))
                 continue
-            who = user_of(event.entry.by)
+            who = author_name(event.entry.author)
             why = "" if words in event.text or words in event.was else f": {words}"
             lines.append(Told(event.text, f"{who} · {about}{why}", move.cites, move.kind))
     return Part("", lines)
@@ -210,11 +210,11 @@ def _open(state: State) -> Part:
     lines = []
     for one in in_order(state):
         verdict = verdict_of(state, one)
-        name = f"{one.short} {claim_of(state, one) or LOST}"
+        name = f"{one.label} {claim_of(state, one) or LOST}"
         if verdict is not None and verdict.recheck:
             lines.append(Told(f"recheck {name}", f"{one.state} over the toxic limit", verdict.at, one.state))
         elif one.state not in ("confirmed", "refuted"):
-            lines.append(Told(name, one.state, one.opened, "Hypothesis" if one.state == OPEN else one.state))
+            lines.append(Told(name, one.state, one.opened_at, "Hypothesis" if one.state == OPEN else one.state))
     lines += [
         Told("a stamp without words", when(taken.at, None), taken.at, "Stamp") for taken in texts(state).stamps.values()
     ]

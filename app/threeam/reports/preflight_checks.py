@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import fixed_zone
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.report import when
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal
@@ -19,7 +19,7 @@ from threeam.human.caffeine import AT_ONCE_MG
 from threeam.human.night_summary import drunk, evening
 from threeam.hypotheses.handoff_notes import noted
 
-_OLD_NS = 30 * 86_400 * NS  # after a month of deploys, what was normal is a guess
+_OLD_NS = 30 * 86_400 * NS_PER_S  # after a month of deploys, what was normal is a guess
 
 
 def preflight_checks(
@@ -54,7 +54,7 @@ def _baseline(state: State, now: Stamp) -> Check:
         mend = "3am baseline save --samples 5 --every 2"
         return Check("baseline", YELLOW, "none: nobody can say what is unusual", mend)
     last = found[-1]
-    days = (now.ns - last.at.ns) // (86_400 * NS)
+    days = (now.ns - last.at.ns) // (86_400 * NS_PER_S)
     mend = f"3am baseline save {last.name} --samples 5 --every 2"
     if now.ns - last.at.ns > _OLD_NS:
         return Check("baseline", YELLOW, f"{last.name} is {days} days old", mend)
@@ -64,7 +64,7 @@ def _baseline(state: State, now: Stamp) -> Check:
 def _hunter(state: State, settings: Settings, user: str, now: Stamp) -> Check:
     """ "Caffeine and hydration": whoever is about to begin."""
     one = evening(
-        state, user, now, settings.night_gap_ns, settings.half_life_h, fixed_zone(now.offset)
+        state, user, now, settings.night_gap_ns, settings.half_life_h, fixed_zone(now.utc_offset_s)
     )  # no time of it is shown
     found = f"{drunk(one)}, {one.mg:.0f} mg"
     if len(one.cups) > settings.toxic_cups or one.mg > AT_ONCE_MG:

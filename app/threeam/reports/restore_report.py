@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import Part, Told, who_when
 from threeam.core.state.fold import State
@@ -27,7 +27,7 @@ def look(state: State) -> Looked:
     for one in stables(state):
         try:
             found[one.tree] = since(one)
-        except (GitFailed, Declined) as failed:
+        except (GitFailed, PreconditionFailed) as failed:
             found[one.tree] = str(failed)
     return found
 

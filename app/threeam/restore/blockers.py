@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import visible
 from threeam.core.format.report import Told
 from threeam.core.format.times import duration
@@ -216,7 +216,7 @@ def terminate(connection: Connection, one: Backend, waits: int) -> Draft:
     lost after the server was asked, the backend may have ended, so there is something to note all the same.
     """
     if one.pid <= 0:
-        raise Declined(not_terminated(one))
+        raise PreconditionFailed(not_terminated(one))
     from threeam.restore.postgres import AnswerLost, ask_to_do
 
     host = _host(connection)
@@ -227,7 +227,7 @@ def terminate(connection: Connection, one: Backend, waits: int) -> Draft:
         doubt = f"asked for, and the answer was lost ({lost}), so look whether it has ended: "
         return _noted(one, waits, host, doubt=doubt)
     if done is None:
-        raise Declined(f"{one.pid} has gone by itself, or is at other work by now: nothing was terminated")
+        raise PreconditionFailed(f"{one.pid} has gone by itself, or is at other work by now: nothing was terminated")
     deadline = time.monotonic() + _GONE_S
     try:
         while ask_to_do(connection, _THERE, (one.pid,)) is not None:
@@ -250,7 +250,7 @@ def _noted(one: Backend, waits: int, host: str, *, doubt: str = "", but: str = "
     query, which = query_of(one, _KEPT), f"{in_words(one)} on {visible(host)}"
     text = f"Terminated: {visible(doubt)}{which}, for whom {waits} waited: {query or 'no query'}{but}"
     line = DraftLine(text, (("TERMINATED", str(one.pid)),))
-    return Draft(lambda state, author, stamp: [line], whole=False)
+    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
 
 
 def _host(connection: Connection) -> str:

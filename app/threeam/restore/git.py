@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import Declined, JournalError
-from threeam.core.store.journal import owner_name
+from threeam.core.errors import JournalError, PreconditionFailed
+from threeam.core.store.journal import user_name
 from threeam.core.write.draft import Draft
 from threeam.restore.sleep_statements import SHOWN, Sleep, added_sleeps, removed_sleeps, sleeps_in
 from threeam.restore.stable_commit import Stable, stable
@@ -102,19 +102,19 @@ def _refuse_foreign(path: str) -> None:
     except OSError as error:
         raise GitFailed(f"{path} cannot be looked at: {error.strerror}") from None
     if uid != os.geteuid():
-        who = owner_name(uid)
+        who = user_name(uid)
         raise GitFailed(f"{path} belongs to {who}, who decides what runs there: ask as {who}")
 
 
 def stable_here(rev: str, folder: str) -> Draft:
     """Notes that ``rev`` of the work tree around ``folder`` is stable. Raises `Declined`, `GitFailed`."""
     if rev.startswith("-"):
-        raise Declined(f"{rev} is no commit: write a hash, a branch or a tag")
+        raise PreconditionFailed(f"{rev} is no commit: write a hash, a branch or a tag")
     tree = _Tree(folder)
     try:
         commit = tree.git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").strip()
     except GitFailed:
-        raise Declined(f"{rev} is no commit of {tree.path}: write a hash, a branch or a tag") from None
+        raise PreconditionFailed(f"{rev} is no commit of {tree.path}: write a hash, a branch or a tag") from None
     short, _, subject = tree.git("log", "-1", "--no-show-signature", "--format=%h %s", commit).strip().partition(" ")
     unsaved = len(tree.unsaved())
     also = f"; {unsaved} changed and not committed" if unsaved else ""

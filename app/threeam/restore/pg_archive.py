@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from threeam.core.errors import Declined
-from threeam.core.format.entry import NS, visible
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import NS_PER_S, visible
 from threeam.core.format.markdown import as_code
 from threeam.core.format.times import duration
 from threeam.core.redact.redact import redacted
@@ -17,7 +17,7 @@ from threeam.restore.postgres import conninfo
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
 
-_AROUND_NS = NS  # on either side of T
+_AROUND_NS = NS_PER_S  # on either side of T
 _AT_ONCE = 10_000  # transactions that are looked at in one question
 _MOST_LOOKED = 2_000_000  # and in all, back from the newest: a busy hour
 _MOST_TOLD = 20
@@ -40,7 +40,7 @@ class Commit(NamedTuple):
 def commit_time(connection: Connection, xid: int) -> int:
     """When ``xid`` was committed, in ns. Raises `Declined` where the server does not know."""
     if not _tracks(connection):
-        raise Declined("track_commit_timestamp is off on that server: name the time with --at")
+        raise PreconditionFailed("track_commit_timestamp is off on that server: name the time with --at")
     row, low = None, xid % 2**32
     newest = _newest(connection)
     whole = newest - (newest - low) % 2**32  # the last transaction that had this number
@@ -48,7 +48,7 @@ def commit_time(connection: Connection, xid: int) -> int:
         asked = "SELECT (extract(epoch FROM pg_xact_commit_timestamp(%s::text::xid)) * 1000000)::int8"
         row = connection.execute(asked, (low,)).fetchone()
     if row is None or row[0] is None:
-        raise Declined(f"no transaction {xid} was committed there, as far as the server remembers")
+        raise PreconditionFailed(f"no transaction {xid} was committed there, as far as the server remembers")
     return int(row[0]) * 1_000
 
 
@@ -134,9 +134,9 @@ def _oldest(connection: Connection) -> tuple[int, str]:
             (name,),
         ).fetchone()
         if row is not None and row[0] is not None:
-            found.append(((int(row[0]) + 1) * NS, row[1] or name))
+            found.append(((int(row[0]) + 1) * NS_PER_S, row[1] or name))
     if not found:
-        raise Declined("no base backup has left its history file in pg_wal")
+        raise PreconditionFailed("no base backup has left its history file in pg_wal")
     return min(found)
 
 
@@ -190,7 +190,7 @@ def _told(ask: Callable[[], tuple[int, str]], what: str) -> tuple[int, str] | st
 
     try:
         return ask()
-    except Declined as none:
+    except PreconditionFailed as none:
         return f"{what}: {none}"
     except psycopg.errors.InsufficientPrivilege:
         return f"{what}: that takes a superuser, or pg_monitor and EXECUTE on pg_read_file(text)"

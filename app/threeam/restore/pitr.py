@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.markdown import as_code, as_markdown
 from threeam.core.format.times import duration
 from threeam.core.write.draft import Draft, DraftLine
@@ -44,25 +44,25 @@ class Target(NamedTuple):
     def second(self) -> str:
         """The second that it is in, in UTC: mysqlbinlog stops at the first event of it, and so never after it."""
         at = Stamp(self.ns)
-        return f"{at.day} {at.clock[:8]}"
+        return f"{at.iso_date} {at.time_of_day[:8]}"
 
     @property
     def before(self) -> str:
         """Two seconds before the target, in UTC: a transaction has the time at which its last statement began."""
-        at = Stamp((self.ns // NS - 2) * NS)
-        return f"{at.day} {at.clock[:8]}"
+        at = Stamp((self.ns // NS_PER_S - 2) * NS_PER_S)
+        return f"{at.iso_date} {at.time_of_day[:8]}"
 
     @property
     def after(self) -> str:
         """The end of the second after T, in UTC: up to there one looks for the transaction itself."""
-        at = Stamp((self.t.ns // NS + 2) * NS)
-        return f"{at.day} {at.clock[:8]}"
+        at = Stamp((self.t.ns // NS_PER_S + 2) * NS_PER_S)
+        return f"{at.iso_date} {at.time_of_day[:8]}"
 
 
 def in_microseconds(ns: int) -> str:
     """An instant as PostgreSQL writes it, in UTC with the offset, rounded down to its microsecond."""
     at = Stamp(ns)
-    return f"{at.day} {at.clock[:15]}+00"
+    return f"{at.iso_date} {at.time_of_day[:15]}+00"
 
 
 class Server(NamedTuple):
@@ -127,4 +127,4 @@ def noted(engine: str, target: Target, path: str) -> Draft:
     where = target.microsecond if engine == "postgres" else f"{target.second}, and on by position or GTID"
     text = f"Restore: data of {engine} to {where}, {duration(target.minus_ns)} before @{target.t}: {path}"
     line = DraftLine(text, (("RESTORE", "data"), ("FILE", os.path.basename(path))))
-    return Draft(lambda state, author, stamp: [line], whole=False)
+    return Draft(lambda state, author, stamp: [line], needs_full_state=False)

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import Clock, Zone
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.attachment_kinds import RUNBOOK
-from threeam.core.store.attachments import keep_beside
+from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.restore.pitr import Server, Target, noted, runbook
 
-_AHEAD_NS = 60 * NS  # that the clock of a server may be ahead of ours
-_LAST_NS = 253_402_214_400 * NS  # the last day of the year 9999: what comes after it nobody can write
+_AHEAD_NS = 60 * NS_PER_S  # that the clock of a server may be ahead of ours
+_LAST_NS = 253_402_214_400 * NS_PER_S  # the last day of the year 9999: what comes after it nobody can write
 
 
 class Plan(NamedTuple):
@@ -61,7 +61,7 @@ def plan_before(xid: int, minus_ns: int, dsn: str, clock: Clock, zone: Zone) -> 
 def keep(journal: Journal, plan: Plan, now: Stamp) -> tuple[str, Draft]:
     """Keeps the runbook beside the journal: its path, and the line that says so. Raises `Unusable`."""
     data = plan.text.encode("utf-8", "backslashreplace")
-    path = keep_beside(journal, RUNBOOK, f"restore-{plan.engine}-{now.ns}.md", data)
+    path = write_attachment(journal, RUNBOOK, f"restore-{plan.engine}-{now.ns}.md", data)
     return path, noted(plan.engine, plan.target, path)
 
 

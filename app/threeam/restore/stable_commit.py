@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.format.entry import By, Entry, Stamp, signed
-from threeam.core.state.fold import Room, State, newest
+from threeam.core.format.entry import Author, Entry, Stamp, by_tag
+from threeam.core.state.fold import Projection, State, latest_by_key
 from threeam.core.write.draft import Draft, DraftLine
 
 
@@ -17,36 +17,36 @@ class Stable(NamedTuple):
     tree: str
     text: str
     at: Stamp
-    by: By | None
+    by: Author | None
 
 
 def stables(state: State) -> list[Stable]:
     """The newest stable commit of each work tree, the one noted last at the end."""
-    found: Mapping[str, Stable] = state.rooms[ROOM.name]
+    found: Mapping[str, Stable] = state.projections[ROOM.name]
     return list(found.values())
 
 
 def stable(commit: str, tree: str, text: str) -> Draft:
     """Notes that ``commit`` of a work tree is stable."""
     line = DraftLine(f"Stable: {text}", (("STABLE", commit), ("TREE", tree)))
-    return Draft(lambda state, author, stamp: [line], whole=False)
+    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
 
 
 def _read(entry: Entry) -> tuple[str, Stable] | None:
     commit, tree = entry.tag("STABLE"), entry.tag("TREE")
     if commit is None or tree is None or entry.kind != "Stable" or not commit.isalnum():
         return None
-    return tree, Stable(commit, tree, entry.body, entry.said_at, entry.by)
+    return tree, Stable(commit, tree, entry.body, entry.effective_stamp, entry.author)
 
 
 def _fold(found: Mapping[str, Stable], entries: Sequence[Entry]) -> Mapping[str, Stable]:
-    return newest(found, entries, _read)
+    return latest_by_key(found, entries, _read)
 
 
 def _carry(found: Mapping[str, Stable]) -> Iterator[Entry]:
     for one in found.values():
-        tags = (*signed(one.by), ("STABLE", one.commit), ("TREE", one.tree))
+        tags = (*by_tag(one.by), ("STABLE", one.commit), ("TREE", one.tree))
         yield Entry(one.at, 0, tags, f"Stable: {one.text}")
 
 
-ROOM = Room("stables", ("STABLE",), {}, _fold, _carry)
+ROOM = Projection("stables", ("STABLE",), {}, _fold, _carry)

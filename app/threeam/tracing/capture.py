@@ -8,14 +8,14 @@ import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import BadInput, Unusable
-from threeam.core.format.entry import Stamp, decode, visible
+from threeam.core.errors import BadInput, FileUnusable
+from threeam.core.format.entry import Stamp, decode_utf8, visible
 from threeam.core.redact.redact import Redaction, redacted
 from threeam.core.state.fold import State
-from threeam.core.store.attachment_kinds import PANE
-from threeam.core.store.attachments import keep_beside
+from threeam.core.store.attachment_kinds import CAPTURED_PANE
+from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import Author, Draft, DraftLine, bound_to
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 
 LINES = 200
 MOST = 50_000
@@ -37,7 +37,7 @@ class Pane(NamedTuple):
 
 def panes(own: str | None) -> list[Pane]:
     """The panes of this tmux but ``own``. Raises `Unusable` where there is no tmux to be asked."""
-    lines = decode(_tmux("list-panes", "-a", "-F", _FORMAT)).splitlines()
+    lines = decode_utf8(_tmux("list-panes", "-a", "-F", _FORMAT)).splitlines()
     found = [Pane(*map(visible, (line.split("\t", 3) + [""] * 3)[:4])) for line in lines]
     return [pane for pane in found if pane.id != own and _PANE.fullmatch(pane.id)]
 
@@ -69,9 +69,9 @@ def capture(journal: Journal, pane: Pane, count: int, now: Stamp, hypothesis: st
     lines = Redaction()(raw.rstrip() + b"\n").decode("utf-8", "backslashreplace").split("\n")[:-1]
     shown = [visible(line) for line in lines[-count:]]
     if not any(shown):
-        raise Unusable(f"pane {pane.id} is empty: nothing was captured")
+        raise FileUnusable(f"pane {pane.id} is empty: nothing was captured")
     content = "".join(f"{line}\n" for line in shown).encode()
-    path = keep_beside(journal, PANE, f"pane-{now.ns}-{pane.id[1:]}.out", content)
+    path = write_attachment(journal, CAPTURED_PANE, f"pane-{now.ns}-{pane.id[1:]}.out", content)
     return path, captured(pane, shown, os.path.basename(path), hypothesis)
 
 
@@ -82,22 +82,24 @@ def captured(pane: Pane, shown: Sequence[str], file: str, hypothesis: str | None
     count = "the last line" if len(shown) == 1 else f"the last {len(shown)} lines"
     last = [f"| {line[:_WIDEST]}" for line in shown[-_IN_THE_LOG:]]
 
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
-        tags = (*bound_to(state, hypothesis), ("CAPTURED", pane.id), ("FILE", file))
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        tags = (*hypothesis_tag(state, hypothesis), ("CAPTURED", pane.id), ("FILE", file))
         return [DraftLine(f"Captured: {about}{title}, {count}:", tags), *map(DraftLine, last)]
 
-    return Draft(lines, whole=hypothesis is not None)
+    return Draft(lines, needs_full_state=hypothesis is not None)
 
 
 def _tmux(*words: str) -> bytes:
     if not os.environ.get("TMUX"):
-        raise Unusable("this does not run in tmux ($TMUX is not set), so there is no pane to capture: call it in one")
+        raise FileUnusable(
+            "this does not run in tmux ($TMUX is not set), so there is no pane to capture: call it in one"
+        )
     try:
         ran = subprocess.run(["tmux", *words], capture_output=True, timeout=_SECONDS, check=False)
     except FileNotFoundError:
-        raise Unusable("tmux is not to be found: it must be in the PATH") from None
+        raise FileUnusable("tmux is not to be found: it must be in the PATH") from None
     except subprocess.TimeoutExpired:
-        raise Unusable(f"tmux did not answer within {_SECONDS} s") from None
+        raise FileUnusable(f"tmux did not answer within {_SECONDS} s") from None
     if ran.returncode != 0:
-        raise Unusable(f"tmux: {visible(decode(ran.stderr).strip())}")
+        raise FileUnusable(f"tmux: {visible(decode_utf8(ran.stderr).strip())}")
     return ran.stdout

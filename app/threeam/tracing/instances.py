@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from threeam.core.errors import Unusable
-from threeam.core.format.entry import NS, decode, visible
+from threeam.core.errors import FileUnusable
+from threeam.core.format.entry import NS_PER_S, decode_utf8, visible
 from threeam.core.format.times import duration
-from threeam.core.store.journal import owner_name
-from threeam.core.write.write_stats import Spent, footprints_of
+from threeam.core.store.journal import user_name
+from threeam.core.write.write_stats import WriteStats, write_stats_of
 
 
 class Instance(NamedTuple):
@@ -29,15 +29,15 @@ class Instance(NamedTuple):
     cpu_ns: int
     wakeups: int
     log: str | None = None
-    spent: Spent | None = None
-    lately: Spent | None = None
+    spent: WriteStats | None = None
+    lately: WriteStats | None = None
 
 
 class _Reading(NamedTuple):
     at_ns: int
     cpu_ns: int
     wakeups: int
-    writers: Mapping[str, Spent] | None
+    writers: Mapping[str, WriteStats] | None
 
 
 def instances(over: float, but: Sequence[int] = (), pause: Callable[[float], object] = time.sleep) -> list[Instance]:
@@ -55,11 +55,11 @@ def instances(over: float, but: Sequence[int] = (), pause: Callable[[float], obj
         took = (last.at_ns - first.at_ns, last.cpu_ns - first.cpu_ns, last.wakeups - first.wakeups)
         who = _owner(pid)
         if not last.writers:
-            hidden = None if last.writers is None else Spent()
+            hidden = None if last.writers is None else WriteStats()
             found.append(Instance(pid, who, words, *took, None, hidden, hidden))
         for log, spent in (last.writers or {}).items():
-            was = (first.writers or {}).get(log, Spent())
-            lately = Spent(*(now - then for now, then in zip(spent, was, strict=True)))
+            was = (first.writers or {}).get(log, WriteStats())
+            lately = WriteStats(*(now - then for now, then in zip(spent, was, strict=True)))
             found.append(Instance(pid, who, words, *took, log, spent, lately))
     return found
 
@@ -70,7 +70,7 @@ def in_words(found: Sequence[Instance]) -> str:
         return "no other 3am runs"
     processes = {one.pid: one for one in found}.values()
     cpu = sum(one.cpu_ns / one.over_ns for one in processes)
-    wakeups = sum(one.wakeups * NS / one.over_ns for one in processes)
+    wakeups = sum(one.wakeups * NS_PER_S / one.over_ns for one in processes)
     held = sum(one.lately.held_ns / one.over_ns for one in found if one.lately is not None)
     others = "1 other 3am" if len(processes) == 1 else f"{len(processes)} other 3ams"
     return f"{others}: {cpu:.2%} of a CPU, {wakeups:.0f} wake-ups/s, the lock held {held:.2%} of the time"
@@ -78,7 +78,7 @@ def in_words(found: Sequence[Instance]) -> str:
 
 def in_line(one: Instance) -> str:
     """One of them in a line."""
-    cpu, wakeups = one.cpu_ns / one.over_ns, one.wakeups * NS / one.over_ns
+    cpu, wakeups = one.cpu_ns / one.over_ns, one.wakeups * NS_PER_S / one.over_ns
     said = f"{one.pid} {one.user} {one.words}: {cpu:.2%} of a CPU, {wakeups:.1f} wake-ups/s"
     if one.spent is None or one.lately is None:
         return f"{said}, what it writes is not to be seen"
@@ -99,7 +99,7 @@ def _pids() -> list[int]:
     try:
         names = os.listdir("/proc")
     except OSError:
-        raise Unusable("to see what other processes take needs Linux: there is no /proc here") from None
+        raise FileUnusable("to see what other processes take needs Linux: there is no /proc here") from None
     return [int(name) for name in names if name.isdigit() and is_instance(int(name))]
 
 
@@ -107,7 +107,7 @@ def _command(pid: int) -> str | None:
     """The command line of ``pid`` without its interpreter, if it is one of ours; None else."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = decode(file.read()).split("\0")[:-1]
+            words = decode_utf8(file.read()).split("\0")[:-1]
     except OSError:
         return None
     match words:
@@ -125,7 +125,7 @@ def _is_python(program: str) -> bool:
 
 def _owner(pid: int) -> str:
     try:
-        return owner_name(os.stat(f"/proc/{pid}").st_uid)
+        return user_name(os.stat(f"/proc/{pid}").st_uid)
     except OSError:  # it has ended
         return "?"
 
@@ -145,5 +145,5 @@ def _read(pid: int) -> _Reading | None:
                 cpu_ns += int(file.read().split()[0])
     writers = None
     with suppress(OSError):
-        writers = dict(footprints_of(pid))
+        writers = dict(write_stats_of(pid))
     return _Reading(time.monotonic_ns(), cpu_ns, wakeups, writers)

@@ -7,9 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.format.entry import By, Entry, Stamp, signed
-from threeam.core.state.fold import Room, State
-from threeam.core.write.draft import Author, Draft, DraftLine, bound_to
+from threeam.core.format.entry import Author, Entry, Stamp, by_tag
+from threeam.core.state.fold import Projection, State
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 
 VIA = "observe"
 _OPEN = 2**63  # ns: the end of what has none yet
@@ -29,7 +29,7 @@ class Observed(NamedTuple):
     text: str
     file: str
     at: Stamp
-    by: By | None
+    by: Author | None
 
 
 class Intervals:
@@ -56,7 +56,7 @@ class Intervals:
 
 def observed(state: State) -> Mapping[tuple[str, int, int], Observed]:
     """Every time that something was attached, in the order in which it is known of."""
-    found: Mapping[tuple[str, int, int], Observed] = state.rooms[ROOM.name]
+    found: Mapping[tuple[str, int, int], Observed] = state.projections[ROOM.name]
     return found
 
 
@@ -83,11 +83,11 @@ def is_over(one: Observed, now: int) -> Draft:
 
 
 def _said(text: str, about: tuple[str, int, int, str], file: str, hypothesis: str | None) -> Draft:
-    def lines(state: State, author: Author, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         kept = (("FILE", file),) if file else ()
-        return [DraftLine(f"Observer: {text}", (*bound_to(state, hypothesis), _tag(*about), *kept))]
+        return [DraftLine(f"Observer: {text}", (*hypothesis_tag(state, hypothesis), _tag(*about), *kept))]
 
-    return Draft(lines, whole=hypothesis is not None, via=VIA)
+    return Draft(lines, needs_full_state=hypothesis is not None, source=VIA)
 
 
 def _tag(tool: str, pid: int, since: int, until: str) -> tuple[str, str]:
@@ -109,7 +109,7 @@ def _fold(
         if until is None and (known := others.get(key)) is not None and known.until is not None:
             continue  # that it was attached is said again, or late
         file = entry.tag("FILE") or ""
-        others[key] = Observed(tool, pid, since, until, entry.body, file, entry.said_at, entry.by)
+        others[key] = Observed(tool, pid, since, until, entry.body, file, entry.effective_stamp, entry.author)
     return found if others is None else others
 
 
@@ -117,7 +117,7 @@ def _carry(found: Mapping[tuple[str, int, int], Observed]) -> Iterator[Entry]:
     for one in found.values():
         tag = _tag(one.tool, one.pid, one.since, "now" if one.until is None else str(one.until))
         kept = (("FILE", one.file),) if one.file else ()
-        yield Entry(one.at, 0, (*signed(one.by), tag, *kept), f"Observer: {one.text}")
+        yield Entry(one.at, 0, (*by_tag(one.by), tag, *kept), f"Observer: {one.text}")
 
 
-ROOM = Room("observers", ("OBSERVER",), {}, _fold, _carry)
+ROOM = Projection("observers", ("OBSERVER",), {}, _fold, _carry)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from select import select
 from typing import NamedTuple
 
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import visible
 from threeam.process.execute import Execution, How, Meddler, execute
 from threeam.process.guard import Running
@@ -34,7 +34,7 @@ def process_of(pid: int) -> Process:
         with open(f"/proc/{pid}/stat", "rb") as file:
             about = file.read().decode("utf-8", "backslashreplace")
     except OSError:
-        raise Declined(f"there is no process {pid}") from None
+        raise PreconditionFailed(f"there is no process {pid}") from None
     name, _, rest = about.partition("(")[2].rpartition(")")
     return Process(pid, visible(name), rest.split()[19])
 
@@ -59,10 +59,12 @@ def _ports(pid: int) -> list[int]:
     try:
         found = psutil.Process(pid).net_connections(kind="inet")
     except psutil.Error as error:
-        raise Declined(f"the sockets of {pid} are not to be seen: {type(error).__name__}; try it with sudo") from None
+        raise PreconditionFailed(
+            f"the sockets of {pid} are not to be seen: {type(error).__name__}; try it with sudo"
+        ) from None
     ports = sorted({port for one in found if (port := getattr(one.laddr, "port", 0))})  # () where it has none
     if not ports:
-        raise Declined(f"{pid} has no socket of the network: there is nothing for tcpdump to see")
+        raise PreconditionFailed(f"{pid} has no socket of the network: there is nothing for tcpdump to see")
     return ports
 
 

@@ -23,13 +23,13 @@ from threeam.actions import BY_ID
 from threeam.core.config.settings import Settings
 from threeam.core.errors import JournalError
 from threeam.core.format.clock import Clock
-from threeam.core.format.entry import By, visible
-from threeam.core.platform.disk import network_warning
-from threeam.core.state.catalog import own_journals
+from threeam.core.format.entry import Author, visible
+from threeam.core.platform.disk import network_fs_warning
+from threeam.core.state.catalog import list_own_journals
 from threeam.core.store.as_of import Moment
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.locked_log import WriteOptions
-from threeam.core.write.write_stats import Footprint
+from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.tui import messages
@@ -238,7 +238,7 @@ class JournalApp(App[None], inherit_bindings=False):
     @property
     def others(self) -> list[Journal]:
         """The journals that can be changed to, as of now."""
-        return [one for one in self._all_journals() if one.log != self.session.journal.log]
+        return [one for one in self._all_journals() if one.log_path != self.session.journal.log_path]
 
     def open_journal(self, journal: Journal) -> None:
         """Ends, for another journal to be shown in its place; what stands in the box stays with this one."""
@@ -247,7 +247,7 @@ class JournalApp(App[None], inherit_bindings=False):
             self.notify("something is not written yet, or still under way", markup=False)
             return
         try:
-            journal.live()
+            journal.open_live()
         except JournalError as error:
             self.notify(visible(str(error)), severity="error", markup=False)
             return
@@ -281,7 +281,7 @@ class JournalApp(App[None], inherit_bindings=False):
 def open_screen(
     journal: Journal,
     settings: Settings,
-    by: By,
+    by: Author,
     clock: Clock,
     options: WriteOptions,
     *,
@@ -292,20 +292,22 @@ def open_screen(
     gc.freeze()  # no collection has to look at what is imported: it stays
 
     def session_of(journal: Journal) -> Session:
-        journal.live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
-        notice, looks = network_warning(journal.log) or "", read_only
-        if not read_only and (why := journal.why_not_writable()) is not None:
+        journal.open_live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
+        notice, looks = network_fs_warning(journal.log_path) or "", read_only
+        if not read_only and (why := journal.write_obstacle()) is not None:
             looks, notice = True, f"opened read-only: {why}"
         # The screen waits in plain sight until the lock comes or esc is pressed.
         writer = None if looks else Writer(journal, FOLD, clock, options._replace(lock_timeout=None))
         if writer is not None:
-            writer.footprint = Footprint(journal.log)
+            writer.footprint = WriteStatsPublisher(journal.log_path)
         return Session(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
 
     def all_journals() -> list[Journal]:
-        lock = None if journal.lock == journal_at(journal.log).lock else journal.lock  # one that was asked for
-        found = own_journals(os.environ, lock)
-        return [journal, *(one for one in found if one.log != journal.log)]
+        lock = (
+            None if journal.lock_path == resolve_journal(journal.log_path).lock_path else journal.lock_path
+        )  # one that was asked for
+        found = list_own_journals(os.environ, lock)
+        return [journal, *(one for one in found if one.log_path != journal.log_path)]
 
     here = journal
     while True:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from threeam.core.store.filters import Wanted
 from threeam.core.store.journal import Journal, Position
-from threeam.tui.histogram import Activity
+from threeam.tui.histogram import ActivityIndex
 from threeam.tui.line_counter import Tally
 
 SLICE = 0.006  # s of work between two looks at what else is to be done
@@ -40,7 +40,7 @@ class Reading:
         self._tell = tell
         self._task: asyncio.Task[None] | None = None
         self._end: Position | None = None
-        self.lines = Activity(journal)
+        self.lines = ActivityIndex(journal)
         self.shown: Tally | None = None
         self.found: Tally | None = None
         self.may_go_on = asyncio.Event()  # not while a search is under way: somebody waits for that
@@ -64,7 +64,7 @@ class Reading:
     def anew(self) -> None:
         """Begins again: what was counted is not in the log any more."""
         self.stop()
-        self.lines = Activity(self._journal)
+        self.lines = ActivityIndex(self._journal)
         self.shown = Tally(self._journal, self.shown.wanted) if self.shown else None
         self.found = Tally(self._journal, self.found.wanted) if self.found else None
 

@@ -15,13 +15,13 @@ from queue import Empty, SimpleQueue
 
 from textual.message import Message
 
-from threeam.core.errors import Abandoned, DiskFull, JournalError, Unsure
+from threeam.core.errors import DiskFull, JournalError, Unsure, WaitCancelled
 from threeam.core.platform.disk import free_bytes
 from threeam.core.state.fold import Fold, State
-from threeam.core.store.follow import Follower, told_from
-from threeam.core.store.journal import Anchor, Journal, Position
+from threeam.core.store.follow import Follower, batch_start
+from threeam.core.store.journal import Journal, Position, ResumePoint
 from threeam.core.store.reader import Line
-from threeam.core.write.lock import Holder, holder
+from threeam.core.write.lock import LockHolder, find_lock_holder
 from threeam.core.write.locked_log import Block, LockedLog
 from threeam.core.write.writer import SPACING, Writer
 from threeam.tui.messages import (
@@ -52,7 +52,7 @@ class Bridge:
     def __init__(
         self,
         journal: Journal,
-        start: Anchor | None,
+        start: ResumePoint | None,
         fold: Fold,
         writer: Writer | None,
         disk_floor: int,
@@ -69,14 +69,14 @@ class Bridge:
         self._stopped = threading.Event()
         self._follower = Follower(journal, start)
         self._thread = threading.Thread(target=self._follow, name="follow", daemon=True)
-        self._base = None if start is not None else fold.empty  # the state as of ``start``
+        self._base = None if start is not None else fold.empty_state  # the state as of ``start``
         self._state: State | None = None  # the state by now
         self._segment = start.segment if start is not None else None
         self._restarts = 0
         self._taken_back = 0
         self._lines: list[Line] = []  # read, and not handed over yet
         self._told: Line | None = None
-        self._held: tuple[Holder | None, int] = (None, 0)
+        self._held: tuple[LockHolder | None, int] = (None, 0)
         self._disk_floor = disk_floor
         self._low: int | None = None
 
@@ -133,7 +133,7 @@ class Bridge:
         """
         first, landed, left = taken[0], list[tuple[Ticket, Block]](), list[Ticket]()
 
-        def on_wait(held_by: Holder | None, seconds: float) -> None:
+        def on_wait(held_by: LockHolder | None, seconds: float) -> None:
             self._post(WriteWaits(first, held_by, seconds))
 
         why: str | None = None
@@ -149,10 +149,10 @@ class Bridge:
                         left = taken[number:]
                         self._post(WriteHasNoRoom(ticket, str(full)))
                         break
-        except Abandoned:
+        except WaitCancelled:
             why = ""
         except Unsure as unsure:
-            why = unsure.why
+            why = unsure.reason
         except JournalError as error:
             why = str(error)
         except Exception as error:  # a ticket without an answer would hold the box for ever
@@ -224,10 +224,10 @@ class Bridge:
         follower = self._follower
         self._lines += follower.read()  # and kept, if the fold fails, until it has been done
         lines, end = self._lines, follower.position
-        restarted = follower.restarts != self._restarts
+        restarted = follower.truncations != self._restarts
         state = self._folded(lines, end, restarted)
         if lines or state is not self._state:
-            self._state, self._restarts, self._taken_back = state, follower.restarts, follower.taken_back
+            self._state, self._restarts, self._taken_back = state, follower.truncations, follower.rollbacks
             if end is not None:
                 self._segment = end.segment
             self._told, self._lines = None, []
@@ -244,18 +244,18 @@ class Bridge:
         state = self._state
         if end is None:
             return state or self._base
-        since, until, segment = told_from(lines, end), end.offset, end.segment
+        since, until, segment = batch_start(lines, end), end.offset, end.segment
         if restarted or (lines and segment != self._segment):  # its lines are the truth now
-            state = self._fold.empty
-        elif self._follower.taken_back != self._taken_back:  # lines are gone that were folded
-            state = self._fold.of(segment, since)
+            state = self._fold.empty_state
+        elif self._follower.rollbacks != self._taken_back:  # lines are gone that were folded
+            state = self._fold.state_at(segment, since)
         elif state is None and self._base is not None and self._start is not None:
             state, since = self._base, self._start.offset
             if segment != self._start.segment:  # renamed meanwhile, and nothing stands in the new file yet
                 segment, until = self._start.segment, self._start.segment.size()
         if state is None or since >= until:
             return state
-        return self._fold.on(state, segment, since, until)
+        return self._fold.advance(state, segment, since, until)
 
     def _hand_over(self, lines: list[Line], state: State | None, unfinished: Line | None, restarted: bool) -> None:
         """Posts, and waits for the screen to be done and for the frame to be over."""
@@ -273,12 +273,12 @@ class Bridge:
 
     def _look_around(self) -> None:
         """Tells who holds the lock, and how much room is left, where that has changed."""
-        now = holder(*self._journal.locks)
+        now = find_lock_holder(*self._journal.lock_paths)
         if now != self._held[0]:
             self._held = (now, time.monotonic_ns())
             self._post(LockSeen(*self._held))
         try:
-            free = free_bytes(os.path.dirname(self._journal.log))
+            free = free_bytes(os.path.dirname(self._journal.log_path))
         except FileNotFoundError:  # there is no folder yet, and so no log: nobody has written
             return
         low = free if free < self._disk_floor else None

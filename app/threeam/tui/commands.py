@@ -11,9 +11,9 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from threeam.actions import ACTIONS, BY_WORD, Action
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Stamp
-from threeam.core.state.catalog import name_of
+from threeam.core.state.catalog import journal_name
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import Draft, note
+from threeam.core.write.draft import Draft, note_draft
 from threeam.hypotheses.amendments import correction, words_for
 from threeam.hypotheses.changes import change, change_as_typed
 from threeam.hypotheses.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, predict
@@ -58,7 +58,7 @@ def draft_of(kind: str, text: str, settings: Settings) -> Draft:
         case "changed":
             return change(*change_as_typed(text))
         case _:
-            return note(text)
+            return note_draft(text)
 
 
 class UnknownCommand(Exception):
@@ -148,7 +148,7 @@ class Journals(Provider):
 
     @staticmethod
     def _title(journal: Journal) -> str:
-        return f"journal {drawn(name_of(journal))}"
+        return f"journal {drawn(journal_name(journal))}"
 
     def _open(self, journal: Journal) -> None:
         from threeam.tui.app import JournalApp

@@ -22,9 +22,9 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from threeam.core.platform.folders import OPEN_SAFELY, names_in, safe_opener
-from threeam.core.store.attachment_kinds import DRAFT, HISTORY
-from threeam.core.store.attachments import memory_folder, opened, places
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS, list_names, safe_opener
+from threeam.core.store.attachment_kinds import DRAFT, INPUT_HISTORY
+from threeam.core.store.attachments import attachment_dirs, memory_dir, open_own_dir
 from threeam.core.store.journal import Journal
 
 _HISTORY = 500  # texts that are brought back
@@ -60,7 +60,7 @@ class DraftStore:
         self._on_problem = on_problem
         self._latest: KeptDrafts | None = None
         self._problems: dict[str, str] = {}
-        self._folders = (*places(journal), memory_folder(journal))
+        self._folders = (*attachment_dirs(journal), memory_dir(journal))
         self._folder = self._folders[0]
         # Processes of two pid namespaces may have the same number and the same start.
         self._name = f"draft-{os.getpid()}-{_started(os.getpid())}-{os.urandom(4).hex()}.json"
@@ -74,7 +74,7 @@ class DraftStore:
         newest, seen = None, set[str]()
         for _, folder, name in sorted(self._left_behind(), reverse=True):
             screen = name.partition(".json")[0]
-            with suppress(OSError), opened(folder) as dir_fd:  # OSError: another screen was faster
+            with suppress(OSError), open_own_dir(folder) as dir_fd:  # OSError: another screen was faster
                 fd = _claim(dir_fd, name)
                 if fd < 0:
                     continue
@@ -107,9 +107,9 @@ class DraftStore:
         """The texts that were sent, the oldest first."""
         texts: list[str] = []
         for folder in self._folders:
-            with suppress(OSError), opened(folder) as dir_fd:
+            with suppress(OSError), open_own_dir(folder) as dir_fd:
                 opener = safe_opener(dir_fd)
-                with open(HISTORY.pattern, encoding="utf-8", errors="replace", opener=opener) as file:
+                with open(INPUT_HISTORY.name_pattern, encoding="utf-8", errors="replace", opener=opener) as file:
                     for line in file:
                         with suppress(ValueError):  # cut off by a full disk, or the empty line that ends such a one
                             texts.append(str(json.loads(line)))
@@ -164,7 +164,7 @@ class DraftStore:
         lies_in = self._write_in(self._folders, kept) if kept.drafts else None
         for folder in self._folders:
             if folder != lies_in:  # what lay there is older; where it cannot be removed, the newest counts
-                with suppress(OSError), opened(folder) as dir_fd:
+                with suppress(OSError), open_own_dir(folder) as dir_fd:
                     os.unlink(self._name, dir_fd=dir_fd)
         if not kept.drafts:
             self._hold(-1)
@@ -173,9 +173,9 @@ class DraftStore:
         """Keeps the drafts in the first of ``folders`` that takes them; gives it. Raises the OSError of the first."""
         first, *others = folders
         try:
-            with opened(first, make=True) as dir_fd:
+            with open_own_dir(first, make=True) as dir_fd:
                 new = f"{self._name}.{threading.get_ident()}.new"
-                fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
+                fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
                 try:
                     _lock(fd)
                     with open(fd, "w", encoding="utf-8", closefd=False) as file:
@@ -209,9 +209,9 @@ class DraftStore:
         """Return the draft files that look as if their screen were no more: changed when (ns), folder and name."""
         left = []
         for folder in self._folders:
-            with suppress(OSError), opened(folder) as dir_fd:
-                for name in names_in(dir_fd):
-                    match = re.fullmatch(DRAFT.pattern, name, re.ASCII)
+            with suppress(OSError), open_own_dir(folder) as dir_fd:
+                for name in list_names(dir_fd):
+                    match = re.fullmatch(DRAFT.name_pattern, name, re.ASCII)
                     if match is None or name.startswith(self._name):
                         continue
                     pid, start = int(match[1]), int(match[2])
@@ -226,7 +226,7 @@ class DraftStore:
 
 def _claim(dir_fd: int, name: str) -> int:
     """Open a draft file with its lock; -1 if its screen lives, or another one takes it over. Raises OSError."""
-    fd = os.open(name, os.O_RDONLY | OPEN_SAFELY, dir_fd=dir_fd)
+    fd = os.open(name, os.O_RDONLY | SAFE_OPEN_FLAGS, dir_fd=dir_fd)
     try:
         about = os.fstat(fd)
         is_ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid()
@@ -266,9 +266,9 @@ def _place(value: object) -> tuple[int, int, int] | None:
 
 def _append(folder: str, text: str) -> None:
     """Append a record to the history in ``folder``, whole. Raises OSError."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | OPEN_SAFELY
-    with opened(folder, make=True) as dir_fd:
-        fd = os.open(HISTORY.pattern, flags, 0o600, dir_fd=dir_fd)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | SAFE_OPEN_FLAGS
+    with open_own_dir(folder, make=True) as dir_fd:
+        fd = os.open(INPUT_HISTORY.name_pattern, flags, 0o600, dir_fd=dir_fd)
         try:
             record = ("\n" + json.dumps(text) + "\n").encode()  # a record that was cut off ends there
             if os.write(fd, record) < len(record):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from threeam.actions import BY_ID
-from threeam.core.format.entry import By, lines_of, visible
+from threeam.core.format.entry import Author, split_submission, visible
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import end_of_lines, matching_back
 from threeam.tui.commands import kind_of_box
@@ -30,7 +30,7 @@ class Desk:
         composer: Composer,
         store: DraftStore,
         send: Callable[[Ticket], None],
-        by: By,
+        by: Author,
         place: Callable[[], Position | None],
     ) -> None:
         self.composer = composer
@@ -111,9 +111,9 @@ class Desk:
 
 def _is_written(journal: Journal, by: str, draft: Draft) -> bool:
     """Whether the screen that left ``draft`` had written it by then. The same words may stand there from before."""
-    live, left = journal.live(), _LOOK_BACK
-    lines = {visible(line).strip() for line in lines_of(draft.text)}
-    for segment in journal.back_from(live) if live is not None else ():
+    live, left = journal.open_live(), _LOOK_BACK
+    lines = {visible(line).strip() for line in split_submission(draft.text)}
+    for segment in journal.segments_backward(live) if live is not None else ():
         size = segment.size()
         since = end_of_lines(segment, max(0, size - left))
         typed_here = draft.since is not None and draft.since[:2] == segment.identity
@@ -121,7 +121,7 @@ def _is_written(journal: Journal, by: str, draft: Draft) -> bool:
             since = max(since, min(size, draft.since[2]))
         for line in matching_back(segment, size, re.compile(re.escape(f"[BY: {by}]".encode())), since):
             entry = line.entry
-            if entry is not None and str(entry.by) == by:
+            if entry is not None and str(entry.author) == by:
                 lines -= {entry.text.strip(), entry.body.strip(), _CITED.sub("", entry.body).strip()}
             if not lines:
                 return True

@@ -133,7 +133,7 @@ class Tally:
             return [last]
         known = {file.identity for file in self._files[:-1]}
         segments = []
-        for segment in self._journal.back_from(last):
+        for segment in self._journal.segments_backward(last):
             if segment.identity in known:
                 break
             segments.append(segment)

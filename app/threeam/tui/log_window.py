@@ -13,11 +13,11 @@ from itertools import accumulate, islice
 from typing import NamedTuple
 
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import ACQUIRED, CEREMONY, RELEASING, By, Entry
-from threeam.core.store.chain import Missing
+from threeam.core.format.entry import ACQUIRED, CEREMONY_TEXTS, RELEASING, Author, Entry
+from threeam.core.store.chain import UnreadableNotices
 from threeam.core.store.filters import Ceremony, Text, Wanted
-from threeam.core.store.follow import told_from
-from threeam.core.store.journal import Anchor, Journal, Position, Segment
+from threeam.core.store.follow import batch_start
+from threeam.core.store.journal import Journal, Position, ResumePoint, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, end_of_lines, lines_back, lines_forward
 from threeam.core.store.seek import Found, found_back, found_forward, search_back, search_forward
@@ -71,18 +71,20 @@ class Window:
         self.at_end = True
         self.at_start = True
         self.problem = ""
-        self.missing = Missing(journal.chain)
-        self.anchor: Anchor | None = None  # where the journal ended when it was opened: a follower goes on from here
+        self.missing = UnreadableNotices(journal.chain)
+        self.anchor: ResumePoint | None = (
+            None  # where the journal ended when it was opened: a follower goes on from here
+        )
         self._start: Position | None = None
         self._end: Position | None = None
         self.known: Position | None = None  # how far the follower has told
         self._section: _Section | None = None
-        segment = journal.live() if until is None else None
+        segment = journal.open_live() if until is None else None
         if until is not None:
             self.known = until
             self.to_end()
         if segment is not None:
-            self.anchor = Anchor.at(segment, end_of_lines(segment, segment.size()))
+            self.anchor = ResumePoint.capture(segment, end_of_lines(segment, segment.size()))
             self.known = Position(segment, self.anchor.offset)
             self.to_end()
 
@@ -98,7 +100,7 @@ class Window:
         if self._start is None:
             return
         try:
-            oldest = self._journal.oldest(self._start.segment)
+            oldest = self._journal.oldest_segment(self._start.segment)
         except OSError as error:
             self._failed(self._start.segment, error)
             return
@@ -172,7 +174,7 @@ class Window:
         if end is None:
             return 0
         if not restarted:
-            self._drop_from(Position(end.segment, told_from(lines, end)))
+            self._drop_from(Position(end.segment, batch_start(lines, end)))
         self.known = end
         if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
             self.rows = [row._replace(begin=None) for row in self.rows]
@@ -191,10 +193,10 @@ class Window:
             self._start = begin
         return self._take(lines)
 
-    def count_of(self, lines: Sequence[Line], author: By | None) -> int:
+    def count_of(self, lines: Sequence[Line], author: Author | None) -> int:
         """Return how many of ``lines`` are rows of ``author``."""
         needle = str(author).encode()
-        own = [line for line in lines if needle in line.raw and line.entry is not None and line.entry.by == author]
+        own = [line for line in lines if needle in line.raw and line.entry is not None and line.entry.author == author]
         return len(_among(own, self.shown)) if author is not None else 0
 
     def lines_around(self, line: Line) -> list[Line]:
@@ -217,7 +219,7 @@ class Window:
         if around:
             if step < 0:
                 return search_back(self._journal, self.known, wanted)
-            first = Position(self._journal.oldest(self.known.segment), 0)
+            first = Position(self._journal.oldest_segment(self.known.segment), 0)
             end = self.known if beside is None else Position(beside.line.segment, beside.line.end)
             return search_forward(self._journal, first, end, wanted)
         if step < 0:
@@ -324,7 +326,7 @@ class Window:
         return end, lines
 
     def _lines_between(self, start: Position, end: Position) -> Iterator[Line]:
-        for segment in self._journal.chain.onward(start.segment, end.segment):
+        for segment in self._journal.chain.segments_between(start.segment, end.segment):
             offset = start.offset if segment == start.segment else 0
             yield from lines_forward(segment, offset, end.offset if segment == end.segment else None)
 
@@ -354,7 +356,7 @@ class Window:
                 begin = section.begin if section.first == len(rows) else None
             if self.raw or entry is None or not (line.repeated or any(one.holds(line.raw) for one in _HIDDEN)):
                 rows.append(Row(line, entry, None, begin))
-            if entry is None or entry.text not in CEREMONY:
+            if entry is None or entry.text not in CEREMONY_TEXTS:
                 continue
             if entry.text == ACQUIRED:
                 section = _Section(entry, len(rows), line.offset)

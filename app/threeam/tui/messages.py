@@ -10,7 +10,7 @@ from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Position
 from threeam.core.store.reader import Line
-from threeam.core.write.lock import Holder
+from threeam.core.write.lock import LockHolder
 from threeam.core.write.locked_log import Block
 from threeam.tui.effects import Effect
 from threeam.tui.outbox import Ticket
@@ -35,7 +35,7 @@ class LinesArrived(Message):
 class LockSeen(Message):
     """Somebody has taken the lock, or it is free (None). ``since_ns``: monotonic, our own first sight."""
 
-    holder: Holder | None
+    holder: LockHolder | None
     since_ns: int
 
 
@@ -44,7 +44,7 @@ class WriteWaits(Message):
     """A write has been waiting for the lock for ``seconds`` so far."""
 
     ticket: Ticket
-    holder: Holder | None
+    holder: LockHolder | None
     seconds: float
 
 

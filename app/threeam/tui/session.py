@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from threeam.core.config.settings import Settings
-from threeam.core.format.clock import Clock, Zone, zone_offset
-from threeam.core.format.entry import By
+from threeam.core.format.clock import Clock, Zone, utc_offset
+from threeam.core.format.entry import Author
 from threeam.core.state.fold import Fold
 from threeam.core.store.journal import Journal
 from threeam.core.write.writer import Writer
@@ -22,9 +22,9 @@ class Session(NamedTuple):
     journal: Journal
     settings: Settings
     fold: Fold
-    by: By
+    by: Author
     clock: Clock
     writer: Writer | None
     emoji: bool
     notice: str = ""
-    zone: Zone = zone_offset
+    zone: Zone = utc_offset

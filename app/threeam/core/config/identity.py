@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Mapping
 
-from threeam.core.format.entry import By, tag_value
+from threeam.core.format.entry import Author, escape_tag_value
 
 
-def author(environ: Mapping[str, str], uid: int) -> By:
+def current_author(environ: Mapping[str, str], uid: int) -> Author:
     """Who writes from this process; under sudo, the person behind it."""
     user = environ.get("SUDO_USER") if uid == 0 else None
     if not user:
@@ -20,9 +20,9 @@ def author(environ: Mapping[str, str], uid: int) -> By:
         except (KeyError, OSError):  # a uid without a name, as containers have
             user = f"uid{uid}"
     pane = environ.get("TMUX_PANE", "") if environ.get("TMUX") else ""
-    return By(
-        re.sub(r"[\s@:\]\[]", "_", tag_value(user)),
-        re.sub(r"[\s@:\]\[]", "_", tag_value(os.uname().nodename)),
+    return Author(
+        re.sub(r"[\s@:\]\[]", "_", escape_tag_value(user)),
+        re.sub(r"[\s@:\]\[]", "_", escape_tag_value(os.uname().nodename)),
         os.getpid(),
         pane if re.fullmatch(r"%\d{1,9}", pane) else "",
     )

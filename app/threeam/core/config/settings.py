@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from threeam.core.errors import BadSetting
-from threeam.core.format.entry import NS, tag_value
+from threeam.core.format.entry import NS_PER_S, escape_tag_value
 from threeam.core.platform.user_dirs import state_folder, xdg_dir
-from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG, Journal, journal_at
+from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG, Journal, resolve_journal
 
 REMINDERS = ("water", "dose", "awake")
 
@@ -41,7 +41,7 @@ class Settings(NamedTuple):
     @property
     def night_gap_ns(self) -> int:
         """``night_gap_h`` in nanoseconds."""
-        return round(self.night_gap_h * 3600) * NS
+        return round(self.night_gap_h * 3600) * NS_PER_S
 
 
 class Flags(NamedTuple):
@@ -100,16 +100,22 @@ def _journal(
     why["lock"] = "--lock" if flags.lock is not None else "SANITY_LOCK" if lock else "beside the log"
     for path, of in ((log, why["log"]), (lock, why["lock"])):
         if path is not None and (not path or "\0" in path):
-            raise BadSetting(f"{of} must be the path of a file, and {tag_value(path)!r} is none")
-    journal = journal_at(log, lock, home=home)
-    if lock is None and journal.lock == SCRIPT_LOCK:
+            raise BadSetting(f"{of} must be the path of a file, and {escape_tag_value(path)!r} is none")
+    journal = resolve_journal(log, lock, state_dir=home)
+    if lock is None and journal.lock_path == SCRIPT_LOCK:
         why["lock"] = "the lock of the Bash script, for its log"
     return journal
 
 
 def _name(name: str) -> str:
-    if not name.strip(". ") or "/" in name or ".." in name or tag_value(name) != name or len(name.encode()) > 200:
-        raise BadSetting(f"-j {tag_value(name)!r}: the name of a journal is one plain word, such as -j checkout")
+    if (
+        not name.strip(". ")
+        or "/" in name
+        or ".." in name
+        or escape_tag_value(name) != name
+        or len(name.encode()) > 200
+    ):
+        raise BadSetting(f"-j {escape_tag_value(name)!r}: the name of a journal is one plain word, such as -j checkout")
     return name
 
 
@@ -142,7 +148,7 @@ def _settings(table: Mapping[str, Any], environ: Mapping[str, str], config: str,
     for key in table:
         if key not in default._fields and key != "log":
             near = _nearest(key, (*default._fields, "log"))
-            raise BadSetting(f"{config}: there is no setting {tag_value(key)!r}{near}")
+            raise BadSetting(f"{config}: there is no setting {escape_tag_value(key)!r}{near}")
     values: dict[str, Any] = {}
     for name in default._fields:
         variable = f"SANITY_{name.upper()}"
@@ -196,7 +202,7 @@ def _checked(name: str, value: object, where: str) -> object:
                 return int(number) if whole else number
             words = "all, or a" if name == "keep" else "a"
             wanted = f"{words} {'whole ' if whole else ''}number{'' if low == 0.0 else ' above 0'}"
-    raise BadSetting(f"{where} must be {wanted}, and not {tag_value(str(value))!r}")
+    raise BadSetting(f"{where} must be {wanted}, and not {escape_tag_value(str(value))!r}")
 
 
 def _nearest(word: str, words: tuple[str, ...]) -> str:

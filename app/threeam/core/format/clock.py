@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from threeam.core.errors import BadClock
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 
 Clock = Callable[[], Stamp]
 """Gives the true time now. Tests and the demo hand in their own."""
@@ -14,8 +14,8 @@ Clock = Callable[[], Stamp]
 Zone = Callable[[int], int]
 """Gives the seconds east of UTC that are in force at an instant (ns): the rules, since summer time is not all year."""
 
-TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
-_WIDEST = 24 * 3600  # s: ``%z`` in a stamp says less than that
+MAX_TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
+_MAX_OFFSET_S = 24 * 3600  # s: ``%z`` in a stamp says less than that
 
 
 def system_clock() -> Stamp:
@@ -29,17 +29,17 @@ def system_clock() -> Stamp:
         raise BadClock("the clock of this host is past the year 2262: set it, and look with: date") from None
     if ns < 0:
         raise BadClock("the clock of this host is before the year 1970: set it, and look with: date")
-    return Stamp(ns, zone_offset(ns))
+    return Stamp(ns, utc_offset(ns))
 
 
-def zone_offset(ns: int) -> int:
+def utc_offset(ns: int) -> int:
     """Return the seconds east of UTC here at ``ns``, in whole minutes, since ``%z`` can say no more.
 
     These are the C library's rules: of `TZ` (a name or a POSIX string), or of /etc/localtime. Raises `BadClock` if no
     stamp can hold it.
     """
-    offset = time.localtime(ns // NS).tm_gmtoff
-    if abs(offset) >= _WIDEST:
+    offset = time.localtime(ns // NS_PER_S).tm_gmtoff
+    if abs(offset) >= _MAX_OFFSET_S:
         raise BadClock(
             f"the time zone is {offset / 3600:+g} h from UTC, and a stamp holds less than 24 h: set TZ to UTC, or to a "
             "zone such as Europe/Berlin"

@@ -16,19 +16,19 @@ from typing import NamedTuple
 
 from threeam.core.format.escape import visible as visible
 
-NS = 1_000_000_000
+NS_PER_S = 1_000_000_000
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_FIRST_NS = (1 - _EPOCH_DAY) * 86_400 * NS  # years 1 to 9999 in UTC: no other has four digits in every zone
-_END_NS = (date.max.toordinal() + 1 - _EPOCH_DAY) * 86_400 * NS
+_MIN_NS = (1 - _EPOCH_DAY) * 86_400 * NS_PER_S  # years 1 to 9999 in UTC: no other has four digits in every zone
+_END_NS = (date.max.toordinal() + 1 - _EPOCH_DAY) * 86_400 * NS_PER_S
 
 ACQUIRED = "Acquired sanity lock."
 RELEASING = "Releasing sanity lock."
-CLOCK_STEPPED = "WARNING: Clock stepped back "  # and how far: the order of the file is the true order
-CEREMONY = frozenset({ACQUIRED, RELEASING})
+CLOCK_STEPPED_PREFIX = "WARNING: Clock stepped back "  # and how far: the order of the file is the true order
+CEREMONY_TEXTS = frozenset({ACQUIRED, RELEASING})
 
 # The words that may stand before a line's first colon, each with the tag that makes it more than
 # a word. None: the word alone is enough, because it changes nothing.
-KINDS: dict[str, str | None] = {
+KIND_TAGS: dict[str, str | None] = {
     "Hypothesis": "H",
     "Prediction": "H",
     "Supports": "H",
@@ -65,12 +65,14 @@ KINDS: dict[str, str | None] = {
     "Captured": "CAPTURED",
     "WARNING": None,
 }
-MOST_CUPS = 999_999_999  # that the COFFEE tag has room for
-LONGEST = 64 * 1024  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill
-GOES_ON = "|+ "  # before the second and later pieces of a longer one
+MAX_COFFEE_VALUE = 999_999_999  # that the COFFEE tag has room for
+MAX_TEXT_BYTES = (
+    64 * 1024
+)  # bytes of text in a line that 3am writes: a single write of a block of them is not torn by a kill
+CONTINUATION_PREFIX = "|+ "  # before the second and later pieces of a longer one
 BOM = b"\xef\xbb\xbf"  # the byte order mark that some editors put in front of a file
-CONTINUED = "Continued from "  # and the name of the file before: with an AT tag, the first line of a file
-REPEATED = "REPEATED"  # the tag of that line: how many lines after it repeat what the file before it says
+CONTINUED_FROM = "Continued from "  # and the name of the file before: with an AT tag, the first line of a file
+REPEATED_TAG = "REPEATED"  # the tag of that line: how many lines after it repeat what the file before it says
 
 _STAMP = r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{9})([+-])(\d\d)(\d\d)"
 _STAMP_ONLY = re.compile(_STAMP, re.ASCII)
@@ -94,36 +96,36 @@ class Stamp(NamedTuple):
     """
 
     ns: int
-    offset: int = 0
+    utc_offset_s: int = 0
 
     def __str__(self) -> str:
-        seconds, fraction = divmod(self.ns, NS)
-        sign, minutes = ("-", -self.offset // 60) if self.offset < 0 else ("+", self.offset // 60)
-        return f"{_civil(seconds + self.offset)}.{fraction:09d}{sign}{minutes // 60:02d}{minutes % 60:02d}"
+        seconds, fraction = divmod(self.ns, NS_PER_S)
+        sign, minutes = ("-", -self.utc_offset_s // 60) if self.utc_offset_s < 0 else ("+", self.utc_offset_s // 60)
+        return f"{_format_utc_seconds(seconds + self.utc_offset_s)}.{fraction:09d}{sign}{minutes // 60:02d}{minutes % 60:02d}"
 
     @property
-    def clock(self) -> str:
+    def time_of_day(self) -> str:
         """``HH:MM:SS.nnnnnnnnn`` in the writer's zone."""
         return str(self)[11:29]
 
     @property
-    def day(self) -> str:
+    def iso_date(self) -> str:
         """``YYYY-MM-DD`` in the writer's zone."""
         return str(self)[:10]
 
     def rfc3339(self) -> str:
         """The instant in UTC with ``Z``, as machine output has it."""
-        seconds, fraction = divmod(self.ns, NS)
-        return f"{_civil(seconds)}.{fraction:09d}Z"
+        seconds, fraction = divmod(self.ns, NS_PER_S)
+        return f"{_format_utc_seconds(seconds)}.{fraction:09d}Z"
 
     @classmethod
     def parse(cls, text: str) -> Stamp | None:
         """The stamp that ``text`` is, whole, or None."""
         found = _STAMP_ONLY.fullmatch(text)
-        return _stamp(*found.groups()) if found else None
+        return _make_stamp(*found.groups()) if found else None
 
 
-class By(NamedTuple):
+class Author(NamedTuple):
     """Who wrote a line: ``user@host:pid``, and in tmux ``%pane``."""
 
     user: str
@@ -135,7 +137,7 @@ class By(NamedTuple):
         return f"{self.user}@{self.host}:{self.pid}{self.pane}"
 
     @property
-    def short(self) -> str:
+    def label(self) -> str:
         """``alice%3``, as the screen shows it."""
         return self.user + self.pane
 
@@ -147,10 +149,10 @@ class Entry(NamedTuple):
     """
 
     stamp: Stamp
-    coffee: int
+    cups: int
     tags: tuple[tuple[str, str], ...]
     text: str
-    order: int | None = None
+    assigned_position: int | None = None
 
     def tag(self, key: str) -> str | None:
         """The value of the first tag ``key``, or None."""
@@ -160,24 +162,24 @@ class Entry(NamedTuple):
         return None
 
     @property
-    def by(self) -> By | None:
+    def author(self) -> Author | None:
         """The author, or None for a line that belongs to nobody."""
         value = self.tag("BY")
         if value is None or not (found := _BY.fullmatch(value)):
             return None
         user, host, pid, pane = found.groups()
-        return By(user, host, int(pid), pane or "")
+        return Author(user, host, int(pid), pane or "")
 
     @property
-    def carried(self) -> Stamp | None:
+    def carried_from(self) -> Stamp | None:
         """For a line that a rotation has carried over from the file before: when what it says came to be."""
         value = self.tag("AT")
         return None if value is None else Stamp.parse(value)
 
     @property
-    def said_at(self) -> Stamp:
+    def effective_stamp(self) -> Stamp:
         """When what it says came to be: its own stamp, and for a line that was carried over that of the first."""
-        return self.carried or self.stamp
+        return self.carried_from or self.stamp
 
     @property
     def position(self) -> int:
@@ -185,35 +187,35 @@ class Entry(NamedTuple):
 
         Then it is later than that of every such line before it. A line that was carried over says it in ``ORDER``.
         """
-        if self.order is not None:
-            return self.order
-        if self.carried is not None and _ORDER.fullmatch(value := self.tag("ORDER") or ""):
+        if self.assigned_position is not None:
+            return self.assigned_position
+        if self.carried_from is not None and _ORDER.fullmatch(value := self.tag("ORDER") or ""):
             return int(value)
-        return self.said_at.ns
+        return self.effective_stamp.ns
 
     @property
-    def active(self) -> Stamp | None:
+    def activity_stamp(self) -> Stamp | None:
         """When its author was active, where this line shows it: they typed it, or it carries that over."""
-        if self.by is None or self.tag("VIA") is not None:
+        if self.author is None or self.tag("VIA") is not None:
             return None
         if self.tag("AT") is None:
             return self.stamp
-        return self.carried if self.kind == "Carried" else None
+        return self.carried_from if self.kind == "Carried" else None
 
     @property
-    def predecessor(self) -> str | None:
+    def predecessor_name(self) -> str | None:
         """The name of the file that this line's file continues, if this is the line that says so."""
-        if not self.text.startswith(CONTINUED) or self.carried is None:
+        if not self.text.startswith(CONTINUED_FROM) or self.carried_from is None:
             return None
-        return self.text[len(CONTINUED) :]
+        return self.text[len(CONTINUED_FROM) :]
 
     @property
-    def repeats(self) -> int | None:
+    def repeated_count(self) -> int | None:
         """For the line that names the predecessor: how many lines after it repeat what that file says.
 
         None if it does not say so, as in files of older versions, or if what it says is not a number.
         """
-        value = self.tag(REPEATED)
+        value = self.tag(REPEATED_TAG)
         return int(value) if value is not None and _COUNT.fullmatch(value) else None
 
     @property
@@ -231,14 +233,14 @@ class Entry(NamedTuple):
         A word whose tag is missing is only a word: ``Coffee: two, please`` is a note. The one
         exception is the Bash script's ``Hypothesis:``, which has no tags at all.
         """
-        if self.text in CEREMONY:
+        if self.text in CEREMONY_TEXTS:
             return "ceremony"
-        if self.predecessor is not None:
+        if self.predecessor_name is not None:
             return "Continued"
         word, colon, _ = self.text.partition(":")
-        if not colon or word not in KINDS:
+        if not colon or word not in KIND_TAGS:
             return "note"
-        needed = KINDS[word]
+        needed = KIND_TAGS[word]
         if needed is None or (word == "Hypothesis" and all(key == "AT" for key, _ in self.tags)):
             return word
         has = self.hypothesis is not None if needed == "H" else self.tag(needed) is not None
@@ -250,46 +252,46 @@ class Entry(NamedTuple):
         return self.text if self.kind in ("note", "ceremony", "Continued") else self.text.partition(":")[2].lstrip(" ")
 
 
-def signed(by: By | None) -> tuple[tuple[str, str], ...]:
+def by_tag(author: Author | None) -> tuple[tuple[str, str], ...]:
     """The tag of whoever said it; none, where nobody is said to have."""
-    return (("BY", str(by)),) if by is not None else ()
+    return (("BY", str(author)),) if author is not None else ()
 
 
-def user_of(by: By | None) -> str:
+def author_name(author: Author | None) -> str:
     """The user who wrote it; ``script``, where nobody is said to have."""
-    return by.user if by is not None else "script"
+    return author.user if author is not None else "script"
 
 
-def decode(raw: bytes) -> str:
+def decode_utf8(raw: bytes) -> str:
     """The characters of ``raw``; undecodable bytes appear as ``\\xff``."""
     return raw.decode("utf-8", "backslashreplace")
 
 
-def lines_of(text: str) -> list[str]:
+def split_submission(text: str) -> list[str]:
     """The lines of one submission (``\\n``, ``\\r\\n``), made visible, later ones with their ``| ``; one at least.
 
     A line of over 64 KiB goes on in lines with `GOES_ON` in front.
     """
     lines: list[str] = []
     for line in text.replace("\r\n", "\n").rstrip("\n").split("\n"):
-        first, *rest = pieces(visible(line))
-        lines += ["| " + first if lines else first, *(GOES_ON + piece for piece in rest)]
+        first, *rest = split_long_text(visible(line))
+        lines += ["| " + first if lines else first, *(CONTINUATION_PREFIX + piece for piece in rest)]
     return lines
 
 
-def pieces(text: str) -> list[str]:
+def split_long_text(text: str) -> list[str]:
     """``text`` in pieces of at most `LONGEST` bytes; one at least."""
-    if len(text) * 4 <= LONGEST or len(text.encode()) <= LONGEST:
+    if len(text) * 4 <= MAX_TEXT_BYTES or len(text.encode()) <= MAX_TEXT_BYTES:
         return [text]
     data, cut = text.encode(), []
-    while len(data) > LONGEST:
-        end = whole_characters(data, LONGEST)
+    while len(data) > MAX_TEXT_BYTES:
+        end = utf8_boundary(data, MAX_TEXT_BYTES)
         cut.append(data[:end].decode())
         data = data[end:]
     return [*cut, data.decode()]
 
 
-def whole_characters(data: bytes, end: int) -> int:
+def utf8_boundary(data: bytes, end: int) -> int:
     """The last place at or before ``end`` where no character of UTF-8 is cut."""
     for back in range(min(4, end)):
         if data[end - back] & 0xC0 != 0x80:
@@ -299,19 +301,19 @@ def whole_characters(data: bytes, end: int) -> int:
 
 def format_entry(entry: Entry) -> bytes:
     """The whole line of ``entry`` with its newline, UTF-8. No text can forge a tag or a line."""
-    return f"[{entry.stamp}]{format_tail(entry.coffee, entry.tags, entry.text)}\n".encode()
+    return f"[{entry.stamp}]{format_tail(entry.cups, entry.tags, entry.text)}\n".encode()
 
 
-def format_tail(coffee: int, tags: Iterable[tuple[str, str]], text: str) -> str:
+def format_tail(cups: int, tags: Iterable[tuple[str, str]], text: str) -> str:
     """Everything of a line after its stamp, without the newline."""
-    shown = "".join(f" [{key}: {tag_value(value)}]" for key, value in tags)
+    shown = "".join(f" [{key}: {escape_tag_value(value)}]" for key, value in tags)
     text = visible(text)
     if _LOOKS_LIKE_TAG.match(text):
         text = "\\" + text
-    return f" [COFFEE: {coffee}]{shown} {text}"
+    return f" [COFFEE: {cups}]{shown} {text}"
 
 
-def format_many(stamp: Stamp, coffee: int, tags: Iterable[tuple[str, str]], texts: list[str]) -> bytes:
+def format_batch(stamp: Stamp, cups: int, tags: Iterable[tuple[str, str]], texts: list[str]) -> bytes:
     """A line for each of ``texts``, the first at ``stamp`` and then + 1 ns a line.
 
     What `format_entry` gives for each, at a tenth of the price: for streams.
@@ -319,33 +321,35 @@ def format_many(stamp: Stamp, coffee: int, tags: Iterable[tuple[str, str]], text
     whole = "".join(texts)
     texts = texts if whole.isascii() and whole.isprintable() else [visible(text) for text in texts]
     texts = [("\\" + text if text[:1] in ("[", "\\") and _LOOKS_LIKE_TAG.match(text) else text) for text in texts]
-    return stamped_lines(stamp, format_tail(coffee, tags, ""), texts)
+    return format_stamped_lines(stamp, format_tail(cups, tags, ""), texts)
 
 
-def stamped_lines(stamp: Stamp, before: str, texts: list[str]) -> bytes:
+def format_stamped_lines(stamp: Stamp, prefix: str, texts: list[str]) -> bytes:
     """Return a line for each of ``texts``: a stamp, ``before``, and the text. From ``stamp`` on, + 1 ns a line."""
-    fraction = stamp.ns % NS
-    if fraction + len(texts) > NS:  # over the second's edge: the first part of each line changes
-        stamps = (Stamp(stamp.ns + i, stamp.offset) for i in range(len(texts)))
-        return "".join([f"[{at}]{before}{text}\n" for at, text in zip(stamps, texts, strict=True)]).encode()
+    fraction = stamp.ns % NS_PER_S
+    if fraction + len(texts) > NS_PER_S:  # over the second's edge: the first part of each line changes
+        stamps = (Stamp(stamp.ns + i, stamp.utc_offset_s) for i in range(len(texts)))
+        return "".join([f"[{at}]{prefix}{text}\n" for at, text in zip(stamps, texts, strict=True)]).encode()
     text = str(stamp)
-    head, zone = "[" + text[:20], text[29:] + "]" + before
+    head, zone = "[" + text[:20], text[29:] + "]" + prefix
     return "".join([f"{head}{ns:09d}{zone}{text}\n" for ns, text in enumerate(texts, fraction)]).encode()
 
 
-def tag_value(value: str) -> str:
+def escape_tag_value(value: str) -> str:
     """``value`` as it may stand inside a tag: one line, and without the bracket that would end it."""
     return visible(value).replace("]", ")")
 
 
-def parse(raw: bytes) -> Entry | None:
+def parse_entry(raw: bytes) -> Entry | None:
     """The entry that a line (without its newline) is, or None: never an error, whatever the bytes."""
     if raw[-1:] == b"\r":  # of an editor's or another system's line end
         raw = raw[:-1]
-    found = _LINE.fullmatch(decode(raw)) or (_LINE.fullmatch(decode(raw[3:])) if raw.startswith(BOM) else None)
+    found = _LINE.fullmatch(decode_utf8(raw)) or (
+        _LINE.fullmatch(decode_utf8(raw[3:])) if raw.startswith(BOM) else None
+    )
     if not found:
         return None
-    stamp = _stamp(*found.groups()[:8])
+    stamp = _make_stamp(*found.groups()[:8])
     if stamp is None:
         return None
     coffee, tags, text = found.groups()[8:]
@@ -355,39 +359,41 @@ def parse(raw: bytes) -> Entry | None:
     return Entry(stamp, int(coffee), tuple(_TAGS.findall(tags)) if tags else (), text)
 
 
-def references(text: str) -> list[Stamp]:
+def find_stamp_refs(text: str) -> list[Stamp]:
     """The ``@stamp`` references in ``text``, in order; what only looks like one is left out."""
-    stamps = (_stamp(*found.groups()[1:]) for found in _REFERENCE.finditer(text))
+    stamps = (_make_stamp(*found.groups()[1:]) for found in _REFERENCE.finditer(text))
     return [stamp for stamp in stamps if stamp is not None]
 
 
-def cited(text: str) -> Stamp | None:
+def leading_stamp_ref(text: str) -> Stamp | None:
     """The ``@stamp`` that ``text`` begins with: what it is about. One further on is only mentioned."""
     found = _REFERENCE.match(text)
-    return _stamp(*found.groups()[1:]) if found else None
+    return _make_stamp(*found.groups()[1:]) if found else None
 
 
 @lru_cache(maxsize=256)
-def _civil(seconds: int) -> str:
+def _format_utc_seconds(seconds: int) -> str:
     t = time.gmtime(seconds)
     return f"{t.tm_year:04d}-{t.tm_mon:02d}-{t.tm_mday:02d}T{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d}"
 
 
 @lru_cache(maxsize=64)
-def _day_number(day: str) -> int | None:
+def _days_since_epoch(day: str) -> int | None:
     try:
         return date.fromisoformat(day).toordinal() - _EPOCH_DAY
     except ValueError:  # the 31st of February parses as digits, and is no day
         return None
 
 
-def _stamp(day: str, hour: str, minute: str, second: str, ns: str, sign: str, off_h: str, off_m: str) -> Stamp | None:
-    days = _day_number(day)
+def _make_stamp(
+    day: str, hour: str, minute: str, second: str, ns: str, sign: str, off_h: str, off_m: str
+) -> Stamp | None:
+    days = _days_since_epoch(day)
     if days is None or hour > "23" or minute > "59" or second > "59" or off_h > "23" or off_m > "59":
         return None
     offset = int(off_h) * 3600 + int(off_m) * 60
     if sign == "-":
         offset = -offset
     seconds = days * 86400 + int(hour) * 3600 + int(minute) * 60 + int(second) - offset
-    since_epoch = seconds * NS + int(ns)
-    return Stamp(since_epoch, offset) if _FIRST_NS <= since_epoch < _END_NS else None
+    since_epoch = seconds * NS_PER_S + int(ns)
+    return Stamp(since_epoch, offset) if _MIN_NS <= since_epoch < _END_NS else None

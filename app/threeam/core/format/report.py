@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS, By, Stamp, user_of
+from threeam.core.format.entry import NS_PER_S, Author, Stamp, author_name
 from threeam.core.format.times import ago
 
-_THESE_HOURS_NS = 12 * 3600 * NS
+_THESE_HOURS_NS = 12 * 3600 * NS_PER_S
 
 
 class Told(NamedTuple):
@@ -32,14 +32,14 @@ class Part(NamedTuple):
     lines: Sequence[Told]
 
 
-def who_when(by: By | None, at: Stamp, now: Stamp | None) -> str:
+def who_when(by: Author | None, at: Stamp, now: Stamp | None) -> str:
     """``alice, 03:14:07 (5 min)``: by whom and when, as `when` tells it."""
-    return f"{user_of(by)}, {when(at, now)}"
+    return f"{author_name(by)}, {when(at, now)}"
 
 
 def when(at: Stamp, now: Stamp | None) -> str:
     """``03:14:07 (5 min)``, with the day where it is not of these hours; without a ``now``, day and time."""
     if now is None:
-        return f"{at.day} {at.clock[:8]}"
-    clock = at.clock[:8] if abs(now.ns - at.ns) < _THESE_HOURS_NS else f"{at.day} {at.clock[:8]}"
+        return f"{at.iso_date} {at.time_of_day[:8]}"
+    clock = at.time_of_day[:8] if abs(now.ns - at.ns) < _THESE_HOURS_NS else f"{at.iso_date} {at.time_of_day[:8]}"
     return f"{clock} ({ago(now.ns - at.ns)})"

@@ -7,25 +7,25 @@ from datetime import date, time, timedelta, timezone
 
 from threeam.core.errors import BadTime
 from threeam.core.format.clock import Zone, fixed_zone
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 
 _UNITS = {
     "ns": 1,
     "us": 1000,
     "µs": 1000,
     "ms": 10**6,
-    "s": NS,
-    "m": 60 * NS,
-    "min": 60 * NS,
-    "h": 3600 * NS,
-    "d": 86400 * NS,
+    "s": NS_PER_S,
+    "m": 60 * NS_PER_S,
+    "min": 60 * NS_PER_S,
+    "h": 3600 * NS_PER_S,
+    "d": 86400 * NS_PER_S,
 }
 _LENGTH = re.compile(rf"(\d{{1,12}})({'|'.join(_UNITS)})", re.ASCII)
 _CLOCK = re.compile(
     r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|$))?(?:(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-DAY_NS = 86400 * NS
+DAY_NS = 86400 * NS_PER_S
 _FIRST_NS = (1 - _EPOCH_DAY) * DAY_NS
 
 
@@ -90,7 +90,7 @@ def _instants_named(text: str, now: Stamp, zone: Zone, after_ns: int | None = No
         raise BadTime(f"{text!r} is no time: {error}") from None
     if day_number is not None and hour is None:
         return [at_hour(day_number, 0, zone)]
-    since_midnight = ((of_day.hour * 60 + of_day.minute) * 60 + of_day.second) * NS
+    since_midnight = ((of_day.hour * 60 + of_day.minute) * 60 + of_day.second) * NS_PER_S
     since_midnight += int((fraction or "0").ljust(9, "0"))
     if day_number is not None:
         return _instants_at(text, day_number * DAY_NS + since_midnight, zone)
@@ -102,7 +102,7 @@ def _instants_named(text: str, now: Stamp, zone: Zone, after_ns: int | None = No
     past = [ns for ns in _shown_at(local_ns, zone) if ns <= now.ns]
     if past:
         return past
-    is_to_come = local_ns > now.ns + zone(now.ns) * NS
+    is_to_come = local_ns > now.ns + zone(now.ns) * NS_PER_S
     return _instants_at(text, local_ns - DAY_NS if is_to_come else local_ns, zone)
 
 
@@ -112,7 +112,7 @@ def _instants_at(text: str, local_ns: int, zone: Zone) -> list[int]:
     if not instants:
         before, after = (Stamp(0, zone(local_ns + ns)) for ns in (-DAY_NS, DAY_NS))
         raise BadTime(
-            f"{text!r} does not exist on {Stamp(local_ns).day}: the clocks go forward past it, "
+            f"{text!r} does not exist on {Stamp(local_ns).iso_date}: the clocks go forward past it, "
             f"from {str(before)[29:]} to {str(after)[29:]}"
         )
     return instants
@@ -121,13 +121,13 @@ def _instants_at(text: str, local_ns: int, zone: Zone) -> list[int]:
 def _shown_at(local_ns: int, zone: Zone) -> list[int]:
     """Return the instants at which clocks of ``zone`` show ``local_ns``: one; none or two if the clocks are changed."""
     offsets = {zone(local_ns + ns) for ns in (-DAY_NS, 0, DAY_NS)}  # those of before a change and of after it
-    instants = (local_ns - offset * NS for offset in offsets)
-    return sorted(ns for ns in instants if ns + zone(ns) * NS == local_ns)
+    instants = (local_ns - offset * NS_PER_S for offset in offsets)
+    return sorted(ns for ns in instants if ns + zone(ns) * NS_PER_S == local_ns)
 
 
 def local_day(ns: int, zone: Zone) -> int:
     """Return the day of ``ns`` in ``zone``, in days since 1970-01-01."""
-    return (ns + zone(ns) * NS) // DAY_NS
+    return (ns + zone(ns) * NS_PER_S) // DAY_NS
 
 
 def at_hour(day: int, hour: int, zone: Zone) -> int:
@@ -135,8 +135,8 @@ def at_hour(day: int, hour: int, zone: Zone) -> int:
 
     If they skip it, return the instant at which they would have shown it.
     """
-    local_ns = (day * 24 + hour) * 3600 * NS
-    return min(_shown_at(local_ns, zone), default=local_ns - zone(local_ns - DAY_NS) * NS)
+    local_ns = (day * 24 + hour) * 3600 * NS_PER_S
+    return min(_shown_at(local_ns, zone), default=local_ns - zone(local_ns - DAY_NS) * NS_PER_S)
 
 
 def _twice(text: str, instants: list[int], zone: Zone) -> str:
@@ -148,7 +148,7 @@ def _twice(text: str, instants: list[int], zone: Zone) -> str:
 def _shortly(stamp: Stamp) -> str:
     """Return ``stamp`` without a fraction of zero."""
     shown = str(stamp)
-    return f"{shown[:29].rstrip('0').rstrip('.') if stamp.ns % NS else shown[:19]}{shown[29:]}"
+    return f"{shown[:29].rstrip('0').rstrip('.') if stamp.ns % NS_PER_S else shown[:19]}{shown[29:]}"
 
 
 def _offset(text: str) -> int:
@@ -167,14 +167,14 @@ def duration(ns: int) -> str:
         return f"{sign}{ns} ns"
     if ns < 100_000:
         return f"{sign}{ns // 100 / 10:g} µs"
-    if ns < NS:
+    if ns < NS_PER_S:
         return f"{sign}{ns // 100_000 / 10:g} ms"
-    if ns < 60 * NS:
+    if ns < 60 * NS_PER_S:
         return f"{sign}{ns // 1_000_000 / 1000:g} s"
-    minutes = ns // (60 * NS)
+    minutes = ns // (60 * NS_PER_S)
     return f"{sign}{minutes} min" if minutes < 120 else f"{sign}{minutes // 60} h"
 
 
 def ago(ns: int) -> str:
     """How long ago, as a person says it: ``now``, ``5 min``, ``3 h``. Seconds would only flicker."""
-    return "now" if ns < 60 * NS else duration(ns)
+    return "now" if ns < 60 * NS_PER_S else duration(ns)

@@ -17,19 +17,19 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from threeam.core.errors import ForeignLink
+from threeam.core.errors import ForeignSymlink
 from threeam.core.platform.portability import sync
 
-OPEN_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
+SAFE_OPEN_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
 _HAS_O_PATH = hasattr(os, "O_PATH")
 if _HAS_O_PATH:
-    _STEP = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # opens a symlink itself, and needs no permission to read
+    _STEP_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # opens a symlink itself, and needs no permission to read
 else:
-    _STEP = os.O_RDONLY | os.O_DIRECTORY | OPEN_SAFELY  # opens nothing but a folder
-_MOST_LINKS = 40  # on one path, as in the kernel
+    _STEP_FLAGS = os.O_RDONLY | os.O_DIRECTORY | SAFE_OPEN_FLAGS  # opens nothing but a folder
+_MAX_SYMLINKS = 40  # on one path, as in the kernel
 
 
-class _Walk:
+class _PathWalk:
     """A walk along ``path``: the descriptor of the last step, its real names, and the missing names.
 
     The walk itself steps back at a ``..``: behind a symlink that leads out of what the link points to.
@@ -37,61 +37,61 @@ class _Walk:
     """
 
     def __init__(self, path: str) -> None:
-        self.names: list[str] = []
-        self.missing: list[str] = []
-        self.is_folder = True
+        self.real_names: list[str] = []
+        self.missing_names: list[str] = []
+        self.is_dir = True
         self.fd = -1
-        self._enter(os.open("/", _STEP))
+        self._enter(os.open("/", _STEP_FLAGS))
         try:
-            self._follow(absolute(path))
+            self._walk(absolute_path(path))
         except BaseException:
             os.close(self.fd)
             raise
 
-    def _follow(self, path: str) -> None:
-        todo, links = _names(path), 0
+    def _walk(self, path: str) -> None:
+        todo, links = _reversed_names(path), 0
         while todo:
             name = todo.pop()
             try:
                 fd, about = _open_step(name, self.fd)
             except FileNotFoundError:
-                self.missing = [name, *reversed(todo)]
+                self.missing_names = [name, *reversed(todo)]
                 return
             try:
-                target = self._target(fd, name, about) if stat.S_ISLNK(about.st_mode) else None
+                target = self._read_symlink(fd, name, about) if stat.S_ISLNK(about.st_mode) else None
             except BaseException:
-                _close(fd)
+                _close_if_open(fd)
                 raise
             if target is None:
                 if fd >= 0:
                     self._enter(fd)
                 elif todo:
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-                self.is_folder = stat.S_ISDIR(about.st_mode)
-                self.names = self.names[:-1] if name == ".." else [*self.names, name]
+                self.is_dir = stat.S_ISDIR(about.st_mode)
+                self.real_names = self.real_names[:-1] if name == ".." else [*self.real_names, name]
                 continue
-            _close(fd)
-            if (links := links + 1) > _MOST_LINKS:
+            _close_if_open(fd)
+            if (links := links + 1) > _MAX_SYMLINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
             if target.startswith("/"):
-                self._enter(os.open("/", _STEP))
-                self.names = []
-            todo += _names(target)
+                self._enter(os.open("/", _STEP_FLAGS))
+                self.real_names = []
+            todo += _reversed_names(target)
 
     def _enter(self, fd: int) -> None:
         if self.fd >= 0:
             os.close(self.fd)
         self.fd = fd
 
-    def _target(self, fd: int, name: str, about: os.stat_result) -> str:
-        if about.st_uid not in (0, os.geteuid()):
-            raise ForeignLink("/" + "/".join([*self.names, name]), about.st_uid)
+    def _read_symlink(self, fd: int, name: str, status: os.stat_result) -> str:
+        if status.st_uid not in (0, os.geteuid()):
+            raise ForeignSymlink("/" + "/".join([*self.real_names, name]), status.st_uid)
         if fd >= 0:
             return os.readlink("", dir_fd=fd)  # of the very link that was checked
         target = os.readlink(name, dir_fd=self.fd)
         after = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         # A link that was replaced is looked at again; doing that for ever ends like a loop of links.
-        return target if _version(after) == _version(about) else name
+        return target if _link_version(after) == _link_version(status) else name
 
 
 def _open_step(name: str, dir_fd: int) -> tuple[int, os.stat_result]:
@@ -100,7 +100,7 @@ def _open_step(name: str, dir_fd: int) -> tuple[int, os.stat_result]:
     Without O_PATH only a folder is opened, and the descriptor of anything else is -1.
     """
     try:
-        fd = os.open(name, _STEP, dir_fd=dir_fd)
+        fd = os.open(name, _STEP_FLAGS, dir_fd=dir_fd)
     except FileNotFoundError:
         raise
     except OSError:
@@ -117,22 +117,22 @@ def _open_step(name: str, dir_fd: int) -> tuple[int, os.stat_result]:
         raise
 
 
-def _close(fd: int) -> None:
+def _close_if_open(fd: int) -> None:
     if fd >= 0:
         os.close(fd)
 
 
-def _version(about: os.stat_result) -> tuple[int, ...]:
+def _link_version(status: os.stat_result) -> tuple[int, ...]:
     """Return what differs between two links, and between a link and the same one renamed away and back."""
-    return about.st_dev, about.st_ino, about.st_uid, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_uid, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _names(path: str) -> list[str]:
+def _reversed_names(path: str) -> list[str]:
     """The names in ``path``, the last one first."""
     return [name for name in path.split("/") if name not in ("", ".")][::-1]
 
 
-def absolute(path: str) -> str:
+def absolute_path(path: str) -> str:
     """Return ``path`` from the root. What it names stays the same: a ``..`` is not removed, as `os.path.abspath` does.
 
     Raises OSError if the working directory was removed.
@@ -140,21 +140,21 @@ def absolute(path: str) -> str:
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
-def resolve(path: str) -> str:
+def resolve_path(path: str) -> str:
     """Return the real path of ``path``, which need not exist. Raises `ForeignLink`, or another OSError."""
-    walk = _Walk(path)
+    walk = _PathWalk(path)
     os.close(walk.fd)
-    return "/" + "/".join([*walk.names, *walk.missing])
+    return "/" + "/".join([*walk.real_names, *walk.missing_names])
 
 
 @contextmanager
-def opened_folder(path: str) -> Iterator[int]:
+def open_dir(path: str) -> Iterator[int]:
     """Yield a descriptor of the folder at ``path``, to be used as ``dir_fd``. Raises OSError, also for a non-folder."""
-    walk = _Walk(path)
+    walk = _PathWalk(path)
     try:
-        if walk.missing:
+        if walk.missing_names:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        if not walk.is_folder:
+        if not walk.is_dir:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         yield walk.fd
     finally:
@@ -164,8 +164,8 @@ def opened_folder(path: str) -> Iterator[int]:
 def open_file(path: str, flags: int, mode: int = 0o600) -> int:
     """Open the file at ``path``. Its last name is not followed if it is a symlink. Raises OSError."""
     folder, name = os.path.split(path)
-    with opened_folder(folder) as dir_fd:
-        return os.open(name, flags | OPEN_SAFELY, mode, dir_fd=dir_fd)
+    with open_dir(folder) as dir_fd:
+        return os.open(name, flags | SAFE_OPEN_FLAGS, mode, dir_fd=dir_fd)
 
 
 def safe_opener(dir_fd: int) -> Callable[[str, int], int]:
@@ -174,56 +174,56 @@ def safe_opener(dir_fd: int) -> Callable[[str, int], int]:
     `open` closes a descriptor that its opener has opened if it refuses it, a folder for example. It would leave one
     open that it is given.
     """
-    return lambda name, flags: os.open(name, flags | OPEN_SAFELY, dir_fd=dir_fd)
+    return lambda name, flags: os.open(name, flags | SAFE_OPEN_FLAGS, dir_fd=dir_fd)
 
 
-def status_of(path: str) -> os.stat_result:
+def safe_lstat(path: str) -> os.stat_result:
     """Return the status of the file at ``path``, or of the symlink if its last name is one. Raises OSError."""
     folder, name = os.path.split(path)
-    with opened_folder(folder) as dir_fd:
+    with open_dir(folder) as dir_fd:
         return os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
 
 
-def names_in(dir_fd: int) -> list[str]:
+def list_names(dir_fd: int) -> list[str]:
     """Return the names in an opened folder. Raises OSError."""
-    fd = _readable(dir_fd)
+    fd = _reopen_readable(dir_fd)
     try:
         return os.listdir(fd)
     finally:
         os.close(fd)
 
 
-def sync_opened(dir_fd: int) -> None:
+def fsync_dir_fd(dir_fd: int) -> None:
     """Wait until the names in an opened folder are on the disk. Raises OSError."""
-    fd = _readable(dir_fd)
+    fd = _reopen_readable(dir_fd)
     try:
         sync(fd)
     finally:
         os.close(fd)
 
 
-def _readable(dir_fd: int) -> int:
+def _reopen_readable(dir_fd: int) -> int:
     """Open a folder once more: a descriptor that only names it can be neither listed nor synced."""
     return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=dir_fd)
 
 
-def make_folders(path: str) -> None:
+def make_dirs(path: str) -> None:
     """Make the missing folders of ``path``, 0700 and on the disk. Raises OSError.
 
     Root makes them for the owner of the folder that they lie in: a first ``sudo 3am`` must not take the user's state
     folder away from them.
     """
-    walk = _Walk(path)
+    walk = _PathWalk(path)
     try:
-        for name in walk.missing:
+        for name in walk.missing_names:
             outer = os.fstat(walk.fd)
             try:
                 os.mkdir(name, 0o700, dir_fd=walk.fd)
             except FileExistsError:  # another process was faster
                 pass
             else:
-                sync_opened(walk.fd)
-            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | OPEN_SAFELY, dir_fd=walk.fd)
+                fsync_dir_fd(walk.fd)
+            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | SAFE_OPEN_FLAGS, dir_fd=walk.fd)
             os.close(walk.fd)
             walk.fd = fd
             if os.geteuid() == 0 and outer.st_uid != 0 and os.fstat(fd).st_uid == 0:

@@ -10,26 +10,26 @@ from contextlib import contextmanager
 
 from threeam.core.platform.portability import nonblocking_pipe, take_pending
 
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+INTERRUPT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @contextmanager
-def interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
+def defer_interrupts(enabled: bool) -> Iterator[Callable[[], bool]]:
     """Hold the `INTERRUPTIONS` back from the main thread; yield a function that takes one that came.
 
     No other thread is ever interrupted. There nothing is held back, and nothing is taken away from the main thread.
     """
 
     def interrupted() -> bool:
-        pending = signal.sigpending() & set(INTERRUPTIONS)
+        pending = signal.sigpending() & set(INTERRUPT_SIGNALS)
         for number in pending:
             take_pending(number)
         return bool(pending)
 
-    if not wanted or threading.current_thread() is not threading.main_thread():
+    if not enabled or threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
     try:
         yield interrupted
     finally:
@@ -37,7 +37,7 @@ def interrupts_deferred(wanted: bool) -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def signals_readable() -> Iterator[int]:
+def signal_wakeup_fd() -> Iterator[int]:
     """Yield a descriptor that is readable once a signal has come, to be waited for with others. Main thread only.
 
     Python calls a handler between two instructions. A signal that comes right before a system call that blocks has only

@@ -11,42 +11,44 @@ from threeam.core.errors import BadSetting, JournalError
 from threeam.core.format.entry import Entry
 from threeam.core.platform.user_dirs import state_folder
 from threeam.core.state.fold import Fold
-from threeam.core.store.journal import Journal, journal_at
+from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.reader import last_entry
 
-_NAME = re.compile(r"[^.].*\.log")
-_ROTATED = re.compile(r"\.\d{8}T\d{6}\.\d{9}Z\.log\Z")
+_LOG_NAME = re.compile(r"[^.].*\.log")
+_ROTATED_SUFFIX = re.compile(r"\.\d{8}T\d{6}\.\d{9}Z\.log\Z")
 
 
-class Summary(NamedTuple):
+class JournalSummary(NamedTuple):
     """A journal in a line: its last entry, how many hypotheses are open, its bytes in all files.
 
     ``problem``: why that cannot be told; mostly empty.
     """
 
     journal: Journal
-    last: Entry | None = None
-    open: int = 0
-    size: int = 0
+    newest_entry: Entry | None = None
+    open_count: int = 0
+    size_bytes: int = 0
     problem: str = ""
 
 
-def own_journals(environ: Mapping[str, str], lock: str | None = None) -> list[Journal]:
+def list_own_journals(environ: Mapping[str, str], lock_path: str | None = None) -> list[Journal]:
     """Return the journals of the user's state folder; none for a user without a home. ``lock`` as in `journals`."""
     try:
         folder = state_folder(environ)
     except BadSetting:
         return []
-    return journals(folder, lock)
+    return list_journals(folder, lock_path)
 
 
-def journals(folder: str, lock: str | None = None) -> list[Journal]:
+def list_journals(folder: str, lock_path: str | None = None) -> list[Journal]:
     """The journals whose logs lie in ``folder``, by name; without the files that were rotated away.
 
     ``lock``: the one that was asked for, for all of them; None: each has its own.
     """
     try:
-        names = sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name) and not _ROTATED.search(name))
+        names = sorted(
+            name for name in os.listdir(folder) if _LOG_NAME.fullmatch(name) and not _ROTATED_SUFFIX.search(name)
+        )
     except OSError:  # there is none yet, or it is not ours to read
         return []
     found: dict[str, Journal] = {}
@@ -54,28 +56,28 @@ def journals(folder: str, lock: str | None = None) -> list[Journal]:
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             try:
-                one = journal_at(path, lock, home=folder)
+                one = resolve_journal(path, lock_path, state_dir=folder)
             except JournalError:  # somebody else's symlink
                 continue
-            found[one.log] = found.get(one.log, one)  # a link of our own is another name of the same
+            found[one.log_path] = found.get(one.log_path, one)  # a link of our own is another name of the same
     return list(found.values())
 
 
-def name_of(journal: Journal) -> str:
+def journal_name(journal: Journal) -> str:
     """What ``-j`` calls it."""
-    return journal.name.removesuffix(".log")
+    return journal.log_name.removesuffix(".log")
 
 
-def summary(journal: Journal, fold: Fold) -> Summary:
+def summarize_journal(journal: Journal, fold: Fold) -> JournalSummary:
     """What ``journal`` comes to: a byte search through its live log."""
     try:
-        live = journal.live()
+        live = journal.open_live()
         if live is None:
-            return Summary(journal)
+            return JournalSummary(journal)
         end = live.size()
         last = last_entry(live, end)
-        size = sum(segment.size() for segment in journal.back_from(live))
-        opened = len(fold.of(live, end).open_hypotheses())
-        return Summary(journal, last[1] if last is not None else None, opened, size)
+        size = sum(segment.size() for segment in journal.segments_backward(live))
+        opened = len(fold.state_at(live, end).open_hypotheses())
+        return JournalSummary(journal, last[1] if last is not None else None, opened, size)
     except (OSError, JournalError) as error:
-        return Summary(journal, problem=error.strerror or "" if isinstance(error, OSError) else str(error))
+        return JournalSummary(journal, problem=error.strerror or "" if isinstance(error, OSError) else str(error))

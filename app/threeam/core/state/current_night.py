@@ -14,15 +14,15 @@ def as_of_now(state: State, end: Position, user: str, now_ns: int, gap_ns: int) 
     the cups of both count. Raises OSError.
     """
     person = state.people.get(user)
-    if person is None or person.asleep or person.typed_ns - now_ns <= gap_ns:
+    if person is None or person.asleep or person.last_active_ns - now_ns <= gap_ns:
         return state
     began_again = False
     for entry in active_back(end.segment, end.offset, user):
-        active = entry.active
+        active = entry.activity_stamp
         if active is not None and active.ns - now_ns <= gap_ns:
             if now_ns - active.ns > gap_ns or entry.tag("NIGHT") == "over":
                 return state  # that night is over: the lines from the future are this one's
-            cups = entry.coffee + person.cups if began_again else max(entry.coffee, person.cups)
-            return state._replace(people={**state.people, user: Person(cups, active.ns, person.by)})
+            cups = entry.cups + person.cups if began_again else max(entry.cups, person.cups)
+            return state._replace(people={**state.people, user: Person(cups, active.ns, person.author)})
         began_again = began_again or entry.tag("NIGHT") == "new"
     return state

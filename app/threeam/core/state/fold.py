@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain, count, islice
 from typing import Any, NamedTuple, TypeVar
 
-from threeam.core.format.entry import By, Entry, Stamp, cited, signed
+from threeam.core.format.entry import Author, Entry, Stamp, by_tag, leading_stamp_ref
 from threeam.core.store.journal import Segment
 from threeam.core.store.reader import significant
 
@@ -21,10 +21,12 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 OPEN = "open"
-_TOGETHER = 2000  # entries folded in one step: each copies what is known of people and hypotheses
-SCRIPT_LIMIT = 1000  # hypotheses without a number that count as open, the newest: the Bash script never closes one
-_CLOCK = re.compile(r"(-?\d{1,20}) (\d{1,20})", re.ASCII)
-_LAST_NUMBER = 999_999_999  # of a hypothesis or an experiment, as the format has it
+_BATCH_ENTRIES = 2000  # entries folded in one step: each copies what is known of people and hypotheses
+MAX_SCRIPT_HYPOTHESES = (
+    1000  # hypotheses without a number that count as open, the newest: the Bash script never closes one
+)
+_ORDER_VALUE = re.compile(r"(-?\d{1,20}) (\d{1,20})", re.ASCII)
+_MAX_NUMBER = 999_999_999  # of a hypothesis or an experiment, as the format has it
 
 
 class Person(NamedTuple):
@@ -34,8 +36,8 @@ class Person(NamedTuple):
     """
 
     cups: int
-    typed_ns: int
-    by: By
+    last_active_ns: int
+    author: Author
     asleep: bool = False
 
 
@@ -45,16 +47,16 @@ class Hypothesis(NamedTuple):
     number: int | None
     state: str
     claim: str
-    by: By | None
-    opened: Stamp
+    author: Author | None
+    opened_at: Stamp
 
     @property
     def name(self) -> str:
         """How a person names it: ``H7``, or ``@stamp`` while it has no number."""
-        return f"H{self.number}" if self.number is not None else f"@{self.opened}"
+        return f"H{self.number}" if self.number is not None else f"@{self.opened_at}"
 
     @property
-    def short(self) -> str:
+    def label(self) -> str:
         """As it is shown: ``H7``, or ``script`` while it has no number."""
         return f"H{self.number}" if self.number is not None else "script"
 
@@ -68,26 +70,28 @@ class State(NamedTuple):
 
     people: Mapping[str, Person] = {}
     hypotheses: Mapping[int | Stamp, Hypothesis] = {}
-    last: Stamp | None = None
-    rooms: Mapping[str, Any] = {}
-    order: int = 0
-    behind: int = 0
+    last_stamp: Stamp | None = None
+    projections: Mapping[str, Any] = {}
+    last_position: int = 0
+    clock_lag_ns: int = 0
 
-    def rotated(self, last: Stamp) -> State:
+    def after_rotation(self, last_stamp: Stamp) -> State:
         """Return the state after the lines of a rotation, the last of which is at ``last``."""
-        return self._replace(last=last, order=max(self.order, last.ns + self.behind))
+        return self._replace(
+            last_stamp=last_stamp, last_position=max(self.last_position, last_stamp.ns + self.clock_lag_ns)
+        )
 
-    def tonight(self, user: str, now_ns: int, gap_ns: int) -> Person | None:
+    def current_night(self, user: str, now_ns: int, gap_ns: int) -> Person | None:
         """What the log says of ``user`` this night, as of ``now_ns``.
 
         Nothing once ``gap_ns`` has passed since they typed, or they went to sleep.
         """
         person = self.people.get(user)
-        return None if person is None or person.asleep or now_ns - person.typed_ns > gap_ns else person
+        return None if person is None or person.asleep or now_ns - person.last_active_ns > gap_ns else person
 
     def cups(self, user: str, now_ns: int, gap_ns: int) -> int:
         """The cups of ``user`` this night, as of ``now_ns``."""
-        person = self.tonight(user, now_ns, gap_ns)
+        person = self.current_night(user, now_ns, gap_ns)
         return 0 if person is None else person.cups
 
     def open_hypotheses(self) -> list[Hypothesis]:
@@ -96,20 +100,20 @@ class State(NamedTuple):
 
     def next_number(self) -> int:
         """The number that the next hypothesis gets."""
-        return next_number(h.number for h in self.hypotheses.values() if h.number is not None)
+        return next_free_number(h.number for h in self.hypotheses.values() if h.number is not None)
 
-    def named(self, name: str) -> Hypothesis | None:
+    def find_hypothesis(self, name: str) -> Hypothesis | None:
         """The hypothesis that ``H7``, ``h7``, ``7`` or ``@stamp`` names, or None."""
         if name.startswith("@"):
             stamp = Stamp.parse(name[1:])
             if stamp is None:
                 return None
-            return next((h for h in self.hypotheses.values() if h.opened.ns == stamp.ns), None)
+            return next((h for h in self.hypotheses.values() if h.opened_at.ns == stamp.ns), None)
         digits = name[1:] if name[:1] in "hH" else name
         return self.hypotheses.get(int(digits)) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
 
 
-class Room(NamedTuple):
+class Projection(NamedTuple):
     """What one capability brings to the fold.
 
     ``tags``: the keys that carry its state, besides H, as regular expressions. ``empty``: its state before the first
@@ -119,10 +123,10 @@ class Room(NamedTuple):
     """
 
     name: str
-    tags: tuple[str, ...]
-    empty: Any
+    tag_patterns: tuple[str, ...]
+    initial: Any
     fold: Callable[[Any, Sequence[Entry]], Any]
-    carry: Callable[[Any], Iterable[Entry]]
+    checkpoint: Callable[[Any], Iterable[Entry]]
 
 
 class Fold:
@@ -131,23 +135,23 @@ class Fold:
     They take a fifth of the time of a one-shot that writes a line, which needs none of them.
     """
 
-    def __init__(self, rooms: Callable[[], Sequence[Room]]) -> None:
-        self._rooms = rooms
+    def __init__(self, load_projections: Callable[[], Sequence[Projection]]) -> None:
+        self._load_projections = load_projections
 
     @cached_property
-    def rooms(self) -> tuple[Room, ...]:
+    def projections(self) -> tuple[Projection, ...]:
         """The rooms."""
-        return tuple(self._rooms())
+        return tuple(self._load_projections())
 
     @cached_property
-    def empty(self) -> State:
+    def empty_state(self) -> State:
         """The state before the first line."""
-        return State(rooms={room.name: room.empty for room in self.rooms})
+        return State(projections={room.name: room.initial for room in self.projections})
 
     @cached_property
-    def tags(self) -> re.Pattern[bytes]:
+    def state_line_pattern(self) -> re.Pattern[bytes]:
         """What a line that changes the state has in it."""
-        keys = ("NIGHT", "AT", *(tag for room in self.rooms for tag in room.tags))
+        keys = ("NIGHT", "AT", *(tag for room in self.projections for tag in room.tag_patterns))
         begins: dict[str, list[str]] = {}
         for one in (r"H\d+: ", r"COFFEE: \d+\] Hypothesis:", *(f"{key}: " for key in keys)):
             begins.setdefault(one[0], []).append(one[1:])
@@ -157,88 +161,93 @@ class Fold:
         return re.compile(rf"\[(?:{ways})".encode())
 
     @cached_property
-    def _key(self) -> re.Pattern[str]:
+    def _state_tag_key(self) -> re.Pattern[str]:
         """The key of a tag of a line that changes the state, whatever a byte search would find besides."""
-        return re.compile("|".join((r"H\d+", "NIGHT", *(tag for room in self.rooms for tag in room.tags))))
+        return re.compile(
+            "|".join((r"H\d+", "NIGHT", *(tag for room in self.projections for tag in room.tag_patterns)))
+        )
 
-    def of(self, segment: Segment, end: int) -> State:
+    def state_at(self, segment: Segment, end: int) -> State:
         """The state as of the last whole line of ``segment`` before ``end``: a byte search, no parse of every line."""
-        return self.on(self.empty, segment, 0, end)
+        return self.advance(self.empty_state, segment, 0, end)
 
-    def carry(self, state: State, stamp: Stamp) -> list[Entry]:
+    def checkpoint(self, state: State, stamp: Stamp) -> list[Entry]:
         """The entries that bring ``state`` over a rotation, at ``stamp`` and then + 1 ns a line.
 
         In its ``AT`` tag each says when that came to be. They assign, so they give ``state`` by themselves, and after
         everything before they change nothing.
         """
-        return [carried_over(entry, Stamp(stamp.ns + i, stamp.offset)) for i, entry in enumerate(self.to_carry(state))]
+        return [
+            carry_entry(entry, Stamp(stamp.ns + i, stamp.utc_offset_s))
+            for i, entry in enumerate(self.checkpoint_entries(state))
+        ]
 
-    def to_carry(self, state: State) -> Iterator[Entry]:
+    def checkpoint_entries(self, state: State) -> Iterator[Entry]:
         """Yield what a rotation has to repeat of ``state``: entries, each with the stamp at which it came to be."""
-        for _, entries in self.parts_to_carry(state):
+        for _, entries in self.checkpoint_parts(state):
             yield from entries
 
-    def parts_to_carry(self, state: State) -> Iterator[tuple[Any, Iterable[Entry]]]:
+    def checkpoint_parts(self, state: State) -> Iterator[tuple[Any, Iterable[Entry]]]:
         """Yield each part of ``state``, and what a rotation has to repeat of it."""
-        yield (state.order, state.behind, state.last), _carry_order(state)
+        yield (state.last_position, state.clock_lag_ns, state.last_stamp), _checkpoint_clock(state)
         yield (
             state.people,
             (
                 Entry(
-                    Stamp(person.typed_ns),
+                    Stamp(person.last_active_ns),
                     person.cups,
-                    _carried_tags(person),
+                    _person_tags(person),
                     f"Carried: {person.cups} cups of {user}.",
                 )
                 for user, person in state.people.items()
             ),
         )
-        yield state.hypotheses, map(_carry_hypothesis, state.hypotheses.values())
-        for room in self.rooms:
-            yield state.rooms[room.name], room.carry(state.rooms[room.name])
+        yield state.hypotheses, map(_checkpoint_hypothesis, state.hypotheses.values())
+        for room in self.projections:
+            yield state.projections[room.name], room.checkpoint(state.projections[room.name])
 
-    def on(self, state: State, segment: Segment, since: int, end: int) -> State:
+    def advance(self, state: State, segment: Segment, start: int, end: int) -> State:
         """``state`` after the whole lines of ``segment`` between ``since`` and ``end``: a byte search, as in `of`."""
-        return self(state, _in_order(significant(segment, end, self.tags, since)))
+        return self(state, _oldest_first(significant(segment, end, self.state_line_pattern, start)))
 
-    def steps(self, segment: Segment, end: int) -> Iterator[State | None]:
+    def state_at_in_steps(self, segment: Segment, end: int) -> Iterator[State | None]:
         """What `of` gives, after many a None: for who has other things to do between two steps."""
         blocks = []
-        for entries in significant(segment, end, self.tags):
+        for entries in significant(segment, end, self.state_line_pattern):
             blocks.append(entries)
             yield None
-        state, entries_left = self.empty, _in_order(blocks)
-        while some := list(islice(entries_left, _TOGETHER)):
+        state, entries_left = self.empty_state, _oldest_first(blocks)
+        while some := list(islice(entries_left, _BATCH_ENTRIES)):
             state = self(state, some)
             yield None
         yield state
 
     def __call__(self, state: State, entries: Iterable[Entry]) -> State:
         """``state`` after ``entries``, in their order. Pure; copies once for a whole batch."""
-        entries, order, behind = self._in_true_order(state, entries)
+        entries, order, behind = self._assign_positions(state, entries)
         people = dict(state.people)
         hypotheses = dict(state.hypotheses)
         unnumbered = {key: None for key in hypotheses if isinstance(key, Stamp)}
-        last = state.last
+        last = state.last_stamp
         for entry in entries:
             last = entry.stamp
-            by = entry.by
-            if by is not None and (active := entry.active) is not None:
-                people[by.user] = Person(entry.coffee, active.ns, by, entry.tag("NIGHT") == "over")
+            by = entry.author
+            if by is not None and (active := entry.activity_stamp) is not None:
+                people[by.user] = Person(entry.cups, active.ns, by, entry.tag("NIGHT") == "over")
             _fold_hypothesis(hypotheses, unnumbered, by, entry)
-        rooms = {room.name: room.fold(state.rooms[room.name], entries) for room in self.rooms}
+        rooms = {room.name: room.fold(state.projections[room.name], entries) for room in self.projections}
         return State(people, hypotheses, last, rooms, order, behind)
 
-    def _in_true_order(self, state: State, entries: Iterable[Entry]) -> tuple[list[Entry], int, int]:
+    def _assign_positions(self, state: State, entries: Iterable[Entry]) -> tuple[list[Entry], int, int]:
         """Return ``entries`` with their positions, and the order and `State.behind` after them.
 
         Only lines that change the state count, so that a byte search gives what folding every line gives.
         """
-        placed, order, behind, key = [], state.order, state.behind, self._key
+        placed, order, behind, key = [], state.last_position, state.clock_lag_ns, self._state_tag_key
         for entry in entries:
             counts = any(key.fullmatch(name) for name, _ in entry.tags)
-            if entry.carried is not None:
-                if clock := _CLOCK.fullmatch(entry.tag("ORDER") or ""):
+            if entry.carried_from is not None:
+                if clock := _ORDER_VALUE.fullmatch(entry.tag("ORDER") or ""):
                     order, behind = int(clock[1]), int(clock[2])
                 # What was not in the order when it was written (when a person was active) is not in it when repeated.
                 order = max(order, entry.stamp.ns + behind, entry.position if counts else 0)
@@ -249,61 +258,63 @@ class Fold:
                     position = order + 1
                 order = position
                 if behind:
-                    entry = entry._replace(order=position)
+                    entry = entry._replace(assigned_position=position)
             placed.append(entry)
         return placed, order, behind
 
 
-CORE = Fold(tuple)  # what people drink and how hypotheses stand: all that a note needs
+CORE_FOLD = Fold(tuple)  # what people drink and how hypotheses stand: all that a note needs
 
 
-def next_number(taken: Iterable[int]) -> int:
+def next_free_number(used: Iterable[int]) -> int:
     """Return the number after the highest of ``taken``; if a hand wrote the highest there is, the lowest free one."""
-    numbers = set(taken)
+    numbers = set(used)
     highest = max(numbers, default=0)
-    if highest < _LAST_NUMBER:
+    if highest < _MAX_NUMBER:
         return highest + 1
     return next(number for number in count(1) if number not in numbers)
 
 
-def newest(
-    found: Mapping[K, V], entries: Iterable[Entry], read: Callable[[Entry], tuple[K, V] | None]
+def latest_by_key(
+    known: Mapping[K, V], entries: Iterable[Entry], extract: Callable[[Entry], tuple[K, V] | None]
 ) -> Mapping[K, V]:
     """``found`` with what ``read`` finds in ``entries``: of each key the newest, the one that came last at the end."""
     others: dict[K, V] | None = None
     for entry in entries:
-        if (one := read(entry)) is not None:
-            others = dict(found) if others is None else others
+        if (one := extract(entry)) is not None:
+            others = dict(known) if others is None else others
             others.pop(one[0], None)
             others[one[0]] = one[1]
-    return found if others is None else others
+    return known if others is None else others
 
 
-def gives_number_to(hypotheses: Iterable[Hypothesis], entry: Entry) -> Hypothesis | None:
+def script_hypothesis_numbered_by(hypotheses: Iterable[Hypothesis], entry: Entry) -> Hypothesis | None:
     """The script's hypothesis that ``entry`` cites, claim and all, to give it a number; None where it does not."""
-    at = cited(entry.body) if entry.kind == "Hypothesis" else None
+    at = leading_stamp_ref(entry.body) if entry.kind == "Hypothesis" else None
     if at is None:
         return None
-    script = (one for one in hypotheses if one.opened.ns == at.ns)
+    script = (one for one in hypotheses if one.opened_at.ns == at.ns)
     return next((one for one in script if entry.body == f"@{at} {one.claim}".rstrip()), None)
 
 
-def _in_order(blocks: Iterable[list[Entry]]) -> Iterator[Entry]:
+def _oldest_first(blocks: Iterable[list[Entry]]) -> Iterator[Entry]:
     """The entries of ``blocks``, the last of which comes first."""
     return chain.from_iterable(reversed(list(blocks)))
 
 
 def _fold_hypothesis(
-    hypotheses: dict[int | Stamp, Hypothesis], unnumbered: dict[Stamp, None], by: By | None, entry: Entry
+    hypotheses: dict[int | Stamp, Hypothesis], unnumbered: dict[Stamp, None], entry_author: Author | None, entry: Entry
 ) -> None:
     """Change ``hypotheses``, and their keys that are no numbers, by ``entry``."""
-    carried = entry.carried
+    carried = entry.carried_from
     stamp = carried or entry.stamp
     tagged = entry.hypothesis
     if tagged is None:
-        if by is None and entry.kind == "Hypothesis":  # the Bash script's: no tag, no author
+        if entry_author is None and entry.kind == "Hypothesis":  # the Bash script's: no tag, no author
             hypotheses[stamp], unnumbered[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp), None
-            if len(unnumbered) > SCRIPT_LIMIT:  # else a log of the script alone would be carried over for the most part
+            if (
+                len(unnumbered) > MAX_SCRIPT_HYPOTHESES
+            ):  # else a log of the script alone would be carried over for the most part
                 oldest = next(iter(unnumbered))
                 del hypotheses[oldest], unnumbered[oldest]
         return
@@ -311,41 +322,44 @@ def _fold_hypothesis(
     known = hypotheses.get(number)
     if carried is not None:  # of what was said about it the state is no news
         if entry.kind == "Hypothesis":
-            hypotheses[number] = Hypothesis(number, state, entry.body, by, stamp)
+            hypotheses[number] = Hypothesis(number, state, entry.body, entry_author, stamp)
     elif known is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
-        opened, author = stamp, by
-        script = gives_number_to((one for one in hypotheses.values() if one.number is None), entry)
+        opened, author = stamp, entry_author
+        script = script_hypothesis_numbered_by((one for one in hypotheses.values() if one.number is None), entry)
         if script is not None:
-            claim, opened, author = script.claim, script.opened, script.by
-            del hypotheses[script.opened], unnumbered[script.opened]
+            claim, opened, author = script.claim, script.opened_at, script.author
+            del hypotheses[script.opened_at], unnumbered[script.opened_at]
         hypotheses[number] = Hypothesis(number, state, claim, author, opened)
     elif state != known.state:
         hypotheses[number] = known._replace(state=state)
 
 
-def _carried_tags(one: Person) -> tuple[tuple[str, str], ...]:
-    return (("BY", str(one.by)), *([("NIGHT", "over")] if one.asleep else []))
+def _person_tags(person: Person) -> tuple[tuple[str, str], ...]:
+    return (("BY", str(person.author)), *([("NIGHT", "over")] if person.asleep else []))
 
 
-def carried_over(entry: Entry, stamp: Stamp) -> Entry:
+def carry_entry(entry: Entry, stamp: Stamp) -> Entry:
     """Return ``entry`` repeated at ``stamp``: the author stays in front, and its own stamp stands in ``AT``."""
     by = tuple(tag for tag in entry.tags[:1] if tag[0] == "BY")
-    order = () if entry.order in (None, entry.stamp.ns) else (("ORDER", str(entry.order)),)
-    return Entry(stamp, entry.coffee, (*by, ("AT", str(entry.stamp)), *order, *entry.tags[len(by) :]), entry.text)
+    order = () if entry.assigned_position in (None, entry.stamp.ns) else (("ORDER", str(entry.assigned_position)),)
+    return Entry(stamp, entry.cups, (*by, ("AT", str(entry.stamp)), *order, *entry.tags[len(by) :]), entry.text)
 
 
-def _carry_order(state: State) -> Iterator[Entry]:
+def _checkpoint_clock(state: State) -> Iterator[Entry]:
     """Yield the line that says how far the clock was stepped back; nothing if the stamps say the order by themselves.
 
     Without it the lines after the rotation would come before those that are carried over.
     """
-    if state.last is not None and (state.behind or state.order > state.last.ns):
+    if state.last_stamp is not None and (state.clock_lag_ns or state.last_position > state.last_stamp.ns):
         yield Entry(
-            state.last, 0, (("ORDER", f"{state.order} {state.behind}"),), "Carried: the clock was stepped back."
+            state.last_stamp,
+            0,
+            (("ORDER", f"{state.last_position} {state.clock_lag_ns}"),),
+            "Carried: the clock was stepped back.",
         )
 
 
-def _carry_hypothesis(one: Hypothesis) -> Entry:
-    tag = ((f"H{one.number}", one.state),) if one.number is not None else ()
-    return Entry(one.opened, 0, (*signed(one.by), *tag), f"Hypothesis: {one.claim}")
+def _checkpoint_hypothesis(hypothesis: Hypothesis) -> Entry:
+    tag = ((f"H{hypothesis.number}", hypothesis.state),) if hypothesis.number is not None else ()
+    return Entry(hypothesis.opened_at, 0, (*by_tag(hypothesis.author), *tag), f"Hypothesis: {hypothesis.claim}")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from threeam.core.format.entry import Entry
-from threeam.core.state.fold import CORE, Fold, State
-from threeam.core.store.journal import Mark, Segment
+from threeam.core.state.fold import CORE_FOLD, Fold, State
+from threeam.core.store.journal import Fingerprint, Segment
 from threeam.core.store.reader import BLOCK, end_of_lines, last_active, last_entry, matching_back
 
 TRUNCATED = b"] WARNING: Log truncated by another program: "  # and how many bytes are gone
@@ -25,35 +25,35 @@ class StateCache:
         self.fold = fold
         self.failed_size = 0  # of the log when it could not be rotated; 0: it did not fail
         self._user = user
-        self._mark: Mark | None = None  # and no open file: the log may be renamed or removed between two holds
+        self._mark: Fingerprint | None = None  # and no open file: the log may be renamed or removed between two holds
         self._whole = False
-        self._written: Mark | None = None  # the end of the last append
+        self._written: Fingerprint | None = None  # the end of the last append
         self.named: tuple[int, int] | None = None
         self._warned_ns: int | None = None  # when the log last said that its disk is nearly full
-        self._state = CORE.empty
+        self._state = CORE_FOLD.empty_state
 
     def nothing(self, whole: bool) -> State:
         """The state where there is no log."""
-        return (self.fold if whole else CORE).empty
+        return (self.fold if whole else CORE_FOLD).empty_state
 
     def at(self, segment: Segment, end: int, whole: bool) -> State:
         """The state as of the last whole line before ``end``."""
         mark = self._mark
-        if mark is None or not mark.holds_in(segment) or (whole and not self._whole):
+        if mark is None or not mark.matches(segment) or (whole and not self._whole):
             end = end_of_lines(segment, end)
             self._whole = whole
-            self._state = self.fold.of(segment, end) if whole else self._authors(segment, end)
-            self._mark = Mark.at(segment, end)
+            self._state = self.fold.state_at(segment, end) if whole else self._authors(segment, end)
+            self._mark = Fingerprint.capture(segment, end)
         elif (end := end_of_lines(segment, end)) > mark.offset:
-            self._state = self._known.on(self._state, segment, mark.offset, end)
-            self._mark = Mark.at(segment, end)
+            self._state = self._known.advance(self._state, segment, mark.offset, end)
+            self._mark = Fingerprint.capture(segment, end)
         return self._state
 
     def appended(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
         """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
         mark, self._mark = self._mark, None  # whatever fails from here on must not be taken for a refusal
         with suppress(OSError):  # then it is read again, and the next write says what is wrong
-            written = Mark.at(segment, end)
+            written = Fingerprint.capture(segment, end)
             if segment.size() < end:  # truncated meanwhile: that mark would hold in every file
                 return
             self._written = written
@@ -69,7 +69,7 @@ class StateCache:
         """
         self._mark = None
         with suppress(OSError):
-            self._state, self._whole, self._mark = state, True, Mark.at(segment, end)
+            self._state, self._whole, self._mark = state, True, Fingerprint.capture(segment, end)
 
     def bytes_gone(self, segment: Segment) -> int:
         """Return how many bytes another program has cut off ``segment`` since the last append; 0 if the log says so.
@@ -77,10 +77,10 @@ class StateCache:
         Only a process that has appended before can know that, and only under the lock. Raises OSError.
         """
         written = self._written
-        if written is None or written.identity != segment.identity or written.holds_in(segment):
+        if written is None or written.identity != segment.identity or written.matches(segment):
             return 0
         size = segment.size()
-        gone = written.offset - size if written.same_beginning(segment) else written.offset
+        gone = written.offset - size if written.matches_head(segment) else written.offset
         if gone <= 0:  # changed in place, and not truncated
             return 0
         reported = any(TRUNCATED in segment.read(start, BLOCK) for start in {0, max(0, size - BLOCK)})
@@ -102,9 +102,9 @@ class StateCache:
     @property
     def _known(self) -> Fold:
         """The fold of what is known: of all, or of the author's cups alone."""
-        return self.fold if self._whole else CORE
+        return self.fold if self._whole else CORE_FOLD
 
     def _authors(self, segment: Segment, end: int) -> State:
         """The state as far as the author's cups and the next stamp need it."""
         pair = (last_active(segment, end, self._user), last_entry(segment, end))
-        return CORE(CORE.empty, [found[1] for found in pair if found is not None])
+        return CORE_FOLD(CORE_FOLD.empty_state, [found[1] for found in pair if found is not None])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from threeam.core.errors import Declined
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import parse_when
@@ -33,7 +33,7 @@ def moment_before(journal: Journal, line: Line) -> Moment:
     ns, end = entry.stamp.ns - _BEFORE_NS, Position(line.segment, line.offset)
     if steps_back(entry):
         return Moment(ns, _where_it_stands_alone(journal, end))
-    for segment in journal.back_from(line.segment):
+    for segment in journal.segments_backward(line.segment):
         for before in lines_back(segment, line.offset if segment == line.segment else segment.size()):
             above = before.entry
             if above is None or before.repeated:  # what a rotation says again was there before
@@ -58,13 +58,13 @@ def moment_at(journal: Journal, end: Position, word: str, now: Stamp, zone: Zone
     ns = parse_when(word, now, zone)
     place = ended_at(journal, end, ns)
     if place is None:
-        raise Declined(f"the journal begins later than {word.strip()}")
+        raise PreconditionFailed(f"the journal begins later than {word.strip()}")
     return Moment(ns, place)
 
 
 def ended_at(journal: Journal, end: Position, ns: int) -> Position | None:
     """Where the journal ended at the instant ``ns``, up to ``end``; None where it begins later. Raises OSError."""
-    for segment in journal.back_from(end.segment):
+    for segment in journal.segments_backward(end.segment):
         for begin, stop in reversed(stretches(segment, end.offset if segment == end.segment else segment.size())):
             first = first_entry(segment, begin, stop)
             if first is not None and first[1].stamp.ns <= ns:

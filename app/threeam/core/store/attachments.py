@@ -15,15 +15,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
-from threeam.core.errors import BadSetting, Unusable
-from threeam.core.platform.folders import OPEN_SAFELY, make_folders, opened_folder, safe_opener, sync_opened
+from threeam.core.errors import BadSetting, FileUnusable
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, make_dirs, open_dir, safe_opener
 from threeam.core.platform.portability import sync
 from threeam.core.platform.user_dirs import private_state_folder
-from threeam.core.store.attachment_kinds import MORNING, Kind, is_named, sealed, unsealed
-from threeam.core.store.journal import Journal, owner_name
+from threeam.core.store.attachment_kinds import HANDOFF_SHOWN, AttachmentKind, is_valid_name, seal, unseal
+from threeam.core.store.journal import Journal, user_name
 
-LARGEST = 64 * 1024 * 1024  # bytes that are read back: nothing of ours is larger
-_LONGEST_NAME = 200  # bytes of a folder's name: a file system takes 255, and a few are put before or behind it
+MAX_ATTACHMENT_BYTES = 64 * 1024 * 1024  # bytes that are read back: nothing of ours is larger
+_MAX_NAME_BYTES = 200  # bytes of a folder's name: a file system takes 255, and a few are put before or behind it
 
 
 class Attachment(NamedTuple):
@@ -34,182 +34,184 @@ class Attachment(NamedTuple):
     signed: bool
 
 
-def places(journal: Journal) -> list[str]:
+def attachment_dirs(journal: Journal) -> list[str]:
     """Return the folders of this user's attachments: the one in use, then the other one if that exists as well.
 
     A folder that exists is used before one that would have to be made, so the answer stays the same once something was
     kept, also if the log's folder was made or changed its mode since.
     """
-    beside, private = journal.folder, _private(journal)
-    if _is_own(beside):
-        return [beside, *([private] if _is_own(private) else [])]
-    return [private if private and (_is_own(private) or not _can_be_made(journal)) else beside]
+    beside, private = journal.attachments_dir, _private_dir(journal)
+    if _is_own_dir(beside):
+        return [beside, *([private] if _is_own_dir(private) else [])]
+    return [private if private and (_is_own_dir(private) or not _can_create_dir(journal)) else beside]
 
 
-def own_folder(journal: Journal) -> str:
+def attachment_dir(journal: Journal) -> str:
     """Return the folder in which this user's attachments are kept."""
-    return places(journal)[0]
+    return attachment_dirs(journal)[0]
 
 
-def memory_folder(journal: Journal) -> str:
+def memory_dir(journal: Journal) -> str:
     """Return the folder in memory in which drafts are kept if the disk is full."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(runtime):
-        return os.path.join(runtime, "3am", one_name(journal))
-    return f"/dev/shm/3am-{os.geteuid()}-{one_name(journal)}"
+        return os.path.join(runtime, "3am", flattened_path(journal))
+    return f"/dev/shm/3am-{os.geteuid()}-{flattened_path(journal)}"
 
 
-def one_name(journal: Journal) -> str:
+def flattened_path(journal: Journal) -> str:
     """Return the journal's path as the name of one folder. No two paths have the same name."""
-    name = journal.log.strip("/").replace("/", "%")
-    if "%" in journal.log or len(os.fsencode(name)) > _LONGEST_NAME:
-        digest = hashlib.sha256(os.fsencode(journal.log)).hexdigest()[:16]
-        name = f"{os.fsdecode(os.fsencode(name)[-(_LONGEST_NAME - 20) :])}%{digest}"
+    name = journal.log_path.strip("/").replace("/", "%")
+    if "%" in journal.log_path or len(os.fsencode(name)) > _MAX_NAME_BYTES:
+        digest = hashlib.sha256(os.fsencode(journal.log_path)).hexdigest()[:16]
+        name = f"{os.fsdecode(os.fsencode(name)[-(_MAX_NAME_BYTES - 20) :])}%{digest}"
     return name + ".d"
 
 
 @contextmanager
-def opened(folder: str, *, make: bool = False) -> Iterator[int]:
+def open_own_dir(folder: str, *, make: bool = False) -> Iterator[int]:
     """Yield a descriptor of ``folder``, which must belong to this user. ``make``: make it first. Raises OSError."""
     outer, name = os.path.split(folder)
     if make:
-        make_folders(outer)
-        with opened_folder(outer) as outer_fd, suppress(FileExistsError):
+        make_dirs(outer)
+        with open_dir(outer) as outer_fd, suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=outer_fd)
-    with opened_folder(folder) as dir_fd:
+    with open_dir(folder) as dir_fd:
         uid = os.fstat(dir_fd).st_uid
         if uid != os.geteuid():
-            raise PermissionError(errno.EPERM, f"its folder belongs to {owner_name(uid)}", folder)
+            raise PermissionError(errno.EPERM, f"its folder belongs to {user_name(uid)}", folder)
         yield dir_fd
 
 
-def keep_beside(journal: Journal, kind: Kind, name: str, content: bytes) -> str:
+def write_attachment(journal: Journal, kind: AttachmentKind, name: str, content: bytes) -> str:
     """Put ``content`` into a new file ``name``, synced, and return its path. Raises `Unusable`, with nothing left."""
-    data = sealed(kind, name, content)
-    with file_beside(journal, kind, name) as file:
+    data = seal(kind, name, content)
+    with create_attachment(journal, kind, name) as file:
         file.write(data)
     return file.name
 
 
 @contextmanager
-def file_beside(journal: Journal, kind: Kind, name: str) -> Iterator[BinaryIO]:
+def create_attachment(journal: Journal, kind: AttachmentKind, name: str) -> Iterator[BinaryIO]:
     """Yield a new file ``name`` to be written; it is synced at the end. Its ``name`` is its path.
 
     Raises `Unusable`. If it cannot be written, or what is done with it fails, it is removed.
     """
-    assert is_named(kind, name), f"{name} is not the name of a {kind.name}"
-    folder = own_folder(journal)
+    assert is_valid_name(kind, name), f"{name} is not the name of a {kind.name}"
+    folder = attachment_dir(journal)
     path = os.path.join(folder, name)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS
     try:
         with (
-            opened(folder, make=True) as dir_fd,
+            open_own_dir(folder, make=True) as dir_fd,
             open(path, "wb", opener=lambda *_: os.open(name, flags, 0o600, dir_fd=dir_fd)) as file,
         ):
             try:
                 yield file
                 file.flush()
                 sync(file.fileno())
-                sync_opened(dir_fd)
+                fsync_dir_fd(dir_fd)
             except BaseException:
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=dir_fd)
                 raise
     except OSError as error:
-        raise Unusable(f"{path} cannot be written: {error.strerror}") from None
+        raise FileUnusable(f"{path} cannot be written: {error.strerror}") from None
 
 
-def replace_beside(journal: Journal, kind: Kind, content: bytes) -> str:
+def replace_attachment(journal: Journal, kind: AttachmentKind, content: bytes) -> str:
     """Write ``content`` over the one file of this kind, and return its path. Raises OSError."""
-    folder, name = own_folder(journal), kind.pattern
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN_SAFELY
-    with opened(folder, make=True) as dir_fd, open(os.open(name, flags, 0o600, dir_fd=dir_fd), "wb") as file:
+    folder, name = attachment_dir(journal), kind.name_pattern
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS
+    with open_own_dir(folder, make=True) as dir_fd, open(os.open(name, flags, 0o600, dir_fd=dir_fd), "wb") as file:
         file.write(content)
     return os.path.join(folder, name)
 
 
-def leave_trace(journal: Journal, name: str) -> bool:
+def create_marker(journal: Journal, name: str) -> bool:
     """Leave an empty file ``name``, and return whether there was none before."""
-    if os.path.lexists(path_beside(journal, name)):
+    if os.path.lexists(attachment_path(journal, name)):
         return False
-    with suppress(Unusable):  # then it will be the first again
-        keep_beside(journal, MORNING, name, b"")
+    with suppress(FileUnusable):  # then it will be the first again
+        write_attachment(journal, HANDOFF_SHOWN, name, b"")
     return True
 
 
-def discard(path: str) -> None:
+def discard_attachment(path: str) -> None:
     """Remove an attachment whose line was refused. It may be gone already; if it stays, no line names it."""
     with suppress(OSError):
         os.unlink(path)
 
 
-def path_beside(journal: Journal, name: str) -> str:
+def attachment_path(journal: Journal, name: str) -> str:
     """Return the path of this user's file ``name``."""
-    paths = [os.path.join(folder, name) for folder in places(journal)]
+    paths = [os.path.join(folder, name) for folder in attachment_dirs(journal)]
     return next((path for path in paths if os.path.lexists(path)), paths[0])
 
 
-def read_beside(journal: Journal, name: str, *kinds: Kind) -> Attachment:
+def read_attachment(journal: Journal, name: str, *kinds: AttachmentKind) -> Attachment:
     """Return the file ``name``, which must be one of ``kinds`` and must have been kept for this very user.
 
     Anybody in a team may write a line that names a file: only what its name and its first bytes say is read, and
     neither another user's file nor one that lies elsewhere. Raises `Unusable`.
     """
     wanted = " or ".join(kind.name for kind in kinds)
-    kind = next((kind for kind in kinds if is_named(kind, name)), None)
+    kind = next((kind for kind in kinds if is_valid_name(kind, name)), None)
     if kind is None:
-        raise Unusable(f"{name!r} is not the name of a {wanted}: the line that names it was not written by 3am")
-    path = path_beside(journal, name)
+        raise FileUnusable(f"{name!r} is not the name of a {wanted}: the line that names it was not written by 3am")
+    path = attachment_path(journal, name)
     try:
-        with opened(os.path.dirname(path)) as dir_fd:
-            data = _read(dir_fd, name, path)
+        with open_own_dir(os.path.dirname(path)) as dir_fd:
+            data = _read_own_file(dir_fd, name, path)
     except FileNotFoundError:
-        raise Unusable(f"{path} is not there: it was removed, or somebody else keeps it") from None
+        raise FileUnusable(f"{path} is not there: it was removed, or somebody else keeps it") from None
     except OSError as error:
-        raise Unusable(f"{path} cannot be read: {error.strerror}") from None
-    if len(data) > LARGEST:
-        raise Unusable(f"{path} is larger than anything that 3am keeps")
-    content = unsealed(kind, name, data)
+        raise FileUnusable(f"{path} cannot be read: {error.strerror}") from None
+    if len(data) > MAX_ATTACHMENT_BYTES:
+        raise FileUnusable(f"{path} is larger than anything that 3am keeps")
+    content = unseal(kind, name, data)
     if content is None:
-        raise Unusable(f"{path} is no {kind.name} of 3am: its first bytes are of something else")
+        raise FileUnusable(f"{path} is no {kind.name} of 3am: its first bytes are of something else")
     return Attachment(path, *content)
 
 
-def _read(dir_fd: int, name: str, path: str) -> bytes:
+def _read_own_file(dir_fd: int, name: str, path: str) -> bytes:
     with open(name, "rb", opener=safe_opener(dir_fd)) as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
-            raise Unusable(f"{path} is no file that 3am keeps: it is not a regular file with one name")
+            raise FileUnusable(f"{path} is no file that 3am keeps: it is not a regular file with one name")
         if about.st_uid != os.geteuid():
-            raise Unusable(f"{path} is somebody else's, and what others keep is not believed: keep one of your own")
-        return file.read(LARGEST + 1)
+            raise FileUnusable(f"{path} is somebody else's, and what others keep is not believed: keep one of your own")
+        return file.read(MAX_ATTACHMENT_BYTES + 1)
 
 
-def _private(journal: Journal) -> str:
+def _private_dir(journal: Journal) -> str:
     """Return this user's private folder for the journal; empty for a user without a home."""
     try:
-        return os.path.join(private_state_folder(os.environ), one_name(journal))
+        return os.path.join(private_state_folder(os.environ), flattened_path(journal))
     except BadSetting:
         return ""
 
 
-def _is_own(folder: str) -> bool:
+def _is_own_dir(folder: str) -> bool:
     if not folder:
         return False
     try:
-        with opened(folder):
+        with open_own_dir(folder):
             return True
     except OSError:
         return False
 
 
-def _can_be_made(journal: Journal) -> bool:
+def _can_create_dir(journal: Journal) -> bool:
     """Whether ``<log>.d`` can be made: also before the state folder is, in which it will lie."""
-    parent, name = os.path.split(journal.folder)
-    if os.path.lexists(journal.folder) or len(os.fsencode(name)) > 255:
+    parent, name = os.path.split(journal.attachments_dir)
+    if os.path.lexists(journal.attachments_dir) or len(os.fsencode(name)) > 255:
         return False
-    if journal.new_owner()[0] != os.geteuid():  # root in a user's state folder (sudo) leaves its place to that user
+    if (
+        journal.new_file_owner()[0] != os.geteuid()
+    ):  # root in a user's state folder (sudo) leaves its place to that user
         return False
     if not os.path.lexists(parent):
-        return journal.home is not None
+        return journal.state_dir is not None
     return os.access(parent, os.W_OK | os.X_OK)

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import BadKind
-from threeam.core.format.entry import CEREMONY, CLOCK_STEPPED, KINDS, Entry, parse
+from threeam.core.format.entry import CEREMONY_TEXTS, CLOCK_STEPPED_PREFIX, KIND_TAGS, Entry, parse_entry
 from threeam.core.store.pattern import Pattern
 
 KIND_NAMES = {
     "note": "note", "ceremony": "ceremony", "continued": "Continued", "foreign": "foreign",
-    **{kind.lower(): kind for kind in KINDS},
+    **{kind.lower(): kind for kind in KIND_TAGS},
 }  # fmt: skip
 
 
@@ -60,11 +60,11 @@ class Kind(NamedTuple):
         return f"kind:{self.kind.lower()}"
 
     def holds(self, raw: bytes) -> bool:
-        entry = parse(raw)
+        entry = parse_entry(raw)
         return self.kind == ("foreign" if entry is None else entry.kind)
 
     def offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, None if self.kind not in KINDS else f"] {self.kind}:".encode(), data)
+        return _verified(self, None if self.kind not in KIND_TAGS else f"] {self.kind}:".encode(), data)
 
 
 class By(NamedTuple):
@@ -77,10 +77,14 @@ class By(NamedTuple):
         return f"by:{self.user}"
 
     def holds(self, raw: bytes) -> bool:
-        entry = parse(raw)
+        entry = parse_entry(raw)
         if entry is None:
             return False
-        return entry.by is None if self.user == "script" else entry.by is not None and entry.by.user == self.user
+        return (
+            entry.author is None
+            if self.user == "script"
+            else entry.author is not None and entry.author.user == self.user
+        )
 
     def offsets(self, data: bytes) -> Iterator[int]:
         if self.user == "script":
@@ -110,7 +114,7 @@ class About(NamedTuple):
         return f"H{self.number}"
 
     def holds(self, raw: bytes) -> bool:
-        entry = parse(raw)
+        entry = parse_entry(raw)
         return entry is not None and entry.hypothesis is not None and entry.hypothesis[0] == self.number
 
     def offsets(self, data: bytes) -> Iterator[int]:
@@ -123,7 +127,7 @@ class SteppedBack(NamedTuple):
     name: str = "stepped back"
 
     def holds(self, raw: bytes) -> bool:
-        return _STEPPED in raw and (entry := parse(raw)) is not None and steps_back(entry)
+        return _STEPPED in raw and (entry := parse_entry(raw)) is not None and steps_back(entry)
 
     def offsets(self, data: bytes) -> Iterator[int]:
         return _verified(self, _STEPPED, data)
@@ -131,7 +135,7 @@ class SteppedBack(NamedTuple):
 
 def steps_back(entry: Entry) -> bool:
     """Return whether this line says that the clock was stepped back before it."""
-    return entry.kind == "WARNING" and entry.text.startswith(CLOCK_STEPPED)
+    return entry.kind == "WARNING" and entry.text.startswith(CLOCK_STEPPED_PREFIX)
 
 
 class Ceremony(NamedTuple):
@@ -140,14 +144,14 @@ class Ceremony(NamedTuple):
     name: str = "ceremony"
 
     def holds(self, raw: bytes) -> bool:
-        return raw.endswith(_CEREMONY) and (entry := parse(raw)) is not None and entry.text in CEREMONY
+        return raw.endswith(_CEREMONY) and (entry := parse_entry(raw)) is not None and entry.text in CEREMONY_TEXTS
 
     def offsets(self, data: bytes) -> Iterator[int]:
         return _verified(self, _MAY_BE_CEREMONY, data)
 
 
-_STEPPED = CLOCK_STEPPED.encode()
-_CEREMONY = tuple(text.encode() for text in CEREMONY)
+_STEPPED = CLOCK_STEPPED_PREFIX.encode()
+_CEREMONY = tuple(text.encode() for text in CEREMONY_TEXTS)
 _MAY_BE_CEREMONY = re.compile(rb" sanity lock\.$", re.MULTILINE)
 
 

@@ -8,7 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from threeam.core.format.entry import GOES_ON, NS, Entry, Stamp, cited, decode, format_entry, parse, references, visible
+from threeam.core.format.entry import (
+    CONTINUATION_PREFIX,
+    NS_PER_S,
+    Entry,
+    Stamp,
+    decode_utf8,
+    find_stamp_refs,
+    format_entry,
+    leading_stamp_ref,
+    parse_entry,
+    visible,
+)
 from threeam.core.store.journal import Journal, Position, Segment
 from threeam.core.store.reader import Block, Line, blocks_forward, lines_back, lines_forward, matching_back, pieces_of
 
@@ -40,11 +51,11 @@ def blank_of(journal: Journal, line: Line) -> Blank:
     said = {entry.stamp.ns: entry.body}
     for later in _goes_on(journal, line, entry):
         said[later.stamp.ns] = later.text.partition(" ")[2]
-    live = journal.live()
-    for segment in journal.back_from(live) if live is not None else ():
+    live = journal.open_live()
+    for segment in journal.segments_backward(live) if live is not None else ():
         for found in matching_back(segment, segment.size(), _LATER_WORDS):
             words = found.entry
-            if words is not None and (of := cited(words.body)) is not None and of.ns in said:
+            if words is not None and (of := leading_stamp_ref(words.body)) is not None and of.ns in said:
                 said[words.stamp.ns] = words.body.removeprefix(f"@{of}")
     # The beginning is enough: where it is quoted, the end may be cut off.
     texts = (
@@ -58,16 +69,16 @@ def blank_of(journal: Journal, line: Line) -> Blank:
 def _goes_on(journal: Journal, line: Line, entry: Entry) -> Iterator[Entry]:
     """The later lines of the text that begins with ``entry``; through a pipe those of others may get in between."""
     begun = False
-    live = journal.live()
-    for segment in journal.segments(live) if live is not None else ():
+    live = journal.open_live()
+    for segment in journal.segments_forward(live) if live is not None else ():
         begun = begun or segment == line.segment
         if not begun:
             continue
         for after in lines_forward(segment, line.end if segment == line.segment else 0):
             later = after.entry
-            if later is None or later.by != entry.by or after.repeated:
+            if later is None or later.author != entry.author or after.repeated:
                 continue
-            if not later.text.startswith(("| ", GOES_ON)):
+            if not later.text.startswith(("| ", CONTINUATION_PREFIX)):
                 return
             yield later
 
@@ -81,7 +92,7 @@ def fork(
     and how many lines have had words left out. Raises OSError.
     """
     digest, size, left_out = hashlib.sha256(), 0, 0
-    for segment in journal.segments(end.segment):
+    for segment in journal.segments_forward(end.segment):
         start = segment.head.end if segment.head.linked else 0  # what the file before it says is in the copy
         for block in blocks_forward(segment, start, end.offset if segment == end.segment else None):
             copy, count = _long_line_without(segment, block, blanks) if block.more else _without(block.data, blanks)
@@ -95,7 +106,7 @@ def fork(
 
 def _last_entry(journal: Journal, end: Position) -> Entry | None:
     """The last entry before ``end``, also one without its newline: that gets one in the copy."""
-    for segment in journal.back_from(end.segment):
+    for segment in journal.segments_backward(end.segment):
         for line in lines_back(segment, end.offset if segment == end.segment else segment.size()):
             if (entry := line.entry) is not None:
                 return entry
@@ -140,14 +151,16 @@ def _overlapping(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 def _says(raw: bytes, blank: Blank) -> bool:
     """Whether a line says what ``blank`` is: it is one of its own, has words for one, cites one, or has its words."""
-    text = visible(decode(raw))
+    text = visible(decode_utf8(raw))
     has_words = any(word in text for word in blank.words)
-    if not has_words and "@" not in text and not any(str(ns % NS) in text for ns in blank.stamps):
+    if not has_words and "@" not in text and not any(str(ns % NS_PER_S) in text for ns in blank.stamps):
         return False
-    entry = parse(raw)
+    entry = parse_entry(raw)
     if entry is not None:
-        own = entry.stamp.ns in blank.stamps or (entry.carried is not None and entry.carried.ns in blank.stamps)
-        cites = any(stamp.ns in blank.stamps for stamp in references(entry.text))
+        own = entry.stamp.ns in blank.stamps or (
+            entry.carried_from is not None and entry.carried_from.ns in blank.stamps
+        )
+        cites = any(stamp.ns in blank.stamps for stamp in find_stamp_refs(entry.text))
         if own or (cites and (has_words or entry.kind in ("Correction", "Words"))):
             return True
     return blank.anywhere and any(len(word) >= _LONG_ENOUGH and word in text for word in blank.words)
@@ -155,17 +168,17 @@ def _says(raw: bytes, blank: Blank) -> bool:
 
 def _left_out(raw: bytes) -> bytes:
     """The line with all that counts, and without its words."""
-    entry = parse(raw)
+    entry = parse_entry(raw)
     if entry is None:
         return LEFT_OUT.encode() + b"\n"
     words = entry.text.removesuffix(entry.body)
-    if entry.text.startswith(("| ", GOES_ON)):
+    if entry.text.startswith(("| ", CONTINUATION_PREFIX)):
         words = entry.text.partition(" ")[0] + " "
-    if (at := cited(entry.body)) is not None:
+    if (at := leading_stamp_ref(entry.body)) is not None:
         words += f"@{at} "
     return format_entry(entry._replace(text=words + LEFT_OUT))
 
 
 def after(last: Entry | None, now: Stamp) -> Stamp:
     """A stamp for the line behind ``last``: now, or right after it."""
-    return now if last is None or now.ns > last.stamp.ns else Stamp(last.stamp.ns + 1, now.offset)
+    return now if last is None or now.ns > last.stamp.ns else Stamp(last.stamp.ns + 1, now.utc_offset_s)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
-from threeam.core.format.entry import BOM, Entry, decode, parse, visible, whole_characters
+from threeam.core.format.entry import BOM, Entry, decode_utf8, parse_entry, utf8_boundary, visible
 from threeam.core.store.segment import Segment
 
 BLOCK = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
@@ -70,7 +70,7 @@ class Line(NamedTuple):
     @property
     def entry(self) -> Entry | None:
         """The entry that the line is, or None for a foreign or torn one. The text of a long line ends with a mark."""
-        entry = parse(self.raw)
+        entry = parse_entry(self.raw)
         return entry if not self.more or entry is None else entry._replace(text=entry.text + self._mark)
 
     @property
@@ -102,8 +102,8 @@ class Line(NamedTuple):
         """The line as it is, made safe to print; a long run of NULs is counted, and a long line ends with a mark."""
         raw = self.raw if self.offset else self.raw.removeprefix(BOM)
         if b"\0" not in raw:
-            return visible(decode(raw)) + self._mark
-        texts = [visible(decode(text)) for text in _NULS.split(raw)]
+            return visible(decode_utf8(raw)) + self._mark
+        texts = [visible(decode_utf8(text)) for text in _NULS.split(raw)]
         counts = [f"\\x00 ({len(run):,} times)" for run in _NULS.findall(raw)]
         return "".join([text for pair in zip(texts, [*counts, self._mark], strict=True) for text in pair])
 
@@ -173,7 +173,7 @@ def line_block(segment: Segment, start: int, end: int, *, finished: bool) -> Blo
         data = segment.read(start, end - start + finished)
     else:
         head = segment.read(start, HELD)
-        data = head[: whole_characters(head, len(head) - 1)] + (b"\n" if finished else b"")
+        data = head[: utf8_boundary(head, len(head) - 1)] + (b"\n" if finished else b"")
     return Block(start, data, end + finished)
 
 
@@ -206,7 +206,7 @@ def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, 
     pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\[\]]*\]" + _NOT_ACTIVE)
     for line in matching_back(segment, end, pattern):
         entry = line.counted
-        if entry and entry.active and entry.by and entry.by.user == user:
+        if entry and entry.activity_stamp and entry.author and entry.author.user == user:
             yield line, entry
 
 
@@ -268,7 +268,7 @@ def significant_in(segment: Segment, block: Block, tags: re.Pattern[bytes], seen
         while (index := data.rfind(needle, 0, index)) >= 0:
             line = line_in(segment, block, index)
             entry = line.counted
-            if entry and entry.active and entry.by and entry.by.user == decode(user):
+            if entry and entry.activity_stamp and entry.author and entry.author.user == decode_utf8(user):
                 seen.add(user)
                 yield line
                 break

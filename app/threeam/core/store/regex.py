@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from threeam.core.errors import BadPattern, NotLinear
-from threeam.core.format.entry import decode, visible
+from threeam.core.format.entry import decode_utf8, visible
 
 
 class Limit(NamedTuple):
@@ -109,7 +109,7 @@ def utf8(data: bytes) -> bytes:
     try:
         data.decode()
     except UnicodeDecodeError:
-        return decode(data).encode()
+        return decode_utf8(data).encode()
     return data
 
 

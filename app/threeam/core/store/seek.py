@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from threeam.core.errors import BadStamp, Declined
+from threeam.core.errors import BadStamp, PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.store.filters import SteppedBack, Wanted
 from threeam.core.store.journal import Journal, Position, Segment
@@ -131,7 +131,7 @@ def place_of(journal: Journal, end: Position, ns: int) -> tuple[Position | None,
     """
     inside: list[Position] = []
     after: Position | None = None
-    for segment in journal.segments(end.segment):
+    for segment in journal.segments_forward(end.segment):
         for begin, stop in stretches(segment, end.offset if segment == end.segment else segment.size()):
             at = first_at(segment, begin, stop, ns)
             if begin < at < stop:
@@ -160,8 +160,8 @@ def line_of(journal: Journal, stamp: Stamp) -> Line:
 
     Raises `Declined` where no line has it, and OSError.
     """
-    live = journal.live()
-    for segment in journal.back_from(live) if live is not None else ():
+    live = journal.open_live()
+    for segment in journal.segments_backward(live) if live is not None else ():
         for begin, end in reversed(stretches(segment, segment.size())):
             at = first_at(segment, begin, end, stamp.ns)
             line = next(lines_forward(segment, at), None) if at < end else None
@@ -169,7 +169,7 @@ def line_of(journal: Journal, stamp: Stamp) -> Line:
                 return line
     if live is not None and (line := _line_by_bytes(journal, live, stamp)) is not None:
         return line
-    raise Declined(f"there is no entry @{stamp}: {_nearest(journal, live, stamp.ns)}")
+    raise PreconditionFailed(f"there is no entry @{stamp}: {_nearest(journal, live, stamp.ns)}")
 
 
 def _line_by_bytes(journal: Journal, live: Segment, stamp: Stamp) -> Line | None:
@@ -179,7 +179,7 @@ def _line_by_bytes(journal: Journal, live: Segment, stamp: Stamp) -> Line | None
     writes none.
     """
     seconds = re.compile(re.escape(str(stamp)[16:29]).encode())  # the same in every zone, unlike the minutes
-    for segment in journal.back_from(live):
+    for segment in journal.segments_backward(live):
         for line in matching_back(segment, segment.size(), seconds):
             if (entry := line.entry) is not None and entry.stamp.ns == stamp.ns:
                 return line
@@ -219,12 +219,12 @@ def first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry]
 
 def search_forward(journal: Journal, place: Position, end: Position, wanted: Wanted) -> Iterator[Found]:
     """The wanted lines from ``place`` (the beginning of a line) to ``end``, through every file, a block at a time."""
-    for segment in journal.chain.onward(place.segment, end.segment):
+    for segment in journal.chain.segments_between(place.segment, end.segment):
         start = place.offset if segment == place.segment else 0
         yield from found_forward(segment, start, end.offset if segment == end.segment else None, wanted)
 
 
 def search_back(journal: Journal, place: Position, wanted: Wanted) -> Iterator[Found]:
     """The wanted lines before ``place``, back through every file, a block at a time, the last block first."""
-    for segment in journal.back_from(place.segment):
+    for segment in journal.segments_backward(place.segment):
         yield from found_back(segment, place.offset if segment == place.segment else segment.size(), wanted)

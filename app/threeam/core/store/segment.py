@@ -12,7 +12,7 @@ from collections import OrderedDict
 from functools import cache
 from typing import NamedTuple
 
-from threeam.core.format.entry import Stamp, parse
+from threeam.core.format.entry import Stamp, parse_entry
 from threeam.core.platform.folders import open_file
 
 _FIRST_LINE = 4096  # bytes in which the line that names the file before must fit
@@ -189,12 +189,12 @@ def _stem(name: str) -> str:
 def _head_of(segment: Segment) -> Head:
     """The head of ``segment``: none unless the first line says in the way of a rotation which file it continues."""
     first, newline, _ = segment.read(0, _FIRST_LINE).partition(b"\n")
-    entry = parse(first) if newline else None
-    name = entry.predecessor if entry is not None else None
+    entry = parse_entry(first) if newline else None
+    name = entry.predecessor_name if entry is not None else None
     if entry is None or name is None or os.path.basename(name) != name or _ROTATED.fullmatch(name) is None:
         return Head()
     begin = len(first) + 1
-    announced = entry.repeats
+    announced = entry.repeated_count
     end, count = _end_of_repeated(segment, begin, announced)
     missing = None if announced is None else announced - count
     if not is_rotated(segment.path, name):  # the log of another name: imported, or moved

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 
-from threeam.core.errors import Declined, Unusable
-from threeam.core.platform.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
+from threeam.core.errors import FileUnusable, PreconditionFailed
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, list_names, open_dir
 from threeam.core.platform.portability import sync
-from threeam.core.store.journal import Journal, unusable
+from threeam.core.store.journal import Journal, describe_open_error
 
 
 def create_log(journal: Journal, mode: int, chunks: Iterable[bytes]) -> int:
@@ -20,22 +20,24 @@ def create_log(journal: Journal, mode: int, chunks: Iterable[bytes]) -> int:
     It is made aside and then gets its name, which must be nobody's. Raises `Declined` where it is somebody's by then,
     and `Unusable` or whatever ``chunks`` raise, with nothing left behind.
     """
-    folder, name = os.path.split(journal.log)
+    folder, name = os.path.split(journal.log_path)
     try:
-        with opened_folder(folder) as dir_fd:
-            return _create_in(dir_fd, name, (mode, *journal.new_owner()), chunks)
+        with open_dir(folder) as dir_fd:
+            return _create_in_dir(dir_fd, name, (mode, *journal.new_file_owner()), chunks)
     except OSError as error:
         if error.errno == errno.EEXIST:
-            raise Declined(f"{journal.log} is there by now, and stays as it is: name one that is not there") from None
-        raise Unusable(unusable(journal.log, error)) from None
+            raise PreconditionFailed(
+                f"{journal.log_path} is there by now, and stays as it is: name one that is not there"
+            ) from None
+        raise FileUnusable(describe_open_error(journal.log_path, error)) from None
 
 
-def _create_in(dir_fd: int, name: str, access: tuple[int, int, int], chunks: Iterable[bytes]) -> int:
-    mode, uid, gid = access
+def _create_in_dir(dir_fd: int, name: str, permissions: tuple[int, int, int], chunks: Iterable[bytes]) -> int:
+    mode, uid, gid = permissions
     aside, size = f"{name}.{os.urandom(8).hex()}.creating", 0
     try:
-        _clear(dir_fd, name)
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
+        _remove_leftovers(dir_fd, name)
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
         try:
             if uid != os.geteuid():
                 os.fchown(fd, uid, gid)
@@ -51,15 +53,15 @@ def _create_in(dir_fd: int, name: str, access: tuple[int, int, int], chunks: Ite
         # fails where somebody else was there first
         os.link(aside, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
         os.unlink(aside, dir_fd=dir_fd)
-        sync_opened(dir_fd)
+        fsync_dir_fd(dir_fd)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(aside, dir_fd=dir_fd)
     return size
 
 
-def _clear(dir_fd: int, log: str) -> None:
+def _remove_leftovers(dir_fd: int, log_name: str) -> None:
     """Removes what one that was killed has left: under the lock nobody else is at it. Raises OSError."""
-    for name in names_in(dir_fd):
-        if re.fullmatch(re.escape(log) + r"\.[0-9a-f]{16}\.creating", name):
+    for name in list_names(dir_fd):
+        if re.fullmatch(re.escape(log_name) + r"\.[0-9a-f]{16}\.creating", name):
             os.unlink(name, dir_fd=dir_fd)

@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import Declined
-from threeam.core.format.entry import ACQUIRED, KINDS, RELEASING, Stamp, lines_of
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import ACQUIRED, KIND_TAGS, RELEASING, Stamp, split_submission
 from threeam.core.state.fold import State
 
-TOXIC = "WARNING: Caffeine toxicity imminent. Logic may be compromised."
-_SCRIPT_LIMIT = 4  # cups: the script's own, whatever toxic_cups says
+TOXIC_TEXT = "WARNING: Caffeine toxicity imminent. Logic may be compromised."
+_SCRIPT_TOXIC_CUPS = 4  # cups: the script's own, whatever toxic_cups says
 
 
-class Author(NamedTuple):
+class WriteContext(NamedTuple):
     """Whoever writes: the user, and how long a night's gap is (ns)."""
 
     user: str
-    gap_ns: int
+    night_gap_ns: int
 
     def cups(self, state: State, stamp: Stamp) -> int:
         """The author's cups this night, at ``stamp``."""
-        return state.cups(self.user, stamp.ns, self.gap_ns)
+        return state.cups(self.user, stamp.ns, self.night_gap_ns)
 
 
 class DraftLine(NamedTuple):
@@ -45,22 +45,22 @@ class Draft(NamedTuple):
     night going.
     """
 
-    lines: Callable[[State, Author, Stamp], Sequence[DraftLine]]
+    make_lines: Callable[[State, WriteContext, Stamp], Sequence[DraftLine]]
     ceremonial: bool = False
-    whole: bool = True
-    via: str = ""
+    needs_full_state: bool = True
+    source: str = ""
 
 
-def note(text: str) -> Draft:
+def note_draft(text: str) -> Draft:
     """A note; the lines of a text with several become one block."""
     word, colon, rest = text.partition(":")
     tags: tuple[tuple[str, str], ...] = ()
-    if colon and KINDS.get(word.capitalize()) == "NOTED":  # what the next person must know
+    if colon and KIND_TAGS.get(word.capitalize()) == "NOTED":  # what the next person must know
         tags, text = (("NOTED", word.lower()),), f"{word.capitalize()}:{rest}"
     elif colon and word.capitalize() == "Changed":  # what must be undone, whoever does it
-        return Draft(lambda state, author, stamp: change_lines(*split_undo(rest.strip())), whole=False)
-    said = [DraftLine(line, tags) for line in lines_of(text)]
-    return Draft(lambda state, author, stamp: said, whole=False)
+        return Draft(lambda state, author, stamp: change_lines(*split_undo(rest.strip())), needs_full_state=False)
+    said = [DraftLine(line, tags) for line in split_submission(text)]
+    return Draft(lambda state, author, stamp: said, needs_full_state=False)
 
 
 def split_undo(text: str) -> tuple[str, str]:
@@ -76,28 +76,28 @@ def split_undo(text: str) -> tuple[str, str]:
 
 def change_lines(text: str, undo: str, tags: tuple[tuple[str, str], ...] = ()) -> list[DraftLine]:
     """Return the lines of a change. The way to undo it stands in the first: only that line is read as the change."""
-    first, *rest = lines_of(text)
+    first, *rest = split_submission(text)
     first = f"{first} (undo: {' / '.join(undo.splitlines())})" if undo.strip() else first
     return [DraftLine(f"Changed: {first}", (*tags, ("CHANGE", "open"))), *map(DraftLine, rest)]
 
 
-def bound_to(state: State, hypothesis: str | None) -> tuple[tuple[str, str], ...]:
+def hypothesis_tag(state: State, name: str | None) -> tuple[tuple[str, str], ...]:
     """The tag that binds a line to a hypothesis, as it stands. Raises `Declined`."""
-    if hypothesis is None:
+    if name is None:
         return ()
-    known = state.named(hypothesis)
+    known = state.find_hypothesis(name)
     if known is None:
-        raise Declined(f"there is no hypothesis {hypothesis}: 3am hyp list shows those there are")
+        raise PreconditionFailed(f"there is no hypothesis {name}: 3am hyp list shows those there are")
     if known.number is None:
-        raise Declined(f"{known.name} has no number yet: 3am hyp predict gives it one")
+        raise PreconditionFailed(f"{known.name} has no number yet: 3am hyp predict gives it one")
     return ((f"H{known.number}", known.state),)
 
 
-def toxic(cups: int, limit: int) -> list[DraftLine]:
+def toxicity_warning(cups: int, limit: int) -> list[DraftLine]:
     """The script's warning where ``cups`` are over ``limit``; nothing below."""
-    return [DraftLine(TOXIC)] if cups > limit else []
+    return [DraftLine(TOXIC_TEXT)] if cups > limit else []
 
 
-def as_script(cups: int, message: str) -> list[str]:
+def script_lines(cups: int, message: str) -> list[str]:
     """The lines that the Bash script writes in its critical section; it pauses after the first."""
-    return [ACQUIRED, f"Hypothesis: {message}", *([TOXIC] if cups > _SCRIPT_LIMIT else []), RELEASING]
+    return [ACQUIRED, f"Hypothesis: {message}", *([TOXIC_TEXT] if cups > _SCRIPT_TOXIC_CUPS else []), RELEASING]

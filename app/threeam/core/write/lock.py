@@ -14,18 +14,18 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from threeam.core.errors import Abandoned, LockTimeout, LockUnusable
+from threeam.core.errors import LockTimeout, LockUnusable, WaitCancelled
 from threeam.core.format.entry import visible
-from threeam.core.platform.folders import OPEN_SAFELY
-from threeam.core.platform.signals import interrupts_deferred
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS
+from threeam.core.platform.signals import defer_interrupts
 from threeam.core.store.journal import SCRIPT_LOCKS, Journal
-from threeam.core.write.lock_file import LockFile, close_to_others, open_lock, open_to_others
+from threeam.core.write.lock_file import LockFileSpec, open_lock_file, permission_problem, tighten_permissions
 
-_TICK = 0.1  # seconds between two looks at the holder while waiting; never between two tries
-_MAX_NAME = 64
+_POLL_S = 0.1  # seconds between two looks at the holder while waiting; never between two tries
+_MAX_NAME_BYTES = 64
 
 
-class Holder(NamedTuple):
+class LockHolder(NamedTuple):
     """Who holds the lock: ``pid`` 0 when it cannot be seen from here (another pid namespace)."""
 
     pid: int
@@ -42,19 +42,19 @@ class SanityLock:
     can open is closed to them; False for one that was named with ``--lock``, which others may have a use for.
     """
 
-    def __init__(self, path: str, like: LockFile, *, strict: bool = False) -> None:
+    def __init__(self, path: str, spec: LockFileSpec, *, tighten_mode: bool = False) -> None:
         self.path = path
-        self.like = like
-        self.strict = strict
+        self.spec = spec
+        self.tighten_mode = tighten_mode
         self._fd = -1
 
     def acquire(
         self,
         timeout: float | None,
         *,
-        began: float | None = None,
-        abandoned: threading.Event | None = None,
-        on_wait: Callable[[Holder | None, float], None] | None = None,
+        wait_start: float | None = None,
+        cancelled: threading.Event | None = None,
+        on_wait: Callable[[LockHolder | None, float], None] | None = None,
     ) -> None:
         """Takes the lock, waiting up to ``timeout`` seconds (None: until it comes) since ``began`` (now).
 
@@ -64,18 +64,18 @@ class SanityLock:
         """
         from filelock import lock_descriptor  # 16 ms: who only reads, or has to draw first, does not pay for it
 
-        began = time.monotonic() if began is None else began
+        wait_start = time.monotonic() if wait_start is None else wait_start
         while True:
-            if abandoned is not None and abandoned.is_set():  # taken back while something else was being written
-                raise Abandoned
-            fd = open_lock(self.path, self.like)
+            if cancelled is not None and cancelled.is_set():  # taken back while something else was being written
+                raise WaitCancelled
+            fd = open_lock_file(self.path, self.spec)
             try:
                 if not lock_descriptor(fd, blocking=False):
-                    place = _Place(fd)  # left by closing fd, which is done on any error
-                    _queue(place, self, began, timeout, abandoned, on_wait)
-                if _is_still(fd, self.path):
-                    if self.strict:
-                        close_to_others(fd, self.like)
+                    place = _QueueTicket(fd)  # left by closing fd, which is done on any error
+                    _wait_in_queue(place, self, wait_start, timeout, cancelled, on_wait)
+                if _is_still_named(fd, self.path):
+                    if self.tighten_mode:
+                        tighten_permissions(fd, self.spec)
                     self._fd = fd
                     return
             except BaseException:
@@ -90,9 +90,9 @@ class SanityLock:
         except FileNotFoundError:
             return False
 
-    def lost(self) -> bool:
+    def was_replaced(self) -> bool:
         """Whether the file of that name is another one by now: then somebody else may hold the lock as well."""
-        return not _is_still(self._fd, self.path)
+        return not _is_still_named(self._fd, self.path)
 
     def release(self) -> None:
         """Gives the lock back; the file stays, since others may be queued on it."""
@@ -108,31 +108,31 @@ class JournalLock:
     """
 
     def __init__(self, journal: Journal, mode: int) -> None:
-        like, own = LockFile.for_journal(journal, mode), (journal.log + ".lock", *SCRIPT_LOCKS.values())
-        self._locks = [SanityLock(path, like, strict=path in own) for path in journal.locks]
+        like, own = LockFileSpec.for_journal(journal, mode), (journal.log_path + ".lock", *SCRIPT_LOCKS.values())
+        self._locks = [SanityLock(path, like, tighten_mode=path in own) for path in journal.lock_paths]
         self._held: list[SanityLock] = []
 
     def acquire(
         self,
         timeout: float | None,
         *,
-        abandoned: threading.Event | None = None,
-        on_wait: Callable[[Holder | None, float], None] | None = None,
+        cancelled: threading.Event | None = None,
+        on_wait: Callable[[LockHolder | None, float], None] | None = None,
     ) -> None:
         """Take the locks. As `SanityLock.acquire`; on an error none of them is held."""
         began = time.monotonic()
         try:
             for lock in self._locks:
                 if not any(held.is_same_file(lock.path) for held in self._held):  # else it would wait for itself
-                    lock.acquire(timeout, began=began, abandoned=abandoned, on_wait=on_wait)
+                    lock.acquire(timeout, wait_start=began, cancelled=cancelled, on_wait=on_wait)
                     self._held.append(lock)
         except BaseException:
             self.release()
             raise
 
-    def lost(self) -> bool:
+    def was_replaced(self) -> bool:
         """Return whether somebody else may hold one of the locks as well, because its file was replaced."""
-        return any(lock.lost() for lock in self._held)
+        return any(lock.was_replaced() for lock in self._held)
 
     def release(self) -> None:
         """Give the locks back, the last one first."""
@@ -140,7 +140,7 @@ class JournalLock:
             self._held.pop().release()
 
 
-def holder(*paths: str) -> Holder | None:
+def find_lock_holder(*paths: str) -> LockHolder | None:
     """Return the process that holds the first lock of ``paths`` that is held, from ``/proc/locks``.
 
     None if all are free, or if it cannot be told. About 50 µs each. Without /proc (macOS) it is asked for whether
@@ -156,9 +156,9 @@ def holder(*paths: str) -> Holder | None:
                 rows = table.read().decode("ascii", "replace").splitlines()
         except OSError:
             if _is_held(path):
-                return Holder(0, "")
+                return LockHolder(0, "")
             continue
-        if (found := _holder(about, rows)) is not None:
+        if (found := _holder_in_rows(about, rows)) is not None:
             return found
     return None
 
@@ -166,7 +166,7 @@ def holder(*paths: str) -> Holder | None:
 def _is_held(path: str) -> bool:
     """Return whether somebody holds the lock at ``path``, by taking it in shared mode for a moment."""
     try:
-        fd = os.open(path, os.O_RDONLY | OPEN_SAFELY)
+        fd = os.open(path, os.O_RDONLY | SAFE_OPEN_FLAGS)
     except OSError:
         return False
     try:
@@ -178,25 +178,25 @@ def _is_held(path: str) -> bool:
     return False
 
 
-def _holder(about: os.stat_result, rows: list[str]) -> Holder | None:
+def _holder_in_rows(status: os.stat_result, rows: list[str]) -> LockHolder | None:
     """Return the holder of the lock on a file, from the rows of ``/proc/locks``.
 
     A process that inherited the lock stands there under the one that took it. If that one has ended, or has closed
     the file, the processes that have it open are asked.
     """
-    device = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     for row in rows:
         fields = row.split()
         if "->" in fields or len(fields) < 6 or fields[1] != "FLOCK" or fields[5] != device:
             continue
         pid = int(fields[4])
-        if pid > 0 and (name := _process_name(pid)) and _has_lock(pid, about) is not False:
-            return Holder(pid, name)
-        return _inheritor(about) or Holder(0, "")
+        if pid > 0 and (name := _process_name(pid)) and _has_lock(pid, status) is not False:
+            return LockHolder(pid, name)
+        return _find_inheritor(status) or LockHolder(0, "")
     return None
 
 
-def _is_still(fd: int, path: str) -> bool:
+def _is_still_named(fd: int, path: str) -> bool:
     about = os.fstat(fd)
     try:
         named = os.stat(path, follow_symlinks=False)
@@ -205,34 +205,34 @@ def _is_still(fd: int, path: str) -> bool:
     return (about.st_dev, about.st_ino) == (named.st_dev, named.st_ino)
 
 
-def _queue(
-    place: _Place,
+def _wait_in_queue(
+    ticket: _QueueTicket,
     lock: SanityLock,
-    began: float,
+    wait_start: float,
     timeout: float | None,
-    abandoned: threading.Event | None,
-    on_wait: Callable[[Holder | None, float], None] | None,
+    cancelled: threading.Event | None,
+    on_wait: Callable[[LockHolder | None, float], None] | None,
 ) -> None:
     """Wait at ``place`` in the kernel's queue until ``lock`` is ours, or raise."""
-    path, deadline = lock.path, None if timeout is None else began + timeout
+    path, deadline = lock.path, None if timeout is None else wait_start + timeout
     if on_wait is not None:
-        on_wait(holder(path), time.monotonic() - began)
+        on_wait(find_lock_holder(path), time.monotonic() - wait_start)
     while True:
-        tick = _TICK if deadline is None else max(0.0, min(_TICK, deadline - time.monotonic()))
-        if place.wait(tick):
+        tick = _POLL_S if deadline is None else max(0.0, min(_POLL_S, deadline - time.monotonic()))
+        if ticket.wait(tick):
             break
-        if abandoned is not None and abandoned.is_set():
-            raise Abandoned
+        if cancelled is not None and cancelled.is_set():
+            raise WaitCancelled
         if deadline is not None and time.monotonic() >= deadline:
-            remark = open_to_others(path, lock.like) if lock.strict else None
-            raise LockTimeout(path, timeout or 0.0, holder(path), ": ".join(remark or ()))
+            remark = permission_problem(path, lock.spec) if lock.tighten_mode else None
+            raise LockTimeout(path, timeout or 0.0, find_lock_holder(path), ": ".join(remark or ()))
         if on_wait is not None:
-            on_wait(holder(path), time.monotonic() - began)
-    if place.error is not None:
-        raise LockUnusable(f"the lock {path} cannot be taken: {place.error.strerror}")
+            on_wait(find_lock_holder(path), time.monotonic() - wait_start)
+    if ticket.error is not None:
+        raise LockUnusable(f"the lock {path} cannot be taken: {ticket.error.strerror}")
 
 
-class _Place:
+class _QueueTicket:
     """A place in the kernel's queue for the lock, which can be left.
 
     The thread blocks on a duplicate of the waiter's descriptor: flock(2) belongs to the open file,
@@ -246,12 +246,12 @@ class _Place:
         # A bare lock: a signal in the middle of `Event.wait` can end in "release unlocked lock", and not in itself.
         self._pending = threading.Lock()
         self._pending.acquire()
-        with interrupts_deferred(True):  # `start` waits for an event too
+        with defer_interrupts(True):  # `start` waits for an event too
             threading.Thread(target=self._block, name="sanity-lock", daemon=True).start()
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, timeout_s: float) -> bool:
         """Wait until the kernel has answered, for at most ``seconds``; return whether it has."""
-        return self._pending.acquire(timeout=seconds)
+        return self._pending.acquire(timeout=timeout_s)
 
     def _block(self) -> None:
         try:
@@ -265,18 +265,18 @@ class _Place:
 def _process_name(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/comm", "rb") as file:
-            return visible(file.read(_MAX_NAME).decode("utf-8", "replace").strip())
+            return visible(file.read(_MAX_NAME_BYTES).decode("utf-8", "replace").strip())
     except OSError:
         return ""
 
 
-def _has_lock(pid: int, about: os.stat_result) -> bool | None:
+def _has_lock(pid: int, status: os.stat_result) -> bool | None:
     """Whether a process has a lock on this inode among its descriptors; None where we may not look."""
     try:
         for fd in os.listdir(f"/proc/{pid}/fd"):
             try:
                 opened = os.stat(f"/proc/{pid}/fd/{fd}")
-                if (opened.st_dev, opened.st_ino) == (about.st_dev, about.st_ino):
+                if (opened.st_dev, opened.st_ino) == (status.st_dev, status.st_ino):
                     with open(f"/proc/{pid}/fdinfo/{fd}") as info:
                         if "lock:" in info.read():
                             return True
@@ -287,9 +287,9 @@ def _has_lock(pid: int, about: os.stat_result) -> bool | None:
     return False
 
 
-def _inheritor(about: os.stat_result) -> Holder | None:
+def _find_inheritor(status: os.stat_result) -> LockHolder | None:
     """A living process with a lock on this inode."""
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        if _has_lock(pid, about):
-            return Holder(pid, _process_name(pid))
+        if _has_lock(pid, status):
+            return LockHolder(pid, _process_name(pid))
     return None

@@ -8,12 +8,12 @@ import stat
 from contextlib import suppress
 from typing import NamedTuple
 
-from threeam.core.errors import LockUnusable, Unusable
-from threeam.core.platform.folders import OPEN_SAFELY, opened_folder, status_of
-from threeam.core.store.journal import Journal, check_regular, owner_name, unusable
+from threeam.core.errors import FileUnusable, LockUnusable
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS, open_dir, safe_lstat
+from threeam.core.store.journal import Journal, check_regular_file, describe_open_error, user_name
 
 
-class LockFile(NamedTuple):
+class LockFileSpec(NamedTuple):
     """What a lock file that has to be created is like: its permission bits, and whose it is."""
 
     mode: int
@@ -21,39 +21,39 @@ class LockFile(NamedTuple):
     gid: int
 
     @classmethod
-    def for_journal(cls, journal: Journal, new_mode: int) -> LockFile:
+    def for_journal(cls, journal: Journal, new_mode: int) -> LockFileSpec:
         """As the log of ``journal`` needs it, which may still have to be created with the mode ``new_mode``.
 
         Readable and writable for each class that may write the log, and nothing for the others:
         whoever may write may lock, and nobody else can hold the lock.
         """
         try:
-            about = status_of(journal.log)  # a symlink put there must not say what the lock is like
+            about = safe_lstat(journal.log_path)  # a symlink put there must not say what the lock is like
             if not stat.S_ISREG(about.st_mode):
                 raise OSError(errno.EINVAL, "not a file")  # which opening the log refuses
             mode, uid, gid = about.st_mode, about.st_uid, about.st_gid
         except OSError:
-            mode, (uid, gid) = new_mode, journal.new_owner()
+            mode, (uid, gid) = new_mode, journal.new_file_owner()
         return cls(0o600 | sum(6 << shift for shift in (3, 0) if mode >> shift & 2), uid, gid)
 
 
-def open_lock(path: str, like: LockFile) -> int:
+def open_lock_file(path: str, spec: LockFileSpec) -> int:
     """Open the lock file at ``path``, or create it as ``like`` says. Raises `LockUnusable` or `Unusable`."""
     folder, name = os.path.split(path)
     try:
-        with opened_folder(folder) as dir_fd:
+        with open_dir(folder) as dir_fd:
             about_folder = os.fstat(dir_fd)
             try:
-                fd = os.open(name, os.O_RDWR | OPEN_SAFELY, dir_fd=dir_fd)
+                fd = os.open(name, os.O_RDWR | SAFE_OPEN_FLAGS, dir_fd=dir_fd)
             except FileNotFoundError:
-                fd = _create(name, dir_fd, like)
+                fd = _create_lock_file(name, dir_fd, spec)
     except OSError as error:
         if error.errno == errno.ELOOP and error.filename == name:
             raise LockUnusable(f"the lock {path} is a symlink: remove it, or name another with --lock") from None
-        raise LockUnusable("the lock " + unusable(path, error).replace("--log", "--lock")) from None
+        raise LockUnusable("the lock " + describe_open_error(path, error).replace("--log", "--lock")) from None
     try:
-        _refuse_foreign(path, about_folder, check_regular(fd, path))
-    except Unusable as error:
+        _check_owner(path, about_folder, check_regular_file(fd, path))
+    except FileUnusable as error:
         os.close(fd)
         raise LockUnusable("the lock " + str(error).replace("--log", "--lock")) from None
     except BaseException:
@@ -62,7 +62,7 @@ def open_lock(path: str, like: LockFile) -> int:
     return fd
 
 
-def _create(name: str, dir_fd: int, like: LockFile) -> int:
+def _create_lock_file(name: str, dir_fd: int, spec: LockFileSpec) -> int:
     """Create the lock file with its mode and owner from its first moment: it gets its name last.
 
     So a process that is killed leaves nothing behind. On a file system without O_TMPFILE the file is its maker's
@@ -72,7 +72,7 @@ def _create(name: str, dir_fd: int, like: LockFile) -> int:
     try:
         try:
             fd = os.open(".", os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600, dir_fd=dir_fd)
-            _fit(fd, dir_fd, like)
+            _set_owner_and_mode(fd, dir_fd, spec)
             os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=dir_fd, follow_symlinks=True)
         except FileExistsError:
             raise
@@ -80,59 +80,59 @@ def _create(name: str, dir_fd: int, like: LockFile) -> int:
             if fd >= 0:
                 os.close(fd)
                 fd = -1
-            fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
-            _fit(fd, dir_fd, like)
+            fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
+            _set_owner_and_mode(fd, dir_fd, spec)
         return fd
     except BaseException as error:
         if fd >= 0:
             os.close(fd)
         if isinstance(error, FileExistsError):  # another process was faster
-            return os.open(name, os.O_RDWR | OPEN_SAFELY, dir_fd=dir_fd)
+            return os.open(name, os.O_RDWR | SAFE_OPEN_FLAGS, dir_fd=dir_fd)
         raise
 
 
-def _fit(fd: int, dir_fd: int, like: LockFile) -> None:
+def _set_owner_and_mode(fd: int, dir_fd: int, spec: LockFileSpec) -> None:
     """Give a new lock file the owner and the mode that ``like`` says, whatever the umask."""
-    mode = like.mode
+    mode = spec.mode
     # In a sticky folder a lock that is not its maker's is refused, by filelock too: there it stays ours.
     give_away = os.geteuid() == 0 and not os.fstat(dir_fd).st_mode & stat.S_ISVTX
-    uid = like.uid if give_away else os.geteuid()
-    if (uid, like.gid) != (os.geteuid(), os.fstat(fd).st_gid):
+    uid = spec.uid if give_away else os.geteuid()
+    if (uid, spec.gid) != (os.geteuid(), os.fstat(fd).st_gid):
         try:
-            os.fchown(fd, uid, like.gid)
+            os.fchown(fd, uid, spec.gid)
         except PermissionError:  # not of the log's group: then it must not be opened to another one
             mode &= ~0o070
     os.fchmod(fd, mode)  # after fchown, which may take bits away
 
 
-def close_to_others(fd: int, like: LockFile) -> None:
+def tighten_permissions(fd: int, spec: LockFileSpec) -> None:
     """Take the permissions away that nobody needs, if the lock file is ours: the Bash script's are open to all.
 
     A file with a second name is left alone: another user may have put it there.
     """
     about = os.fstat(fd)
-    mode = _needed_mode(about, like)
+    mode = _tightened_mode(about, spec)
     if mode != stat.S_IMODE(about.st_mode) and about.st_uid == os.geteuid() and about.st_nlink == 1:
         with suppress(OSError):  # it is no reason to write nothing; `3am preflight` reports it
             os.fchmod(fd, mode)
 
 
-def _needed_mode(about: os.stat_result, like: LockFile) -> int:
+def _tightened_mode(status: os.stat_result, spec: LockFileSpec) -> int:
     """Return the mode of a lock file without the bits that let users in who may not write the log."""
-    needed = like.mode if about.st_gid == like.gid else like.mode & ~0o070
-    return stat.S_IMODE(about.st_mode) & ~(0o066 & ~needed)
+    needed = spec.mode if status.st_gid == spec.gid else spec.mode & ~0o070
+    return stat.S_IMODE(status.st_mode) & ~(0o066 & ~needed)
 
 
-def _refuse_foreign(path: str, folder: os.stat_result, about: os.stat_result) -> None:
+def _check_owner(path: str, dir_status: os.stat_result, lock_status: os.stat_result) -> None:
     """Refuse another user's lock in a sticky folder such as /tmp: they could put it there and hold it for ever."""
-    if folder.st_mode & stat.S_ISVTX and about.st_uid not in (os.geteuid(), folder.st_uid):
+    if dir_status.st_mode & stat.S_ISVTX and lock_status.st_uid not in (os.geteuid(), dir_status.st_uid):
         raise LockUnusable(
-            f"the lock {path} belongs to {owner_name(about.st_uid)}, in a folder where anybody may put one: "
+            f"the lock {path} belongs to {user_name(lock_status.st_uid)}, in a folder where anybody may put one: "
             f"have them remove it, or name another with --lock"
         )
 
 
-def open_to_others(path: str, like: LockFile) -> tuple[str, str] | None:
+def permission_problem(path: str, spec: LockFileSpec) -> tuple[str, str] | None:
     """Return a sentence and the remedy if users who may not write the log can hold the lock at ``path``, else None.
 
     Whoever can open a file, if only for reading, can hold its flock(2).
@@ -143,7 +143,7 @@ def open_to_others(path: str, like: LockFile) -> tuple[str, str] | None:
         about = os.stat(path, follow_symlinks=False)
     except OSError:
         return None
-    mode, needed = stat.S_IMODE(about.st_mode), _needed_mode(about, like)
+    mode, needed = stat.S_IMODE(about.st_mode), _tightened_mode(about, spec)
     if mode == needed:
         return None
     return f"other users can open and hold it (mode {mode:04o})", f"chmod {needed:o} {shlex.quote(path)}"

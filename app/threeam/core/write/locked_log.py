@@ -13,45 +13,45 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from threeam.core.errors import (
+    AppendFailed,
     CannotRotate,
     DiskFull,
-    HalfAppended,
-    NotAppended,
     NotRotated,
-    Refused,
+    PartialAppend,
     SyncFailed,
     Unsure,
+    WriteFailed,
 )
-from threeam.core.format.clock import TIE_NS, Clock
+from threeam.core.format.clock import MAX_TIE_NS, Clock
 from threeam.core.format.entry import (
     ACQUIRED,
-    CLOCK_STEPPED,
-    MOST_CUPS,
-    NS,
+    CLOCK_STEPPED_PREFIX,
+    MAX_COFFEE_VALUE,
+    NS_PER_S,
     RELEASING,
     Entry,
     Stamp,
-    decode,
+    decode_utf8,
+    escape_tag_value,
+    format_batch,
     format_entry,
-    format_many,
-    parse,
-    tag_value,
+    parse_entry,
     visible,
 )
-from threeam.core.platform.disk import free_bytes, in_units
+from threeam.core.platform.disk import format_bytes, free_bytes
 from threeam.core.state.current_night import as_of_now
 from threeam.core.state.fold import State
 from threeam.core.state.state_cache import TRUNCATED, StateCache
-from threeam.core.store.journal import Journal, Position, sync_folder
-from threeam.core.write.draft import Author, Draft, DraftLine
+from threeam.core.store.journal import Journal, Position, fsync_dir
+from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.core.write.lock import JournalLock
 from threeam.core.write.log_file import LogFile
 from threeam.core.write.rotate import Rotated, check_rotatable, forget_old, rotate
 from threeam.core.write.rotation_due import CarriedLines, note_path
 
-INTERRUPTED = "the program was interrupted before it could say so"
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_WARN_AGAIN_NS = 15 * 60 * NS  # so long after a warning of the disk the next one is due
+INTERRUPTED_REASON = "the program was interrupted before it could say so"
+_DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+_DISK_WARNING_INTERVAL_NS = 15 * 60 * NS_PER_S  # so long after a warning of the disk the next one is due
 
 
 class Block(NamedTuple):
@@ -63,8 +63,8 @@ class Block(NamedTuple):
 
     entries: tuple[Entry, ...]
     raw: bytes
-    said: tuple[Entry, ...]
-    before: State
+    draft_entries: tuple[Entry, ...]
+    prior_state: State
 
 
 class WriteOptions(NamedTuple):
@@ -78,9 +78,9 @@ class WriteOptions(NamedTuple):
     """
 
     user: str
-    by: str
+    author_id: str
     ceremony: str = "hypotheses"
-    night_gap_ns: int = 8 * 3600 * NS
+    night_gap_ns: int = 8 * 3600 * NS_PER_S
     lock_timeout: float | None = 10.0
     sync: bool = True
     rotate_bytes: int = 64 * 1024 * 1024
@@ -94,46 +94,46 @@ class LockedLog:
     def __init__(
         self, journal: Journal, mode: int, lock: JournalLock, cache: StateCache, clock: Clock, options: WriteOptions
     ) -> None:
-        self.first: Stamp | None = None  # of what was written under this hold
-        self.written = 0  # bytes, under this hold
-        self.carried: CarriedLines | None = None  # what a rotation would carry over, if one is due
+        self.first_stamp: Stamp | None = None  # of what was written under this hold
+        self.bytes_written = 0  # bytes, under this hold
+        self.carried_lines: CarriedLines | None = None  # what a rotation would carry over, if one is due
         self._lock = lock
-        self._doubt = ""  # whether a rotation under this hold will last
+        self._unconfirmed_reason = ""  # whether a rotation under this hold will last
         self._journal = journal
-        self._path = journal.log
-        self._mode = mode
+        self._path = journal.log_path
+        self._new_log_mode = mode
         self._cache = cache
         self._clock = clock
         self._options = options
-        self._file = LogFile.open(journal.log)
-        self._gone = 0 if self._file is None else cache.bytes_gone(self._file.segment)
-        self._last = self._state(whole=False).last
-        self._granted: Stamp | None = clock()  # for the first block: later ones look at the clock again
+        self._file = LogFile.open(journal.log_path)
+        self._truncated_bytes = 0 if self._file is None else cache.bytes_gone(self._file.segment)
+        self._last_stamp = self._load_state(full=False).last_stamp
+        self._grant_stamp: Stamp | None = clock()  # for the first block: later ones look at the clock again
 
     def write(self, draft: Draft) -> Block:
         """Writes what ``draft`` gives as one block of the author's. Raises `Refused`, or the draft's `Declined`."""
         self._rotate_when_full()
-        options, state = self._options, self._state(draft.whole)
-        stamp, stepped_ns = self._tick()
-        state = self._as_of_now(state, stamp)
-        said = draft.lines(state, Author(options.user, options.night_gap_ns), stamp)
+        options, state = self._options, self._load_state(draft.needs_full_state)
+        stamp, stepped_ns = self._next_stamp()
+        state = self._correct_for_future_lines(state, stamp)
+        said = draft.make_lines(state, WriteContext(options.user, options.night_gap_ns), stamp)
         ceremonial = options.ceremony == "always" or (draft.ceremonial and options.ceremony == "hypotheses")
-        around = self._warnings(stamp, stepped_ns)
+        around = self._warning_lines(stamp, stepped_ns)
         lines = [*around, *([DraftLine(ACQUIRED)] if ceremonial else []), *said]
-        typed = not draft.via and not any(key == "NIGHT" for one in said for key, _ in one.tags)
+        typed = not draft.source and not any(key == "NIGHT" for one in said for key, _ in one.tags)
         if typed and self._is_new_night(state, stamp):
             lines[0] = lines[0]._replace(tags=(("NIGHT", "new"), *lines[0].tags))
-        by = (("BY", options.by), *([("VIA", draft.via)] if draft.via else []))
+        by = (("BY", options.author_id), *([("VIA", draft.source)] if draft.source else []))
         cups, entries = self._cups(state, stamp), []
         for text, tags, after in lines:
             cups = cups if after is None else after
             entries.append(Entry(stamp, cups, (*by, *tags), visible(text)))
-            stamp = Stamp(stamp.ns + 1, stamp.offset)
+            stamp = Stamp(stamp.ns + 1, stamp.utc_offset_s)
         if ceremonial:  # stamped last of all, so that the two stamps are a lower bound of the hold
             now = self._clock()
             over = [tag for tag in lines[-1].tags if tag[0] == "NIGHT"]  # it is this line that is the author's last
             entries.append(Entry(now if now.ns > stamp.ns else stamp, cups, (*by, *over), RELEASING))
-        raw = b"".join(map(checked_line, entries))
+        raw = b"".join(map(format_checked_entry, entries))
         self._append(raw, entries)
         begin = len(lines) - len(said)
         return Block(tuple(entries), raw, tuple(entries[begin : len(lines)]), state)
@@ -141,212 +141,226 @@ class LockedLog:
     def write_stream(self, texts: list[str]) -> bytes:
         """Writes a line for each of ``texts``, which came through a pipe. Raises `Refused`."""
         self._rotate_when_full()
-        first, stepped_ns = self._tick()
+        first, stepped_ns = self._next_stamp()
         stamp = first
-        cups = self._cups(self._as_of_now(self._state(whole=False), stamp), stamp)
-        tags = (("BY", self._options.by), ("VIA", "stdin"))
+        cups = self._cups(self._correct_for_future_lines(self._load_state(full=False), stamp), stamp)
+        tags = (("BY", self._options.author_id), ("VIA", "stdin"))
         raw = b""
-        for warning in self._warnings(stamp, stepped_ns):
-            raw += checked_line(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
-            stamp = Stamp(stamp.ns + 1, stamp.offset)
-        last = Entry(Stamp(stamp.ns + len(texts) - 1, stamp.offset), cups, tags, visible(texts[-1]))
+        for warning in self._warning_lines(stamp, stepped_ns):
+            raw += format_checked_entry(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
+            stamp = Stamp(stamp.ns + 1, stamp.utc_offset_s)
+        last = Entry(Stamp(stamp.ns + len(texts) - 1, stamp.utc_offset_s), cups, tags, visible(texts[-1]))
         for end in (last._replace(stamp=stamp), last):  # the lines between them differ in nothing that could be wrong
-            checked_line(end)
-        raw += format_many(stamp, cups, tags, texts)
+            format_checked_entry(end)
+        raw += format_batch(stamp, cups, tags, texts)
         self._append(raw, [last._replace(stamp=first), last])  # those between change nothing: they have no tags
         return raw
 
-    def write_plain(self, text: str, coffee: int) -> bytes:
+    def write_script_line(self, text: str, cups: int) -> bytes:
         """Writes one line as the Bash script does: stamped now, and with no tag but COFFEE.
 
         Raises `Refused`, or `Unsure` when lines before it are written already.
         """
         self._rotate_when_full()
-        stamp, stepped_ns = self._tick()
-        lines = [*_declared(stepped_ns), *self._truncation_warning(), DraftLine(visible(text))]
-        entries = [Entry(Stamp(stamp.ns + i, stamp.offset), coffee, (), line.text) for i, line in enumerate(lines)]
+        stamp, stepped_ns = self._next_stamp()
+        lines = [*_clock_step_warning(stepped_ns), *self._truncation_warning(), DraftLine(visible(text))]
+        entries = [Entry(Stamp(stamp.ns + i, stamp.utc_offset_s), cups, (), line.text) for i, line in enumerate(lines)]
         try:
-            raw = b"".join(map(checked_line, entries))
-        except Refused as refused:
-            if self.first is None:
+            raw = b"".join(map(format_checked_entry, entries))
+        except WriteFailed as refused:
+            if self.first_stamp is None:
                 raise
-            raise Unsure(self.first, f"only its first lines: {refused}") from None
-        self._append(raw, entries, begun=self.first)
+            raise Unsure(self.first_stamp, f"only its first lines: {refused}") from None
+        self._append(raw, entries, earlier_stamp=self.first_stamp)
         return raw
 
-    def rotate(self, *, gain: bool = False) -> Rotated:
+    def rotate(self, *, only_if_smaller: bool = False) -> Rotated:
         """Put a new log in the place of this one, and return the path that this one has now.
 
         ``gain``: only if the new one is at most half as long. Raises `NotRotated`, with the log as it was.
         """
-        if self._file is None or self._file.size == 0 or self.first is not None:
+        if self._file is None or self._file.size == 0 or self.first_stamp is not None:
             raise NotRotated(f"there is nothing to rotate at {self._path}")
         check_rotatable(self._file.segment, self._path)  # before the whole log is read for it
-        reading, self._granted = self._clock(), None
-        last = self._last or reading
+        reading, self._grant_stamp = self._clock(), None
+        last = self._last_stamp or reading
         # If the clock was stepped back, the next block tells of it.
-        stamp = reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.offset)
-        state = self._state(whole=True)
+        stamp = reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.utc_offset_s)
+        state = self._load_state(full=True)
         if Stamp.parse(str(stamp)) is None:  # its first line could not be read back, and the old file would be lost
             raise NotRotated(f"{self._path} is not rotated: its last line is from the end of the year 9999")
-        prepared, segment = self.carried or CarriedLines(self._cache.fold, state), self._file.segment
-        carried, count = prepared.at(state, Stamp(stamp.ns + 1, stamp.offset))
+        prepared, segment = self.carried_lines or CarriedLines(self._cache.fold, state), self._file.segment
+        carried, count = prepared.at(state, Stamp(stamp.ns + 1, stamp.utc_offset_s))
         rotated = rotate(
-            self._journal, segment, self._options.by, stamp, last, carried, gain=gain, lost=self._lock.lost
+            self._journal,
+            segment,
+            self._options.author_id,
+            stamp,
+            last,
+            carried,
+            gain=only_if_smaller,
+            lost=self._lock.was_replaced,
         )
         with suppress(OSError):  # it is about the old file, and so says nothing of the new one
             os.unlink(note_path(self._path))
         self._file = LogFile.open(self._path)
-        self._last = Stamp(stamp.ns + count, stamp.offset)
-        self._doubt = rotated.doubt
+        self._last_stamp = Stamp(stamp.ns + count, stamp.utc_offset_s)
+        self._unconfirmed_reason = rotated.doubt
         if self._file is not None:
-            self._cache.rotated(self._file.segment, rotated.size, state.rotated(self._last))
+            self._cache.rotated(self._file.segment, rotated.size, state.after_rotation(self._last_stamp))
         return rotated
 
-    def settle(self, first: Stamp) -> None:
+    def confirm(self, first_stamp: Stamp) -> None:
         """Waits until what was written, ``first`` the first of it, is on the disk. Raises `Unsure`.
 
         A failed sync is never retried: after it the kernel takes the pages for clean, and the second try would lie.
         """
         assert self._file is not None
         if self._file.segment.removed():
-            raise Unsure(first, "the log was removed meanwhile, and is gone with it")
+            raise Unsure(first_stamp, "the log was removed meanwhile, and is gone with it")
         try:
             if self._options.sync:
                 self._file.sync()
                 if self._cache.named != self._file.segment.identity:  # whoever made it may have been killed before that
-                    sync_folder(os.path.dirname(self._path))
+                    fsync_dir(os.path.dirname(self._path))
                     self._cache.named = self._file.segment.identity
             intact = self._file.is_intact()
         except OSError as error:
-            raise Unsure(first, f"the disk did not confirm it ({error.strerror})") from None
+            raise Unsure(first_stamp, f"the disk did not confirm it ({error.strerror})") from None
         if not intact:
-            raise Unsure(first, "another program truncated or changed the log meanwhile (logrotate's copytruncate?)")
-        if self._options.sync and self._doubt:
-            raise Unsure(first, self._doubt)
+            raise Unsure(
+                first_stamp, "another program truncated or changed the log meanwhile (logrotate's copytruncate?)"
+            )
+        if self._options.sync and self._unconfirmed_reason:
+            raise Unsure(first_stamp, self._unconfirmed_reason)
 
-    def forget_old(self) -> str:
+    def prune_rotated(self) -> str:
         """Deletes the rotated files that are not to be kept; says why one stays all the same."""
         return "" if self._options.keep is None else forget_old(self._journal, self._options.keep)
 
     def _rotate_when_full(self) -> None:
         log = self._file
-        if self.first is not None or self.carried is None or log is None or log.size < self._options.rotate_bytes:
+        if (
+            self.first_stamp is not None
+            or self.carried_lines is None
+            or log is None
+            or log.size < self._options.rotate_bytes
+        ):
             return
         if log.torn:  # the block that comes now ends the torn line, and the one after that finds it whole
             return
         try:
-            if not self.rotate(gain=True).doubt:
-                self.forget_old()  # what cannot be deleted now can be after the next one
+            if not self.rotate(only_if_smaller=True).doubt:
+                self.prune_rotated()  # what cannot be deleted now can be after the next one
         except SyncFailed as failed:
-            self._doubt = str(failed)
+            self._unconfirmed_reason = str(failed)
         except CannotRotate:  # no room for a second file, or no right to make one: the log grows on
             self._cache.failed_size = log.size
         except NotRotated:
             pass
 
-    def _state(self, whole: bool) -> State:
+    def _load_state(self, full: bool) -> State:
         if self._file is None:
-            return self._cache.nothing(whole)
-        return self._cache.at(self._file.segment, self._file.size, whole)
+            return self._cache.nothing(full)
+        return self._cache.at(self._file.segment, self._file.size, full)
 
-    def _as_of_now(self, state: State, stamp: Stamp) -> State:
+    def _correct_for_future_lines(self, state: State, stamp: Stamp) -> State:
         if self._file is None:
             return state
         end = Position(self._file.segment, self._file.size)
         return as_of_now(state, end, self._options.user, stamp.ns, self._options.night_gap_ns)
 
-    def _tick(self) -> tuple[Stamp, int]:
+    def _next_stamp(self) -> tuple[Stamp, int]:
         """The time, after the last stamp of the file; if the clock was stepped back, the true time and how far (ns)."""
-        reading, self._granted = self._granted or self._clock(), None
-        if self._last is None or reading.ns > self._last.ns:
+        reading, self._grant_stamp = self._grant_stamp or self._clock(), None
+        if self._last_stamp is None or reading.ns > self._last_stamp.ns:
             return reading, 0
-        behind = self._last.ns - reading.ns
-        if behind <= TIE_NS:
-            return Stamp(self._last.ns + 1, reading.offset), 0
+        behind = self._last_stamp.ns - reading.ns
+        if behind <= MAX_TIE_NS:
+            return Stamp(self._last_stamp.ns + 1, reading.utc_offset_s), 0
         return reading, behind
 
-    def _warnings(self, stamp: Stamp, stepped_ns: int) -> list[DraftLine]:
+    def _warning_lines(self, stamp: Stamp, stepped_ns: int) -> list[DraftLine]:
         """Return the lines that come before those of a draft: what the log has to say about itself."""
-        return [*_declared(stepped_ns), *self._truncation_warning(), *self._disk_warning(stamp)]
+        return [*_clock_step_warning(stepped_ns), *self._truncation_warning(), *self._disk_warning(stamp)]
 
     def _truncation_warning(self) -> list[DraftLine]:
         """Return a line about bytes that another program has cut off, if this process knows of them."""
-        if not self._gone:
+        if not self._truncated_bytes:
             return []
         remedy = "logrotate's copytruncate loses lines: let it use create, or leave the log to 3am"
-        return [DraftLine(f"{TRUNCATED.decode()[2:]}{self._gone} bytes are gone. {remedy}.")]
+        return [DraftLine(f"{TRUNCATED.decode()[2:]}{self._truncated_bytes} bytes are gone. {remedy}.")]
 
     def _disk_warning(self, stamp: Stamp) -> list[DraftLine]:
         """A line about the room that is left, where that is little and nobody has said so lately."""
         if self._file is None or (free := free_bytes(self._file.segment.fd)) >= self._options.disk_floor:
             return []
-        if self._cache.warned_of_disk(self._file.segment, self._file.size, stamp.ns, _WARN_AGAIN_NS):
+        if self._cache.warned_of_disk(self._file.segment, self._file.size, stamp.ns, _DISK_WARNING_INTERVAL_NS):
             return []
-        return [DraftLine(f"WARNING: Disk nearly full: {in_units(free)} left for the log.", (("DISK", str(free)),))]
+        return [DraftLine(f"WARNING: Disk nearly full: {format_bytes(free)} left for the log.", (("DISK", str(free)),))]
 
     def _cups(self, state: State, stamp: Stamp) -> int:
         return state.cups(self._options.user, stamp.ns, self._options.night_gap_ns)
 
     def _is_new_night(self, state: State, stamp: Stamp) -> bool:
         user = self._options.user
-        return user in state.people and state.tonight(user, stamp.ns, self._options.night_gap_ns) is None
+        return user in state.people and state.current_night(user, stamp.ns, self._options.night_gap_ns) is None
 
-    def _append(self, raw: bytes, entries: Sequence[Entry], *, begun: Stamp | None = None) -> None:
+    def _append(self, raw: bytes, entries: Sequence[Entry], *, earlier_stamp: Stamp | None = None) -> None:
         """Appends ``raw``; ``entries`` are the first and the last of it, and all that change the state.
 
         ``begun``: the first stamp of what was begun earlier, and is half done if this fails.
         """
         if self._file is None:
-            self._file = LogFile.create(self._path, self._mode, self._journal.new_owner())
+            self._file = LogFile.create(self._path, self._new_log_mode, self._journal.new_file_owner())
         try:
             self._file.append(raw)
-        except NotAppended as not_appended:
-            why = _why_not(self._path, not_appended.number)
-            if begun is not None:
-                raise Unsure(begun, f"only its first lines: {why}") from None
-            kind = DiskFull if not_appended.number in _NO_ROOM else Refused
+        except AppendFailed as not_appended:
+            why = _append_failure_reason(self._path, not_appended.error_number)
+            if earlier_stamp is not None:
+                raise Unsure(earlier_stamp, f"only its first lines: {why}") from None
+            kind = DiskFull if not_appended.error_number in _DISK_FULL_ERRNOS else WriteFailed
             raise kind(f"nothing was written: {why}") from None
-        except HalfAppended as half:
+        except PartialAppend as half:
             raise Unsure(entries[0].stamp, f"only in part: {half}") from None
-        self._last = entries[-1].stamp
-        self.written += len(raw)
-        self.first = self.first or entries[0].stamp
-        self._gone = 0
-        self._cache.appended(self._file.segment, self._file.begin, self._file.size, entries)
+        self._last_stamp = entries[-1].stamp
+        self.bytes_written += len(raw)
+        self.first_stamp = self.first_stamp or entries[0].stamp
+        self._truncated_bytes = 0
+        self._cache.appended(self._file.segment, self._file.append_begin, self._file.size, entries)
 
 
-def mode_of(journal: Journal) -> int:
+def new_log_mode(journal: Journal) -> int:
     """The mode of a new log."""
-    return 0o640 if journal.log.startswith("/var/log/") else 0o600
+    return 0o640 if journal.log_path.startswith("/var/log/") else 0o600
 
 
-def checked_line(entry: Entry) -> bytes:
+def format_checked_entry(entry: Entry) -> bytes:
     """Return the line of ``entry``. Raises `Refused` if `parse` would not give ``entry`` back."""
     line = format_entry(entry)
-    tags = tuple((key, tag_value(value)) for key, value in entry.tags)
-    if parse(line[:-1]) == entry._replace(tags=tags):
+    tags = tuple((key, escape_tag_value(value)) for key, value in entry.tags)
+    if parse_entry(line[:-1]) == entry._replace(tags=tags):
         return line
-    if entry.coffee > MOST_CUPS:
-        why = f"{entry.coffee} cups are more than the COFFEE tag has digits for; take one back with 3am coffee --undo"
+    if entry.cups > MAX_COFFEE_VALUE:
+        why = f"{entry.cups} cups are more than the COFFEE tag has digits for; take one back with 3am coffee --undo"
     elif Stamp.parse(str(entry.stamp)) is None:
         why = f"the time {entry.stamp} could not be read back; look at the clock and at TZ (date; echo $TZ)"
     else:
-        why = f"the line could not be read back: {decode(line[:-1])}"
-    raise Refused(f"nothing was written: {why}")
+        why = f"the line could not be read back: {decode_utf8(line[:-1])}"
+    raise WriteFailed(f"nothing was written: {why}")
 
 
-def _declared(stepped_ns: int) -> list[DraftLine]:
+def _clock_step_warning(stepped_ns: int) -> list[DraftLine]:
     if not stepped_ns:
         return []
     milliseconds = (stepped_ns + 500_000) // 1_000_000
     seconds = f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
-    return [DraftLine(f"{CLOCK_STEPPED}{seconds} s; the order of the file is the true order.")]
+    return [DraftLine(f"{CLOCK_STEPPED_PREFIX}{seconds} s; the order of the file is the true order.")]
 
 
-def _why_not(path: str, number: int) -> str:
-    if number in _NO_ROOM:
+def _append_failure_reason(path: str, error_number: int) -> str:
+    if error_number in _DISK_FULL_ERRNOS:
         return f"the disk of {path} is full; make room and try again"
-    if number == errno.EFBIG:
+    if error_number == errno.EFBIG:
         return f"{path} has reached the file size limit of this process (ulimit -f)"
-    return f"{path}: {os.strerror(number)}"
+    return f"{path}: {os.strerror(error_number)}"

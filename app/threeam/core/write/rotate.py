@@ -16,9 +16,9 @@ from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from threeam.core.errors import CannotRotate, NotRotated, SyncFailed
-from threeam.core.format.entry import CONTINUED, REPEATED, Entry, Stamp, format_entry, visible
-from threeam.core.platform.disk import APPEND_ONLY, has_attribute, has_room
-from threeam.core.platform.folders import OPEN_SAFELY, names_in, opened_folder, sync_opened
+from threeam.core.format.entry import CONTINUED_FROM, REPEATED_TAG, Entry, Stamp, format_entry, visible
+from threeam.core.platform.disk import APPEND_ONLY, has_file_attribute, has_space
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, list_names, open_dir
 from threeam.core.platform.portability import access_list, set_access_list, sync, sync_data
 from threeam.core.store.chain import Chain
 from threeam.core.store.journal import Journal, Segment
@@ -54,29 +54,31 @@ def rotate(
     else it is ours. ``gain``: only if the new one is at most half as long: else a log that carries much would be
     rotated for every block. ``lost``: whether the lock may be somebody else's by now. Raises `NotRotated`.
     """
-    folder, name = os.path.split(journal.log)
+    folder, name = os.path.split(journal.log_path)
     with ExitStack() as stack:
         try:
-            dir_fd = stack.enter_context(opened_folder(folder))
+            dir_fd = stack.enter_context(open_dir(folder))
         except OSError as error:
-            raise CannotRotate(f"{journal.log} is not rotated, and as it was: {error.strerror}") from None
+            raise CannotRotate(f"{journal.log_path} is not rotated, and as it was: {error.strerror}") from None
         aside, rotated = f"{name}.{os.getpid()}.rotating", ""
         try:
             about = os.fstat(old.fd)
             if gain and 2 * len(carried) > about.st_size:
                 raise NotRotated("what the new log would have to carry over is as long as the log")
-            if not has_room(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
+            if not has_space(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             rotated = _link(name, dir_fd, stamp)
             count = carried.count(b"\n")  # the head of the new log ends after them, whatever is appended
-            first = Entry(stamp, 0, (("BY", by), ("AT", str(last)), (REPEATED, str(count))), CONTINUED + rotated)
+            first = Entry(
+                stamp, 0, (("BY", by), ("AT", str(last)), (REPEATED_TAG, str(count))), CONTINUED_FROM + rotated
+            )
             data = format_entry(first) + carried
             _make(aside, dir_fd, data, old, about)
             _sync(old)
-            sync_opened(dir_fd)  # the second name is on the disk before it is the only one
+            fsync_dir_fd(dir_fd)  # the second name is on the disk before it is the only one
             named = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
             if lost() or not all(os.path.samestat(one, about) for one in named):
-                raise NotRotated(f"the lock file was removed meanwhile, and somebody else was at {journal.log}")
+                raise NotRotated(f"the lock file was removed meanwhile, and somebody else was at {journal.log_path}")
             os.rename(aside, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
         except BaseException as error:
             for path in filter(None, (aside, rotated)):
@@ -84,12 +86,12 @@ def rotate(
                     os.unlink(path, dir_fd=dir_fd)
             if isinstance(error, OSError):
                 raise CannotRotate(
-                    f"{journal.log} is not rotated, and as it was: {error.strerror}; fix that and try again"
+                    f"{journal.log_path} is not rotated, and as it was: {error.strerror}; fix that and try again"
                 ) from None
             raise
         rotated = os.path.join(folder, rotated)
         try:
-            sync_opened(dir_fd)
+            fsync_dir_fd(dir_fd)
         except OSError as error:
             return Rotated(rotated, len(data), f"the disk did not confirm that it was rotated ({error.strerror})")
         return Rotated(rotated, len(data))
@@ -102,8 +104,8 @@ def undo_half_rotation(path: str, log: Segment) -> int:
     """
     folder, base = os.path.split(path)
     left = 0
-    with opened_folder(folder) as dir_fd:
-        for name in names_in(dir_fd):
+    with open_dir(folder) as dir_fd:
+        for name in list_names(dir_fd):
             second = is_rotated(path, name) and os.path.samestat(
                 os.stat(name, dir_fd=dir_fd, follow_symlinks=False), os.fstat(log.fd)
             )
@@ -120,12 +122,12 @@ def forget_old(journal: Journal, keep: int) -> str:
 
     Gives why one stays all the same, or nothing.
     """
-    live = journal.live()
-    chain = Chain(journal.log)  # one of its own: a file that cannot be read does not matter here
-    for number, segment in enumerate(chain.back_from(live) if live is not None else ()):
-        if number > keep and is_rotated(journal.log, os.path.basename(segment.path)):
+    live = journal.open_live()
+    chain = Chain(journal.log_path)  # one of its own: a file that cannot be read does not matter here
+    for number, segment in enumerate(chain.segments_backward(live) if live is not None else ()):
+        if number > keep and is_rotated(journal.log_path, os.path.basename(segment.path)):
             try:
-                with opened_folder(os.path.dirname(segment.path)) as dir_fd:
+                with open_dir(os.path.dirname(segment.path)) as dir_fd:
                     os.unlink(os.path.basename(segment.path), dir_fd=dir_fd)
             except OSError as error:
                 return f"{segment.path} cannot be deleted: {error.strerror}"
@@ -144,7 +146,7 @@ def check_rotatable(log: Segment, path: str) -> None:
         may_replace(path, os.stat(folder), os.fstat(log.fd))
         if not os.access(folder, os.W_OK | os.X_OK):
             raise CannotRotate(f"{path} cannot get another name: {folder} is not yours to write")
-        if has_attribute(log.fd, APPEND_ONLY):
+        if has_file_attribute(log.fd, APPEND_ONLY):
             import shlex  # for a sentence that is rarely needed
 
             remedy = f"chattr -a {shlex.quote(path)}"
@@ -231,7 +233,7 @@ def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_resul
 
     Only root can give it the owner, too.
     """
-    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
     try:
         made = os.fstat(fd)
         if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):

@@ -13,9 +13,9 @@ import stat
 from contextlib import suppress
 
 from threeam.core.errors import NotRotated
-from threeam.core.format.entry import Entry, Stamp, format_tail, stamped_lines
-from threeam.core.platform.folders import OPEN_SAFELY, open_file, opened_folder
-from threeam.core.state.fold import Fold, State, carried_over
+from threeam.core.format.entry import Entry, Stamp, format_stamped_lines, format_tail
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS, open_dir, open_file
+from threeam.core.state.fold import Fold, State, carry_entry
 from threeam.core.store.journal import Segment
 from threeam.core.write.rotate import check_rotatable
 
@@ -32,15 +32,15 @@ class CarriedLines:
 
     def __init__(self, fold: Fold, state: State) -> None:
         self._fold = fold
-        self._parts = [(part, list(map(_tail, entries))) for part, entries in fold.parts_to_carry(state)]
+        self._parts = [(part, list(map(_tail, entries))) for part, entries in fold.checkpoint_parts(state)]
         self.size = sum(len(tail.encode()) + _STAMP_BYTES for _, tails in self._parts for tail in tails)
 
     def at(self, state: State, stamp: Stamp) -> tuple[bytes, int]:
         """Return the lines that carry ``state`` over, at ``stamp`` and then + 1 ns a line, and how many they are."""
         lines: list[str] = []
-        for (part, entries), (known, tails) in zip(self._fold.parts_to_carry(state), self._parts, strict=True):
+        for (part, entries), (known, tails) in zip(self._fold.checkpoint_parts(state), self._parts, strict=True):
             lines += tails if part == known else map(_tail, entries)
-        return stamped_lines(stamp, "", lines), len(lines)
+        return format_stamped_lines(stamp, "", lines), len(lines)
 
 
 def is_due(log: Segment, path: str, rotate_bytes: int) -> bool:
@@ -70,11 +70,11 @@ def note_no_gain(log: Segment, path: str, size: int, carried: int) -> None:
         f"3am tries again at {2 * size} bytes.\n"
     )
     folder, name = os.path.split(note_path(path))
-    with suppress(OSError), opened_folder(folder) as dir_fd:
+    with suppress(OSError), open_dir(folder) as dir_fd:
         about = os.fstat(log.fd)
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=dir_fd)  # another user may have put a second name of some file there
-        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_SAFELY, 0o600, dir_fd=dir_fd)
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
         try:
             os.write(fd, note.encode())
             if (about.st_uid, about.st_gid) != (os.geteuid(), os.fstat(fd).st_gid):
@@ -115,5 +115,5 @@ def _noted_size(log: Segment, path: str) -> int:
 
 def _tail(entry: Entry) -> str:
     """Return everything of the line that carries ``entry`` over but its stamp."""
-    line = carried_over(entry, entry.stamp)
-    return format_tail(line.coffee, line.tags, line.text)
+    line = carry_entry(entry, entry.stamp)
+    return format_tail(line.cups, line.tags, line.text)

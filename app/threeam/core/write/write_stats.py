@@ -13,12 +13,12 @@ from contextlib import suppress
 from io import FileIO
 from typing import NamedTuple
 
-_NAME = "3am-footprint"
-_LINK = f"/memfd:{_NAME}"
-_NUMBERS = struct.Struct("<QQQ")
+_MEMFD_NAME = "3am-footprint"
+_LINK_PREFIX = f"/memfd:{_MEMFD_NAME}"
+_COUNTERS = struct.Struct("<QQQ")
 
 
-class Spent(NamedTuple):
+class WriteStats(NamedTuple):
     """Holds of the lock, how long they took together (ns), and the bytes that were written under them."""
 
     holds: int = 0
@@ -26,35 +26,35 @@ class Spent(NamedTuple):
     written: int = 0
 
 
-class Footprint:
+class WriteStatsPublisher:
     """What one writer on ``log`` has spent so far. Where there is no such memory nobody else sees it."""
 
     def __init__(self, log: str) -> None:
-        self.spent = Spent()
-        self._file: FileIO | None = None
+        self.stats = WriteStats()
+        self._memfd: FileIO | None = None
         with suppress(AttributeError, OSError):  # another system, or no descriptor left: it is a meter, and no need
-            self._file = FileIO(os.memfd_create(_NAME), "wb")
-            self._file.write(_NUMBERS.pack(*self.spent) + os.fsencode(log))
+            self._memfd = FileIO(os.memfd_create(_MEMFD_NAME), "wb")
+            self._memfd.write(_COUNTERS.pack(*self.stats) + os.fsencode(log))
 
-    def add(self, held_ns: int, written: int) -> None:
+    def record_hold(self, held_ns: int, written: int) -> None:
         """Adds one hold of the lock."""
-        holds, held, bytes_ = self.spent
-        self.spent = Spent(holds + 1, held + held_ns, bytes_ + written)
-        if self._file is not None:
-            os.pwrite(self._file.fileno(), _NUMBERS.pack(*self.spent), 0)
+        holds, held, bytes_ = self.stats
+        self.stats = WriteStats(holds + 1, held + held_ns, bytes_ + written)
+        if self._memfd is not None:
+            os.pwrite(self._memfd.fileno(), _COUNTERS.pack(*self.stats), 0)
 
 
-def footprints_of(pid: int) -> Iterator[tuple[str, Spent]]:
+def write_stats_of(pid: int) -> Iterator[tuple[str, WriteStats]]:
     """The log of each writer of the process ``pid``, and what it has spent. Raises OSError where it may not be seen."""
     folder = f"/proc/{pid}/fd"
     for fd in os.listdir(folder):
         path = f"{folder}/{fd}"
         try:
-            if not os.readlink(path).startswith(_LINK):
+            if not os.readlink(path).startswith(_LINK_PREFIX):
                 continue
             with open(path, "rb") as file:
-                data = file.read(_NUMBERS.size + 4096)
+                data = file.read(_COUNTERS.size + 4096)
         except FileNotFoundError:  # it was closed meanwhile
             continue
-        if len(data) >= _NUMBERS.size:
-            yield os.fsdecode(data[_NUMBERS.size :]), Spent(*_NUMBERS.unpack_from(data))
+        if len(data) >= _COUNTERS.size:
+            yield os.fsdecode(data[_COUNTERS.size :]), WriteStats(*_COUNTERS.unpack_from(data))

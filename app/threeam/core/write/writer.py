@@ -11,22 +11,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from threeam.core.errors import Declined, Refused, Unsure, Unusable
+from threeam.core.errors import FileUnusable, PreconditionFailed, Unsure, WriteFailed
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import Stamp
-from threeam.core.platform.signals import interrupts_deferred
+from threeam.core.platform.signals import defer_interrupts
 from threeam.core.state.fold import Fold
 from threeam.core.state.state_cache import StateCache
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
-from threeam.core.write.lock import Holder, JournalLock
-from threeam.core.write.locked_log import INTERRUPTED, Block, LockedLog, WriteOptions, mode_of
+from threeam.core.write.lock import JournalLock, LockHolder
+from threeam.core.write.locked_log import INTERRUPTED_REASON, Block, LockedLog, WriteOptions, new_log_mode
 from threeam.core.write.rotation_due import CarriedLines, is_due, note_no_gain
-from threeam.core.write.write_stats import Footprint
+from threeam.core.write.write_stats import WriteStatsPublisher
 
 SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
 
-OnWait = Callable[[Holder | None, float], None]
+OnWait = Callable[[LockHolder | None, float], None]
 """Told who holds the lock, and the seconds waited so far, for as long as a writer waits."""
 
 
@@ -37,7 +37,7 @@ class Writer:
         self.journal = journal
         self.options = options
         self.landed: Stamp | None = None  # the first stamp of what was last put into the file
-        self.footprint: Footprint | None = None  # where it says what it spends; the one-shots do not
+        self.footprint: WriteStatsPublisher | None = None  # where it says what it spends; the one-shots do not
         self._clock = clock
         self._cache = StateCache(fold, options.user)
 
@@ -47,7 +47,7 @@ class Writer:
         Nothing was written if it raises `Refused`, `LockTimeout`, `LockUnusable`, `Unusable`,
         `Abandoned`, or the draft's own `Declined`. `Unsure`: it was written, and may not last.
         """
-        with self.locked(whole=draft.whole, abandoned=abandoned, on_wait=on_wait) as log:
+        with self.locked(whole=draft.needs_full_state, abandoned=abandoned, on_wait=on_wait) as log:
             return log.write(draft)
 
     def write_stream(self, texts: list[str]) -> bytes:
@@ -66,12 +66,14 @@ class Writer:
         """
         from threeam.core.write.create import create_log  # the first verb is called a thousand times as often
 
-        journal, mode = self.journal, mode_of(self.journal)
-        if os.path.lexists(journal.log):
-            raise Declined(f"{journal.log} is there already, and stays as it is: name another (-j, --log, --to)")
-        journal.make_home()
-        if (why := journal.why_not_writable()) is not None:
-            raise Unusable(why)
+        journal, mode = self.journal, new_log_mode(self.journal)
+        if os.path.lexists(journal.log_path):
+            raise PreconditionFailed(
+                f"{journal.log_path} is there already, and stays as it is: name another (-j, --log, --to)"
+            )
+        journal.ensure_state_dir()
+        if (why := journal.write_obstacle()) is not None:
+            raise FileUnusable(why)
         lock = JournalLock(journal, mode)
         lock.acquire(self.options.lock_timeout)
         try:
@@ -98,44 +100,46 @@ class Writer:
         """
         journal, self.landed = self.journal, None
         try:
-            journal.make_home()
-            if (why := journal.why_not_writable()) is not None:  # before a lock is left beside it
-                raise Unusable(why)
+            journal.ensure_state_dir()
+            if (why := journal.write_obstacle()) is not None:  # before a lock is left beside it
+                raise FileUnusable(why)
             carried = self._look(whole, rotating)
-            mode = mode_of(journal)
+            mode = new_log_mode(journal)
             lock = JournalLock(journal, mode)
-            lock.acquire(self.options.lock_timeout, abandoned=abandoned, on_wait=on_wait)
+            lock.acquire(self.options.lock_timeout, cancelled=abandoned, on_wait=on_wait)
             since, written = time.monotonic_ns(), 0
-            with interrupts_deferred(not interruptible) as interrupted:
+            with defer_interrupts(not interruptible) as interrupted:
                 try:
                     log = LockedLog(journal, mode, lock, self._cache, self._clock, self.options)
-                    log.carried = carried
+                    log.carried_lines = carried
                     try:
                         yield log
                     finally:
-                        self.landed, written = log.first, log.written
-                    alone = not lock.lost()
+                        self.landed, written = log.first_stamp, log.bytes_written
+                    alone = not lock.was_replaced()
                 finally:
                     lock.release()
                     if self.footprint is not None:
-                        self.footprint.add(time.monotonic_ns() - since, written)
-                if log.first is not None:
-                    log.settle(log.first)
+                        self.footprint.record_hold(time.monotonic_ns() - since, written)
+                if log.first_stamp is not None:
+                    log.confirm(log.first_stamp)
                     if not alone:
-                        raise Unsure(log.first, "the lock file was removed meanwhile, and others may have had it too")
+                        raise Unsure(
+                            log.first_stamp, "the lock file was removed meanwhile, and others may have had it too"
+                        )
                     if interrupted():
-                        raise Unsure(log.first, INTERRUPTED, interrupted=True)
+                        raise Unsure(log.first_stamp, INTERRUPTED_REASON, interrupted=True)
         except OSError as error:  # a read that failed, under the lock or before it
             if self.landed is not None:
                 raise Unsure(self.landed, f"then the disk failed ({error.strerror})") from None
-            raise Refused(f"nothing was written: {journal.log}: {error.strerror}") from None
+            raise WriteFailed(f"nothing was written: {journal.log_path}: {error.strerror}") from None
 
     def _look(self, whole: bool, rotating: bool) -> CarriedLines | None:
         """Read the log before the lock is asked for, which may take seconds.
 
         Return what a rotation has to carry over, if the log is to be rotated: ``rotating``, or it is full and shrinks.
         """
-        segment, cache, path = self.journal.live(), self._cache, self.journal.log
+        segment, cache, path = self.journal.open_live(), self._cache, self.journal.log_path
         if segment is None:
             return None
         size = segment.size()

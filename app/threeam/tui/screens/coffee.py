@@ -123,7 +123,7 @@ class CupsScreen(Page[bool]):
             ]
         return [
             Content.assemble(
-                (f"{n:>2}  {Stamp(at, one.zone(at)).clock[:8]}  {mg:>4} mg", "$coffee"),
+                (f"{n:>2}  {Stamp(at, one.zone(at)).time_of_day[:8]}  {mg:>4} mg", "$coffee"),
                 (f"   {ago(one.now.ns - at)}{'' if ago(one.now.ns - at) == 'now' else ' ago'}", _MUTED),
             )
             for n, (at, mg) in enumerate(one.cups, 1)
@@ -167,7 +167,7 @@ def _hours(begin: int, end: int, columns: int, zone: Zone) -> str:
     step = next((step for step in (1, 2, 3, 4, 6) if (end - begin) // HOUR_NS <= room * step), 12)
     text = [" "] * columns
     for hour in range(begin // HOUR_NS + 1, end // HOUR_NS + 1):
-        clock = Stamp(hour * HOUR_NS, zone(hour * HOUR_NS)).clock[:5]
+        clock = Stamp(hour * HOUR_NS, zone(hour * HOUR_NS)).time_of_day[:5]
         at = (hour * HOUR_NS - begin) * (columns - 1) // (end - begin)
         if int(clock[:2]) % step == 0 and at + len(clock) <= columns:
             text[at : at + len(clock)] = clock

@@ -170,7 +170,7 @@ class CommandingScreen(WritingScreen):
 
     def _named(self, name: str) -> Hypothesis | None:
         """The hypothesis that has this name; None, and it is said, where there is none that is known of."""
-        known = self.state.named(name)
+        known = self.state.find_hypothesis(name)
         if known is None and not self.board.is_known:
             self._say("the log is still being read: in a moment")
         elif known is None:

@@ -16,7 +16,7 @@ from threeam.core.store.reader import Line
 from threeam.experiments.run_rows import kept_with
 from threeam.hypotheses.amendments import Texts
 from threeam.tui.cells import drawn
-from threeam.tui.log_blocks import block_of, held_ns
+from threeam.tui.log_blocks import block_bounds, lock_hold_ns
 from threeam.tui.screens.modal_page import Page
 from threeam.tui.widgets.row_renderer import shortened
 
@@ -67,7 +67,7 @@ class EntryScreen(Page[str]):
             text = line.shown
         else:
             facts = [("stamp", f"@{entry.stamp}"), ("in UTC", entry.stamp.rfc3339())]
-            facts += [("by", str(entry.by) if entry.by else "nobody: the script"), ("cups", str(entry.coffee))]
+            facts += [("by", str(entry.author) if entry.author else "nobody: the script"), ("cups", str(entry.cups))]
             facts += [(key, value) for key, value in entry.tags if key != "BY"]
             facts += [("kind", entry.kind)]
             text = entry.text
@@ -83,10 +83,10 @@ class EntryScreen(Page[str]):
         pieces: list[Content] = [Content.assemble((drawn(text), "bold"), (left_out, _DIM)), Content("")]
         pieces += [Content.assemble((f"{drawn(key):>8}  ", _DIM), drawn(value)) for key, value in facts]
         at = self._around.index(self._line)
-        first, last = block_of(self._around, at)
+        first, last = block_bounds(self._around, at)
         block = self._around[first : last + 1]
         if len(block) > 1:
-            held = held_ns(block)
+            held = lock_hold_ns(block)
             told = f"block of {len(block)} lines" + (
                 f", the lock was held for at least {duration(held)}" if held else ""
             )
@@ -109,5 +109,5 @@ def _told(line: Line, beside: Entry | None, *, mark: bool = False) -> Content:
         return Content.assemble(("  " + drawn(line.shown) + left_out, _DIM))
     after = "" if beside is None or mark else duration(entry.stamp.ns - beside.stamp.ns)
     sign = "" if after.startswith("-") or not after else "+"
-    who = entry.by.short if entry.by else "script"
+    who = entry.author.label if entry.author else "script"
     return Content.assemble((f"{sign + after:>12}  {drawn(who)}  ", _DIM), drawn(entry.text), (left_out, _DIM))

@@ -9,7 +9,7 @@ from functools import partial
 
 from threeam.core.state.current_night import as_of_now
 from threeam.core.state.fold import State
-from threeam.core.store.attachments import leave_trace
+from threeam.core.store.attachments import create_marker
 from threeam.core.store.journal import Position
 from threeam.core.store.reader import Line
 from threeam.human import drafts as human_drafts
@@ -105,11 +105,11 @@ class JournalScreen(LookingScreen):
         """
         session = self.session
         journal, now, user = session.journal, session.clock(), session.by.user
-        is_up = self.state.tonight(user, now.ns, session.settings.night_gap_ns) is not None
+        is_up = self.state.current_night(user, now.ns, session.settings.night_gap_ns) is not None
         slept = await self._asked(partial(last_sleep, journal, end, user if is_up else None))
         if slept is None or now.ns - slept.ns > DAY_NS:
             return
-        if not await asyncio.to_thread(leave_trace, journal, f"morning-{slept.ns}"):
+        if not await asyncio.to_thread(create_marker, journal, f"morning-{slept.ns}"):
             return
         if self.focused is self.log_view and self.app.screen is self:
             self.action_handoff()
@@ -140,7 +140,7 @@ class JournalScreen(LookingScreen):
     def on_block_written(self, message: messages.BlockWritten) -> None:
         if message.ticket.what == "coffee":
             settings, user, block = self.session.settings, self.session.by.user, message.block
-            state = self.session.fold(block.before, block.entries)
+            state = self.session.fold(block.prior_state, block.entries)
             now, gap_ns = block.entries[-1].stamp, settings.night_gap_ns
             said = reminders.with_a_cup(state, user, now, gap_ns, settings.half_life_h, settings.reminders)
             if sentences := "; ".join(said):

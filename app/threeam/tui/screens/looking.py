@@ -16,7 +16,7 @@ from textual.widget import Widget
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp, visible
-from threeam.core.state.catalog import name_of
+from threeam.core.state.catalog import journal_name
 from threeam.core.state.fold import State
 from threeam.core.store.as_of import moment_at, moment_before
 from threeam.core.store.journal import Position
@@ -61,13 +61,13 @@ class LookingScreen(ObservingScreen):
     def __init__(self, session: Session, window: Window) -> None:
         super().__init__()
         self.session = session
-        self.state = session.fold.empty
+        self.state = session.fold.empty_state
         self.desk = None
         self._own_marks: list[int] = []
         self._runs_shown: Mapping[int, Experiment] = made(self.state)
         self._observers_shown: Mapping[tuple[str, int, int], Observed] = observed(self.state)
         read_only, limit = session.writer is None, session.settings.toxic_cups
-        name = visible(session.journal.name)
+        name = visible(session.journal.log_name)
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
         self.pane = LogPane(
             session.journal, window, session.clock, session.zone, emoji=session.emoji, read_only=read_only
@@ -109,7 +109,7 @@ class LookingScreen(ObservingScreen):
 
     def _fold_to(self, end: Position, know: Callable[[State], None]) -> Iterator[None]:
         try:
-            for state in self.session.fold.steps(*end):
+            for state in self.session.fold.state_at_in_steps(*end):
                 if state is not None:
                     know(state)
                 yield
@@ -128,7 +128,7 @@ class LookingScreen(ObservingScreen):
         self._say(message.sentence, title="the log cannot be read", severity="error")
 
     def on_log_pane_counted(self) -> None:
-        opened = [one.opened.ns for one in self.state.hypotheses.values()]
+        opened = [one.opened_at.ns for one in self.state.hypotheses.values()]
         self.strip.show(self.pane.activity, opened, self.session.zone)
 
     def on_log_pane_told(self, message: LogPane.Told) -> None:
@@ -181,7 +181,7 @@ class LookingScreen(ObservingScreen):
         self.run_worker(look_again(), group="cups", exclusive=True)
 
     def action_journal(self, name: str = "") -> None:
-        others = {name_of(one): one for one in self.app.others}  # type: ignore[attr-defined]  # the app is the journals'
+        others = {journal_name(one): one for one in self.app.others}  # type: ignore[attr-defined]  # the app is the journals'
         if name in others:
             self.app.open_journal(others[name])  # type: ignore[attr-defined]
         else:
@@ -215,7 +215,7 @@ class LookingScreen(ObservingScreen):
         if entry is None:
             self._say("select a line of the log first: only those have a stamp")
         elif self.desk is not None:
-            self._submit(mark(entry.said_at, on=entry.said_at.ns not in self.log_view.marks), "mark")
+            self._submit(mark(entry.effective_stamp, on=entry.effective_stamp.ns not in self.log_view.marks), "mark")
         else:  # nobody else sees it, and it goes with this screen
             if entry.stamp.ns in self._own_marks:
                 self._own_marks.remove(entry.stamp.ns)

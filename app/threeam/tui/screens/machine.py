@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from threeam.core.errors import BadInput, Declined, JournalError
+from threeam.core.errors import BadInput, JournalError, PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.format.report import Part, Told
 from threeam.core.format.times import parse_length, parse_when
@@ -92,7 +92,7 @@ class MachineScreen(MethodScreen):
             return *normal.keep(session.journal, samples), "" if before is None else before.not_run
 
         self._say("taking three samples", title="baseline", timeout=2)
-        check = f"look for a new baseline-… in {session.journal.folder}"
+        check = f"look for a new baseline-… in {session.journal.attachments_dir}"
         self._effect("baseline save", taken, self._saved, check)
 
     def _saved(self, saved: tuple[str, Draft, str]) -> None:
@@ -159,7 +159,7 @@ class MachineScreen(MethodScreen):
     def action_data(self) -> None:
         """Goes to the `:` line, with a restore to before the selected line in it."""
         entry = self._selected_entry()
-        at = f"@{entry.said_at}" if entry is not None else "03:14:07.123456"
+        at = f"@{entry.effective_stamp}" if entry is not None else "03:14:07.123456"
         self.action_write("command", f"restore data {at} --engine postgres")
 
     def _restore_data(self, argument: str) -> None:
@@ -192,7 +192,7 @@ class MachineScreen(MethodScreen):
             report = _as_parts(plan.text, path, plan.against)
             self._show(ToldScreen("runbook", lambda: report, self.copy_text, emoji=session.emoji))
 
-        self._effect("restore data", planned, then, f"look for a new restore-… in {session.journal.folder}")
+        self._effect("restore data", planned, then, f"look for a new restore-… in {session.journal.attachments_dir}")
 
     def action_blockers(self, dsn: str = "") -> None:
         dsn = dsn.removeprefix("--dsn").strip(" =")
@@ -231,8 +231,8 @@ class MachineScreen(MethodScreen):
             from threeam.restore.blockers import terminate
             from threeam.restore.postgres import connected
 
-            if (why := self.session.journal.why_not_writable()) is not None:  # before anything that cannot be noted
-                raise Declined(f"nothing was terminated: {why}")
+            if (why := self.session.journal.write_obstacle()) is not None:  # before anything that cannot be noted
+                raise PreconditionFailed(f"nothing was terminated: {why}")
             with connected(dsn) as connection:
                 return terminate(connection, backend, waits)
 
@@ -267,7 +267,7 @@ class MachineScreen(MethodScreen):
         since: Stamp | None = None
         meanwhile: list[Entry] = []
         self._typed_meanwhile = meanwhile
-        if self.state.tonight(user, session.clock().ns, session.settings.night_gap_ns) is not None:
+        if self.state.current_night(user, session.clock().ns, session.settings.night_gap_ns) is not None:
             since = await self._asked(partial(awake_since, session.journal, end, user))
         for entry in meanwhile:
             since = awake_after(since, entry, user)

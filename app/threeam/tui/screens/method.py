@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from threeam.core.errors import BadStamp, Declined, JournalError
+from threeam.core.errors import BadStamp, JournalError, PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.format.report import Part
 from threeam.core.state.fold import Hypothesis
@@ -117,11 +117,11 @@ class MethodScreen(CommandingScreen):
         if one is None:
             return
         self.picked = key = one.name
-        opened = one.opened
+        opened = one.opened_at
 
         def tell() -> Sequence[Part]:
             # It may have got a number since.
-            now = self.state.named(key) or self.state.named(f"@{opened}")
+            now = self.state.find_hypothesis(key) or self.state.find_hypothesis(f"@{opened}")
             if now is None:
                 return []
             at = self.session.clock()
@@ -131,7 +131,7 @@ class MethodScreen(CommandingScreen):
 
     def _picked(self) -> Hypothesis | None:
         """The hypothesis that is picked; None, and it is said, where there is none."""
-        known = self.state.named(self.picked) if self.picked else None
+        known = self.state.find_hypothesis(self.picked) if self.picked else None
         if known is None:
             self._say(f"pick a hypothesis first: 1 to 9, or {key_of(self, 'board')}")
         return known
@@ -154,7 +154,7 @@ class MethodScreen(CommandingScreen):
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
         if self.desk is not None and message.ticket is self._stamp_ticket:
-            self.desk.composer.name_prompt("words", f"words @{message.block.said[-1].stamp}")
+            self.desk.composer.name_prompt("words", f"words @{message.block.draft_entries[-1].stamp}")
 
     def _draft(self, kind: str, text: str) -> Draft:
         if kind == "words":
@@ -174,8 +174,8 @@ class MethodScreen(CommandingScreen):
             return
         waiting, selected = texts(self.state).stamps, self._selected_entry()
         mine = [one.at for one in waiting.values() if one.by is not None and one.by.user == self.session.by.user]
-        if at is None and not words and selected is not None and selected.said_at.ns in waiting:
-            at = selected.said_at
+        if at is None and not words and selected is not None and selected.effective_stamp.ns in waiting:
+            at = selected.effective_stamp
         elif at is None and not mine:
             self._say(f"no stamp of yours is without words: {key_of(self, 'stamp')} takes one")
             return
@@ -217,8 +217,12 @@ class MethodScreen(CommandingScreen):
         if words is None:
             return
         selected = self._selected_entry()
-        if at is None and selected is not None and selected.said_at.ns in {c.at.ns for c in open_changes(self.state)}:
-            at = selected.said_at
+        if (
+            at is None
+            and selected is not None
+            and selected.effective_stamp.ns in {c.at.ns for c in open_changes(self.state)}
+        ):
+            at = selected.effective_stamp
         self._submit(undone(at, words), "undone")
 
     def action_take(self) -> None:
@@ -272,7 +276,7 @@ class MethodScreen(CommandingScreen):
         """The line of a stamp; None, and it is said, where there is none."""
         try:
             return await asyncio.to_thread(line_of, self.session.journal, at)
-        except Declined as declined:
+        except PreconditionFailed as declined:
             self._say(str(declined), severity="warning")
         except (OSError, JournalError) as error:
             self._say(f"the log cannot be read: {error}", severity="error")
@@ -281,7 +285,7 @@ class MethodScreen(CommandingScreen):
     def _show_state(self) -> None:
         """Shows what the log says by now."""
         session = self.session
-        if self.picked and (one := self.state.named(self.picked)) is not None:
+        if self.picked and (one := self.state.find_hypothesis(self.picked)) is not None:
             self.picked = one.name  # it may have got a number
         now, half_life_h = session.clock(), session.settings.half_life_h
         self.board.show(self.state, self.picked, session.by.user, now, half_life_h)
@@ -291,4 +295,4 @@ class MethodScreen(CommandingScreen):
 
 def _stamp_of(ticket: Ticket | None) -> Stamp | None:
     """Return the stamp that ``ticket`` became, once it is in the log. The writer's thread calls this, in its turn."""
-    return ticket.block.said[-1].stamp if ticket is not None and ticket.block is not None else None
+    return ticket.block.draft_entries[-1].stamp if ticket is not None and ticket.block is not None else None

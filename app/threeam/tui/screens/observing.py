@@ -17,11 +17,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from threeam.core.errors import Declined
-from threeam.core.format.entry import Entry, Stamp, decode
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import Entry, Stamp, decode_utf8
 from threeam.core.format.report import Part
-from threeam.core.store.attachment_kinds import PANE, RUN_OUTPUT, TRACE
-from threeam.core.store.attachments import read_beside
+from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
+from threeam.core.store.attachments import read_attachment
 from threeam.core.write.draft import Draft
 from threeam.experiments.run_rows import kept_with
 from threeam.experiments.runs import experiment_named, experiments
@@ -64,7 +64,7 @@ class ObservingScreen(MachineScreen):
             f"{key_of(self, 'runs')} shows how far it is", title=title, timeout=2
         )  # it lies over the row that counts
         with _may_outlive(child):
-            told = decode(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
+            told = decode_utf8(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
             code = await asyncio.to_thread(child.wait)
         self._say(
             told or f"done: {key_of(self, 'runs')} shows it",
@@ -76,7 +76,7 @@ class ObservingScreen(MachineScreen):
         """A ``3am run`` of its own, and what it prints. A ctrl+c here is not for it, and it outlives the screen."""
         journal = self.session.journal
         child = subprocess.Popen(
-            [sys.executable, "-m", "threeam", "run", "--log", journal.log, "--lock", journal.lock, *words],
+            [sys.executable, "-m", "threeam", "run", "--log", journal.log_path, "--lock", journal.lock_path, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -127,7 +127,7 @@ class ObservingScreen(MachineScreen):
 
         try:
             one = experiment_named(self.state, name)
-        except Declined as declined:
+        except PreconditionFailed as declined:
             self._say(str(declined), severity="warning")
             return
         if one.seed is None and one.file:
@@ -158,8 +158,10 @@ class ObservingScreen(MachineScreen):
         from threeam.tui.screens.runs import OutputScreen
 
         journal = self.session.journal
-        if (kept := await self._asked(lambda: read_beside(journal, name, RUN_OUTPUT, TRACE, PANE))) is not None:
-            screen = OutputScreen(f"{title} · {kept.path}", text=decode(kept.content))
+        if (
+            kept := await self._asked(lambda: read_attachment(journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE))
+        ) is not None:
+            screen = OutputScreen(f"{title} · {kept.path}", text=decode_utf8(kept.content))
             over = self.app.screen  # the page on which it was asked for
             if isinstance(over, ToldScreen) and over is self.told:
                 self.app.push_screen(screen)
@@ -190,7 +192,7 @@ class ObservingScreen(MachineScreen):
         def captured() -> tuple[str, Draft]:
             return capture(session.journal, there[0], LINES, session.clock(), None)
 
-        check = f"look for a new pane-… in {session.journal.folder}"
+        check = f"look for a new pane-… in {session.journal.attachments_dir}"
         self._effect("capture", captured, lambda saved: self._submit(saved[1], "capture", beside=saved[0]), check)
 
     def action_fixed(self, name: str = "") -> None:
@@ -202,16 +204,16 @@ class ObservingScreen(MachineScreen):
         key, state = one.name, self.state
 
         def tell() -> Sequence[Part]:
-            now = self.state.named(key) or one
+            now = self.state.find_hypothesis(key) or one
             change, answer = fixed.from_runs(self.state, now)
             return fixed.parts(self.state, now, change, answer, self.session.clock())
 
         try:
             fixed.from_runs(state, one)
-        except Declined as declined:
+        except PreconditionFailed as declined:
             self._say(str(declined), severity="warning", timeout=10)
             return
-        self._tell(ToldScreen(f"{one.short}: may I call it fixed?", tell, self.copy_text, emoji=self.session.emoji))
+        self._tell(ToldScreen(f"{one.label}: may I call it fixed?", tell, self.copy_text, emoji=self.session.emoji))
 
     def _told_and_closed(self, answer: Stamp | str | None) -> None:
         if isinstance(answer, str) and answer[:1] == "R":

@@ -13,8 +13,8 @@ from textual.screen import Screen
 
 from threeam.core.format.entry import visible
 from threeam.core.state.fold import State
-from threeam.core.store.attachment_kinds import COPIED
-from threeam.core.store.attachments import replace_beside
+from threeam.core.store.attachment_kinds import COPIED_TEXT
+from threeam.core.store.attachments import replace_attachment
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.guards import remarks, resembling, why_refuted
 from threeam.tui import messages
@@ -84,7 +84,7 @@ class WritingScreen(Screen[None]):
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
         self._answered(message.ticket, written=True)
-        for remark in remarks(message.block.before, message.block.entries):
+        for remark in remarks(message.block.prior_state, message.block.entries):
             self._say(remark, title=message.ticket.what, severity="warning", timeout=10)
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
@@ -291,7 +291,7 @@ class WritingScreen(Screen[None]):
 
     def copy_text(self, text: str, what: str = "line") -> None:
         """Copies ``text``, and says where it is then."""
-        keep = partial(replace_beside, self.session.journal, COPIED) if self.writes else None
+        keep = partial(replace_attachment, self.session.journal, COPIED_TEXT) if self.writes else None
 
         async def copied() -> None:
             told = await copy(text, self.app.copy_to_clipboard, keep)

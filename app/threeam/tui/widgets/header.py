@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from threeam.core.platform.disk import in_units
-from threeam.core.write.lock import Holder
+from threeam.core.platform.disk import format_bytes
+from threeam.core.write.lock import LockHolder
 from threeam.tui.keys import key_of
 
 
@@ -24,7 +24,7 @@ class Header(Widget):
     cups: reactive[int] = reactive(0)
     mg: reactive[float] = reactive(0.0)
     water: reactive[int] = reactive(0)
-    holder: reactive[Holder | None] = reactive[Holder | None](None)
+    holder: reactive[LockHolder | None] = reactive[LockHolder | None](None)
     following: reactive[bool] = reactive(True)
     unread: reactive[int] = reactive(0)
     stale: reactive[bool] = reactive(False)
@@ -55,7 +55,7 @@ class Header(Widget):
         """Whether something here is red: too many cups, or hardly any room on the disk."""
         return self.toxic or self.free is not None
 
-    def held_since(self, holder: Holder | None, since_ns: int) -> None:
+    def held_since(self, holder: LockHolder | None, since_ns: int) -> None:
         """Somebody took the lock at ``since_ns`` (monotonic), or it is free."""
         self._held_since = since_ns
         self.holder = holder
@@ -103,7 +103,7 @@ class Header(Widget):
         if self.waiting:
             parts.append(Content.assemble((f"{self.waiting} wait", "bold $warning")))
         if self.free is not None:
-            parts.append(Content.assemble((f"DISK {in_units(self.free)}", "bold $error")))
+            parts.append(Content.assemble((f"DISK {format_bytes(self.free)}", "bold $error")))
         if self.ready:
             parts.append(Content.assemble((f"{self.ready} ready: {key_of(self, 'leave')}", "bold $hypothesis")))
         if self._read_only:

@@ -15,13 +15,13 @@ from threeam.core.format.clock import Clock, Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import parse_when
 from threeam.core.store.filters import Condition, Wanted, parse_condition
-from threeam.core.store.follow import told_from
+from threeam.core.store.follow import batch_start
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.core.store.seek import begins_after, is_wanted, place_of
 from threeam.tui.background_scan import Reading
-from threeam.tui.histogram import Activity
+from threeam.tui.histogram import ActivityIndex
 from threeam.tui.keys import key_of
 from threeam.tui.line_counter import Tally
 from threeam.tui.log_window import Row, Window
@@ -263,7 +263,7 @@ class LogPane(Vertical):
         self._show_counts_soon()
 
     @property
-    def activity(self) -> Activity:
+    def activity(self) -> ActivityIndex:
         """When how much was written, as far as it was read."""
         return self._reading.lines
 
@@ -315,4 +315,4 @@ def _is_taken_back(before: Position | None, lines: list[Line], end: Position | N
     """Whether lines that were told, up to ``before``, are not there any more now that ``lines`` have come."""
     if before is None or end is None or before.segment != end.segment:
         return False
-    return told_from(lines, end) < before.offset
+    return batch_start(lines, end) < before.offset

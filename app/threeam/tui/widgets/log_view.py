@@ -363,7 +363,9 @@ class LogView(RowsView, can_focus=True):
         if window.at_end:
             self._cursor = min(self._cursor, len(window.rows) - 1)
         self._bar_at = self._place_of_bar()
-        for sentence in filter(None, (window.problem, *window.missing.new(window.known and window.known.segment))):
+        for sentence in filter(
+            None, (window.problem, *window.missing.pop_unreported(window.known and window.known.segment))
+        ):
             self.post_message(self.Failed(sentence))
         window.problem = ""
 

@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from threeam.core.format.entry import By, Stamp
+from threeam.core.format.entry import Author, Stamp
 from threeam.core.store.reader import Line
 from threeam.hypotheses.amendments import Said
 from threeam.tracing.observations import Intervals
@@ -38,7 +38,7 @@ class RowsView(Widget):
         super().__init__()
         self.window = window
         self._read_only = read_only
-        self.own: By | None = None  # the author of what is written here, which is not unread
+        self.own: Author | None = None  # the author of what is written here, which is not unread
         self._cursor = len(window.rows) - 1
         self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
         self._unfinished: Line | None = None

@@ -14,23 +14,31 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from threeam.core.format.entry import GOES_ON, LONGEST, NS, Entry, Stamp, decode, references
+from threeam.core.format.entry import (
+    CONTINUATION_PREFIX,
+    MAX_TEXT_BYTES,
+    NS_PER_S,
+    Entry,
+    Stamp,
+    decode_utf8,
+    find_stamp_refs,
+)
 from threeam.core.format.times import duration
-from threeam.core.platform.disk import in_units
+from threeam.core.platform.disk import format_bytes
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.experiments.runs import run_named
 from threeam.hypotheses.amendments import Said
 from threeam.tui.cells import drawn
 from threeam.tui.glyphs import sign_of
-from threeam.tui.log_blocks import BLOCK_NS
+from threeam.tui.log_blocks import BLOCK_GAP_NS
 from threeam.tui.log_window import Row
 
 PEOPLE_STYLES = 6  # log--who-0 … log--who-5
 
-_MOST_DRAWN = LONGEST + 1024  # bytes of a line: the longest text that 3am writes, and its tags
+_MOST_DRAWN = MAX_TEXT_BYTES + 1024  # bytes of a line: the longest text that 3am writes, and its tags
 _DRAWN_BEFORE = 1024  # characters of a longer one that are drawn before what is searched in it
-GAP_NS = 5 * 60 * NS  # so long without a line is marked
+GAP_NS = 5 * 60 * NS_PER_S  # so long without a line is marked
 TIME_COLUMNS = ("full", "since", "t0", "local")
 
 Styles = Callable[[str], Style]
@@ -104,10 +112,10 @@ def shortened(line: Line, pattern: Pattern | None = None) -> tuple[Line, str]:
         end -= 1
     kept = raw[:end]
     if pattern is not None and not pattern.finds(kept):
-        text = decode(raw)
+        text = decode_utf8(raw)
         for begin, _ in pattern.spans(text[_DRAWN_BEFORE:])[:1]:  # not in the stamp
             kept = f"{text[:_DRAWN_BEFORE]} … {text[begin : begin + _MOST_DRAWN // 4]}".encode()
-    return line._replace(raw=kept, more=0), f" and {in_units(len(raw) - len(kept) + line.more)} more"
+    return line._replace(raw=kept, more=0), f" and {format_bytes(len(raw) - len(kept) + line.more)} more"
 
 
 def draw(row: Row, before: Row | None, width: int, look: Look, about: About, styles: Styles) -> list[Strip]:
@@ -161,11 +169,11 @@ def _head(
     earlier = before.entry if before is not None else None
     if entry is not None:
         time = _time(entry, earlier, columns.time, look, about)
-        by = entry.by
-        who = by.short if by else "script"
+        by = entry.author
+        who = by.label if by else "script"
         who_class = who_style(by.user) if by else "dim"
-        if entry.coffee:
-            cups = f"☕{entry.coffee}" if emoji else f"c{entry.coffee}"
+        if entry.cups:
+            cups = f"☕{entry.cups}" if emoji else f"c{entry.cups}"
     sign, style = _gutter(entry, earlier, emoji, about)
     segments = [Segment(time.rjust(columns.time), time_style), Segment(sign, base + styles(style))]
     if columns.cups:
@@ -200,17 +208,17 @@ def _time(entry: Entry, before: Entry | None, width: int, look: Look, about: Abo
     if look.time == "t0" and look.t0 is not None:
         return _signed(stamp.ns - look.t0.ns, width)
     if look.time == "local":
-        return Stamp(stamp.ns, localtime(stamp.ns // NS).tm_gmtoff).clock[:width]
+        return Stamp(stamp.ns, localtime(stamp.ns // NS_PER_S).tm_gmtoff).time_of_day[:width]
     if before is not None and not about.first and width >= 12:
         after = stamp.ns - before.stamp.ns
-        if 0 < after < BLOCK_NS and entry.tag("BY") == before.tag("BY"):
+        if 0 < after < BLOCK_GAP_NS and entry.tag("BY") == before.tag("BY"):
             return f"+{duration(after)}"
-    return stamp.clock[:width]
+    return stamp.time_of_day[:width]
 
 
 def _signed(ns: int, width: int) -> str:
     """A length of time with its sign, to the nanosecond where that fits: ``+3:12.123456789``."""
-    seconds, fraction = divmod(abs(ns), NS)
+    seconds, fraction = divmod(abs(ns), NS_PER_S)
     minutes, hours = seconds // 60, seconds // 3600
     whole = f"{hours}:{minutes % 60:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
     return f"{'-' if ns < 0 else '+'}{whole}.{fraction:09d}"[:width].rstrip(".")
@@ -253,7 +261,7 @@ def _text(row: Row, said: Said | None, base: Style, styles: Styles, emoji: bool)
         segments.append(Segment("recheck ", base + styles("toxic")))
     if said is not None and said.times:
         segments.append(Segment("corrected ", base + styles("dim")))
-    if kind == "note" and entry.text.startswith(("| ", GOES_ON)):  # of the block that begins above
+    if kind == "note" and entry.text.startswith(("| ", CONTINUATION_PREFIX)):  # of the block that begins above
         bar = "│ " if emoji else "| "
         segments = [Segment(bar + drawn(entry.text.partition(" ")[2]), base + styles("text"))]
     elif kind == "note":
@@ -271,8 +279,8 @@ def _text(row: Row, said: Said | None, base: Style, styles: Styles, emoji: bool)
 
 def _short_references(text: str) -> str:
     """``text`` with ``@03:14:07.123`` for a whole stamp: the words are what is read here."""
-    for stamp in references(text):
-        text = text.replace(f"@{stamp}", f"@{stamp.clock[:12]}")
+    for stamp in find_stamp_refs(text):
+        text = text.replace(f"@{stamp}", f"@{stamp.time_of_day[:12]}")
     return text
 
 

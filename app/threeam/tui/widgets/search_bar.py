@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from threeam.core.platform.disk import in_units
+from threeam.core.platform.disk import format_bytes
 from threeam.tui.cells import drawn
 from threeam.tui.line_counter import Tally
 
@@ -38,7 +38,7 @@ class FindBar(Static):
             parts += [(" & ", "$coffee"), (drawn(filters), "bold")]
             parts += [(f"  {_count(shown, 'line', 's')}", "$foreground-muted")]
         if searched:
-            parts += [(f"  searching… {in_units(searched)}, esc stops ", "$warning")]
+            parts += [(f"  searching… {format_bytes(searched)}, esc stops ", "$warning")]
         if looking:
             parts += [("  looking… ", "$warning")]
         self.set_class(bool(parts), "-on")

@@ -14,7 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from threeam.actions import ACTIONS
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.times import ago
 from threeam.core.state.fold import OPEN, Hypothesis, State
 from threeam.human.caffeine import HOUR_NS, milligrams
@@ -31,7 +31,7 @@ from threeam.tui.widgets.row_renderer import who_style
 
 _SHOWN = 200  # options at the most: a script in a loop opens thousands of hypotheses
 _WHOLE = 60  # cells: with more than that a claim is shown whole
-_HERE_NS = 15 * 60 * NS
+_HERE_NS = 15 * 60 * NS_PER_S
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_H = 8
 
@@ -80,8 +80,8 @@ class Hypotheses(OptionList):
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
         """Shows what the log says; the highlight stays on the same hypothesis."""
         self._arguments = (state, picked, now)
-        minutes = now.ns // (60 * NS)
-        shown = (state.hypotheses, state.rooms["ledger"], texts(state).said, picked, minutes, self._room)
+        minutes = now.ns // (60 * NS_PER_S)
+        shown = (state.hypotheses, state.projections["ledger"], texts(state).said, picked, minutes, self._room)
         if shown == self._shown:
             return
         self._shown, ordered = shown, in_order(state)
@@ -112,10 +112,10 @@ class Hypotheses(OptionList):
         mark = ("▸" if self._emoji else ">") if picked else " "
         thread, room = thread_of(state, one), self._room
         moves = thread.moves
-        author = moves[-1].by if moves else one.by
+        author = moves[-1].by if moves else one.author
         who = self._between + drawn(author.user) if author else ""
         about = f" {self._counts(thread)}{self._between}{ago(now.ns - last_change(state, one).ns)}{who}"
-        first = f"{mark}{sign.sign if self._emoji else sign.plain} {one.short} "
+        first = f"{mark}{sign.sign if self._emoji else sign.plain} {one.label} "
         live_style = "$hypothesis" if live else "$foreground-muted"
         head = Content.assemble(
             (first, "bold " + live_style),
@@ -200,17 +200,18 @@ class Board(Vertical):
 
     def _people(self, state: State, now: Stamp) -> Content:
         here = sorted(
-            (p for p in state.people.values() if 0 <= now.ns - p.typed_ns <= _HERE_NS), key=lambda p: -p.typed_ns
+            (p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _HERE_NS),
+            key=lambda p: -p.last_active_ns,
         )
         if not here:
             return self._absent("nobody has written for 15 min")
         lines = []
         taken = holder_of_journal(state)
         for person in here:
-            style = f"${who_style(person.by.user)}"
-            holds = taken is not None and taken.by is not None and taken.by.user == person.by.user
-            about = f" {ago(now.ns - person.typed_ns)}{self._between + 'holds the journal' if holds else ''}"
-            lines.append(Content.assemble((drawn(person.by.short), style), (about, "$foreground-muted")))
+            style = f"${who_style(person.author.user)}"
+            holds = taken is not None and taken.by is not None and taken.by.user == person.author.user
+            about = f" {ago(now.ns - person.last_active_ns)}{self._between + 'holds the journal' if holds else ''}"
+            lines.append(Content.assemble((drawn(person.author.label), style), (about, "$foreground-muted")))
         return Content("\n").join(lines)
 
 

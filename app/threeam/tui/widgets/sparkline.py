@@ -8,11 +8,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from threeam.core.format.clock import Zone
-from threeam.core.format.entry import NS, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.tui.glyphs import SIGNS
-from threeam.tui.histogram import Activity
+from threeam.tui.histogram import ActivityIndex
 
-_DAY_NS = 24 * 3600 * NS
+_DAY_NS = 24 * 3600 * NS_PER_S
 _BARS = " ▁▂▃▄▅▆▇█"
 _PLAIN_BARS = " .:-=+*%#"
 
@@ -24,9 +24,9 @@ class ActivityStrip(Static):
         super().__init__()
         self._emoji = emoji
         self._gap_ns = gap_ns
-        self._shown: tuple[Activity, list[int], Zone] | None = None
+        self._shown: tuple[ActivityIndex, list[int], Zone] | None = None
 
-    def show(self, activity: Activity, hypotheses: Iterable[int], zone: Zone) -> None:
+    def show(self, activity: ActivityIndex, hypotheses: Iterable[int], zone: Zone) -> None:
         """Shows ``activity``, with signs where ``hypotheses`` were opened (ns); times of ``zone``."""
         self._shown = (activity, list(hypotheses), zone)
         self.on_resize()
@@ -35,27 +35,29 @@ class ActivityStrip(Static):
         if self._shown is not None:
             self.update(self._drawn(*self._shown), layout=False)  # one row it stays
 
-    def _drawn(self, activity: Activity, hypotheses: list[int], zone: Zone) -> Content:
+    def _drawn(self, activity: ActivityIndex, hypotheses: list[int], zone: Zone) -> Content:
         width = self.size.width - 16
-        night = activity.night(width, self._gap_ns) if width >= 16 else None
-        if night is None or night.begin == night.end:
+        night = activity.histogram(width, self._gap_ns) if width >= 16 else None
+        if night is None or night.begin_ns == night.end_ns:
             return Content("")
         bars = _BARS if self._emoji else _PLAIN_BARS
         top = max(night.counts)
         # A row for every line would make one burst the whole picture: the height is the number of digits, as it were.
         levels = [0 if not n else 1 + n.bit_length() * 7 // max(1, top.bit_length()) for n in night.counts]
-        opened = {night.column(ns) for ns in hypotheses}
-        begin, end = (Stamp(ns, zone(ns)) for ns in (night.begin, night.end))
-        days = night.end - night.begin >= _DAY_NS
-        pieces: list[tuple[str, str]] = [(f" {begin.day[5:] if days else begin.clock[:5]} ", "$foreground-muted")]
+        opened = {night.column_at(ns) for ns in hypotheses}
+        begin, end = (Stamp(ns, zone(ns)) for ns in (night.begin_ns, night.end_ns))
+        days = night.end_ns - night.begin_ns >= _DAY_NS
+        pieces: list[tuple[str, str]] = [
+            (f" {begin.iso_date[5:] if days else begin.time_of_day[:5]} ", "$foreground-muted")
+        ]
         for at, level in enumerate(levels):
-            if at in night.warned:
+            if at in night.warning_columns:
                 pieces.append((self._sign("WARNING"), "bold $error"))
             elif at in opened:
                 pieces.append((self._sign("Hypothesis"), "$hypothesis"))
             else:
                 pieces.append((bars[min(8, level)], "$foreground-muted"))
-        pieces.append((f" {end.day[5:] if days else end.clock[:5]} ", "$foreground-muted"))
+        pieces.append((f" {end.iso_date[5:] if days else end.time_of_day[:5]} ", "$foreground-muted"))
         return Content.assemble(*pieces)
 
     def _sign(self, kind: str) -> str:

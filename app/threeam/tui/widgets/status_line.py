@@ -32,7 +32,11 @@ class EntryBar(Static):
             parts = [f" byte {row.line.offset}", *count, "not a line of the log, shown as it is"]
         else:
             stamp = str(entry.stamp)
-            parts = [f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", *count, str(entry.by) if entry.by else "script"]
+            parts = [
+                f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}",
+                *count,
+                str(entry.author) if entry.author else "script",
+            ]
             if hypothesis := entry.hypothesis:
                 parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
             if row.held_ns is not None:
