@@ -14,7 +14,7 @@ from threeam.core.config.settings import Settings
 from threeam.core.store.journal import resolve_journal
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.demo import ALICE, BOB, tell
+from threeam.demo import ALICE, BOB, write_story
 from threeam.projections import FOLD
 from threeam.tui.app import JournalApp
 from threeam.tui.session import Session
@@ -53,7 +53,7 @@ async def picture(name: str) -> str:
     columns, rows, beats, person, keys = PICTURES[name]
     with tempfile.TemporaryDirectory() as folder:
         journal = resolve_journal(f"{folder}/sanity.log")
-        clock = tell(journal, FOLD, beats)
+        clock = write_story(journal, FOLD, beats)
         by = person or ALICE
         writer = None if person is None else Writer(journal, FOLD, clock, WriteOptions(by.user, str(by), sync=False))
         app = JournalApp(Session(journal, Settings(), FOLD, by, clock, writer, emoji=True))

@@ -24,7 +24,7 @@ os.setuid(uid)
 os.umask(umask)
 sys.argv[1:] = sys.argv[4:]
 """
-THREE_AM = "from threeam.cli.main import run; run()"
+THREE_AM = "from threeam.cli.main import run_and_exit; run_and_exit()"
 
 
 class Person(NamedTuple):

@@ -16,7 +16,7 @@ except KeyboardInterrupt:  # Python's own handler, before it was replaced
 
 def run() -> None:
     """Run the command line and end the process."""
-    from threeam.cli.main import run as run_command
+    from threeam.cli.main import run_and_exit as run_command
 
     run_command()
 

@@ -21,13 +21,13 @@ class Action(NamedTuple):
     id: str
     keys: str
     label: str
-    about: str
+    description: str
     group: str
-    place: str = "log"
+    scope: str = "log"
     owner: str = "screen"
     writes: bool = False
     footer: bool = False
-    words: str = ""
+    command: str = ""
     argument: str = ""
     call: str = ""
 
@@ -40,56 +40,56 @@ class Action(NamedTuple):
 GROUPS = ("write", "hypotheses", "experiments", "before and after", "find", "move", "look", "leave")
 
 ACTIONS = (
-    Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, words="coffee", argument="N --mg MG"),
-    Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, footer=True, words="note", argument="TEXT", call="write('note')"),
-    Action("hypothesis", "H", "hypothesis", "Write down what you believe; its number is given under the lock", "write", writes=True, footer=True, words="hyp", argument="TEXT", call="write('hypothesis')"),
-    Action("stamp", "s", "stamp now", "Take a stamp now; the words for it come after", "write", writes=True, words="stamp"),
-    Action("words", "", "words", "The words for a stamp; for your last one, if none is named", "write", writes=True, words="words", argument="@STAMP TEXT"),
-    Action("correct", "", "correct", "Other words in place of those of the selected entry", "write", writes=True, words="correct", argument="@STAMP TEXT"),
-    Action("changed", "", "changed", "Note what was changed, and how it is undone", "write", writes=True, words="changed", argument="[-H H7] TEXT (undo: TEXT)"),
-    Action("undone", "", "undone", "Tick off a change: the selected one, or the only one left", "write", writes=True, words="undone", argument="@STAMP WORDS"),
-    Action("take", "", "take", "Say that you hold the journal now", "write", writes=True, words="take"),
-    Action("water", "", "water", "One glass of water", "write", writes=True, words="water"),
-    Action("coffee-panel", "C", "coffee panel", "Tonight's cups, and take the last one back", "write", words="cups"),
-    Action("undo-coffee", "", "take a cup back", "Take the last cup back, by a new line", "write", writes=True, words="uncoffee"),
-    Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", place="box", writes=True, call="convert('hypothesis')"),
-    Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", place="box", writes=True, call="convert('note')"),
-    Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", place="box", writes=True, call="coffee"),
-    Action("board", "h", "hypotheses", "The hypotheses: j k pick, enter opens one, f is full screen", "hypotheses", words="board"),
+    Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, command="coffee", argument="N --mg MG"),
+    Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, footer=True, command="note", argument="TEXT", call="write('note')"),
+    Action("hypothesis", "H", "hypothesis", "Write down what you believe; its number is given under the lock", "write", writes=True, footer=True, command="hyp", argument="TEXT", call="write('hypothesis')"),
+    Action("stamp", "s", "stamp now", "Take a stamp now; the words for it come after", "write", writes=True, command="stamp"),
+    Action("words", "", "words", "The words for a stamp; for your last one, if none is named", "write", writes=True, command="words", argument="@STAMP TEXT"),
+    Action("correct", "", "correct", "Other words in place of those of the selected entry", "write", writes=True, command="correct", argument="@STAMP TEXT"),
+    Action("changed", "", "changed", "Note what was changed, and how it is undone", "write", writes=True, command="changed", argument="[-H H7] TEXT (undo: TEXT)"),
+    Action("undone", "", "undone", "Tick off a change: the selected one, or the only one left", "write", writes=True, command="undone", argument="@STAMP WORDS"),
+    Action("take", "", "take", "Say that you hold the journal now", "write", writes=True, command="take"),
+    Action("water", "", "water", "One glass of water", "write", writes=True, command="water"),
+    Action("coffee-panel", "C", "coffee panel", "Tonight's cups, and take the last one back", "write", command="cups"),
+    Action("undo-coffee", "", "take a cup back", "Take the last cup back, by a new line", "write", writes=True, command="uncoffee"),
+    Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", scope="box", writes=True, call="convert('hypothesis')"),
+    Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", scope="box", writes=True, call="convert('note')"),
+    Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", scope="box", writes=True, call="coffee"),
+    Action("board", "h", "hypotheses", "The hypotheses: j k pick, enter opens one, f is full screen", "hypotheses", command="board"),
     *(
         Action(f"pick-{n}", str(n), f"pick H{n}", f"Pick hypothesis {n}", "hypotheses", call=f"pick('H{n}')")
         for n in range(1, 10)
     ),
-    Action("predict", "p", "predict", "Predict what is seen if the picked one is true, before you look", "hypotheses", writes=True, words="predict", argument="H7 TEXT", call="ask_about('predict')"),
-    Action("support", "plus", "supports", "The selected line supports the picked one; words if you like", "hypotheses", writes=True, words="support", argument="H7 @STAMP WORDS", call="evidence('support')"),
-    Action("contradict", "minus", "contradicts", "The selected line contradicts the picked one", "hypotheses", writes=True, words="contradict", argument="H7 @STAMP WORDS", call="evidence('contradict')"),
-    Action("confirm", "v", "confirm", "Confirm the picked hypothesis, with a line of why", "hypotheses", writes=True, words="confirm", argument="H7 WHY", call="ask_about('confirm')"),
-    Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, words="refute", argument="H7 WHY", call="ask_about('refute')"),
-    Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, words="park", argument="H7 WHY", call="ask_about('park')"),
-    Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, words="reopen", argument="H7 WHY", call="ask_about('reopen')"),
-    Action("thread", "", "thread", "The thread of the picked one: claim, predictions, evidence", "hypotheses", words="thread", argument="H7"),
-    Action("run", "exclamation_mark", "run", "Run a command, see what it prints, and keep it beside the journal", "experiments", writes=True, words="run", argument="-n 200 --arm ARM -- CMD"),
-    Action("runs", "r", "runs", "Experiments, arm beside arm, and every command that was run", "experiments", words="runs", argument="R12"),
-    Action("capture", "P", "capture a pane", "Keep the last lines of another tmux pane beside the journal", "experiments", writes=True, words="capture", argument="%PANE"),
-    Action("fixed", "", "call it fixed?", "May the picked one be called fixed? Runs before a change, and since", "experiments", words="fixed", argument="H7"),
-    Action("preflight", "", "preflight", "What the hunt needs: tools, clock, disk, tmux, topology", "before and after", words="preflight"),
-    Action("baseline", "B", "baseline", "What is not normal now; :baseline save takes a snapshot of normal", "before and after", words="baseline", argument="save|diff NAME"),
-    Action("restore", "R", "restore", "What must be undone, and the code since the stable commit", "before and after", words="restore", argument="data @STAMP"),
-    Action("stable", "", "stable", "Note the last known stable commit of the work tree here", "before and after", writes=True, words="stable", argument="REV"),
-    Action("blockers", "", "blocked queries", "Who blocks whom in a PostgreSQL, live; x terminates one", "before and after", words="blockers", argument="DSN"),
-    Action("sleep", "", "sleep", "Restore the sysadmin: what is open is handed over, and lights out", "before and after", writes=True, words="sleep"),
-    Action("search", "slash", "search", "Search a regular expression; with nothing, the one before", "find", footer=True, words="search", argument="RE", call="ask('search')"),
+    Action("predict", "p", "predict", "Predict what is seen if the picked one is true, before you look", "hypotheses", writes=True, command="predict", argument="H7 TEXT", call="ask_about('predict')"),
+    Action("support", "plus", "supports", "The selected line supports the picked one; words if you like", "hypotheses", writes=True, command="support", argument="H7 @STAMP WORDS", call="evidence('support')"),
+    Action("contradict", "minus", "contradicts", "The selected line contradicts the picked one", "hypotheses", writes=True, command="contradict", argument="H7 @STAMP WORDS", call="evidence('contradict')"),
+    Action("confirm", "v", "confirm", "Confirm the picked hypothesis, with a line of why", "hypotheses", writes=True, command="confirm", argument="H7 WHY", call="ask_about('confirm')"),
+    Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, command="refute", argument="H7 WHY", call="ask_about('refute')"),
+    Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, command="park", argument="H7 WHY", call="ask_about('park')"),
+    Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, command="reopen", argument="H7 WHY", call="ask_about('reopen')"),
+    Action("thread", "", "thread", "The thread of the picked one: claim, predictions, evidence", "hypotheses", command="thread", argument="H7"),
+    Action("run", "exclamation_mark", "run", "Run a command, see what it prints, and keep it beside the journal", "experiments", writes=True, command="run", argument="-n 200 --arm ARM -- CMD"),
+    Action("runs", "r", "runs", "Experiments, arm beside arm, and every command that was run", "experiments", command="runs", argument="R12"),
+    Action("capture", "P", "capture a pane", "Keep the last lines of another tmux pane beside the journal", "experiments", writes=True, command="capture", argument="%PANE"),
+    Action("fixed", "", "call it fixed?", "May the picked one be called fixed? Runs before a change, and since", "experiments", command="fixed", argument="H7"),
+    Action("preflight", "", "preflight", "What the hunt needs: tools, clock, disk, tmux, topology", "before and after", command="preflight"),
+    Action("baseline", "B", "baseline", "What is not normal now; :baseline save takes a snapshot of normal", "before and after", command="baseline", argument="save|diff NAME"),
+    Action("restore", "R", "restore", "What must be undone, and the code since the stable commit", "before and after", command="restore", argument="data @STAMP"),
+    Action("stable", "", "stable", "Note the last known stable commit of the work tree here", "before and after", writes=True, command="stable", argument="REV"),
+    Action("blockers", "", "blocked queries", "Who blocks whom in a PostgreSQL, live; x terminates one", "before and after", command="blockers", argument="DSN"),
+    Action("sleep", "", "sleep", "Restore the sysadmin: what is open is handed over, and lights out", "before and after", writes=True, command="sleep"),
+    Action("search", "slash", "search", "Search a regular expression; with nothing, the one before", "find", footer=True, command="search", argument="RE", call="ask('search')"),
     Action("next-match", "n", "next match", "The next match", "find", call="find_next(1)"),
     Action("previous-match", "N", "match before", "The match before", "find", call="find_next(-1)"),
-    Action("filter", "ampersand", "filter", "Show only what matches; !RE leaves out; kind:note, by:alice, H7", "find", words="filter", argument="RE", call="ask('filter')"),
-    Action("unfilter", "", "show all", "Take every filter away", "find", words="unfilter", call="ask('unfilter')"),
-    Action("goto", "", "go to a time", "Go to a time: 03:14, -15m, @stamp", "find", words="goto", argument="TIME", call="ask('goto')"),
+    Action("filter", "ampersand", "filter", "Show only what matches; !RE leaves out; kind:note, by:alice, H7", "find", command="filter", argument="RE", call="ask('filter')"),
+    Action("unfilter", "", "show all", "Take every filter away", "find", command="unfilter", call="ask('unfilter')"),
+    Action("goto", "", "go to a time", "Go to a time: 03:14, -15m, @stamp", "find", command="goto", argument="TIME", call="ask('goto')"),
     Action("mark", "m", "mark", "Mark the selected line for everybody, or take its mark away", "find"),
     Action("last-mark", "apostrophe", "last mark", "Go to the mark that was set last", "find", owner="log"),
     Action("mark-before", "left_square_bracket", "mark before", "Go to the mark before", "find", owner="log"),
     Action("next-mark", "right_square_bracket", "next mark", "Go to the next mark", "find", owner="log"),
-    Action("as-of", "less_than_sign", "as of then", "Journal, board and cups as they were 1 ms before this line", "find", words="as-of", argument="TIME"),
-    Action("now", "greater_than_sign", "now", "Back from there to now", "find", words="now"),
+    Action("as-of", "less_than_sign", "as of then", "Journal, board and cups as they were 1 ms before this line", "find", command="as-of", argument="TIME"),
+    Action("now", "greater_than_sign", "now", "Back from there to now", "find", command="now"),
     Action("t0", "T", "set T0", "Take the selected line as T0, and show times since then", "find", owner="log"),
     Action("time-column", "t", "time column", "Times: whole, since the row before, since T0, local", "find", owner="log"),
     Action("down", "j,down", "down", "One line down", "move", owner="log"),
@@ -100,23 +100,23 @@ ACTIONS = (
     Action("page-up", "b,pageup", "page up", "A page up", "move", owner="log"),
     Action("top", "g,home", "first line", "The first line", "move", owner="log"),
     Action("bottom", "G,end", "last line", "The last line, and follow", "move", owner="log"),
-    Action("follow", "F", "follow", "Follow again after a pause", "move", owner="log", words="follow"),
+    Action("follow", "F", "follow", "Follow again after a pause", "move", owner="log", command="follow"),
     Action("open-entry", "enter", "entry", "Open the entry: all of it, its block, its neighbours in time", "look"),
-    Action("handoff", "S", "hand-off", "What whoever takes over has to know, the most important first", "look", words="handoff"),
+    Action("handoff", "S", "hand-off", "What whoever takes over has to know, the most important first", "look", command="handoff"),
     Action("copy-entry", "y", "copy", "Copy the selected line", "look", call="copy('entry')"),
     Action("copy-stamp", "Y", "copy @stamp", "Copy the @stamp of the selected line, to cite it", "look", call="copy('stamp')"),
-    Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", owner="log", words="wrap"),
-    Action("raw", "z", "raw ceremony", "Show the lines of the lock itself, or fold them", "look", owner="log", words="raw"),
+    Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", owner="log", command="wrap"),
+    Action("raw", "z", "raw ceremony", "Show the lines of the lock itself, or fold them", "look", owner="log", command="raw"),
     Action("command", "colon", "command", "The command line: the words of the shell", "look", call="command_line"),
-    Action("journal", "", "change journal", "Show another journal of the state folder", "look", words="journal", argument="NAME"),
-    Action("theme", "", "theme", "Change the theme", "look", words="theme", argument="NAME"),
-    Action("help", "question_mark,f1", "help", "All the keys and signs", "look", footer=True, words="help"),
-    Action("leave", "escape", "leave", "Take back what waits, or leave the box; the draft stays", "leave", place="anywhere"),
-    Action("quit", "q", "quit", "Quit", "leave", footer=True, words="q"),
+    Action("journal", "", "change journal", "Show another journal of the state folder", "look", command="journal", argument="NAME"),
+    Action("theme", "", "theme", "Change the theme", "look", command="theme", argument="NAME"),
+    Action("help", "question_mark,f1", "help", "All the keys and signs", "look", footer=True, command="help"),
+    Action("leave", "escape", "leave", "Take back what waits, or leave the box; the draft stays", "leave", scope="anywhere"),
+    Action("quit", "q", "quit", "Quit", "leave", footer=True, command="q"),
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}
-BY_WORD = {action.words: action for action in ACTIONS if action.words}
+BY_COMMAND = {action.command: action for action in ACTIONS if action.command}
 
 _SHOWN = {
     "question_mark": "?", "tilde": "~", "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">", "colon": ":", "slash": "/", "ampersand": "&", "exclamation_mark": "!", "apostrophe": "'", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space", "escape": "esc",
@@ -124,7 +124,7 @@ _SHOWN = {
 }  # fmt: skip
 
 
-def shown_keys(keys: str) -> str:
+def format_keys(keys: str) -> str:
     """``keys`` as a person reads them: ``? f1``."""
     return " ".join(_SHOWN.get(key, key) for key in keys.split(",") if key)
 
@@ -140,6 +140,6 @@ def key_table() -> str:
             if action in picks:
                 rows.append("| `1`–`9` | Pick a hypothesis by its number |")
             else:
-                keys = " ".join(f"`{key}`" for key in shown_keys(action.keys).split(" "))
-                rows.append(f"| {keys} | {action.about} |")
+                keys = " ".join(f"`{key}`" for key in format_keys(action.keys).split(" "))
+                rows.append(f"| {keys} | {action.description} |")
     return "\n".join(rows)

@@ -20,21 +20,21 @@ from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, note_draft, script_lines
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.experiments.arms import Arm, turns
+from threeam.experiments.arms import Arm, run_order
 from threeam.experiments.experiment import Run
 from threeam.experiments.failure_rule import FAILED, PASSED
-from threeam.experiments.fingerprint import Identity
-from threeam.experiments.runs import VIA, Planned, planned, ran
-from threeam.experiments.verdict import verdict
-from threeam.human.drafts import coffee, water
-from threeam.hypotheses.changes import change
-from threeam.hypotheses.drafts import claim, evidence, judge, predict
+from threeam.experiments.fingerprint import ExperimentIdentity
+from threeam.experiments.runs import SOURCE, PlanFacts, plan_draft, runs_draft
+from threeam.experiments.verdict import verdict_draft
+from threeam.human.drafts import coffee_draft, water_draft
+from threeam.hypotheses.changes import change_draft
+from threeam.hypotheses.drafts import conclusion_draft, evidence_draft, hypothesis_draft, prediction_draft
 
 ALICE = Author("alice", "db1", 4121, "%3")
 BOB = Author("bob", "db1", 2290, "%1")
 TOUR = Author("tour", "3am", 1)
-BEGIN = Stamp(1_795_487_469_418_273_645)  # 2026-11-24T02:31:09.418273645+0000
-PACE = 3.6  # s between two beats when it is told live: about two minutes in all
+STORY_BEGIN = Stamp(1_795_487_469_418_273_645)  # 2026-11-24T02:31:09.418273645+0000
+BEAT_INTERVAL_S = 3.6  # s between two beats when it is told live: about two minutes in all
 
 _DEFAULT = Settings()
 
@@ -46,28 +46,28 @@ class Beat(NamedTuple):
     """
 
     after_ns: int
-    by: Author
+    author: Author
     draft: Draft | None
-    said: tuple[int, str] = (0, "")
+    script_args: tuple[int, str] = (0, "")
 
 
 def _cup() -> Draft:
-    return coffee(1, _DEFAULT.cup_mg, _DEFAULT.toxic_cups)
+    return coffee_draft(1, _DEFAULT.cup_mg, _DEFAULT.toxic_cups)
 
 
 def _claim(text: str) -> Draft:
-    return claim(text, _DEFAULT.toxic_cups)
+    return hypothesis_draft(text, _DEFAULT.toxic_cups)
 
 
 def _judge(verb: str, name: str, why: str) -> Draft:
-    return judge(verb, name, why, _DEFAULT.toxic_cups)
+    return conclusion_draft(verb, name, why, _DEFAULT.toxic_cups)
 
 
 def _last(verb: str, name: str, words: str) -> Draft:
     """Evidence that points at the line before."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        return evidence(verb, name, state.last_stamp, words).make_lines(state, author, stamp)
+        return evidence_draft(verb, name, state.last_stamp, words).make_lines(state, author, stamp)
 
     return Draft(lines)
 
@@ -94,8 +94,8 @@ def _planned() -> Draft:
         f"seed {_SEED}; fails if exit!=0; no other 3am runs"
     )
     arms = (Arm(_ARMS[0]), Arm(_ARMS[1], ("strace", "-f", "-o", "/dev/null")))
-    identity = Identity("/srv/cart/renew", "5f1c0a77e2d4", "/srv/cart", "exit!=0", "9b1d0c6f2e84")
-    return planned(text, Planned(_RUNS, _SEED, arms, identity, "plan-1.json"), "H1")
+    identity = ExperimentIdentity("/srv/cart/renew", "5f1c0a77e2d4", "/srv/cart", "exit!=0", "9b1d0c6f2e84")
+    return plan_draft(text, PlanFacts(_RUNS, _SEED, arms, identity, "plan-1.json"), "H1")
 
 
 def _ran() -> Draft:
@@ -104,15 +104,15 @@ def _ran() -> Draft:
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         made: list[Run] = []
         seen = [0, 0]
-        for nth, arm in enumerate(turns(len(_ARMS), _RUNS, _SEED), 1):
+        for nth, arm in enumerate(run_order(len(_ARMS), _RUNS, _SEED), 1):
             failed = seen[arm] % 17 == 5 if arm == 0 else seen[arm] == 131
             seen[arm] += 1
             ns = (1_900_000, 9_100_000)[arm] + nth * 7_919_331 % 400_000
             began, outcome = stamp.ns - (2 * _RUNS - nth) * 6_000_000, FAILED if failed else PASSED
             made.append(Run(nth, _ARMS[arm], outcome, int(failed), began, ns, ns * 3 // 4, 44 * failed))
-        return ran(1, len(made), made).make_lines(state, author, stamp)
+        return runs_draft(1, len(made), made).make_lines(state, author, stamp)
 
-    return Draft(lines, source=VIA)
+    return Draft(lines, source=SOURCE)
 
 
 STORY = (
@@ -137,10 +137,10 @@ STORY = (
         "  at Sweeper.tick (sweeper.py:88)"
     )),
     _at(77, ALICE, _cup()),
-    _at(36, ALICE, water()),
+    _at(36, ALICE, water_draft()),
     _script(118, 5, "two sweepers: the lock file is in /tmp, and /tmp is per container"),
     _at(205, BOB, _claim("two sweepers run at once: their lock is in /tmp, and each container has its own")),
-    _at(31, ALICE, predict("H3", "with one lock for both containers, no two sweeps overlap")),
+    _at(31, ALICE, prediction_draft("H3", "with one lock for both containers, no two sweeps overlap")),
     _at(14, ALICE, _cup()),
     _at(66, ALICE, _cup()),
     _at(92, ALICE, _claim("the pool hands out a connection with an open transaction")),
@@ -151,10 +151,10 @@ STORY = (
     _at(27, BOB, _judge("confirm", "H3", "one lock for both: 1,200 sweeps and no overlap; before it was 1 in 90")),
     _at(8, ALICE, _judge("refute", "H1", "the sweeper was innocent alone; it took two of them (H3)")),
     _at(45, BOB, _judge("reopen", "H1", "with one sweeper the window is 2 ms wide still. Not tonight")),
-    _at(60, ALICE, change("canary runs with SWEEP_LOCK=/shared", "unset SWEEP_LOCK, and restart canary")),
+    _at(60, ALICE, change_draft("canary runs with SWEEP_LOCK=/shared", "unset SWEEP_LOCK, and restart canary")),
     _at(71, BOB, _planned()),
     _at(4, BOB, _ran()),
-    _at(0.1, BOB, verdict(1)),
+    _at(0.1, BOB, verdict_draft(1)),
     _at(24, BOB, note_draft("Next: the window of H1, by daylight: take the row lock in Sweeper.tick")),
 )  # fmt: skip
 
@@ -182,47 +182,47 @@ class StoryClock:
     """A clock that says what time it is in the story; every look at it takes a moment."""
 
     def __init__(self) -> None:
-        self.now = BEGIN
+        self.now = STORY_BEGIN
 
     def __call__(self) -> Stamp:
-        self.forward(412_703)
+        self.advance(412_703)
         return self.now
 
-    def forward(self, ns: int) -> None:
+    def advance(self, ns: int) -> None:
         """Lets ``ns`` pass."""
         self.now = Stamp(self.now.ns + ns, self.now.utc_offset_s)
 
 
-def tell(journal: Journal, fold: Fold, beats: int | None = None) -> StoryClock:
+def write_story(journal: Journal, fold: Fold, beats: int | None = None) -> StoryClock:
     """Writes the story (its first ``beats``) into ``journal`` at once; gives the clock as it is then."""
     clock = StoryClock()
     writers = _writers(journal, fold, clock, sync=False)
     for beat in STORY[:beats]:
-        clock.forward(beat.after_ns)
+        clock.advance(beat.after_ns)
         if beat.draft is not None:
-            writers[beat.by].write(beat.draft)
+            writers[beat.author].write(beat.draft)
             continue
-        cups, message = beat.said
-        with writers[TOUR].locked(whole=False) as log:
+        cups, message = beat.script_args
+        with writers[TOUR].lock_log(whole=False) as log:
             for text in script_lines(cups, message):
                 log.write_script_line(text, cups)
-                clock.forward(round(0.31 * NS_PER_S))
+                clock.advance(round(0.31 * NS_PER_S))
     return clock
 
 
-def tell_live(journal: Journal, fold: Fold, stopped: threading.Event) -> None:
+def play_story(journal: Journal, fold: Fold, stopped: threading.Event) -> None:
     """Writes the story into ``journal`` as it happens, with the hints, until it ends or ``stopped`` is set."""
     writers = _writers(journal, fold, system_clock, sync=True)
     for number, beat in enumerate(STORY, 1):
         if hint := HINTS.get(number):
             writers[TOUR].write(note_draft(hint))
-            if stopped.wait(PACE / 2):
+            if stopped.wait(BEAT_INTERVAL_S / 2):
                 return
         if beat.draft is not None:
-            writers[beat.by].write(beat.draft)
+            writers[beat.author].write(beat.draft)
         else:
-            _run_script(journal, *beat.said)
-        if stopped.wait(PACE):
+            _run_script(journal, *beat.script_args)
+        if stopped.wait(BEAT_INTERVAL_S):
             return
     writers[TOUR].write(note_draft("that was the night; look around\nq  quits, and this journal is gone"))
 

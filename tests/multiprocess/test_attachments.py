@@ -241,11 +241,11 @@ def test_a_key_that_another_user_may_know_signs_nothing(
 
 def test_what_is_refused_after_its_file_is_gone_is_only_refused(run_here: Run, journal: Journal) -> None:
     """The file of a refused line is removed, and somebody may have been faster."""
-    from threeam.cli.submit import refused
+    from threeam.cli.submit import clean_up_refused
 
     path = write_attachment(journal, RUN_OUTPUT, "run-1-1.out", b"words")
     os.unlink(path)
-    refused("", path)
+    clean_up_refused("", path)
 
 
 def test_of_many_that_need_the_first_key_at_once_each_signs_with_the_same(journal: Journal) -> None:

@@ -16,7 +16,7 @@ from threeam.core.platform import user_dirs
 from threeam.core.store.attachment_kinds import COPIED_TEXT
 from threeam.core.store.attachments import attachment_dir, attachment_dirs, replace_attachment
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
+from threeam.tui.draft_store import DraftStore, SavedDraft, SavedDrafts
 
 TEAM = 64001
 ALICE = Person("alice", 64011, (64002, TEAM))
@@ -75,9 +75,9 @@ def test_the_drafts_and_the_history_of_the_first_screen_are_found(bare_home: Pat
     state = bare_home / ".local/state/3am"
     journal = resolve_journal(str(state / "try.log"), state_dir=str(state))
     first = DraftStore(journal, lambda sentence: pytest.fail(sentence) if sentence else None)
-    first.remember("sent before")
-    first.save(KeptDrafts("alice@db1:1", (Draft("note", "half a thought", None),)))
-    first.settle(10)
+    first.add_to_history("sent before")
+    first.save(SavedDrafts("alice@db1:1", (SavedDraft("note", "half a thought", None),)))
+    first.flush(10)
     first.stop(10)
     assert run("-j", "try", "log", "words").returncode == 0
     second = DraftStore(journal, lambda sentence: None)

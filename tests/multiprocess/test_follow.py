@@ -379,7 +379,7 @@ def test_a_hammered_log_that_is_rotated_twenty_times_is_told_whole_and_in_order(
 
 
 # The console script of `3am` where inotify_simple is not installed.
-POLLING = "import sys; sys.modules['inotify_simple'] = None; from threeam.cli.main import run; run()"
+POLLING = "import sys; sys.modules['inotify_simple'] = None; from threeam.cli.main import run_and_exit; run_and_exit()"
 
 
 @pytest.mark.parametrize("program", [[command()], [sys.executable, "-c", POLLING]], ids=["inotify", "polling"])

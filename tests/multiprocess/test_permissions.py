@@ -23,19 +23,19 @@ from people import Person
 IN_STEP = """
 import os, sys
 from threeam.core.format.clock import system_clock
-from threeam.core.write.draft import note
-from threeam.core.store.journal import journal_at
+from threeam.core.write.draft import note_draft
+from threeam.core.store.journal import resolve_journal
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 folder, me, other, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 for n in range(rounds):
-    writer = Writer(journal_at(f"{folder}/{n}.log"), FOLD, system_clock, WriteOptions(me, f"{me}@db1:1", sync=False))
+    writer = Writer(resolve_journal(f"{folder}/{n}.log"), FOLD, system_clock, WriteOptions(me, f"{me}@db1:1", sync=False))
     os.close(os.open(f"{folder}/{n}.{me}", os.O_CREAT))
     while not os.path.exists(f"{folder}/{n}.{other}"):
         pass
     try:
-        writer.write(note(me))
+        writer.write(note_draft(me))
     except Exception as error:
         print(n, error, flush=True)
 """

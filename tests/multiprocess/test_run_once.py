@@ -16,7 +16,7 @@ from processes import Output, entries, eventually, held, is_free, process, texts
 from conftest import Run, command
 from people import Person
 from threeam.core.format.entry import Entry
-from threeam.process.guard import end_at_once
+from threeam.process.guard import kill_program
 
 ALICE = Person("alice", 64011, (64002,))
 # Says which descriptors it has, each with what it is; the one that lists them is closed by then.
@@ -245,7 +245,7 @@ def test_what_was_started_a_moment_before_its_observer_was_killed_is_found_by_it
     """Its pid was not told yet: between the start of a program and that there is a moment, and a loaded machine."""
     with process("sleep", "600") as started, process("sleep", "600") as another:
         assert started.stdout is not None
-        end_at_once(0, os.fstat(started.stdout.fileno()).st_ino)
+        kill_program(0, os.fstat(started.stdout.fileno()).st_ino)
         assert started.wait(20) == -signal.SIGKILL
         assert another.poll() is None
 

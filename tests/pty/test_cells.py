@@ -63,11 +63,11 @@ HOSTILE = [
 ASK = """
 import os, re, sys, termios, tty
 from rich.cells import cell_len
-from threeam.tui.cells import drawn
+from threeam.tui.cells import drawable
 before = termios.tcgetattr(0)
 tty.setraw(0)
 wrong = []
-for text in map(drawn, eval(sys.argv[2])):
+for text in map(drawable, eval(sys.argv[2])):
     os.write(1, b"\\r\\x1b[2K" + text.encode() + b"\\x1b[6n")
     answer = b""
     while not answer.endswith(b"R"):

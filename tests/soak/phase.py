@@ -148,7 +148,7 @@ def three_am(*args: str, second_user: bool = False, largest_file: int = 0) -> li
         begin += f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest_file}, {largest_file}))\n"
     if second_user:
         begin += f"faults.become({SECOND_USER}, {GROUP})\n"
-    return [sys.executable, "-P", "-c", begin + "from threeam.cli.main import run; run()", *args]
+    return [sys.executable, "-P", "-c", begin + "from threeam.cli.main import run_and_exit; run_and_exit()", *args]
 
 
 def now() -> int:

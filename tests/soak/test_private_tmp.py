@@ -19,21 +19,21 @@ CUPS = 400
 DRINK = """
 import os, subprocess, sys
 from threeam.core.format.clock import system_clock
-from threeam.core.store.journal import journal_at
+from threeam.core.store.journal import resolve_journal
 from threeam.core.write.locked_log import WriteOptions
-from threeam.core.config.settings import Flags, setup
+from threeam.core.config.settings import PathFlags, load_config
 from threeam.core.write.writer import Writer
-from threeam.human.drafts import coffee
+from threeam.human.drafts import coffee_draft
 from threeam.projections import FOLD
 options = WriteOptions("root", f"root@db1:{os.getpid()}", sync=False)
 scratch, var_log, cups = sys.argv[1:]
-Writer(journal_at(scratch), FOLD, system_clock, options).write(coffee(1, 95, 9999))
-journal = setup(Flags(), {"HOME": "/nonexistent"}, 0).journal
+Writer(resolve_journal(scratch), FOLD, system_clock, options).write(coffee_draft(1, 95, 9999))
+journal = load_config(PathFlags(), {"HOME": "/nonexistent"}, 0).journal
 subprocess.run(["mount", "--bind", var_log, "/var/log"], check=True)
 subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/tmp"], check=True)
 writer = Writer(journal, FOLD, system_clock, options)
 for _ in range(int(cups)):
-    writer.write(coffee(1, 95, 9999))
+    writer.write(coffee_draft(1, 95, 9999))
 """
 
 

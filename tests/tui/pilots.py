@@ -67,20 +67,20 @@ class Night:
     @property
     def composer(self) -> Composer:
         """The input box with its kind."""
-        desk = self.journal_screen.desk
+        desk = self.journal_screen.editor
         assert desk is not None, "this screen has no input box"
         return desk.composer
 
     @property
     def selected_text(self) -> str:
         """What the line under the cursor says."""
-        row = self.view.selected
+        row = self.view.selected_row
         return row.entry.text if row is not None and row.entry is not None else ""
 
     @property
     def unanswered(self) -> int:
         """How much has been asked for and not been answered."""
-        desk = self.journal_screen.desk
+        desk = self.journal_screen.editor
         return 0 if desk is None else len(desk.outbox)
 
     @property

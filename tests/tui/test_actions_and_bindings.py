@@ -11,15 +11,15 @@ from textual.command import CommandPalette
 from textual.widget import Widget
 
 from conftest import texts
-from threeam.actions import ACTIONS, BY_ID, BY_WORD, GROUPS, key_table, shown_keys
+from threeam.actions import ACTIONS, BY_COMMAND, BY_ID, GROUPS, format_keys, key_table
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal
 from threeam.tui.app import JournalApp
 from threeam.tui.commands import UnknownCommand, parse_command
-from threeam.tui.screens.coffee import CupsScreen
+from threeam.tui.screens.coffee import CoffeeScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.journal import JournalScreen
-from threeam.tui.widgets.box import Box
+from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.log_view import LogView
 
 NEVER = {f"ctrl+{key}" for key in ("a", "b", "s", "q", "z", "h", "j", "k", "l", "backslash", "space", "@")}
@@ -32,7 +32,7 @@ def test_every_action_says_what_it_is_and_its_method_exists(action: object) -> N
     one = BY_ID[action.id]  # type: ignore[attr-defined]
     assert one.id
     assert one.label
-    assert one.about
+    assert one.description
     assert one.group in GROUPS
     owner = LogView if one.owner == "log" else JournalScreen
     assert callable(getattr(owner, method_of(one.id), None)), f"{owner.__name__} has no {method_of(one.id)}"
@@ -40,15 +40,15 @@ def test_every_action_says_what_it_is_and_its_method_exists(action: object) -> N
 
 def test_no_two_actions_share_an_id_a_word_or_a_key_in_one_place() -> None:
     assert len(BY_ID) == len(ACTIONS)
-    words = [action.words for action in ACTIONS if action.words]
+    words = [action.command for action in ACTIONS if action.command]
     assert len(set(words)) == len(words)
     for place in ("log", "box", "anywhere"):
-        keys = [key for action in ACTIONS if action.place == place for key in action.keys.split(",") if key]
+        keys = [key for action in ACTIONS if action.scope == place for key in action.keys.split(",") if key]
         assert len(set(keys)) == len(keys)
 
 
 def test_an_action_without_a_key_can_be_called_by_its_word() -> None:
-    assert [action.id for action in ACTIONS if not action.keys and not action.words] == []
+    assert [action.id for action in ACTIONS if not action.keys and not action.command] == []
 
 
 def keys_of(bindings: object) -> set[str]:
@@ -87,7 +87,7 @@ async def test_such_a_key_does_nothing_in_the_log_nor_in_the_box(journal: Journa
         assert it.app.is_running
 
 
-@pytest.mark.parametrize("screen", [JournalScreen, HelpScreen, CupsScreen, LogView, Box])
+@pytest.mark.parametrize("screen", [JournalScreen, HelpScreen, CoffeeScreen, LogView, InputBox])
 def test_every_binding_of_ours_has_a_description(screen: type[Widget]) -> None:
     for binding in screen.BINDINGS:
         assert isinstance(binding, Binding)
@@ -177,7 +177,7 @@ async def test_a_verdict_by_command_on_no_hypothesis_says_so(journal: Journal, l
 
 async def test_every_word_of_the_command_line_can_be_said_alone(journal: Journal, log: Path) -> None:
     async with night(journal, size=(80, 24)) as it:
-        for word in sorted(set(BY_WORD) - {"q"}):
+        for word in sorted(set(BY_COMMAND) - {"q"}):
             await it.command(word)
             await it.eventually(lambda: not (it.at_work or it.unanswered), f":{word} has been answered")
             assert not [notice for notice in it.notices if "there is no :" in notice]
@@ -193,8 +193,8 @@ async def test_the_palette_lists_every_action_of_the_log(journal: Journal) -> No
         await it.press("ctrl+p")
         assert isinstance(it.app.screen, CommandPalette)
         for action in ACTIONS:
-            if action.place == "log" and not action.id.startswith("pick-"):
-                await it.shows(action.about[:60])
+            if action.scope == "log" and not action.id.startswith("pick-"):
+                await it.shows(action.description[:60])
 
 
 async def test_the_palette_runs_what_is_chosen(journal: Journal, log: Path) -> None:
@@ -209,10 +209,10 @@ async def test_the_palette_runs_what_is_chosen(journal: Journal, log: Path) -> N
 async def test_the_palette_of_a_read_only_screen_offers_no_writing(journal: Journal) -> None:
     async with night(journal, read_only=True, size=(100, 180)) as it:
         await it.press("ctrl+p")
-        await it.shows(BY_ID["wrap"].about)
+        await it.shows(BY_ID["wrap"].description)
         for action in ACTIONS:
             if action.writes:
-                assert action.about not in it.shown
+                assert action.description not in it.shown
 
 
 @pytest.mark.parametrize("key", ["question_mark", "f1"])
@@ -221,8 +221,8 @@ async def test_the_help_lists_every_key(journal: Journal, key: str) -> None:
         await it.press(key)
         assert isinstance(it.app.screen, HelpScreen)
         for action in MARKED:
-            assert action.about in it.shown
-            assert shown_keys(action.keys) in it.shown
+            assert action.description in it.shown
+            assert format_keys(action.keys) in it.shown
         await it.press("escape")
         assert it.in_the_log
 
@@ -242,7 +242,7 @@ def test_the_table_of_the_readme_has_every_key() -> None:
     table = key_table()
     for action in MARKED:
         if action.keys:
-            assert action.about in table
+            assert action.description in table
 
 
 async def test_keys_are_remapped_by_their_id(journal: Journal, log: Path) -> None:
@@ -276,9 +276,9 @@ async def test_remapped_keys_act_in_the_sidebar_and_in_the_box(journal: Journal,
     async with night(journal, size=(120, 24), settings=Settings(keys=keys)) as it:
         await it.eventually(lambda: it.journal_screen.state.hypotheses, "the hypothesis is known")
         await it.press("f4")
-        assert it.app.focused is it.journal_screen.board.hypotheses
+        assert it.app.focused is it.journal_screen.sidebar.hypothesis_list
         await it.press("x", "c")
-        assert it.app.focused is it.journal_screen.board.hypotheses
+        assert it.app.focused is it.journal_screen.sidebar.hypothesis_list
         await it.press("f2")
         await it.eventually(lambda: texts(log)[1:] == ["Coffee: cup 1 of the night."], "one cup")
         await it.press("f3")
@@ -286,7 +286,7 @@ async def test_remapped_keys_act_in_the_sidebar_and_in_the_box(journal: Journal,
         it.at_once(*"because", "escape", *"!", "f9", "f4")
         await it.settled()
         assert it.composer.text == "because!"
-        assert it.app.focused is it.journal_screen.board.hypotheses
+        assert it.app.focused is it.journal_screen.sidebar.hypothesis_list
         await it.press("enter", "f3")
         assert it.in_the_box, "in the thread, too"
         await it.press("f9", "f5", "f5", "f6", "f6")

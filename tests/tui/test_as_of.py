@@ -15,12 +15,12 @@ from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.entry import EntryScreen
-from threeam.tui.screens.report_screen import ThreadScreen, ToldScreen
+from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
 from threeam.tui.widgets.composer import Composer
 
 MINUTE = 60 * NS_PER_S
 LATER = Stamp(NIGHT.ns + 60 * MINUTE)  # while it is looked at: 04:14:07
-WRITING_KEYS = [key for action in ACTIONS if action.writes and action.place == "log" for key in action.keys.split(",")]
+WRITING_KEYS = [key for action in ACTIONS if action.writes and action.scope == "log" for key in action.keys.split(",")]
 
 
 def said(minutes: float, text: str, *tags: tuple[str, str], user: str = "bob", cups: int = 0) -> bytes:
@@ -73,7 +73,7 @@ async def known(it: Night) -> AsOfScreen:
     """Waits until it is known what the log added up to then."""
     await it.eventually(lambda: isinstance(it.app.screen, AsOfScreen), "the journal as of then is in front")
     screen = then(it)
-    await it.eventually(lambda: screen.board.is_known, "what the log added up to is known")
+    await it.eventually(lambda: screen.sidebar.is_state_known, "what the log added up to is known")
     return screen
 
 
@@ -82,7 +82,7 @@ async def select(it: Night, text: str) -> None:
     view = it.app.screen.log_view if isinstance(it.app.screen, AsOfScreen) else it.view
     await it.press("g")
     for _ in range(60):
-        if view.selected is not None and view.selected.line.shown.endswith(text):
+        if view.selected_row is not None and view.selected_row.line.display_text.endswith(text):
             return
         await it.press("j")
     raise AssertionError(f"no line says {text!r}\n{it.shown}")
@@ -99,16 +99,16 @@ async def back_to(it: Night, text: str) -> AsOfScreen:
 
 def rows(screen: AsOfScreen) -> list[str]:
     """What its log holds, in order."""
-    return [row.entry.text if row.entry else row.line.shown for row in screen.log_view.window.rows]
+    return [row.entry.text if row.entry else row.line.display_text for row in screen.log_view.window.rows]
 
 
 def board(screen: AsOfScreen) -> list[str | None]:
-    return [option.id for option in screen.board.hypotheses.options]
+    return [option.id for option in screen.sidebar.hypothesis_list.options]
 
 
 def one_of(screen: AsOfScreen, number: int) -> str:
     """What its board says of a hypothesis."""
-    return str(screen.board.hypotheses.get_option(f"H{number}").prompt)
+    return str(screen.sidebar.hypothesis_list.get_option(f"H{number}").prompt)
 
 
 def top_line(it: Night) -> str:
@@ -193,7 +193,7 @@ async def test_what_stands_above_a_step_of_the_clock_stays(journal: Journal, log
 async def test_right_after_a_rotation_it_is_what_the_file_before_said(
     journal: Journal, a_night: Path, clock: FakeClock, writer: Writer
 ) -> None:
-    with writer.locked(whole=True) as locked:
+    with writer.lock_log(whole=True) as locked:
         locked.rotate()
     clock.forward(MINUTE)
     writer.write(note_draft("after the rotation"))
@@ -203,8 +203,8 @@ async def test_right_after_a_rotation_it_is_what_the_file_before_said(
         assert screen.state.hypotheses[1].state == "refuted"
         assert screen.header.cups == 2
         await it.press("g")
-        assert screen.log_view.selected is not None
-        assert screen.log_view.selected.line.shown.endswith("paged")
+        assert screen.log_view.selected_row is not None
+        assert screen.log_view.selected_row.line.display_text.endswith("paged")
 
 
 # --- nothing can be written
@@ -237,13 +237,13 @@ async def test_marks_there_are_its_own(journal: Journal, a_night: Path, clock: F
         screen = await back_to(it, "the last line")
         await select(it, "UPDATE after DELETE")
         await it.press("m")
-        assert len(screen.log_view.marks) == 1
+        assert len(screen.log_view.marked_ns) == 1
         await it.press("G", "apostrophe")
         await it.eventually(
-            lambda: screen.log_view.selected and b"UPDATE" in screen.log_view.selected.line.raw, "it goes there"
+            lambda: screen.log_view.selected_row and b"UPDATE" in screen.log_view.selected_row.line.raw, "it goes there"
         )
         await it.press(">")
-        assert len(it.view.marks) == 0
+        assert len(it.view.marked_ns) == 0
         assert a_night.read_bytes() == A_NIGHT
 
 
@@ -367,8 +367,8 @@ async def test_search_and_filter_find_what_was_there(journal: Journal, log: Path
         screen = await known(it)
         await it.type("/note 1[79]00$\n")
         await it.shows("match 2 of 2")
-        assert screen.log_view.selected is not None
-        assert b"note 1900" in screen.log_view.selected.line.raw
+        assert screen.log_view.selected_row is not None
+        assert b"note 1900" in screen.log_view.selected_row.line.raw
         await it.press("N")
         await it.shows("note 1700")
         await it.type("/note 2500\n")
@@ -397,7 +397,7 @@ async def test_entry_thread_and_handoff_are_those_of_then(journal: Journal, a_ni
         assert "it was off" not in it.shown
         await it.press("escape")
         await it.press("S")
-        await it.eventually(lambda: isinstance(it.app.screen, ToldScreen), "the hand-off is open")
+        await it.eventually(lambda: isinstance(it.app.screen, ReportScreen), "the hand-off is open")
         await it.shows("the sweeper")
         assert "the cache" not in it.shown
         assert "it was off" not in it.shown

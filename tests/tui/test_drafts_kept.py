@@ -146,8 +146,8 @@ def test_what_the_disk_has_no_room_for_in_the_history_is_kept_in_memory(
 ) -> None:
     said: list[str] = []
     store = draft_store.DraftStore(journal, said.append)
-    store.remember("before")
-    store.settle(5)
+    store.add_to_history("before")
+    store.flush(5)
     really_write = os.write
 
     def short(fd: int, data: bytes) -> int:
@@ -156,10 +156,10 @@ def test_what_the_disk_has_no_room_for_in_the_history_is_kept_in_memory(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", short)
-        store.remember("while it was full")
-        store.settle(5)
-    store.remember("after")
-    store.settle(5)
+        store.add_to_history("while it was full")
+        store.flush(5)
+    store.add_to_history("after")
+    store.flush(5)
     assert said == []
     assert sorted(store.history()) == ["after", "before", "while it was full"]
 
@@ -375,8 +375,8 @@ def test_the_draft_of_a_living_screen_in_another_pid_namespace_is_left_to_it(
 ) -> None:
     """There its process has another number, or none: only the lock says that it lives."""
     living = draft_store.DraftStore(journal, lambda sentence: None)
-    living.save(draft_store.KeptDrafts(str(BY), (draft_store.Draft("note", "being typed", None),)))
-    living.settle(10)
+    living.save(draft_store.SavedDrafts(str(BY), (draft_store.SavedDraft("note", "being typed", None),)))
+    living.flush(10)
     monkeypatch.setattr(draft_store, "_started", lambda pid: 0)  # as /proc says it of a process that it does not show
     other = draft_store.DraftStore(journal, lambda sentence: None)
     try:
@@ -394,7 +394,7 @@ def test_the_draft_of_a_living_screen_in_another_pid_namespace_is_left_to_it(
 def test_a_draft_comes_back_when_the_same_process_opens_its_journal_again(journal: Journal) -> None:
     """ctrl+p changes to another journal, and back."""
     first = draft_store.DraftStore(journal, lambda sentence: None)
-    first.save(draft_store.KeptDrafts(str(BY), (draft_store.Draft("note", "half a thought", None),)))
+    first.save(draft_store.SavedDrafts(str(BY), (draft_store.SavedDraft("note", "half a thought", None),)))
     first.stop(10)
     second = draft_store.DraftStore(journal, lambda sentence: None)
     restored = second.restore()

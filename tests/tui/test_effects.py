@@ -16,7 +16,7 @@ from threeam.core.write.draft import Draft, note_draft
 from threeam.host import baseline_store as normal
 from threeam.restore import blockers, postgres
 from threeam.restore.blockers import Backend
-from threeam.tui.effects import Effects
+from threeam.tui.effects import EffectRunner
 from threeam.tui.screens.restore import BlockersScreen, ConfirmScreen
 
 BLOCKER, WAITER = 4711, 4712
@@ -33,9 +33,9 @@ class Server:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.may_end = threading.Event()
         self.ended: list[int] = []
-        monkeypatch.setattr(postgres, "connected", self._connected)
-        monkeypatch.setattr(blockers, "backends", lambda _: [backend(BLOCKER), backend(WAITER, BLOCKER)])
-        monkeypatch.setattr(blockers, "terminate", self._terminate)
+        monkeypatch.setattr(postgres, "connect", self._connected)
+        monkeypatch.setattr(blockers, "list_backends", lambda _: [backend(BLOCKER), backend(WAITER, BLOCKER)])
+        monkeypatch.setattr(blockers, "terminate_backend", self._terminate)
 
     @contextmanager
     def _connected(self, _dsn: str) -> Iterator[object]:
@@ -137,9 +137,9 @@ async def test_what_failed_while_it_quits_is_said_on_the_terminal(
 ) -> None:
     def fails(*of_this: object) -> Draft:
         server._terminate(*of_this)  # type: ignore[arg-type]
-        raise postgres.Unreachable("PostgreSQL: permission denied")
+        raise postgres.ServerUnreachable("PostgreSQL: permission denied")
 
-    monkeypatch.setattr(blockers, "terminate", fails)
+    monkeypatch.setattr(blockers, "terminate_backend", fails)
     async with night(journal) as it:
         await it.command("blockers postgresql://db1/shop")
         await it.shows(str(BLOCKER))
@@ -169,7 +169,7 @@ async def test_a_second_baseline_is_refused_while_the_first_is_taken(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_go_on, taken = threading.Event(), 0
-    really_take = normal.take
+    really_take = normal.take_baseline
 
     def take(*args: object) -> object:
         nonlocal taken
@@ -177,7 +177,7 @@ async def test_a_second_baseline_is_refused_while_the_first_is_taken(
         may_go_on.wait(10)
         return really_take(*args[:4], 1, 0.0, args[-1])  # type: ignore[call-arg, arg-type]
 
-    monkeypatch.setattr(normal, "take", take)
+    monkeypatch.setattr(normal, "take_baseline", take)
     async with night(journal) as it:
         await it.command("baseline save quiet")
         await it.command("baseline save quiet")
@@ -191,7 +191,7 @@ async def test_a_second_baseline_is_refused_while_the_first_is_taken(
 
 def test_work_that_fails_in_an_unknown_way_is_not_under_way_for_ever() -> None:
     finished = threading.Event()
-    effects = Effects(lambda effect: finished.set())
+    effects = EffectRunner(lambda effect: finished.set())
 
     def work() -> None:
         raise ZeroDivisionError("ours")
@@ -201,8 +201,8 @@ def test_work_that_fails_in_an_unknown_way_is_not_under_way_for_ever() -> None:
     assert finished.wait(10)
     (effect,) = effects.wait(0)
     assert effect.problem == "ZeroDivisionError: ours"
-    assert effects.settle(effect)
-    assert not effects.settle(effect)
+    assert effects.remove(effect)
+    assert not effects.remove(effect)
     assert effects.start("x", work, lambda result: None)
 
 

@@ -12,15 +12,15 @@ from pilots import SMALL, TINY, append, held, line, night, notes, section
 from conftest import NIGHT, entries, texts
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store import reader
-from threeam.core.store.filters import Wanted
+from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import lines_forward
-from threeam.core.store.seek import Found
+from threeam.core.store.seek import ChunkMatches
 from threeam.core.store.segment import _MOST_OPEN, RotatedSegment
 from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.tui import log_window as window
-from threeam.tui.line_counter import Tally
+from threeam.tui.line_counter import LineCounter
 from threeam.tui.log_window import Row
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.widgets.log_pane import _number
@@ -143,7 +143,7 @@ async def test_the_history_of_searches_is_one_key_away(journal: Journal, log: Pa
 async def test_a_search_goes_through_every_file_of_the_journal(journal: Journal, log: Path, writer: Writer) -> None:
     for n in range(3):
         writer.write(note_draft(f"needle {n}"))
-        with writer.locked(whole=True) as file:
+        with writer.lock_log(whole=True) as file:
             file.rotate()
     writer.write(note_draft("hay"))
     async with night(journal) as it:
@@ -157,13 +157,13 @@ async def test_a_search_goes_through_every_file_of_the_journal(journal: Journal,
 async def test_esc_stops_a_long_search_and_keys_work_meanwhile(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def endless(*_: object, **__: object) -> Iterator[Found]:
+    def endless(*_: object, **__: object) -> Iterator[ChunkMatches]:
         while True:
-            yield Found(0, 1024 * 1024, [])
+            yield ChunkMatches(0, 1024 * 1024, [])
 
     log.write_bytes(notes(100))
     async with night(journal) as it:
-        monkeypatch.setattr(window.Window, "search", endless)
+        monkeypatch.setattr(window.LogWindow, "search", endless)
         it.at_once(*"/nowhere\n")
         await it.eventually(lambda: "searching…" in it.shown, "it says so")
         it.at_once("k", "k")
@@ -257,8 +257,8 @@ async def test_a_filter_is_live(journal: Journal, log: Path) -> None:
 async def test_lines_far_apart_are_looked_for_without_holding_up_the_keys(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window, "SLICE", -1)  # a block, and then something else
-    monkeypatch.setattr(reader, "BLOCK", 2000)
+    monkeypatch.setattr(window, "SLICE_S", -1)  # a block, and then something else
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 2000)
     log.write_bytes(hay({3: "needle 1", 900: "needle 2", 2500: "needle 3"}))
     async with night(journal) as it:
         await it.type("&needle\n")
@@ -266,7 +266,7 @@ async def test_lines_far_apart_are_looked_for_without_holding_up_the_keys(
         await it.eventually(lambda: "needle 1" in it.rows[0], "all are found")
         assert len([row for row in it.rows if "needle" in row]) == 3
         await it.press("g")
-        await it.eventually(lambda: it.view.selected and it.view.selected.entry, "the first is selected")
+        await it.eventually(lambda: it.view.selected_row and it.view.selected_row.entry, "the first is selected")
         assert "needle 1" in it.rows[0]
         await it.press("j", "j", "j")
         assert "needle 3" in it.shown
@@ -289,7 +289,7 @@ async def test_a_filter_outlives_a_rotation(journal: Journal, log: Path, writer:
     async with night(journal) as it:
         await it.type("&needle\n")
         await it.shows("1 line")
-        with writer.locked(whole=True) as file:
+        with writer.lock_log(whole=True) as file:
             file.rotate()
         writer.write(note_draft("hay"))
         writer.write(note_draft("needle 2"))
@@ -323,7 +323,7 @@ async def test_goto_finds_a_time_in_a_big_log(journal: Journal, log: Path) -> No
     log.write_bytes(hay({2000: "there"}))
     async with night(journal) as it:
         await it.command("goto @2026-11-24T03:14:09.123456789+0000")
-        await it.eventually(lambda: it.view.selected and it.view.selected.entry, "a row is selected")
+        await it.eventually(lambda: it.view.selected_row and it.view.selected_row.entry, "a row is selected")
         await it.shows("there")
         assert it.selected_text == "there"
         await it.command("goto nonsense")
@@ -349,7 +349,7 @@ async def test_a_search_that_is_given_up_before_it_begins_is_not_the_last(journa
     log.write_bytes(notes(30))
     async with night(journal) as it:
         it.journal_screen.pane.ask("search", "note 3")
-        it.journal_screen.pane.leave()
+        it.journal_screen.pane.cancel()
         await it.type("/note 17\n")
         await it.shows("match 1 of 1")
 
@@ -366,7 +366,7 @@ def test_a_row_of_a_file_that_was_deleted_has_no_number(journal: Journal, log: P
         other.write_bytes(b"")
         others.append(RotatedSegment(str(other)))
     path.unlink()
-    assert _number(Tally(journal, Wanted(once=True)), Row(read, read.entry)) is None
+    assert _number(LineCounter(journal, LineFilter(skip_repeated=True)), Row(read, read.entry)) is None
 
 
 async def test_lines_of_a_file_that_the_new_one_does_not_continue_are_not_counted(journal: Journal, log: Path) -> None:
@@ -417,7 +417,7 @@ async def test_a_mark_is_a_line_and_everybody_sees_it(journal: Journal, log: Pat
         await it.type("/second\n")
         await it.shows("match 1 of 1")
         await it.press("m")
-        await it.eventually(lambda: len(it.view.marks) == 2, "two are marked")
+        await it.eventually(lambda: len(it.view.marked_ns) == 2, "two are marked")
         await it.press("left_square_bracket")
         await it.shows("hay 4")
         assert it.selected_text == "first"
@@ -426,7 +426,7 @@ async def test_a_mark_is_a_line_and_everybody_sees_it(journal: Journal, log: Pat
         await it.press("right_square_bracket")
         await it.shows("second")
         await it.press("m")
-        await it.eventually(lambda: len(it.view.marks) == 1, "the mark is taken away")
+        await it.eventually(lambda: len(it.view.marked_ns) == 1, "the mark is taken away")
         assert entries(log)[-1].tag("MARK") == "off"
 
 
@@ -435,16 +435,18 @@ async def test_marks_survive_a_rotation(journal: Journal, log: Path, writer: Wri
     async with night(journal) as it:
         await it.shows("marked")
         await it.press("k", "m")
-        await it.eventually(lambda: len(it.view.marks) == 1, "it is marked")
-        with writer.locked(whole=True) as file:
+        await it.eventually(lambda: len(it.view.marked_ns) == 1, "it is marked")
+        with writer.lock_log(whole=True) as file:
             file.rotate()
         writer.write(note_draft("after"))
         await it.shows("after")
-        assert len(it.view.marks) == 1
+        assert len(it.view.marked_ns) == 1
     async with night(journal) as it:
-        await it.eventually(lambda: len(it.view.marks) == 1, "it is marked")
+        await it.eventually(lambda: len(it.view.marked_ns) == 1, "it is marked")
         await it.press("apostrophe")
-        await it.eventually(lambda: it.view.selected and "marked" in str(it.view.selected.line.raw), "it is found")
+        await it.eventually(
+            lambda: it.view.selected_row and "marked" in str(it.view.selected_row.line.raw), "it is found"
+        )
 
 
 async def test_marks_of_a_read_only_screen_are_its_own(journal: Journal, log: Path) -> None:
@@ -454,7 +456,9 @@ async def test_marks_of_a_read_only_screen_are_its_own(journal: Journal, log: Pa
         await it.press("k", "m")
         assert "◆" in it.rows[3]
         await it.press("g", "apostrophe")
-        await it.eventually(lambda: it.view.selected and b"note 3" in it.view.selected.line.raw, "it goes there")
+        await it.eventually(
+            lambda: it.view.selected_row and b"note 3" in it.view.selected_row.line.raw, "it goes there"
+        )
         await it.press("m")
         assert "◆" not in it.shown
         assert log.read_bytes() == before
@@ -535,15 +539,15 @@ async def test_a_search_after_a_truncation_looks_at_what_there_is(journal: Journ
 async def test_k_finds_a_match_far_above_once_it_was_looked_for(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window, "SLICE", -1)
-    monkeypatch.setattr(reader, "BLOCK", 2000)
+    monkeypatch.setattr(window, "SLICE_S", -1)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 2000)
     log.write_bytes(hay({3: "needle far", **{n: f"needle {n}" for n in range(2900, 3000)}}))
     async with night(journal) as it:
         await it.type("&needle\n")
         for _ in range(120):
             it.at_once("k")
             await it.settled()
-        await it.eventually(lambda: not it.view.looking, "it has looked everywhere")
+        await it.eventually(lambda: not it.view.is_searching_rows, "it has looked everywhere")
         await it.press("k")
         assert it.selected_text == "needle far"
 
@@ -665,7 +669,7 @@ async def test_a_mark_waits_like_any_line(journal: Journal, log: Path) -> None:
         with held(journal.lock_path):
             await it.press("k", "m")
             await it.says("waits for the lock")
-        await it.eventually(lambda: len(it.view.marks) == 1, "it is marked")
+        await it.eventually(lambda: len(it.view.marked_ns) == 1, "it is marked")
 
 
 async def test_what_goes_by_in_a_burst_can_be_read_back(journal: Journal, log: Path) -> None:

@@ -48,14 +48,14 @@ async def test_scrolling_up_pauses_and_new_lines_count_as_unread(journal: Journa
         await it.press(key)
         assert not it.view.following
         assert "PAUSED" in it.header
-        before, selected = it.rows, it.view.selected
+        before, selected = it.rows, it.view.selected_row
         append(log, notes(7, 200))
         await it.eventually(lambda: it.view.unread == 7, "seven lines are unread")
         await it.settled()
         assert "PAUSED" in it.header
         assert "7 unread" in it.header
         assert it.rows == before, "the view moved under the reader"
-        assert it.view.selected == selected
+        assert it.view.selected_row == selected
 
 
 async def test_ones_own_lines_are_not_unread(journal: Journal, log: Path) -> None:
@@ -65,7 +65,7 @@ async def test_ones_own_lines_are_not_unread(journal: Journal, log: Path) -> Non
         await it.type("Hof my own\n")
         await it.eventually(lambda: it.unanswered == 0 and len(it.journal_screen.state.hypotheses) == 1, "it is read")
         append(log, line("bob's [BY: alice@db1:4121%3] own"))
-        await it.eventually(lambda: it.view.window.known.offset == log.stat().st_size, "bob's line is read")
+        await it.eventually(lambda: it.view.window.log_end.offset == log.stat().st_size, "bob's line is read")
         assert it.view.unread == 1
 
 
@@ -102,7 +102,7 @@ async def test_j_to_the_end_goes_through_what_came_meanwhile_first(journal: Jour
         await it.eventually(lambda: it.view.unread == 2, "two lines are unread")
         for expected in ("note 49", "note 50"):
             await it.press("j")
-            row = it.view.selected
+            row = it.view.selected_row
             assert row is not None
             assert row.entry is not None
             assert row.entry.text == expected
@@ -120,7 +120,7 @@ async def test_the_first_line_is_one_key_away_however_long_the_log(
         assert it.rows[0].endswith("note 0")
         assert "PAUSED" in it.header
         await it.press("j", "j")
-        row = it.view.selected
+        row = it.view.selected_row
         assert row is not None
         assert row.entry is not None
         assert row.entry.text == "note 2"
@@ -129,20 +129,20 @@ async def test_the_first_line_is_one_key_away_however_long_the_log(
 
 
 async def test_paging_back_shows_every_line_once(journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.tui.log_window.STEP", 20)
-    monkeypatch.setattr("threeam.tui.log_window.KEPT", 100)
+    monkeypatch.setattr("threeam.tui.log_window.ROWS_PER_READ", 20)
+    monkeypatch.setattr("threeam.tui.log_window.MAX_ROWS", 100)
     log.write_bytes(notes(400))
     async with night(journal, size=SMALL) as it:
         for expected in range(398, -1, -1):
             await it.press("k") if expected > 390 else it.view.action_up()
-            row = it.view.selected
+            row = it.view.selected_row
             assert row is not None
             assert row.entry is not None
             assert row.entry.text == f"note {expected}"
             assert any(shown.endswith(f"note {expected}") for shown in it.rows), "the cursor is on the screen"
         for expected in range(1, 400):
             it.view.action_down()
-            row = it.view.selected
+            row = it.view.selected_row
             assert row is not None
             assert row.entry is not None
             assert row.entry.text == f"note {expected}"
@@ -153,8 +153,8 @@ async def test_paging_back_shows_every_line_once(journal: Journal, log: Path, mo
 async def test_a_flood_while_paused_is_counted_and_is_there_when_asked_for(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("threeam.tui.log_window.STEP", 20)
-    monkeypatch.setattr("threeam.tui.log_window.KEPT", 100)
+    monkeypatch.setattr("threeam.tui.log_window.ROWS_PER_READ", 20)
+    monkeypatch.setattr("threeam.tui.log_window.MAX_ROWS", 100)
     log.write_bytes(notes(50))
     async with night(journal) as it:
         await it.press("k")
@@ -165,7 +165,7 @@ async def test_a_flood_while_paused_is_counted_and_is_there_when_asked_for(
         assert it.rows[:40] == before[:40], "the view moved under the reader"
         for expected in range(49, 1050):
             it.view.action_down()
-            row = it.view.selected
+            row = it.view.selected_row
             assert row is not None
             assert row.entry is not None
             assert row.entry.text == f"note {expected}"
@@ -178,7 +178,7 @@ async def test_a_last_line_without_its_newline_is_unfinished_after_a_quiet_secon
     async with night(journal) as it:
         append(log, line("half a line").rstrip(b"\n"))
         await it.shows("unfinished")
-        assert it.view.selected is not None
+        assert it.view.selected_row is not None
         append(log, b" and the rest\n")
         await it.shows("half a line and the rest")
         assert "unfinished" not in it.shown
@@ -228,7 +228,7 @@ async def test_lines_are_followed_while_what_all_others_add_up_to_is_not_known_y
         yield from steps(fold, segment, end)
 
     monkeypatch.setattr(Fold, "state_at_in_steps", slow_steps)
-    monkeypatch.setattr(reading, "SLICE", 0.0)
+    monkeypatch.setattr(reading, "SLICE_S", 0.0)
     many = line("Coffee: the ninth.", 2, cups=9, user=BY.user)
     log.write_bytes(line("Hypothesis: a deadlock", tags=(("H1", "open"),), cups=2) + many + notes(3, 1))
     async with night(journal, clock=lambda: NIGHT) as it:
@@ -281,14 +281,14 @@ async def test_resizing_keeps_the_place(journal: Journal, log: Path, paused: boo
     async with night(journal) as it:
         if paused:
             await it.press("b", "k")
-        selected = it.view.selected
+        selected = it.view.selected_row
         assert selected is not None
         assert selected.entry is not None
         for size in (SMALL, TINY, WIDE, (60, 20), (20, 5), WIDE):
             await it.pilot.resize_terminal(*size)
             await it.settled()
             assert it.view.following is not paused
-            assert it.view.selected == selected
+            assert it.view.selected_row == selected
             if size[1] > 5:
                 where = it.rows if paused else it.rows[-1:]
                 assert any(selected.entry.text in row for row in where), f"the place is lost at {size}"

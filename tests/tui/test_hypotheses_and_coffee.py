@@ -69,9 +69,9 @@ async def test_the_first_claim_has_the_whole_width_of_the_panel(journal: Journal
     """The list is hidden while it is empty, so it has no width yet when the first claim is put into it."""
     opening = Entry(Stamp(1), 0, (("BY", "bob@db1:7"), ("H1", "open")), "Hypothesis: the sweeper races w")
     async with night(journal, size=WIDE) as it:
-        board = it.journal_screen.board
+        board = it.journal_screen.sidebar
         board.show(FOLD(FOLD.empty_state, [opening]), None, "alice", Stamp(2), 5.0)
-        prompt = board.hypotheses.get_option_at_index
+        prompt = board.hypothesis_list.get_option_at_index
         await it.eventually(lambda: "the sweeper races w" in str(prompt(0).prompt), "the claim has the width")
 
 
@@ -80,7 +80,7 @@ async def test_the_digits_pick_a_hypothesis(journal: Journal, log: Path) -> None
     async with night(journal, size=WIDE) as it:
         for number in range(1, 10):
             await it.press(str(number))
-            assert it.journal_screen.picked == f"H{number}"
+            assert it.journal_screen.picked_name == f"H{number}"
             marked = [row for row in it.shown.splitlines() if "▸" in row]
             assert len(marked) == 1, "the picked one has a mark"
             assert f"H{number}" in marked[0]
@@ -91,7 +91,7 @@ async def test_a_digit_of_no_hypothesis_says_so_and_keeps_the_pick(journal: Jour
     async with night(journal) as it:
         await it.press("1", "9")
         await it.says("there is no hypothesis H9")
-        assert it.journal_screen.picked == "H1"
+        assert it.journal_screen.picked_name == "H1"
 
 
 async def test_a_verdict_that_was_given_already_is_declined_and_its_text_stays(journal: Journal, log: Path) -> None:
@@ -110,7 +110,7 @@ async def test_h_goes_to_the_panel_and_back(journal: Journal, log: Path, size: t
     opened(log, 1, 2)
     async with night(journal, size=size) as it:
         await it.press("h")
-        assert it.app.focused is it.journal_screen.board.hypotheses
+        assert it.app.focused is it.journal_screen.sidebar.hypothesis_list
         assert "HYPOTHESES" in it.shown
         await it.press("h")
         assert it.in_the_log, "h again: back to the log"
@@ -120,7 +120,7 @@ async def test_the_one_under_the_cursor_in_the_panel_is_picked(journal: Journal,
     opened(log, 1, 2)
     async with night(journal, size=SMALL) as it:
         await it.press("h", "down")
-        picked = it.journal_screen.picked
+        picked = it.journal_screen.picked_name
         assert picked in ("H1", "H2")
         await it.press("h")
         assert it.in_the_log
@@ -303,7 +303,7 @@ async def test_in_the_panel_the_keys_act_on_the_one_under_the_cursor(journal: Jo
     opened(log, 1, 2, 3)
     async with night(journal, size=WIDE) as it:
         await it.press("1", "h", "j")
-        under = it.journal_screen.board.hypotheses.under_cursor
+        under = it.journal_screen.sidebar.hypothesis_list.highlighted_name
         assert under is not None
         assert under != "H1"
         await it.press("x")

@@ -22,8 +22,8 @@ from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.tui.log_window import Row
-from threeam.tui.widgets.row_renderer import OWN_TAG, Look, draw
-from threeam.tui.widgets.row_renderer import About as RowAbout
+from threeam.tui.widgets.row_renderer import KNOWN_TAG, RenderOptions, render_row
+from threeam.tui.widgets.row_renderer import RowFlags as RowAbout
 
 THEMES = sorted(App().available_themes)  # Textual's own
 HOSTILE = [
@@ -163,7 +163,7 @@ async def test_a_very_long_line_is_no_trouble(journal: Journal, log: Path) -> No
 def test_of_an_endless_line_no_more_is_drawn_than_3am_would_write(wrap: bool) -> None:
     raw = ("字" * 2_000_000).encode()
     row = Row(Line(None, 0, raw), None)  # type: ignore[arg-type]
-    strips = draw(row, None, 80, Look(wrap=wrap), RowAbout(), lambda name: Style.null())
+    strips = render_row(row, None, 80, RenderOptions(wrap=wrap), RowAbout(), lambda name: Style.null())
     assert len(strips) == 1 or 600 < len(strips) < 1100
     assert all(strip.cell_length == 80 for strip in strips)
     assert r"\x" not in strips[-1].text, "and it is not cut inside a character"
@@ -191,8 +191,8 @@ def test_every_strip_of_a_row_is_as_wide_as_the_view(
     by = ("BY", f"{user}@db1:77%1")
     entry = Entry(Stamp(NIGHT.ns), cups, (by,), text)
     row = Row(Line(None, 0, b""), entry, held)  # type: ignore[arg-type]
-    look = Look(wrap, emoji, pattern=Pattern("a|漢"))
-    strips = draw(row, None, width, look, RowAbout(selected, marked=wrap), lambda name: Style())
+    look = RenderOptions(wrap, emoji, pattern=Pattern("a|漢"))
+    strips = render_row(row, None, width, look, RowAbout(selected, is_marked=wrap), lambda name: Style())
     assert strips
     assert wrap or len(strips) == 1
     for strip in strips:
@@ -206,7 +206,7 @@ def test_every_strip_of_a_row_is_as_wide_as_the_view(
 def test_a_tag_of_another_tool_is_drawn_and_one_of_our_own_is_not(tag: str, is_own: bool) -> None:
     entry = Entry(NIGHT, 0, (("BY", "bob@db1:7"), (tag, "x")), "the words")
     row = Row(Line(None, 0, b"x", True), entry)  # type: ignore[arg-type]
-    (strip,) = draw(row, None, 100, Look(), RowAbout(), lambda _: Style())
+    (strip,) = render_row(row, None, 100, RenderOptions(), RowAbout(), lambda _: Style())
     assert (f"[{tag}: x]" in strip.text) is not is_own
 
 
@@ -220,7 +220,7 @@ def test_every_tag_that_is_written_is_known_to_be_our_own() -> None:
     for path in package.rglob("*.py"):
         written |= set(re.findall(r"\(\"([A-Z]{2,})\", ", path.read_text(encoding="utf-8")))
     assert "CHANGE" in written
-    assert {tag for tag in written - NO_TAGS if not OWN_TAG.fullmatch(tag)} == set()
+    assert {tag for tag in written - NO_TAGS if not KNOWN_TAG.fullmatch(tag)} == set()
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -238,8 +238,8 @@ def test_every_tag_that_is_written_is_known_to_be_our_own() -> None:
 def test_a_match_is_in_view_however_far_into_the_line_it_is(width: int, emoji: bool, text: str, cut: str) -> None:
     entry = Entry(Stamp(NIGHT.ns), 0, (("BY", "bob@db1:77%1"),), text)
     row = Row(Line(None, 0, format_entry(entry)[:-1]), entry)  # type: ignore[arg-type]
-    look = Look(False, emoji, pattern=Pattern("needle", words=True))
-    (strip,) = draw(row, None, width, look, RowAbout(), lambda name: Style(bold=name == "match"))
+    look = RenderOptions(False, emoji, pattern=Pattern("needle", words=True))
+    (strip,) = render_row(row, None, width, look, RowAbout(), lambda name: Style(bold=name == "match"))
     shown = strip.text
     more = "…" if emoji else "~"
     assert cell_len(shown) == width
@@ -247,7 +247,7 @@ def test_a_match_is_in_view_however_far_into_the_line_it_is(width: int, emoji: b
     assert [segment.text for segment in strip if segment.style and segment.style.bold] == ["needle"]
     assert shown.rstrip().endswith(more) == (cut in ("right", "both"))
     assert (more in shown.partition("needle")[0]) == (cut in ("left", "both"))
-    (plain,) = draw(row, None, width, Look(False, emoji), RowAbout(), lambda name: Style())
+    (plain,) = render_row(row, None, width, RenderOptions(False, emoji), RowAbout(), lambda name: Style())
     assert "needle" not in plain.text or cut == "right"
 
 
@@ -258,7 +258,7 @@ async def test_a_notice_covers_no_line_of_the_log_and_not_the_beginning_of_the_p
     async with night(journal, size=WIDE) as it:
         it.app.notify("a sentence that is longer than one row of the panel", title="a title")
         await it.eventually(lambda: len(it.app.screen.query(Toast)) == 1, "the notice is up")
-        toast, panel = it.app.screen.query_one(Toast).region, it.journal_screen.board.region
+        toast, panel = it.app.screen.query_one(Toast).region, it.journal_screen.sidebar.region
         assert toast.width > 0
         assert not toast.overlaps(it.view.region)
         assert not toast.overlaps(it.composer.region)

@@ -13,7 +13,7 @@ from threeam.core.format.entry import NS_PER_S, Entry, Stamp
 from threeam.core.store.journal import Journal
 from threeam.tui import draft_store
 from threeam.tui.screens.entry import EntryScreen
-from threeam.tui.screens.report_screen import ThreadScreen, ToldScreen
+from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
 
 MS = 1_000_000
 SIZES = [WIDE, TINY]
@@ -48,8 +48,8 @@ async def select(it: Night, text: str) -> None:
     """Puts the cursor of the log on the line that says this."""
     await it.press("g")
     for _ in range(60):
-        row = it.view.selected
-        if row is not None and row.line.shown.endswith(text):
+        row = it.view.selected_row
+        if row is not None and row.line.display_text.endswith(text):
             return
         await it.press("j")
     raise AssertionError(f"no line says {text!r}\n{it.shown}")
@@ -57,17 +57,17 @@ async def select(it: Night, text: str) -> None:
 
 async def known(it: Night) -> None:
     """Waits until it is known what the log adds up to."""
-    await it.eventually(lambda: it.journal_screen.board.is_known, "the log is read")
+    await it.eventually(lambda: it.journal_screen.sidebar.is_state_known, "the log is read")
 
 
-def on_top(it: Night) -> ToldScreen:
+def on_top(it: Night) -> ReportScreen:
     """The thread or the hand-off that lies over the journal."""
     screen = it.app.screen
-    assert isinstance(screen, ToldScreen), f"{screen} is over the journal"
+    assert isinstance(screen, ReportScreen), f"{screen} is over the journal"
     return screen
 
 
-async def opens(it: Night, kind: type[ToldScreen] = ToldScreen) -> ToldScreen:
+async def opens(it: Night, kind: type[ReportScreen] = ReportScreen) -> ReportScreen:
     """Waits for a thread or a hand-off."""
     await it.eventually(lambda: isinstance(it.app.screen, kind), f"a {kind.__name__} is open")
     return on_top(it)
@@ -75,7 +75,7 @@ async def opens(it: Night, kind: type[ToldScreen] = ToldScreen) -> ToldScreen:
 
 def under_cursor(it: Night) -> str:
     """The line that has the cursor in what is told."""
-    option = on_top(it).list.highlighted_option
+    option = on_top(it).option_list.highlighted_option
     return "" if option is None else str(option.prompt)
 
 
@@ -90,12 +90,12 @@ async def highlight(it: Night, words: str) -> None:
 
 def order(it: Night) -> list[str | None]:
     """The names in the panel, from top to bottom."""
-    return [option.id for option in it.journal_screen.board.hypotheses.options]
+    return [option.id for option in it.journal_screen.sidebar.hypothesis_list.options]
 
 
 def counts(it: Night, index: int = 0) -> str:
     """What the panel says of one: a notice may lie over the panel."""
-    board = it.journal_screen.board.hypotheses
+    board = it.journal_screen.sidebar.hypothesis_list
     return str(board.get_option_at_index(index).prompt) if board.option_count > index else ""
 
 
@@ -121,7 +121,9 @@ async def test_p_asks_for_the_prediction_of_the_picked_one_and_writes_it(journal
         await it.type("a dump [/foo] at 03:20\n")
         await it.eventually(lambda: texts(log)[2:] == ["Prediction: a dump [/foo] at 03:20"], "it is written")
         assert last(log).hypothesis == (2, "open")
-        await it.eventually(lambda: not it.composer.waiting and it.composer.kind == "note", "the box is a note's again")
+        await it.eventually(
+            lambda: not it.composer.is_waiting and it.composer.kind == "note", "the box is a note's again"
+        )
 
 
 async def test_a_key_about_the_picked_one_says_that_nothing_is_picked(journal: Journal, log: Path) -> None:
@@ -282,7 +284,7 @@ async def test_a_refuted_one_stays_on_the_board_struck_through(journal: Journal,
     append(log, claim(1, "the pool") + said("Conclusion: not in staging", 110, "refuted"))
     async with night(journal, size=WIDE) as it:
         assert "H1 refuted" in it.shown
-        board = it.journal_screen.board.hypotheses
+        board = it.journal_screen.sidebar.hypothesis_list
         prompt = board.get_option_at_index(0).prompt
         assert [str(span.style) for span in getattr(prompt, "spans", []) if "strike" in str(span.style)] != []
 
@@ -294,16 +296,16 @@ async def test_enter_on_the_board_opens_the_thread_and_esc_goes_back(
     append(log, notes(3) + claim(1) + claim(2, "the pool"))
     async with night(journal, size=size) as it:
         await it.press("h", "j")
-        name = it.journal_screen.board.hypotheses.under_cursor
+        name = it.journal_screen.sidebar.hypothesis_list.highlighted_name
         assert name is not None
-        assert it.journal_screen.picked == name, "the highlighted one is picked"
+        assert it.journal_screen.picked_name == name, "the highlighted one is picked"
         await it.press("enter")
         await opens(it, ThreadScreen)
         assert "CLAIM" in it.shown
         assert name in it.shown
         await it.press("escape")
         assert it.app.screen is it.journal_screen
-        assert it.app.focused is it.journal_screen.board.hypotheses, "back in the panel"
+        assert it.app.focused is it.journal_screen.sidebar.hypothesis_list, "back in the panel"
 
 
 async def test_the_thread_tells_claim_predictions_evidence_and_history(journal: Journal, log: Path) -> None:
@@ -314,7 +316,7 @@ async def test_the_thread_tells_claim_predictions_evidence_and_history(journal: 
     async with night(journal, size=WIDE) as it:
         await it.command("hyp show H1")
         told = await opens(it, ThreadScreen)
-        words = [str(option.prompt) for option in told.list.options]
+        words = [str(option.prompt) for option in told.option_list.options]
         titles = ["CLAIM", "PREDICTIONS", "SUPPORTS IT: 1", "CONTRADICTS IT: 1", "HISTORY"]
         assert [word.strip() for word in words if word.strip() in titles] == titles
         for one in ("the [/foo] pool", "it runs dry", "note 0", "note 2", "not in staging", "the ghost is back"):
@@ -376,7 +378,7 @@ async def test_f_is_full_screen_until_it_is_left(journal: Journal, log: Path, si
     append(log, notes(3) + claim(1, "the pool"))
     async with night(journal, size=size) as it:
         await it.press("h", "f")
-        board = it.journal_screen.board
+        board = it.journal_screen.sidebar
         assert board.size.width >= size[0] - 4, "all of the width is the board's"
         assert "the pool" in it.shown
         assert "note 2" not in it.shown
@@ -582,7 +584,7 @@ async def test_s_while_the_lock_is_held_takes_the_words_meanwhile(journal: Journ
             await it.type("blinked")
             assert it.composer.text == "the LED blinked", "typing goes on"
             await it.press("enter")
-            await it.eventually(lambda: it.composer.waiting, "the words wait too")
+            await it.eventually(lambda: it.composer.is_waiting, "the words wait too")
             assert texts(log) == []
         await it.eventually(lambda: len(texts(log)) == 2, "both are written")
         stamp = entries(log)[0]
@@ -740,7 +742,7 @@ async def test_the_hand_off_lists_what_is_to_be_undone_and_leads_to_it(
         await known(it)
         await it.press("S")
         told = await opens(it)
-        words = [str(option.prompt).strip() for option in told.list.options]
+        words = [str(option.prompt).strip() for option in told.option_list.options]
         first, undo = words.index("WHERE WE STAND"), words.index("TO BE UNDONE")
         assert first < words.index("LIVE HYPOTHESES") < undo
         assert "pool" in words[undo + 1]
@@ -755,7 +757,9 @@ async def test_the_hand_off_lists_what_is_to_be_undone_and_leads_to_it(
         await it.eventually(lambda: it.unanswered == 0, "it is answered")
         await it.press("S")
         told = await opens(it)
-        await it.eventually(lambda: "TO BE UNDONE" not in str([o.prompt for o in told.list.options]), "ticked off")
+        await it.eventually(
+            lambda: "TO BE UNDONE" not in str([o.prompt for o in told.option_list.options]), "ticked off"
+        )
         await it.press("escape")
         assert it.in_the_log
 
@@ -1029,4 +1033,4 @@ async def test_the_panel_has_a_cursor_at_once(journal: Journal, log: Path) -> No
     append(log, notes(1) + claim(1))
     async with night(journal, size=WIDE) as it:
         await it.press("h", "h")
-        assert it.journal_screen.picked == "H1"
+        assert it.journal_screen.picked_name == "H1"

@@ -30,7 +30,7 @@ async def test_a_text_of_the_command_line_stays_in_the_box_while_it_waits(journa
     async with night(journal) as it:
         with held(journal.lock_path):
             await it.command("note an hour of thought")
-            await it.eventually(lambda: it.composer.waiting, "it is on its way")
+            await it.eventually(lambda: it.composer.is_waiting, "it is on its way")
             await it.pilot.pause(0.2)
             assert "an hour of thought" in it.composer.text, "the text of a write that waits stays in the box"
         await it.eventually(lambda: texts(log) == ["an hour of thought"], "it is written")
@@ -52,7 +52,7 @@ async def test_every_action_with_keys_is_bound_with_its_id_a_description_and_a_t
         places = {"log": [it.view], "box": [it.composer.box], "anywhere": [it.journal_screen, it.composer.box]}
         for action in ACTIONS:
             for key in filter(None, action.keys.split(",")):
-                for owner in places[action.place]:
+                for owner in places[action.scope]:
                     bound = [
                         binding for binding in owner._bindings.key_to_bindings.get(key, []) if binding.id == action.id
                     ]
@@ -64,7 +64,7 @@ async def test_every_action_with_keys_is_bound_with_its_id_a_description_and_a_t
 async def test_the_help_shows_the_keys_in_force(journal: Journal) -> None:
     async with night(journal, size=(120, 150), settings=Settings(keys={"coffee": "f2"})) as it:
         await it.press("question_mark")
-        row = next(row for row in it.shown.splitlines() if BY_ID["coffee"].about in row)
+        row = next(row for row in it.shown.splitlines() if BY_ID["coffee"].description in row)
         assert "f2" in row
 
 

@@ -14,7 +14,7 @@ from threeam.core.store.journal import Journal, resolve_journal
 from threeam.tui import bridge
 from threeam.tui.widgets.composer import Composer
 
-WRITING_KEYS = [key for action in ACTIONS if action.writes and action.place == "log" for key in action.keys.split(",")]
+WRITING_KEYS = [key for action in ACTIONS if action.writes and action.scope == "log" for key in action.keys.split(",")]
 
 
 def below(folder: Path) -> list[tuple[str, int, int]]:

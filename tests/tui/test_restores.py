@@ -15,12 +15,12 @@ from repos import a_tree
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal
-from threeam.human.drafts import count_of
+from threeam.human.drafts import pluralize
 from threeam.reports import handoff
 from threeam.reports import preflight_checks as preflight
-from threeam.reports.end_of_night import EVENTUALLY
-from threeam.restore.stable_commit import stable
-from threeam.tui.screens.report_screen import ToldScreen
+from threeam.reports.end_of_night import SLEEP_ADVICE
+from threeam.restore.stable_commit import stable_draft
+from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.screens.restore import BlockersScreen, ConfirmScreen, RestoreScreen, SleepScreen
 
 SLEPT = "Sleep: 0 cups, 0 glasses of water, 0 mg of caffeine left. The ghost will still be there tomorrow."
@@ -47,13 +47,13 @@ async def test_a_report_waits_for_who_is_typing_and_takes_none_of_their_keys(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked = threading.Event()
-    really_check = preflight.preflight_checks
+    really_check = preflight.run_preflight_checks
 
     def preflight_checks(*args: object) -> object:
         looked.wait(10)
         return really_check(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(preflight, "preflight_checks", preflight_checks)
+    monkeypatch.setattr(preflight, "run_preflight_checks", preflight_checks)
     async with night(journal, size=(110, 60)) as it:
         await it.command("preflight")
         await it.press("i")
@@ -74,13 +74,13 @@ async def test_the_hand_off_does_not_open_over_who_is_typing(
 ) -> None:
     log.write_bytes(notes(3))
     read = threading.Event()
-    really_read = handoff.nights_of
+    really_read = handoff.find_awake_since
 
     def nights_of(*args: object) -> object:
         read.wait(10)
         return really_read(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(handoff, "nights_of", nights_of)
+    monkeypatch.setattr(handoff, "find_awake_since", nights_of)
     async with night(journal) as it:
         await it.press("S", "slash")
         read.set()
@@ -96,9 +96,9 @@ async def test_the_command_that_mends_is_copied(journal: Journal) -> None:
         await it.command("preflight")
         await it.shows("topology: nobody has said")
         screen = it.app.screen
-        assert isinstance(screen, ToldScreen)
+        assert isinstance(screen, ReportScreen)
         for _ in range(40):
-            if screen.line is not None and "topology" in screen.line.text:
+            if screen.selected_line is not None and "topology" in screen.selected_line.text:
                 break
             await it.press("j")
         await it.press("y")
@@ -220,7 +220,7 @@ async def test_sleeps_that_were_added_since_the_stable_commit_are_shown(
 
 
 async def test_a_work_tree_that_is_gone_is_told(journal: Journal, writer: object) -> None:
-    writer.write(stable("0" * 40, "/nowhere/shop", "0000000 in /nowhere/shop: x"))  # type: ignore[attr-defined]
+    writer.write(stable_draft("0" * 40, "/nowhere/shop", "0000000 in /nowhere/shop: x"))  # type: ignore[attr-defined]
     async with night(journal) as it:
         await it.press("R")
         await it.shows("is not on this machine")
@@ -248,7 +248,7 @@ async def test_lights_out_writes_what_is_open_and_ends(journal: Journal, log: Pa
     async with night(journal, clock=clock) as it:
         await it.press("R", "s")
         await it.eventually(lambda: isinstance(it.app.screen, SleepScreen), "the last page of the night")
-        await it.shows(EVENTUALLY)
+        await it.shows(SLEEP_ADVICE)
         await it.press("z")
         await it.eventually(lambda: not it.app.is_running, "the lights are out")
     assert texts(log)[1].startswith("Handoff: alice goes to sleep, and 1 thing is still open.")
@@ -259,7 +259,7 @@ async def test_lights_out_writes_what_is_open_and_ends(journal: Journal, log: Pa
 async def test_esc_on_it_writes_nothing(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.command("sleep")
-        await it.shows(EVENTUALLY)
+        await it.shows(SLEEP_ADVICE)
         await it.press("escape")
         assert it.in_the_log
     assert texts(log) == []
@@ -270,7 +270,7 @@ async def test_nobody_goes_to_bed_on_a_line_that_was_refused(
 ) -> None:
     async with night(journal) as it:
         await it.command("sleep")
-        await it.shows(EVENTUALLY)
+        await it.shows(SLEEP_ADVICE)
         with full_disk(monkeypatch, log):
             await it.press("z")
             await it.says("disk is full")
@@ -321,7 +321,7 @@ async def test_a_cup_reminds_of_water_gently(
     async with night(journal, clock=clock, settings=Settings(reminders=reminders)) as it:
         await it.press("c")
         await it.eventually(lambda: "☕ 1" in it.header, "one cup")
-        assert any(f"{count_of(1, 'cup')}, 0 glasses of water" in notice for notice in it.notices) == said
+        assert any(f"{pluralize(1, 'cup')}, 0 glasses of water" in notice for notice in it.notices) == said
 
 
 async def test_a_cup_with_a_dose_of_its_own(journal: Journal, log: Path, clock: FakeClock) -> None:

@@ -20,17 +20,17 @@ from threeam.core.write.writer import Writer
 from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import Run
 from threeam.experiments.failure_rule import FAILED, PASSED
-from threeam.experiments.fingerprint import Identity
-from threeam.experiments.runs import Planned, planned, ran, ran_once
-from threeam.experiments.verdict import verdict
-from threeam.hypotheses.changes import change, undone
-from threeam.hypotheses.drafts import claim
+from threeam.experiments.fingerprint import ExperimentIdentity
+from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.verdict import verdict_draft
+from threeam.hypotheses.changes import change_draft, undone_draft
+from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
-from threeam.tracing.observations import attached, detached
+from threeam.tracing.observations import attached_draft, detached_draft
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.screens.runs import ExperimentScreen, OutputScreen, RunsScreen
 
-IDENTITY = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
+IDENTITY = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
 def write(journal: Journal, *drafts: Draft, clock: Clock | None = None) -> None:
@@ -44,8 +44,10 @@ def experiment(hypothesis: str | None = None) -> list[Draft]:
     """The plan of four runs in each of two arms, and five of them: two of bare have failed."""
     text = "./repro; 4 runs each of bare, strace (strace -f), in random blocks, seed 7; fails if exit!=0"
     return [
-        planned(text, Planned(4, 7, [Arm("bare"), Arm("strace", ("strace", "-f"))], IDENTITY, "plan.json"), hypothesis),
-        ran(1, 8, runs(range(1, 6))),
+        plan_draft(
+            text, PlanFacts(4, 7, [Arm("bare"), Arm("strace", ("strace", "-f"))], IDENTITY, "plan.json"), hypothesis
+        ),
+        runs_draft(1, 8, runs(range(1, 6))),
     ]
 
 
@@ -111,7 +113,7 @@ async def test_x_stops_it(journal: Journal, log: Path) -> None:
 
 
 async def test_a_run_is_bound_to_the_picked_hypothesis(journal: Journal, log: Path) -> None:
-    write(journal, claim("the sweeper races the writer", 4))
+    write(journal, hypothesis_draft("the sweeper races the writer", 4))
     async with night(journal) as it:
         await it.press("1", "exclamation_mark")
         assert it.composer.text == "run -H H1 -- "
@@ -152,7 +154,7 @@ async def test_the_row_of_a_plan_counts_and_the_runs_are_folded(journal: Journal
         await it.press("z")
         assert len([row for row in it.rows if "Run: " in row]) == 5
         await it.press("z")
-        write(journal, ran(1, 8, runs(range(6, 9))), verdict(1))
+        write(journal, runs_draft(1, 8, runs(range(6, 9))), verdict_draft(1))
         await it.shows("8/8 · 2 failed")
         await it.shows("R1 Verdict: strace: no difference shown")
         assert "R1 Plan: ./repro" in it.rows[0]
@@ -162,7 +164,7 @@ async def test_runs_are_not_unread(journal: Journal) -> None:
     write(journal, note_draft("one"), note_draft("two"), *experiment())
     async with night(journal) as it:
         await it.press("k")
-        write(journal, ran(1, 8, runs(range(6, 9))), note_draft("three"))
+        write(journal, runs_draft(1, 8, runs(range(6, 9))), note_draft("three"))
         await it.eventually(lambda: it.view.unread == 1, "one line is, and three runs are not")
 
 
@@ -175,7 +177,7 @@ async def test_the_page_of_an_experiment_is_live(journal: Journal, size: tuple[i
         await it.press("enter")
         assert isinstance(it.app.screen, ExperimentScreen)
         await it.shows("5 of 8 runs")
-        write(journal, ran(1, 8, runs(range(6, 9))), verdict(1))
+        write(journal, runs_draft(1, 8, runs(range(6, 9))), verdict_draft(1))
         await it.shows("93.2")
         await it.press("escape")
         assert isinstance(it.app.screen, RunsScreen)
@@ -192,7 +194,7 @@ async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> Non
         await it.shows("1/8 bare, exit 1")
         screen = it.app.screen
         assert isinstance(screen, ExperimentScreen)
-        while screen.line is None or not screen.line.command.endswith("R1-1-1.out"):
+        while screen.selected_line is None or not screen.selected_line.command.endswith("R1-1-1.out"):
             await it.press("j")
         await it.press("enter")
         await it.shows("row 8812 \\x1b[2J was updated")
@@ -202,7 +204,7 @@ async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> Non
 
 async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Journal) -> None:
     run = Run(1, "bare", PASSED, 0, NIGHT.ns, 1, 1, 5, "run-1-1.out")
-    write(journal, ran_once("./repro", run, IDENTITY, None))
+    write(journal, single_run_draft("./repro", run, IDENTITY, None))
     write_attachment(journal, RUN_OUTPUT, "run-1-1.out", b"all is well\n")
     async with night(journal, size=WIDE) as it:
         await it.press("G", "enter")
@@ -228,7 +230,7 @@ async def test_as_of_then_the_experiment_is_as_it_was(journal: Journal) -> None:
     clock.forward(NS_PER_S)
     write(journal, note_draft("then"), clock=clock)
     clock.forward(NS_PER_S)
-    write(journal, ran(1, 8, runs(range(6, 9))), verdict(1), clock=clock)
+    write(journal, runs_draft(1, 8, runs(range(6, 9))), verdict_draft(1), clock=clock)
     async with night(journal, size=WIDE) as it:
         await it.shows("8/8 · 2 failed")
         await it.press("k", "less_than_sign")
@@ -238,12 +240,12 @@ async def test_as_of_then_the_experiment_is_as_it_was(journal: Journal) -> None:
 
 async def test_may_it_be_called_fixed(journal: Journal) -> None:
     clock = FakeClock()
-    write(journal, claim("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
+    write(journal, hypothesis_draft("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
     async with night(journal, size=WIDE) as it:
         await it.command("fixed H1")
         await it.says("nothing was changed that still stands")
         clock.forward(NS_PER_S)
-        write(journal, change("the row lock"), clock=clock)
+        write(journal, change_draft("the row lock"), clock=clock)
         await it.shows("Changed: the row lock")
         await it.command("fixed H1")
         await it.shows("not yet: no run since the change")
@@ -262,10 +264,10 @@ async def test_what_was_logged_while_a_tracer_was_attached_is_marked(journal: Jo
         at = Stamp(NIGHT.ns + ns * NS_PER_S)
         if words == "during it":
             clock.now = Stamp(NIGHT.ns + 10 * NS_PER_S)
-            write(journal, attached("strace", 4121, "worker", since, None), clock=clock)
+            write(journal, attached_draft("strace", 4121, "worker", since, None), clock=clock)
         if words == "after it":
             clock.now = Stamp(NIGHT.ns + 30 * NS_PER_S)
-            write(journal, detached("strace", 4121, "worker", since, clock.now.ns, "", None), clock=clock)
+            write(journal, detached_draft("strace", 4121, "worker", since, clock.now.ns, "", None), clock=clock)
         clock.now = at
         write(journal, note_draft(words), clock=clock)
     async with night(journal, size=WIDE, emoji=emoji, clock=clock, by=BY) as it:
@@ -276,15 +278,15 @@ async def test_what_was_logged_while_a_tracer_was_attached_is_marked(journal: Jo
 
 async def test_an_open_answer_that_holds_no_more_says_so(journal: Journal) -> None:
     clock = FakeClock()
-    write(journal, claim("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
+    write(journal, hypothesis_draft("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
     clock.forward(NS_PER_S)
-    write(journal, change("the row lock"), clock=clock)
+    write(journal, change_draft("the row lock"), clock=clock)
     async with night(journal, size=WIDE) as it:
         await it.shows("Changed: the row lock")
         await it.command("fixed H1")
         await it.shows("not yet: no run since the change")
         clock.forward(NS_PER_S)
-        write(journal, undone(None, "taken out"), clock=clock)
+        write(journal, undone_draft(None, "taken out"), clock=clock)
         await it.shows("nothing was changed that still stands")
         assert it.app.is_running
 

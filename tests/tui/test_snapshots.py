@@ -11,30 +11,30 @@ from textual.pilot import Pilot
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import NS_PER_S, Stamp
-from threeam.core.format.report import Part
+from threeam.core.format.report import ReportSection
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.demo import ALICE, BEGIN, BOB, tell
+from threeam.demo import ALICE, BOB, STORY_BEGIN, write_story
 from threeam.host import baseline_store as normal
 from threeam.host import preflight
 from threeam.host.baseline import Baseline, Difference
-from threeam.host.baseline_log import Saved
-from threeam.host.check import Check, Group
-from threeam.hypotheses.amendments import correction, take_stamp, words_for
-from threeam.hypotheses.changes import change
+from threeam.host.baseline_log import SavedBaseline
+from threeam.host.check import Check, CheckGroup
+from threeam.hypotheses.amendments import correction_draft, stamp_draft, stamp_words_draft
+from threeam.hypotheses.changes import change_draft
 from threeam.projections import FOLD
-from threeam.restore.blockers import Backend, Node, tree
-from threeam.restore.stable_commit import stable
+from threeam.restore.blockers import Backend, BlockerNode, build_blocker_tree
+from threeam.restore.stable_commit import stable_draft
 from threeam.tui.app import JournalApp
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.looking import LookingScreen
-from threeam.tui.screens.report_screen import ToldScreen
+from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.screens.restore import BlockersScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets import log_pane
-from threeam.tui.widgets.box import Box
+from threeam.tui.widgets.box import InputBox
 
 Snap = Callable[..., bool]
 
@@ -59,7 +59,7 @@ def story(
     journal: Journal, beats: int | None, *, write: bool = True, bob: bool = False, **settings: object
 ) -> JournalApp:
     """The screen of alice (or bob) after so much of the story."""
-    clock = tell(journal, FOLD, beats)
+    clock = write_story(journal, FOLD, beats)
     by = BOB if bob else ALICE
     writer = Writer(journal, FOLD, clock, WriteOptions(by.user, str(by), sync=False)) if write else None
     emoji = bool(settings.pop("emoji", True))
@@ -72,7 +72,7 @@ async def settled(pilot: Pilot[None]) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, LookingScreen)
     while screen.log_view.window.rows and (
-        screen.state.last_stamp is None or not screen.pane.activity.done or screen.strip._shown is None
+        screen.state.last_stamp is None or not screen.pane.activity.is_done or screen.sparkline._shown is None
     ):
         await pilot.pause(0.01)
 
@@ -83,19 +83,19 @@ def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     async def run(pilot: Pilot[None]) -> None:
         await settled(pilot)
         await pilot.press(*keys)
-        for box in pilot.app.query(Box):
+        for box in pilot.app.query(InputBox):
             box.cursor_blink = False
         await pilot.pause()
 
     return run
 
 
-def over(title: str, told: Sequence[Part]) -> Callable[[Pilot[None]], Awaitable[None]]:
+def over(title: str, told: Sequence[ReportSection]) -> Callable[[Pilot[None]], Awaitable[None]]:
     """Lays what is told over the journal."""
 
     async def run(pilot: Pilot[None]) -> None:
         await settled(pilot)
-        await pilot.app.push_screen(ToldScreen(title, lambda: told, note_draft, emoji=True))
+        await pilot.app.push_screen(ReportScreen(title, lambda: told, note_draft, emoji=True))
         await pilot.pause()
 
     return run
@@ -163,10 +163,10 @@ def test_a_corrected_line_and_a_stamp_with_its_words(snap_compare: Snap, journal
     clock = app.session.clock
     writer = Writer(journal, FOLD, clock, WriteOptions(BOB.user, str(BOB), sync=False))
     said = writer.write(note_draft("the lag was 4 ms")).entries[0]
-    writer.write(correction(said.stamp, "the lag was 0.4 ms"))
-    taken = writer.write(take_stamp()).entries[0]
-    writer.write(words_for(lambda: taken.stamp, "the pager went off again"))
-    writer.write(take_stamp())
+    writer.write(correction_draft(said.stamp, "the lag was 0.4 ms"))
+    taken = writer.write(stamp_draft()).entries[0]
+    writer.write(stamp_words_draft(lambda: taken.stamp, "the pager went off again"))
+    writer.write(stamp_draft())
     assert snap_compare(app, terminal_size=USUAL, run_before=after())
 
 
@@ -188,8 +188,8 @@ def test_the_coffee_panel_in_ascii(snap_compare: Snap, journal: Journal) -> None
 def test_what_must_be_undone(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
     app = story(journal, None)
     for draft in (
-        change("pool of the worker to 50", "pool back to 20, restart"),
-        stable("a" * 40, "/srv/shop", STABLE),
+        change_draft("pool of the worker to 50", "pool back to 20, restart"),
+        stable_draft("a" * 40, "/srv/shop", STABLE),
     ):
         Writer(journal, FOLD, app.session.clock, WriteOptions(BOB.user, str(BOB), sync=False)).write(draft)
     assert snap_compare(app, terminal_size=size, run_before=after("R"))
@@ -215,7 +215,7 @@ def test_preflight(snap_compare: Snap, journal: Journal, size: tuple[int, int]) 
             "sudo apt-get install chrony",
         )
     ]
-    told = preflight.parts([Group("tracing tools", tools), Group("the clock", clock)])
+    told = preflight.preflight_report([CheckGroup("tracing tools", tools), CheckGroup("the clock", clock)])
     assert snap_compare(story(journal, 18), terminal_size=size, run_before=over("preflight", told))
 
 
@@ -234,21 +234,23 @@ def test_all_runs_and_one_with_plain_signs(snap_compare: Snap, journal: Journal,
 def test_may_i_call_it_fixed(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
     app = story(journal, None)
     assert app.session.writer is not None
-    app.session.writer.write(change("the sweeper takes the row lock"))
+    app.session.writer.write(change_draft("the sweeper takes the row lock"))
     assert snap_compare(app, terminal_size=size, run_before=after("colon", *"fixed H1", "enter"))
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 def test_what_is_not_normal(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
-    saved = Saved("normal", "f", "normal is 312 things on db1, 5 samples over 20 s", BEGIN, ALICE)
+    saved = SavedBaseline("normal", "f", "normal is 312 things on db1, 5 samples over 20 s", STORY_BEGIN, ALICE)
     found = [
         Difference("sysctl/vm.swappiness", "60", "10", 1e9),
         Difference("load/1 min", "14.20", "0.31 to 0.94", 21.0),
         Difference("process worker/locks waited for", "3", "0", 3.0),
         Difference("peers/10.0.3.7:5432", "48", "20 to 21", 13.0),
     ]
-    looked = normal.Looked(saved, Baseline("normal", "db1", (), (), ()), found, 312, ("sockets of nginx: denied",))
-    told = normal.parts(looked, Stamp(BEGIN.ns + 3600 * NS_PER_S))
+    looked = normal.BaselineComparison(
+        saved, Baseline("normal", "db1", (), (), ()), found, 312, ("sockets of nginx: denied",)
+    )
+    told = normal.baseline_report(looked, Stamp(STORY_BEGIN.ns + 3600 * NS_PER_S))
     assert snap_compare(story(journal, 18), terminal_size=size, run_before=over("what is not normal", told))
 
 
@@ -259,13 +261,13 @@ def test_blocked_queries(snap_compare: Snap, journal: Journal, size: tuple[int, 
         state, waits = ("active", "ShareLock on transactionid") if blocked_by else ("idle in transaction", None)
         return Backend(pid, user, "shop", "", "10.0.0.9", state, 192.0, 200.0, query, blocked_by, waits, 3.2, "")
 
-    nodes = tree([
+    nodes = build_blocker_tree([
         backend(4711, "sweeper", "SELECT * FROM carts WHERE expires < now() FOR UPDATE"),
         backend(4712, "app", "UPDATE carts SET expires = $1 WHERE id = 8812", 4711),
         backend(4713, "app", "UPDATE carts SET expires = $1 WHERE id = 8812", 4712, 4711),
     ])  # fmt: skip
 
-    def end(_node: Node, _waits: int) -> None:
+    def end(_node: BlockerNode, _waits: int) -> None:
         raise AssertionError("nothing is ended in a picture")
 
     async def run(pilot: Pilot[None]) -> None:

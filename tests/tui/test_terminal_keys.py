@@ -31,7 +31,7 @@ def keys(parser: KeyParser, data: str) -> list[str]:
     names = []
     for event in parser.feed(data):
         assert isinstance(event, events.Key)
-        names.append(f"{event.alt.key}|{event.key}" if isinstance(event, EscapedKey) else event.key)
+        names.append(f"{event.as_alt_key.key}|{event.key}" if isinstance(event, EscapedKey) else event.key)
     return names
 
 

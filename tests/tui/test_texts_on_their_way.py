@@ -161,10 +161,10 @@ async def test_what_is_typed_after_a_text_that_was_refused_stands_on_a_line_of_i
             assert it.composer.text == "first\nsecond"
             await it.press("escape", "i", "ctrl+u", "ctrl+u", "backspace")
             await it.type("first again\n")
-            await it.eventually(lambda: not it.composer.waiting, "it came back once more")
+            await it.eventually(lambda: not it.composer.is_waiting, "it came back once more")
             await it.press("backspace", "backspace")
             await it.type("nst\n")
-            await it.eventually(lambda: not it.composer.waiting, "who edits it goes on where the cursor is")
+            await it.eventually(lambda: not it.composer.is_waiting, "who edits it goes on where the cursor is")
             assert it.composer.text.splitlines()[-1].endswith("first aganst")
 
 

@@ -35,7 +35,7 @@ async def test_after_a_note_the_box_is_there_for_the_next(journal: Journal, log:
     async with night(journal) as it:
         await it.type("ifirst\n")
         await it.eventually(lambda: texts(log) == ["first"], "the first is written")
-        await it.eventually(lambda: not it.composer.waiting, "the box is free")
+        await it.eventually(lambda: not it.composer.is_waiting, "the box is free")
         await it.type("second\n")
         await it.eventually(lambda: texts(log) == ["first", "second"], "the box is still there for the second")
 
@@ -69,7 +69,7 @@ async def test_a_paste_goes_to_the_box_wherever_the_focus_is(journal: Journal, l
         await it.type("Hfirst\n")
         await it.eventually(lambda: it.journal_screen.state.hypotheses, "there is a hypothesis")
         await it.press("escape", "h")
-        assert it.app.focused is it.journal_screen.board.hypotheses
+        assert it.app.focused is it.journal_screen.sidebar.hypothesis_list
         await it.paste("a stack\ntrace")
         assert it.in_the_box
         assert it.composer.text == "a stack\ntrace"
@@ -97,7 +97,7 @@ async def test_enter_hit_twice_writes_once(journal: Journal, log: Path) -> None:
         for n in range(20):
             await it.type(f"{'' if n else 'i'}note {n}\n\n")
             await it.eventually(lambda n=n: len(entries(log)) > n, f"note {n} is written")
-            await it.eventually(lambda: not it.composer.waiting and not it.composer.text, "the box is empty")
+            await it.eventually(lambda: not it.composer.is_waiting and not it.composer.text, "the box is empty")
         await it.pilot.pause(0.2)
         assert texts(log) == [f"note {n}" for n in range(20)]
 
@@ -159,7 +159,7 @@ async def test_esc_takes_back_what_waits_and_the_text_stays(journal: Journal, lo
             await it.press("escape")
             await it.says("taken back")
             assert it.composer.text == "my words"
-            assert not it.composer.waiting
+            assert not it.composer.is_waiting
             assert it.in_the_box
         await it.pilot.pause(0.3)
         assert texts(log) == []

@@ -21,7 +21,7 @@ from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.reader import Line, lines_forward
 from threeam.tui import log_window as window_module
-from threeam.tui.log_window import Window
+from threeam.tui.log_window import LogWindow
 
 HELD_NS = 800_000
 
@@ -34,8 +34,11 @@ class Shown(NamedTuple):
     held_ns: int | None
 
 
-def rows_of(window: Window) -> list[Shown]:
-    return [Shown(row.line.offset, row.entry.text if row.entry else row.line.shown, row.held_ns) for row in window.rows]
+def rows_of(window: LogWindow) -> list[Shown]:
+    return [
+        Shown(row.line.offset, row.entry.text if row.entry else row.line.display_text, row.lock_held_ns)
+        for row in window.rows
+    ]
 
 
 def plain_fold(log: Path) -> list[Shown]:
@@ -78,7 +81,7 @@ class Small:
 
     def __init__(self, step: int, kept: int) -> None:
         # the sections of these tests are of six lines at the most
-        self.patch = mock.patch.multiple(window_module, STEP=step, KEPT=kept, _LONGEST_SECTION=8)
+        self.patch = mock.patch.multiple(window_module, ROWS_PER_READ=step, MAX_ROWS=kept, _LONGEST_SECTION=8)
 
     def __enter__(self) -> None:
         self.patch.start()
@@ -95,24 +98,24 @@ MOVES = st.lists(
 )
 
 
-def move(window: Window, what: str, index: int) -> None:
+def move(window: LogWindow, what: str, index: int) -> None:
     at = min(index, max(0, len(window.rows) - 1))
     match what:
         case "back":
-            window.back()
+            window.read_backward()
         case "forward":
-            window.forward()
+            window.read_forward()
         case "start":
-            window.to_start()
+            window.go_to_start()
         case "end":
-            window.to_end()
+            window.go_to_end()
         case "before":
             window.forget_before(at)
         case "after":
             window.forget_after(at)
         case _:
-            window.show_raw(True)
-            window.show_raw(False)
+            window.set_raw(True)
+            window.set_raw(False)
 
 
 @settings(max_examples=60, deadline=None)
@@ -121,20 +124,20 @@ def test_paging_forward_from_the_start_comes_to_what_all_lines_come_to(shape: li
     with tempfile.TemporaryDirectory() as folder, Small(step, 1000):
         log = Path(folder, "sanity.log")
         write_log(log, shape)
-        window = Window(resolve_journal(str(log)))
-        window.to_start()
+        window = LogWindow(resolve_journal(str(log)))
+        window.go_to_start()
         while not window.at_end:
-            window.forward()
+            window.read_forward()
         assert rows_of(window) == plain_fold(log)
 
 
 def test_nothing_is_read_that_the_follower_has_not_told_of(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(10))
-    window = Window(journal)
+    window = LogWindow(journal)
     follower = Follower(journal, window.anchor)
     append(log, notes(5, 10))
-    assert window.forward() == 0
-    window.to_end()
+    assert window.read_forward() == 0
+    window.go_to_end()
     assert len(window.rows) == 10
     assert window.append(follower.read(), follower.position) == 5
     follower.close()
@@ -144,13 +147,13 @@ def test_nothing_is_read_that_the_follower_has_not_told_of(journal: Journal, log
 def test_a_window_keeps_little_however_long_the_log(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(5000))
     with Small(50, 200):
-        window = Window(journal)
+        window = LogWindow(journal)
         while not window.at_start:
-            window.back()
+            window.read_backward()
             window.forget_after(0)
         assert len(window.rows) < 400
         while not window.at_end:
-            window.forward()
+            window.read_forward()
             window.forget_before(len(window.rows) - 1)
         assert len(window.rows) < 400
         assert rows_of(window)[-1].text == "note 4999"
@@ -190,11 +193,11 @@ async def test_the_cursor_stays_on_its_entry_when_the_ceremony_is_shown_and_fold
     log.write_bytes(b"".join(section(n, f"claim {n}", n * 1_000_000, HELD_NS) for n in range(1, 60)))
     async with night(journal) as it:
         await it.press("k", "k", "k")
-        before = it.view.selected
+        before = it.view.selected_row
         assert before is not None
         for _ in range(2):
             await it.press("z")
-            after = it.view.selected
+            after = it.view.selected_row
             assert after is not None
             assert after.line == before.line
             assert not it.view.following
@@ -216,9 +219,9 @@ def test_paging_back_from_the_end_comes_to_what_all_lines_come_to(shape: list[in
     with tempfile.TemporaryDirectory() as folder, Small(step, 1000):
         log = Path(folder, "sanity.log")
         write_log(log, shape)
-        window = Window(resolve_journal(str(log)))
+        window = LogWindow(resolve_journal(str(log)))
         while not window.at_start:
-            window.back()
+            window.read_backward()
         assert rows_of(window) == plain_fold(log)
 
 
@@ -231,7 +234,7 @@ def test_wherever_it_was_paged_and_whatever_it_forgot_the_rows_are_a_slice_of_al
         log = Path(folder, "sanity.log")
         write_log(log, shape)
         every = plain_fold(log)
-        window = Window(resolve_journal(str(log)))
+        window = LogWindow(resolve_journal(str(log)))
         for what, index in moves:
             move(window, what, index)
             rows = rows_of(window)
@@ -256,7 +259,7 @@ def test_lines_that_come_in_batches_are_folded_as_if_they_had_been_there(
         log = Path(folder, "sanity.log")
         write_log(log, shape)
         journal = resolve_journal(str(log))
-        window = Window(journal)
+        window = LogWindow(journal)
         follower = Follower(journal, window.anchor)
         write_log(log, later)
         arrived = follower.read()
@@ -265,9 +268,9 @@ def test_lines_that_come_in_batches_are_folded_as_if_they_had_been_there(
         for at in range(0, len(arrived), batch):
             told += window.append(arrived[at : at + batch])
             if paged:
-                window.back()
+                window.read_backward()
         while not window.at_start:
-            window.back()
+            window.read_backward()
         every = plain_fold(log)
         assert rows_of(window) == every
         assert told == len([row for row in every if row.offset >= arrived[0].offset])
@@ -278,9 +281,9 @@ def test_no_hypothesis_of_a_long_night_loses_its_hold_time_at_the_edge_of_a_step
     journal: Journal, log: Path, notes_after: int
 ) -> None:
     write_log(log, [1] * 500 + [0] * notes_after)
-    window = Window(journal)
+    window = LogWindow(journal)
     while not window.at_start:
-        window.back()
+        window.read_backward()
     assert [row.text for row in rows_of(window)[:500] if row.held_ns is None] == []
 
 
@@ -288,21 +291,21 @@ def test_no_hypothesis_of_a_long_night_loses_its_hold_time_at_the_edge_of_a_step
 def test_what_was_forgotten_comes_back_with_its_hold_time(journal: Journal, log: Path, inside: int) -> None:
     write_log(log, [inside] * 200)
     with Small(60, 101):
-        window = Window(journal)
+        window = LogWindow(journal)
         while not window.at_start:
-            window.back()
+            window.read_backward()
             window.forget_after(0)
         while not window.at_end:
-            window.forward()
+            window.read_forward()
         assert rows_of(window) == plain_fold(log), "forgotten at the end"
         window.forget_before(len(window.rows) - 1)
         while not window.at_start:
-            window.back()
+            window.read_backward()
         assert rows_of(window) == plain_fold(log), "forgotten at the start"
 
 
 def rotate(journal: Journal) -> None:
-    with writer_of("alice", journal, system_clock).locked(whole=True) as locked:
+    with writer_of("alice", journal, system_clock).lock_log(whole=True) as locked:
         locked.rotate()
 
 
@@ -332,22 +335,22 @@ def test_the_files_of_a_journal_are_one_scroll(
                 for line, entry in entries
                 if entry is None or (entry.kind != "ceremony" and (not entry.carried_from or entry.kind == "Continued"))
             ]
-        window = Window(journal)
+        window = LogWindow(journal)
         for what, index in [*moves, ("start", 0)]:
             move(window, what, index)
-            shown = [row.place for row in window.rows]
+            shown = [row.position for row in window.rows]
             if not shown:
                 continue
             first = every.index(shown[0])
             assert every[first : first + len(shown)] == shown
         while not window.at_end:
-            window.forward()
+            window.read_forward()
             window.forget_before(len(window.rows) - 1)
-        assert window.rows[-1].place == every[-1]
+        assert window.rows[-1].position == every[-1]
         while not window.at_start:
-            window.back()
+            window.read_backward()
             window.forget_after(0)
-        assert window.rows[0].place == every[0]
+        assert window.rows[0].position == every[0]
 
 
 async def test_a_rotation_is_one_row_and_nothing_else_moves(journal: Journal, log: Path) -> None:
@@ -399,7 +402,7 @@ def test_a_line_that_was_taken_back_goes_though_a_late_one_of_the_file_before_co
     journal: Journal, log: Path
 ) -> None:
     log.write_bytes(line("old"))
-    window = Window(journal)
+    window = LogWindow(journal)
     before = journal.open_live()
     assert before is not None
     log.rename(f"{log}.1")

@@ -21,10 +21,26 @@ from threeam.core.store.attachments import read_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note_draft
 from threeam.host import snapshot as looking
-from threeam.host.baseline import Baseline, Difference, compared_count, differences, from_bytes, ranges, to_bytes
-from threeam.host.baseline_log import BadName, Saved, baseline_named, baselines, checked_name, compared, saved
-from threeam.host.baseline_store import Looked, keep, line_of, take
-from threeam.host.snapshot import Snapshot, Watched, snapshot
+from threeam.host.baseline import (
+    Baseline,
+    Difference,
+    count_compared,
+    decode_baseline,
+    encode_baseline,
+    find_differences,
+    normal_ranges,
+)
+from threeam.host.baseline_log import (
+    InvalidBaselineName,
+    SavedBaseline,
+    baseline_compared_draft,
+    baseline_saved_draft,
+    check_baseline_name,
+    require_baseline,
+    saved_baselines,
+)
+from threeam.host.baseline_store import BaselineComparison, comparison_draft, save_baseline, take_baseline
+from threeam.host.snapshot import Snapshot, WatchedProcess, take_snapshot
 from threeam.projections import FOLD
 
 NIGHT = 1_795_490_047_123_456_789
@@ -43,7 +59,7 @@ snapshots = st.builds(
     st.dictionaries(st.text(max_size=9).map("command/{}".format), words, max_size=4),
     st.lists(words, max_size=2).map(tuple),
 )
-watcheds = st.builds(Watched, st.integers(1, 2**22), finite, words, st.lists(words, max_size=3).map(tuple))
+watcheds = st.builds(WatchedProcess, st.integers(1, 2**22), finite, words, st.lists(words, max_size=3).map(tuple))
 kept = st.builds(
     Baseline,
     st.from_regex(r"\A[a-z0-9]{1,9}\Z"),
@@ -63,12 +79,12 @@ def baseline(*seen_then: Snapshot) -> Baseline:
 
 
 def of_number(name: str, now: float, *normal: float) -> list[Difference]:
-    return differences(baseline(*(seen({name: value}) for value in normal)), seen({name: now}))
+    return find_differences(baseline(*(seen({name: value}) for value in normal)), seen({name: now}))
 
 
 def of_text(name: str, now: str | None, *normal: str | None) -> list[Difference]:
     shots = [seen(texts={} if text is None else {name: text}) for text in (*normal, now)]
-    return differences(baseline(*shots[:-1]), shots[-1])
+    return find_differences(baseline(*shots[:-1]), shots[-1])
 
 
 # --- what is different
@@ -82,17 +98,17 @@ def test_a_value_inside_of_its_range_is_never_different(name: str, normal: list[
 
 @given(kept)
 def test_what_was_seen_is_never_different_from_itself(one: Baseline) -> None:
-    assert all(differences(one, shot) == [] for shot in one.snapshots)
+    assert all(find_differences(one, shot) == [] for shot in one.snapshots)
 
 
 @given(kept, snapshots)
 def test_the_most_unusual_comes_first_and_nothing_twice(one: Baseline, now: Snapshot) -> None:
-    found = differences(one, now)
-    order = [difference.unusual for difference in found]
+    found = find_differences(one, now)
+    order = [difference.score for difference in found]
     assert order == sorted(order, reverse=True)
     assert not any(math.isnan(value) or value < 1 for value in order)
-    assert len({difference.name for difference in found}) == len(found) <= compared_count(one, now)
-    assert all(range_.low <= range_.high for range_ in ranges(one).values())
+    assert len({difference.name for difference in found}) == len(found) <= count_compared(one, now)
+    assert all(range_.low <= range_.high for range_ in normal_ranges(one).values())
 
 
 @given(names, counts, st.lists(counts, min_size=1, max_size=3), counts)
@@ -152,21 +168,23 @@ def test_a_text_is_told_by_the_lines_that_changed() -> None:
 
 
 def test_what_cannot_be_read_now_is_not_said_to_be_gone(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = snapshot([], [], lambda: clock().ns)._replace(numbers={"listening/127.0.0.1:5432": 1.0, "sockets/tcp": 9})
+    before = take_snapshot([], [], lambda: clock().ns)._replace(
+        numbers={"listening/127.0.0.1:5432": 1.0, "sockets/tcp": 9}
+    )
 
     def denied(_kind: str) -> None:
         raise psutil.AccessDenied
 
     monkeypatch.setattr(psutil, "net_connections", denied)
-    now = snapshot([], [], lambda: clock().ns)
+    now = take_snapshot([], [], lambda: clock().ns)
     assert "sockets: permission denied" in now.unread
-    gone = {one.name for one in differences(baseline(before), now) if one.now == "0"}
+    gone = {one.name for one in find_differences(baseline(before), now) if one.now == "0"}
     assert not {name for name in gone if name.startswith(("listening/", "sockets/"))}
 
 
 def test_kernel_workers_that_rename_themselves_are_not_processes_of_their_own() -> None:
     # kworker/1:2-events is kworker/1:2-mm_percpu_wq a second later: every diff would be full of them
-    found = {name.partition("/")[2] for name in snapshot([], [], lambda: NIGHT).numbers if "s/kworker/" in name}
+    found = {name.partition("/")[2] for name in take_snapshot([], [], lambda: NIGHT).numbers if "s/kworker/" in name}
     assert {name for name in found if ":" in name} == set()
 
 
@@ -175,7 +193,7 @@ def test_kernel_workers_that_rename_themselves_are_not_processes_of_their_own() 
 
 @given(kept)
 def test_a_baseline_comes_back_from_its_file_as_it_was(one: Baseline) -> None:
-    assert from_bytes(to_bytes(one), "f") == one
+    assert decode_baseline(encode_baseline(one), "f") == one
 
 
 def a_file(**changed: Any) -> bytes:
@@ -191,7 +209,7 @@ def a_file(**changed: Any) -> bytes:
 
 
 def test_the_file_that_is_mangled_below_is_a_baseline() -> None:
-    assert from_bytes(a_file(), "f").commands == ("true",)
+    assert decode_baseline(a_file(), "f").commands == ("true",)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +240,7 @@ def test_the_file_that_is_mangled_below_is_a_baseline() -> None:
 )
 def test_a_file_that_is_no_baseline_is_unusable_in_one_sentence(data: bytes) -> None:
     with pytest.raises(FileUnusable, match=r"^/n\.json ") as why:
-        from_bytes(data, "/n.json")
+        decode_baseline(data, "/n.json")
     assert "\n" not in str(why.value)
 
 
@@ -240,7 +258,7 @@ mangled = st.dictionaries(st.sampled_from(PLACES), json_values).map(lambda chang
 @example(b'{"format": 1}')
 def test_from_bytes_is_total(data: bytes) -> None:
     try:
-        assert from_bytes(data, "f").snapshots
+        assert decode_baseline(data, "f").snapshots
     except FileUnusable:
         pass
 
@@ -250,46 +268,48 @@ def test_from_bytes_is_total(data: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a b", "-x", "é", "a]b", "a\n", "x" * 65, "\x1b[2J"])
 def test_a_name_that_is_not_one_plain_word_is_refused(name: str) -> None:
-    with pytest.raises(BadName) as why:
-        checked_name(name)
+    with pytest.raises(InvalidBaselineName) as why:
+        check_baseline_name(name)
     assert "\n" not in str(why.value)
     assert "\x1b" not in str(why.value)
 
 
 @pytest.mark.parametrize("name", ["normal", "checkout-prod", "v1.2_3", "7", "x" * 64])
 def test_a_plain_word_is_a_name(name: str) -> None:
-    assert checked_name(name) == name
+    assert check_baseline_name(name) == name
 
 
 def test_the_newest_of_each_name_counts_and_the_last_one_is_meant(journal: Journal, clock: FakeClock) -> None:
     alice = writer_of("alice", journal, clock)
     for name, file in (("a", "/1"), ("b", "/2"), ("a", "/3")):
         clock.forward(NS_PER_S)
-        alice.write(saved(name, file, f"{name} is 3 things"))
-    alice.write(compared("b", "with b: all are normal"))
+        alice.write(baseline_saved_draft(name, file, f"{name} is 3 things"))
+    alice.write(baseline_compared_draft("b", "with b: all are normal"))
     state = FOLD(FOLD.empty_state, entries(Path(journal.log_path)))
-    assert [(one.name, one.file) for one in baselines(state)] == [("b", "/2"), ("a", "/3")]
-    assert baseline_named(state, None).file == "/3"
-    assert baseline_named(state, "b").file == "/2"
+    assert [(one.name, one.file) for one in saved_baselines(state)] == [("b", "/2"), ("a", "/3")]
+    assert require_baseline(state, None).file == "/3"
+    assert require_baseline(state, "b").file == "/2"
     with pytest.raises(PreconditionFailed, match=r"^there is no baseline c: there are b, a$"):
-        baseline_named(state, "c")
+        require_baseline(state, "c")
     with pytest.raises(PreconditionFailed, match="no baseline yet"):
-        baseline_named(FOLD.empty_state, None)
+        require_baseline(FOLD.empty_state, None)
 
 
 def test_baselines_survive_a_rotation(journal: Journal, log: Path, clock: FakeClock) -> None:
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
     for writer, name in ((alice, "a"), (bob, "b"), (bob, "a")):
         clock.forward(NS_PER_S)
-        writer.write(saved(name, f"/x y/[{name}].json", f"{name} is 3 things on db1, one sample; [not] a tag"))
-    before = baselines(FOLD(FOLD.empty_state, entries(log)))
+        writer.write(
+            baseline_saved_draft(name, f"/x y/[{name}].json", f"{name} is 3 things on db1, one sample; [not] a tag")
+        )
+    before = saved_baselines(FOLD(FOLD.empty_state, entries(log)))
     for _ in range(2):
         clock.forward(NS_PER_S)
-        with alice.locked(whole=True) as held:
+        with alice.lock_log(whole=True) as held:
             held.rotate()
-        assert baselines(FOLD(FOLD.empty_state, entries(log))) == before
+        assert saved_baselines(FOLD(FOLD.empty_state, entries(log))) == before
     alice.write(note_draft("life goes on"))
-    assert [one.name for one in baselines(FOLD(FOLD.empty_state, entries(log)))] == ["b", "a"]
+    assert [one.name for one in saved_baselines(FOLD(FOLD.empty_state, entries(log)))] == ["b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -305,9 +325,9 @@ def test_a_comparison_is_one_line_of_the_log(
 ) -> None:
     before, now = seen({"load/1 min": 1.0, "swap": 0.0}), seen({"load/1 min": 1.0, "swap": 0.0, **changed})
     one = baseline(before)
-    about = Saved("normal", "/f", "normal is 2 things", Stamp(NIGHT), None)
-    looked = Looked(about, one, differences(one, now), compared_count(one, now), ())
-    writer_of("alice", journal, clock).write(line_of(looked))
+    about = SavedBaseline("normal", "/f", "normal is 2 things", Stamp(NIGHT), None)
+    looked = BaselineComparison(about, one, find_differences(one, now), count_compared(one, now), ())
+    writer_of("alice", journal, clock).write(comparison_draft(looked))
     (line,) = entries(log)
     assert (line.kind, line.tag("BASELINE"), line.tag("FILE")) == ("Compared", "normal", None)
     assert said in line.text
@@ -323,7 +343,7 @@ def test_samples_are_counted_from_the_first_so_that_they_do_not_drift(clock: Fak
         paused.append(seconds)
         clock.forward(2 * NS_PER_S)
 
-    one = take("n", "db1", [], [], 3, 2.0, clock, pause)
+    one = take_baseline("n", "db1", [], [], 3, 2.0, clock, pause)
     assert [shot.at_ns for shot in one.snapshots] == [NIGHT, NIGHT + 2 * NS_PER_S, NIGHT + 4 * NS_PER_S]
     # What the first snapshots took is not added: the second pause ends 4 s after the beginning. No time really passes.
     assert 1.0 < paused[0] < 2.0 < paused[1] < 4.0
@@ -332,19 +352,19 @@ def test_samples_are_counted_from_the_first_so_that_they_do_not_drift(clock: Fak
 def test_what_is_kept_is_what_its_line_says(journal: Journal, log: Path, clock: FakeClock) -> None:
     first, last = seen({"a": 1.0}, {"b": "c"}), seen({"a": 1.0}, {"b": "c"}, "x: denied")
     shots = (first, last._replace(at_ns=NIGHT + NS_PER_S))
-    path, draft = keep(journal, baseline(*shots))
+    path, draft = save_baseline(journal, baseline(*shots))
     writer_of("alice", journal, clock).write(draft)
     (line,) = entries(log)
     assert line.text == "Baseline: normal is 2 things on db1, 2 samples over 1 s; not read: x: denied"
     assert line.tag("FILE") == Path(path).name
     kept = read_attachment(journal, Path(path).name, BASELINE)
-    assert (from_bytes(kept.content, path), kept.signed) == (baseline(*shots), True)
+    assert (decode_baseline(kept.content, path), kept.signed) == (baseline(*shots), True)
     assert Path(path).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_command_that_hangs_is_given_up_and_what_it_started_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "_COMMAND_S", 0.1)
-    texts = snapshot([], ["sleep 54321 | cat"], lambda: NIGHT).texts
+    texts = take_snapshot([], ["sleep 54321 | cat"], lambda: NIGHT).texts
     sleeps = [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == ["sleep", "54321"]]
     # SIGKILL was sent, but kill(2) does not wait: on a busy machine a killed process can still be seen for a moment.
     # One that was not killed sleeps on, and is still alive after these ten seconds.
@@ -358,7 +378,7 @@ def test_a_command_that_hangs_is_given_up_and_what_it_started_ends(monkeypatch: 
 def test_a_command_that_says_much_is_not_kept_in_memory() -> None:
     tracemalloc.start()
     try:
-        text = snapshot([], ["head -c 64M /dev/zero"], lambda: NIGHT).texts["command/head -c 64M /dev/zero"]
+        text = take_snapshot([], ["head -c 64M /dev/zero"], lambda: NIGHT).texts["command/head -c 64M /dev/zero"]
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -18,24 +18,24 @@ from conftest import Run, entries
 from threeam.cli import blockers as cli
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
-from threeam.core.redact.redact import redacted_sql
+from threeam.core.redact.redact import redact_sql
 from threeam.core.write.draft import WriteContext
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.restore.blockers import (
     Backend,
-    Node,
+    BlockerNode,
     _as_backend,
-    also,
-    in_words,
-    query_of,
-    terminate,
-    told,
-    tree,
-    waiting,
-    way_out,
+    build_blocker_tree,
+    format_backend,
+    format_other_blockers,
+    format_query,
+    node_line,
+    terminate_backend,
+    termination_sql,
+    waiting_pids,
 )
-from threeam.restore.prepared_transactions import Prepared
+from threeam.restore.prepared_transactions import PreparedTransaction
 
 
 def backend(pid: int, *blocked_by: int, query: str = "SELECT 1") -> Backend:
@@ -44,7 +44,7 @@ def backend(pid: int, *blocked_by: int, query: str = "SELECT 1") -> Backend:
     return Backend(pid, "app", "shop", "psql", "10.0.0.9", "active", 3.2, 4.0, query, blocked_by, lock, since, started)
 
 
-def shape(nodes: Sequence[Node]) -> list[tuple[int, int]]:
+def shape(nodes: Sequence[BlockerNode]) -> list[tuple[int, int]]:
     return [(node.depth, node.backend.pid) for node in nodes]
 
 
@@ -68,38 +68,38 @@ def shape(nodes: Sequence[Node]) -> list[tuple[int, int]]:
     ],
 )
 def test_whoever_waits_stands_below_whom_it_waits_for(every: list[Backend], expected: list[tuple[int, int]]) -> None:
-    assert shape(tree(every)) == expected
+    assert shape(build_blocker_tree(every)) == expected
 
 
 def test_a_circle_is_told_once_and_comes_to_an_end() -> None:
-    nodes = tree([backend(1, 3), backend(2, 1), backend(3, 2), backend(4, 2), backend(5)])
+    nodes = build_blocker_tree([backend(1, 3), backend(2, 1), backend(3, 2), backend(4, 2), backend(5)])
     assert sorted(node.backend.pid for node in nodes) == [1, 2, 3, 4]
     assert [node.depth for node in nodes if node.depth == 0] == [0]
-    assert set(waiting(nodes, 1)) == {2, 3, 4}
+    assert set(waiting_pids(nodes, 1)) == {2, 3, 4}
 
 
 def test_what_hangs_on_a_circle_stands_below_it() -> None:
-    nodes = tree([backend(1, 2), backend(2, 1), backend(3, 2), *(backend(pid, 3) for pid in (4, 5, 6))])
+    nodes = build_blocker_tree([backend(1, 2), backend(2, 1), backend(3, 2), *(backend(pid, 3) for pid in (4, 5, 6))])
     assert next(node.depth for node in nodes if node.backend.pid == 3) > 0, shape(nodes)
 
 
 def prepared(xid: int, gid: str) -> Backend:
-    return _as_backend(Prepared(xid, gid, "app", "shop", 3.2))
+    return _as_backend(PreparedTransaction(xid, gid, "app", "shop", 3.2))
 
 
 def test_a_prepared_transaction_says_what_it_is_and_what_ends_it() -> None:
-    first, second = tree([backend(7, -775), prepared(775, "it's\n1")])
-    assert in_words(first.backend) == 'prepared transaction 775 "it\'s\\n1" app@shop · prepared 3.2 s ago'
-    assert first.blocks == (7,)
-    assert told(first).command == way_out(first.backend) == "ROLLBACK PREPARED E'it''s\\U0000000A1'"
-    assert told(second).command == "SELECT pg_terminate_backend(7)"
+    first, second = build_blocker_tree([backend(7, -775), prepared(775, "it's\n1")])
+    assert format_backend(first.backend) == 'prepared transaction 775 "it\'s\\n1" app@shop · prepared 3.2 s ago'
+    assert first.blocked_pids == (7,)
+    assert node_line(first).command == termination_sql(first.backend) == "ROLLBACK PREPARED E'it''s\\U0000000A1'"
+    assert node_line(second).command == "SELECT pg_terminate_backend(7)"
 
 
-@pytest.mark.parametrize("one", [prepared(775, "a"), tree([backend(7, 0)])[0].backend])
+@pytest.mark.parametrize("one", [prepared(775, "a"), build_blocker_tree([backend(7, 0)])[0].backend])
 def test_what_is_no_process_is_never_terminated(one: Backend) -> None:
-    assert "terminate" not in way_out(one)
+    assert "terminate" not in termination_sql(one)
     with pytest.raises(PreconditionFailed, match="no process"):
-        terminate(cast(Any, None), one, 1)
+        terminate_backend(cast(Any, None), one, 1)
 
 
 class LosesTheConnection:
@@ -130,7 +130,7 @@ LOST = [
 def test_a_termination_whose_answer_is_lost_is_noted_as_one_that_was_asked_for(
     answers: int, error: psycopg.Error, sentence: str
 ) -> None:
-    draft = terminate(cast(Any, LosesTheConnection(answers, error)), backend(7), 2)
+    draft = terminate_backend(cast(Any, LosesTheConnection(answers, error)), backend(7), 2)
     (line,) = draft.make_lines(FOLD.empty_state, WriteContext("alice", 1), Stamp(1, 0))
     assert line.text.startswith("Terminated: asked for")
     assert sentence in line.text
@@ -144,8 +144,8 @@ def test_a_termination_that_is_interrupted_is_noted(
     run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch, answers: int
 ) -> None:
     connection = LosesTheConnection(answers, KeyboardInterrupt())
-    monkeypatch.setattr(cli, "connected", lambda dsn: nullcontext(connection))
-    monkeypatch.setattr(cli, "backends", lambda connection: [backend(7), backend(8, 7)])
+    monkeypatch.setattr(cli, "connect", lambda dsn: nullcontext(connection))
+    monkeypatch.setattr(cli, "list_backends", lambda connection: [backend(7), backend(8, 7)])
     done = run_here("blockers", "--terminate", "7", "--yes")
     assert done.returncode == 130
     (line,) = entries(log)
@@ -158,8 +158,8 @@ def test_a_termination_that_is_interrupted_and_cannot_be_noted_is_told(
     run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = LosesTheConnection(0, KeyboardInterrupt())
-    monkeypatch.setattr(cli, "connected", lambda dsn: nullcontext(connection))
-    monkeypatch.setattr(cli, "backends", lambda connection: [backend(7), backend(8, 7)])
+    monkeypatch.setattr(cli, "connect", lambda dsn: nullcontext(connection))
+    monkeypatch.setattr(cli, "list_backends", lambda connection: [backend(7), backend(8, 7)])
     monkeypatch.setattr(Writer, "write", Mock(side_effect=KeyboardInterrupt))
     done = run_here("blockers", "--terminate", "7", "--yes")
     assert (done.returncode, log.exists()) == (130, False)
@@ -169,18 +169,20 @@ def test_a_termination_that_is_interrupted_and_cannot_be_noted_is_told(
 def test_a_termination_that_the_server_refuses_is_not_noted() -> None:
     refused = psycopg.errors.InsufficientPrivilege("permission denied to terminate process")
     with pytest.raises(psycopg.Error, match="permission denied"):
-        terminate(cast(Any, LosesTheConnection(0, refused)), backend(7), 2)
+        terminate_backend(cast(Any, LosesTheConnection(0, refused)), backend(7), 2)
 
 
 def test_it_is_named_also_if_it_stands_elsewhere() -> None:
-    nodes = tree([backend(7, -775, -776), prepared(775, "a"), prepared(776, "b"), backend(8, 7, 0)])
-    assert ["prepared transaction 775" in also(node) for node in nodes if node.backend.pid == 7] == [True]
+    nodes = build_blocker_tree([backend(7, -775, -776), prepared(775, "a"), prepared(776, "b"), backend(8, 7, 0)])
+    assert ["prepared transaction 775" in format_other_blockers(node) for node in nodes if node.backend.pid == 7] == [
+        True
+    ]
 
 
 @pytest.mark.parametrize(("pid", "found"), [(1, {2, 3, 4}), (2, {3, 4}), (5, {4}), (4, set()), (99, set())])
 def test_who_waits_also_through_others(pid: int, found: set[int]) -> None:
-    nodes = tree([backend(1), backend(5), backend(2, 1), backend(3, 2), backend(4, 3, 5)])
-    assert set(waiting(nodes, pid)) == found
+    nodes = build_blocker_tree([backend(1), backend(5), backend(2, 1), backend(3, 2), backend(4, 3, 5)])
+    assert set(waiting_pids(nodes, pid)) == found
 
 
 PIDS = st.integers(0, 8)
@@ -190,7 +192,7 @@ GRAPHS = st.dictionaries(st.integers(1, 8), st.lists(PIDS, max_size=3, unique=Tr
 @given(GRAPHS)
 @example({1: (2,), 2: (1,)})
 def test_each_that_blocks_or_waits_is_there_once(graph: dict[int, tuple[int, ...]]) -> None:
-    nodes = tree([backend(pid, *by) for pid, by in graph.items()])
+    nodes = build_blocker_tree([backend(pid, *by) for pid, by in graph.items()])
     concerned = {pid for pid, by in graph.items() if by} | {pid for by in graph.values() for pid in by}
     assert sorted(node.backend.pid for node in nodes) == sorted(concerned)
     depth, above = {node.backend.pid: node.depth for node in nodes}, list[int]()
@@ -201,16 +203,16 @@ def test_each_that_blocks_or_waits_is_there_once(graph: dict[int, tuple[int, ...
         if above:
             assert above[-1] in node.backend.blocked_by, f"{pid} is below one that it does not wait for"
         above.append(pid)
-        assert set(node.blocks) == {other for other, by in graph.items() if pid in by}
+        assert set(node.blocked_pids) == {other for other, by in graph.items() if pid in by}
     free = [pid for pid in concerned if not graph.get(pid)]
     assert all(depth[pid] == 0 for pid in free)
-    reached = set(free).union(*(waiting(nodes, pid) for pid in free))
+    reached = set(free).union(*(waiting_pids(nodes, pid) for pid in free))
     assert all(depth[pid] > 0 for pid in reached - set(free)), "who waits for one that waits for nobody hangs on it"
 
 
 @given(st.text())
 def test_a_query_is_one_line_of_120_characters_at_most(query: str) -> None:
-    shown = query_of(backend(1, query=query))
+    shown = format_query(backend(1, query=query))
     assert len(shown) <= 120
     assert len(shown.splitlines()) <= 1
 
@@ -265,7 +267,7 @@ SEPARATORS = st.text("'\"\\ @&=$:/;,)xé", min_size=0, max_size=3)
 @example(between="")
 def test_no_password_comes_through(form: str, between: str) -> None:
     """Neither half of it, whatever stands between them."""
-    shown = redacted_sql(FORMS[form](f"hunter{between}geheim"))
+    shown = redact_sql(FORMS[form](f"hunter{between}geheim"))
     assert "hunter" not in shown
     assert "geheim" not in shown
 
@@ -276,7 +278,7 @@ def test_no_password_comes_through_that_is_cut(form: str, data: st.DataObject) -
     """The server cuts a long query, anywhere; the first half of the password must not be left."""
     whole = FORMS[form]("huntergeheim")
     until = data.draw(st.integers(whole.index("hunter") + 6, len(whole)))
-    assert "hunter" not in redacted_sql(whole[:until])
+    assert "hunter" not in redact_sql(whole[:until])
 
 
 @pytest.mark.parametrize(
@@ -289,15 +291,15 @@ def test_no_password_comes_through_that_is_cut(form: str, data: st.DataObject) -
     ],
 )
 def test_what_is_no_password_is_left_as_it_is(query: str) -> None:
-    assert redacted_sql(query) == query
+    assert redact_sql(query) == query
 
 
 @given(st.text("abc '\"\\$@:/=\n", max_size=40))
 def test_what_has_no_password_in_it_is_never_mangled(text: str) -> None:
-    assert redacted_sql(text) == text or "://" in text
+    assert redact_sql(text) == text or "://" in text
 
 
 def test_a_long_query_is_made_safe_in_no_time() -> None:
     """Four thousand characters that look like the beginning of a secret, again and again."""
     for piece in ("password ", "password $a$", "://a:", "password='\\", "password E'", "identified by "):
-        assert len(redacted_sql(piece * (4_000 // len(piece)))) <= 8_000
+        assert len(redact_sql(piece * (4_000 // len(piece)))) <= 8_000

@@ -18,7 +18,7 @@ from conftest import NIGHT, FakeClock, Run, command, writer_of
 from people import Person
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.store import segment as segment_module
-from threeam.core.store.filters import Text, Wanted
+from threeam.core.store.filters import LineFilter, MatchesPattern
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal, Position, Segment, resolve_journal
 from threeam.core.store.pattern import Pattern
@@ -27,10 +27,10 @@ from threeam.core.store.seek import search_forward
 from threeam.core.store.segment import RotatedSegment
 from threeam.core.write.draft import note_draft
 from threeam.human.awake import awake_since
-from threeam.human.drafts import coffee
-from threeam.hypotheses.drafts import claim, judge
+from threeam.human.drafts import coffee_draft
+from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
-from threeam.tui.log_window import Window
+from threeam.tui.log_window import LogWindow
 
 BY = ("BY", "alice@db1:4121%3")
 PRIVATE = "hunter2"
@@ -111,10 +111,10 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
 ) -> None:
     """No ordinary line stands between them and what the rotation repeats."""
     writer = writer_of("alice", journal, clock)
-    for n, draft in enumerate((coffee(1, 95, 4), claim("the sweeper", 4))):
+    for n, draft in enumerate((coffee_draft(1, 95, 4), hypothesis_draft("the sweeper", 4))):
         clock.now = at(n)
         writer.write(draft)
-    with writer.locked(whole=True) as locked:
+    with writer.lock_log(whole=True) as locked:
         locked.rotate()
     live = journal.open_live()
     assert live is not None
@@ -123,7 +123,7 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     assert live.head.end == size
     with log.open("ab") as file:
         file.write(b"".join(FORGED))
-    assert [line.forged for line in lines_forward(live)] == [False] * lines_there + [True] * len(FORGED)
+    assert [line.is_forged for line in lines_forward(live)] == [False] * lines_there + [True] * len(FORGED)
     assert FOLD.state_at(live, live.size()) == before._replace(last_stamp=at(3))
     assert awake_since(journal, Position(live, live.size()), "alice") == at(0)
     told = run_here("tail", "-n", "+1").stdout
@@ -150,7 +150,7 @@ def test_a_rotation_states_how_many_lines_it_repeats(run_here: Run, log: Path, j
     assert f"[REPEATED: {len(others)}] Continued from ".encode() in first
     live = journal.open_live()
     assert live is not None
-    assert (live.head.end, live.head.missing) == (live.size(), 0)
+    assert (live.head.end, live.head.missing_lines) == (live.size(), 0)
 
 
 SOME = [repeated(1, f"Hypothesis: claim {n}", (f"H{n}", "open")) for n in (1, 2, 3)]
@@ -170,7 +170,7 @@ def test_the_head_is_no_longer_than_it_states_and_than_what_is_repeated(
     live = journal.open_live()
     assert live is not None
     assert live.head == (rotated_name(1), len(begin), len(begin) + sum(map(len, SOME[:repeats])), True, missing)
-    assert [line.repeated for line in lines_forward(live)] == [False] + [True] * repeats + [False] * (5 - repeats)
+    assert [line.is_repeated for line in lines_forward(live)] == [False] + [True] * repeats + [False] * (5 - repeats)
     assert b"an ordinary line" in run_here("tail", "-n", "+1").stdout
     findings = run_here("doctor").stdout
     assert findings.count(b": forged: ") == 4 - repeats
@@ -180,13 +180,15 @@ def test_the_head_is_no_longer_than_it_states_and_than_what_is_repeated(
 
 def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal: Journal, clock: FakeClock) -> None:
     writer = writer_of("alice", journal, clock)
-    for n, draft in enumerate((coffee(1, 95, 4), claim("the sweeper", 4), judge("refute", "H1", "no", 4))):
+    for n, draft in enumerate(
+        (coffee_draft(1, 95, 4), hypothesis_draft("the sweeper", 4), conclusion_draft("refute", "H1", "no", 4))
+    ):
         clock.now = at(n)
         writer.write(draft)
     live = journal.open_live()
     assert live is not None
     before = FOLD.state_at(live, live.size())
-    with writer.locked(whole=True) as locked:
+    with writer.lock_log(whole=True) as locked:
         locked.rotate()
     clock.now = at(5)
     writer.write(note_draft("after it"))
@@ -223,10 +225,10 @@ def test_the_head_is_looked_for_once_also_while_there_is_nothing_else(log: Path,
     live = journal.open_live()
     assert live is not None
     with patch.object(segment_module, "_head_of", wraps=segment_module._head_of) as looked:
-        assert [line.forged for line in lines_forward(live)] == [False] * 101
+        assert [line.is_forged for line in lines_forward(live)] == [False] * 101
         with log.open("ab") as file:  # the rest of what is copied there
             file.write(some + line(2, "a note") + some)
-        assert [line.forged for line in lines_forward(live)][101:] == [False, False, True]
+        assert [line.is_forged for line in lines_forward(live)][101:] == [False, False, True]
     assert looked.call_count <= 3
 
 
@@ -251,7 +253,7 @@ def test_every_line_that_a_rotation_repeats_is_in_the_head(
     with patch.object(segment_module, "_BLOCK", block):
         found = Segment(fd, "sanity.log").head
     inside = begin + b"".join(map(format_entry, some[:stated]))
-    assert (found.end, found.missing) == (len(inside), None if stated is None else max(0, stated - len(some)))
+    assert (found.end, found.missing_lines) == (len(inside), None if stated is None else max(0, stated - len(some)))
 
 
 # --- which file continues which
@@ -323,17 +325,17 @@ def test_each_window_on_a_chain_says_what_could_not_be_read(log: Path, journal: 
     paths = chain_of(log, 3)
     as_a_symlink(paths[1])
     missing = [f"{paths[1]} cannot be read (it is a symlink): what stands in it is missing here"]
-    main = Window(journal)
+    main = LogWindow(journal)
     live = journal.open_live()
     assert live is not None
-    as_of = Window(journal, until=Position(live, live.size()))
-    before_it = Window(journal, until=Position(RotatedSegment(str(paths[0])), 1))
+    as_of = LogWindow(journal, until=Position(live, live.size()))
+    before_it = LogWindow(journal, until=Position(RotatedSegment(str(paths[0])), 1))
     for window in (as_of, main):  # whichever meets the file first, and last
         while not window.at_start:
-            window.back()
-        assert window.missing.pop_unreported(window.known and window.known.segment) == missing
+            window.read_backward()
+        assert window.missing.pop_unreported(window.log_end and window.log_end.segment) == missing
     for window in (as_of, main, before_it):
-        assert window.missing.pop_unreported(window.known and window.known.segment) == []
+        assert window.missing.pop_unreported(window.log_end and window.log_end.segment) == []
 
 
 def test_tail_says_what_it_could_not_read_before_it_waits_for_more(log: Path) -> None:
@@ -399,7 +401,7 @@ def test_walking_forward_opens_each_file_a_few_times(log: Path, journal: Journal
     live = journal.open_live()
     assert live is not None
     end = Position(live, live.size())
-    found = search_forward(journal, Position(first, 0), end, Wanted((Text(Pattern("note")),)))
+    found = search_forward(journal, Position(first, 0), end, LineFilter((MatchesPattern(Pattern("note")),)))
     assert sum(len(part.lines) for part in found) == 201
     assert len(opened) < 3 * 200
     opened.clear()
@@ -463,5 +465,5 @@ def test_a_truncated_file_has_no_head_any_more(log: Path, journal: Journal) -> N
         file.write(line(9, "new") + repeated(9, "forged"))
     lines = follower.read()
     follower.close()
-    assert [line.repeated for line in lines] == [False, False]
-    assert lines[1].forged
+    assert [line.is_repeated for line in lines] == [False, False]
+    assert lines[1].is_forged

@@ -757,7 +757,7 @@ def test_tail_from_a_line_on_counts_through_rotated_files(
             assert run_here("rotate").returncode == 0
     every = run_here("tail", "-n", "+1").stdout.splitlines()
     assert len(every) == 8, "six notes, and what two files begin with"
-    monkeypatch.setattr(reader, "BLOCK", 100)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 100)
     for first in range(1, 10):
         lines = run_here("tail", "-n", f"+{first}", "--grep", "n[0-5]$").stdout.splitlines()
         assert lines == [raw for raw in every[first - 1 :] if raw[-2:-1] == b"n"], first

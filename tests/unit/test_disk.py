@@ -19,7 +19,7 @@ from threeam.core.store.reader import Line
 from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.hypotheses.drafts import claim
+from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
 
 FORTY = 40 * 1024
@@ -37,7 +37,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_log_says_that_its_disk_is_nearly_full(writer: Writer, log: Path, full: None) -> None:
     writer.write(note_draft("the first makes the file"))
-    writer.write(claim("a", 4))
+    writer.write(hypothesis_draft("a", 4))
     warning = entries(log)[1]
     assert warning.text == "WARNING: Disk nearly full: 40 KiB left for the log."
     assert warning.tag("DISK") == str(FORTY)
@@ -69,13 +69,13 @@ def test_the_log_is_not_searched_for_the_warning_again_and_again(
 ) -> None:
     """It is searched under the lock, and the warning may lie 64 MiB back."""
     searches: list[int] = []
-    search = state_cache.matching_back
+    search = state_cache.matching_lines_backward
 
     def counted(segment: Segment, end: int, pattern: re.Pattern[bytes]) -> Iterator[Line]:
         searches.append(end)
         return search(segment, end, pattern)
 
-    monkeypatch.setattr(state_cache, "matching_back", counted)
+    monkeypatch.setattr(state_cache, "matching_lines_backward", counted)
     for _ in range(10):
         writer.write(note_draft("a"))
     assert [entry.kind for entry in entries(log)].count("WARNING") == 1

@@ -13,8 +13,8 @@ from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stam
 from threeam.core.store.doctor import Finding, LogChecker
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.write.draft import note_draft
-from threeam.human.drafts import coffee
-from threeam.hypotheses.drafts import claim
+from threeam.human.drafts import coffee_draft
+from threeam.hypotheses.drafts import hypothesis_draft
 
 ALICE, BOB = "alice@db1:4121%3", "bob@db1:9%1"
 
@@ -64,9 +64,9 @@ def test_whatever_our_own_writers_write_is_sound(journal: Journal, clock: FakeCl
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
     for forward in (0, 5, -2 * NS_PER_S, NS_PER_S, -500_000, 9 * 3600 * NS_PER_S):
         clock.forward(forward)
-        alice.write(claim("a\n[H9: open]", 4))
-        bob.write(coffee(6, 95, 4))
-        bob.write(claim("b", 4))
+        alice.write(hypothesis_draft("a\n[H9: open]", 4))
+        bob.write(coffee_draft(6, 95, 4))
+        bob.write(hypothesis_draft("b", 4))
         alice.write_stream(["piped", ""])
         alice.write(note_draft("\x00 " + str(NIGHT)))
     segment = journal.open_live()

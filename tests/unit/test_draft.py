@@ -9,9 +9,9 @@ from threeam.core.format.entry import NS_PER_S, Entry, Stamp
 from threeam.core.state.fold import State
 from threeam.core.write.draft import TOXIC_TEXT, DraftLine, WriteContext, note_draft, toxicity_warning
 from threeam.human import drafts as human_drafts
-from threeam.hypotheses.drafts import claim, judge
+from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
-from threeam.reports.end_of_night import lights_out
+from threeam.reports.end_of_night import sleep_draft
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 HOUR = 3600 * NS_PER_S
@@ -43,7 +43,7 @@ def test_a_note_is_its_lines_and_reads_no_state() -> None:
 
 
 def test_a_claim_takes_the_next_number_and_is_solemn() -> None:
-    draft = claim("the sweeper\nTraceback", 4)
+    draft = hypothesis_draft("the sweeper\nTraceback", 4)
     assert draft.ceremonial
     assert draft.make_lines(OPENED, ALICE, NOW) == [
         DraftLine("Hypothesis: the sweeper", (("H8", "open"),)),
@@ -55,7 +55,7 @@ def test_a_claim_takes_the_next_number_and_is_solemn() -> None:
 def test_the_warning_comes_over_the_limit_and_not_at_it(cups: int, warned: bool) -> None:
     assert toxicity_warning(cups, 4) == ([DraftLine(TOXIC_TEXT)] if warned else [])
     state = after((cups, (BY,), "x"))
-    assert (TOXIC_TEXT in texts(claim("a", 4).make_lines(state, ALICE, NOW))) is warned
+    assert (TOXIC_TEXT in texts(hypothesis_draft("a", 4).make_lines(state, ALICE, NOW))) is warned
 
 
 def test_a_note_is_never_warned() -> None:
@@ -64,23 +64,23 @@ def test_a_note_is_never_warned() -> None:
 
 
 def test_each_cup_is_a_line_with_its_dose_and_its_count() -> None:
-    said = human_drafts.coffee(2, 95, 4).make_lines(after((1, (BY,), "x")), ALICE, NOW)
+    said = human_drafts.coffee_draft(2, 95, 4).make_lines(after((1, (BY,), "x")), ALICE, NOW)
     assert [(one.cups, one.tags) for one in said] == [(2, (("MG", "95"),)), (3, (("MG", "95"),))]
 
 
 def test_the_cup_over_the_limit_brings_the_warning() -> None:
-    said = human_drafts.coffee(1, 95, 4).make_lines(WITH_FOUR, ALICE, NOW)
+    said = human_drafts.coffee_draft(1, 95, 4).make_lines(WITH_FOUR, ALICE, NOW)
     assert [(one.text, one.cups) for one in said] == [("Coffee: cup 5 of the night.", 5), (TOXIC_TEXT, 5)]
 
 
 def test_the_first_cup_after_a_night_is_the_first() -> None:
-    said = human_drafts.coffee(1, 95, 4).make_lines(WITH_FOUR, ALICE, Stamp(NIGHT.ns + 9 * HOUR))
+    said = human_drafts.coffee_draft(1, 95, 4).make_lines(WITH_FOUR, ALICE, Stamp(NIGHT.ns + 9 * HOUR))
     assert [one.cups for one in said] == [1]
 
 
 def test_taking_a_cup_back_takes_its_own_dose_back() -> None:
     state = after((1, (BY, ("MG", "95")), "Coffee: ."), (2, (BY, ("MG", "40")), "Coffee: ."))
-    (said,) = human_drafts.undo_coffee().make_lines(state, ALICE, NOW)
+    (said,) = human_drafts.undo_coffee_draft().make_lines(state, ALICE, NOW)
     assert (said.cups, said.tags) == (1, (("MG", "-40"),))
 
 
@@ -89,42 +89,42 @@ def test_taking_a_cup_back_takes_its_own_dose_back() -> None:
 )
 def test_no_cup_can_be_taken_back_before_the_first(state: State) -> None:
     with pytest.raises(PreconditionFailed, match="none this night"):
-        human_drafts.undo_coffee().make_lines(state, ALICE, NOW)
+        human_drafts.undo_coffee_draft().make_lines(state, ALICE, NOW)
 
 
 def test_water_counts_the_glasses_of_this_night() -> None:
     state = after((0, (BY, ("WATER", "2")), "Water: ."))
-    assert human_drafts.water().make_lines(state, ALICE, NOW)[0].tags == (("WATER", "3"),)
-    assert human_drafts.water().make_lines(state, ALICE, Stamp(NIGHT.ns + 9 * HOUR))[0].tags == (("WATER", "1"),)
+    assert human_drafts.water_draft().make_lines(state, ALICE, NOW)[0].tags == (("WATER", "3"),)
+    assert human_drafts.water_draft().make_lines(state, ALICE, Stamp(NIGHT.ns + 9 * HOUR))[0].tags == (("WATER", "1"),)
 
 
 def test_sleep_says_what_the_night_came_to_and_starts_anew() -> None:
     state = after((1, (BY, ("MG", "95")), "Coffee: ."), (1, (BY, ("WATER", "1")), "Water: ."))
-    head, said = lights_out(5.0).make_lines(state, ALICE, Stamp(NIGHT.ns + 5 * HOUR))
+    head, said = sleep_draft(5.0).make_lines(state, ALICE, Stamp(NIGHT.ns + 5 * HOUR))
     assert head == DraftLine("Handoff: alice goes to sleep, and nothing is still open.", (("HANDOFF", "0"),))
     assert said.text.startswith("Sleep: 1 cup, 1 glass of water, 48 mg of caffeine left.")
     assert (said.tags, said.cups) == ((("NIGHT", "over"),), 0)
 
 
 def test_a_verdict_carries_the_new_state_and_the_reason() -> None:
-    said = judge("refute", "h7", "the sweeper\nwas off", 4).make_lines(OPENED, ALICE, NOW)
+    said = conclusion_draft("refute", "h7", "the sweeper\nwas off", 4).make_lines(OPENED, ALICE, NOW)
     tag = (("H7", "refuted"),)
     assert said == [DraftLine("Conclusion: the sweeper", tag), DraftLine("| was off", tag)]
 
 
 def test_a_verdict_on_nothing_is_declined() -> None:
     with pytest.raises(PreconditionFailed, match="no hypothesis H8"):
-        judge("refute", "H8", "x", 4).make_lines(OPENED, ALICE, NOW)
+        conclusion_draft("refute", "H8", "x", 4).make_lines(OPENED, ALICE, NOW)
 
 
 def test_a_verdict_that_stands_already_is_declined() -> None:
     with pytest.raises(PreconditionFailed, match="H7 is open already"):
-        judge("reopen", "H7", "again", 4).make_lines(OPENED, ALICE, NOW)
+        conclusion_draft("reopen", "H7", "again", 4).make_lines(OPENED, ALICE, NOW)
 
 
 def test_a_hypothesis_of_the_scripts_gets_a_number_when_it_is_acted_on() -> None:
     state = after((3, (), "Hypothesis: the cron job"))
-    said = judge("refute", f"@{NIGHT}", "cron was off", 4).make_lines(state, ALICE, NOW)
+    said = conclusion_draft("refute", f"@{NIGHT}", "cron was off", 4).make_lines(state, ALICE, NOW)
     assert said == [
         DraftLine(f"Hypothesis: @{NIGHT} the cron job", (("H1", "open"),)),
         DraftLine("Conclusion: cron was off", (("H1", "refuted"),)),
@@ -135,5 +135,5 @@ def test_a_hypothesis_of_the_scripts_gets_a_number_when_it_is_acted_on() -> None
 
 
 def test_a_draft_called_twice_gives_the_same_lines() -> None:
-    for draft in (note_draft("a"), claim("b", 4), human_drafts.coffee(2, 95, 4), lights_out(5.0)):
+    for draft in (note_draft("a"), hypothesis_draft("b", 4), human_drafts.coffee_draft(2, 95, 4), sleep_draft(5.0)):
         assert draft.make_lines(WITH_FOUR, ALICE, NOW) == draft.make_lines(WITH_FOUR, ALICE, NOW)

@@ -21,13 +21,13 @@ from threeam.core.format.entry import (
     Stamp,
     decode_utf8,
     escape_tag_value,
+    escape_unprintable,
     find_stamp_refs,
     format_batch,
     format_entry,
     parse_entry,
     split_submission,
     utf8_boundary,
-    visible,
 )
 
 HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -70,7 +70,8 @@ def line(entry: Entry) -> bytes:
 
 def as_read(entry: Entry) -> Entry:
     return entry._replace(
-        text=visible(entry.text), tags=tuple((key, visible(value).replace("]", ")")) for key, value in entry.tags)
+        text=escape_unprintable(entry.text),
+        tags=tuple((key, escape_unprintable(value).replace("]", ")")) for key, value in entry.tags),
     )
 
 
@@ -168,7 +169,7 @@ def test_parsing_is_total_on_damaged_lines(entry: Entry, at: int, damage: bytes)
         if read is not None:
             assert read.kind
             assert isinstance(find_stamp_refs(read.body), list)
-            assert not HARMFUL.search(visible(decode_utf8(damaged)))
+            assert not HARMFUL.search(escape_unprintable(decode_utf8(damaged)))
 
 
 @pytest.mark.parametrize(
@@ -220,8 +221,8 @@ def test_a_by_that_names_nobody_is_nobodys(by: str) -> None:
 @steady
 @given(texts)
 def test_making_visible_twice_changes_nothing_more(text: str) -> None:
-    once = visible(text)
-    assert visible(once) == once
+    once = escape_unprintable(text)
+    assert escape_unprintable(once) == once
     assert not HARMFUL.search(once)
     once.encode()
 
@@ -229,7 +230,7 @@ def test_making_visible_twice_changes_nothing_more(text: str) -> None:
 @steady
 @given(st.binary())
 def test_any_bytes_can_be_shown(raw: bytes) -> None:
-    shown = visible(decode_utf8(raw))
+    shown = escape_unprintable(decode_utf8(raw))
     assert not HARMFUL.search(shown)
     shown.encode()
 
@@ -254,7 +255,7 @@ def test_any_bytes_can_be_shown(raw: bytes) -> None:
     ],
 )
 def test_controls_are_made_visible_and_words_are_left_alone(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert escape_unprintable(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -271,7 +272,7 @@ def test_controls_are_made_visible_and_words_are_left_alone(text: str, shown: st
     ],
 )
 def test_what_words_and_emoji_need_stays(text: str) -> None:
-    assert visible(text) == text
+    assert escape_unprintable(text) == text
 
 
 ODD = "ab1#\x1b\u200b\u200c\u200d\ufe0f\u20e3\u2764\U0001f469\U0001f3f4\U000e0067\U000e007f"
@@ -280,8 +281,8 @@ ODD += "\u0915\u182e\u180b\u845b\U000e0100"
 
 @given(st.text(st.sampled_from(ODD), max_size=12))
 def test_the_unseen_is_made_visible_once_and_read_back(text: str) -> None:
-    once = visible(text)
-    assert visible(once) == once
+    once = escape_unprintable(text)
+    assert escape_unprintable(once) == once
     entry = Entry(NIGHT, 0, (), once)
     assert parse_entry(format_entry(entry)[:-1]) == entry
 
@@ -448,7 +449,7 @@ def test_a_long_line_goes_on_in_pieces_that_are_the_line(text: str, longest: int
     with patch.object(entry_module, "MAX_TEXT_BYTES", longest):
         first, *rest = split_submission(text)
     assert all(line.startswith(CONTINUATION_PREFIX) for line in rest)
-    assert first + "".join(line[len(CONTINUATION_PREFIX) :] for line in rest) == visible(text)
+    assert first + "".join(line[len(CONTINUATION_PREFIX) :] for line in rest) == escape_unprintable(text)
     assert all(len(line.encode()) <= longest + len(CONTINUATION_PREFIX) for line in (first, *rest))
 
 

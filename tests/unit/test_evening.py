@@ -15,14 +15,21 @@ from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft, note_draft
-from threeam.human.drafts import coffee, sleep, undo_coffee, water
-from threeam.human.intake import human
-from threeam.human.night_summary import Evening, drunk, evening, forecast, next_morning, others
+from threeam.human.drafts import coffee_draft, sleep_line, undo_coffee_draft, water_draft
+from threeam.human.intake import intake_of
+from threeam.human.night_summary import (
+    NightSummary,
+    format_forecast,
+    format_intake,
+    next_morning,
+    summarize_night,
+    summarize_others,
+)
 from threeam.projections import FOLD
 
 HOUR = 3600 * NS_PER_S
 GAP = 8 * HOUR
-SLEEP = Draft(lambda state, author, stamp: [sleep(state, author, stamp, 5.0)])
+SLEEP = Draft(lambda state, author, stamp: [sleep_line(state, author, stamp, 5.0)])
 
 
 def stamp(text: str) -> Stamp:
@@ -41,8 +48,8 @@ def soon(clock: FakeClock) -> Stamp:
     return Stamp(clock().ns + 100, clock().utc_offset_s)
 
 
-def told(journal: Journal, clock: FakeClock) -> Evening:
-    return evening(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0))
+def told(journal: Journal, clock: FakeClock) -> NightSummary:
+    return summarize_night(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0))
 
 
 # --- the next morning
@@ -78,54 +85,54 @@ def test_the_morning_is_ahead_by_a_day_at_most(ns: int, minutes: int) -> None:
 
 def test_the_forecast_names_the_morning_and_the_hour_at_which_little_is_left(journal: Journal) -> None:
     clock = FakeClock(stamp("2026-11-24T02:00:00.000000000+0000"))
-    writer_of("alice", journal, clock).write(coffee(2, 100, 4))
-    assert forecast(told(journal, clock)) == "100 mg left at 07:00, under 50 mg at 12:00"
+    writer_of("alice", journal, clock).write(coffee_draft(2, 100, 4))
+    assert format_forecast(told(journal, clock)) == "100 mg left at 07:00, under 50 mg at 12:00"
 
 
 def test_the_forecast_of_another_day_says_which(journal: Journal) -> None:
     clock = FakeClock(stamp("2026-11-24T23:00:00.000000000+0000"))
-    writer_of("alice", journal, clock).write(coffee(8, 100, 4))
-    assert forecast(told(journal, clock)) == "264 mg left at 07:00, under 50 mg at 19:00 (2026-11-25)"
+    writer_of("alice", journal, clock).write(coffee_draft(8, 100, 4))
+    assert format_forecast(told(journal, clock)) == "264 mg left at 07:00, under 50 mg at 19:00 (2026-11-25)"
 
 
 def test_the_forecast_of_half_a_cup_says_already(journal: Journal) -> None:
     clock = FakeClock(stamp("2026-11-24T02:00:00.000000000+0000"))
-    writer_of("alice", journal, clock).write(coffee(1, 40, 4))
-    assert forecast(told(journal, clock)) == "20 mg left at 07:00, under 50 mg already"
+    writer_of("alice", journal, clock).write(coffee_draft(1, 40, 4))
+    assert format_forecast(told(journal, clock)) == "20 mg left at 07:00, under 50 mg already"
 
 
 def test_nothing_is_forecast_of_nothing(journal: Journal, clock: FakeClock) -> None:
-    assert forecast(told(journal, clock)) == ""
+    assert format_forecast(told(journal, clock)) == ""
 
 
 def test_the_cups_of_the_night_are_its_own_and_the_milligrams_are_all(journal: Journal, clock: FakeClock) -> None:
     alice = writer_of("alice", journal, clock)
-    alice.write(coffee(3, 95, 4))
+    alice.write(coffee_draft(3, 95, 4))
     clock.forward(10 * HOUR)
-    alice.write(coffee(1, 130, 4))
-    alice.write(water())
+    alice.write(coffee_draft(1, 130, 4))
+    alice.write(water_draft())
     one = told(journal, clock)
-    assert [mg for _, mg in one.cups] == [130]
+    assert [mg for _, mg in one.tonight_doses] == [130]
     assert len(one.doses) == 4
-    assert drunk(one) == "1 cup, 1 glass of water"
-    assert one.mg == pytest.approx(130 + 3 * 95 / 4, abs=0.01)
-    assert one.day_mg == 3 * 95 + 130
+    assert format_intake(one) == "1 cup, 1 glass of water"
+    assert one.mg_now == pytest.approx(130 + 3 * 95 / 4, abs=0.01)
+    assert one.mg_last_24h == 3 * 95 + 130
 
 
 def test_others_are_shown_for_who_they_are_the_most_in_them_first(journal: Journal, clock: FakeClock) -> None:
     for user, drafts in {
-        "bob": [coffee(1, 95, 4)],
-        "carol": [coffee(2, 95, 4)],
+        "bob": [coffee_draft(1, 95, 4)],
+        "carol": [coffee_draft(2, 95, 4)],
         "dan": [note_draft("no coffee, thanks")],
-        "erin": [coffee(4, 95, 4), SLEEP],
-        "alice": [coffee(1, 95, 4)],
+        "erin": [coffee_draft(4, 95, 4), SLEEP],
+        "alice": [coffee_draft(1, 95, 4)],
     }.items():
         for draft in drafts:
             writer_of(user, journal, clock).write(draft)
-    found = others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0))
-    assert [(one.user, len(one.cups)) for one in found] == [("carol", 2), ("bob", 1)]
+    found = summarize_others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0))
+    assert [(one.user, len(one.tonight_doses)) for one in found] == [("carol", 2), ("bob", 1)]
     clock.forward(GAP + HOUR)
-    assert others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0)) == []
+    assert summarize_others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0)) == []
 
 
 # --- taking a cup back
@@ -133,21 +140,25 @@ def test_others_are_shown_for_who_they_are_the_most_in_them_first(journal: Journ
 
 def test_undo_takes_ones_own_last_dose_back_and_no_other(journal: Journal, clock: FakeClock) -> None:
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
-    for writer, draft in ((alice, coffee(2, 95, 4)), (alice, coffee(1, 130, 4)), (bob, coffee(1, 40, 4))):
+    for writer, draft in (
+        (alice, coffee_draft(2, 95, 4)),
+        (alice, coffee_draft(1, 130, 4)),
+        (bob, coffee_draft(1, 40, 4)),
+    ):
         writer.write(draft)
-    taken = [alice.write(undo_coffee()).entries[0] for _ in range(2)]
+    taken = [alice.write(undo_coffee_draft()).entries[0] for _ in range(2)]
     assert [(one.tag("MG"), one.cups) for one in taken] == [("-130", 2), ("-95", 1)]
-    assert [mg for _, mg in human(state_of(journal), "alice").doses] == [95]
-    assert [mg for _, mg in human(state_of(journal), "bob").doses] == [40]
+    assert [mg for _, mg in intake_of(state_of(journal), "alice").doses] == [95]
+    assert [mg for _, mg in intake_of(state_of(journal), "bob").doses] == [40]
 
 
 def test_undo_leaves_the_dose_of_another_night_alone(journal: Journal, clock: FakeClock) -> None:
     alice = writer_of("alice", journal, clock)
-    alice.write(coffee(1, 95, 4))
+    alice.write(coffee_draft(1, 95, 4))
     clock.forward(GAP + 1)
-    alice.write(coffee(1, 130, 4))
-    assert alice.write(undo_coffee()).entries[0].tag("MG") == "-130"
-    assert [mg for _, mg in human(state_of(journal), "alice").doses] == [95]
+    alice.write(coffee_draft(1, 130, 4))
+    assert alice.write(undo_coffee_draft()).entries[0].tag("MG") == "-130"
+    assert [mg for _, mg in intake_of(state_of(journal), "alice").doses] == [95]
 
 
 # --- from the shell

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conftest import Run as Run3am
 from threeam.cli import run as run_command
-from threeam.cli.exits import exit_code_of
+from threeam.cli.exits import run_reporting_errors
 from threeam.core.errors import BadInput, FileUnusable, JournalError, LockTimeout, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.journal import resolve_journal
@@ -20,23 +20,32 @@ from threeam.core.write.writer import Writer
 from threeam.experiments import experiment_report as told
 from threeam.experiments import runs as runs_module
 from threeam.experiments import verdict
-from threeam.experiments.arms import Arm, arm_of, arms_of, turns
-from threeam.experiments.experiment import Experiment, Place, Run, Spent, letter_of
-from threeam.experiments.failure_rule import CUT, FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, Rule, exit_shown, rule_of
-from threeam.experiments.fingerprint import Identity
-from threeam.experiments.fix_confidence import by_runs, by_time
-from threeam.experiments.plan import Plan, from_bytes, to_bytes
-from threeam.experiments.run_rows import OneOfMany
-from threeam.experiments.runs import Planned, planned, ran, ran_once
+from threeam.experiments.arms import Arm, parse_arm, parse_arms, run_order
+from threeam.experiments.experiment import ArmUsage, Experiment, LogPoint, Run, outcome_code
+from threeam.experiments.failure_rule import (
+    CUT_SHORT,
+    FAILED,
+    INCONCLUSIVE,
+    PASSED,
+    TIMED_OUT,
+    FailureRule,
+    format_exit,
+    parse_failure_rule,
+)
+from threeam.experiments.fingerprint import ExperimentIdentity
+from threeam.experiments.fix_confidence import estimate_from_occurrences, estimate_from_runs
+from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan
+from threeam.experiments.run_rows import IsExperimentRun
+from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.projections import FOLD
 
 AT = Stamp(1_795_490_047_123_456_789)
 LATER = Stamp(AT.ns + 60 * NS_PER_S)
-IDENTITY = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
+IDENTITY = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
-def place(ns: int = 0) -> Place:
-    return Place(AT.ns + ns, AT.ns + ns)
+def place(ns: int = 0) -> LogPoint:
+    return LogPoint(AT.ns + ns, AT.ns + ns)
 
 
 def experiment(
@@ -45,11 +54,11 @@ def experiment(
     """One with so many failed, passed and timed out in each arm."""
     names = tuple(arms.split()[: len(counts)])
     letters = "".join(
-        letter_of(arm, outcome) * count
+        outcome_code(arm, outcome) * count
         for arm, of in enumerate(counts)
         for outcome, count in zip((FAILED, PASSED, TIMED_OUT), of, strict=True)
     )
-    spent = tuple(Spent(sum(of), sum(of) * 2_000_000, 0) for of in counts)
+    spent = tuple(ArmUsage(sum(of), sum(of) * 2_000_000, 0) for of in counts)
     letters += "." * left
     text = f"./repro; {len(letters)} runs of {', '.join(names)}, seed 7; fails if exit!=0"
     n = len(letters) // len(counts)
@@ -57,7 +66,7 @@ def experiment(
 
 
 def test_a_tracer_that_hides_it() -> None:
-    said = verdict.text(experiment((12, 188, 0), (1, 199, 0)))
+    said = verdict.verdict_text(experiment((12, 188, 0), (1, 199, 0)))
     assert said == (
         "strace hides it (p = 0.0030); bare 12/200 failed, 6.00 % (3.14 to 10.2); "
         "strace 1/200 failed, 0.500 % (0.0127 to 2.75)"
@@ -65,38 +74,38 @@ def test_a_tracer_that_hides_it() -> None:
 
 
 def test_what_looks_convincing_and_is_not() -> None:
-    said = verdict.text(experiment((3, 47, 0), (0, 50, 0)))
+    said = verdict.verdict_text(experiment((3, 47, 0), (0, 50, 0)))
     assert said.startswith("strace: no difference shown (p = 0.24); 158 runs an arm would show one of this size; ")
 
 
 def test_chaos_that_provokes_it() -> None:
-    assert "pin provokes it" in verdict.text(experiment((1, 199, 0), (30, 170, 0), arms="bare pin"))
+    assert "pin provokes it" in verdict.verdict_text(experiment((1, 199, 0), (30, 170, 0), arms="bare pin"))
 
 
 def test_the_first_arm_need_not_be_the_bare_program() -> None:
-    said = verdict.text(experiment((30, 170, 0), (1, 199, 0), arms="stress strace"))
+    said = verdict.verdict_text(experiment((30, 170, 0), (1, 199, 0), arms="stress strace"))
     assert said.startswith("strace: fewer failures than stress (p = ")
 
 
 def test_one_arm_has_a_rate_and_nothing_to_be_compared_with() -> None:
-    assert verdict.text(experiment((12, 188, 0))) == "bare 12/200 failed, 6.00 % (3.14 to 10.2)"
+    assert verdict.verdict_text(experiment((12, 188, 0))) == "bare 12/200 failed, 6.00 % (3.14 to 10.2)"
 
 
 def test_runs_that_timed_out_are_in_no_rate() -> None:
-    said = verdict.text(experiment((0, 50, 0), (0, 20, 30)))
+    said = verdict.verdict_text(experiment((0, 50, 0), (0, 20, 30)))
     assert "strace 0/20 failed" in said
     assert said.startswith("strace: no difference shown (p = 1.0), it never failed; ")
     assert said.endswith("; 30 of strace timed out, and are in no rate")
 
 
 def test_an_arm_that_only_timed_out_tells_nothing() -> None:
-    said = verdict.text(experiment((9, 41, 0), (0, 0, 50)))
+    said = verdict.verdict_text(experiment((9, 41, 0), (0, 0, 50)))
     assert "strace: no difference shown (p = 1.0)" in said
     assert "strace: no run has ended; 50 of strace timed out" in said, "and there is no rate of 0 %"
 
 
 def test_with_many_comparisons_each_has_to_be_clearer() -> None:
-    said = verdict.text(experiment((6, 44, 0), (0, 50, 0), (6, 44, 0)))
+    said = verdict.verdict_text(experiment((6, 44, 0), (0, 50, 0), (6, 44, 0)))
     assert said.startswith("strace: no difference shown (p = 0.027); ")
     assert "; 2 comparisons, so p is held against 0.025; bare 6/50 failed" in said
 
@@ -104,30 +113,30 @@ def test_with_many_comparisons_each_has_to_be_clearer() -> None:
 @settings(max_examples=200)
 @given(st.floats(1e-12, 1.0), st.integers(2, 4))
 def test_numbers_have_their_digits_and_are_right_to_these(value: float, count: int) -> None:
-    shown = verdict.digits(value, count)
+    shown = verdict.format_significant(value, count)
     assert float(shown) == pytest.approx(value, rel=0.5 * 10 ** -(count - 1) * 1.01)
     assert len(shown.partition("e")[0].replace(".", "").lstrip("0")) >= count
 
 
 def test_there_is_no_verdict_before_the_plan_is_done_nor_a_second_one(writer: Writer) -> None:
-    writer.write(planned("./repro; 2 runs of bare", Planned(2, 7, [Arm("bare")], IDENTITY, "plan.json"), None))
+    writer.write(plan_draft("./repro; 2 runs of bare", PlanFacts(2, 7, [Arm("bare")], IDENTITY, "plan.json"), None))
     run = Run(1, "bare", FAILED, 1, AT.ns, 1, 1, 0)
-    writer.write(ran(1, 2, [run]))
+    writer.write(runs_draft(1, 2, [run]))
     with pytest.raises(PreconditionFailed, match="no verdict before its plan is done: 1 of 2 runs are"):
-        writer.write(verdict.verdict(1))
-    writer.write(ran(1, 2, [run._replace(number=2, outcome=PASSED, code=0)]))
-    block = writer.write(verdict.verdict(1))
+        writer.write(verdict.verdict_draft(1))
+    writer.write(runs_draft(1, 2, [run._replace(number=2, outcome=PASSED, exit_code=0)]))
+    block = writer.write(verdict.verdict_draft(1))
     assert block.entries[0].text == "Verdict: bare 1/2 failed, 50.0 % (1.26 to 98.7)"
     with pytest.raises(PreconditionFailed, match="R1 has its verdict"):
-        writer.write(verdict.verdict(1))
+        writer.write(verdict.verdict_draft(1))
 
 
 def test_a_record_has_everything_in_full_and_compares_nothing_before_the_end() -> None:
-    done = verdict.record(experiment((12, 188, 0), (1, 199, 0)))
+    done = verdict.experiment_json(experiment((12, 188, 0), (1, 199, 0)))
     assert done["comparisons"][0]["p"] == pytest.approx(0.002960333899180048, rel=1e-9)
     assert done["arms"][0]["low"] == pytest.approx(0.03138395389348353, rel=1e-9)
     assert done["arms"][0]["mean_ns"] == 2_000_000
-    assert verdict.record(experiment((12, 188, 0), (1, 199, 0), left=2))["comparisons"] is None
+    assert verdict.experiment_json(experiment((12, 188, 0), (1, 199, 0), left=2))["comparisons"] is None
 
 
 @settings(deadline=None, max_examples=100)
@@ -136,7 +145,7 @@ def test_whatever_the_width_a_bar_fits_and_holds_its_rate(
     failed: int, passed: int, timed_out: int, width: int, emoji: bool
 ) -> None:
     one = experiment((failed, passed, timed_out), (0, 9, 1))
-    for part in told.parts(one, LATER, width, emoji=emoji):
+    for part in told.experiment_report(one, LATER, width, emoji=emoji):
         for line in part.lines:
             if ("●" if emoji else "*") in line.text:
                 assert len(line.text) <= width
@@ -149,8 +158,8 @@ def test_runs_that_failed_are_listed_before_those_that_passed() -> None:
         Run(n, "bare", outcome, int(outcome == FAILED), AT.ns, 1, 1, 5, f"R12-{n}-1.out", AT)
         for n, outcome in ((1, PASSED), (2, TIMED_OUT), (3, FAILED))
     )
-    one = experiment((1, 1, 1))._replace(kept=kept)
-    titles = [part.title for part in told.parts(one, LATER, 80, emoji=True)]
+    one = experiment((1, 1, 1))._replace(detailed_runs=kept)
+    titles = [part.title for part in told.experiment_report(one, LATER, 80, emoji=True)]
     assert titles[1:] == ["failed", "timed out", "passed, the first of each arm", "plan"]
 
 
@@ -158,13 +167,13 @@ def test_runs_that_failed_are_listed_before_those_that_passed() -> None:
 
 
 def test_every_block_has_each_arm_once() -> None:
-    order = turns(3, 50, 11)
+    order = run_order(3, 50, 11)
     assert all(sorted(order[i : i + 3]) == [0, 1, 2] for i in range(0, 150, 3))
     assert len({tuple(order[i : i + 3]) for i in range(0, 150, 3)}) == 6, "in every order"
 
 
 def test_the_order_of_a_seed_is_the_same_for_ever() -> None:
-    assert turns(3, 4, 42) == [2, 0, 1, 1, 2, 0, 0, 1, 2, 1, 0, 2]
+    assert run_order(3, 4, 42) == [2, 0, 1, 1, 2, 0, 0, 1, 2, 1, 0, 2]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +187,7 @@ def test_the_order_of_a_seed_is_the_same_for_ever() -> None:
     ],
 )
 def test_an_arm_is_stated_as_it_is_done(said: str, before: tuple[str, ...], stated: str) -> None:
-    arm = arm_of(said, [3, 5])
+    arm = parse_arm(said, [3, 5])
     assert (arm.before, arm.about) == (before, stated)
 
 
@@ -199,7 +208,7 @@ def test_an_arm_is_stated_as_it_is_done(said: str, before: tuple[str, ...], stat
 )
 def test_an_arm_that_cannot_be_is_a_sentence(said: list[str], why: str) -> None:
     with pytest.raises(BadInput, match=why):
-        arms_of(said, [0])
+        parse_arms(said, [0])
 
 
 @pytest.mark.parametrize(
@@ -225,7 +234,7 @@ def test_an_arm_that_cannot_be_is_a_sentence(said: list[str], why: str) -> None:
     ],
 )
 def test_a_rule(fails: list[str], regex: str | None, code: int, matched: bool, timed_out: bool, outcome: str) -> None:
-    assert rule_of(fails, regex).outcome(code, timed_out=timed_out, matched=matched) == outcome
+    assert parse_failure_rule(fails, regex).outcome(code, timed_out=timed_out, matched=matched) == outcome
 
 
 @pytest.mark.parametrize(
@@ -233,20 +242,22 @@ def test_a_rule(fails: list[str], regex: str | None, code: int, matched: bool, t
 )
 def test_a_rule_that_is_none_is_a_sentence(fails: list[str], regex: str | None) -> None:
     with pytest.raises(BadInput):
-        rule_of(fails, regex)
+        parse_failure_rule(fails, regex)
 
 
 def test_the_name_of_a_signal_says_more_than_its_number() -> None:
-    assert [exit_shown(code) for code in (0, 3, 139, 255)] == ["exit 0", "exit 3", "SIGSEGV", "exit 255"]
+    assert [format_exit(code) for code in (0, 3, 139, 255)] == ["exit 0", "exit 3", "SIGSEGV", "exit 255"]
 
 
 def test_a_plan_comes_back_from_its_file_byte_for_byte() -> None:
-    arms = arms_of(["bare", "strace=strace -f", "pin+stress+jitter"], [0, 1])
-    plan = Plan(("./re pro", "\udcff", "-x"), arms, 200, 7, Rule(3, False, "a|b", True), 5 * NS_PER_S, "/srv")
-    assert from_bytes(to_bytes(plan), "plan.json") == plan
-    for broken in (b"", b"{}", b"[]", to_bytes(plan)[:-9], to_bytes(plan).replace(b'"n"', b'"m"')):
+    arms = parse_arms(["bare", "strace=strace -f", "pin+stress+jitter"], [0, 1])
+    plan = ExperimentPlan(
+        ("./re pro", "\udcff", "-x"), arms, 200, 7, FailureRule(3, False, "a|b", True), 5 * NS_PER_S, "/srv"
+    )
+    assert decode_plan(encode_plan(plan), "plan.json") == plan
+    for broken in (b"", b"{}", b"[]", encode_plan(plan)[:-9], encode_plan(plan).replace(b'"n"', b'"m"')):
         with pytest.raises(FileUnusable):
-            from_bytes(broken, "plan.json")
+            decode_plan(broken, "plan.json")
 
 
 # May I call it fixed?
@@ -255,83 +266,83 @@ def test_a_plan_comes_back_from_its_file_byte_for_byte() -> None:
 def test_three_answers_since_the_rate_itself_is_uncertain() -> None:
     before = experiment((3, 47, 0))
     for clean, reached in ((48, 0), (49, 1), (84, 2), (237, 2), (238, 3)):
-        answer = by_runs([before, experiment((0, clean, 0), at=LATER)], place())
-        assert (answer.needed, answer.clean, answer.reached) == ((49, 84, 238), clean, reached)
+        answer = estimate_from_runs([before, experiment((0, clean, 0), at=LATER)], place())
+        assert (answer.required, answer.clean_since, answer.levels_reached) == ((49, 84, 238), clean, reached)
         assert answer.is_fixed == (reached == 3)
 
 
 def test_only_the_same_command_under_the_same_rule_in_the_same_arm_counts() -> None:
     before, clean = experiment((3, 47, 0)), experiment((0, 300, 0), at=LATER)
-    assert by_runs([before, clean._replace(same="another")], place()).clean == 0
-    assert by_runs([before, clean._replace(arms=("strace",))], place()).clean == 0
-    assert by_runs([before, clean], place()).is_fixed
+    assert estimate_from_runs([before, clean._replace(fingerprint="another")], place()).clean_since == 0
+    assert estimate_from_runs([before, clean._replace(arms=("strace",))], place()).clean_since == 0
+    assert estimate_from_runs([before, clean], place()).is_fixed
 
 
 def test_one_failure_since_is_an_answer_in_whichever_arm() -> None:
-    answer = by_runs([experiment((3, 47, 0)), experiment((0, 300, 0), (1, 299, 0), at=LATER)], place())
-    assert (answer.again, answer.reached) == (1, 0)
+    answer = estimate_from_runs([experiment((3, 47, 0)), experiment((0, 300, 0), (1, 299, 0), at=LATER)], place())
+    assert (answer.recurrences, answer.levels_reached) == (1, 0)
 
 
 def test_runs_that_timed_out_since_are_not_clean() -> None:
-    assert by_runs([experiment((3, 47, 0)), experiment((0, 10, 290), at=LATER)], place()).clean == 10
+    assert estimate_from_runs([experiment((3, 47, 0)), experiment((0, 10, 290), at=LATER)], place()).clean_since == 10
 
 
 def test_what_went_on_while_the_change_was_made_is_left_out_and_told() -> None:
-    between = experiment((9, 41, 0))._replace(last=Stamp(AT.ns + 9))
-    answer = by_runs([experiment((3, 47, 0)), between], place(5))
-    assert (answer.failed, answer.left_out) == (3, 1)
+    between = experiment((9, 41, 0))._replace(last_stamp=Stamp(AT.ns + 9))
+    answer = estimate_from_runs([experiment((3, 47, 0)), between], place(5))
+    assert (answer.failed, answer.straddling_count) == (3, 1)
 
 
 def test_without_a_failure_before_nobody_can_say() -> None:
     with pytest.raises(PreconditionFailed, match="no run failed before the change"):
-        by_runs([experiment((0, 47, 0))], place(60 * NS_PER_S))
+        estimate_from_runs([experiment((0, 47, 0))], place(60 * NS_PER_S))
 
 
 def test_a_bug_that_comes_by_time_is_counted_once_a_minute() -> None:
     hour = 3600 * NS_PER_S
     seen = [hour, hour + 5, hour + 59 * NS_PER_S, 4 * hour, 7 * hour]
-    answer = by_time("deadlock", seen, 0, 9 * hour, 18 * hour)
-    assert (answer.failed, answer.over, answer.clean) == (3, 9 * hour, 9 * hour)
-    assert answer.needed[0] == pytest.approx(8.987 * hour, rel=1e-3)
-    assert answer.reached == 1
-    assert by_time("deadlock", [*seen, 17 * hour], 0, 9 * hour, 18 * hour).reached == 0
+    answer = estimate_from_occurrences("deadlock", seen, 0, 9 * hour, 18 * hour)
+    assert (answer.failed, answer.exposure, answer.clean_since) == (3, 9 * hour, 9 * hour)
+    assert answer.required[0] == pytest.approx(8.987 * hour, rel=1e-3)
+    assert answer.levels_reached == 1
+    assert estimate_from_occurrences("deadlock", [*seen, 17 * hour], 0, 9 * hour, 18 * hour).levels_reached == 0
 
 
 def test_it_is_about_the_bare_program_where_that_has_failed() -> None:
     """An arm that provokes it fails each time: two clean runs in that say nothing of the program."""
     before = experiment((5, 95, 0), (60, 0, 0), arms="bare pin")
     after = experiment((0, 2, 0), arms="pin", at=LATER)
-    answer = by_runs([before, after], place(1))
-    assert (answer.what, answer.failed, answer.over, answer.clean) == ("./repro, bare", 5, 100, 0)
-    assert [(one.what, one.clean) for one in answer.apart] == [("./repro, pin", 2)]
+    answer = estimate_from_runs([before, after], place(1))
+    assert (answer.label, answer.failed, answer.exposure, answer.clean_since) == ("./repro, bare", 5, 100, 0)
+    assert [(one.what, one.clean) for one in answer.other_failing_arms] == [("./repro, pin", 2)]
     assert not answer.is_fixed
-    assert by_runs([before, after], place(1), "pin").is_fixed, "asked for by name"
+    assert estimate_from_runs([before, after], place(1), "pin").is_fixed, "asked for by name"
 
 
 def test_a_note_that_quotes_a_run_is_no_run() -> None:
     head = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: alice@db1:1]"
     run = b" [VIA: run] [R3: 7/400] [RUN: bare passed exit=0 began=1 ns=1 cpu=1 bytes=0] Run: passed, exit 0\n"
-    assert OneOfMany().holds(head + run)
-    assert not OneOfMany().holds(head + b" he has " + head + run)
+    assert IsExperimentRun().matches(head + run)
+    assert not IsExperimentRun().matches(head + b" he has " + head + run)
     quoted = head + b" he has " + head + run
-    assert list(OneOfMany().offsets(quoted + head + run)) == [len(quoted)]
+    assert list(IsExperimentRun().matching_line_offsets(quoted + head + run)) == [len(quoted)]
 
 
 def test_what_was_cut_short_is_not_running() -> None:
-    run = Run(1, "bare", CUT, 130, AT.ns, 1, 1, 0)
-    one = Experiment(1, AT, None, 7, 1, None, ("bare",), "x", "cut: sleep 20", "", ".", (Spent(),), (run,), AT)
-    assert one.left == []
+    run = Run(1, "bare", CUT_SHORT, 130, AT.ns, 1, 1, 0)
+    one = Experiment(1, AT, None, 7, 1, None, ("bare",), "x", "cut: sleep 20", "", ".", (ArmUsage(),), (run,), AT)
+    assert one.remaining == []
 
 
 def test_of_commands_by_themselves_the_last_are_remembered(writer: Writer, log: Path) -> None:
     """A job that runs one each minute must not fill a log with what is carried over."""
     run = Run(1, "bare", PASSED, 0, AT.ns, 1, 1, 0)
-    with patch.object(runs_module, "MOST_ONCE", 3):
+    with patch.object(runs_module, "MAX_SINGLE_RUNS", 3):
         for _ in range(5):
-            writer.write(ran_once("./job", run, IDENTITY, None))
+            writer.write(single_run_draft("./job", run, IDENTITY, None))
         segment = resolve_journal(str(log)).open_live()
         assert segment is not None
-        assert sorted(runs_module.made(FOLD.state_at(segment, segment.size()))) == [3, 4, 5]
+        assert sorted(runs_module.experiments_by_number(FOLD.state_at(segment, segment.size()))) == [3, 4, 5]
 
 
 def test_a_report_drives_no_terminal_and_its_json_is_what_the_log_says(run_here: Run3am, log: Path) -> None:
@@ -358,14 +369,14 @@ def test_a_verdict_that_cannot_be_written_is_told_as_that(
     writer: Writer, capfd: pytest.CaptureFixture[str], error: JournalError, code: int
 ) -> None:
     """The plan is done and its runs are in the journal: it is no unfinished plan, and nothing has to be made again."""
-    plan = Plan(("true",), (Arm("bare"),), 2, 7, Rule(), None, "/")
+    plan = ExperimentPlan(("true",), (Arm("bare"),), 2, 7, FailureRule(), None, "/")
 
     def conclude() -> int:
         with patch.object(Writer, "write", side_effect=error):
             run_command._conclude(1, plan, writer)
         return 0
 
-    assert exit_code_of(conclude) == code
+    assert run_reporting_errors(conclude) == code
     told = capfd.readouterr().err
     assert "all 2 runs of R1 are made and in the journal; its verdict is not" in told
     assert "ended before its plan is done" not in told
@@ -373,5 +384,5 @@ def test_a_verdict_that_cannot_be_written_is_told_as_that(
 
 def test_another_command_that_fails_since_takes_nothing_back() -> None:
     before = experiment((3, 47, 0))
-    after, another = experiment((0, 240, 0), at=LATER), experiment((1, 0, 0), at=LATER)._replace(same="another")
-    assert by_runs([before, after, another], place(1)).is_fixed
+    after, another = experiment((0, 240, 0), at=LATER), experiment((1, 0, 0), at=LATER)._replace(fingerprint="another")
+    assert estimate_from_runs([before, after, another], place(1)).is_fixed

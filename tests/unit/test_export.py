@@ -28,16 +28,24 @@ from markdown_it.token import Token
 from conftest import FakeClock, Run, writer_of
 from threeam.cli import export as command
 from threeam.cli.main import main
-from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, visible
+from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, escape_unprintable, format_entry
 from threeam.core.store import reader
 from threeam.core.store.journal import resolve_journal
 from threeam.core.store.reader import Line, lines_forward
 from threeam.projections import FOLD
-from threeam.reports.export_records import COLUMNS, BadRecord, Import, as_csv, as_json, csv_head, line_of_record
-from threeam.reports.html_report import anchor, linked, page
-from threeam.reports.markdown_report import report_in_markdown
-from threeam.reports.postmortem import Report, report
-from threeam.tracing.observations import Intervals
+from threeam.reports.export_records import (
+    CSV_COLUMNS,
+    InvalidRecord,
+    RecordDecoder,
+    csv_header,
+    csv_rows,
+    json_lines,
+    record_to_bytes,
+)
+from threeam.reports.html_report import anchor_id, link_stamps, postmortem_to_html
+from threeam.reports.markdown_report import postmortem_to_markdown
+from threeam.reports.postmortem import Postmortem, build_postmortem
+from threeam.tracing.observations import IntervalSet
 
 Done = subprocess.CompletedProcess[bytes]
 Exported = Callable[..., str]
@@ -94,7 +102,7 @@ NOW = at(30)
 def night(log: Path) -> Path:
     """A night with all that there is to export, rotated in its middle."""
     log.write_bytes(BEFORE)
-    with writer_of("carol", resolve_journal(str(log)), FakeClock(at(7.5))).locked(whole=True) as locked:
+    with writer_of("carol", resolve_journal(str(log)), FakeClock(at(7.5))).lock_log(whole=True) as locked:
         locked.rotate()
     with log.open("ab") as file:
         file.write(AFTER)
@@ -129,10 +137,10 @@ def lines_in(log: Path) -> list[Line]:
     return [one for segment in journal.segments_forward(live) for one in lines_forward(segment)]
 
 
-def told(log: Path, name: str = "sanity.log") -> Report:
+def told(log: Path, name: str = "sanity.log") -> Postmortem:
     live = resolve_journal(str(log)).open_live()
     assert live is not None
-    return report(name, FOLD.state_at(live, live.size()), lines_in(log))
+    return build_postmortem(name, FOLD.state_at(live, live.size()), lines_in(log))
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -198,7 +206,7 @@ def test_what_came_through_a_pipe_is_counted_and_what_is_cited_of_it_is_there(ni
     shown = [event.text for event in told(night).events]
     assert "UPDATE 2 ms after DELETE [row 8812]" in shown
     assert "DELETE again" not in shown
-    assert told(night).left_out == 1  # that one
+    assert told(night).omitted_lines == 1  # that one
 
 
 # --- what is asked for
@@ -271,7 +279,7 @@ def test_an_export_changes_nothing(run: Run, night: Path) -> None:
 def test_an_empty_log_is_exported_too(exported: Exported, log: Path) -> None:
     log.touch()
     assert exported("jsonl") == ""
-    assert exported("csv") == csv_head()
+    assert exported("csv") == csv_header()
     assert "written by nobody" in exported("md")
     assert "written by nobody" in exported("html")
 
@@ -351,7 +359,7 @@ class Reading(HTMLParser):
 def hostile_night(log: Path, words: Iterable[str]) -> list[str]:
     """A log that says ``words`` wherever there are words; gives them as they stand in it."""
     raw = b""
-    said = [visible(word) for word in words]
+    said = [escape_unprintable(word) for word in words]
     for n, shown in enumerate(said):
         base = 10 * n
         raw += (
@@ -372,7 +380,7 @@ def hostile_night(log: Path, words: Iterable[str]) -> list[str]:
 
 def test_the_page_interprets_nothing(log: Path) -> None:
     said = hostile_night(log, HOSTILE)
-    text = page(told(log, visible('sanity"><script>.log')))
+    text = postmortem_to_html(told(log, escape_unprintable('sanity"><script>.log')))
     read = Reading(text)
     assert {tag for tag, _ in read.elements} <= KNOWN
     assert read.comments == []
@@ -390,18 +398,18 @@ def test_the_page_interprets_nothing(log: Path) -> None:
 
 
 def test_each_stamp_in_the_page_is_a_link_to_its_row(night: Path) -> None:
-    read = Reading(page(told(night)))
+    read = Reading(postmortem_to_html(told(night)))
     assert {link.removeprefix("#") for link in read.links} <= read.ids
-    assert len(read.ids) == sum(1 + len(event.lines) for event in told(night).events if not event.foreign)
-    assert "#" + anchor(at(3)) in read.links
+    assert len(read.ids) == sum(1 + len(event.amendment_stamps) for event in told(night).events if not event.foreign)
+    assert "#" + anchor_id(at(3)) in read.links
 
 
 def test_a_stamp_links_in_whatever_zone_it_is_cited() -> None:
     cited = Stamp(at(3).ns, 3600)
-    shown = linked(f"see @{cited} & <b>", frozenset({at(3).ns}))
-    assert f'href="#{anchor(at(3))}"' in shown
+    shown = link_stamps(f"see @{cited} & <b>", frozenset({at(3).ns}))
+    assert f'href="#{anchor_id(at(3))}"' in shown
     assert shown.endswith("</a> &amp; &lt;b&gt;")
-    assert linked(f"see @{cited} & <b>", frozenset()) == f"see @{cited} &amp; &lt;b&gt;", "it is not on the page"
+    assert link_stamps(f"see @{cited} & <b>", frozenset()) == f"see @{cited} &amp; &lt;b&gt;", "it is not on the page"
 
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -419,7 +427,7 @@ def tokens(text: str) -> list[Token]:
 
 def test_the_markdown_interprets_nothing(log: Path) -> None:
     said = hostile_night(log, HOSTILE)
-    text = report_in_markdown(told(log, visible("*sanity*](javascript:x).log")))
+    text = postmortem_to_markdown(told(log, escape_unprintable("*sanity*](javascript:x).log")))
     found = tokens(text)
     assert {one.type for one in found} <= BENIGN
     inline = ["".join(child.content for child in one.children or []) for one in found if one.type == "inline"]
@@ -439,15 +447,15 @@ def test_the_markdown_interprets_nothing(log: Path) -> None:
 def test_no_cell_of_the_csv_is_calculated(log: Path) -> None:
     said = hostile_night(log, HOSTILE)
     log.write_bytes(log.read_bytes() + b"=1+1 is foreign\n@foreign\n+\n-\n\t\n\r\n")
-    text = csv_head() + "".join(text for line in lines_in(log) for text in as_csv(line, Intervals()))
+    text = csv_header() + "".join(text for line in lines_in(log) for text in csv_rows(line, IntervalSet()))
     head, *body = csv.reader(io.StringIO(text, newline=""))
-    assert tuple(head) == COLUMNS
+    assert tuple(head) == CSV_COLUMNS
     for row in body:
-        assert len(row) == len(COLUMNS)
+        assert len(row) == len(CSV_COLUMNS)
         for cell in row:
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")), cell
             assert "\n" not in cell
-    cells = [row[COLUMNS.index("text")] for row in body]
+    cells = [row[CSV_COLUMNS.index("text")] for row in body]
     for one in said:
         assert one in cells or f"'{one}" in cells
     assert not HARMFUL.search(text.replace("\r\n", "\n"))
@@ -457,7 +465,7 @@ def test_a_quote_in_front_is_taken_away_again_without_a_doubt(log: Path) -> None
     """A cell that begins with one has one more, so that a machine can tell what was there."""
     for text in ("'=1", "=1", "x", "'"):
         log.write_bytes(line(0, ALICE, text))
-        (row,) = rows(csv_head() + "".join(as_csv(lines_in(log)[0], Intervals())))
+        (row,) = rows(csv_header() + "".join(csv_rows(lines_in(log)[0], IntervalSet())))
         assert (row["text"][1:] if row["text"].startswith("'") else row["text"]) == text
 
 
@@ -465,13 +473,13 @@ def test_a_line_that_is_not_an_entry_is_told_and_does_nothing(log: Path) -> None
     log.write_bytes(line(0, ALICE, "a") + b"<script>alert(1)</script> \x1b[2J\n" * 150 + b"\0" * 3000 + b"\n")
     report_made = told(log)
     assert [event.foreign for event in report_made.events] == [False] + [True] * 100
-    assert report_made.left_out == 51
-    shown = page(report_made)
+    assert report_made.omitted_lines == 51
+    shown = postmortem_to_html(report_made)
     assert "&lt;script&gt;alert(1)&lt;/script&gt; \\x1b[2J" in shown
     assert "<script" not in shown
-    assert "alert" in report_in_markdown(report_made)
+    assert "alert" in postmortem_to_markdown(report_made)
     log.write_bytes(b"\0" * 3000)
-    assert "\\x00 (3,000 times)" in page(told(log))
+    assert "\\x00 (3,000 times)" in postmortem_to_html(told(log))
 
 
 def test_what_belongs_to_a_hypothesis_keeps_the_order_of_the_file(run: Run, log: Path) -> None:
@@ -492,11 +500,11 @@ def test_what_belongs_to_a_hypothesis_keeps_the_order_of_the_file(run: Run, log:
 @pytest.mark.parametrize("minutes", [(3, 9, 2), (3, 1, 9)])
 def test_the_length_of_a_night_is_not_known_if_the_clock_was_stepped_back(log: Path, minutes: Sequence[int]) -> None:
     log.write_bytes(b"".join(line(minute, ALICE, "a") for minute in minutes))
-    summary = report_in_markdown(told(log)).partition("## Impact")[0]
+    summary = postmortem_to_markdown(told(log)).partition("## Impact")[0]
     assert "; the clock was stepped back in between, so the length is not known" in summary
     assert " min\n" not in summary
     log.write_bytes(b"".join(line(minute, ALICE, "a") for minute in (3, 9)))
-    assert "0 h 6 min" in report_in_markdown(told(log))
+    assert "0 h 6 min" in postmortem_to_markdown(told(log))
 
 
 def test_evidence_has_the_corrected_words(run: Run, log: Path) -> None:
@@ -516,7 +524,7 @@ def test_evidence_has_the_corrected_words(run: Run, log: Path) -> None:
 
 
 def again(text: str) -> bytes:
-    return b"".join(line_of_record(json.loads(one)) for one in text.splitlines())
+    return b"".join(record_to_bytes(json.loads(one)) for one in text.splitlines())
 
 
 def test_the_jsonl_gives_the_log_back_byte_for_byte(run: Run, night: Path, tmp_path: Path) -> None:
@@ -666,7 +674,7 @@ def test_bad_bytes_are_no_json(run: Run, log: Path) -> None:
 
 def test_a_record_is_no_way_to_forge_a_second_line() -> None:
     fine = {"at": AT, "coffee": 0, "tags": [["BY", "x@y:1"]], "text": "a"}
-    assert line_of_record(fine).count(b"\n") == 1
+    assert record_to_bytes(fine).count(b"\n") == 1
     for forged in (
         {"tags": [["BY", "x] [H1: refuted"]]},
         {"tags": [["A\nB", "x"]]},
@@ -676,10 +684,10 @@ def test_a_record_is_no_way_to_forge_a_second_line() -> None:
         {"coffee": 1e400},
         {"raw": "YQpi"},
     ):
-        with pytest.raises(BadRecord):
-            line_of_record(fine | forged)
-    with pytest.raises(BadRecord):
-        line_of_record([fine])
+        with pytest.raises(InvalidRecord):
+            record_to_bytes(fine | forged)
+    with pytest.raises(InvalidRecord):
+        record_to_bytes([fine])
 
 
 def line_of_row(row: dict[str, str]) -> bytes:
@@ -691,7 +699,7 @@ def line_of_row(row: dict[str, str]) -> bytes:
         record["tags"] = json.loads(cells["tags"])
         record["coffee"] = int(cells["coffee"])
     record["unfinished"] = cells["unfinished"] == "True"
-    return line_of_record(record)
+    return record_to_bytes(record)
 
 
 some_text = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(HOSTILE)
@@ -720,37 +728,45 @@ any_log = st.lists(entry_lines | foreign_lines | mangled_lines, max_size=8).map(
 @given(
     any_log,
     st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")),
-    st.sampled_from([8, 30, reader.HELD]),
+    st.sampled_from([8, 30, reader.MAX_HELD_LINE_BYTES]),
 )
 @example(b"", b"", 8)
 @example(b"\n\n\n", b"", 8)
-@example(b"", b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] unfinished", reader.HELD)
-@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 007] x\n", b"", reader.HELD)
+@example(b"", b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] unfinished", reader.MAX_HELD_LINE_BYTES)
+@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 007] x\n", b"", reader.MAX_HELD_LINE_BYTES)
 @example(
     b"[2026-11-24T03:14:07.123456789-0000] [COFFEE: 0] x\n[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0]\n",
     b"",
-    reader.HELD,
+    reader.MAX_HELD_LINE_BYTES,
 )
-@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] a\r\n", b"\r", reader.HELD)
-@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] \\[H1: open] \\\\[H1: open]\n", b"\xff", reader.HELD)
-@example("[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] \u2028 \u202e \x1b \x85\n".encode(), b"", reader.HELD)
+@example(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] a\r\n", b"\r", reader.MAX_HELD_LINE_BYTES)
+@example(
+    b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] \\[H1: open] \\\\[H1: open]\n",
+    b"\xff",
+    reader.MAX_HELD_LINE_BYTES,
+)
+@example(
+    "[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] \u2028 \u202e \x1b \x85\n".encode(),
+    b"",
+    reader.MAX_HELD_LINE_BYTES,
+)
 def test_any_log_is_the_same_after_export_and_import(whole: bytes, torn: bytes, held: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        patch.object(reader, "HELD", held),
-        patch.object(reader, "BLOCK", min(held, reader.BLOCK)),
+        patch.object(reader, "MAX_HELD_LINE_BYTES", held),
+        patch.object(reader, "CHUNK_BYTES", min(held, reader.CHUNK_BYTES)),
     ):
         log = Path(folder) / "any.log"
         log.write_bytes(whole + torn)
         lines = lines_in(log)
-        shown = [text for one in lines for text in as_json(one, Intervals())]
-        records = Import()
-        assert b"".join(records.bytes_of(json.loads(one)) for one in shown) == whole + torn
-        records.finish()
+        shown = [text for one in lines for text in json_lines(one, IntervalSet())]
+        records = RecordDecoder()
+        assert b"".join(records.decode(json.loads(one)) for one in shown) == whole + torn
+        records.check_complete()
         for one in shown:
             assert one.count("\n") == 1
             assert not HARMFUL.search(one[:-1]), "a terminal is not driven by it"
-        cells = csv_head() + "".join(text for line in lines for text in as_csv(line, Intervals()))
+        cells = csv_header() + "".join(text for line in lines for text in csv_rows(line, IntervalSet()))
         assert b"".join(map(line_of_row, rows(cells))) == whole + torn
 
 
@@ -760,12 +776,12 @@ def test_any_log_has_a_page_and_a_postmortem_that_do_nothing(whole: bytes) -> No
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "any.log"
         log.write_bytes(whole)
-        text = page(told(log))
+        text = postmortem_to_html(told(log))
         read = Reading(text)
         assert {tag for tag, _ in read.elements} <= KNOWN
         assert all(set(attrs) <= ATTRIBUTES for _, attrs in read.elements)
         assert not HARMFUL.search(text)
-        found = tokens(report_in_markdown(told(log)))
+        found = tokens(postmortem_to_markdown(told(log)))
         assert {one.type for one in found} <= BENIGN
 
 

@@ -14,11 +14,11 @@ from typing import NoReturn
 
 import pytest
 
-from threeam.experiments.chaos import neighbours
-from threeam.process.background import Background, in_background
-from threeam.process.execute import How, execute
-from threeam.process.guard import Running, guarded
-from threeam.process.process_tree import children
+from threeam.experiments.chaos import start_neighbours
+from threeam.process.background import BackgroundWork, run_in_background
+from threeam.process.execute import ExecuteOptions, execute
+from threeam.process.guard import RunningProgram, process_guard
+from threeam.process.process_tree import child_pids
 from threeam.tracing import tracer as attach
 
 
@@ -29,7 +29,7 @@ def fail(*_: object) -> NoReturn:
 def held() -> tuple[list[int], set[str], set[int]]:
     """Return the children, the descriptors and the blocked signals of this process."""
     links = {f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}" for fd in os.listdir("/proc/self/fd") if is_open(fd)}
-    return children(os.getpid()), links, set(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    return child_pids(os.getpid()), links, set(signal.pthread_sigmask(signal.SIG_BLOCK, []))
 
 
 def is_open(fd: str) -> bool:
@@ -48,10 +48,14 @@ def nothing_is_left() -> Iterator[None]:
     assert after == before
 
 
-@pytest.mark.parametrize("how", [How(), How(apart=False, alone=False)], ids=["apart", "as in a shell"])
-def test_a_program_that_cannot_be_watched_is_ended_and_reaped(how: How, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "how", [ExecuteOptions(), ExecuteOptions(new_session=False, isolated=False)], ids=["apart", "as in a shell"]
+)
+def test_a_program_that_cannot_be_watched_is_ended_and_reaped(
+    how: ExecuteOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "pidfd_open", fail)
-    running = Running()
+    running = RunningProgram()
     with pytest.raises(OSError, match="Too many open files"):
         execute(["sleep", "1000"], lambda *_: None, how, running=running)
     assert running.pid == 0
@@ -61,7 +65,7 @@ def test_a_second_pipe_that_cannot_be_made_costs_nothing(monkeypatch: pytest.Mon
     pipes = iter([os.pipe, fail])
     monkeypatch.setattr(os, "pipe", lambda: next(pipes)())
     with pytest.raises(OSError, match="Too many open files"):
-        execute(["true"], lambda *_: None, How(one_pipe=False))
+        execute(["true"], lambda *_: None, ExecuteOptions(merge_stderr=False))
 
 
 def test_children_that_cannot_be_listed_are_not_taken_for_none() -> None:
@@ -69,33 +73,33 @@ def test_children_that_cannot_be_listed_are_not_taken_for_none() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (1, before[1]))
     try:
         with pytest.raises(OSError, match="Too many open files"):
-            children(os.getpid())
+            child_pids(os.getpid())
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    assert children(2**22) == [], "a process that has ended has none"
+    assert child_pids(2**22) == [], "a process that has ended has none"
 
 
-@pytest.mark.parametrize("how", [How(), How(apart=False)], ids=["apart", "as in a shell"])
-def test_a_program_that_may_not_be_signalled_is_reaped(how: How, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", [ExecuteOptions(), ExecuteOptions(new_session=False)], ids=["apart", "as in a shell"])
+def test_a_program_that_may_not_be_signalled_is_reaped(how: ExecuteOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one that sudo has started."""
 
     def refuse(*_: object) -> NoReturn:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr(os, "killpg" if how.apart else "kill", refuse)
-    assert execute(["sh", "-c", "exit 3"], lambda *_: None, how).code == 3
+    monkeypatch.setattr(os, "killpg" if how.new_session else "kill", refuse)
+    assert execute(["sh", "-c", "exit 3"], lambda *_: None, how).exit_code == 3
 
 
 ANOTHERS = """
 import os, signal
-from threeam.process.process_tree import children, end_all_but
+from threeam.process.process_tree import child_pids, kill_other_children
 pid = os.fork()
 if pid == 0:
     os.close(1), os.close(2)
     signal.pause()
 os.setuid(65534)
-end_all_but(())
-print(pid, children(os.getpid()) == [pid])
+kill_other_children(())
+print(pid, child_pids(os.getpid()) == [pid])
 """
 
 
@@ -107,20 +111,20 @@ def test_a_process_of_another_user_is_not_waited_for() -> None:
 
 
 def start_guard() -> None:
-    with guarded(lambda: None):
+    with process_guard(lambda: None):
         pass
 
 
 def start_worker() -> None:
-    in_background(Background(lambda _: 0, lambda _: None, lambda: None))
+    run_in_background(BackgroundWork(lambda _: 0, lambda _: None, lambda: None))
 
 
-def start_neighbours() -> None:
-    with neighbours([0]):
+def start_busy_neighbours() -> None:
+    with start_neighbours([0]):
         pass
 
 
-@pytest.mark.parametrize("start", [start_guard, start_worker, start_neighbours])
+@pytest.mark.parametrize("start", [start_guard, start_worker, start_busy_neighbours])
 def test_a_fork_that_fails_blocks_no_signal(start: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fork", fail)
     with pytest.raises(OSError, match="Too many open files"):
@@ -140,7 +144,7 @@ def test_an_interrupt_during_the_start_of_the_guard_ends_the_guard(
         return pid
 
     monkeypatch.setattr(os, "fork", interrupted)
-    with pytest.raises(KeyboardInterrupt), guarded((tmp_path / "orphaned").touch):
+    with pytest.raises(KeyboardInterrupt), process_guard((tmp_path / "orphaned").touch):
         pytest.fail("the interrupt was lost")
     assert not (tmp_path / "orphaned").exists()
 
@@ -148,9 +152,9 @@ def test_an_interrupt_during_the_start_of_the_guard_ends_the_guard(
 @pytest.mark.parametrize("can_wait", [True, False])
 def test_a_tool_whose_observer_was_killed_is_ended_in_any_case(can_wait: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     tool = os.posix_spawnp("sleep", ["sleep", "1000"], os.environ, setsid=True)
-    running = Running()
-    running.tell(tool, 0)
+    running = RunningProgram()
+    running.update(tool, 0)
     if not can_wait:
         monkeypatch.setattr(os, "pidfd_open", fail)
-    attach.end_tool(running)
+    attach.stop_orphaned_tracer(running)
     assert os.WIFSIGNALED(os.waitpid(tool, 0)[1])

@@ -20,24 +20,29 @@ from scipy import stats
 
 from conftest import Run as Run3am
 from conftest import command
-from threeam.cli.fixed import as_json
+from threeam.cli.fixed import answer_json
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
 from threeam.core.state.fold import State
-from threeam.experiments.arms import Arm, arm_of
-from threeam.experiments.experiment import letter_of
-from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, Rule
-from threeam.experiments.fingerprint import Identity, from_tag, identity_of, wrapper_of
-from threeam.experiments.fix_confidence import Fixed, by_time, parts, so
-from threeam.experiments.regime import Baseline, InForce, Piece, configuration, last_regime
+from threeam.experiments.arms import Arm, parse_arm
+from threeam.experiments.experiment import outcome_code
+from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, FailureRule
+from threeam.experiments.fingerprint import ExperimentIdentity, identity_of, parse_identity, wrapper_fingerprint
+from threeam.experiments.fix_confidence import (
+    FixConfidence,
+    answer_line,
+    estimate_from_occurrences,
+    fix_confidence_report,
+)
+from threeam.experiments.regime import ChangePeriod, Period, RateBaseline, configuration_between, last_regime_baseline
 from threeam.projections import FOLD
-from threeam.reports.fixed_report import from_runs, standing
-from threeam.reports.fixed_report import parts as told_parts
+from threeam.reports.fixed_report import assess_runs, fix_progress_lines
+from threeam.reports.fixed_report import fix_report as told_parts
 
 BEGIN = 1_795_490_047 * NS_PER_S
 MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
 BY = ("BY", str(Author("alice", "db1", 4121)))
-REPRO = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
+REPRO = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
 class Runs(NamedTuple):
@@ -47,7 +52,7 @@ class Runs(NamedTuple):
     passed: int
     inconclusive: int = 0
     timed_out: int = 0
-    identity: Identity = REPRO
+    identity: ExperimentIdentity = REPRO
     command: str = "./repro"
     arm: Arm = Arm("bare")
     hypothesis: int | None = 7
@@ -96,27 +101,27 @@ def _plan(number: int, now: Stamp, runs: Runs) -> Entry:
     """The line with which a rotation carries an experiment over: it says all of it at once."""
     counts = ((FAILED, runs.failed), (PASSED, runs.passed), (INCONCLUSIVE, runs.inconclusive))
     counts += ((TIMED_OUT, runs.timed_out),)
-    letters = "".join(letter_of(0, outcome) * count for outcome, count in counts)
+    letters = "".join(outcome_code(0, outcome) * count for outcome, count in counts)
     facts = f"n={len(letters)} seed=1 arms={runs.arm.name} same={runs.identity.fingerprint}"
-    facts += f" wrappers={wrapper_of(runs.arm)}"
+    facts += f" wrappers={wrapper_fingerprint(runs.arm)}"
     tags = (
         (f"R{number}", f"0/{len(letters)}"),
         ("AT", str(now)),
         *(() if runs.hypothesis is None else ((f"H{runs.hypothesis}", "run"),)),
         ("PLAN", facts),
-        runs.identity.tag(),
+        runs.identity.to_tag(),
         ("RUNS", letters),
         ("SPENT", f"{len(letters)} 1 1 {now.ns + runs.lasts} 86400"),
     )
     return Entry(now, 0, (BY, *tags), f"Plan: {runs.command}; {len(letters)} runs of {runs.arm.name}, seed 1")
 
 
-def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None = None) -> tuple[str, Fixed]:
+def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None = None) -> tuple[str, FixConfidence]:
     """The text of the change that is taken for the fix, and the answer about H7."""
     state = state_after(events)
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
-    change, answer = from_runs(state, hypothesis, since, arm)
+    change, answer = assess_runs(state, hypothesis, since, arm)
     return change.text, answer
 
 
@@ -163,9 +168,9 @@ HOLDS = "yes", "no", "not yet"
 )  # fmt: skip
 def test_the_table_of_cases(events: list[Event], fix: str, answer: str, before: tuple[int, int], clean: int) -> None:
     change, fixed = answer_to(events)
-    assert (change, so(fixed).text.partition(":")[0]) == (fix, answer)
-    assert (fixed.failed, fixed.over, fixed.clean) == (*before, clean)
-    assert [one.text.startswith("H7 " + answer) for one in standing(state_after(events))] == [True]
+    assert (change, answer_line(fixed).text.partition(":")[0]) == (fix, answer)
+    assert (fixed.failed, fixed.exposure, fixed.clean_since) == (*before, clean)
+    assert [one.text.startswith("H7 " + answer) for one in fix_progress_lines(state_after(events))] == [True]
 
 
 def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one_left() -> None:
@@ -174,12 +179,12 @@ def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one
     state = state_after(events)
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
-    change, answer = from_runs(state, hypothesis)
+    change, answer = assess_runs(state, hypothesis)
     told = [line for part in told_parts(state, hypothesis, change, answer, stamp(9)) for line in part.lines]
     (later,) = (line for line in told if line.text == "later: more")
-    assert later.more == f"if that is the fix: 3am fixed H7 --since @{stamp(3)}"
-    change, answer = from_runs(state, hypothesis, stamp(3).ns)
-    assert (change.text, answer.failed, answer.over, answer.needed[-1]) == ("more", 2, 200, 2468)
+    assert later.detail == f"if that is the fix: 3am fixed H7 --since @{stamp(3)}"
+    change, answer = assess_runs(state, hypothesis, stamp(3).ns)
+    assert (change.text, answer.failed, answer.exposure, answer.required[-1]) == ("more", 2, 200, 2468)
     assert answer.earlier == (100, 200)
     assert not answer.is_fixed
 
@@ -200,8 +205,8 @@ def test_an_unrelated_change_makes_no_yes_and_takes_no_clean_run(events: list[Ev
     except PreconditionFailed:
         return
     _, with_it = answer_to([*events[:place], OTHER, *events[place:]])
-    assert (with_it.clean, with_it.again) == (without.clean, without.again)
-    assert with_it.reached <= without.reached
+    assert (with_it.clean_since, with_it.recurrences) == (without.clean_since, without.recurrences)
+    assert with_it.levels_reached <= without.levels_reached
 
 
 def test_of_two_unrelated_changes_neither_makes_a_yes_of_a_no() -> None:
@@ -209,7 +214,7 @@ def test_of_two_unrelated_changes_neither_makes_a_yes_of_a_no() -> None:
     events: list[Event] = [HALF, LOOSE, Runs(2, 198)]
     for n in range(3):
         events += [Changed(f"other {n}"), Runs(0, 20)]
-        assert so(answer_to(events)[1]).text.startswith("no: ")
+        assert answer_line(answer_to(events)[1]).text.startswith("no: ")
 
 
 @pytest.mark.parametrize("others", [[], [Runs(0, 50)]], ids=["no run is left", "no failure is left"])
@@ -218,12 +223,12 @@ def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(oth
     events = [*others, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
     _, answer = answer_to(events)
     _, without = answer_to([Changed("of H8", 8) if event == OTHER else event for event in events])
-    assert (answer.failed, answer.over, answer.needed) == (without.failed, without.over, without.needed)
-    assert (answer.ignored, without.ignored) == (True, False)
-    told = [(line.text, line.more) for line in parts(answer)[1].lines]
+    assert (answer.failed, answer.exposure, answer.required) == (without.failed, without.exposure, without.required)
+    assert (answer.ignores_unbound_changes, without.ignores_unbound_changes) == (True, False)
+    told = [(line.text, line.detail) for line in fix_confidence_report(answer)[1].lines]
     ignored = "changes that are bound to no hypothesis are ignored"
     assert (ignored, "one was made or undone during each experiment that failed before") in told
-    assert ignored not in [line.text for line in parts(without)[1].lines]
+    assert ignored not in [line.text for line in fix_confidence_report(without)[1].lines]
 
 
 # --since
@@ -256,14 +261,14 @@ def test_since_names_no_change_that_is_undone_or_of_another_hypothesis() -> None
 
 
 def test_without_a_run_since_the_change_the_first_line_says_so() -> None:
-    assert so(answer_to([HALF, FIX])[1]).text == "not yet: no run since the change"
+    assert answer_line(answer_to([HALF, FIX])[1]).text == "not yet: no run since the change"
     for other in (
         HALF._replace(identity=REPRO._replace(program="/srv/other")),
         Runs(0, 0, timed_out=9),
         Runs(0, 0, inconclusive=9),
     ):
-        assert so(answer_to([HALF, FIX, other])[1]).text == "not yet: no run since the change counts", other
-    assert so(answer_to([HALF, FIX, Runs(0, 1)])[1]).text.startswith("not yet: even if the rate")
+        assert answer_line(answer_to([HALF, FIX, other])[1]).text == "not yet: no run since the change counts", other
+    assert answer_line(answer_to([HALF, FIX, Runs(0, 1)])[1]).text.startswith("not yet: even if the rate")
 
 
 def test_nothing_is_left_to_be_the_fix() -> None:
@@ -295,10 +300,12 @@ ARGUMENTS = {"identity": REPRO._replace(arguments="ba9876543210"), "command": ".
 def test_runs_of_another_experiment_do_not_count_and_are_named(other: Runs, differs: str) -> None:
     """The answer to 150 clean runs must not be 0 without a word."""
     _, answer = answer_to([HALF, FIX, other])
-    assert (answer.clean, answer.is_fixed) == (0, False)
+    assert (answer.clean_since, answer.is_fixed) == (0, False)
     (runs,) = answer.not_counted
     assert (runs.passed, runs.differs) == (150, differs)
-    assert f"not counted: {runs.what}: 0 failed, 150 passed" in [line.text for line in parts(answer)[1].lines]
+    assert f"not counted: {runs.what}: 0 failed, 150 passed" in [
+        line.text for line in fix_confidence_report(answer)[1].lines
+    ]
 
 
 @pytest.mark.parametrize("counted", [Runs(0, 60), Runs(1, 59)], ids=["a yes", "a no"])
@@ -309,10 +316,10 @@ def test_other_runs_that_failed_are_named_whatever_the_answer_is(counted: Runs) 
     assert [(runs.failed, runs.differs) for runs in answer.not_counted] == [
         (30, "other arguments: ./repro --hard, not ./repro")
     ] * 5
-    told = [(line.text, line.sign) for line in parts(answer)[1].lines]
+    told = [(line.text, line.icon) for line in fix_confidence_report(answer)[1].lines]
     assert ("not counted: R7 ./repro --hard, bare: 30 failed, 0 passed", "red") in told
     _, answer = answer_to([HALF, hard, FIX, hard, counted])
-    assert [line.more for line in parts(answer)[1].lines if line.text.startswith("apart:")] == [
+    assert [line.detail for line in fix_confidence_report(answer)[1].lines if line.text.startswith("apart:")] == [
         "30 of 30 before, 30 failed and 0 clean since"
     ]
 
@@ -320,13 +327,13 @@ def test_other_runs_that_failed_are_named_whatever_the_answer_is(counted: Runs) 
 def test_an_arm_with_another_wrapper_is_another_arm() -> None:
     slow, fast = Arm("slow", ("env", "P=0.6")), Arm("slow", ("env", "P=0"))
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=fast)])
-    assert (answer.clean, answer.not_counted[0].differs) == (0, "the arm slow has another wrapper")
+    assert (answer.clean_since, answer.not_counted[0].differs) == (0, "the arm slow has another wrapper")
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=slow)])
     assert answer.is_fixed
 
 
 def test_the_nearest_of_those_that_do_not_count_is_named_first() -> None:
-    far = Runs(0, 9, identity=Identity("/x", "1" * 12, "/y", "timeout after 1 s"), arm=Arm("pin"))
+    far = Runs(0, 9, identity=ExperimentIdentity("/x", "1" * 12, "/y", "timeout after 1 s"), arm=Arm("pin"))
     near = Runs(0, 150)._replace(**ARGUMENTS)
     _, answer = answer_to([HALF, FIX, near, far])
     assert [one.passed for one in answer.not_counted] == [150, 9]
@@ -347,10 +354,10 @@ def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     older = FOLD(FOLD.empty_state, entries)
     hypothesis = older.find_hypothesis("H7")
     assert hypothesis is not None
-    assert from_runs(older, hypothesis)[1].is_fixed
+    assert assess_runs(older, hypothesis)[1].is_fixed
     mixed = FOLD(FOLD.empty_state, [*entries[:-1], _plan(3, stamp(2), Runs(0, 150))])
-    _, answer = from_runs(mixed, hypothesis)
-    assert (answer.clean, len(answer.not_counted)) == (0, 1)
+    _, answer = assess_runs(mixed, hypothesis)
+    assert (answer.clean_since, len(answer.not_counted)) == (0, 1)
     assert answer.not_counted[0].differs.startswith("an older 3am wrote R1, and did not record its program")
 
 
@@ -359,11 +366,11 @@ def test_that_the_program_has_changed_is_told_and_is_no_other_experiment() -> No
         Runs(*counts, identity=REPRO._replace(sha256=sha)) for counts, sha in (((100, 100), "aa"), ((0, 20), "bb"))
     )
     _, answer = answer_to([old, FIX, new])
-    assert (answer.is_fixed, answer.builds) == (True, ("aa", "bb"))
-    assert [line.more for line in parts(answer)[1].lines if line.text == "the program changed since"] == [
-        "its SHA-256 was aa, and is bb"
-    ]
-    assert answer_to([old, FIX, new._replace(identity=old.identity)])[1].builds is None
+    assert (answer.is_fixed, answer.build_hashes) == (True, ("aa", "bb"))
+    assert [
+        line.detail for line in fix_confidence_report(answer)[1].lines if line.text == "the program changed since"
+    ] == ["its SHA-256 was aa, and is bb"]
+    assert answer_to([old, FIX, new._replace(identity=old.identity)])[1].build_hashes is None
 
 
 @pytest.mark.parametrize(
@@ -374,36 +381,36 @@ def test_that_the_program_has_changed_is_told_and_is_no_other_experiment() -> No
         ({"command": ["./repro", "password=a", "-x"]}, False),
         ({"command": ["sh", "password=a"]}, False),
         ({"folder": "/etc"}, False),
-        ({"rule": Rule(3, False)}, False),
+        ({"rule": FailureRule(3, False)}, False),
         ({"timeout_ns": 5 * NS_PER_S}, True),
-        ({"timeout_ns": 5 * NS_PER_S, "rule": Rule(timeout=True)}, False),
+        ({"timeout_ns": 5 * NS_PER_S, "rule": FailureRule(timeout=True)}, False),
     ],
     ids=str,
 )
 def test_what_is_the_same_experiment(changed: dict[str, object], same: bool) -> None:
     given: dict[str, object] = {
         "command": ["./repro", "password=a"],
-        "rule": Rule(),
+        "rule": FailureRule(),
         "timeout_ns": NS_PER_S,
         "folder": "/",
     }
     of = [identity_of(**facts).fingerprint for facts in (given, {**given, **changed})]  # type: ignore[arg-type]
     assert (of[0] == of[1]) == same
-    limits = [identity_of(["x"], Rule(timeout=True), ns, "/").fingerprint for ns in (NS_PER_S, NS_PER_S + 1)]
+    limits = [identity_of(["x"], FailureRule(timeout=True), ns, "/").fingerprint for ns in (NS_PER_S, NS_PER_S + 1)]
     assert limits[0] != limits[1], "the limit is the rule, if a time-out is a failure"
 
 
 @pytest.mark.parametrize("folder", ["/srv", "/home/al ice/a]b[c%20", "/srv/\udcff", "/srv/ä\n"])
 def test_an_identity_comes_back_from_its_tag(folder: str) -> None:
-    identity = identity_of(["sh", "-c", "true"], Rule(regex="a b]"), None, folder)
+    identity = identity_of(["sh", "-c", "true"], FailureRule(regex="a b]"), None, folder)
     assert identity.program.endswith("/sh")
     assert len(identity.sha256) == 12
-    key, value = identity.tag()
+    key, value = identity.to_tag()
     assert (key, "]" in value, "\n" in value) == ("IDENTITY", False, False)
-    back = from_tag(value)
+    back = parse_identity(value)
     assert back is not None
     assert back._replace(folder="") == identity._replace(folder="")
-    assert from_tag("program=/x") is None
+    assert parse_identity("program=/x") is None
 
 
 def test_the_program_is_the_one_that_is_run_also_behind_a_symlink(tmp_path: Path) -> None:
@@ -412,13 +419,13 @@ def test_the_program_is_the_one_that_is_run_also_behind_a_symlink(tmp_path: Path
     program = tmp_path / "real" / "repro"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o700)
-    identity = identity_of(["link/../repro"], Rule(), None, str(tmp_path))
+    identity = identity_of(["link/../repro"], FailureRule(), None, str(tmp_path))
     assert (identity.program, bool(identity.sha256)) == (str(program), True)
-    assert identity_of(["./link/repro"], Rule(), None, str(tmp_path)).program == str(tmp_path / "link" / "repro")
+    assert identity_of(["./link/repro"], FailureRule(), None, str(tmp_path)).program == str(tmp_path / "link" / "repro")
 
 
 def test_a_wrapper_is_its_words_and_not_its_name() -> None:
-    same = [wrapper_of(arm_of(said, [0])) for said in ("a=strace -f", "b=strace -f", "b=strace", "bare")]
+    same = [wrapper_fingerprint(parse_arm(said, [0])) for said in ("a=strace -f", "b=strace -f", "b=strace", "bare")]
     assert same[0] == same[1] != same[2]
     assert same[3] == "-"
 
@@ -449,13 +456,13 @@ def test_the_json_has_the_names_of_the_report() -> None:
     state = state_after(events)
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
-    change, answer = from_runs(state, hypothesis)
+    change, answer = assess_runs(state, hypothesis)
     told = {
         line.text.split(":")[0]: line
         for part in told_parts(state, hypothesis, change, answer, stamp(9))
         for line in part.lines
     }
-    record = as_json(answer)
+    record = answer_json(answer)
     assert (record["timed_out"], record["inconclusive"]) == (5, 2)
     assert told["timed out"].text == "timed out: 5 runs since, in no rate"
     assert told["inconclusive"].text == "inconclusive: 2 runs since, in no rate"
@@ -472,35 +479,35 @@ def test_the_json_has_the_names_of_the_report() -> None:
 def test_a_bug_of_every_30_seconds_is_never_clean() -> None:
     """Lines that follow each other within a minute are one occurrence, and none of them is a time without the bug."""
     seen = range(0, 10 * HOUR, 30 * NS_PER_S)
-    answer = by_time("deadlock", seen, 0, 3 * HOUR, 10 * HOUR)
-    assert (answer.failed, answer.again, answer.reached) == (1, 1, 0)
-    assert answer.clean == 30 * NS_PER_S, "since the last one of all"
-    assert so(answer).text.startswith("no: ")
+    answer = estimate_from_occurrences("deadlock", seen, 0, 3 * HOUR, 10 * HOUR)
+    assert (answer.failed, answer.recurrences, answer.levels_reached) == (1, 1, 0)
+    assert answer.clean_since == 30 * NS_PER_S, "since the last one of all"
+    assert answer_line(answer).text.startswith("no: ")
 
 
 def test_the_time_without_it_begins_with_the_last_sighting() -> None:
-    answer = by_time("deadlock", [HOUR, 5 * HOUR], 0, 2 * HOUR, 6 * HOUR)
-    assert (answer.again, answer.clean) == (1, HOUR)
-    (line,) = (one.text for one in parts(answer)[1].lines if one.text.startswith("since:"))
+    answer = estimate_from_occurrences("deadlock", [HOUR, 5 * HOUR], 0, 2 * HOUR, 6 * HOUR)
+    assert (answer.recurrences, answer.clean_since) == (1, HOUR)
+    (line,) = (one.text for one in fix_confidence_report(answer)[1].lines if one.text.startswith("since:"))
     assert line == "since:  seen once again, the last time 60 min ago"
 
 
 def test_the_rate_by_time_is_that_of_the_last_regime_too() -> None:
     """It came each 10 minutes; after a half fix once in 6 hours; and then three hours without it prove nothing."""
     seen = [*range(10 * MINUTE, 6 * HOUR, 10 * MINUTE), 9 * HOUR]
-    half = InForce(6 * HOUR)
-    answer = by_time("deadlock", seen, 0, 12 * HOUR, 15 * HOUR, [half])
-    assert (answer.failed, answer.over, answer.earlier) == (1, 6 * HOUR, (35, 6 * HOUR))
+    half = ChangePeriod(6 * HOUR)
+    answer = estimate_from_occurrences("deadlock", seen, 0, 12 * HOUR, 15 * HOUR, [half])
+    assert (answer.failed, answer.exposure, answer.earlier) == (1, 6 * HOUR, (35, 6 * HOUR))
     assert not answer.is_fixed
-    assert by_time("deadlock", seen, 0, 12 * HOUR, 15 * HOUR).failed == 36
+    assert estimate_from_occurrences("deadlock", seen, 0, 12 * HOUR, 15 * HOUR).failed == 36
 
 
 @pytest.mark.parametrize(("failed", "over"), [(2, 200), (1, 6), (35, 36), (101, 201)])
 def test_the_levels_of_a_regime_are_those_of_scipy(failed: int, over: int) -> None:
     """Independent of the program's own arithmetic: the three levels for runs, and for time."""
     _, answer = answer_to([HALF, FIX, Runs(failed, over - failed), MORE, Runs(0, 1)], stamp(3).ns)
-    assert (answer.failed, answer.over) == (failed, over)
-    weak, fair, strong = answer.needed
+    assert (answer.failed, answer.exposure) == (failed, over)
+    weak, fair, strong = answer.required
     assert weak is not None and fair is not None and strong is not None  # noqa: PT018
     low = stats.binomtest(failed, over).proportion_ci(0.95, "exact").low
     for needed, rate in ((weak, failed / over), (strong, low)):
@@ -510,32 +517,32 @@ def test_the_levels_of_a_regime_are_those_of_scipy(failed: int, over: int) -> No
 
     seen = [HOUR * (n + 1) for n in range(failed)]
     since = HOUR * (failed + 1)
-    timed = by_time("x", seen, 0, since, since)
+    timed = estimate_from_occurrences("x", seen, 0, since, since)
     lowest = stats.chi2.ppf(0.025, 2 * failed) / 2
     expected = [
         since * 2.995732273553991 / failed,
         since * (0.05 ** (-1 / failed) - 1),
         since * 2.995732273553991 / lowest,
     ]
-    assert timed.needed == pytest.approx(expected, rel=1e-9)
+    assert timed.required == pytest.approx(expected, rel=1e-9)
 
 
 # Regimes.
 
 
 def test_the_configuration_of_a_time() -> None:
-    changes = [InForce(10, 20), InForce(15), InForce(30, None, own=False)]
-    assert configuration(changes, 0, 10) == frozenset()
-    assert configuration(changes, 12, 14) == {10}
-    assert configuration(changes, 16, 16) == {10, 15}
-    assert configuration(changes, 20, 30) == {15}
-    assert configuration(changes, 12, 16) is None, "one was made meanwhile"
-    assert configuration(changes, 16, 25) is None, "one was undone meanwhile"
+    changes = [ChangePeriod(10, 20), ChangePeriod(15), ChangePeriod(30, None, concerns_hypothesis=False)]
+    assert configuration_between(changes, 0, 10) == frozenset()
+    assert configuration_between(changes, 12, 14) == {10}
+    assert configuration_between(changes, 16, 16) == {10, 15}
+    assert configuration_between(changes, 20, 30) == {15}
+    assert configuration_between(changes, 12, 16) is None, "one was made meanwhile"
+    assert configuration_between(changes, 16, 25) is None, "one was undone meanwhile"
 
 
 def test_without_a_failure_in_the_last_regime_the_one_before_it_is_added() -> None:
     old, new, now = frozenset({1}), frozenset({2}), frozenset({3})
-    pieces = [Piece(old, 5, 50), Piece(new, 2, 20), Piece(now, 0, 9)]
-    rate = last_regime(pieces, now)
-    assert (rate.failed, rate.over, rate.earlier, rate.widened) == (2, 29, (5, 50), True)
-    assert last_regime([Piece(now, 0, 9)], now) == Baseline(0, 9)
+    pieces = [Period(old, 5, 50), Period(new, 2, 20), Period(now, 0, 9)]
+    rate = last_regime_baseline(pieces, now)
+    assert (rate.failed, rate.exposure, rate.earlier, rate.includes_earlier) == (2, 29, (5, 50), True)
+    assert last_regime_baseline([Period(now, 0, 9)], now) == RateBaseline(0, 9)

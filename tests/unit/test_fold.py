@@ -18,7 +18,7 @@ from threeam.core.state.fold import OPEN, Fold, State
 from threeam.core.store import reader
 from threeam.core.store.journal import Segment
 from threeam.core.store.reader import lines_forward
-from threeam.human.intake import Human, human
+from threeam.human.intake import Intake, intake_of
 from threeam.hypotheses.ledger import verdict_of
 from threeam.projections import FOLD
 
@@ -195,11 +195,11 @@ def segment_of(data: bytes) -> Segment:
 
 
 def every(data: bytes) -> list[Entry]:
-    return [entry for line in lines_forward(segment_of(data)) if line.finished and (entry := line.counted)]
+    return [entry for line in lines_forward(segment_of(data)) if line.finished and (entry := line.state_entry)]
 
 
-def searched(data: bytes, block: int = reader.BLOCK) -> State:
-    with patch.object(reader, "BLOCK", block):
+def searched(data: bytes, block: int = reader.CHUNK_BYTES) -> State:
+    with patch.object(reader, "CHUNK_BYTES", block):
         return FOLD.state_at(segment_of(data), len(data))
 
 
@@ -211,7 +211,7 @@ ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
 
 
 @settings(deadline=None, max_examples=300)
-@given(logs(), st.sampled_from([64, 100, 200, 700, reader.BLOCK]))
+@given(logs(), st.sampled_from([64, 100, 200, 700, reader.CHUNK_BYTES]))
 def test_the_byte_search_finds_what_folding_every_line_gives(data: bytes, block: int) -> None:
     assert searched(data, block) == FOLD(FOLD.empty_state, every(data))
 
@@ -224,21 +224,21 @@ def test_folding_in_two_goes_is_folding_in_one(data: bytes, at: int) -> None:
 
 
 @steady
-@given(logs(), st.integers(0, 20), st.sampled_from([64, 200, reader.BLOCK]))
+@given(logs(), st.integers(0, 20), st.sampled_from([64, 200, reader.CHUNK_BYTES]))
 def test_searching_on_from_a_line_gives_what_searching_all_gives(data: bytes, at: int, block: int) -> None:
     segment = segment_of(data)
     whole = [line for line in lines_forward(segment) if line.finished]
     since = whole[min(at, len(whole) - 1)].offset if whole else 0
-    with patch.object(reader, "BLOCK", block):
+    with patch.object(reader, "CHUNK_BYTES", block):
         assert FOLD.advance(FOLD.state_at(segment, since), segment, since, len(data)) == FOLD.state_at(
             segment, len(data)
         )
 
 
 @steady
-@given(logs(), st.sampled_from([64, 200, reader.BLOCK]))
+@given(logs(), st.sampled_from([64, 200, reader.CHUNK_BYTES]))
 def test_a_step_at_a_time_gives_what_searching_all_gives(data: bytes, block: int) -> None:
-    with patch.object(reader, "BLOCK", block):
+    with patch.object(reader, "CHUNK_BYTES", block):
         *steps, state = FOLD.state_at_in_steps(segment_of(data), len(data))
     assert state == searched(data)
     assert set(steps) <= {None}
@@ -295,7 +295,7 @@ def test_the_newest_of_the_scripts_hypotheses_count_in_as_many_goes_as_they_come
 
 
 @steady
-@given(logs(), st.sampled_from([64, 200, reader.BLOCK]))
+@given(logs(), st.sampled_from([64, 200, reader.CHUNK_BYTES]))
 @example(  # judged in the very instant in which it was opened, and without a reason
     b"".join(format_entry(line(0, 0, ALICE, ("H1", state), text="x")) for state in ("confirmed", "open")), 64
 )
@@ -410,18 +410,18 @@ def test_sleep_starts_cups_and_water_anew() -> None:
         [line(0, 2, ALICE, ("MG", "95")), line(1, 2, ALICE, ("WATER", "1")), line(2, 0, ALICE, ("NIGHT", "over"))],
     )
     assert state.cups("alice", NIGHT.ns + 3, GAP) == 0
-    assert human(state, "alice")[:2] == (0, ((NIGHT.ns, 95),))  # what was drunk is still in the blood
+    assert intake_of(state, "alice")[:2] == (0, ((NIGHT.ns, 95),))  # what was drunk is still in the blood
 
 
 def test_a_dose_taken_back_is_the_last_one() -> None:
     doses = [line(0, 1, ALICE, ("MG", "95")), line(1, 2, ALICE, ("MG", "40")), line(2, 1, ALICE, ("MG", "-40"))]
-    assert human(FOLD(FOLD.empty_state, doses), "alice").doses == ((NIGHT.ns, 95),)
+    assert intake_of(FOLD(FOLD.empty_state, doses), "alice").doses == ((NIGHT.ns, 95),)
 
 
 def test_doses_of_one_person_are_not_anothers() -> None:
     state = FOLD(FOLD.empty_state, [line(0, 1, ALICE, ("MG", "95")), line(1, 1, BOB, ("MG", "-95"))])
-    assert human(state, "alice").doses == ((NIGHT.ns, 95),)
-    assert human(state, "bob").doses == ()
+    assert intake_of(state, "alice").doses == ((NIGHT.ns, 95),)
+    assert intake_of(state, "bob").doses == ()
 
 
 def test_hypotheses_are_numbered_after_the_highest() -> None:
@@ -491,4 +491,4 @@ def test_a_name_of_no_hypothesis_names_none(name: str) -> None:
 def test_a_dose_that_a_hand_wrote_as_nonsense_stops_nothing(value: str) -> None:
     entry = parse_entry(format_entry(line(0, 1, ALICE, ("MG", value), ("WATER", value))))
     assert entry is not None
-    assert human(FOLD(FOLD.empty_state, [entry]), "alice") == Human()
+    assert intake_of(FOLD(FOLD.empty_state, [entry]), "alice") == Intake()

@@ -386,7 +386,7 @@ def test_in_foreign_lines_it_is_left_out(run: Run, log: Path, to: Path) -> None:
 
 
 def test_a_secret_deep_in_a_long_line_is_left_out(run: Run, log: Path, to: Path) -> None:
-    edge = b"x" * (reader.BLOCK * 6 - 10)
+    edge = b"x" * (reader.CHUNK_BYTES * 6 - 10)
     log.write_bytes(line(0, "hunter2hunter2") + b"a long line " + edge + b"hunter2hunter2" + edge + b"\n")
     done = run("fork", "--blank", f"@{at(0)}", "--to", str(to))
     assert done.returncode == 0, done.stderr

@@ -17,14 +17,14 @@ from markdown_it import MarkdownIt
 from conftest import FakeClock, Run, writer_of
 from threeam.cli import handoff as command
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, parse_entry
-from threeam.core.format.report import Part
+from threeam.core.format.report import ReportSection
 from threeam.core.store.journal import Journal, Position
 from threeam.core.write.draft import Draft, note_draft
 from threeam.human.awake import awake_since
-from threeam.human.drafts import coffee
+from threeam.human.drafts import coffee_draft
 from threeam.projections import FOLD
-from threeam.reports.end_of_night import lights_out
-from threeam.reports.handoff import Handoff, handoff, nights_of, parts
+from threeam.reports.end_of_night import sleep_draft
+from threeam.reports.handoff import Handoff, collect_handoff, find_awake_since, handoff_report
 
 REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
 GOLDEN = Path(__file__).parent / "golden"
@@ -90,10 +90,10 @@ def end_of(journal: Journal) -> Position:
 def handed_over(journal: Journal, now: Stamp = NOW) -> Handoff:
     end = end_of(journal)
     state = FOLD.state_at(*end)
-    return handoff(state, now, 8 * HOUR, 5.0, nights_of(journal, end, state, now, 8 * HOUR))
+    return collect_handoff(state, now, 8 * HOUR, 5.0, find_awake_since(journal, end, state, now, 8 * HOUR))
 
 
-def part(told: list[Part], title: str) -> list[str]:
+def part(told: list[ReportSection], title: str) -> list[str]:
     return [one.text for found in told if found.title == title for one in found.lines]
 
 
@@ -123,7 +123,7 @@ def test_the_handoff_is_what_it_was_when_it_was_read(
 
 def test_a_handoff_of_next_to_nothing_says_so(log: Path, journal: Journal) -> None:
     written(log, [line(0, SCRIPT, "a line of the script's")])
-    told = parts(handed_over(journal))
+    told = handoff_report(handed_over(journal))
     assert [one.title for one in told] == ["where we stand"]
     assert part(told, "where we stand") == ["hypotheses: none yet", "last entry 03:14:07 (30 min)"]
 
@@ -133,7 +133,7 @@ def test_a_handoff_of_next_to_nothing_says_so(log: Path, journal: Journal) -> No
 
 def test_the_most_important_comes_first(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
-    assert [one.title for one in parts(handed_over(journal))] == [
+    assert [one.title for one in handoff_report(handed_over(journal))] == [
         "where we stand",
         "live hypotheses",
         "ruled out",
@@ -150,19 +150,19 @@ def test_the_most_important_comes_first(log: Path, journal: Journal) -> None:
 def test_each_line_leads_to_an_entry_that_is_there(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
     stamps = {one.stamp for one in THE_NIGHT}
-    told = [one for found in parts(handed_over(journal)) for one in found.lines]
-    assert all(one.at in stamps for one in told if one.at is not None)
-    assert [one.text for one in told if one.at is None] == ["hypotheses: 2 open, 1 confirmed, 1 refuted, 1 parked"]
+    told = [one for found in handoff_report(handed_over(journal)) for one in found.lines]
+    assert all(one.stamp in stamps for one in told if one.stamp is not None)
+    assert [one.text for one in told if one.stamp is None] == ["hypotheses: 2 open, 1 confirmed, 1 refuted, 1 parked"]
 
 
 def test_what_was_undone_is_not_handed_over_and_the_last_change_comes_first(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
-    assert part(parts(handed_over(journal)), "to be undone") == ["pool at 50", "SWEEP_LOCK=/shared on canary"]
+    assert part(handoff_report(handed_over(journal)), "to be undone") == ["pool at 50", "SWEEP_LOCK=/shared on canary"]
 
 
 def test_the_last_next_step_is_the_next_step(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
-    assert part(parts(handed_over(journal)), "next") == ["take the row lock in Sweeper.tick"]
+    assert part(handoff_report(handed_over(journal)), "next") == ["take the row lock in Sweeper.tick"]
 
 
 def test_the_cups_of_another_night_are_nobodys_any_more(log: Path, journal: Journal) -> None:
@@ -173,10 +173,10 @@ def test_the_cups_of_another_night_are_nobodys_any_more(log: Path, journal: Jour
 
 def test_the_same_is_handed_over_after_a_rotation(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
-    before = [one for one in parts(handed_over(journal)) if one.title != "where we stand"]
-    with writer_of("carol", journal, FakeClock(at(29))).locked(whole=True) as held:
+    before = [one for one in handoff_report(handed_over(journal)) if one.title != "where we stand"]
+    with writer_of("carol", journal, FakeClock(at(29))).lock_log(whole=True) as held:
         held.rotate()
-    after = [one for one in parts(handed_over(journal)) if one.title != "where we stand"]
+    after = [one for one in handoff_report(handed_over(journal)) if one.title != "where we stand"]
     assert after == before
 
 
@@ -251,13 +251,13 @@ def test_the_handoff_is_read_in_markdown_as_it_is_told(
         for before, token in pairwise(tokens)
         if token.type == "inline" and before.type == "paragraph_open"
     ]
-    told = [one for found in parts(handed_over(journal)) for one in found.lines]
+    told = [one for found in handoff_report(handed_over(journal)) for one in found.lines]
     assert items == [
-        f"{one.text.strip()}{f' ({one.more})' if one.more else ''}{f' @{one.at}' if one.at is not None else ''}"
+        f"{one.text.strip()}{f' ({one.detail})' if one.detail else ''}{f' @{one.stamp}' if one.stamp is not None else ''}"
         for one in told
     ]
     headings = [token.content for before, token in pairwise(tokens) if before.tag == "h2" and token.type == "inline"]
-    assert headings == [one.title.capitalize() for one in parts(handed_over(journal))]
+    assert headings == [one.title.capitalize() for one in handoff_report(handed_over(journal))]
 
 
 # --- since when somebody is awake
@@ -301,7 +301,7 @@ def test_a_night_begins_anew_after_a_long_pause(journal: Journal) -> None:
 def test_after_sleep_nobody_is_awake_until_they_type_again(journal: Journal) -> None:
     clock = FakeClock()
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
-    for draft in (note_draft("up"), coffee(1, 95, 4), lights_out(5.0)):
+    for draft in (note_draft("up"), coffee_draft(1, 95, 4), sleep_draft(5.0)):
         alice.write(draft)
         clock.forward(MINUTE)
     bob.write(note_draft("still here"))
@@ -343,7 +343,7 @@ def test_a_night_that_is_longer_than_a_file_is_one_night(journal: Journal, rotat
     steps: list[tuple[int, Callable[[], Draft]]] = [
         (0, lambda: note_draft("yesterday")),
         (9 * HOUR, lambda: note_draft("back")),
-        (MINUTE, lambda: coffee(1, 95, 4)),
+        (MINUTE, lambda: coffee_draft(1, 95, 4)),
         (HOUR, lambda: note_draft("on it")),
         (HOUR, lambda: note_draft("still")),
     ]
@@ -351,7 +351,7 @@ def test_a_night_that_is_longer_than_a_file_is_one_night(journal: Journal, rotat
         clock.forward(pause)
         stamps.append(alice.write(draft()).entries[0].stamp)
         if n >= rotate_after:
-            with writer_of("bob", journal, clock).locked(whole=True) as held:
+            with writer_of("bob", journal, clock).lock_log(whole=True) as held:
                 held.rotate()
     assert awake(journal) == stamps[1]
 
@@ -360,13 +360,13 @@ def test_what_a_rotation_carries_over_was_not_typed(journal: Journal) -> None:
     clock = FakeClock()
     alice = writer_of("alice", journal, clock)
     first = alice.write(note_draft("up")).entries[0]
-    alice.write(coffee(1, 95, 4))
+    alice.write(coffee_draft(1, 95, 4))
     clock.forward(MINUTE)
-    with alice.locked(whole=True) as held:
+    with alice.lock_log(whole=True) as held:
         held.rotate()
     assert awake(journal) == first.stamp
-    alice.write(lights_out(5.0))
-    with alice.locked(whole=True) as held:
+    alice.write(sleep_draft(5.0))
+    with alice.lock_log(whole=True) as held:
         held.rotate()
     assert awake(journal) is None
     clock.forward(MINUTE)
@@ -384,7 +384,7 @@ def test_the_night_is_told_as_of_the_end_that_is_asked_for(log: Path, journal: J
 
 def test_hours_awake_stand_in_the_handoff(log: Path, journal: Journal) -> None:
     written(log, [line(0, ALICE, "a"), line(90, ALICE, "b", cups=1)])
-    told = parts(handed_over(journal, at(96)))
+    told = handoff_report(handed_over(journal, at(96)))
     assert part(told, "people") == ["alice: 1 cup, 0 mg · awake for 1.6 h at least"]
 
 

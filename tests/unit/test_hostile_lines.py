@@ -8,9 +8,9 @@ import pytest
 
 from conftest import NIGHT
 from threeam.core.format.entry import Entry, Stamp, format_entry
-from threeam.core.store.filters import About, By, Ceremony, Condition, Kind, SteppedBack
+from threeam.core.store.filters import ByAuthor, Condition, InHypothesis, IsCeremony, IsClockStep, IsKind
 from threeam.core.store.journal import Journal, Position
-from threeam.core.store.reader import last_active
+from threeam.core.store.reader import last_active_entry
 from threeam.core.write.draft import split_undo
 from threeam.host.baseline import _without_numbers
 from threeam.human.awake import awake_since
@@ -44,7 +44,7 @@ def test_a_line_that_quotes_many_tags_is_read_past(quoting: bytes, journal: Jour
     assert live is not None
     state = FOLD.state_at(live, live.size())
     assert set(state.people) == {"alice", "bob"}
-    active = last_active(live, live.size(), "alice")
+    active = last_active_entry(live, live.size(), "alice")
     assert active is not None
     assert active[1].stamp == NIGHT
     log.write_bytes(quoting + b"\n" + first)
@@ -53,9 +53,11 @@ def test_a_line_that_quotes_many_tags_is_read_past(quoting: bytes, journal: Jour
     assert awake_since(journal, Position(live, live.size()), "alice") == NIGHT
 
 
-@pytest.mark.parametrize("condition", [By("alice"), About(7), Kind("Coffee"), Ceremony(), SteppedBack()])
+@pytest.mark.parametrize(
+    "condition", [ByAuthor("alice"), InHypothesis(7), IsKind("Coffee"), IsCeremony(), IsClockStep()]
+)
 def test_a_condition_looks_at_such_a_line_once(quoting: bytes, condition: Condition) -> None:
-    assert list(condition.offsets(quoting + b"\n")) == []
+    assert list(condition.matching_line_offsets(quoting + b"\n")) == []
 
 
 def test_people_of_one_line_are_one_line_of_the_first(journal: Journal, log: Path) -> None:

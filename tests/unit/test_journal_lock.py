@@ -20,7 +20,7 @@ from threeam.core.write.draft import note_draft
 from threeam.core.write.lock import JournalLock, SanityLock, find_lock_holder
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.human.drafts import coffee
+from threeam.human.drafts import coffee_draft
 from threeam.projections import FOLD
 
 NOBODY = 65534
@@ -67,12 +67,12 @@ def test_whoever_has_another_tmp_is_kept_out_all_the_same(
     """A service with PrivateTmp=yes has the same log, and another /tmp/sanity.lock."""
     here, there = resolve_journal(str(log)), resolve_journal(str(log), str(tmp_path / "another sanity.lock"))
     assert here.lock_path == str(of_the_script)
-    with writer_on(here, clock).locked(whole=True) as held:
+    with writer_on(here, clock).lock_log(whole=True) as held:
         with pytest.raises(LockTimeout, match=r"sanity\.log\.lock within"):
-            writer_on(there, clock).write(coffee(1, 95, 4))
-        held.write(coffee(1, 95, 4))
+            writer_on(there, clock).write(coffee_draft(1, 95, 4))
+        held.write(coffee_draft(1, 95, 4))
     assert is_free(Path(there.lock_path))
-    writer_on(there, clock).write(coffee(1, 95, 4))
+    writer_on(there, clock).write(coffee_draft(1, 95, 4))
     assert [entry.cups for entry in entries(log)] == [1, 2]
 
 
@@ -100,9 +100,9 @@ def test_two_locks_are_taken_in_their_order_and_have_one_deadline(
 ) -> None:
     acquire, asked = SanityLock.acquire, []
 
-    def spied(lock: SanityLock, timeout: float | None, *, began: float, **how: object) -> None:
-        asked.append((lock.path, timeout, began))
-        acquire(lock, timeout, wait_start=began, **how)  # type: ignore[arg-type]
+    def spied(lock: SanityLock, timeout: float | None, *, wait_start: float, **how: object) -> None:
+        asked.append((lock.path, timeout, wait_start))
+        acquire(lock, timeout, wait_start=wait_start, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SanityLock, "acquire", spied)
     lock = JournalLock(resolve_journal(str(log)), 0o600)

@@ -16,15 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FakeClock
-from threeam.core.redact.redact import Redaction, redacted
+from threeam.core.redact.redact import Redactor, redact
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.journal import Journal
 from threeam.experiments import runner as hunt
-from threeam.experiments.failure_rule import rule_of
-from threeam.experiments.runner import Once, run_once
+from threeam.experiments.failure_rule import parse_failure_rule
+from threeam.experiments.runner import SingleRun, run_once
 from threeam.process import output as output_module
-from threeam.process.execute import OUT, Execution
-from threeam.process.output import CAP, Output, Safe, kept_while
+from threeam.process.execute import STDOUT, ExecutionResult
+from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder, TerminalSanitizer, record_output
 
 SECRET = "hunter2hunter2hunter2hunter2hunter2hunt"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
@@ -71,11 +71,11 @@ OTHERS_LONGEST = 2 * MIB  # bytes that may be looked through at once, and so ove
 LEFT_OUT = re.compile(rb"\n\[3am: (\d+) bytes are left out here\]\n")
 
 
-def kept_of(pieces: Iterable[bytes], regex: str = "", cap: int = CAP) -> tuple[bytes, Output]:
+def kept_of(pieces: Iterable[bytes], regex: str = "", cap: int = MAX_SAVED_BYTES) -> tuple[bytes, OutputRecorder]:
     written: list[bytes] = []
-    output = Output(written.append, regex, cap)
+    output = OutputRecorder(written.append, regex, cap)
     for piece in pieces:
-        output.take(piece)
+        output.feed(piece)
     output.close()
     return b"".join(written), output
 
@@ -93,7 +93,7 @@ def test_what_is_listed_is_left_out_of_what_is_kept(line: str, secret: str, stay
         assert stays.encode() in kept
         assert b"***" in kept
         assert kept.endswith(b"\nnext line\n")
-    assert secret not in redacted(line)
+    assert secret not in redact(line)
 
 
 @pytest.mark.parametrize("line", PLAIN)
@@ -157,7 +157,7 @@ def test_a_failure_is_looked_for_in_all_of_it_also_in_what_is_left_out() -> None
 
 @given(st.binary(max_size=80), st.lists(st.integers(0, 80), max_size=5))
 def test_nothing_that_is_shown_drives_a_terminal(data: bytes, at: list[int]) -> None:
-    safe = Safe()
+    safe = TerminalSanitizer()
     shown = b"".join(safe(piece) for piece in cut(data, at)).decode()
     assert not re.search(
         "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", shown.replace("\r\n", "\n")
@@ -168,7 +168,7 @@ def test_nothing_that_is_shown_drives_a_terminal(data: bytes, at: list[int]) -> 
     st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "Zs"]), max_size=30), st.lists(st.integers(0, 90))
 )
 def test_a_character_that_is_cut_is_shown_whole(text: str, at: list[int]) -> None:
-    safe = Safe()
+    safe = TerminalSanitizer()
     assert b"".join(safe(piece) for piece in cut(text.encode(), at)).decode() == text
 
 
@@ -191,13 +191,13 @@ def test_a_flood_is_kept_to_the_cap_with_its_head_and_its_tail(piece: int) -> No
     head, tail = kept[: found.start()], kept[found.end() :]
     assert data.startswith(head)
     assert data.endswith(tail)
-    assert min(len(head), len(tail)) >= CAP // 2
-    assert len(head) + len(tail) <= CAP + max(OTHERS_LONGEST, piece)
+    assert min(len(head), len(tail)) >= MAX_SAVED_BYTES // 2
+    assert len(head) + len(tail) <= MAX_SAVED_BYTES + max(OTHERS_LONGEST, piece)
     assert len(head) + len(tail) + int(found[1]) == output.size == len(data)
 
 
 def test_what_is_just_as_long_as_the_cap_is_kept_whole() -> None:
-    data = (b"x" * 1023 + b"\n") * (CAP // 1024)
+    data = (b"x" * 1023 + b"\n") * (MAX_SAVED_BYTES // 1024)
     assert kept_of(in_pieces(data, 65_536))[0] == data
 
 
@@ -259,12 +259,12 @@ def test_a_public_key_is_no_secret() -> None:
 @given(st.lists(st.sampled_from(["deadlock", "at 0x7f", "row 8812", "DELETE", "took 2 ms", "é", "\x1b[1m"])))
 def test_ordinary_lines_stay_byte_for_byte(words: list[str]) -> None:
     said = " ".join(words).encode() + b"\n"
-    assert Redaction()(said) == said
+    assert Redactor()(said) == said
 
 
 def test_ordinary_words_that_look_a_little_like_a_secret_stay() -> None:
     for said in (b"Basic functionality works\n", b"Unexpected token: }\n", b"a secret to everybody\n"):
-        assert Redaction()(said) == said
+        assert Redactor()(said) == said
 
 
 # What is looked for.
@@ -294,10 +294,10 @@ def test_many_small_writes_without_a_newline_are_taken_as_fast_as_lines() -> Non
     """Progress bars and base64: the clock of a run goes on while it is taken. CPU time, so that others do not count."""
 
     def cpu_seconds(piece: bytes) -> float:
-        output = Output(lambda data: None)
+        output = OutputRecorder(lambda data: None)
         begun = time.process_time()
         for _ in range(2 * MIB // 64):
-            output.take(piece)
+            output.feed(piece)
         return time.process_time() - begun
 
     assert cpu_seconds(b"." * 64) < 20 * cpu_seconds(b"." * 63 + b"\n") + 0.2
@@ -307,8 +307,8 @@ def test_many_small_writes_without_a_newline_are_taken_as_fast_as_lines() -> Non
 
 
 def test_it_is_kept_whole_for_its_person_alone(journal: Journal) -> None:
-    done, output, kept = kept_while(
-        journal, RUN_OUTPUT, "R1-1-1.out", "dead", lambda output: output.take(b"deadlock\n")
+    done, output, kept = record_output(
+        journal, RUN_OUTPUT, "R1-1-1.out", "dead", lambda output: output.feed(b"deadlock\n")
     )
     assert done is None
     assert output.matched
@@ -319,8 +319,8 @@ def test_it_is_kept_whole_for_its_person_alone(journal: Journal) -> None:
 
 
 def test_where_nothing_was_printed_nothing_is_left(journal: Journal) -> None:
-    code, output, kept = kept_while(journal, RUN_OUTPUT, "R1-1-1.out", "", lambda output: 7)
-    assert (code, output.size, kept.path, kept.why) == (7, 0, "", "")
+    code, output, kept = record_output(journal, RUN_OUTPUT, "R1-1-1.out", "", lambda output: 7)
+    assert (code, output.size, kept.path, kept.problem) == (7, 0, "", "")
     assert not os.path.exists(os.path.join(journal.attachments_dir, "R1-1-1.out"))
 
 
@@ -330,23 +330,23 @@ def test_what_a_run_prints_is_redacted_after_its_end_and_shown_as_it_comes(
     """While the clock of a run goes on, and its pipe fills, nothing is done with what it prints but to show it."""
     happened: list[str] = []
 
-    def execute(_command: object, take: Callable[[int, bytes], object], *_: object, **__: object) -> Execution:
+    def execute(_command: object, take: Callable[[int, bytes], object], *_: object, **__: object) -> ExecutionResult:
         for _piece in range(50):
-            take(OUT, b"-" * (64 * 1024 - 1) + b"\n")
-        take(OUT, b"password=hunter2\n")
+            take(STDOUT, b"-" * (64 * 1024 - 1) + b"\n")
+        take(STDOUT, b"password=hunter2\n")
         happened.append("ended")
-        return Execution(1, 1, 0)
+        return ExecutionResult(1, 1, 0)
 
-    class Recorded(Redaction):
+    class Recorded(Redactor):
         def __call__(self, data: bytes, *, more: bool = False) -> bytes:
             happened.append("redacted")
             return super().__call__(data, more=more)
 
-    monkeypatch.setattr(output_module, "Redaction", Recorded)
+    monkeypatch.setattr(output_module, "Redactor", Recorded)
     monkeypatch.setattr(hunt, "execute", execute)
     monkeypatch.setattr(hunt, "adopt_orphans", lambda: None)
-    monkeypatch.setattr(hunt, "guarded", nullcontext)
-    once = Once(["x"], rule_of([], None), None, one_pipe=True)
+    monkeypatch.setattr(hunt, "process_guard", nullcontext)
+    once = SingleRun(["x"], parse_failure_rule([], None), None, merge_stderr=True)
     _, _, kept = run_once(journal, once, lambda _, data: happened.append("shown"), lambda _: None, clock)
     assert happened == ["shown"] * 51 + ["ended", "redacted"]
     assert Path(kept.path).read_bytes().endswith(b"-\npassword=***\n")
@@ -360,7 +360,7 @@ def test_what_a_run_prints_is_redacted_after_its_end_and_shown_as_it_comes(
     st.lists(st.sampled_from([b"\x1b", b"[2J", b"\xc2", b"\x9b", b"31m", b"\r", b"\n", b"\t", b"\xe2\x80", b"\xae"]))
 )
 def test_no_escape_reaches_the_terminal_whatever_the_pieces(pieces: list[bytes]) -> None:
-    safe = Safe()
+    safe = TerminalSanitizer()
     shown = b"".join(map(safe, pieces)).decode()
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]", shown)
     assert not re.search(r"\r(?!\n)", shown)
@@ -368,17 +368,17 @@ def test_no_escape_reaches_the_terminal_whatever_the_pieces(pieces: list[bytes])
 
 @given(st.text(st.sampled_from("aé☕\U0001f980\n\t"), max_size=20), st.integers(1, 5))
 def test_text_is_shown_as_it_was_printed_also_in_pieces(text: str, piece: int) -> None:
-    safe = Safe()
+    safe = TerminalSanitizer()
     assert b"".join(map(safe, in_pieces(text.encode(), piece))) == text.encode()
 
 
 @pytest.mark.parametrize("pieces", [[b"a\r\nb"], [b"a\r", b"\nb"], [b"a", b"\r", b"\n", b"b"]])
 def test_a_line_that_ends_as_on_windows_is_shown_alike_wherever_it_is_cut(pieces: list[bytes]) -> None:
-    safe = Safe()
+    safe = TerminalSanitizer()
     assert b"".join(map(safe, pieces)) == b"a\r\nb"
 
 
 def test_a_key_whose_beginning_is_out_of_sight_is_left_out_too() -> None:
     """The last lines of a pane may begin inside of one."""
     seen = b"$ cat key.pem | tail -n 4\nMIIEhunter2AAAA\nhunter2==\n-----END RSA PRIVATE KEY-----\n$ \n"
-    assert Redaction()(seen) == b"$ cat key.pem | tail -n 4\n***\n-----END RSA PRIVATE KEY-----\n$ \n"
+    assert Redactor()(seen) == b"$ cat key.pem | tail -n 4\n***\n-----END RSA PRIVATE KEY-----\n$ \n"

@@ -16,24 +16,39 @@ from threeam.core.errors import BadStamp, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, parse_entry
 from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.journal import Journal, Segment, resolve_journal
-from threeam.core.store.seek import line_of, stamp_of
+from threeam.core.store.seek import find_line, parse_stamp_ref
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, note_draft
 from threeam.core.write.locked_log import Block
 from threeam.core.write.writer import Writer
 from threeam.hypotheses.amendments import (
+    amended_stamp,
+    amendments,
     claim_of,
-    correction,
-    read,
-    spoken_for,
-    take_stamp,
-    texts,
-    without_kind,
-    words_for,
+    correction_draft,
+    current_text,
+    stamp_draft,
+    stamp_words_draft,
+    strip_kind,
 )
-from threeam.hypotheses.changes import change, change_as_typed, changes, open_changes, undone
-from threeam.hypotheses.drafts import claim, evidence, judge, known, predict, quoted, to_cite
-from threeam.hypotheses.guards import NO_EVIDENCE, TOO_LATE, overturned, remarks, resembling
-from threeam.hypotheses.ledger import EVIDENCE, VERDICTS, in_order, move_of, thread_of, verdict_of
+from threeam.hypotheses.changes import change_draft, changes, open_changes, parse_typed_change, undone_draft
+from threeam.hypotheses.drafts import (
+    citable_stamp,
+    conclusion_draft,
+    evidence_draft,
+    excerpt,
+    hypothesis_draft,
+    prediction_draft,
+    require_hypothesis,
+)
+from threeam.hypotheses.guards import LATE_PREDICTION, NO_EVIDENCE, overturned_verdicts, similar_refuted, warnings_for
+from threeam.hypotheses.ledger import (
+    EVIDENCE_KINDS,
+    VERDICT_KINDS,
+    parse_event,
+    sorted_hypotheses,
+    thread_of,
+    verdict_of,
+)
 from threeam.projections import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)
@@ -123,11 +138,11 @@ class Expected(NamedTuple):
 def draft_of(step: Step, name: str, cited: Entry | None) -> Draft:
     match step.verb:
         case "predict":
-            return predict(name, step.words)
+            return prediction_draft(name, step.words)
         case "support" | "contradict":
-            return evidence(step.verb, name, None if cited is None else to_cite(cited), step.words)
+            return evidence_draft(step.verb, name, None if cited is None else citable_stamp(cited), step.words)
         case _:
-            return judge(step.verb, name, step.words, LIMIT)
+            return conclusion_draft(step.verb, name, step.words, LIMIT)
 
 
 STATE_AFTER = {"confirm": "confirmed", "refute": "refuted", "park": "parked", "reopen": "open"}
@@ -144,7 +159,7 @@ def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry
         clock.forward(NS_PER_S)
         writer, first = writers[step.user], step.words.partition("\n")[0]
         if step.verb == "script":
-            with writer.locked(whole=False) as log:
+            with writer.lock_log(whole=False) as log:
                 entry = parse_entry(log.write_script_line(f"Hypothesis: {first}", 0).rstrip(b"\n"))
             assert entry is not None
             board.append(Expected(f"@{entry.stamp}", "open", first, None, {}, [], []))
@@ -155,7 +170,7 @@ def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry
             continue
         if step.verb == "claim":
             number += 1
-            lines += writer.write(claim(step.words, LIMIT)).entries
+            lines += writer.write(hypothesis_draft(step.words, LIMIT)).entries
             board.append(Expected(f"H{number}", "open", first, step.user, {}, [], []))
             continue
         if not board:
@@ -167,9 +182,9 @@ def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry
         cited = lines[step.cites % len(lines)] if step.cites >= 0 else None
         cites = cited is not None and step.verb in ("support", "contradict")
         kind = {"support": "Supports", "contradict": "Contradicts"}.get(step.verb, "")
-        move = move_of(cited) if cited is not None else None
-        if cited is not None and move is not None and move.cites is not None:
-            cited = cited._replace(stamp=move.cites)  # evidence that is cited stands for what it cites
+        move = parse_event(cited) if cited is not None else None
+        if cited is not None and move is not None and move.cited is not None:
+            cited = cited._replace(stamp=move.cited)  # evidence that is cited stands for what it cites
         again = cited is not None and one.evidence.get(cited.stamp.ns) == kind
         if again or STATE_AFTER.get(step.verb) == one.state:
             with pytest.raises(PreconditionFailed):
@@ -199,8 +214,12 @@ def as_expected(state: State, one: Hypothesis) -> Expected:
         one.state,
         one.claim,
         one.author.user if one.author is not None else None,
-        {move.cites.ns: move.kind for move in thread.evidence if move.cites is not None},
-        [(move.by.user, move.state, move.text) for move in thread.moves if move.kind in VERDICTS and move.by],
+        {move.cited.ns: move.kind for move in thread.evidence if move.cited is not None},
+        [
+            (move.author.user, move.state, move.text)
+            for move in thread.events
+            if move.kind in VERDICT_KINDS and move.author
+        ],
         [move.text for move in thread.predictions],
     )
 
@@ -233,13 +252,13 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
     # What a writer is told of before it writes is no different.
     before = writer.write(Draft(lambda *_: [DraftLine("good morning")])).prior_state
     assert boards(before) == boards(state)
-    with writer.locked(whole=True) as held:
+    with writer.lock_log(whole=True) as held:
         held.rotate()
     live = journal.open_live()
     assert live is not None
     rotated = FOLD.state_at(live, live.size())
     assert boards(rotated) == boards(state)
-    assert [one.name for one in in_order(rotated)] == [one.name for one in in_order(state)]
+    assert [one.name for one in sorted_hypotheses(rotated)] == [one.name for one in sorted_hypotheses(state)]
 
 
 @settings(deadline=None, max_examples=100)
@@ -256,7 +275,7 @@ def test_the_later_verdict_counts_and_every_one_stands(verdicts: list[tuple[Auth
     state = after(opened(1, "the sweeper"), *lines)
     one = state.hypotheses[1]
     assert one.state == verdicts[-1][1]
-    assert [(move.by, move.state, move.text) for move in thread_of(state, one).moves] == [
+    assert [(move.author, move.state, move.text) for move in thread_of(state, one).events] == [
         (by, name, f"why {n}") for n, (by, name) in enumerate(verdicts)
     ]
     verdict = verdict_of(state, one)
@@ -265,7 +284,7 @@ def test_the_later_verdict_counts_and_every_one_stands(verdicts: list[tuple[Auth
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(EVIDENCE)), max_size=10))
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(EVIDENCE_KINDS)), max_size=10))
 def test_a_line_counts_once_and_as_what_was_said_of_it_last(moves: list[tuple[int, str]]) -> None:
     last = dict(moves)
     lines = [
@@ -274,8 +293,8 @@ def test_a_line_counts_once_and_as_what_was_said_of_it_last(moves: list[tuple[in
     ]
     state = after(opened(1, "the sweeper"), *lines)
     thread = thread_of(state, state.hypotheses[1])
-    assert len(thread.moves) == len(moves)
-    assert {(move.cites, move.kind) for move in thread.evidence} == {(at(one), kind) for one, kind in last.items()}
+    assert len(thread.events) == len(moves)
+    assert {(move.cited, move.kind) for move in thread.evidence} == {(at(one), kind) for one, kind in last.items()}
     assert len(thread.supports) + len(thread.contradicts) == len(last)
 
 
@@ -311,13 +330,23 @@ def test_open_ones_come_first_by_fewest_contradictions_then_most_support_then_th
         judged(7, "parked", "later", 70),
         judged(8, "confirmed", "yes", 65),  # the clock was stepped back, and the order of the file counts
     )
-    assert [one.name for one in in_order(state)] == ["H3", "H2", f"@{at(9)}", "H5", "H1", "H4", "H8", "H7", "H6"]
+    assert [one.name for one in sorted_hypotheses(state)] == [
+        "H3",
+        "H2",
+        f"@{at(9)}",
+        "H5",
+        "H1",
+        "H4",
+        "H8",
+        "H7",
+        "H6",
+    ]
 
 
 def test_a_hypothesis_that_is_reopened_is_among_the_open_ones_again() -> None:
     lines = [opened(1, "a"), opened(2, "b", 1), judged(1, "refuted", "no", 2)]
-    assert [one.name for one in in_order(after(*lines))] == ["H2", "H1"]
-    assert [one.name for one in in_order(after(*lines, judged(1, "open", "seen", 3)))] == ["H1", "H2"]
+    assert [one.name for one in sorted_hypotheses(after(*lines))] == ["H2", "H1"]
+    assert [one.name for one in sorted_hypotheses(after(*lines, judged(1, "open", "seen", 3)))] == ["H1", "H2"]
 
 
 # --- guards
@@ -341,7 +370,7 @@ REFUTED = after(
     ],
 )
 def test_a_claim_that_was_refuted_is_known_in_other_words(again: str) -> None:
-    like = resembling(REFUTED, again)
+    like = similar_refuted(REFUTED, again)
     assert like is not None
     assert like.name == "H1"
 
@@ -361,35 +390,37 @@ def test_a_claim_that_was_refuted_is_known_in_other_words(again: str) -> None:
     ],
 )
 def test_a_claim_of_something_else_resembles_nothing(other: str) -> None:
-    assert resembling(REFUTED, other) is None
+    assert similar_refuted(REFUTED, other) is None
 
 
 def test_a_word_is_known_in_another_form() -> None:
     state = after(opened(1, "reads go to a lagging replica"), judged(1, "refuted", "no", 5))
-    assert resembling(state, "reads going to the replica which lags") is not None
+    assert similar_refuted(state, "reads going to the replica which lags") is not None
 
 
 def test_a_refuted_claim_that_was_reopened_resembles_nothing() -> None:
-    assert resembling(FOLD(REFUTED, [judged(1, "open", "seen", 9)]), "the replica lags, and reads go there") is None
+    assert (
+        similar_refuted(FOLD(REFUTED, [judged(1, "open", "seen", 9)]), "the replica lags, and reads go there") is None
+    )
 
 
 def test_the_most_alike_of_the_refuted_ones_is_shown() -> None:
     state = FOLD(REFUTED, [opened(4, "the replica lags", 10), judged(4, "refuted", "no", 11)])
-    like = resembling(state, "the replica lags")
+    like = similar_refuted(state, "the replica lags")
     assert like is not None
     assert like.name == "H4"
 
 
 def test_a_refuted_claim_is_known_by_the_words_that_it_was_corrected_to() -> None:
-    state = FOLD(REFUTED, said(correction(at(0), "the kernel reorders the datagrams"), REFUTED, 20))
-    like = resembling(state, "datagrams are reordered by the kernel")
+    state = FOLD(REFUTED, said(correction_draft(at(0), "the kernel reorders the datagrams"), REFUTED, 20))
+    like = similar_refuted(state, "datagrams are reordered by the kernel")
     assert like is not None
     assert like.name == "H1"
 
 
 def test_a_new_claim_that_resembles_a_refuted_one_is_told_the_reason() -> None:
-    block = said(claim("reads go to a replica that lags", LIMIT), REFUTED, 20)
-    (remark,) = remarks(REFUTED, block)
+    block = said(hypothesis_draft("reads go to a replica that lags", LIMIT), REFUTED, 20)
+    (remark,) = warnings_for(REFUTED, block)
     assert remark == ("H4 resembles H1 'reads go to the replica, and the replica lags', refuted by bob: lag was 0.4 ms")
 
 
@@ -399,17 +430,21 @@ WITHOUT = after(opened(1, "the sweeper"))
 
 @pytest.mark.parametrize("verb", ["confirm", "refute"])
 def test_a_verdict_without_evidence_says_so(verb: str) -> None:
-    assert remarks(WITHOUT, said(judge(verb, "H1", "why", LIMIT), WITHOUT, 10)) == [f"H1: {NO_EVIDENCE}"]
-    assert remarks(WITH_EVIDENCE, said(judge(verb, "H1", "why", LIMIT), WITH_EVIDENCE, 10)) == []
+    assert warnings_for(WITHOUT, said(conclusion_draft(verb, "H1", "why", LIMIT), WITHOUT, 10)) == [
+        f"H1: {NO_EVIDENCE}"
+    ]
+    assert warnings_for(WITH_EVIDENCE, said(conclusion_draft(verb, "H1", "why", LIMIT), WITH_EVIDENCE, 10)) == []
 
 
 def test_parking_needs_no_evidence() -> None:
-    assert remarks(WITHOUT, said(judge("park", "H1", "why", LIMIT), WITHOUT, 10)) == []
+    assert warnings_for(WITHOUT, said(conclusion_draft("park", "H1", "why", LIMIT), WITHOUT, 10)) == []
 
 
 def test_a_prediction_written_after_the_evidence_says_so() -> None:
-    assert remarks(WITHOUT, said(predict("H1", "clean"), WITHOUT, 10)) == []
-    assert remarks(WITH_EVIDENCE, said(predict("H1", "clean"), WITH_EVIDENCE, 10)) == [f"H1: {TOO_LATE}"]
+    assert warnings_for(WITHOUT, said(prediction_draft("H1", "clean"), WITHOUT, 10)) == []
+    assert warnings_for(WITH_EVIDENCE, said(prediction_draft("H1", "clean"), WITH_EVIDENCE, 10)) == [
+        f"H1: {LATE_PREDICTION}"
+    ]
 
 
 def changed_at(*seconds: float) -> list[Entry]:
@@ -430,7 +465,7 @@ def test_two_changes_between_two_observations_are_two_things_at_once(when: tuple
         line(55, ALICE, f"Supports: @{at(10)} clean", ("H1", "open")),
         *changed_at(*(one for one in when if one > 50)),
     )
-    found = remarks(before, said(evidence("contradict", "H1", at(50), "dirty"), before, 70))
+    found = warnings_for(before, said(evidence_draft("contradict", "H1", at(50), "dirty"), before, 70))
     assert bool(found) is warned, found
     if warned:
         assert "things changed at once" in found[0]
@@ -443,7 +478,7 @@ def test_a_change_for_another_hypothesis_is_none_of_the_things_changed_at_once()
         changed = [line(30 + i, BOB, f"Changed: thing {i}", tag, ("CHANGE", "open")) for i, tag in enumerate(tags)]
         evidence_for = line(55, ALICE, f"Supports: @{at(10)} clean", ("H1", "open"))
         before = after(opened(1, "the sweeper"), opened(2, "the pool"), *changed, evidence_for)
-        return remarks(before, said(evidence("contradict", "H1", at(50), "dirty"), before, 70))
+        return warnings_for(before, said(evidence_draft("contradict", "H1", at(50), "dirty"), before, 70))
 
     assert told(1, 2) == []
     assert len(told(1, 1)) == 1
@@ -455,31 +490,35 @@ def test_the_order_in_which_two_observations_are_cited_does_not_matter() -> None
         *changed_at(30, 40),
         line(55, ALICE, f"Supports: @{at(50)} dirty", ("H1", "open")),
     )
-    (found,) = remarks(before, said(evidence("contradict", "H1", at(10), "clean"), before, 70))
+    (found,) = warnings_for(before, said(evidence_draft("contradict", "H1", at(10), "clean"), before, 70))
     assert found.startswith("H1: two things changed at once")
 
 
 def test_a_verdict_over_somebody_elses_says_that_both_stand() -> None:
     before = FOLD(WITH_EVIDENCE, [judged(1, "confirmed", "yes", 10, BOB)])
-    assert remarks(before, said(judge("refute", "H1", "no", LIMIT), before, 310)) == [
+    assert warnings_for(before, said(conclusion_draft("refute", "H1", "no", LIMIT), before, 310)) == [
         "H1 was confirmed by bob 5 min before (yes): both stand, and the later counts"
     ]
 
 
 def test_whoever_is_overturned_is_told_and_nobody_else() -> None:
     before = FOLD(WITH_EVIDENCE, [judged(1, "confirmed", "yes", 10, BOB)])
-    block = said(judge("refute", "H1", "it was off", LIMIT), before, 310)
-    assert overturned(before, block, "bob") == ["H1: alice says refuted 5 min after you said confirmed: it was off"]
-    assert overturned(before, block, "alice") == []
-    assert overturned(before, block, "carol") == []
+    block = said(conclusion_draft("refute", "H1", "it was off", LIMIT), before, 310)
+    assert overturned_verdicts(before, block, "bob") == [
+        "H1: alice says refuted 5 min after you said confirmed: it was off"
+    ]
+    assert overturned_verdicts(before, block, "alice") == []
+    assert overturned_verdicts(before, block, "carol") == []
 
 
 def test_nobody_is_overturned_by_themselves_by_agreement_or_by_evidence() -> None:
     before = FOLD(WITH_EVIDENCE, [judged(1, "confirmed", "yes", 10, BOB)])
-    assert overturned(before, said(judge("refute", "H1", "no", LIMIT), before, 20, BOB), "bob") == []
-    assert overturned(before, [judged(1, "confirmed", "me too", 20, ALICE)], "bob") == []
-    assert overturned(before, said(evidence("contradict", "H1", None, "hm"), before, 20), "bob") == []
-    assert overturned(WITHOUT, [judged(1, "confirmed", "yes", 20, ALICE)], "bob") == []
+    assert (
+        overturned_verdicts(before, said(conclusion_draft("refute", "H1", "no", LIMIT), before, 20, BOB), "bob") == []
+    )
+    assert overturned_verdicts(before, [judged(1, "confirmed", "me too", 20, ALICE)], "bob") == []
+    assert overturned_verdicts(before, said(evidence_draft("contradict", "H1", None, "hm"), before, 20), "bob") == []
+    assert overturned_verdicts(WITHOUT, [judged(1, "confirmed", "yes", 20, ALICE)], "bob") == []
 
 
 # --- drafts
@@ -491,11 +530,11 @@ OF_THE_SCRIPT = after(opened(4, "the sweeper"), line(2, SCRIPT, "Hypothesis: the
 @pytest.mark.parametrize(
     ("draft", "text", "state"),
     [
-        (predict(CRON, "no run at 3"), "Prediction: no run at 3", "open"),
-        (evidence("support", CRON, at(3), "there"), f"Supports: @{at(3)} there", "open"),
-        (evidence("contradict", CRON, None, "no cron"), "Contradicts: no cron", "open"),
-        (judge("refute", CRON, "cron was off", LIMIT), "Conclusion: cron was off", "refuted"),
-        (judge("park", CRON, "later", LIMIT), "Conclusion: later", "parked"),
+        (prediction_draft(CRON, "no run at 3"), "Prediction: no run at 3", "open"),
+        (evidence_draft("support", CRON, at(3), "there"), f"Supports: @{at(3)} there", "open"),
+        (evidence_draft("contradict", CRON, None, "no cron"), "Contradicts: no cron", "open"),
+        (conclusion_draft("refute", CRON, "cron was off", LIMIT), "Conclusion: cron was off", "refuted"),
+        (conclusion_draft("park", CRON, "later", LIMIT), "Conclusion: later", "parked"),
     ],
 )
 def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
@@ -510,18 +549,22 @@ def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
     assert list(now.hypotheses) == [4, 5]
     assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at(2))
     assert now.find_hypothesis(CRON) == now.hypotheses[5]  # the name that it had still works
-    assert texts_of(said(predict(CRON, "again"), now, 20)) == ["Prediction: again"]  # and gives no second number
+    assert texts_of(said(prediction_draft(CRON, "again"), now, 20)) == [
+        "Prediction: again"
+    ]  # and gives no second number
 
 
 def test_reopening_one_of_the_scripts_that_is_open_is_declined_without_a_number() -> None:
-    assert refusal(judge("reopen", CRON, "x", LIMIT), OF_THE_SCRIPT) == f"{CRON} is open already: the cron job"
+    assert (
+        refusal(conclusion_draft("reopen", CRON, "x", LIMIT), OF_THE_SCRIPT) == f"{CRON} is open already: the cron job"
+    )
 
 
 @pytest.mark.parametrize(("cups", "marked"), [(LIMIT, False), (LIMIT + 1, True)])
 @pytest.mark.parametrize("verb", ["confirm", "refute", "park"])
 def test_a_conclusion_over_the_limit_is_to_be_looked_at_again(verb: str, cups: int, marked: bool) -> None:
     state = FOLD(WITHOUT, [line(5, ALICE, "x", cups=cups)])
-    (one,) = said(judge(verb, "H1", "because", LIMIT), state, 10)
+    (one,) = said(conclusion_draft(verb, "H1", "because", LIMIT), state, 10)
     assert (one.tag("RECHECK") is not None) is marked
     now = FOLD(state, [one])
     verdict = verdict_of(now, now.hypotheses[1])
@@ -531,31 +574,37 @@ def test_a_conclusion_over_the_limit_is_to_be_looked_at_again(verb: str, cups: i
 
 def test_the_cups_that_count_are_those_of_who_judges_this_night() -> None:
     state = FOLD(WITHOUT, [line(5, ALICE, "x", cups=9)])
-    assert said(judge("confirm", "H1", "y", LIMIT), state, 10, BOB)[0].tag("RECHECK") is None
-    assert said(judge("confirm", "H1", "y", LIMIT), state, 10 + 9 * 3600)[0].tag("RECHECK") is None
+    assert said(conclusion_draft("confirm", "H1", "y", LIMIT), state, 10, BOB)[0].tag("RECHECK") is None
+    assert said(conclusion_draft("confirm", "H1", "y", LIMIT), state, 10 + 9 * 3600)[0].tag("RECHECK") is None
 
 
 def test_reopening_is_no_conclusion_and_is_never_marked() -> None:
     state = FOLD(WITHOUT, [judged(1, "parked", "later", 4), line(5, ALICE, "x", cups=9)])
-    assert said(judge("reopen", "H1", "seen", LIMIT), state, 10)[0].tags[1:] == (("H1", "open"),)
+    assert said(conclusion_draft("reopen", "H1", "seen", LIMIT), state, 10)[0].tags[1:] == (("H1", "open"),)
 
 
 def test_evidence_without_words_quotes_the_line_that_it_cites() -> None:
     cited = line(3, ALICE, "UPDATE 2 ms after DELETE")
-    assert quoted(WITHOUT, cited) == "UPDATE 2 ms after DELETE"
-    assert quoted(corrected(WITHOUT, at(3), "3 ms", 5), cited) == "3 ms", "as it is read now"
-    (one,) = said(evidence("support", "H1", to_cite(cited), quoted(WITHOUT, cited)), WITHOUT, 10)
+    assert excerpt(WITHOUT, cited) == "UPDATE 2 ms after DELETE"
+    assert excerpt(corrected(WITHOUT, at(3), "3 ms", 5), cited) == "3 ms", "as it is read now"
+    (one,) = said(evidence_draft("support", "H1", citable_stamp(cited), excerpt(WITHOUT, cited)), WITHOUT, 10)
     assert one.text == f"Supports: @{at(3)} UPDATE 2 ms after DELETE"
-    assert (to_cite(one), quoted(WITHOUT, one)) == (at(3), "UPDATE 2 ms after DELETE"), "of evidence, what it cites"
+    assert (citable_stamp(one), excerpt(WITHOUT, one)) == (at(3), "UPDATE 2 ms after DELETE"), (
+        "of evidence, what it cites"
+    )
 
 
 def test_what_is_quoted_is_as_long_as_a_glance() -> None:
-    assert quoted(WITHOUT, line(3, ALICE, "x" * 160)) == "x" * 160
-    assert quoted(WITHOUT, line(3, ALICE, "x" * 161)) == "x" * 159 + "…"
+    assert excerpt(WITHOUT, line(3, ALICE, "x" * 160)) == "x" * 160
+    assert excerpt(WITHOUT, line(3, ALICE, "x" * 161)) == "x" * 159 + "…"
 
 
 def test_words_of_several_lines_are_a_block_under_the_number() -> None:
-    for draft in (predict("H1", "a\nb"), evidence("support", "H1", None, "a\nb"), judge("park", "H1", "a\nb", LIMIT)):
+    for draft in (
+        prediction_draft("H1", "a\nb"),
+        evidence_draft("support", "H1", None, "a\nb"),
+        conclusion_draft("park", "H1", "a\nb", LIMIT),
+    ):
         lines = said(draft, WITHOUT, 10)
         assert [one.text.partition(": ")[2] or one.text for one in lines] == ["a", "| b"]
         assert {one.hypothesis for one in lines} == {lines[0].hypothesis}
@@ -563,16 +612,19 @@ def test_words_of_several_lines_are_a_block_under_the_number() -> None:
 
 def test_the_same_said_of_the_same_line_twice_is_declined_and_the_opposite_is_not() -> None:
     cited = at(1)
-    assert refusal(evidence("support", "H1", cited, "again"), WITH_EVIDENCE, BOB) == (
+    assert refusal(evidence_draft("support", "H1", cited, "again"), WITH_EVIDENCE, BOB) == (
         "alice has said already that this line supports H1"
     )
-    now = FOLD(WITH_EVIDENCE, said(evidence("contradict", "H1", cited, "no"), WITH_EVIDENCE, 10, BOB))
+    now = FOLD(WITH_EVIDENCE, said(evidence_draft("contradict", "H1", cited, "no"), WITH_EVIDENCE, 10, BOB))
     assert thread_of(now, now.hypotheses[1]).supports == ()
-    assert len(said(evidence("support", "H1", cited, "yes, it does"), now, 20)) == 1  # the last word is not said yet
+    assert (
+        len(said(evidence_draft("support", "H1", cited, "yes, it does"), now, 20)) == 1
+    )  # the last word is not said yet
 
 
 @pytest.mark.parametrize(
-    "draft", [predict("H9", "x"), evidence("support", "H9", None, "x"), judge("park", "h9", "x", 4)]
+    "draft",
+    [prediction_draft("H9", "x"), evidence_draft("support", "H9", None, "x"), conclusion_draft("park", "h9", "x", 4)],
 )
 def test_an_unknown_number_names_those_there_are(draft: Draft) -> None:
     state = after(opened(1, "a"), opened(2, "b"), line(3, SCRIPT, "Hypothesis: c"))
@@ -583,12 +635,12 @@ def test_an_unknown_number_names_those_there_are(draft: Draft) -> None:
 def test_of_many_hypotheses_the_last_nine_are_named() -> None:
     state = after(*(opened(number, "x", number) for number in range(1, 13)))
     with pytest.raises(PreconditionFailed, match=r"there are H4, H5, .*, H12$"):
-        known(state, "H99")
+        require_hypothesis(state, "H99")
 
 
 def test_a_verdict_that_stands_is_declined_with_its_reason() -> None:
     state = FOLD(WITHOUT, [judged(1, "refuted", "it was off", 5, BOB)])
-    assert refusal(judge("refute", "H1", "x", LIMIT), state) == "H1 is refuted already: it was off"
+    assert refusal(conclusion_draft("refute", "H1", "x", LIMIT), state) == "H1 is refuted already: it was off"
 
 
 # --- words that come later
@@ -597,113 +649,115 @@ BY_ALICE = after(line(0, ALICE, "Stamp: words follow", ("STAMP", "now")))
 
 
 def test_a_stamp_waits_for_its_words_and_then_has_them() -> None:
-    (taken,) = said(take_stamp(), FOLD.empty_state, 0)
+    (taken,) = said(stamp_draft(), FOLD.empty_state, 0)
     state = after(taken)
-    assert list(texts(state).stamps) == [at(0).ns]
-    state = FOLD(state, said(words_for(lambda: at(0), "the lag jumped"), state, 5))
-    assert texts(state).stamps == {}
-    assert read(state, at(0), "words follow") == "the lag jumped"
+    assert list(amendments(state).pending_stamps) == [at(0).ns]
+    state = FOLD(state, said(stamp_words_draft(lambda: at(0), "the lag jumped"), state, 5))
+    assert amendments(state).pending_stamps == {}
+    assert current_text(state, at(0), "words follow") == "the lag jumped"
 
 
 def test_words_whose_stamp_was_taken_back_are_declined() -> None:
-    assert refusal(words_for(lambda: None, "x"), BY_ALICE).startswith("the stamp for these words was taken back")
+    assert refusal(stamp_words_draft(lambda: None, "x"), BY_ALICE).startswith(
+        "the stamp for these words was taken back"
+    )
 
 
 def test_anybody_may_give_the_words_for_a_stamp_that_they_name() -> None:
-    assert texts_of(said(words_for(lambda: at(0), "x"), BY_ALICE, 5, BOB)) == [f"Words: @{at(0)} x"]
+    assert texts_of(said(stamp_words_draft(lambda: at(0), "x"), BY_ALICE, 5, BOB)) == [f"Words: @{at(0)} x"]
 
 
 def test_words_for_what_has_some_or_is_no_stamp_are_declined_with_what_there_is() -> None:
-    assert refusal(words_for(lambda: at(1), "x"), BY_ALICE) == (
+    assert refusal(stamp_words_draft(lambda: at(1), "x"), BY_ALICE) == (
         f"@{at(1)} is no stamp without words: @{at(0)} wait for them"
     )
-    now = FOLD(BY_ALICE, said(words_for(lambda: at(0), "the lag"), BY_ALICE, 5))
-    assert refusal(words_for(lambda: at(0), "x"), now) == (
+    now = FOLD(BY_ALICE, said(stamp_words_draft(lambda: at(0), "the lag"), BY_ALICE, 5))
+    assert refusal(stamp_words_draft(lambda: at(0), "x"), now) == (
         f"@{at(0)} has its words already, 'the lag': correct them instead"
     )
-    assert refusal(words_for(lambda: at(1), "x"), now).endswith("none waits for them")
+    assert refusal(stamp_words_draft(lambda: at(1), "x"), now).endswith("none waits for them")
 
 
 def corrected(state: State, of: Stamp, text: str, seconds: float) -> State:
-    return FOLD(state, said(correction(of, text), state, seconds))
+    return FOLD(state, said(correction_draft(of, text), state, seconds))
 
 
 def test_a_correction_is_read_in_place_of_the_line_and_counted_nowhere() -> None:
     state = corrected(WITHOUT, at(0), "two sweepers", 5)
     assert claim_of(state, state.hypotheses[1]) == "two sweepers"
     assert state.hypotheses == WITHOUT.hypotheses
-    assert read(state, at(1), "another line") == "another line"
+    assert current_text(state, at(1), "another line") == "another line"
 
 
 def test_a_correction_of_a_correction_goes_to_the_original() -> None:
-    (once,) = said(correction(at(0), "two sweepers"), WITHOUT, 5)
+    (once,) = said(correction_draft(at(0), "two sweepers"), WITHOUT, 5)
     state = FOLD(WITHOUT, [once])
-    assert spoken_for(state, once) == at(0)
-    (again,) = said(correction(spoken_for(state, once), "three sweepers"), state, 6)
+    assert amended_stamp(state, once) == at(0)
+    (again,) = said(correction_draft(amended_stamp(state, once), "three sweepers"), state, 6)
     assert again.text == f"Correction: @{at(0)} three sweepers"
     assert again.tag("CORRECTION") == "2"
     state = FOLD(state, [again])
     assert claim_of(state, state.hypotheses[1]) == "three sweepers"
-    assert texts(state).said[at(0).ns].times == 2
-    assert list(texts(state).said) == [at(0).ns]
+    assert amendments(state).by_target[at(0).ns].correction_count == 2
+    assert list(amendments(state).by_target) == [at(0).ns]
 
 
 def test_the_words_of_a_stamp_can_be_corrected_by_either_of_their_lines() -> None:
-    (given,) = said(words_for(lambda: at(0), "replica 1"), BY_ALICE, 5)
+    (given,) = said(stamp_words_draft(lambda: at(0), "replica 1"), BY_ALICE, 5)
     state = FOLD(BY_ALICE, [given])
-    for of in (at(0), spoken_for(state, given)):
-        assert read(corrected(state, of, "replica 2", 9), at(0), "") == "replica 2"
+    for of in (at(0), amended_stamp(state, given)):
+        assert current_text(corrected(state, of, "replica 2", 9), at(0), "") == "replica 2"
 
 
 def test_correcting_the_line_that_gave_it_a_number_corrects_the_scripts_claim() -> None:
-    numbered, predicted = said(predict(CRON, "x"), OF_THE_SCRIPT, 6)
+    numbered, predicted = said(prediction_draft(CRON, "x"), OF_THE_SCRIPT, 6)
     state = FOLD(OF_THE_SCRIPT, [numbered, predicted])
-    assert spoken_for(state, predicted) == predicted.stamp
-    state = corrected(state, spoken_for(state, numbered), "the cron job of db2", 9)
+    assert amended_stamp(state, predicted) == predicted.stamp
+    state = corrected(state, amended_stamp(state, numbered), "the cron job of db2", 9)
     assert claim_of(state, state.hypotheses[5]) == "the cron job of db2"
 
 
 def test_a_claim_that_begins_with_a_stamp_is_corrected_itself() -> None:
-    (mine,) = said(claim(f"{CRON} is wrong, it is the DNS", 4), OF_THE_SCRIPT, 6)
+    (mine,) = said(hypothesis_draft(f"{CRON} is wrong, it is the DNS", 4), OF_THE_SCRIPT, 6)
     state = FOLD(OF_THE_SCRIPT, [mine])
     assert len(state.hypotheses) == len(OF_THE_SCRIPT.hypotheses) + 1
-    assert spoken_for(state, mine) == mine.stamp
+    assert amended_stamp(state, mine) == mine.stamp
 
 
 def test_evidence_that_mentions_a_stamp_further_on_is_its_own() -> None:
-    (one,) = said(evidence("contradict", "H1", None, f"it was off, unlike at @{at(1)}"), WITH_EVIDENCE, 10)
+    (one,) = said(evidence_draft("contradict", "H1", None, f"it was off, unlike at @{at(1)}"), WITH_EVIDENCE, 10)
     state = FOLD(WITH_EVIDENCE, [one])
     thread = thread_of(state, state.hypotheses[1])
     assert (len(thread.supports), len(thread.contradicts)) == (1, 1)
 
 
 def test_a_correction_of_a_change_corrects_its_undo() -> None:
-    state = after(*said(change("set x", "unset x"), FOLD.empty_state, 0))
+    state = after(*said(change_draft("set x", "unset x"), FOLD.empty_state, 0))
     state = corrected(state, at(0), "set y (undo: unset y)", 5)
     assert [(one.text, one.undo) for one in open_changes(state)] == [("set y", "unset y")]
-    assert said(undone(at(0), ""), state, 9)[0].text == f"Undone: @{at(0)} unset y"
+    assert said(undone_draft(at(0), ""), state, 9)[0].text == f"Undone: @{at(0)} unset y"
 
 
 def test_a_correction_of_several_lines_is_one_line() -> None:
-    (one,) = said(correction(at(0), "a\nb"), WITHOUT, 5)
+    (one,) = said(correction_draft(at(0), "a\nb"), WITHOUT, 5)
     assert one.text == f"Correction: @{at(0)} a / b"
 
 
 def test_a_correction_keeps_the_kind_out_of_its_words() -> None:
-    assert without_kind(line(0, ALICE, "Next: a", ("NOTED", "next")), "Next: b") == "b"
-    assert without_kind(line(0, ALICE, "a"), "Next: b") == "Next: b"
+    assert strip_kind(line(0, ALICE, "Next: a", ("NOTED", "next")), "Next: b") == "b"
+    assert strip_kind(line(0, ALICE, "a"), "Next: b") == "Next: b"
 
 
 def test_whoever_is_overturned_in_the_same_breath_is_told() -> None:
     mine, theirs = judged(1, "refuted", "no", 20), judged(1, "confirmed", "yes", 21, BOB)
-    assert overturned(WITH_EVIDENCE, [mine, theirs], "alice") == [
+    assert overturned_verdicts(WITH_EVIDENCE, [mine, theirs], "alice") == [
         "H1: bob says confirmed 1 s after you said refuted: yes"
     ]
 
 
 def test_a_correction_of_the_scripts_claim_holds_when_it_gets_its_number() -> None:
     state = corrected(OF_THE_SCRIPT, at(2), "the cron job of db2", 5)
-    state = FOLD(state, said(predict(CRON, "x"), state, 6))
+    state = FOLD(state, said(prediction_draft(CRON, "x"), state, 6))
     assert claim_of(state, state.hypotheses[5]) == "the cron job of db2"
 
 
@@ -711,17 +765,17 @@ def test_a_correction_of_the_scripts_claim_holds_when_it_gets_its_number() -> No
 
 
 def test_a_change_is_open_until_it_is_undone_and_then_says_how() -> None:
-    state = after(*said(change("flag on", "flag off"), FOLD.empty_state, 0))
+    state = after(*said(change_draft("flag on", "flag off"), FOLD.empty_state, 0))
     (one,) = open_changes(state)
-    assert (one.text, one.undo, one.by, one.at) == ("flag on", "flag off", ALICE, at(0))
-    state = FOLD(state, said(undone(at(0), ""), state, 5, BOB))
+    assert (one.text, one.undo, one.author, one.stamp) == ("flag on", "flag off", ALICE, at(0))
+    state = FOLD(state, said(undone_draft(at(0), ""), state, 5, BOB))
     assert open_changes(state) == []
     (one,) = changes(state)
-    assert (one.undone, one.undoer, one.how) == (at(5), BOB, "flag off")
+    assert (one.undone_at, one.undone_by, one.undone_how) == (at(5), BOB, "flag off")
 
 
 def test_a_change_of_several_lines_is_one_change() -> None:
-    lines = said(change("flag on\nand the pool at 50", "flag off"), FOLD.empty_state, 0)
+    lines = said(change_draft("flag on\nand the pool at 50", "flag off"), FOLD.empty_state, 0)
     assert lines[1].text == "| and the pool at 50"
     (one,) = open_changes(after(*lines))
     assert (one.text, one.undo) == ("flag on", "flag off")
@@ -730,7 +784,7 @@ def test_a_change_of_several_lines_is_one_change() -> None:
 def test_a_change_keeps_its_undo_whatever_line_it_stands_in() -> None:
     """A note that begins with `Changed:` may end with the way to undo it, lines later."""
     for typed in ("flag on\nand the pool (undo: flag off)", "flag on (undo: flag off)\nand the pool (at 50)"):
-        for draft in (note_draft(f"Changed: {typed}"), change(*change_as_typed(typed))):
+        for draft in (note_draft(f"Changed: {typed}"), change_draft(*parse_typed_change(typed))):
             lines = said(draft, FOLD.empty_state, 0)
             assert [line.kind for line in lines] == ["Changed", "note"]
             (one,) = open_changes(after(*lines))
@@ -738,12 +792,12 @@ def test_a_change_keeps_its_undo_whatever_line_it_stands_in() -> None:
 
 
 def test_a_change_is_bound_to_the_hypothesis_that_it_names(log: Path, writer: Writer) -> None:
-    assert change_as_typed("-H H7 pool at 50 (undo: back)") == ("pool at 50", "back", "H7")
-    assert change_as_typed("-Hx is set") == ("-Hx is set", "", None)
-    writer.write(claim("it races", 4))
-    writer.write(change("pool at 50", "back", "H1"))
+    assert parse_typed_change("-H H7 pool at 50 (undo: back)") == ("pool at 50", "back", "H7")
+    assert parse_typed_change("-Hx is set") == ("-Hx is set", "", None)
+    writer.write(hypothesis_draft("it races", 4))
+    writer.write(change_draft("pool at 50", "back", "H1"))
     assert entries(log)[-1].hypothesis == (1, "open")
-    assert refusal(change("x", "", "H9"), FOLD.empty_state).startswith("there is no hypothesis H9")
+    assert refusal(change_draft("x", "", "H9"), FOLD.empty_state).startswith("there is no hypothesis H9")
     live = resolve_journal(str(log)).open_live()
     assert live is not None
     state = FOLD.state_at(live, live.size())
@@ -768,46 +822,48 @@ def test_a_change_is_bound_to_the_hypothesis_that_it_names(log: Path, writer: Wr
     ],
 )
 def test_a_change_is_typed_as_the_shell_or_the_log_has_it(typed: str, text: str, undo: str) -> None:
-    assert change_as_typed(typed) == (text, undo, None)
+    assert parse_typed_change(typed) == (text, undo, None)
 
 
 def test_without_a_stamp_the_only_change_that_is_left_is_ticked_off() -> None:
-    assert refusal(undone(None, ""), FOLD.empty_state) == "nothing is left to undo"
+    assert refusal(undone_draft(None, ""), FOLD.empty_state) == "nothing is left to undo"
     state = after(*changed_at(1, 2))
-    assert refusal(undone(None, "x"), state) == (f"name the change by its @stamp: @{at(1)} thing 1; @{at(2)} thing 2")
-    state = FOLD(state, said(undone(at(1), "x"), state, 5))
-    (tick,) = said(undone(None, "done"), state, 6)
+    assert refusal(undone_draft(None, "x"), state) == (
+        f"name the change by its @stamp: @{at(1)} thing 1; @{at(2)} thing 2"
+    )
+    state = FOLD(state, said(undone_draft(at(1), "x"), state, 5))
+    (tick,) = said(undone_draft(None, "done"), state, 6)
     assert (tick.text, tick.tag("CHANGE")) == (f"Undone: @{at(2)} done", "undone")
 
 
 def test_what_was_undone_is_not_undone_again() -> None:
     state = after(*changed_at(1))
-    state = FOLD(state, said(undone(at(1), "flag off"), state, 5, BOB))
-    assert refusal(undone(at(1), ""), state) == f"that was undone already, by bob at {at(5)}: flag off"
+    state = FOLD(state, said(undone_draft(at(1), "flag off"), state, 5, BOB))
+    assert refusal(undone_draft(at(1), ""), state) == f"that was undone already, by bob at {at(5)}: flag off"
 
 
 def test_a_stamp_of_no_change_is_declined_with_what_is_left() -> None:
-    assert refusal(undone(at(7), ""), after(*changed_at(1))) == f"@{at(7)} is no change: @{at(1)} thing 1"
-    assert refusal(undone(at(7), ""), FOLD.empty_state) == f"@{at(7)} is no change, and none is left to undo"
+    assert refusal(undone_draft(at(7), ""), after(*changed_at(1))) == f"@{at(7)} is no change: @{at(1)} thing 1"
+    assert refusal(undone_draft(at(7), ""), FOLD.empty_state) == f"@{at(7)} is no change, and none is left to undo"
 
 
 def test_a_change_says_how_it_was_undone_by_the_best_words_there_are() -> None:
     state = after(line(1, BOB, "Changed: flag on", ("CHANGE", "open")))
-    assert texts_of(said(undone(at(1), ""), state, 5)) == [f"Undone: @{at(1)} flag on"]
-    assert texts_of(said(undone(at(1), ""), after(*changed_at(1)), 5)) == [f"Undone: @{at(1)} back"]
+    assert texts_of(said(undone_draft(at(1), ""), state, 5)) == [f"Undone: @{at(1)} flag on"]
+    assert texts_of(said(undone_draft(at(1), ""), after(*changed_at(1)), 5)) == [f"Undone: @{at(1)} back"]
 
 
 # --- stamps in words, and the lines that they name
 
 
 def test_a_stamp_is_taken_from_the_beginning_of_the_words() -> None:
-    assert stamp_of(f" @{at(1)}  the words ") == (at(1), "the words")
-    assert stamp_of(f"@{at(1)}") == (at(1), "")
-    assert stamp_of(f"see @{at(1)}") == (None, f"see @{at(1)}")
-    assert stamp_of("") == (None, "")
+    assert parse_stamp_ref(f" @{at(1)}  the words ") == (at(1), "the words")
+    assert parse_stamp_ref(f"@{at(1)}") == (at(1), "")
+    assert parse_stamp_ref(f"see @{at(1)}") == (None, f"see @{at(1)}")
+    assert parse_stamp_ref("") == (None, "")
     for bad in ("@", "@nobody", f"@{at(1)},", "@2026-02-31T00:00:00.000000000+0000"):
         with pytest.raises(BadStamp, match="is no stamp"):
-            stamp_of(f"{bad} words")
+            parse_stamp_ref(f"{bad} words")
 
 
 def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, writer: Writer, clock: FakeClock) -> None:
@@ -816,17 +872,17 @@ def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, write
         clock.forward(NS_PER_S)
         blocks.append(writer.write(Draft(lambda *_, n=n: [DraftLine(f"note {n}")])))
         if n % 2:
-            with writer.locked(whole=True) as held:
+            with writer.lock_log(whole=True) as held:
                 held.rotate()
     for n, block in enumerate(blocks):
-        found = line_of(journal, Stamp(block.entries[0].stamp.ns, 3600)).entry
+        found = find_line(journal, Stamp(block.entries[0].stamp.ns, 3600)).entry
         assert found is not None
         assert found.text == f"note {n}"
 
 
 def test_an_unknown_stamp_names_the_nearest_entry(log: Path, journal: Journal) -> None:
     with pytest.raises(PreconditionFailed, match="the log is empty"):
-        line_of(journal, at(5))
+        find_line(journal, at(5))
     log.write_bytes(format_entry(line(1, ALICE, "a")) + format_entry(line(9, ALICE, "b")))
     for asked, named in (
         (0, f"the nearest one is @{at(1)}"),
@@ -835,7 +891,7 @@ def test_an_unknown_stamp_names_the_nearest_entry(log: Path, journal: Journal) -
         (10, f"the nearest one is @{at(9)}"),
     ):
         with pytest.raises(PreconditionFailed) as why:
-            line_of(journal, at(asked))
+            find_line(journal, at(asked))
         assert str(why.value) == f"there is no entry @{at(asked)}: {named}"
 
 
@@ -881,7 +937,7 @@ def test_a_hunt_is_told_from_the_shell(run: Run) -> None:
     assert [one.kind for one in story if one] == ["Hypothesis", "Prediction", "Supports", "Contradicts"]
     late = run("hyp", "predict", "H1", "and 500 more")
     assert late.returncode == 0
-    assert late.stderr.decode().splitlines() == [f"3am: H1: {TOO_LATE}"]
+    assert late.stderr.decode().splitlines() == [f"3am: H1: {LATE_PREDICTION}"]
 
 
 def test_a_corrected_claim_is_what_the_list_shows(run: Run) -> None:
@@ -1054,7 +1110,7 @@ def test_quiet_commands_print_nothing_and_write(run: Run) -> None:
 
 
 def test_a_claim_that_mentions_a_hypothesis_of_the_scripts_does_not_swallow_it() -> None:
-    state = FOLD(OF_THE_SCRIPT, said(claim(f"unlike {CRON} the pool leaks", 4), OF_THE_SCRIPT, 6))
+    state = FOLD(OF_THE_SCRIPT, said(hypothesis_draft(f"unlike {CRON} the pool leaks", 4), OF_THE_SCRIPT, 6))
     assert len(state.hypotheses) == len(OF_THE_SCRIPT.hypotheses) + 1
 
 
@@ -1069,8 +1125,8 @@ def test_the_reason_of_a_verdict_is_told_as_it_was_corrected(run: Run) -> None:
 
 
 def test_an_undo_of_several_lines_and_one_in_the_text_stay_apart() -> None:
-    assert said(change("a", "b\nc"), FOLD.empty_state, 0)[0].text == "Changed: a (undo: b / c)"
-    state = after(*said(change("x (undo: y)", "z"), FOLD.empty_state, 0))
+    assert said(change_draft("a", "b\nc"), FOLD.empty_state, 0)[0].text == "Changed: a (undo: b / c)"
+    state = after(*said(change_draft("x (undo: y)", "z"), FOLD.empty_state, 0))
     assert [(one.text, one.undo) for one in open_changes(state)] == [("x (undo: y)", "z")]
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from threeam.core.format.entry import visible
-from threeam.core.format.markdown import as_code, as_markdown
+from threeam.core.format.entry import escape_unprintable
+from threeam.core.format.markdown import escape_markdown, inline_code
 
 # All that CommonMark knows, and of GitHub's additions tables and strikethrough.
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -63,10 +63,10 @@ pieces = st.lists(
 @example("<a@b.example>")
 @example("[x] done")
 def test_no_text_is_markup(text: str) -> None:
-    as_it_is = visible(text).strip()
+    as_it_is = escape_unprintable(text).strip()
     for around, kinds in (("- {}", LIST_ITEM), ("{}", PARAGRAPH)):
-        said, found = shown(around.format(as_markdown(text)))
-        assert found <= kinds, as_markdown(text)
+        said, found = shown(around.format(escape_markdown(text)))
+        assert found <= kinds, escape_markdown(text)
         assert said == as_it_is
 
 
@@ -74,9 +74,9 @@ def test_no_text_is_markup(text: str) -> None:
 @given(pieces, pieces)
 def test_text_after_text_is_no_markup_either(text: str, more: str) -> None:
     # As the hand-off has it: (by whom, when) behind the words, and the stamp as code.
-    said, found = shown(f"- {as_markdown(text)} ({as_markdown(more)}) `@stamp`")
+    said, found = shown(f"- {escape_markdown(text)} ({escape_markdown(more)}) `@stamp`")
     assert found <= LIST_ITEM
-    assert said == f"{visible(text).strip()} ({visible(more).strip()}) @stamp".lstrip()
+    assert said == f"{escape_unprintable(text).strip()} ({escape_unprintable(more).strip()}) @stamp".lstrip()
 
 
 # --- mentions and references
@@ -112,8 +112,8 @@ def pieces_of_text(markdown: str) -> list[str]:
 @example("#12@alice")
 @example("@alice`#12`")
 def test_nobody_is_mentioned_and_nothing_is_referred_to(text: str) -> None:
-    markdown = f"- {as_markdown(text)} ({as_markdown(text)})"
-    assert shown(markdown)[0] == f"{visible(text).strip()} ({visible(text).strip()})".lstrip()
+    markdown = f"- {escape_markdown(text)} ({escape_markdown(text)})"
+    assert shown(markdown)[0] == f"{escape_unprintable(text).strip()} ({escape_unprintable(text).strip()})".lstrip()
     for piece in pieces_of_text(markdown):
         assert not GITHUB.search(piece), (markdown, piece)
     outside = re.sub(r"\\[!-/:-@\[-`{-~]", "¤", markdown)  # what is escaped is no reference there
@@ -123,7 +123,7 @@ def test_nobody_is_mentioned_and_nothing_is_referred_to(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a" * 60_000, "@a-" * 20_000, "a/" * 30_000, "#" * 60_000, "`" * 60_000])
 def test_a_long_text_takes_no_longer_than_it_is(text: str) -> None:
-    assert len(as_markdown(text)) <= 3 * len(text)
+    assert len(escape_markdown(text)) <= 3 * len(text)
 
 
 # --- code
@@ -134,8 +134,8 @@ def test_a_long_text_takes_no_longer_than_it_is(text: str) -> None:
 @example("")
 @example("cp %p /a\n```\n```sh\nrm -rf /\n```")
 def test_code_is_one_piece_of_code_whatever_is_in_it(text: str) -> None:
-    said, found = shown(f"- x {as_code(text)} y")
+    said, found = shown(f"- x {inline_code(text)} y")
     assert found <= LIST_ITEM
-    assert said.replace(" ", "") == f"x{visible(text)}y".replace(" ", "")
+    assert said.replace(" ", "") == f"x{escape_unprintable(text)}y".replace(" ", "")
     if text.strip() == text and text:
-        assert said == f"x {visible(text)} y"
+        assert said == f"x {escape_unprintable(text)} y"

@@ -17,15 +17,15 @@ from threeam.core.errors import BadStamp, BadTime, PreconditionFailed
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.state.fold import State
-from threeam.core.store.as_of import Moment, moment_at, moment_before
+from threeam.core.store.as_of import PointInTime, point_before_entry, resolve_point
 from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.reader import Line, lines_forward
-from threeam.core.store.seek import line_of
+from threeam.core.store.seek import find_line
 from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.human.drafts import coffee
-from threeam.hypotheses.drafts import claim, judge
+from threeam.human.drafts import coffee_draft
+from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
 
 MS = 1_000_000
@@ -58,12 +58,12 @@ def kept(journal: Journal, end: Position) -> list[str]:
     lines: list[str] = []
     for segment in journal.segments_forward(end.segment):
         stop = end.offset if segment == end.segment else None
-        lines += [line.entry.text if line.entry else line.shown for line in lines_forward(segment, 0, stop)]
+        lines += [line.entry.text if line.entry else line.display_text for line in lines_forward(segment, 0, stop)]
     return lines
 
 
 def before(journal: Journal, text: str) -> list[str]:
-    return kept(journal, moment_before(journal, line_that(journal, text)).end)
+    return kept(journal, point_before_entry(journal, line_that(journal, text)).end)
 
 
 # --- before a line
@@ -71,7 +71,7 @@ def before(journal: Journal, text: str) -> list[str]:
 
 def test_it_is_one_millisecond_before_the_entry(journal: Journal, log: Path) -> None:
     log.write_bytes(said(0, "a") + said(2 * MS, "b"))
-    moment = moment_before(journal, line_that(journal, "b"))
+    moment = point_before_entry(journal, line_that(journal, "b"))
     assert moment.ns == NIGHT.ns + MS
     assert kept(journal, moment.end) == ["a"]
 
@@ -95,7 +95,7 @@ def test_foreign_lines_go_with_the_entry_that_they_follow(journal: Journal, log:
 def test_before_the_first_line_there_is_nothing(journal: Journal, log: Path) -> None:
     log.write_bytes(said(0, "a") + said(1, "b"))
     for text in ("a", "b"):
-        moment = moment_before(journal, line_that(journal, text))
+        moment = point_before_entry(journal, line_that(journal, text))
         assert moment.end.offset == 0
         assert FOLD.state_at(*moment.end).people == {}
 
@@ -110,21 +110,21 @@ def test_what_stands_above_a_step_of_the_clock_was_there_before(journal: Journal
 
 
 def test_right_after_a_rotation_it_is_the_file_before(journal: Journal, clock: FakeClock, writer: Writer) -> None:
-    writer.write(claim("the sweeper", 4))
+    writer.write(hypothesis_draft("the sweeper", 4))
     clock.forward(NS_PER_S)
-    writer.write(coffee(2, 95, 4))
+    writer.write(coffee_draft(2, 95, 4))
     then = FOLD.state_at(*end_of(journal))
     clock.forward(NS_PER_S)
-    with writer.locked(whole=True) as locked:
+    with writer.lock_log(whole=True) as locked:
         locked.rotate()
     clock.forward(NS_PER_S)
-    writer.write(judge("refute", "H1", "it was off", 4))
-    moment = moment_before(journal, line_that(journal, "Conclusion: it was off"))
+    writer.write(conclusion_draft("refute", "H1", "it was off", 4))
+    moment = point_before_entry(journal, line_that(journal, "Conclusion: it was off"))
     assert FOLD.state_at(*moment.end).hypotheses == then.hypotheses
     assert FOLD.state_at(*moment.end).cups("alice", clock().ns, 8 * 3600 * NS_PER_S) == 2
     # Among the lines with which the new file begins there is no moment: it does not say all yet.
     first = next(lines_forward(end_of(journal).segment))
-    moment = moment_before(journal, first)
+    moment = point_before_entry(journal, first)
     assert moment.end.segment != end_of(journal).segment
     assert moment.end == Position(moment.end.segment, moment.end.segment.size())
     assert FOLD.state_at(*moment.end).hypotheses == then.hypotheses
@@ -135,11 +135,11 @@ def test_a_line_in_an_older_file_is_as_good_as_any(journal: Journal, clock: Fake
     clock.forward(NS_PER_S)
     writer.write(note_draft("two"))
     clock.forward(NS_PER_S)
-    with writer.locked(whole=True) as locked:
+    with writer.lock_log(whole=True) as locked:
         locked.rotate()
     clock.forward(NS_PER_S)
     writer.write(note_draft("three"))
-    moment = moment_before(journal, line_that(journal, "two"))
+    moment = point_before_entry(journal, line_that(journal, "two"))
     assert kept(journal, moment.end) == ["one"]
     assert moment.end.segment != end_of(journal).segment
 
@@ -147,8 +147,8 @@ def test_a_line_in_an_older_file_is_as_good_as_any(journal: Journal, clock: Fake
 # --- at a time
 
 
-def named(journal: Journal, word: str, now: Stamp = LATER) -> Moment:
-    return moment_at(journal, end_of(journal), word, now, fixed_zone(0))
+def named(journal: Journal, word: str, now: Stamp = LATER) -> PointInTime:
+    return resolve_point(journal, end_of(journal), word, now, fixed_zone(0))
 
 
 def test_a_time_is_up_to_and_with_it(journal: Journal, log: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_time_after_the_last_line_is_all_of_it(journal: Journal, log: Path) ->
 
 def test_a_stamp_is_a_millisecond_before_its_entry(journal: Journal, log: Path) -> None:
     log.write_bytes(said(0, "a") + said(60 * NS_PER_S - 5, "burst") + said(60 * NS_PER_S, "b"))
-    assert named(journal, f"@{Stamp(NIGHT.ns + 60 * NS_PER_S)}") == moment_before(journal, line_that(journal, "b"))
+    assert named(journal, f"@{Stamp(NIGHT.ns + 60 * NS_PER_S)}") == point_before_entry(journal, line_that(journal, "b"))
     assert kept(journal, named(journal, f"@{Stamp(NIGHT.ns + 60 * NS_PER_S, 3600)}").end) == ["a"], "in any zone"
 
 
@@ -193,9 +193,9 @@ def test_what_names_no_time_and_no_entry_is_said(journal: Journal, log: Path) ->
 def test_a_time_between_the_last_line_and_a_rotation_is_the_file_before(
     journal: Journal, clock: FakeClock, writer: Writer
 ) -> None:
-    writer.write(claim("the sweeper", 4))
+    writer.write(hypothesis_draft("the sweeper", 4))
     clock.forward(60 * NS_PER_S)
-    with writer.locked(whole=True) as locked:
+    with writer.lock_log(whole=True) as locked:
         locked.rotate()
     clock.forward(60 * NS_PER_S)
     writer.write(note_draft("after"))
@@ -241,15 +241,19 @@ def write_all(journal: Journal, steps: list[Step]) -> None:
                 file.write(b"kernel: oops\n")
         elif what == "rotate":
             if n and any(step.what not in ("rotate", "foreign") for step in steps[:n]):
-                with writer.locked(whole=True) as locked:
+                with writer.lock_log(whole=True) as locked:
                     locked.rotate()
         elif what == "refute":
             try:
-                writer.write(judge("refute", "H1", f"why {n}", 4))
+                writer.write(conclusion_draft("refute", "H1", f"why {n}", 4))
             except PreconditionFailed:
                 writer.write(note_draft(f"not {n}"))
         else:
-            draft = {"note": note_draft(f"note {n}"), "claim": claim(f"claim {n}", 4), "coffee": coffee(1, 95, 4)}[what]
+            draft = {
+                "note": note_draft(f"note {n}"),
+                "claim": hypothesis_draft(f"claim {n}", 4),
+                "coffee": coffee_draft(1, 95, 4),
+            }[what]
             writer.write(draft)
 
 
@@ -279,7 +283,7 @@ def test_the_state_of_a_moment_is_that_of_the_lines_before_it(steps: list[Step])
             entry = line.entry
             if entry is None:
                 continue
-            moment = moment_before(journal, line)
+            moment = point_before_entry(journal, line)
             assert moment.ns == entry.stamp.ns - MS
             # What a rotation carried over says nothing new, so the lines of all files are as good as the last file.
             above = [one.entry for one in lines if _stands_before(journal, one, moment.end) and one.entry is not None]
@@ -300,9 +304,9 @@ def test_a_millisecond_is_one_over_a_rotation_too(journal: Journal) -> None:
     clock.forward(NS_PER_S)
     writer.write(note_draft("b"))
     clock.forward(1000)
-    with writer.locked(whole=True) as held:
+    with writer.lock_log(whole=True) as held:
         held.rotate()
     clock.forward(1000)
     stamp = writer.write(note_draft("c")).entries[0].stamp
-    moment = moment_before(journal, line_of(journal, stamp))
+    moment = point_before_entry(journal, find_line(journal, stamp))
     assert moment.end.offset == len(first.raw), "b is younger than a millisecond"

@@ -15,9 +15,9 @@ from threeam.core.store.attachment_kinds import CAPTURED_PANE, PLAN, seal
 from threeam.core.store.attachments import read_attachment
 from threeam.core.store.journal import Journal
 from threeam.tui import draft_store
-from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
+from threeam.tui.draft_store import DraftStore, SavedDraft, SavedDrafts
 
-KEPT = KeptDrafts("alice@db1:4121", (Draft("note", "half a thought", None),))
+KEPT = SavedDrafts("alice@db1:4121", (SavedDraft("note", "half a thought", None),))
 
 
 def fail(*_: object, **__: object) -> NoReturn:
@@ -59,7 +59,7 @@ def test_drafts_that_cannot_get_their_name(
 
     def save() -> None:
         store.save(KEPT)
-        store.settle(10)
+        store.flush(10)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", fail)
@@ -75,7 +75,7 @@ def test_what_cannot_be_removed_either_leaves_the_first_error(
 ) -> None:
     def save() -> None:
         store.save(KEPT)
-        store.settle(10)
+        store.flush(10)
 
     def refuse(*_: object, **__: object) -> NoReturn:
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))

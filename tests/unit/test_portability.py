@@ -14,7 +14,7 @@ import pytest
 from threeam.core.errors import ForeignSymlink
 from threeam.core.platform import folders
 from threeam.core.platform.folders import make_dirs, open_dir, open_file, resolve_path
-from threeam.core.platform.portability import nonblocking_pipe, sync, sync_data
+from threeam.core.platform.portability import fdatasync_fd, fsync_fd, make_nonblocking_pipe
 from threeam.core.platform.signals import defer_interrupts
 
 
@@ -113,7 +113,7 @@ def test_a_link_that_is_replaced_while_it_is_read_is_looked_at_again(
         resolve_path(str(link))
 
 
-@pytest.mark.parametrize("sync_it", [sync, sync_data])
+@pytest.mark.parametrize("sync_it", [fsync_fd, fdatasync_fd])
 def test_the_cache_of_the_drive_is_flushed_where_fsync_does_not(
     sync_it: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +138,7 @@ def test_the_cache_of_the_drive_is_flushed_where_fsync_does_not(
 
 def test_a_pipe_never_blocks_and_is_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "pipe2")
-    for fd in nonblocking_pipe():
+    for fd in make_nonblocking_pipe():
         assert (os.get_blocking(fd), os.get_inheritable(fd)) == (False, False)
         os.close(fd)
 

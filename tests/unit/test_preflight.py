@@ -25,14 +25,14 @@ from threeam.cli import preflight as command
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.draft import note_draft
-from threeam.host.baseline_log import saved
+from threeam.host.baseline_log import baseline_saved_draft
 from threeam.host.check import OK, RED, UNKNOWN, VERDICTS, YELLOW, Check
-from threeam.host.clock_checks import timekeeping
-from threeam.host.disk_checks import room_left
-from threeam.host.system import Ran, System
-from threeam.host.tmux_checks import terminal
-from threeam.host.tracer_checks import tracing
-from threeam.human.drafts import coffee
+from threeam.host.clock_checks import check_clock
+from threeam.host.disk_checks import check_disk
+from threeam.host.system import CommandResult, System
+from threeam.host.tmux_checks import check_tmux
+from threeam.host.tracer_checks import check_tracers
+from threeam.human.drafts import coffee_draft
 
 REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
 GOLDEN = Path(__file__).parent / "golden" / "preflight.txt"
@@ -53,7 +53,7 @@ STATE_OF_RHEL = "/var/lib/logrotate/logrotate.status"
 
 def a_system(
     files: Mapping[str, str | None] | None = None,
-    says: Mapping[str, Ran | None] | None = None,
+    says: Mapping[str, CommandResult | None] | None = None,
     here: Collection[str] = (*TOOLS, "apt-get"),
     environ: Mapping[str, str] | None = None,
     caps: int = NOTHING,
@@ -69,7 +69,7 @@ def a_system(
         **(files or {}),
     }
 
-    def run(argv: Sequence[str]) -> Ran | None:
+    def run(argv: Sequence[str]) -> CommandResult | None:
         line = " ".join(argv)
         return next((said for start, said in (says or {}).items() if line.startswith(start)), (0, ""))
 
@@ -94,7 +94,7 @@ def _zone_of_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_system_on_which_all_is_well_needs_no_mending() -> None:
-    checks = tracing(a_system())
+    checks = check_tracers(a_system())
     assert [(check.name, check.verdict, check.mend) for check in checks] == [
         (name, OK, "") for name in (*TOOLS, "attach to a process", "perf events")
     ]
@@ -102,7 +102,7 @@ def test_a_system_on_which_all_is_well_needs_no_mending() -> None:
 
 @pytest.mark.parametrize("absent", TOOLS)
 def test_a_tool_that_is_absent_is_yellow_and_says_how_it_is_installed(absent: str) -> None:
-    checks = tracing(a_system(here={*TOOLS, "apt-get"} - {absent}))
+    checks = check_tracers(a_system(here={*TOOLS, "apt-get"} - {absent}))
     assert named(checks, absent).verdict == YELLOW
     assert named(checks, absent).mend == f"sudo apt-get install {'linux-perf' if absent == 'perf' else absent}"
     assert all(named(checks, tool).verdict == OK for tool in TOOLS if tool != absent)
@@ -118,7 +118,7 @@ def test_a_tool_that_is_absent_is_yellow_and_says_how_it_is_installed(absent: st
     ],
 )
 def test_no_tool_at_all_is_red(manager: str, uid: int, mend: str) -> None:
-    checks = tracing(a_system(here={manager}, uid=uid))
+    checks = check_tracers(a_system(here={manager}, uid=uid))
     assert {named(checks, tool).verdict for tool in TOOLS} == {RED}
     assert named(checks, "strace").mend == mend
 
@@ -135,14 +135,14 @@ def test_no_tool_at_all_is_red(manager: str, uid: int, mend: str) -> None:
     ids=["strace", "tcpdump", "perf", "silent"],
 )
 def test_a_tool_that_may_not_trace_says_why(tool: str, code: int, said: str, why: str) -> None:
-    check = named(tracing(a_system(says={tool: (code, said)})), tool)
+    check = named(check_tracers(a_system(says={tool: (code, said)})), tool)
     assert (check.verdict, check.mend.split()[:2]) == (YELLOW, ["sudo", tool])
     assert why in check.found
 
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_tool_that_hangs_is_unknown_and_not_waited_for(tool: str) -> None:
-    check = named(tracing(a_system(says={tool: None})), tool)
+    check = named(check_tracers(a_system(says={tool: None})), tool)
     assert check.verdict == UNKNOWN
     assert "did not answer" in check.found
 
@@ -162,7 +162,7 @@ def test_a_tool_that_hangs_is_unknown_and_not_waited_for(tool: str) -> None:
     ],
 )
 def test_who_may_attach_to_a_process(scope: str | None, caps: int, verdict: str, mend: str) -> None:
-    check = named(tracing(a_system({PTRACE_SCOPE: scope}, caps=caps)), "attach to a process")
+    check = named(check_tracers(a_system({PTRACE_SCOPE: scope}, caps=caps)), "attach to a process")
     assert (check.verdict, check.mend) == (verdict, mend)
     assert scope is None or caps or f"ptrace_scope {scope.strip()}" in check.found
 
@@ -185,14 +185,14 @@ def test_who_may_attach_to_a_process(scope: str | None, caps: int, verdict: str,
     ],
 )
 def test_what_perf_may_count(level: str | None, caps: int, verdict: str) -> None:
-    check = named(tracing(a_system({PARANOID: level}, caps=caps)), "perf events")
+    check = named(check_tracers(a_system({PARANOID: level}, caps=caps)), "perf events")
     assert check.verdict == verdict
     assert bool(check.mend) == (verdict in (YELLOW, RED))
 
 
 def test_root_without_capabilities_as_in_a_container_may_not_attach() -> None:
-    assert named(tracing(a_system({PTRACE_SCOPE: "2"}, uid=0)), "attach to a process").verdict == RED
-    assert named(tracing(a_system({"/proc/self/status": None}, uid=0)), "attach to a process").verdict == OK
+    assert named(check_tracers(a_system({PTRACE_SCOPE: "2"}, uid=0)), "attach to a process").verdict == RED
+    assert named(check_tracers(a_system({"/proc/self/status": None}, uid=0)), "attach to a process").verdict == OK
 
 
 # --- the clock
@@ -238,7 +238,7 @@ def timesyncd(offset: str | None, synchronised: str = "yes") -> System:
     ],
 )
 def test_who_keeps_the_clock_right_and_how_far_it_is_off(system: System, verdict: str, found: str) -> None:
-    check = named(timekeeping(system, NOW), "clock synchronised")
+    check = named(check_clock(system, NOW), "clock synchronised")
     assert found in check.found
     assert check.verdict == verdict
 
@@ -249,18 +249,18 @@ def test_who_keeps_the_clock_right_and_how_far_it_is_off(system: System, verdict
 )
 def test_chrony_that_cannot_be_understood_is_unknown(said: str) -> None:
     system = a_system(says={"chronyc": (0, said)}, here={"chronyc"})
-    assert named(timekeeping(system, NOW), "clock synchronised").verdict == UNKNOWN
+    assert named(check_clock(system, NOW), "clock synchronised").verdict == UNKNOWN
 
 
 def test_chrony_whose_daemon_is_away_leaves_the_word_to_timedatectl() -> None:
     says = {"chronyc": (1, "506 Cannot talk to daemon\n"), "timedatectl show": (0, "no\n")}
-    check = named(timekeeping(a_system(says=says, here={"chronyc"}), NOW), "clock synchronised")
+    check = named(check_clock(a_system(says=says, here={"chronyc"}), NOW), "clock synchronised")
     assert (check.verdict, check.found.partition(":")[0]) == (YELLOW, "no")
 
 
 def test_where_nobody_knows_of_the_clock_it_is_unknown() -> None:
     says = {"timedatectl": None}
-    check = named(timekeeping(a_system(says=says), NOW), "clock synchronised")
+    check = named(check_clock(a_system(says=says), NOW), "clock synchronised")
     assert (check.verdict, check.mend) == (UNKNOWN, "sudo apt-get install chrony")
 
 
@@ -269,7 +269,7 @@ def test_where_nobody_knows_of_the_clock_it_is_unknown() -> None:
     [("tsc\n", OK), ("kvm-clock\n", OK), ("hpet\n", YELLOW), ("acpi_pm\n", YELLOW), (None, UNKNOWN)],
 )
 def test_a_slow_clock_source_is_told(source: str | None, verdict: str) -> None:
-    check = named(timekeeping(a_system({SOURCE: source}), NOW), "clock source")
+    check = named(check_clock(a_system({SOURCE: source}), NOW), "clock source")
     assert check.verdict == verdict
     assert ("available_clocksource" in check.mend) == (verdict == YELLOW)
 
@@ -278,7 +278,7 @@ def test_a_slow_clock_source_is_told(source: str | None, verdict: str) -> None:
 def test_what_only_root_may_mend_is_mended_with_sudo(name: str) -> None:
     says = {"chronyc": (0, CHRONY.format(offset="2.5", leap="Normal"))}
     system = a_system({SOURCE: "hpet\n"}, says, {"chronyc"}, uid=1000)
-    assert "sudo" in named(timekeeping(system, NOW), name).mend
+    assert "sudo" in named(check_clock(system, NOW), name).mend
 
 
 def a_time(step_ns: int) -> SimpleNamespace:
@@ -296,7 +296,7 @@ def a_time(step_ns: int) -> SimpleNamespace:
 @pytest.mark.parametrize(("step_ns", "verdict"), [(60, OK), (50_000, YELLOW), (4_000_000, RED), (0, RED)])
 def test_a_clock_too_coarse_for_a_race_is_red(step_ns: int, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threeam.host.clock_checks.time", a_time(step_ns))
-    assert named(timekeeping(a_system(), NOW), "clock resolution").verdict == verdict
+    assert named(check_clock(a_system(), NOW), "clock resolution").verdict == verdict
 
 
 BERLIN_BY_RULE = "CET-1CEST,M3.5.0,M10.5.0/3"
@@ -322,7 +322,7 @@ def test_a_zone_whose_clocks_change_within_a_day_is_told(
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     now_ns = round(datetime.fromisoformat("{}-{:02}-{:02}T{:02}:00:00Z".format(*day)).timestamp()) * NS_PER_S
-    check = named(timekeeping(a_system(environ={"TZ": zone}), now_ns), "time zone")
+    check = named(check_clock(a_system(environ={"TZ": zone}), now_ns), "time zone")
     assert check.verdict == verdict
 
 
@@ -330,7 +330,7 @@ def test_a_zone_whose_clocks_change_within_a_day_is_told(
 
 
 def rotation(files: Mapping[str, str | None], log: str = LOG) -> Check:
-    return named(room_left(a_system(files), resolve_journal(log), NOW, 0, 64 * MIB), "rotation")
+    return named(check_disk(a_system(files), resolve_journal(log), NOW, 0, 64 * MIB), "rotation")
 
 
 def state(log: str, last: str) -> str:
@@ -415,7 +415,7 @@ def test_a_rotation_that_is_not_due_is_not_red(rule: str) -> None:
 def test_a_full_disk_is_red_and_a_low_one_yellow(journal: Journal, of_what_is_free: float, verdict: str) -> None:
     about = os.statvfs(os.path.dirname(journal.log_path))
     floor = round(about.f_bavail * about.f_frsize * of_what_is_free)
-    check = named(room_left(a_system(), journal, NOW, floor, MIB), "disk space")
+    check = named(check_disk(a_system(), journal, NOW, floor, MIB), "disk space")
     assert check.verdict == verdict
     assert bool(check.mend) == (verdict != OK)
 
@@ -423,7 +423,7 @@ def test_a_full_disk_is_red_and_a_low_one_yellow(journal: Journal, of_what_is_fr
 def test_a_command_that_mends_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
     folder = tmp_path / "my $app"
     folder.mkdir()
-    check = named(room_left(a_system(), resolve_journal(str(folder / "sanity.log")), NOW, 1 << 62, MIB), "disk space")
+    check = named(check_disk(a_system(), resolve_journal(str(folder / "sanity.log")), NOW, 1 << 62, MIB), "disk space")
     assert str(folder) in shlex.split(check.mend)
 
 
@@ -438,11 +438,11 @@ def test_how_long_the_room_lasts_as_the_log_grows_now(
         clock.forward(MINUTE)
         writer.write(note_draft("x" * 100_000))  # 1 MB in the last hour
     monkeypatch.setattr("threeam.host.disk_checks.free_bytes", lambda _: free)
-    check = named(room_left(a_system(), journal, clock.now.ns, 0, MIB), "disk full in")
+    check = named(check_disk(a_system(), journal, clock.now.ns, 0, MIB), "disk full in")
     assert check.verdict == verdict
     assert "978 KiB an hour" in check.found
     clock.forward(2 * DAY)
-    assert "nothing" in named(room_left(a_system(), journal, clock.now.ns, 0, MIB), "disk full in").found
+    assert "nothing" in named(check_disk(a_system(), journal, clock.now.ns, 0, MIB), "disk full in").found
 
 
 # --- the terminal
@@ -471,13 +471,13 @@ def in_tmux(clipboard: str = "external", escape: str = "10", features: str = "25
     ],
 )
 def test_what_tmux_is_set_to(system: System, verdicts: list[str]) -> None:
-    checks = terminal(system)
+    checks = check_tmux(system)
     assert [check.verdict for check in checks] == verdicts
     assert all(check.mend.startswith("tmux set-option ") == (check.verdict == YELLOW) for check in checks)
 
 
 def test_outside_of_tmux_nothing_is_asked_of_it() -> None:
-    assert [(check.name, check.verdict) for check in terminal(a_system())] == [("tmux", UNKNOWN)]
+    assert [(check.name, check.verdict) for check in check_tmux(a_system())] == [("tmux", UNKNOWN)]
 
 
 # --- the shell
@@ -565,11 +565,11 @@ def test_what_the_journal_knows_of_the_hunt_is_looked_at(
     for draft in (
         note_draft("Topology: lb -> app1, app2 -> db1"),
         note_draft("Shared: carts, in redis 0"),
-        saved("quiet", "/f", ""),
+        baseline_saved_draft("quiet", "/f", ""),
     ):
         alice.write(draft)
     assert [verdict for verdict, _ in verdicts().values()] == [OK, OK, OK, OK]
-    alice.write(coffee(5, 95, 4))
+    alice.write(coffee_draft(5, 95, 4))
     clock.forward(MINUTE)
     assert verdicts()["you"] == (YELLOW, "5 cups, 0 glasses of water, 474 mg: no more coffee")
     clock.forward(31 * DAY)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from conftest import NIGHT, FakeClock, Run, entries, texts, writer_of
-from threeam.core.errors import NotRotated, Unsure, WriteFailed
+from threeam.core.errors import RotationSkipped, Unsure, WriteFailed
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import WriteOptions, format_checked_entry
 from threeam.core.write.writer import Writer
-from threeam.human.drafts import coffee, undo_coffee
-from threeam.hypotheses.drafts import claim
+from threeam.human.drafts import coffee_draft, undo_coffee_draft
+from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
 
 LAST = Stamp.parse("9999-12-31T23:59:59.999999999+0000")
@@ -37,7 +37,7 @@ def test_a_time_that_could_not_be_read_back_is_refused(writer: Writer, clock: Fa
     for write in (lambda: writer.write(note_draft("x")), lambda: writer.write_stream(["x"])):
         with pytest.raises(WriteFailed, match="look at the clock and at TZ"):
             write()
-    with pytest.raises(WriteFailed), writer.locked(whole=False) as locked:
+    with pytest.raises(WriteFailed), writer.lock_log(whole=False) as locked:
         locked.write_script_line("x", 1)
     assert log.read_bytes() == b""
 
@@ -60,17 +60,17 @@ def test_a_cup_that_the_tag_has_no_digits_for_is_refused_and_can_be_taken_back(
     log.write_bytes(format_entry(Entry(NIGHT, 999_999_999, (("BY", "alice@db1:1"),), "by hand")))
     before = log.read_bytes()
     with pytest.raises(WriteFailed, match="1000000000 cups are more than the COFFEE tag has digits for"):
-        writer.write(coffee(1, 95, 4))
+        writer.write(coffee_draft(1, 95, 4))
     assert log.read_bytes() == before
     writer.write(note_draft("x"))
-    writer.write(undo_coffee())
+    writer.write(undo_coffee_draft())
     assert [entry.cups for entry in entries(log)] == [999_999_999, 999_999_999, 999_999_998]
 
 
 def test_lines_of_the_script_that_were_written_before_one_that_is_refused_are_unsure(
     writer: Writer, clock: FakeClock, log: Path
 ) -> None:
-    with writer.locked(whole=False) as locked:
+    with writer.lock_log(whole=False) as locked:
         locked.write_script_line("first", 1)
         clock.now = Stamp(LAST.ns + 1)
         with pytest.raises(Unsure, match="only its first lines"):
@@ -90,7 +90,7 @@ def test_a_number_that_a_hand_wrote_ends_no_counting(
     )
     clock.forward(10 * NS_PER_S)
     for name in ("a", "b", "c"):
-        writer_of("alice", journal, clock).write(claim(name, 4))
+        writer_of("alice", journal, clock).write(hypothesis_draft(name, 4))
     numbers = [entry.hypothesis[0] for entry in entries(log) if entry.hypothesis]
     assert len(set(numbers)) == len(numbers) == 6
     assert numbers[-1] in (4, 5)
@@ -102,11 +102,11 @@ def test_a_log_that_ends_with_the_year_9999_is_rotated_after_the_next_block_and_
     line = format_entry(Entry(LAST, 0, (("BY", "alice@db1:1"),), "by hand"))
     log.write_bytes(line)
     writer = Writer(journal, FOLD, clock, WriteOptions("alice", "alice@db1:1", sync=False, rotate_bytes=50))
-    with writer.locked(whole=True) as locked, pytest.raises(NotRotated, match="the end of the year 9999"):
+    with writer.lock_log(whole=True) as locked, pytest.raises(RotationSkipped, match="the end of the year 9999"):
         locked.rotate()
     assert log.read_bytes() == line
     writer.write(note_draft("after"))
-    with writer.locked(whole=True) as locked:
+    with writer.lock_log(whole=True) as locked:
         locked.rotate()
     live = journal.open_live()
     assert live is not None

@@ -16,22 +16,22 @@ from conftest import FakeClock, writer_of
 from threeam.core.format.entry import parse_entry
 from threeam.core.store import reader
 from threeam.core.store.doctor import LogChecker
-from threeam.core.store.filters import Text, Wanted
+from threeam.core.store.filters import LineFilter, MatchesPattern
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import (
-    blocks_back,
-    end_of_lines,
-    last_active,
+    chunks_backward,
+    last_active_entry,
     last_entry,
-    line_in,
-    lines_back,
+    last_line_end,
+    line_containing,
+    lines_backward,
     lines_forward,
-    matching_back,
-    significant,
+    matching_lines_backward,
+    state_entries_backward,
 )
-from threeam.core.store.seek import between, found_back, found_forward
-from threeam.hypotheses.drafts import claim
+from threeam.core.store.seek import matches_backward, matches_forward, ranges_between_times
+from threeam.hypotheses.drafts import hypothesis_draft
 
 Draw = st.DataObject
 
@@ -43,7 +43,7 @@ contents = st.one_of(
         b"".join
     ),
 )
-blocks = st.one_of(st.integers(1, 70), st.just(reader.BLOCK))
+blocks = st.one_of(st.integers(1, 70), st.just(reader.CHUNK_BYTES))
 pieces = st.sampled_from(
     [
         b"[2026-11-24T03:14:07.000000001+0000] [COFFEE: 1] [BY: alice@h:1] a note\n",
@@ -84,7 +84,7 @@ def expected(data: bytes) -> list[tuple[int, bytes, bool]]:
 @example(b"a\n\n", 2)
 def test_every_line_is_read_whatever_the_block(data: bytes, block: int) -> None:
     segment = segment_of(data)
-    with patch.object(reader, "BLOCK", block):
+    with patch.object(reader, "CHUNK_BYTES", block):
         read = [(line.offset, line.raw, line.finished) for line in lines_forward(segment)]
     assert read == expected(data)
 
@@ -97,9 +97,9 @@ def test_every_line_is_read_whatever_the_block(data: bytes, block: int) -> None:
 def test_backwards_gives_the_same_lines_the_other_way_round(data: bytes, block: int, draw: Draw | None) -> None:
     segment = segment_of(data)
     end = len(data) if draw is None else draw.draw(st.integers(0, len(data) + 9))  # truncated since
-    with patch.object(reader, "BLOCK", block):
+    with patch.object(reader, "CHUNK_BYTES", block):
         forward = list(lines_forward(segment, 0, end))
-        assert list(lines_back(segment, end)) == forward[::-1]
+        assert list(lines_backward(segment, end)) == forward[::-1]
         assert [line.end for line in forward[:-1]] == [line.offset for line in forward[1:]]
 
 
@@ -107,7 +107,7 @@ def test_backwards_gives_the_same_lines_the_other_way_round(data: bytes, block: 
 @given(contents, blocks, st.data())
 def test_reading_on_from_the_beginning_of_a_line_leaves_nothing_out(data: bytes, block: int, draw: Draw) -> None:
     segment = segment_of(data)
-    with patch.object(reader, "BLOCK", block):
+    with patch.object(reader, "CHUNK_BYTES", block):
         lines = list(lines_forward(segment))
         start = draw.draw(st.integers(0, len(lines)))
         if start < len(lines):
@@ -118,8 +118,8 @@ def test_reading_on_from_the_beginning_of_a_line_leaves_nothing_out(data: bytes,
 @given(contents, blocks, st.data())
 def test_whole_lines_end_after_the_last_newline(data: bytes, block: int, draw: Draw) -> None:
     end = draw.draw(st.integers(0, len(data)))
-    with patch.object(reader, "BLOCK", block):
-        assert end_of_lines(segment_of(data), end) == data.rfind(b"\n", 0, end) + 1
+    with patch.object(reader, "CHUNK_BYTES", block):
+        assert last_line_end(segment_of(data), end) == data.rfind(b"\n", 0, end) + 1
 
 
 @steady
@@ -129,8 +129,8 @@ def test_blocks_backwards_are_whole_lines_and_all_of_them(data: bytes, block: in
     starts = [offset for offset, _, _ in expected(data)]
     since = draw.draw(st.sampled_from([0, *starts]))
     end = draw.draw(st.integers(since, len(data) + 9))
-    with patch.object(reader, "BLOCK", block), patch.object(reader, "_PROBE", probe):
-        read = list(blocks_back(segment, end, since))
+    with patch.object(reader, "CHUNK_BYTES", block), patch.object(reader, "_PROBE", probe):
+        read = list(chunks_backward(segment, end, since))
     at = max(since, data.rfind(b"\n", 0, end) + 1)
     for start, whole, _ in read:
         assert data[start:at] == whole
@@ -150,14 +150,16 @@ def test_a_last_line_without_its_newline_is_unfinished() -> None:
 def test_the_last_entry_is_the_last_whole_line_that_parses(data: bytes, block: int) -> None:
     segment = segment_of(data)
     whole = [line for line in lines_forward(segment) if line.finished and parse_entry(line.raw)]
-    with patch.object(reader, "BLOCK", block):
+    with patch.object(reader, "CHUNK_BYTES", block):
         found = last_entry(segment, len(data))
     assert found == ((whole[-1], whole[-1].entry) if whole else None)
 
 
 @steady
 @given(
-    logs, st.one_of(st.integers(1, 300), st.just(reader.BLOCK)), st.sampled_from(["alice", "bob", "a.ice", "nobody"])
+    logs,
+    st.one_of(st.integers(1, 300), st.just(reader.CHUNK_BYTES)),
+    st.sampled_from(["alice", "bob", "a.ice", "nobody"]),
 )
 def test_the_last_active_line_of_a_person_is_found_by_bytes(data: bytes, block: int, user: str) -> None:
     segment = segment_of(data)
@@ -170,30 +172,30 @@ def test_the_last_active_line_of_a_person_is_found_by_bytes(data: bytes, block: 
         and entry.author
         and entry.author.user == user
     ]
-    with patch.object(reader, "BLOCK", block):
-        found = last_active(segment, len(data), user)
+    with patch.object(reader, "CHUNK_BYTES", block):
+        found = last_active_entry(segment, len(data), user)
     assert found == ((typed[-1], typed[-1].entry) if typed else None)
 
 
-@pytest.mark.parametrize("block", [64, reader.BLOCK])
+@pytest.mark.parametrize("block", [64, reader.CHUNK_BYTES])
 def test_a_line_longer_than_any_block_is_one_line(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "BLOCK", block)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", block)
     long = b"x" * 300_000
     segment = segment_of(b"a\n" + long + b"\nb\n")
     assert [line.raw for line in lines_forward(segment)] == [b"a", long, b"b"]
-    assert [line.raw for line in lines_back(segment, segment.size())] == [b"b", long, b"a"]
+    assert [line.raw for line in lines_backward(segment, segment.size())] == [b"b", long, b"a"]
 
 
 @steady
 @given(contents, st.integers(1, 30), st.integers(4, 50))
 def test_of_a_long_line_only_the_head_is_held(data: bytes, block: int, over: int) -> None:
     segment, held = segment_of(data), block + over
-    with patch.object(reader, "BLOCK", block), patch.object(reader, "HELD", held):
+    with patch.object(reader, "CHUNK_BYTES", block), patch.object(reader, "MAX_HELD_LINE_BYTES", held):
         forward = list(lines_forward(segment))
-        assert list(lines_back(segment, len(data))) == forward[::-1]
+        assert list(lines_backward(segment, len(data))) == forward[::-1]
         assert [line for line in forward if line.finished] == [
-            line_in(segment, one, index)
-            for one in [*blocks_back(segment, len(data))][::-1]
+            line_containing(segment, one, index)
+            for one in [*chunks_backward(segment, len(data))][::-1]
             for index in [0, *(match.end() for match in re.finditer(b"\n", one.data[:-1]))]
         ]
     for line, (offset, raw, finished) in zip(forward, expected(data), strict=True):
@@ -201,7 +203,9 @@ def test_of_a_long_line_only_the_head_is_held(data: bytes, block: int, over: int
         whole = data[offset : stop if finished else None]
         assert (line.offset, line.finished, line.end) == (offset, finished, offset + len(whole) + finished)
         assert line.raw == (raw if len(whole) <= held else whole[: len(line.raw)])
-        assert len(whole) <= held or (held - 4 <= len(line.raw) <= held and len(line.raw) + line.more == len(whole))
+        assert len(whole) <= held or (
+            held - 4 <= len(line.raw) <= held and len(line.raw) + line.omitted_bytes == len(whole)
+        )
 
 
 class CountedSegment(Segment):
@@ -215,7 +219,7 @@ class CountedSegment(Segment):
         return data
 
 
-LONG = 40 * reader.HELD
+LONG = 40 * reader.MAX_HELD_LINE_BYTES
 ENTRY = b"[2026-11-24T03:14:07.000000001+0000] [COFFEE: 1] [BY: alice@h:1] a note\n"
 TEXT = re.compile(b"a note")
 
@@ -225,16 +229,16 @@ TEXT = re.compile(b"a note")
     "read",
     [
         lambda segment: [*lines_forward(segment)],
-        lambda segment: [*lines_back(segment, segment.size())],
-        lambda segment: [*blocks_back(segment, segment.size())],
-        lambda segment: end_of_lines(segment, segment.size()),
+        lambda segment: [*lines_backward(segment, segment.size())],
+        lambda segment: [*chunks_backward(segment, segment.size())],
+        lambda segment: last_line_end(segment, segment.size()),
         lambda segment: last_entry(segment, segment.size()),
-        lambda segment: last_active(segment, segment.size(), "alice"),
-        lambda segment: [*matching_back(segment, segment.size(), TEXT)],
-        lambda segment: [*significant(segment, segment.size(), TEXT)],
-        lambda segment: [*found_forward(segment, 0, None, Wanted((Text(Pattern("note")),)))],
-        lambda segment: [*found_back(segment, segment.size(), Wanted((Text(Pattern("note")),)))],
-        lambda segment: between(segment, segment.size(), 1, None),
+        lambda segment: last_active_entry(segment, segment.size(), "alice"),
+        lambda segment: [*matching_lines_backward(segment, segment.size(), TEXT)],
+        lambda segment: [*state_entries_backward(segment, segment.size(), TEXT)],
+        lambda segment: [*matches_forward(segment, 0, None, LineFilter((MatchesPattern(Pattern("note")),)))],
+        lambda segment: [*matches_backward(segment, segment.size(), LineFilter((MatchesPattern(Pattern("note")),)))],
+        lambda segment: ranges_between_times(segment, segment.size(), 1, None),
     ],
 )
 def test_a_long_line_is_read_in_linear_time_and_little_memory(read: Callable[[Segment], object], end: bytes) -> None:
@@ -244,23 +248,25 @@ def test_a_long_line_is_read_in_linear_time_and_little_memory(read: Callable[[Se
     os.write(fd, end or b"\0")
     segment = CountedSegment(fd, "sanity.log")
     read(segment)
-    assert segment.largest <= reader.HELD
+    assert segment.largest <= reader.MAX_HELD_LINE_BYTES
     assert segment.total < 8 * segment.size()  # a bisection comes to it more than once
 
 
 def test_a_long_line_is_shown_with_what_it_leaves_out() -> None:
-    segment = segment_of(ENTRY[:-1] + b"x" * reader.HELD + b"\n" + b"\x01\0\0" + b"\0" * reader.HELD * 2)
+    segment = segment_of(
+        ENTRY[:-1] + b"x" * reader.MAX_HELD_LINE_BYTES + b"\n" + b"\x01\0\0" + b"\0" * reader.MAX_HELD_LINE_BYTES * 2
+    )
     long, nuls = lines_forward(segment)
     assert long.entry is not None
     assert long.entry.text.endswith("xxx… 72 bytes more")
-    assert long.shown.endswith("xxx… 72 bytes more")
-    assert nuls.shown == "\\x01\\x00 (1,048,574 times)… 1,048,580 bytes more"
+    assert long.display_text.endswith("xxx… 72 bytes more")
+    assert nuls.display_text == "\\x01\\x00 (1,048,574 times)… 1,048,580 bytes more"
 
 
 def test_a_foreign_line_is_shown_as_it_is_and_made_safe() -> None:
     (line,) = lines_forward(segment_of(b"\x1b[2J \xff kernel: oops\n"))
     assert line.entry is None
-    assert line.shown == "\\x1b[2J \\xff kernel: oops"
+    assert line.display_text == "\\x1b[2J \\xff kernel: oops"
 
 
 CRLF = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 1] [BY: alice@h:1] [H1: open] Hypothesis: boom\r\n"
@@ -269,19 +275,19 @@ CRLF = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 1] [BY: alice@h:1] [H1: o
 def test_a_carriage_return_at_the_end_of_a_line_is_not_a_part_of_its_text() -> None:
     data = b"\xef\xbb\xbf" + CRLF + b"a foreign boom\r\nand \r in it\r\r\n"
     segment = segment_of(data)
-    for lines in ([*lines_forward(segment)], [*lines_back(segment, len(data))][::-1]):
+    for lines in ([*lines_forward(segment)], [*lines_backward(segment, len(data))][::-1]):
         first, foreign, last = lines
-        assert (first.entry, first.shown) == (parse_entry(CRLF[:-2]), CRLF[:-2].decode())
-        assert (foreign.raw, foreign.shown, foreign.end) == (b"a foreign boom", "a foreign boom", last.offset)
+        assert (first.entry, first.display_text) == (parse_entry(CRLF[:-2]), CRLF[:-2].decode())
+        assert (foreign.raw, foreign.display_text, foreign.end) == (b"a foreign boom", "a foreign boom", last.offset)
         assert (last.raw, last.end) == (b"and \r in it\r", len(data))
-    found = Wanted((Text(Pattern("boom$")),))
-    for parts in (found_forward(segment, 0, None, found), found_back(segment, len(data), found)):
+    found = LineFilter((MatchesPattern(Pattern("boom$")),))
+    for parts in (matches_forward(segment, 0, None, found), matches_backward(segment, len(data), found)):
         assert [line.raw for part in parts for line in part.lines] == [first.raw, foreign.raw]
 
 
 def test_a_byte_order_mark_hides_no_number(journal: Journal, log: Path, clock: FakeClock) -> None:
     log.write_bytes(b"\xef\xbb\xbf" + CRLF)
-    block = writer_of("alice", journal, clock).write(claim("another", 4))
+    block = writer_of("alice", journal, clock).write(hypothesis_draft("another", 4))
     assert block.draft_entries[0].hypothesis == (2, "open")
     live = journal.open_live()
     assert live is not None

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threeam.core.errors import BadPattern
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.regex import Regex
-from threeam.experiments.failure_rule import BadRule, rule_of
+from threeam.experiments.failure_rule import InvalidFailureRule, parse_failure_rule
 
 LONG = b"id=12345 " * 7000  # 60 KB
 
@@ -20,8 +20,8 @@ LONG = b"id=12345 " * 7000  # 60 KB
 @pytest.mark.parametrize("text", [".*id.*timeout", "(x+x+)+y", r"(\w+\s?)+\.$", "(.*?,){11}P", ".*.*.*.*=x", r"\s+$"])
 def test_a_long_line_takes_no_longer_than_its_length(text: str) -> None:
     raw = LONG + b"x" * 5000 + b" " * 5000 + b"|"
-    assert not Pattern(text).finds(raw)
-    assert list(Pattern(text, words=True).offsets(raw + b"\n")) == []
+    assert not Pattern(text).matches(raw)
+    assert list(Pattern(text, words=True).matching_line_offsets(raw + b"\n")) == []
     assert Pattern(text).spans(raw.decode()) == []
 
 
@@ -112,15 +112,15 @@ def test_what_is_no_pattern_is_named(text: str, reason: str, capfd: pytest.Captu
 )
 def test_a_pattern_finds_what_it_says_and_what_is_shown(text: str, raw: bytes, found: bool) -> None:
     pattern = Pattern(text, exact=True)
-    assert pattern.finds(raw) == found
-    assert (9 in pattern.offsets(b"\xff\xfe\nfirst\n" + raw + b"\n")) == found
+    assert pattern.matches(raw) == found
+    assert (9 in pattern.matching_line_offsets(b"\xff\xfe\nfirst\n" + raw + b"\n")) == found
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=12).filter(bool))
 def test_every_text_is_found_as_it_is_and_as_it_is_shown(text: str) -> None:
     pattern = Pattern(re.escape(text), exact=True)
-    for data in (text.encode(), visible(text).encode()):
-        assert pattern.finds(data), data
+    for data in (text.encode(), escape_unprintable(text).encode()):
+        assert pattern.matches(data), data
 
 
 def test_a_pattern_that_could_hold_a_screen_up_is_for_the_command_line() -> None:
@@ -137,8 +137,8 @@ def test_a_pattern_whose_repetitions_would_be_slow_is_refused(text: str) -> None
     """It is not large, but RE2's fast engine runs out of memory for it: 16 s for 900 KB."""
     with pytest.raises(BadPattern, match="is too large a pattern: write smaller numbers of repetitions"):
         Pattern(text)
-    with pytest.raises(BadRule, match="is too large a pattern: write smaller numbers of repetitions"):
-        rule_of([], text)
+    with pytest.raises(InvalidFailureRule, match="is too large a pattern: write smaller numbers of repetitions"):
+        parse_failure_rule([], text)
 
 
 def test_only_repetitions_count_as_copies() -> None:
@@ -155,11 +155,11 @@ def test_only_repetitions_count_as_copies() -> None:
     ids=lambda code: f"U+{code:04X}",
 )
 def test_a_character_that_nobody_sees_is_found_as_it_is_shown(code: int) -> None:
-    char, shown = chr(code), visible(chr(code))
+    char, shown = chr(code), escape_unprintable(chr(code))
     for typed in (char, shown, re.escape(shown)):
         pattern = Pattern(f"dead{typed}lock")
-        assert pattern.finds(f"a dead{char}lock".encode())
-        assert pattern.finds(f"a dead{shown}lock".encode())
+        assert pattern.matches(f"a dead{char}lock".encode())
+        assert pattern.matches(f"a dead{shown}lock".encode())
         assert pattern.spans(f"a dead{shown}lock") == [(2, 10 + len(shown))]
 
 
@@ -169,9 +169,9 @@ def test_matches_are_counted_in_characters() -> None:
 
 
 def test_the_rule_of_a_run_is_a_pattern_as_any_other() -> None:
-    assert rule_of([], r"lost \d+$").regex == r"lost \d+$"
-    with pytest.raises(BadRule, match=r"--fail-regex .* has a lookahead"):
-        rule_of([], "a(?=b)")
+    assert parse_failure_rule([], r"lost \d+$").regex == r"lost \d+$"
+    with pytest.raises(InvalidFailureRule, match=r"--fail-regex .* has a lookahead"):
+        parse_failure_rule([], "a(?=b)")
 
 
 PIECES = st.tuples(
@@ -190,4 +190,4 @@ def test_it_finds_what_the_standard_library_finds(pattern: str, text: str) -> No
         regex = Regex(pattern)
     except BadPattern:
         return
-    assert regex.found_in(text.encode()) is expected
+    assert regex.has_match(text.encode()) is expected

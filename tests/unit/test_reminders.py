@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from conftest import FakeClock, Run, command, writer_of
-from threeam.core.config.settings import REMINDERS, Flags, setup
+from threeam.core.config.settings import REMINDERS, PathFlags, load_config
 from threeam.core.errors import BadSetting
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.journal import Journal
-from threeam.human.drafts import coffee, water
-from threeam.human.reminders import AWAKE_H, of_the_hours, with_a_cup
+from threeam.human.drafts import coffee_draft, water_draft
+from threeam.human.reminders import AWAKE_LIMIT_H, awake_reminder, coffee_reminders
 from threeam.projections import FOLD
 
 HOUR = 3600 * NS_PER_S
@@ -26,7 +26,7 @@ def said(journal: Journal, clock: FakeClock, wanted: Sequence[str] = REMINDERS) 
     assert live is not None
     soon = Stamp(clock().ns + 100)  # after all of the last block: its lines are a nanosecond apart
     state = FOLD.state_at(live, live.size())
-    return list(with_a_cup(state, "alice", soon, 8 * HOUR, 5.0, wanted))
+    return list(coffee_reminders(state, "alice", soon, 8 * HOUR, 5.0, wanted))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def said(journal: Journal, clock: FakeClock, wanted: Sequence[str] = REMINDERS) 
 def test_each_reminder_with_a_cup_can_be_switched_off(
     journal: Journal, clock: FakeClock, wanted: Sequence[str], words: list[str]
 ) -> None:
-    writer_of("alice", journal, clock).write(coffee(5, 95, 4))
+    writer_of("alice", journal, clock).write(coffee_draft(5, 95, 4))
     found = said(journal, clock, wanted)
     assert len(found) == len(words)
     assert all(word in sentence for word, sentence in zip(words, found, strict=True)), found
@@ -45,9 +45,9 @@ def test_each_reminder_with_a_cup_can_be_switched_off(
 
 def test_a_glass_for_each_cup_is_reminder_enough(journal: Journal, clock: FakeClock) -> None:
     alice = writer_of("alice", journal, clock)
-    alice.write(coffee(1, 95, 4))
+    alice.write(coffee_draft(1, 95, 4))
     assert said(journal, clock) == ["1 cup, 0 glasses of water: a glass of water with it?"]
-    alice.write(water())
+    alice.write(water_draft())
     assert said(journal, clock) == []
 
 
@@ -55,19 +55,19 @@ def test_a_glass_for_each_cup_is_reminder_enough(journal: Journal, clock: FakeCl
 def test_the_dose_is_told_once_it_is_over_what_is_no_concern(
     journal: Journal, clock: FakeClock, mg: int, about: str
 ) -> None:
-    writer_of("alice", journal, clock).write(coffee(1, mg, 4))
+    writer_of("alice", journal, clock).write(coffee_draft(1, mg, 4))
     found = said(journal, clock, ["dose"])
     assert [sentence[: len(about)] for sentence in found] == ([about] if about else [])
 
 
 def test_the_hours_are_told_after_seventeen_if_that_is_wanted(clock: FakeClock) -> None:
     since = clock()
-    clock.forward(AWAKE_H * HOUR - 1)
-    assert of_the_hours(since, clock(), REMINDERS) is None
+    clock.forward(AWAKE_LIMIT_H * HOUR - 1)
+    assert awake_reminder(since, clock(), REMINDERS) is None
     clock.forward(1)
-    assert (of_the_hours(since, clock(), ["awake"]) or "").startswith("awake for 17 hours")
-    assert of_the_hours(since, clock(), ["water", "dose"]) is None
-    assert of_the_hours(None, clock(), REMINDERS) is None
+    assert (awake_reminder(since, clock(), ["awake"]) or "").startswith("awake for 17 hours")
+    assert awake_reminder(since, clock(), ["water", "dose"]) is None
+    assert awake_reminder(None, clock(), REMINDERS) is None
 
 
 # --- which of them are wanted
@@ -85,7 +85,7 @@ NONSENSE = ['["wine"]', '"water, wine"', '"none, water"', "7", "true", '[["water
 
 def reminders(config: Path, table: str, **environ: str) -> tuple[str, ...]:
     config.write_text(table)
-    return setup(Flags(log="/nowhere/l"), {"SANITY_CONFIG": str(config), **environ}, 1000).settings.reminders
+    return load_config(PathFlags(log="/nowhere/l"), {"SANITY_CONFIG": str(config), **environ}, 1000).settings.reminders
 
 
 @pytest.mark.parametrize(("value", "wanted"), WANTED)

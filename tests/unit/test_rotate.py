@@ -13,26 +13,26 @@ from typing import Any
 import pytest
 
 from conftest import NIGHT, FakeClock, Run
-from threeam.core.errors import NotRotated, Unsure
+from threeam.core.errors import RotationSkipped, Unsure
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 from threeam.core.state import fold as fold_module
 from threeam.core.state.fold import Fold, State
 from threeam.core.store import reader as reader_module
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.core.store.reader import last_active
-from threeam.core.store.segment import is_rotated
+from threeam.core.store.reader import last_active_entry
+from threeam.core.store.segment import is_rotated_name
 from threeam.core.write import rotate as rotate_module
 from threeam.core.write import rotation_due
 from threeam.core.write.draft import note_draft
 from threeam.core.write.lock import SanityLock
 from threeam.core.write.locked_log import WriteOptions
-from threeam.core.write.rotate import may_replace
+from threeam.core.write.rotate import check_replaceable
 from threeam.core.write.writer import Writer
-from threeam.human.drafts import coffee, water
-from threeam.human.intake import human
-from threeam.hypotheses.drafts import claim, judge
+from threeam.human.drafts import coffee_draft, water_draft
+from threeam.human.intake import intake_of
+from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
-from threeam.reports.end_of_night import lights_out
+from threeam.reports.end_of_night import sleep_draft
 
 SMALL = 4000  # bytes: a log of about forty lines
 OLD = "sanity.20261124T031407.123456789Z.log"
@@ -57,7 +57,7 @@ def entries(log: Path) -> list[Entry]:
 
 def files(log: Path) -> list[Path]:
     """The rotated files and the live one, the oldest first."""
-    return [*sorted(path for path in log.parent.iterdir() if is_rotated(str(log), path.name)), log]
+    return [*sorted(path for path in log.parent.iterdir() if is_rotated_name(str(log), path.name)), log]
 
 
 def fill(writer: Writer, log: Path) -> None:
@@ -67,10 +67,10 @@ def fill(writer: Writer, log: Path) -> None:
 
 
 def test_a_full_log_is_rotated_before_the_next_block(small: Writer, clock: FakeClock, log: Path) -> None:
-    small.write(claim("the sweeper", 4))
-    small.write(coffee(2, 95, 4))
-    small.write(water())
-    small.write(judge("refute", "H1", "it was off", 4))
+    small.write(hypothesis_draft("the sweeper", 4))
+    small.write(coffee_draft(2, 95, 4))
+    small.write(water_draft())
+    small.write(conclusion_draft("refute", "H1", "it was off", 4))
     fill(small, log)
     before = log.read_bytes()
     clock.forward(NS_PER_S)
@@ -86,18 +86,18 @@ def test_a_full_log_is_rotated_before_the_next_block(small: Writer, clock: FakeC
 
 
 def test_the_new_log_stands_alone(small: Writer, journal: Journal, clock: FakeClock, log: Path) -> None:
-    small.write(claim("one", 4))
-    small.write(coffee(3, 95, 4))
-    small.write(judge("park", "H1", "later", 4))
-    small.write(claim("two", 4))
+    small.write(hypothesis_draft("one", 4))
+    small.write(coffee_draft(3, 95, 4))
+    small.write(conclusion_draft("park", "H1", "later", 4))
+    small.write(hypothesis_draft("two", 4))
     fill(small, log)
     before = FOLD.state_at(live := segment(journal), live.size())
     small.write(note_draft("after"))
     now = FOLD.state_at(live := segment(journal), live.size())
     assert now.hypotheses == before.hypotheses
-    assert human(now, "alice") == human(before, "alice")
-    assert small.write(claim("three", 4)).entries[1].hypothesis == (3, "open")
-    assert small.write(coffee(1, 95, 4)).entries[0].cups == 4
+    assert intake_of(now, "alice") == intake_of(before, "alice")
+    assert small.write(hypothesis_draft("three", 4)).entries[1].hypothesis == (3, "open")
+    assert small.write(coffee_draft(1, 95, 4)).entries[0].cups == 4
 
 
 def segment(journal: Journal):  # type: ignore[no-untyped-def]
@@ -109,9 +109,9 @@ def segment(journal: Journal):  # type: ignore[no-untyped-def]
 def test_a_one_shot_knows_its_cups_from_what_was_carried(
     small: Writer, journal: Journal, clock: FakeClock, log: Path
 ) -> None:
-    small.write(coffee(2, 95, 4))
+    small.write(coffee_draft(2, 95, 4))
     fill(small, log)
-    with small.locked(whole=True) as locked:
+    with small.lock_log(whole=True) as locked:
         locked.rotate()
     assert writer_with(journal, clock).write(note_draft("a")).entries[0].cups == 2
     clock.forward(9 * 3600 * NS_PER_S)
@@ -120,10 +120,10 @@ def test_a_one_shot_knows_its_cups_from_what_was_carried(
 
 
 def test_a_rotation_keeps_no_night_going(small: Writer, journal: Journal, clock: FakeClock, log: Path) -> None:
-    small.write(coffee(2, 95, 4))
+    small.write(coffee_draft(2, 95, 4))
     fill(small, log)
     clock.forward(7 * 3600 * NS_PER_S)
-    with writer_with(journal, clock).locked(whole=True) as locked:
+    with writer_with(journal, clock).lock_log(whole=True) as locked:
         locked.rotate()
     clock.forward(2 * 3600 * NS_PER_S)
     assert small.write(note_draft("b")).entries[0].cups == 0
@@ -204,7 +204,7 @@ def test_a_rotation_that_fails_leaves_the_log_and_the_block_is_written(
     with monkeypatch.context() as patch:
         patch.setattr(os, call, failing)
         small.write(note_draft("after"))
-        with small.locked(whole=True) as locked, pytest.raises(NotRotated):
+        with small.lock_log(whole=True) as locked, pytest.raises(RotationSkipped):
             locked.rotate()
     assert log.read_bytes().startswith(before)
     assert entries(log)[-1].text == "after"
@@ -245,7 +245,7 @@ def test_only_so_many_are_kept_as_was_said(journal: Journal, clock: FakeClock, l
 def test_a_log_that_is_mostly_carried_over_grows_on(journal: Journal, clock: FakeClock, log: Path) -> None:
     writer = writer_with(journal, clock, rotate_bytes=100)
     for n in range(20):
-        writer.write(claim(f"claim {n} " + "x" * 50, 4))
+        writer.write(hypothesis_draft(f"claim {n} " + "x" * 50, 4))
     assert len(files(log)) <= 4
     state = FOLD.state_at(live := segment(journal), live.size())
     assert sorted(one.number or 0 for one in state.hypotheses.values()) == list(range(1, 21))
@@ -332,24 +332,24 @@ def test_who_was_active_is_found_behind_whatever_was_carried_over(
 ) -> None:
     log.write_bytes(changes(500))
     writer = writer_with(journal, clock)
-    writer.write(coffee(2, 95, 4))
-    writer.write(lights_out(5.0))
-    with writer.locked(whole=True, rotating=True) as locked:
+    writer.write(coffee_draft(2, 95, 4))
+    writer.write(sleep_draft(5.0))
+    with writer.lock_log(whole=True, rotating=True) as locked:
         locked.rotate()
     parsed: list[bytes] = []
     monkeypatch.setattr(reader_module, "parse_entry", lambda raw: parsed.append(raw) or parse_entry(raw))
     live = segment(journal)
-    found = last_active(live, live.size(), "alice")
+    found = last_active_entry(live, live.size(), "alice")
     assert found is not None
     assert (found[1].kind, found[1].tag("NIGHT")) == ("Carried", "over")
     assert len(parsed) < 10
 
 
 def test_the_state_after_a_rotation_is_what_the_new_log_says(small: Writer, journal: Journal, log: Path) -> None:
-    small.write(claim("one", 4))
-    small.write(coffee(2, 95, 4))
+    small.write(hypothesis_draft("one", 4))
+    small.write(coffee_draft(2, 95, 4))
     fill(small, log)
-    before = small.write(claim("two", 4)).prior_state
+    before = small.write(hypothesis_draft("two", 4)).prior_state
     assert len(files(log)) == 2
     live = segment(journal)
     size = sum(len(line) + 1 for line in log.read_bytes().splitlines()[:-3])  # without the new claim's block
@@ -363,10 +363,10 @@ def test_a_note_that_a_log_would_not_shrink_goes_with_the_rotation(
     log.chmod(0o640)
     writer = writer_with(journal, clock)
     writer.write(note_draft("x"))
-    beside = Path(rotation_due.note_path(str(log)))
+    beside = Path(rotation_due.no_gain_note_path(str(log)))
     assert stat.S_IMODE(beside.stat().st_mode) == 0o640
     assert "3am tries again at" in beside.read_text()
-    with writer.locked(whole=True, rotating=True) as locked:
+    with writer.lock_log(whole=True, rotating=True) as locked:
         locked.rotate()
     assert not beside.exists()
 
@@ -390,7 +390,7 @@ def test_a_note_that_says_nothing_of_this_log_holds_up_no_rotation(
 ) -> None:
     fill(small, log)
     about = log.stat()
-    beside = Path(rotation_due.note_path(str(log)))
+    beside = Path(rotation_due.no_gain_note_path(str(log)))
     if planted == "folder":
         beside.mkdir()
     elif planted == "link":
@@ -407,7 +407,7 @@ def test_a_note_that_says_nothing_of_this_log_holds_up_no_rotation(
 def test_a_note_of_a_stranger_in_a_sticky_folder_holds_up_no_rotation(small: Writer, log: Path) -> None:
     fill(small, log)
     about = log.stat()
-    beside = Path(rotation_due.note_path(str(log)))
+    beside = Path(rotation_due.no_gain_note_path(str(log)))
     beside.write_text(f"{about.st_dev}:{about.st_ino} was not rotated at {about.st_size} bytes\n")
     os.chown(beside, 65534, 65534)
     log.parent.chmod(0o1777)
@@ -502,10 +502,10 @@ def test_a_log_is_rotated_only_by_whom_it_stays_what_it_was(
     monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_name="owner", pw_gid=1))
     monkeypatch.setattr(os, "getgrouplist", lambda name, gid: [gid, *([50] if name in group else [])])
     if rotates:
-        may_replace(str(log), folder, about)  # type: ignore[arg-type]
+        check_replaceable(str(log), folder, about)  # type: ignore[arg-type]
     else:
-        with pytest.raises(NotRotated):
-            may_replace(str(log), folder, about)  # type: ignore[arg-type]
+        with pytest.raises(RotationSkipped):
+            check_replaceable(str(log), folder, about)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("more", ["folder of the owner", "folder of another group", "access list of the folder"])
@@ -515,13 +515,13 @@ def test_who_gets_into_the_folder_otherwise_may_need_more_than_the_group(
     about = SimpleNamespace(st_mode=stat.S_IFREG | 0o660, st_uid=64_099, st_gid=50)
     folder = SimpleNamespace(st_mode=stat.S_IFDIR | 0o2770, st_uid=0, st_gid=50)
     monkeypatch.setattr(os, "geteuid", lambda: 1001)
-    may_replace(str(log), folder, about)  # type: ignore[arg-type]
+    check_replaceable(str(log), folder, about)  # type: ignore[arg-type]
     folder.st_uid = about.st_uid if more == "folder of the owner" else 0
     folder.st_gid = 51 if more == "folder of another group" else 50
     if more == "access list of the folder":
         monkeypatch.setattr(os, "getxattr", lambda *_: b"the list")
-    with pytest.raises(NotRotated, match="let them rotate it, or root"):
-        may_replace(str(log), folder, about)  # type: ignore[arg-type]
+    with pytest.raises(RotationSkipped, match="let them rotate it, or root"):
+        check_replaceable(str(log), folder, about)  # type: ignore[arg-type]
 
 
 def test_the_access_list_stays(small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -598,14 +598,14 @@ def test_an_old_file_that_cannot_be_deleted_refuses_no_line(
     real_unlink = os.unlink
 
     def failing(path: str, **where: int) -> None:
-        if is_rotated(str(log), os.path.basename(path)):
+        if is_rotated_name(str(log), os.path.basename(path)):
             raise OSError(errno.EPERM, "Operation not permitted")
         real_unlink(path, **where)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", failing)
         writer.write(note_draft("after"))
-        with writer.locked(whole=True) as locked:
+        with writer.lock_log(whole=True) as locked:
             assert "cannot be deleted" in locked.prune_rotated()
     assert len(files(log)) == 2
 
@@ -617,14 +617,14 @@ def test_a_log_whose_name_no_line_can_hold_grows_on(tmp_path: Path, clock: FakeC
     writer = writer_with(journal, clock)
     for _ in range(60):
         writer.write(note_draft("x" * 60))
-    with writer.locked(whole=True) as locked, pytest.raises(NotRotated, match="a line of the log cannot hold"):
+    with writer.lock_log(whole=True) as locked, pytest.raises(RotationSkipped, match="a line of the log cannot hold"):
         locked.rotate()
     assert len(list(journal.segments_backward(segment(journal)))) == 1
     assert segment(journal).size() > SMALL
 
 
 def test_a_step_of_the_clock_is_declared_after_the_rotation(small: Writer, clock: FakeClock, log: Path) -> None:
-    small.write(coffee(1, 95, 4))
+    small.write(coffee_draft(1, 95, 4))
     fill(small, log)
     clock.forward(-2 * NS_PER_S)
     small.write(note_draft("after"))

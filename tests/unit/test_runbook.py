@@ -13,12 +13,12 @@ from markdown_it import MarkdownIt
 
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.restore import mariadb
-from threeam.restore.pg_archive import server
-from threeam.restore.pitr import Target, runbook
-from threeam.restore.postgres import Unreachable
+from threeam.restore.pg_archive import inspect_postgres
+from threeam.restore.pitr import RecoveryTarget, render_runbook
+from threeam.restore.postgres import ServerUnreachable
 
 T = Stamp(1_795_490_047_123_456_789)
-TARGET = Target(T, 1_000_000)
+TARGET = RecoveryTarget(T, 1_000_000)
 PASTED = "UTC\n```\n\n```sh\nrm -rf /\n```\n"
 
 
@@ -63,13 +63,13 @@ class Rows:
 
 
 def written(value: str) -> str:
-    return runbook("postgres", TARGET, value, server(Hostile(value), TARGET, lambda: T.ns))  # type: ignore[arg-type]
+    return render_runbook("postgres", TARGET, value, inspect_postgres(Hostile(value), TARGET, lambda: T.ns))  # type: ignore[arg-type]
 
 
 def of_mariadb(value: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The runbook that a hostile MariaDB gives."""
 
-    def answers(at: mariadb.Address, program: str, *words: str) -> str:
+    def answers(at: mariadb.ClientAddress, program: str, *words: str) -> str:
         if program == "mariadb-binlog":
             return f"#261129 15:17:51 server id 1  end_log_pos 1 \tGTID 0-1-1 {value}"
         if words[-1].endswith("SHOW BINARY LOGS"):
@@ -78,8 +78,8 @@ def of_mariadb(value: str, monkeypatch: pytest.MonkeyPatch) -> str:
         return "\t".join([str(T.ns / NS_PER_S), *values])
 
     monkeypatch.setattr(mariadb, "_run", answers)
-    said = mariadb.server(mariadb.Address((f"--user={value}",)), TARGET, lambda: T.ns)
-    return runbook("mariadb", TARGET, value, said)
+    said = mariadb.inspect_mariadb(mariadb.ClientAddress((f"--user={value}",)), TARGET, lambda: T.ns)
+    return render_runbook("mariadb", TARGET, value, said)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_what_a_mariadb_says_adds_no_block_of_code(value: str, monkeypatch: pyte
 @pytest.mark.parametrize("answer", ["", "x", "1\t2", "x\t" + "\t" * 8, "nan" + "\ta" * 8])
 def test_a_server_that_answers_something_else_is_one_sentence(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mariadb, "_run", lambda *_: answer)
-    with pytest.raises(Unreachable, match="something else"):
-        mariadb.server(mariadb.Address(()), TARGET, lambda: T.ns)
+    with pytest.raises(ServerUnreachable, match="something else"):
+        mariadb.inspect_mariadb(mariadb.ClientAddress(()), TARGET, lambda: T.ns)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +110,15 @@ def test_a_server_that_answers_something_else_is_one_sentence(answer: str, monke
     ],
 )
 def test_a_dsn_becomes_options_of_the_client(dsn: str, options: tuple[str, ...], password: str) -> None:
-    assert mariadb.address(dsn) == mariadb.Address(options, password)
+    assert mariadb.parse_dsn(dsn) == mariadb.ClientAddress(options, password)
 
 
 @pytest.mark.parametrize(
     "dsn", ["geheim", "postgres://a:geheim@b/", "mariadb://a:geheim@b:port/", "mariadb://[geheim/"]
 )
 def test_what_is_no_dsn_is_refused_without_its_words(dsn: str) -> None:
-    with pytest.raises(Unreachable) as refused:
-        mariadb.address(dsn)
+    with pytest.raises(ServerUnreachable) as refused:
+        mariadb.parse_dsn(dsn)
     assert "geheim" not in str(refused.value)
 
 

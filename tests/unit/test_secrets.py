@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 
 from threeam.core.format.entry import Stamp
 from threeam.core.redact import redact as secrets
-from threeam.core.redact.redact import Redaction, redacted, redacted_words, shown_command
-from threeam.core.redact.secret_patterns import KINDS
-from threeam.experiments.failure_rule import rule_of
+from threeam.core.redact.redact import Redactor, format_redacted_command, redact, redact_argv
+from threeam.core.redact.secret_patterns import SECRET_KINDS
+from threeam.experiments.failure_rule import parse_failure_rule
 from threeam.experiments.fingerprint import identity_of
-from threeam.process.output import Output
-from threeam.tracing.capture import Pane, captured
+from threeam.process.output import OutputRecorder
+from threeam.tracing.capture import Pane, captured_draft
 
 MIB = 1 << 20
 SECRET = "hunter2"
-EXAMPLES = [(kind.name, example) for kind in KINDS for example in kind.secrets]
-PLAIN = [(kind.name, example) for kind in KINDS for example in kind.plain]
+EXAMPLES = [(kind.name, example) for kind in SECRET_KINDS for example in kind.examples]
+PLAIN = [(kind.name, example) for kind in SECRET_KINDS for example in kind.counterexamples]
 
 
 def filled(example: str) -> str:
@@ -42,20 +42,20 @@ def starred(example: str) -> str:
 
 @pytest.mark.parametrize(("kind", "example"), EXAMPLES)
 def test_a_secret_of_the_table_is_replaced_and_nothing_else(kind: str, example: str) -> None:
-    assert Redaction()(bare(example).encode()).decode() == starred(example)
+    assert Redactor()(bare(example).encode()).decode() == starred(example)
 
 
 @pytest.mark.parametrize(("kind", "example"), PLAIN)
 def test_what_only_looks_like_a_secret_stays(kind: str, example: str) -> None:
-    assert Redaction()(example.encode()).decode() == example
-    assert redacted(example) == example
+    assert Redactor()(example.encode()).decode() == example
+    assert redact(example) == example
 
 
 @given(st.permutations(range(len(EXAMPLES))))
 def test_many_secrets_in_one_output_are_all_replaced(order: list[int]) -> None:
     chosen = [EXAMPLES[index][1] for index in order[:12] if "BEGIN" not in EXAMPLES[index][1]]
     text = "".join(f"{bare(example)}\nnext\n" for example in chosen)
-    assert Redaction()(text.encode()).decode() == "".join(f"{starred(example)}\nnext\n" for example in chosen)
+    assert Redactor()(text.encode()).decode() == "".join(f"{starred(example)}\nnext\n" for example in chosen)
 
 
 @pytest.mark.parametrize("example", ["PASSWORD=«hunter2hunter2», next", "api_key: '«a x»' AKIA", "«ghp_{36}» x"])
@@ -63,18 +63,18 @@ def test_many_secrets_in_one_output_are_all_replaced(order: list[int]) -> None:
 def test_a_secret_across_the_pieces_of_a_long_line_is_replaced(example: str, back: int) -> None:
     """A line without an end is looked through 2 MiB at a time."""
     kept: list[bytes] = []
-    output = Output(kept.append)
+    output = OutputRecorder(kept.append)
     text = f"{'x ' * (MIB - back // 2)}{' ' * (back % 2)}{bare(example)}".encode()
     for begin in range(0, len(text), 65_536):
-        output.take(text[begin : begin + 65_536])
-    output.take(b"y " * (2 * MIB))
+        output.feed(text[begin : begin + 65_536])
+    output.feed(b"y " * (2 * MIB))
     output.close()
     assert b"".join(kept) == text.replace(bare(example).encode(), starred(example).encode()) + b"y " * (2 * MIB)
 
 
 @pytest.mark.parametrize(("begin", "end"), [("PASSWORD=", " next"), ('"password": "', '", "user": "app"')])
 def test_a_secret_that_is_longer_than_what_is_held_back_is_dropped_to_its_end(begin: str, end: str) -> None:
-    redaction = Redaction()
+    redaction = Redactor()
     kept = redaction(begin.encode(), more=True)
     for _ in range(8):
         kept += redaction(b"S3cr3t" * 100_000, more=True)
@@ -86,7 +86,7 @@ def test_a_secret_that_is_longer_than_what_is_held_back_is_dropped_to_its_end(be
 
 
 def test_a_list_that_goes_on_in_the_next_lines_is_left_out() -> None:
-    redaction = Redaction()
+    redaction = Redactor()
     kept = b"".join(
         redaction(line, more=True)
         for line in (b'"tokens": [\n  "hunter2",\n', b'  "hunter2"\n],\n', b'"user": "app"\n')
@@ -103,12 +103,12 @@ def test_a_list_that_goes_on_in_the_next_lines_is_left_out() -> None:
     ],
 )
 def test_a_secret_that_is_found_in_a_name_does_not_hide_the_value_of_the_name(text: str, shown: str) -> None:
-    assert redacted(text) == shown
+    assert redact(text) == shown
 
 
 def test_a_name_of_any_length_is_one() -> None:
-    assert redacted(f"token{'_of_a_server' * 2000}=hunter2 x").endswith("=*** x")
-    assert redacted("password_path=/x token_file: /y client-secret-dir=/z") == (
+    assert redact(f"token{'_of_a_server' * 2000}=hunter2 x").endswith("=*** x")
+    assert redact("password_path=/x token_file: /y client-secret-dir=/z") == (
         "password_path=/x token_file: /y client-secret-dir=/z"
     )
 
@@ -136,9 +136,9 @@ COMMANDS = [
     ("words", "line"), COMMANDS, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
 )
 def test_a_command_is_shown_without_its_secrets_and_its_quotes_are_balanced(words: list[str], line: str | None) -> None:
-    shown = shown_command(words)
+    shown = format_redacted_command(words)
     assert SECRET not in shown
-    assert shlex.split(shown) == redacted_words(words)
+    assert shlex.split(shown) == redact_argv(words)
     assert line is None or shown == line
 
 
@@ -146,7 +146,7 @@ def test_two_commands_that_differ_in_a_secret_are_the_same_command() -> None:
     """What tells commands apart stands in the log, as a hash: nobody may try passwords on it."""
 
     def identity(*words: str) -> str:
-        return identity_of(words, rule_of([], None), None, "/").arguments
+        return identity_of(words, parse_failure_rule([], None), None, "/").arguments
 
     assert identity("psql", "--password", "a") == identity("psql", "--password", "b")
     assert identity("psql", "--user", "a") != identity("psql", "--user", "b")
@@ -159,14 +159,14 @@ def test_two_commands_that_differ_in_a_secret_are_the_same_command() -> None:
 def test_the_lines_of_a_key_before_its_end_are_left_out(prefix: str) -> None:
     lines = ["A" * 64, "B" * 64, "hunter2=="]
     seen = "".join(f"{prefix}{line}\n" for line in [*lines, "-----END RSA PRIVATE KEY-----", "$ "])
-    shown = Redaction()(seen.encode()).decode()
+    shown = Redactor()(seen.encode()).decode()
     assert not re.search("AAA|BBB|hunter2", shown), shown
     assert shown.endswith(f"{prefix}$ \n")
 
 
 def test_the_lines_of_a_key_with_line_numbers_are_left_out() -> None:
     lines = ["$ tail key.pem | cat -n", "A" * 64, "B" * 64, "hunter2", "-----END PRIVATE KEY-----"]
-    shown = Redaction()("".join(f"{number:6}\t{line}\n" for number, line in enumerate(lines)).encode()).decode()
+    shown = Redactor()("".join(f"{number:6}\t{line}\n" for number, line in enumerate(lines)).encode()).decode()
     assert not re.search("AAA|BBB|hunter2", shown), shown
     assert "$ tail key.pem" in shown
 
@@ -247,7 +247,7 @@ ENDS = [b"", *(end * 20 for end in (b"@", b"x@", b"\n", b'"', b"'", b"=x", b": x
 @pytest.mark.parametrize("text", ORDINARY)
 def test_text_without_secrets_needs_no_step_of_python(steps: Steps, text: str) -> None:
     """Each step takes a microsecond or more: one for each dash made a log of dashes a hundred times slower."""
-    Redaction()((text * (SIZE // len(text))).encode())
+    Redactor()((text * (SIZE // len(text))).encode())
     assert steps.calls == 3, "one pass for names, one for other triggers, one for whole lines"
 
 
@@ -273,7 +273,7 @@ def test_the_steps_grow_with_the_length_and_not_with_its_square(steps: Steps, en
     for piece in adversarial():
         text = (piece * (SIZE // len(piece)) + end).encode()
         steps.calls = steps.scanned = 0
-        Redaction()(text)
+        Redactor()(text)
         if steps.calls > 2 * len(text) or steps.scanned > 12 * len(text):
             many.append((piece, steps.calls / len(text), steps.scanned / len(text)))
     assert many == []
@@ -300,5 +300,5 @@ def test_an_attempt_that_fails_has_not_looked_far() -> None:
 def test_the_title_of_a_pane_is_written_without_its_secrets() -> None:
     """Many shells put the command that runs there."""
     pane = Pane("%1", "main:0.1", "curl", "curl --token hunter2")
-    first, *_ = captured(pane, ["x"], "pane.out", None).make_lines(cast(Any, None), cast(Any, None), Stamp(0))
+    first, *_ = captured_draft(pane, ["x"], "pane.out", None).make_lines(cast(Any, None), cast(Any, None), Stamp(0))
     assert first.text == "Captured: %1 main:0.1 curl (curl --token ***), the last line:"

@@ -12,15 +12,22 @@ from hypothesis import strategies as st
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.store import reader, seek
-from threeam.core.store.filters import Text, Wanted
+from threeam.core.store.filters import LineFilter, MatchesPattern
 from threeam.core.store.journal import Segment, resolve_journal
 from threeam.core.store.pattern import Pattern
-from threeam.core.store.seek import between, first_at, found_back, found_forward, line_of, stretches
+from threeam.core.store.seek import (
+    bisect_time,
+    find_line,
+    matches_backward,
+    matches_forward,
+    monotonic_ranges,
+    ranges_between_times,
+)
 
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "BLOCK", 128)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 128)
     monkeypatch.setattr(seek, "_NEAR", 64)
 
 
@@ -63,11 +70,11 @@ def test_bisection_finds_the_first_line_of_a_time_in_each_stretch(
 ) -> None:
     data, entries = log_of(steps)
     segment = segment_of(tmp_path_factory.mktemp("log") / "log", data)
-    parts = stretches(segment, len(data))
+    parts = monotonic_ranges(segment, len(data))
     assert b"".join(data[begin:end] for begin, end in parts) == data
     for begin, end in parts:
         expected = next((offset for offset, at, _ in entries if begin <= offset < end and at >= ns), end)
-        assert first_at(segment, begin, end, ns) == expected
+        assert bisect_time(segment, begin, end, ns) == expected
 
 
 @given(STEPS, st.integers(700, 1200), st.integers(0, 100))
@@ -76,7 +83,7 @@ def test_the_lines_of_a_time_are_all_there(
 ) -> None:
     data, entries = log_of(steps)
     segment = segment_of(tmp_path_factory.mktemp("log") / "log", data)
-    parts = between(segment, len(data), since, since + length)
+    parts = ranges_between_times(segment, len(data), since, since + length)
     inside = {offset for offset, at, _ in entries if since <= at <= since + length}
     assert {offset for offset, _, _ in entries if any(begin <= offset < end for begin, end in parts)} == inside
 
@@ -87,13 +94,13 @@ def test_wanted_lines_are_found_forwards_and_backwards(
 ) -> None:
     data = b"\n".join(lines) + b"\n" * ended
     segment = segment_of(tmp_path_factory.mktemp("log") / "log", data)
-    wanted = Wanted((Text(Pattern("a")),))
-    every = list(found_forward(segment, 0, None, wanted))
+    wanted = LineFilter((MatchesPattern(Pattern("a")),))
+    every = list(matches_forward(segment, 0, None, wanted))
     assert [found.start for found in every[1:]] == [found.end for found in every[:-1]], "the blocks adjoin"
     expected = [one for one in lines if b"a" in one]
     assert [line.raw for found in every for line in found.lines] == expected
     assert all(data[line.offset : line.end - line.finished] == line.raw for found in every for line in found.lines)
-    back = [line for found in found_back(segment, len(data), wanted) for line in reversed(found.lines)]
+    back = [line for found in matches_backward(segment, len(data), wanted) for line in reversed(found.lines)]
     assert [line.raw for line in reversed(back)] == expected
 
 
@@ -106,8 +113,8 @@ def test_a_stamp_after_an_undeclared_step_of_the_clock_is_found(tmp_path: Path, 
     (tmp_path / name).write_bytes(before + stepped + before)
     (tmp_path / "sanity.log").write_bytes(link + before)
     journal = resolve_journal(str(tmp_path / "sanity.log"))
-    entry = line_of(journal, Stamp(7 * NS_PER_S, zone)).entry
+    entry = find_line(journal, Stamp(7 * NS_PER_S, zone)).entry
     assert entry is not None
     assert entry.text == "after 7"
     with pytest.raises(PreconditionFailed):
-        line_of(journal, Stamp(7 * NS_PER_S + 1, zone))
+        find_line(journal, Stamp(7 * NS_PER_S + 1, zone))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from threeam.core.config.identity import current_author
-from threeam.core.config.settings import SCRIPT_LOCK, SCRIPT_LOG, Flags, Setup, setup
+from threeam.core.config.settings import SCRIPT_LOCK, SCRIPT_LOG, PathFlags, ResolvedConfig, load_config
 from threeam.core.errors import BadInput, BadSetting, FileUnusable
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.write.log_file import LogFile
 
 USER = 1000
-NONE = Flags()
+NONE = PathFlags()
 
 
 @pytest.fixture
@@ -29,31 +29,31 @@ def config(tmp_path: Path) -> Path:
     return folder / "config.toml"
 
 
-def refused(flags: Flags, environ: dict[str, str], uid: int = USER) -> str:
+def refused(flags: PathFlags, environ: dict[str, str], uid: int = USER) -> str:
     with pytest.raises(BadSetting) as caught:
-        setup(flags, environ, uid)
+        load_config(flags, environ, uid)
     return str(caught.value)
 
 
-def log_of(flags: Flags, environ: dict[str, str], uid: int = USER) -> tuple[str, str]:
-    made = setup(flags, environ, uid)
-    return made.journal.log_path, made.why["log"]
+def log_of(flags: PathFlags, environ: dict[str, str], uid: int = USER) -> tuple[str, str]:
+    made = load_config(flags, environ, uid)
+    return made.journal.log_path, made.origins["log"]
 
 
 # --- which log
 
 
 def test_the_log_is_in_the_state_folder_by_default(environ: dict[str, str], tmp_path: Path) -> None:
-    made = setup(NONE, environ, USER)
+    made = load_config(NONE, environ, USER)
     state = tmp_path / "home" / ".local" / "state" / "3am"
     assert made.journal.log_path == str(state / "sanity.log")
     assert made.journal.lock_path == str(state / "sanity.log.lock")
     assert made.journal.state_dir == str(state)
-    assert (made.why["log"], made.why["lock"]) == ("default", "beside the log")
+    assert (made.origins["log"], made.origins["lock"]) == ("default", "beside the log")
 
 
 def test_deciding_creates_nothing(environ: dict[str, str], tmp_path: Path) -> None:
-    setup(NONE, environ, USER)
+    load_config(NONE, environ, USER)
     assert not (tmp_path / "home" / ".local").exists()
 
 
@@ -64,17 +64,17 @@ def test_each_source_of_the_log_beats_the_next(environ: dict[str, str], config: 
     environ["SANITY_LOG"] = variable
     assert log_of(NONE, environ) == (variable, "SANITY_LOG")
     named = str(tmp_path / "home" / ".local" / "state" / "3am" / "checkout.log")
-    assert log_of(Flags(name="checkout"), environ) == (named, "-j checkout")
-    assert log_of(Flags(log=flag), environ) == (flag, "--log")
+    assert log_of(PathFlags(journal_name="checkout"), environ) == (named, "-j checkout")
+    assert log_of(PathFlags(log=flag), environ) == (flag, "--log")
 
 
 def test_each_source_of_the_lock_beats_the_next(environ: dict[str, str], tmp_path: Path) -> None:
     flag, variable = str(tmp_path / "flag.lock"), str(tmp_path / "env.lock")
     environ["SANITY_LOCK"] = variable
-    made = setup(NONE, environ, USER)
-    assert (made.journal.lock_path, made.why["lock"]) == (variable, "SANITY_LOCK")
-    made = setup(Flags(lock=flag), environ, USER)
-    assert (made.journal.lock_path, made.why["lock"]) == (flag, "--lock")
+    made = load_config(NONE, environ, USER)
+    assert (made.journal.lock_path, made.origins["lock"]) == (variable, "SANITY_LOCK")
+    made = load_config(PathFlags(lock=flag), environ, USER)
+    assert (made.journal.lock_path, made.origins["lock"]) == (flag, "--lock")
 
 
 def test_a_log_in_the_settings_may_begin_at_home(
@@ -87,9 +87,9 @@ def test_a_log_in_the_settings_may_begin_at_home(
 
 def test_xdg_folders_are_used(environ: dict[str, str], tmp_path: Path) -> None:
     environ |= {"XDG_STATE_HOME": str(tmp_path / "s"), "XDG_CONFIG_HOME": str(tmp_path / "c")}
-    made = setup(NONE, environ, USER)
+    made = load_config(NONE, environ, USER)
     assert made.journal.log_path == str(tmp_path / "s" / "3am" / "sanity.log")
-    assert made.config == str(tmp_path / "c" / "3am" / "config.toml")
+    assert made.config_path == str(tmp_path / "c" / "3am" / "config.toml")
 
 
 def test_sanity_config_names_another_settings_file(environ: dict[str, str], config: Path, tmp_path: Path) -> None:
@@ -97,12 +97,12 @@ def test_sanity_config_names_another_settings_file(environ: dict[str, str], conf
     other = tmp_path / "other.toml"
     other.write_text("toxic_cups = 2\n")
     environ["SANITY_CONFIG"] = str(other)
-    made = setup(NONE, environ, USER)
-    assert (made.settings.toxic_cups, made.why["settings"]) == (2, "SANITY_CONFIG")
+    made = load_config(NONE, environ, USER)
+    assert (made.settings.toxic_cups, made.origins["settings"]) == (2, "SANITY_CONFIG")
 
 
 def test_root_shares_the_log_and_the_lock_of_the_script(environ: dict[str, str]) -> None:
-    made = setup(NONE, environ, 0)
+    made = load_config(NONE, environ, 0)
     assert (made.journal.log_path, made.journal.lock_path) == (SCRIPT_LOG, SCRIPT_LOCK)
     assert (SCRIPT_LOG, SCRIPT_LOCK) == ("/var/log/sysadmin_sanity.log", "/tmp/sanity.lock")
     assert made.journal.state_dir is None
@@ -111,21 +111,21 @@ def test_root_shares_the_log_and_the_lock_of_the_script(environ: dict[str, str])
 @pytest.mark.parametrize("uid", [0, USER])
 def test_one_log_has_one_lock_whoever_asks(environ: dict[str, str], uid: int) -> None:
     for log in (SCRIPT_LOG, "/var/log/../log/sysadmin_sanity.log"):
-        assert setup(Flags(log=log), environ, uid).journal.lock_path == SCRIPT_LOCK
+        assert load_config(PathFlags(log=log), environ, uid).journal.lock_path == SCRIPT_LOCK
 
 
 @pytest.mark.parametrize("lock", [None, "/run/other.lock"])
 def test_the_log_of_the_script_has_a_lock_beside_it_as_well(environ: dict[str, str], lock: str | None) -> None:
     """Another /tmp, as of a service with PrivateTmp, has another /tmp/sanity.lock."""
-    journal = setup(Flags(log=SCRIPT_LOG, lock=lock), environ, 0).journal
+    journal = load_config(PathFlags(log=SCRIPT_LOG, lock=lock), environ, 0).journal
     assert journal.lock_paths == (lock or SCRIPT_LOCK, SCRIPT_LOG + ".lock")
 
 
 def test_every_other_log_has_one_lock(environ: dict[str, str]) -> None:
-    assert setup(Flags(log="/srv/x.log"), environ, 0).journal.lock_paths == ("/srv/x.log.lock",)
-    assert setup(Flags(log="/srv/x.log", lock="/run/x"), environ, 0).journal.lock_paths == ("/run/x",)
+    assert load_config(PathFlags(log="/srv/x.log"), environ, 0).journal.lock_paths == ("/srv/x.log.lock",)
+    assert load_config(PathFlags(log="/srv/x.log", lock="/run/x"), environ, 0).journal.lock_paths == ("/run/x",)
     beside = SCRIPT_LOG + ".lock"
-    assert setup(Flags(log=SCRIPT_LOG, lock=beside), environ, 0).journal.lock_paths == (beside,)
+    assert load_config(PathFlags(log=SCRIPT_LOG, lock=beside), environ, 0).journal.lock_paths == (beside,)
 
 
 def test_dots_behind_a_symlink_name_the_file_that_they_name_in_a_shell(
@@ -142,31 +142,35 @@ def test_dots_behind_a_symlink_name_the_file_that_they_name_in_a_shell(
     config.write_text(f'log = "{tmp_path}/link/../x.log"\n')
     named = {"SANITY_LOG": "link/../x.log", "SANITY_LOCK": "link/../x.lock"}
     for made in (
-        setup(Flags(log="link/../x.log", lock="./link/../x.lock"), environ, os.geteuid()),
-        setup(Flags(), environ | named, os.geteuid()),
-        setup(Flags(lock=f"{tmp_path}/link/../x.lock"), environ | {"SANITY_CONFIG": str(config)}, os.geteuid()),
+        load_config(PathFlags(log="link/../x.log", lock="./link/../x.lock"), environ, os.geteuid()),
+        load_config(PathFlags(), environ | named, os.geteuid()),
+        load_config(
+            PathFlags(lock=f"{tmp_path}/link/../x.lock"), environ | {"SANITY_CONFIG": str(config)}, os.geteuid()
+        ),
     ):
         assert (made.journal.log_path, made.journal.lock_path) == (
             str(tmp_path / "real/x.log"),
             str(tmp_path / "real/x.lock"),
         )
     with pytest.raises(BadInput, match="is the log itself"):
-        setup(Flags(log="real/x.log", lock="link/../x.log"), environ, os.geteuid())
-    assert setup(Flags(log="real/x.log"), environ, os.geteuid()).journal.lock_path == str(tmp_path / "real/x.log.lock")
+        load_config(PathFlags(log="real/x.log", lock="link/../x.log"), environ, os.geteuid())
+    assert load_config(PathFlags(log="real/x.log"), environ, os.geteuid()).journal.lock_path == str(
+        tmp_path / "real/x.log.lock"
+    )
 
 
 def test_dots_behind_a_folder_that_is_missing_name_nothing(
     environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    journal = setup(Flags(log="missing/../x.log"), environ, os.geteuid()).journal
+    journal = load_config(PathFlags(log="missing/../x.log"), environ, os.geteuid()).journal
     with pytest.raises(FileUnusable, match=r"cannot be opened: its folder .*/missing/\.\. does not exist; make it"):
         LogFile.create(journal.log_path, 0o600, (os.geteuid(), os.getegid()))
 
 
 def test_a_lock_lies_beside_what_a_symlink_of_ours_points_to(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "link.log").symlink_to(tmp_path / "real.log")
-    made = setup(Flags(log=str(tmp_path / "link.log")), environ, os.geteuid())
+    made = load_config(PathFlags(log=str(tmp_path / "link.log")), environ, os.geteuid())
     assert (made.journal.log_path, made.journal.lock_path) == (
         str(tmp_path / "real.log"),
         str(tmp_path / "real.log.lock"),
@@ -178,21 +182,21 @@ def test_a_lock_lies_beside_what_a_symlink_of_ours_points_to(environ: dict[str, 
     ["", ".", "..", "...", "a/b", "/a", "../a", "a..b", "a\nb", "a\x1b[2Jb", "a\x7fb", "a\x85b", "a\u202eb", "a\udcff"],
 )
 def test_a_name_that_is_no_plain_word_is_refused(environ: dict[str, str], name: str) -> None:
-    sentence = refused(Flags(name=name), environ)
+    sentence = refused(PathFlags(journal_name=name), environ)
     assert "-j" in sentence
     assert sentence.isprintable()
 
 
 @pytest.mark.parametrize("name", ["checkout", "a.b", "käse", "-", "a b", "2026-11-24"])
 def test_a_plain_name_picks_its_log(environ: dict[str, str], name: str) -> None:
-    assert log_of(Flags(name=name), environ)[0].endswith(f"/3am/{name}.log")
+    assert log_of(PathFlags(journal_name=name), environ)[0].endswith(f"/3am/{name}.log")
 
 
 # --- the settings file
 
 
 def test_the_defaults_are_those_of_the_contract(environ: dict[str, str]) -> None:
-    settings = setup(NONE, environ, USER).settings
+    settings = load_config(NONE, environ, USER).settings
     assert (settings.ceremony, settings.toxic_cups, settings.cup_mg, settings.sync) == ("hypotheses", 4, 95, "always")
     assert (settings.half_life_h, settings.night_gap_h, settings.lock_timeout) == (5, 8, 10)
     assert settings.night_gap_ns == 8 * 3600 * NS_PER_S
@@ -200,7 +204,7 @@ def test_the_defaults_are_those_of_the_contract(environ: dict[str, str]) -> None
 
 def test_an_empty_settings_file_is_the_defaults(environ: dict[str, str], config: Path) -> None:
     config.write_text("\n# nothing yet\n")
-    assert setup(NONE, environ, USER).settings == setup(NONE, {"HOME": "/nowhere"}, USER).settings
+    assert load_config(NONE, environ, USER).settings == load_config(NONE, {"HOME": "/nowhere"}, USER).settings
 
 
 VALUES = [
@@ -220,8 +224,8 @@ def test_the_environment_beats_the_file_for_every_setting(
     environ: dict[str, str], config: Path, name: str, in_file: object, in_environment: object
 ) -> None:
     def now() -> tuple[object, str]:
-        made: Setup = setup(NONE, environ, USER)
-        return getattr(made.settings, name), made.why[name]
+        made: ResolvedConfig = load_config(NONE, environ, USER)
+        return getattr(made.settings, name), made.origins[name]
 
     assert now()[1] == "default"
     config.write_text(f"{name} = {in_file!r}\n")
@@ -232,12 +236,12 @@ def test_the_environment_beats_the_file_for_every_setting(
 
 @pytest.mark.parametrize(("value", "expected"), [("false", False), ("0", False), ("true", True), ("yes", True)])
 def test_emoji_may_be_switched_off(environ: dict[str, str], value: str, expected: bool) -> None:
-    assert setup(NONE, environ | {"SANITY_EMOJI": value}, USER).settings.emoji is expected
+    assert load_config(NONE, environ | {"SANITY_EMOJI": value}, USER).settings.emoji is expected
 
 
 def test_keys_are_a_table(environ: dict[str, str], config: Path) -> None:
     config.write_text('[keys]\ncoffee = "f2"\n')
-    assert setup(NONE, environ, USER).settings.keys == {"coffee": "f2"}
+    assert load_config(NONE, environ, USER).settings.keys == {"coffee": "f2"}
 
 
 @pytest.mark.parametrize(

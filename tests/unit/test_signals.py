@@ -131,11 +131,11 @@ def test_the_module_that_is_imported_first_imports_next_to_nothing() -> None:
 
 THREAD = """
 import os, signal, threading
-from threeam.core.platform.signals import interrupts_deferred
+from threeam.core.platform.signals import defer_interrupts
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 os.kill(os.getpid(), signal.SIGINT)
 def write():
-    with interrupts_deferred(True) as interrupted:
+    with defer_interrupts(True) as interrupted:
         assert not interrupted()
 thread = threading.Thread(target=write)
 thread.start()

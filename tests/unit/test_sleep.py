@@ -19,12 +19,12 @@ from threeam.core.format.entry import NS_PER_S, RELEASING, Entry, Stamp, find_st
 from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.reader import lines_forward
 from threeam.core.write.draft import Draft, note_draft
-from threeam.human.awake import awake_after, awake_since
-from threeam.human.drafts import coffee, water
-from threeam.human.night_summary import evening
-from threeam.hypotheses.changes import change
+from threeam.human.awake import awake_since, update_awake_since
+from threeam.human.drafts import coffee_draft, water_draft
+from threeam.human.night_summary import summarize_night
+from threeam.hypotheses.changes import change_draft
 from threeam.projections import FOLD
-from threeam.reports.end_of_night import EVENTUALLY, lights_out, parts, still_open
+from threeam.reports.end_of_night import SLEEP_ADVICE, open_items, sleep_draft, sleep_report
 
 HOUR = 3600 * NS_PER_S
 GAP = 8 * HOUR
@@ -103,16 +103,16 @@ def test_nothing_open_is_said_too(run_here: Run, at: FakeClock, log: Path) -> No
 
 def test_one_thing_is_one_thing(journal: Journal, at: FakeClock, log: Path) -> None:
     alice = writer_of("alice", journal, at)
-    alice.write(change("pool at 50"))
-    alice.write(lights_out(5.0))
+    alice.write(change_draft("pool at 50"))
+    alice.write(sleep_draft(5.0))
     assert texts(log)[1] == "Handoff: alice goes to sleep, and 1 thing is still open."
 
 
 def test_a_long_list_is_cut_and_counted_whole(journal: Journal, at: FakeClock) -> None:
     alice = writer_of("alice", journal, at)
     for n in range(20):
-        alice.write(change(f"change {n}"))
-    block = alice.write(lights_out(5.0)).entries
+        alice.write(change_draft(f"change {n}"))
+    block = alice.write(sleep_draft(5.0)).entries
     assert [block[1].text.split(" @")[0], block[-2].text] == [
         "| changed: change 19 (nobody has said how it is undone)",
         "| and 8 more: 3am handoff",
@@ -122,7 +122,7 @@ def test_a_long_list_is_cut_and_counted_whole(journal: Journal, at: FakeClock) -
 
 
 def test_a_glass_of_water_and_lights_out(run_here: Run, at: FakeClock) -> None:
-    assert EVENTUALLY in run_here("sleep").stderr.decode()
+    assert SLEEP_ADVICE in run_here("sleep").stderr.decode()
     again = run_here("sleep")
     assert (again.returncode, again.stdout) == (1, b"")
     assert b"is over already" in again.stderr
@@ -133,18 +133,18 @@ def test_a_glass_of_water_and_lights_out(run_here: Run, at: FakeClock) -> None:
 
 def test_what_is_read_before_it_is_what_the_log_will_say(journal: Journal, at: FakeClock) -> None:
     alice = writer_of("alice", journal, at)
-    since = alice.write(change("pool at 50")).entries[0].stamp
+    since = alice.write(change_draft("pool at 50")).entries[0].stamp
     state = FOLD.state_at(*end_of(journal))
-    told = parts(state, evening(state, "alice", at(), GAP, 5.0, fixed_zone(0)), since)
+    told = sleep_report(state, summarize_night(state, "alice", at(), GAP, 5.0, fixed_zone(0)), since)
     assert [one.title for one in told] == ["still open", "you"]
-    assert told[0].lines == [one for kind in still_open(state) for one in kind]
-    assert EVENTUALLY in [one.text for one in told[1].lines]
-    assert [one.at for one in told[1].lines if one.text == "awake"] == [since]
+    assert told[0].lines == [one for kind in open_items(state) for one in kind]
+    assert SLEEP_ADVICE in [one.text for one in told[1].lines]
+    assert [one.stamp for one in told[1].lines if one.text == "awake"] == [since]
     assert [
         one.text
-        for one in parts(FOLD.empty_state, evening(FOLD.empty_state, "alice", at(), GAP, 5.0, fixed_zone(0)), None)[
-            0
-        ].lines
+        for one in sleep_report(
+            FOLD.empty_state, summarize_night(FOLD.empty_state, "alice", at(), GAP, 5.0, fixed_zone(0)), None
+        )[0].lines
     ] == ["nothing"]
 
 
@@ -201,8 +201,8 @@ def test_who_sleeps_goes_on_sleeping_through_a_rotation(
 def test_only_ones_own_night_is_over(journal: Journal, at: FakeClock) -> None:
     alice, bob = writer_of("alice", journal, at), writer_of("bob", journal, at)
     for writer in (alice, bob):
-        writer.write(coffee(2, 95, 4))
-    alice.write(lights_out(5.0))
+        writer.write(coffee_draft(2, 95, 4))
+    alice.write(sleep_draft(5.0))
     assert bob.write(note_draft("still here")).entries[0].tag("NIGHT") is None
     state = FOLD.state_at(*end_of(journal))
     assert [state.cups(user, at().ns, GAP) for user in ("alice", "bob")] == [0, 2]
@@ -212,9 +212,9 @@ def test_only_ones_own_night_is_over(journal: Journal, at: FakeClock) -> None:
 
 ACTS: dict[str, Callable[[], Draft]] = {
     "note": lambda: note_draft("words\nand more"),
-    "coffee": lambda: coffee(1, 95, 4),
-    "water": water,
-    "sleep": lambda: lights_out(5.0),
+    "coffee": lambda: coffee_draft(1, 95, 4),
+    "water": water_draft,
+    "sleep": lambda: sleep_draft(5.0),
 }
 steps = st.tuples(
     st.sampled_from(["alice", "bob"]),
@@ -237,7 +237,7 @@ def test_awake_since_and_awake_after_agree(night: list[tuple[str, str, int]], ce
             clock.forward(pause)
             before = end_of(journal)
             if what == "rotate":
-                with writers[user].locked(whole=True) as held:
+                with writers[user].lock_log(whole=True) as held:
                     held.rotate()
             elif what == "stream":
                 writers[user].write_stream(["a", "b"])
@@ -245,7 +245,7 @@ def test_awake_since_and_awake_after_agree(night: list[tuple[str, str, int]], ce
                 with suppress(PreconditionFailed):  # nobody goes to sleep twice
                     writers[user].write(ACTS[what]())
             for end, entry in landed(before, end_of(journal)):
-                since = awake_after(since, entry, "alice")
+                since = update_awake_since(since, entry, "alice")
                 assert awake_since(journal, end, "alice") == since, (user, what, entry)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from threeam.restore.sleep_statements import Sleep, added_sleeps, sleeps_in
+from threeam.restore.sleep_statements import SleepCall, added_sleeps, has_sleep_call
 
 SLEEPS = """
 time.sleep(1)
@@ -121,12 +121,12 @@ sleepScore(day)
 
 @pytest.mark.parametrize("line", SLEEPS)
 def test_a_sleep_is_seen(line: str) -> None:
-    assert sleeps_in(line)
+    assert has_sleep_call(line)
 
 
 @pytest.mark.parametrize("line", INNOCENT)
 def test_what_does_not_sleep_is_left_alone(line: str) -> None:
-    assert not sleeps_in(line)
+    assert not has_sleep_call(line)
 
 
 DIFF = """diff --git a/cart.py b/cart.py
@@ -155,11 +155,11 @@ new file mode 100755
 
 def test_only_what_was_added_is_flagged_by_file_and_line() -> None:
     assert list(added_sleeps(DIFF)) == [
-        Sleep("cart.py", 9, "time.sleep(0.1)  # only for tonight"),
-        Sleep("cart.py", 10, "++ sleep(2) looks like the head of a file"),
-        Sleep("b/run.sh", 2, "sleep 1"),
+        SleepCall("cart.py", 9, "time.sleep(0.1)  # only for tonight"),
+        SleepCall("cart.py", 10, "++ sleep(2) looks like the head of a file"),
+        SleepCall("b/run.sh", 2, "sleep 1"),
     ]
 
 
 def test_a_line_without_end_takes_no_time() -> None:
-    assert not sleeps_in("sleep " * 1_000_000)
+    assert not has_sleep_call("sleep " * 1_000_000)

@@ -13,7 +13,7 @@ from conftest import FakeClock, Run, entries, texts, writer_of
 from repos import a_tree, git_in
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.draft import Draft
-from threeam.hypotheses.changes import change, undone
+from threeam.hypotheses.changes import change_draft, undone_draft
 
 Git = Callable[..., str]
 
@@ -177,9 +177,9 @@ def changes(journal: Journal, clock: FakeClock) -> Callable[[Draft], object]:
 def three(journal: Journal, clock: FakeClock) -> None:
     """Three changes that are to be undone."""
     write = changes(journal, clock)
-    write(change("pool to 50", "back to 20"))
-    write(change("debug on", "debug off"))
-    write(change("flag on", ""))
+    write(change_draft("pool to 50", "back to 20"))
+    write(change_draft("debug on", "debug off"))
+    write(change_draft("flag on", ""))
 
 
 def test_what_must_be_undone_is_told_the_newest_first(run_here: Run, three: None) -> None:
@@ -217,7 +217,7 @@ def test_one_that_somebody_else_undoes_meanwhile_is_told_and_the_next_is_asked(
     with terminal("restore", "application", size=(120, 60)) as it:
         it.shows("[q]uit:")
         at = next(entry.stamp for entry in entries(log) if "flag on" in entry.text)
-        writer_of("bob", resolve_journal(str(log)), clock).write(undone(at, "did it"))
+        writer_of("bob", resolve_journal(str(log)), clock).write(undone_draft(at, "did it"))
         it.send(b"y\r")
         it.shows("undone already, by bob")
         it.eventually(lambda: it.shown.count("[q]uit:") == 2, "the next is asked")

@@ -13,7 +13,7 @@ from terminals import terminal
 from conftest import FakeClock, Run, entries, texts, writer_of
 from repos import a_tree, git_in
 from threeam.core.store.journal import Journal
-from threeam.hypotheses.changes import change
+from threeam.hypotheses.changes import change_draft
 
 Told = Callable[[int], str]
 
@@ -211,7 +211,7 @@ def test_a_commit_that_is_not_there_any_more_is_told(told: Told, tree: Path) -> 
 def test_without_git_the_changes_are_told_still(
     told: Told, journal: Journal, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer_of("bob", journal, clock).write(change("pool to 50", "back to 20"))
+    writer_of("bob", journal, clock).write(change_draft("pool to 50", "back to 20"))
     monkeypatch.setenv("PATH", "/nowhere")
     said = told(1)
     assert "git is not installed" in said
@@ -280,7 +280,7 @@ def test_a_linked_work_tree_whose_name_ends_in_a_blank_is_a_tree_of_its_own(
 def test_ctrl_c_at_the_question_keeps_what_was_ticked_off(journal: Journal, clock: FakeClock, log: Path) -> None:
     for n in range(2):
         clock.forward(1_000_000_000)
-        writer_of("bob", journal, clock).write(change(f"flag {n}", f"flag {n} off"))
+        writer_of("bob", journal, clock).write(change_draft(f"flag {n}", f"flag {n} off"))
     with terminal("restore", "application", size=(120, 60)) as on:
         on.shows("[q]uit:")
         on.send("y\r")

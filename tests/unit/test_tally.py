@@ -9,36 +9,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threeam.core.store import reader
-from threeam.core.store.filters import Text, Wanted
+from threeam.core.store.filters import LineFilter, MatchesPattern
 from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import lines_forward
 from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.tui import line_counter as tally
-from threeam.tui.line_counter import Tally
+from threeam.tui.line_counter import LineCounter
 
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "BLOCK", 64)
-    monkeypatch.setattr(tally, "BLOCK", 64)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(tally, "CHUNK_BYTES", 64)
 
 
 LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"ab" * 30 + b"\n", b"\n", b"c" * 200 + b"\n"]), max_size=30)
 
 
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted((Text(Pattern("a")),))], ids=["all", "some"])
+@pytest.mark.parametrize("wanted", [LineFilter(), LineFilter((MatchesPattern(Pattern("a")),))], ids=["all", "some"])
 @given(parts=st.lists(LINES, min_size=1, max_size=4), rest=st.binary(max_size=3))
 def test_what_stands_before_a_line_is_counted_however_the_log_grows(
-    tmp_path_factory: pytest.TempPathFactory, wanted: Wanted, parts: list[list[bytes]], rest: bytes
+    tmp_path_factory: pytest.TempPathFactory, wanted: LineFilter, parts: list[list[bytes]], rest: bytes
 ) -> None:
     log = tmp_path_factory.mktemp("log") / "sanity.log"
     log.touch()
     journal = resolve_journal(str(log))
     segment = journal.open_live()
     assert segment is not None
-    count = Tally(journal, wanted)
+    count = LineCounter(journal, wanted)
     data = b""
     for lines in parts:
         data += b"".join(lines)
@@ -46,15 +46,15 @@ def test_what_stands_before_a_line_is_counted_however_the_log_grows(
         list(count.count_to(Position(segment, len(data))))
     before = 0
     for line in lines_forward(segment, 0, len(data)):
-        assert count.before(Position(segment, line.offset)) == before
-        before += wanted.holds(line.raw)
+        assert count.count_before(Position(segment, line.offset)) == before
+        before += wanted.matches(line.raw)
     assert count.total == before
-    assert count.done
-    assert count.share == 1.0
+    assert count.is_done
+    assert count.progress == 1.0
 
 
 def test_the_files_of_a_journal_are_counted_as_one(journal: Journal, log: Path, writer: Writer) -> None:
-    count = Tally(journal, Wanted((Text(Pattern("note")),)))
+    count = LineCounter(journal, LineFilter((MatchesPattern(Pattern("note")),)))
     for number in range(3):
         for n in range(5):
             writer.write(note_draft(f"note {n}"))
@@ -62,7 +62,7 @@ def test_the_files_of_a_journal_are_counted_as_one(journal: Journal, log: Path, 
         assert live is not None
         list(count.count_to(Position(live, live.size())))
         assert count.total == 5 * (number + 1)
-        with writer.locked(whole=True) as file:
+        with writer.lock_log(whole=True) as file:
             file.rotate()
     writer.write(note_draft("the last note"))
     live = journal.open_live()
@@ -70,14 +70,14 @@ def test_the_files_of_a_journal_are_counted_as_one(journal: Journal, log: Path, 
     list(count.count_to(Position(live, live.size())))
     assert count.total == 16
     last = list(lines_forward(live))[-1]
-    assert count.before(Position(live, last.offset)) == 15
+    assert count.count_before(Position(live, last.offset)) == 15
 
 
 def test_what_was_cut_back_is_counted_anew(journal: Journal, log: Path) -> None:
     log.write_bytes(b"a\n" * 100)
     segment = journal.open_live()
     assert segment is not None
-    count = Tally(journal, Wanted())
+    count = LineCounter(journal, LineFilter())
     list(count.count_to(Position(segment, 200)))
     list(count.count_to(Position(segment, 100)))
     assert count.total == 50
@@ -87,26 +87,26 @@ def test_what_is_not_counted_yet_is_not_known(journal: Journal, log: Path) -> No
     log.write_bytes(b"a\n" * 100)
     segment = journal.open_live()
     assert segment is not None
-    count = Tally(journal, Wanted((Text(Pattern("a")),)))
+    count = LineCounter(journal, LineFilter((MatchesPattern(Pattern("a")),)))
     steps = count.count_to(Position(segment, 200))
     next(steps)
-    assert not count.done
-    assert 0 < count.share < 1
-    assert count.before(Position(segment, 20)) == 10
-    assert count.before(Position(segment, 190)) is None
+    assert not count.is_done
+    assert 0 < count.progress < 1
+    assert count.count_before(Position(segment, 20)) == 10
+    assert count.count_before(Position(segment, 190)) is None
 
 
 def test_the_lines_before_a_torn_end_are_counted(journal: Journal, log: Path, writer: Writer) -> None:
     for n in range(5):
         writer.write(note_draft(f"note {n}"))
-    with writer.locked(whole=True) as file:
+    with writer.lock_log(whole=True) as file:
         file.rotate()
     rotated = next(path for path in log.parent.glob("sanity.2*.log"))
     with rotated.open("ab") as torn:
         torn.write(b"torn")
     live = journal.open_live()
     assert live is not None
-    count = Tally(journal, Wanted((Text(Pattern("note")),)))
+    count = LineCounter(journal, LineFilter((MatchesPattern(Pattern("note")),)))
     list(count.count_to(Position(live, live.size())))
     assert count.total == 5
     with rotated.open("ab") as late:

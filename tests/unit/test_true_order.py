@@ -20,19 +20,19 @@ from threeam.experiments import runs as runs_module
 from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import BARE, Run
 from threeam.experiments.failure_rule import FAILED, PASSED
-from threeam.experiments.fingerprint import Identity
-from threeam.experiments.fix_confidence import Fixed, so
-from threeam.experiments.runs import Planned, planned, ran, ran_once
-from threeam.hypotheses.amendments import correction
-from threeam.hypotheses.changes import change, undone
-from threeam.hypotheses.drafts import claim, evidence
-from threeam.hypotheses.guards import about, remarks
-from threeam.hypotheses.ledger import thread_of, words_of
+from threeam.experiments.fingerprint import ExperimentIdentity
+from threeam.experiments.fix_confidence import FixConfidence, answer_line
+from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.hypotheses.amendments import correction_draft
+from threeam.hypotheses.changes import change_draft, undone_draft
+from threeam.hypotheses.drafts import evidence_draft, hypothesis_draft
+from threeam.hypotheses.guards import event_warnings, warnings_for
+from threeam.hypotheses.ledger import event_text, thread_of
 from threeam.projections import FOLD
-from threeam.reports.fixed_report import from_lines, from_runs, from_times
+from threeam.reports.fixed_report import assess_occurrences, assess_runs, find_occurrences
 
 MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
-REPRO = Identity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
+REPRO = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 HARD = REPRO._replace(arguments="ba9876543210")
 _TOGETHER = 100  # runs that are written in one block
 
@@ -40,7 +40,7 @@ _TOGETHER = 100  # runs that are written in one block
 @pytest.fixture(autouse=True)
 def _few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the runs that failed in an experiment not all are kept."""
-    monkeypatch.setattr(runs_module, "KEPT", 5)
+    monkeypatch.setattr(runs_module, "MAX_DETAILED_RUNS", 5)
 
 
 class Night:
@@ -55,7 +55,7 @@ class Night:
 
     def _stepped(self) -> None:
         if self._steps == self._rotate_after:
-            with self.writer.locked(whole=True) as locked:
+            with self.writer.lock_log(whole=True) as locked:
                 locked.rotate()
         self._steps += 1
         self.clock.forward(MINUTE)
@@ -68,21 +68,21 @@ class Night:
         self._stepped()
 
     def claims(self) -> None:
-        self.writer.write(claim("it races", 9))
+        self.writer.write(hypothesis_draft("it races", 9))
         self._stepped()
 
     def changes(self, text: str = "fix", hypothesis: str | None = "H1") -> None:
-        self.stamps[text] = self.writer.write(change(text, "", hypothesis)).draft_entries[-1].stamp
+        self.stamps[text] = self.writer.write(change_draft(text, "", hypothesis)).draft_entries[-1].stamp
         self._stepped()
 
     def undoes(self, text: str = "fix") -> None:
-        self.writer.write(undone(self.stamps[text], ""))
+        self.writer.write(undone_draft(self.stamps[text], ""))
         self._stepped()
 
-    def plans(self, runs: int, identity: Identity = REPRO, command: str = "./repro") -> int:
+    def plans(self, runs: int, identity: ExperimentIdentity = REPRO, command: str = "./repro") -> int:
         number = len(self._totals) + 1
-        plan = Planned(runs, 1, [Arm(BARE)], identity, "plan.json")
-        self.writer.write(planned(f"{command}; {runs} runs of bare, seed 1", plan, "H1"))
+        plan = PlanFacts(runs, 1, [Arm(BARE)], identity, "plan.json")
+        self.writer.write(plan_draft(f"{command}; {runs} runs of bare, seed 1", plan, "H1"))
         self._totals[number], self._made[number] = runs, 0
         self._stepped()
         return number
@@ -95,10 +95,10 @@ class Night:
                 self._made[number] += 1
                 made.append(self._run(self._made[number], outcome))
                 self.clock.forward(NS_PER_S // 1000)
-            self.writer.write(ran(number, self._totals[number], made))
+            self.writer.write(runs_draft(number, self._totals[number], made))
         self._stepped()
 
-    def tries(self, count: int, outcome: str, identity: Identity = REPRO, command: str = "./repro") -> None:
+    def tries(self, count: int, outcome: str, identity: ExperimentIdentity = REPRO, command: str = "./repro") -> None:
         self.runs(self.plans(count, identity, command), count, outcome)
 
     def once(self, outcome: str) -> None:
@@ -106,7 +106,7 @@ class Night:
         run = self._run(1, outcome)
         self._totals[len(self._totals) + 1] = 1
         self.clock.forward(NS_PER_S // 1000)
-        self.writer.write(ran_once("./repro", run, REPRO, "H1"))
+        self.writer.write(single_run_draft("./repro", run, REPRO, "H1"))
         self._stepped()
 
     def _run(self, number: int, outcome: str) -> Run:
@@ -118,9 +118,9 @@ class Night:
         assert segment is not None
         return FOLD.state_at(segment, segment.size())
 
-    def answer(self, since: str | None = None) -> Fixed:
+    def answer(self, since: str | None = None) -> FixConfidence:
         state = self.state
-        return from_runs(state, state.hypotheses[1], None if since is None else self.stamps[since].ns)[1]
+        return assess_runs(state, state.hypotheses[1], None if since is None else self.stamps[since].ns)[1]
 
 
 Steps = Callable[[Night], None]
@@ -213,7 +213,11 @@ def test_the_answer_follows_the_order_of_the_file(
     night = Night(journal, clock, writer)
     steps(night)
     fixed = night.answer()
-    assert (so(fixed).text.partition(":")[0], fixed.again, fixed.left_out) == (answer, again, left_out)
+    assert (answer_line(fixed).text.partition(":")[0], fixed.recurrences, fixed.straddling_count) == (
+        answer,
+        again,
+        left_out,
+    )
 
 
 @pytest.mark.parametrize("rotate_after", range(9))
@@ -226,8 +230,8 @@ def test_a_rotation_in_between_changes_no_answer(
     steps(night)
     expected = next(case[1:] for case in CASES if case[0] == steps)
     fixed = night.answer()
-    assert (so(fixed).text.partition(":")[0], fixed.again, fixed.left_out) == expected
-    with writer.locked(whole=True) as locked:
+    assert (answer_line(fixed).text.partition(":")[0], fixed.recurrences, fixed.straddling_count) == expected
+    with writer.lock_log(whole=True) as locked:
         assert locked._load_state(full=True) == night.state
 
 
@@ -241,14 +245,14 @@ def test_a_correction_after_the_clock_was_stepped_back_is_read(
     night = Night(journal, clock, writer, rotate_after)
     night.says("old words")
     night.claims()
-    writer.write(evidence("support", "H1", night.stamps["old words"], "old words"))
+    writer.write(evidence_draft("support", "H1", night.stamps["old words"], "old words"))
     night._stepped()
     night.back()
-    writer.write(correction(night.stamps["old words"], "new words"))
+    writer.write(correction_draft(night.stamps["old words"], "new words"))
     night._stepped()
     state = night.state
     (move,) = thread_of(state, state.hypotheses[1]).supports
-    assert words_of(state, move).startswith("new words")
+    assert event_text(state, move).startswith("new words")
 
 
 def test_failures_of_another_experiment_that_went_on_meanwhile_are_named(
@@ -263,7 +267,7 @@ def test_failures_of_another_experiment_that_went_on_meanwhile_are_named(
     night.runs(number, 10, FAILED)
     night.tries(60, PASSED)
     answer = night.answer()
-    assert (answer.again, answer.is_fixed) == (0, True)
+    assert (answer.recurrences, answer.is_fixed) == (0, True)
     (runs,) = answer.not_counted
     assert (runs.failed, runs.differs) == (10, "other arguments: ./repro --hard, not ./repro")
 
@@ -276,7 +280,7 @@ def test_changes_between_two_pieces_of_evidence_are_counted_after_a_step(
     for words in ("slow", "slower"):
         night.says(words)
         before = night.state
-        block = writer.write(evidence("support", "H1", night.stamps[words], words))
+        block = writer.write(evidence_draft("support", "H1", night.stamps[words], words))
         night._stepped()
         if words == "slow":
             night.back()
@@ -284,18 +288,20 @@ def test_changes_between_two_pieces_of_evidence_are_counted_after_a_step(
             night.changes("the index")
     state = night.state
     first, second = thread_of(state, state.hypotheses[1]).supports
-    assert [remark.partition(" changed")[0] for remark in about(second, first, state, 1)] == ["two things"]
-    assert [remark.partition(" changed")[0] for remark in remarks(before, block.draft_entries)] == ["H1: two things"]
+    assert [remark.partition(" changed")[0] for remark in event_warnings(second, first, state, 1)] == ["two things"]
+    assert [remark.partition(" changed")[0] for remark in warnings_for(before, block.draft_entries)] == [
+        "H1: two things"
+    ]
 
 
 # A bug that comes by time.
 
 
-def seen(night: Night, pattern: str = "deadlock") -> Fixed:
+def seen(night: Night, pattern: str = "deadlock") -> FixConfidence:
     state, live = night.state, resolve_journal(night.journal.log_path).open_live()
     assert live is not None
-    watched = from_lines(night.journal, live, pattern, None)
-    return from_times(state, state.hypotheses[1], pattern, watched, None, night.clock.now)[1]
+    watched = find_occurrences(night.journal, live, pattern, None)
+    return assess_occurrences(state, state.hypotheses[1], pattern, watched, None, night.clock.now)[1]
 
 
 @pytest.mark.parametrize("rotate_after", [None, 2, 4, 5, 6])
@@ -312,8 +318,8 @@ def test_what_is_seen_after_the_clock_was_stepped_back_is_seen_since(
     night.says("deadlock")
     clock.forward(20 * MINUTE)
     answer = seen(night)
-    assert (answer.failed, answer.again, answer.clean) == (3, 1, clock.now.ns - night.stamps["deadlock"].ns)
-    assert so(answer).text.startswith("no: ")
+    assert (answer.failed, answer.recurrences, answer.clean_since) == (3, 1, clock.now.ns - night.stamps["deadlock"].ns)
+    assert answer_line(answer).text.startswith("no: ")
 
 
 def test_a_note_that_quotes_a_step_of_the_clock_lengthens_no_time(
@@ -325,4 +331,4 @@ def test_a_note_that_quotes_a_step_of_the_clock_lengthens_no_time(
     night.changes()
     before = seen(night)
     night.says("WARNING: Clock stepped back 99999.000 s; the order of the file is the true order.")
-    assert seen(night).clean == before.clean + MINUTE
+    assert seen(night).clean_since == before.clean_since + MINUTE

@@ -10,16 +10,16 @@ import pytest
 from conftest import NIGHT, FakeClock, entries, texts, writer_of
 from threeam.core.errors import Unsure
 from threeam.core.format.entry import Entry, format_entry
-from threeam.core.state.state_cache import TRUNCATED
+from threeam.core.state.state_cache import TRUNCATION_WARNING
 from threeam.core.store.journal import Fingerprint, Journal
 from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.human.drafts import coffee
-from threeam.hypotheses.drafts import claim
+from threeam.human.drafts import coffee_draft
+from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
 
-WARNING = TRUNCATED.decode()[2:]
+WARNING = TRUNCATION_WARNING.decode()[2:]
 
 
 def gone(log: Path) -> list[int]:
@@ -68,7 +68,7 @@ def test_it_is_said_whatever_is_written(writer: Writer, log: Path, how: str) -> 
     if how == "stream":
         writer.write_stream(["two", "three"])
     else:
-        with writer.locked(whole=False) as locked:
+        with writer.lock_log(whole=False) as locked:
             for text in ("two", "three"):
                 locked.write_script_line(text, 3)
     assert gone(log) == [size]
@@ -150,10 +150,10 @@ def truncate_before_write(patch: pytest.MonkeyPatch, log: Path, then: bytes = b"
 def test_a_line_that_is_written_after_the_cut_is_there_and_so_are_the_cups(
     writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer.write(coffee(2, 95, 4))
+    writer.write(coffee_draft(2, 95, 4))
     with monkeypatch.context() as patch:
         truncate_before_write(patch, log)
-        writer.write(coffee(1, 95, 4))
+        writer.write(coffee_draft(1, 95, 4))
     assert [entry.cups for entry in entries(log)] == [3]
     writer.write(note_draft("x"))
     assert entries(log)[-1].cups == 3
@@ -162,9 +162,9 @@ def test_a_line_that_is_written_after_the_cut_is_there_and_so_are_the_cups(
 def test_a_line_that_comes_in_between_without_the_lock_is_known_to_the_next_one(
     writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer.write(claim("one", 4))
+    writer.write(hypothesis_draft("one", 4))
     other = Entry(NIGHT, 0, (("BY", "bob@db1:1"), ("H2", "open")), "Hypothesis: without the lock")
     with monkeypatch.context() as patch:
         truncate_before_write(patch, log, log.read_bytes() + format_entry(other))
         writer.write(note_draft("x"))
-    assert writer.write(claim("three", 4)).entries[1].hypothesis == (3, "open")
+    assert writer.write(hypothesis_draft("three", 4)).entries[1].hypothesis == (3, "open")

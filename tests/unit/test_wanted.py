@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from threeam.core.errors import BadKind, BadPattern
 from threeam.core.format.entry import Entry, Stamp, format_entry
-from threeam.core.store.filters import About, By, Kind, Text, Wanted, kind_named, line_offsets, parse_condition
+from threeam.core.store.filters import (
+    ByAuthor,
+    InHypothesis,
+    IsKind,
+    LineFilter,
+    MatchesPattern,
+    line_offsets,
+    parse_kind,
+    parse_term,
+)
 from threeam.core.store.pattern import Pattern
 
 PATTERNS = [
@@ -67,18 +76,18 @@ TAGGED = st.builds(
 )
 CONDITIONS = st.sampled_from(
     [
-        Kind("note"),
-        Kind("Hypothesis"),
-        Kind("Coffee"),
-        Kind("WARNING"),
-        Kind("ceremony"),
-        Kind("foreign"),
-        By("alice"),
-        By("bob"),
-        By("script"),
-        About(7),
-        Text(Pattern("note")),
-        Text(Pattern("a")),
+        IsKind("note"),
+        IsKind("Hypothesis"),
+        IsKind("Coffee"),
+        IsKind("WARNING"),
+        IsKind("ceremony"),
+        IsKind("foreign"),
+        ByAuthor("alice"),
+        ByAuthor("bob"),
+        ByAuthor("script"),
+        InHypothesis(7),
+        MatchesPattern(Pattern("note")),
+        MatchesPattern(Pattern("a")),
     ]
 )
 
@@ -100,8 +109,8 @@ def test_a_block_finds_the_lines_that_each_line_by_itself_finds(text: str, lines
     flags = re.ASCII if "\\" in text else 0  # \\b and \\W are those of ASCII
     plain = re.compile(text, flags | (re.IGNORECASE if pattern.ignores_case else 0))
     by_itself = expected(lines, lambda raw: plain.search(raw.decode("utf-8", "backslashreplace")))
-    assert list(pattern.offsets(data)) == by_itself
-    assert expected(lines, pattern.finds) == by_itself
+    assert list(pattern.matching_line_offsets(data)) == by_itself
+    assert expected(lines, pattern.matches) == by_itself
 
 
 @given(st.lists(TAGGED, max_size=12), st.lists(CONDITIONS, max_size=3), st.lists(CONDITIONS, max_size=2), st.booleans())
@@ -112,9 +121,9 @@ def test_wanted_lines_are_those_of_which_all_conditions_hold(
     foreign: bool,  # type: ignore[type-arg]
 ) -> None:
     lines = [format_entry(entry)[:-1] for entry in entries] + [b"foreign [H7: x"] * foreign
-    wanted = Wanted(tuple(conditions), tuple(exclusions))
+    wanted = LineFilter(tuple(conditions), tuple(exclusions))
     data = b"".join(raw + b"\n" for raw in lines)
-    assert list(wanted.offsets(data)) == expected(lines, wanted.holds)
+    assert list(wanted.matching_line_offsets(data)) == expected(lines, wanted.matches)
     assert line_offsets(data) == expected(lines, lambda raw: True)
 
 
@@ -127,15 +136,15 @@ def test_words_are_searched_after_the_stamp(text: str, lines: list[bytes]) -> No
     by_itself = expected(
         lines, lambda raw: re.search(text, stamp.sub(b"", raw).decode("utf-8", "backslashreplace"), flags)
     )
-    assert list(pattern.offsets(b"".join(raw + b"\n" for raw in lines))) == by_itself
-    assert expected(lines, pattern.finds) == by_itself
+    assert list(pattern.matching_line_offsets(b"".join(raw + b"\n" for raw in lines))) == by_itself
+    assert expected(lines, pattern.matches) == by_itself
 
 
 def test_capitals_count_only_if_there_are_any() -> None:
-    assert Pattern("dead").finds(b"DEADLOCK")
-    assert not Pattern("Dead").finds(b"deadlock")
-    assert Pattern(r"\Sead").finds(b"DEAD"), "an escape is no capital"
-    assert not Pattern("dead", exact=True).finds(b"DEAD")
+    assert Pattern("dead").matches(b"DEADLOCK")
+    assert not Pattern("Dead").matches(b"deadlock")
+    assert Pattern(r"\Sead").matches(b"DEAD"), "an escape is no capital"
+    assert not Pattern("dead", exact=True).matches(b"DEAD")
 
 
 def test_what_is_no_regular_expression_is_said() -> None:
@@ -144,11 +153,11 @@ def test_what_is_no_regular_expression_is_said() -> None:
 
 
 def test_conditions_are_typed_as_words() -> None:
-    assert parse_condition("!kind:note") == (True, Kind("note"))
-    assert parse_condition("by:alice") == (False, By("alice"))
-    assert parse_condition("H7") == (False, About(7))
-    out, text = parse_condition("!dead lock:")
+    assert parse_term("!kind:note") == (True, IsKind("note"))
+    assert parse_term("by:alice") == (False, ByAuthor("alice"))
+    assert parse_term("H7") == (False, InHypothesis(7))
+    out, text = parse_term("!dead lock:")
     assert out
     assert text.name == "dead lock:"
     with pytest.raises(BadKind, match="there is no kind 'nope': there are note, "):
-        kind_named("nope")
+        parse_kind("nope")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from threeam.core.errors import BadTime
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import NS_PER_S, Stamp
-from threeam.core.format.times import parse_when
+from threeam.core.format.times import parse_time
 
 NOW = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
 HOUR = 3600 * NS_PER_S
@@ -44,7 +44,7 @@ def at(*fields: int, offset: int = 0) -> int:
     ],
 )
 def test_a_time_ago_is_counted_from_now(text: str, ago: int) -> None:
-    assert parse_when(text, NOW, UTC_ALL_YEAR) == NOW.ns - ago
+    assert parse_time(text, NOW, UTC_ALL_YEAR) == NOW.ns - ago
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_time_ago_is_counted_from_now(text: str, ago: int) -> None:
     ],
 )
 def test_a_time_is_understood(text: str, expected: int) -> None:
-    assert parse_when(text, NOW, UTC_ALL_YEAR) == expected
+    assert parse_time(text, NOW, UTC_ALL_YEAR) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,12 +81,12 @@ def test_a_time_is_understood(text: str, expected: int) -> None:
     ],
 )
 def test_a_local_time_is_in_the_zone_of_now(text: str, expected: int) -> None:
-    assert parse_when(text, BERLIN, fixed_zone(3600)) == expected
+    assert parse_time(text, BERLIN, fixed_zone(3600)) == expected
 
 
 @pytest.mark.parametrize("text", ["@2026-11-24T03:14:07.123456789+0000", "2026-11-24T04:14:07.123456789+0100"])
 def test_a_stamp_is_its_own_instant(text: str) -> None:
-    assert parse_when(text, BERLIN, fixed_zone(3600)) == NOW.ns
+    assert parse_time(text, BERLIN, fixed_zone(3600)) == NOW.ns
 
 
 @steady
@@ -96,7 +96,7 @@ def test_a_stamp_is_its_own_instant(text: str) -> None:
 @example(-12 * 3600, 2, 0, True)
 @example(12 * 3600, 14, 0, True)
 def test_a_clock_time_alone_is_the_last_such_time(offset: int, hour: int, minute: int, in_utc: bool) -> None:
-    ns = parse_when(f"{hour:02d}:{minute:02d}{'Z' if in_utc else ''}", Stamp(NOW.ns, offset), fixed_zone(offset))
+    ns = parse_time(f"{hour:02d}:{minute:02d}{'Z' if in_utc else ''}", Stamp(NOW.ns, offset), fixed_zone(offset))
     assert NOW.ns - 24 * HOUR < ns <= NOW.ns
     local = ns if in_utc else ns + offset * NS_PER_S
     assert local // (60 * NS_PER_S) % 1440 == hour * 60 + minute
@@ -109,7 +109,7 @@ def test_a_clock_time_alone_is_the_last_such_time(offset: int, hour: int, minute
 def test_every_stamp_is_understood_to_the_nanosecond(ns: int, offset: int) -> None:
     stamp = Stamp(ns, offset)
     for text in (f"@{stamp}", str(stamp), stamp.rfc3339()):
-        assert parse_when(text, NOW, UTC_ALL_YEAR) == ns
+        assert parse_time(text, NOW, UTC_ALL_YEAR) == ns
 
 
 @pytest.mark.parametrize(
@@ -136,11 +136,11 @@ def test_every_stamp_is_understood_to_the_nanosecond(ns: int, offset: int) -> No
 )
 def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(BadTime, match="is no time"):
-        parse_when(text, NOW, UTC_ALL_YEAR)
+        parse_time(text, NOW, UTC_ALL_YEAR)
 
 
 @steady
 @given(st.text(st.sampled_from("0123456789-+:.TZ @dhms"), max_size=24))
 def test_any_text_is_a_time_or_refused(text: str) -> None:
     with suppress(BadTime):  # and nothing else
-        assert isinstance(parse_when(text, NOW, UTC_ALL_YEAR), int)
+        assert isinstance(parse_time(text, NOW, UTC_ALL_YEAR), int)

@@ -22,10 +22,10 @@ from threeam.core.write.draft import TOXIC_TEXT, Draft, DraftLine, note_draft
 from threeam.core.write.lock import SanityLock
 from threeam.core.write.locked_log import MAX_TIE_NS, WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.human.drafts import coffee, undo_coffee, water
-from threeam.hypotheses.drafts import claim, judge
+from threeam.human.drafts import coffee_draft, undo_coffee_draft, water_draft
+from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
-from threeam.reports.end_of_night import lights_out
+from threeam.reports.end_of_night import sleep_draft
 
 HOUR = 3600 * NS_PER_S
 BY = ("BY", "alice@db1:4121%3")
@@ -83,7 +83,7 @@ def test_what_is_returned_is_what_the_file_says(writer: Writer, log: Path) -> No
 
 
 def test_a_hypothesis_is_written_with_the_ceremony_of_the_lock(writer: Writer, log: Path) -> None:
-    writer.write(claim("the sweeper", 4))
+    writer.write(hypothesis_draft("the sweeper", 4))
     assert texts(log) == [ACQUIRED, "Hypothesis: the sweeper", RELEASING]
     assert [entry.hypothesis for entry in entries(log)] == [None, (1, "open"), None]
     assert {entry.tag("BY") for entry in entries(log)} == {BY[1]}
@@ -97,14 +97,14 @@ def test_the_ceremony_is_held_as_the_setting_says(
     journal: Journal, clock: FakeClock, ceremony: str, note_is_solemn: bool, claim_is_solemn: bool
 ) -> None:
     writer = with_ceremony(journal, clock, ceremony)
-    for draft, ceremonial in ((note_draft("a"), note_is_solemn), (claim("b", 4), claim_is_solemn)):
+    for draft, ceremonial in ((note_draft("a"), note_is_solemn), (hypothesis_draft("b", 4), claim_is_solemn)):
         said = [entry.text for entry in writer.write(draft).entries]
         assert (said[0] == ACQUIRED, said[-1] == RELEASING) == (ceremonial, ceremonial)
 
 
 def test_the_two_stamps_of_a_ceremony_are_a_lower_bound_of_the_hold(journal: Journal, log: Path) -> None:
     readings = iter([NIGHT, Stamp(NIGHT.ns + 800_000)])
-    writer_of("alice", journal, lambda: next(readings)).write(claim("a", 4))
+    writer_of("alice", journal, lambda: next(readings)).write(hypothesis_draft("a", 4))
     acquired, _, releasing = stamps(log)
     assert (acquired, releasing) == (NIGHT.ns, NIGHT.ns + 800_000)
 
@@ -112,23 +112,23 @@ def test_the_two_stamps_of_a_ceremony_are_a_lower_bound_of_the_hold(journal: Jou
 def test_a_toxic_author_is_warned_with_each_hypothesis_and_each_cup(
     writer: Writer, clock: FakeClock, log: Path
 ) -> None:
-    writer.write(coffee(4, 95, 4))
+    writer.write(coffee_draft(4, 95, 4))
     assert TOXIC_TEXT not in texts(log)
-    for draft in (coffee(1, 95, 4), claim("a", 4)):
+    for draft in (coffee_draft(1, 95, 4), hypothesis_draft("a", 4)):
         clock.forward(NS_PER_S)
         assert TOXIC_TEXT in [entry.text for entry in writer.write(draft).entries]
 
 
 def test_a_toxic_author_is_never_warned_with_a_note(writer: Writer, clock: FakeClock, log: Path) -> None:
-    writer.write(coffee(9, 95, 4))
+    writer.write(coffee_draft(9, 95, 4))
     clock.forward(NS_PER_S)
     assert [entry.text for entry in writer.write(note_draft("a")).entries] == ["a"]
 
 
 def test_the_warning_stands_inside_the_ceremony(writer: Writer, clock: FakeClock) -> None:
-    writer.write(coffee(5, 95, 4))
+    writer.write(coffee_draft(5, 95, 4))
     clock.forward(NS_PER_S)
-    said = [entry.text for entry in writer.write(claim("a", 4)).entries]
+    said = [entry.text for entry in writer.write(hypothesis_draft("a", 4)).entries]
     assert said == [ACQUIRED, "Hypothesis: a", TOXIC_TEXT, RELEASING]
 
 
@@ -138,14 +138,14 @@ def test_the_warning_stands_inside_the_ceremony(writer: Writer, clock: FakeClock
 def test_two_panes_that_take_a_cup_make_two_cups(journal: Journal, clock: FakeClock, log: Path) -> None:
     one, other = writer_of("alice", journal, clock), writer_of("alice", journal, clock)
     for writer in (one, other, one, other):
-        writer.write(coffee(1, 95, 9))
+        writer.write(coffee_draft(1, 95, 9))
     assert [entry.cups for entry in entries(log)] == [1, 2, 3, 4]
 
 
 def test_two_people_never_get_the_same_number(journal: Journal, clock: FakeClock, log: Path) -> None:
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
     for writer in (alice, bob, bob, alice):
-        writer.write(claim("a", 4))
+        writer.write(hypothesis_draft("a", 4))
     assert [entry.hypothesis for entry in entries(log) if entry.hypothesis] == [
         (1, "open"), (2, "open"), (3, "open"), (4, "open")
     ]  # fmt: skip
@@ -155,12 +155,13 @@ def test_a_draft_sees_what_came_while_the_writer_waited(journal: Journal, clock:
     other = writer_of("alice", journal, clock)
     writer = writer_of("alice", journal, clock)
     writer.write(note_draft("the writer has read the log by now"))
-    other.write(coffee(2, 95, 4))
+    other.write(coffee_draft(2, 95, 4))
     assert writer.write(note_draft("and says so")).entries[0].cups == 2
 
 
 @pytest.mark.parametrize(
-    ("draft", "cups", "number"), [(note_draft("a"), 2, None), (coffee(1, 95, 9), 3, None), (claim("b", 9), 2, 2)]
+    ("draft", "cups", "number"),
+    [(note_draft("a"), 2, None), (coffee_draft(1, 95, 9), 3, None), (hypothesis_draft("b", 9), 2, 2)],
 )
 def test_what_came_between_the_first_look_and_the_lock_counts(
     journal: Journal,
@@ -171,7 +172,7 @@ def test_what_came_between_the_first_look_and_the_lock_counts(
     number: int | None,
 ) -> None:
     acquire = SanityLock.acquire
-    late: list[Draft] = [coffee(2, 95, 9), claim("another pane was faster", 9)]
+    late: list[Draft] = [coffee_draft(2, 95, 9), hypothesis_draft("another pane was faster", 9)]
 
     def acquire_late(lock: SanityLock, timeout: float | None, **how: Any) -> None:
         while late:
@@ -187,12 +188,12 @@ def test_what_came_between_the_first_look_and_the_lock_counts(
 
 
 def test_cups_of_one_person_are_not_anothers(journal: Journal, clock: FakeClock) -> None:
-    writer_of("alice", journal, clock).write(coffee(3, 95, 4))
+    writer_of("alice", journal, clock).write(coffee_draft(3, 95, 4))
     assert writer_of("bob", journal, clock).write(note_draft("x")).entries[0].cups == 0
 
 
 def test_a_stream_carries_the_cups_and_says_how_it_came(writer: Writer, log: Path) -> None:
-    writer.write(coffee(2, 95, 4))
+    writer.write(coffee_draft(2, 95, 4))
     raw = writer.write_stream(["one", "[H9: open] two"])
     assert log.read_bytes().endswith(raw)
     one, two = entries(log)[-2:]
@@ -200,7 +201,7 @@ def test_a_stream_carries_the_cups_and_says_how_it_came(writer: Writer, log: Pat
 
 
 def test_a_new_night_is_marked_and_its_cups_start_anew(writer: Writer, clock: FakeClock) -> None:
-    writer.write(coffee(3, 95, 4))
+    writer.write(coffee_draft(3, 95, 4))
     clock.forward(8 * HOUR + NS_PER_S)
     first, second = writer.write(note_draft("a\nb")).entries
     assert (first.cups, first.tag("NIGHT"), second.tag("NIGHT")) == (0, "new", None)
@@ -209,7 +210,7 @@ def test_a_new_night_is_marked_and_its_cups_start_anew(writer: Writer, clock: Fa
 
 
 def test_a_night_goes_on_for_as_long_as_its_gap(writer: Writer, clock: FakeClock) -> None:
-    writer.write(coffee(3, 95, 4))
+    writer.write(coffee_draft(3, 95, 4))
     clock.forward(8 * HOUR - NS_PER_S)
     (entry,) = writer.write(note_draft("a")).entries
     assert (entry.cups, entry.tag("NIGHT")) == (3, None)
@@ -220,20 +221,20 @@ def test_the_first_line_of_all_marks_no_new_night(writer: Writer) -> None:
 
 
 def test_sleep_ends_the_night_once(writer: Writer, clock: FakeClock) -> None:
-    writer.write(coffee(3, 95, 4))
+    writer.write(coffee_draft(3, 95, 4))
     clock.forward(9 * HOUR)
-    *before, entry = writer.write(lights_out(5.0)).entries
+    *before, entry = writer.write(sleep_draft(5.0)).entries
     assert [one.text.partition(":")[0] for one in before] == ["Handoff"]
     assert [value for one in (*before, entry) for key, value in one.tags if key == "NIGHT"] == ["over"]
     assert entry.cups == 0
     clock.forward(NS_PER_S)
-    first = writer.write(water()).entries[0]
+    first = writer.write(water_draft()).entries[0]
     assert (first.tag("WATER"), first.tag("NIGHT")) == ("1", "new")
     assert writer.write(note_draft("up")).entries[0].tag("NIGHT") is None
 
 
 def test_a_stream_keeps_no_night_going(writer: Writer, clock: FakeClock) -> None:
-    writer.write(coffee(3, 95, 4))
+    writer.write(coffee_draft(3, 95, 4))
     clock.forward(7 * HOUR)
     writer.write_stream(["from a pipe"])
     clock.forward(2 * HOUR)
@@ -248,17 +249,17 @@ def test_a_line_from_the_future_does_not_end_the_present_night(
     journal: Journal, writer: Writer, clock: FakeClock, log: Path, anew: bool
 ) -> None:
     for _ in range(3):
-        writer.write(coffee(1, 95, 4))
+        writer.write(coffee_draft(1, 95, 4))
         clock.forward(HOUR)
     now, clock.now = clock.now, IN_2099
-    writer.write(coffee(1, 95, 4))  # with a clock that is far ahead
+    writer.write(coffee_draft(1, 95, 4))  # with a clock that is far ahead
     clock.now = now
     if anew:
         writer = writer_of("alice", journal, clock)
-    (entry,) = [one for one in writer.write(coffee(1, 95, 9)).entries if one.kind == "Coffee"]
+    (entry,) = [one for one in writer.write(coffee_draft(1, 95, 9)).entries if one.kind == "Coffee"]
     assert (entry.cups, entry.tag("NIGHT")) == (5, None)
     clock.forward(HOUR)
-    assert [one.cups for one in writer_of("alice", journal, clock).write(coffee(1, 95, 9)).entries][-1] == 6
+    assert [one.cups for one in writer_of("alice", journal, clock).write(coffee_draft(1, 95, 9)).entries][-1] == 6
     clock.forward(9 * HOUR)
     assert writer.write(note_draft("the next night")).entries[0].cups == 0
 
@@ -266,7 +267,7 @@ def test_a_line_from_the_future_does_not_end_the_present_night(
 def test_a_line_from_the_future_that_a_hand_wrote_does_not_end_the_present_night(
     writer: Writer, clock: FakeClock, log: Path
 ) -> None:
-    writer.write(coffee(3, 95, 4))
+    writer.write(coffee_draft(3, 95, 4))
     with log.open("ab") as file:
         file.write(format_entry(Entry(IN_2099, 0, (("BY", "alice@elsewhere:1"),), "from the year 2099")))
     clock.forward(HOUR)
@@ -276,10 +277,10 @@ def test_a_line_from_the_future_that_a_hand_wrote_does_not_end_the_present_night
 def test_cups_of_a_clock_that_was_ahead_count_although_the_night_before_is_over(
     writer: Writer, clock: FakeClock
 ) -> None:
-    writer.write(coffee(3, 95, 4))
+    writer.write(coffee_draft(3, 95, 4))
     clock.forward(20 * HOUR)
     now, clock.now = clock.now, IN_2099
-    writer.write(coffee(2, 95, 4))
+    writer.write(coffee_draft(2, 95, 4))
     clock.now = now
     assert writer.write(note_draft("the clock is right again")).entries[-1].cups == 2
 
@@ -328,7 +329,7 @@ def test_a_step_back_just_over_a_tie_is_declared(writer: Writer, clock: FakeCloc
 def test_a_step_back_is_declared_before_the_ceremony(writer: Writer, clock: FakeClock, log: Path) -> None:
     writer.write(note_draft("a"))
     clock.forward(-1_203_000_000)
-    assert [entry.text for entry in writer.write(claim("b", 4)).entries] == [
+    assert [entry.text for entry in writer.write(hypothesis_draft("b", 4)).entries] == [
         STEPPED, ACQUIRED, "Hypothesis: b", RELEASING
     ]  # fmt: skip
 
@@ -386,7 +387,7 @@ def test_a_block_is_one_write(writer: Writer, monkeypatch: pytest.MonkeyPatch) -
     write = os.write
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
-        block = writer.write(claim("a\nb\nc", 4))
+        block = writer.write(hypothesis_draft("a\nb\nc", 4))
     assert written == [block.raw]
 
 
@@ -398,37 +399,37 @@ def test_foreign_bytes_are_left_as_they_are(writer: Writer, log: Path) -> None:
 
 
 def test_a_rotated_log_leaves_nothing_stale(writer: Writer, clock: FakeClock, log: Path) -> None:
-    writer.write(coffee(3, 95, 4))
+    writer.write(coffee_draft(3, 95, 4))
     log.rename(log.with_suffix(".1"))
     assert writer.write(note_draft("a")).entries[0].cups == 0
-    assert writer.write(claim("b", 4)).entries[1].hypothesis == (1, "open")
+    assert writer.write(hypothesis_draft("b", 4)).entries[1].hypothesis == (1, "open")
     assert len(log.with_suffix(".1").read_bytes().splitlines()) == 3
 
 
 def test_a_replaced_log_is_read_anew(writer: Writer, log: Path) -> None:
-    writer.write(coffee(3, 95, 4))
+    writer.write(coffee_draft(3, 95, 4))
     other = log.with_suffix(".new")
     other.write_bytes(format_entry(Entry(Stamp(NIGHT.ns - NS_PER_S), 7, (BY, ("H4", "open")), "Hypothesis: a")))
     other.rename(log)
-    block = writer.write(claim("b", 9))
+    block = writer.write(hypothesis_draft("b", 9))
     assert (block.entries[0].cups, block.entries[1].hypothesis) == (7, (5, "open"))
 
 
 @pytest.mark.parametrize("lines", [1, 9])
 def test_a_log_that_was_truncated_and_grew_again_is_read_anew(writer: Writer, log: Path, lines: int) -> None:
     for _ in range(4):
-        writer.write(coffee(1, 95, 9))
+        writer.write(coffee_draft(1, 95, 9))
     log.write_bytes(  # the same file, shorter or longer than it was
         b"".join(format_entry(Entry(Stamp(NIGHT.ns - 99 + i), 6, (BY, ("H2", "open")), "x")) for i in range(lines))
     )
     assert writer.write(note_draft("a")).entries[0].cups == 6
-    assert writer.write(claim("b", 9)).entries[1].hypothesis == (3, "open")
+    assert writer.write(hypothesis_draft("b", 9)).entries[1].hypothesis == (3, "open")
 
 
 def test_a_cautious_reader_of_cups_learns_hypotheses_when_it_needs_them(writer: Writer, clock: FakeClock) -> None:
-    writer_of("bob", writer.journal, clock).write(claim("a", 4))
+    writer_of("bob", writer.journal, clock).write(hypothesis_draft("a", 4))
     writer.write(note_draft("this reads no hypotheses"))
-    assert writer.write(judge("refute", "H1", "no", 4)).entries[0].hypothesis == (1, "refuted")
+    assert writer.write(conclusion_draft("refute", "H1", "no", 4)).entries[0].hypothesis == (1, "refuted")
 
 
 # --- declined, refused, unsure
@@ -437,7 +438,7 @@ def test_a_cautious_reader_of_cups_learns_hypotheses_when_it_needs_them(writer: 
 def test_what_is_declined_writes_nothing(writer: Writer, log: Path) -> None:
     writer.write(note_draft("a"))
     before = log.read_bytes()
-    for draft in (undo_coffee(), judge("refute", "H9", "no", 4)):
+    for draft in (undo_coffee_draft(), conclusion_draft("refute", "H9", "no", 4)):
         with pytest.raises(PreconditionFailed):
             writer.write(draft)
     assert log.read_bytes() == before
@@ -445,7 +446,7 @@ def test_what_is_declined_writes_nothing(writer: Writer, log: Path) -> None:
 
 def test_what_is_declined_on_no_log_creates_none(writer: Writer, log: Path) -> None:
     with pytest.raises(PreconditionFailed):
-        writer.write(undo_coffee())
+        writer.write(undo_coffee_draft())
     assert not log.exists()
 
 
@@ -453,8 +454,8 @@ def test_a_writer_goes_on_after_a_refusal(writer: Writer, log: Path, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full_disk)
         with pytest.raises(WriteFailed):
-            writer.write(coffee(1, 95, 4))
-    writer.write(coffee(1, 95, 4))
+            writer.write(coffee_draft(1, 95, 4))
+    writer.write(coffee_draft(1, 95, 4))
     assert [entry.cups for entry in entries(log)] == [1]
 
 
@@ -492,7 +493,7 @@ def test_a_refused_write_leaves_the_log_byte_for_byte(
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", fault)
         with pytest.raises(WriteFailed, match="nothing was written"):
-            writer.write(claim("a", 4))
+            writer.write(hypothesis_draft("a", 4))
     assert log.read_bytes() == before
 
 
@@ -616,19 +617,19 @@ def test_a_read_that_fails_under_the_lock_is_a_refusal(
 
 
 def test_two_drafts_under_one_hold_are_two_blocks_and_two_cups(writer: Writer, log: Path) -> None:
-    with writer.locked(whole=True) as locked:
-        locked.write(coffee(1, 95, 4))
-        locked.write(coffee(1, 95, 4))
-        locked.write(claim("a", 4))
-        locked.write(claim("b", 4))
+    with writer.lock_log(whole=True) as locked:
+        locked.write(coffee_draft(1, 95, 4))
+        locked.write(coffee_draft(1, 95, 4))
+        locked.write(hypothesis_draft("a", 4))
+        locked.write(hypothesis_draft("b", 4))
     assert [entry.cups for entry in entries(log)][:2] == [1, 2]
     assert [entry.hypothesis for entry in entries(log) if entry.hypothesis] == [(1, "open"), (2, "open")]
     assert stamps(log) == sorted(set(stamps(log)))
 
 
 def test_between_two_holds_a_writer_has_nothing_of_the_log_open(writer: Writer, log: Path) -> None:
-    writer.write(coffee(1, 95, 4))
-    writer.write(coffee(1, 95, 4))
+    writer.write(coffee_draft(1, 95, 4))
+    writer.write(coffee_draft(1, 95, 4))
     opened = [fd for fd in Path("/proc/self/fd").iterdir() if fd.exists() and fd.samefile(log)]
     assert opened == []
 

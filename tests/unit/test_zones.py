@@ -15,7 +15,7 @@ from conftest import FakeClock, Run, writer_of
 from threeam.core.errors import BadClock, BadTime
 from threeam.core.format.clock import fixed_zone, system_clock, utc_offset
 from threeam.core.format.entry import NS_PER_S, Stamp
-from threeam.core.format.times import at_hour, local_day, parse_bound, parse_when
+from threeam.core.format.times import instant_at_hour, local_day_number, parse_time, parse_time_bound
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note_draft
 from threeam.human.night_summary import next_morning
@@ -49,7 +49,7 @@ def zone_of_process(name: str) -> Iterator[None]:
 def named(text: str, zone: str, now: str = DECEMBER) -> str:
     """The instant that ``text`` names, with the offset that is in force there then."""
     with zone_of_process(zone):
-        ns = parse_when(text, stamp(now), utc_offset)
+        ns = parse_time(text, stamp(now), utc_offset)
         return str(Stamp(ns, utc_offset(ns))).replace(".000000000", "")
 
 
@@ -107,11 +107,11 @@ def test_a_time_that_is_there_twice_is_asked_back_with_both_readings(
     with zone_of_process(zone):
         now = stamp(DECEMBER)
         with pytest.raises(BadTime) as refused:
-            parse_when(text, now, utc_offset)
+            parse_time(text, now, utc_offset)
         assert f"the clocks went back: {first}, and then {second}: write which" in str(refused.value)
-        one, other = (parse_when(reading, now, utc_offset) for reading in (first, second))
-        assert parse_bound(text, now, utc_offset, latest=False)[0] == one
-        end, told = parse_bound(text, now, utc_offset, latest=True)
+        one, other = (parse_time(reading, now, utc_offset) for reading in (first, second))
+        assert parse_time_bound(text, now, utc_offset, latest=False)[0] == one
+        end, told = parse_time_bound(text, now, utc_offset, latest=True)
         assert end == other
         assert told.endswith(f"{first}, and then {second}: the later one is taken")
 
@@ -126,7 +126,7 @@ def test_a_time_that_is_there_twice_is_asked_back_with_both_readings(
 )
 def test_a_time_that_the_clocks_skip_does_not_exist(text: str, zone: str, change: str) -> None:
     with zone_of_process(zone), pytest.raises(BadTime, match=f"does not exist on {text[:10]}: .*{change[:5]}") as no:
-        parse_when(text, stamp(DECEMBER), utc_offset)
+        parse_time(text, stamp(DECEMBER), utc_offset)
     assert change in str(no.value)
 
 
@@ -135,14 +135,14 @@ def test_every_instant_is_one_of_those_that_its_clock_time_names(minutes: int, z
     with zone_of_process(zone):
         ns = stamp("2026-01-01T00:00:00.000000000+0000").ns + minutes * 60 * NS_PER_S
         text, now = str(Stamp(ns, utc_offset(ns)))[:29], Stamp(ns + NS_PER_S, utc_offset(ns + NS_PER_S))
-        ends = {parse_bound(text, now, utc_offset, latest=latest)[0] for latest in (False, True)}
+        ends = {parse_time_bound(text, now, utc_offset, latest=latest)[0] for latest in (False, True)}
         assert ns in ends
-        assert ns in {parse_bound(text[11:], now, utc_offset, latest=latest)[0] for latest in (False, True)}
+        assert ns in {parse_time_bound(text[11:], now, utc_offset, latest=latest)[0] for latest in (False, True)}
         morning = next_morning(now, utc_offset)
         assert morning.time_of_day[:5] == "07:00"
         assert 0 < morning.ns - now.ns <= 25 * 3600 * NS_PER_S
-        begin = at_hour(local_day(ns, utc_offset), 0, utc_offset)
-        assert begin <= ns < at_hour(local_day(ns, utc_offset) + 1, 0, utc_offset)
+        begin = instant_at_hour(local_day_number(ns, utc_offset), 0, utc_offset)
+        assert begin <= ns < instant_at_hour(local_day_number(ns, utc_offset) + 1, 0, utc_offset)
 
 
 def test_the_entries_of_a_summer_night_are_found_in_december(
@@ -212,17 +212,17 @@ def test_a_clock_that_no_stamp_can_hold_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_time_long_ago_is_no_time() -> None:
-    assert parse_when("-30000d", stamp(DECEMBER), fixed_zone(0)) < 0
+    assert parse_time("-30000d", stamp(DECEMBER), fixed_zone(0)) < 0
     with pytest.raises(BadTime, match="no year before the first"):
-        parse_when("-999999999999d", stamp(DECEMBER), fixed_zone(0))
+        parse_time("-999999999999d", stamp(DECEMBER), fixed_zone(0))
 
 
 def test_a_clock_time_as_the_end_of_a_range_is_the_first_one_after_its_beginning() -> None:
     zone, now = fixed_zone(0), Stamp.parse("2026-11-24T16:22:00.000000000+0000")
     assert now is not None
-    since = parse_when("16:00", now, zone)
+    since = parse_time("16:00", now, zone)
     hour_ns = 3600 * NS_PER_S
-    assert parse_bound("17:22", now, zone, latest=True, after_ns=since)[0] == now.ns + hour_ns
-    assert parse_bound("15:00", now, zone, latest=True, after_ns=since)[0] == since + 23 * hour_ns
-    assert parse_bound("16:23", now, zone, latest=True, after_ns=now.ns)[0] == now.ns + 60 * NS_PER_S
-    assert parse_bound("16:00", now, zone, latest=True)[0] == since, "without a beginning it is the last one"
+    assert parse_time_bound("17:22", now, zone, latest=True, after_ns=since)[0] == now.ns + hour_ns
+    assert parse_time_bound("15:00", now, zone, latest=True, after_ns=since)[0] == since + 23 * hour_ns
+    assert parse_time_bound("16:23", now, zone, latest=True, after_ns=now.ns)[0] == now.ns + 60 * NS_PER_S
+    assert parse_time_bound("16:00", now, zone, latest=True)[0] == since, "without a beginning it is the last one"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from threeam.cli.console import talk
+from threeam.cli.console import print_err
 from threeam.cli.context import context
-from threeam.cli.exits import Exit
-from threeam.cli.parser import Parser, times_as_words
-from threeam.core.store.as_of import moment_at
+from threeam.cli.exits import ExitCode
+from threeam.cli.parser import Parser, protect_negative_times
+from threeam.core.store.as_of import resolve_point
 from threeam.core.store.journal import Position
 
 
@@ -22,14 +22,14 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "examples:\n  3am as-of 03:14\n  3am as-of @2026-11-24T03:14:07.123456789+0000",
     )
     parser.add_argument("when", metavar="T", help="03:14, -15m, yesterday, @stamp")
-    args = parser.parse_args(times_as_words(argv))
+    args = parser.parse_args(protect_negative_times(argv))
     at = context(args)
-    live = at.log_there()
+    live = at.require_log()
     now = at.clock()
-    moment = moment_at(at.journal, Position(live, live.size()), args.when, now, at.zone)
+    moment = resolve_point(at.journal, Position(live, live.size()), args.when, now, at.zone)
     from threeam.cli import screen, tail
 
     if not sys.stdout.isatty():
-        talk("stdout is no terminal, so this is 3am tail")
-        return tail.up_to(at, moment.end)
-    return screen.show(at, as_of=moment) if screen.can_draw() else Exit.USAGE
+        print_err("stdout is no terminal, so this is 3am tail")
+        return tail.print_lines_before(at, moment.end)
+    return screen.show_screen(at, as_of=moment) if screen.can_draw() else ExitCode.USAGE

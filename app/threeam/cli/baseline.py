@@ -5,17 +5,24 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from threeam.cli.console import out, out_json, talk
+from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit
-from threeam.cli.parser import of_verb
+from threeam.cli.exits import ExitCode
+from threeam.cli.parser import parse_verb
 from threeam.cli.submit import submit
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import visible
-from threeam.host.baseline import how_unusual
-from threeam.host.baseline_log import DEFAULT, baseline_named, checked_name
-from threeam.host.baseline_store import Looked, failing, keep, line_of, look, take
-from threeam.host.snapshot import NoSuchProcess, watch
+from threeam.core.format.entry import escape_unprintable
+from threeam.host.baseline import format_score
+from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require_baseline
+from threeam.host.baseline_store import (
+    BaselineComparison,
+    compare_now,
+    comparison_draft,
+    failed_commands,
+    save_baseline,
+    take_baseline,
+)
+from threeam.host.snapshot import ProcessNotFound, watch_process
 
 _MOST_SAMPLES = 1000
 _ABOUT = {
@@ -35,8 +42,8 @@ _ABOUT = {
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am baseline …``."""
-    verb, parser, rest = of_verb("3am baseline", "What is normal", _ABOUT, argv)
-    parser.add_argument("name", nargs="?", metavar="NAME", help=f"of the baseline ({DEFAULT}; diff: the last one)")
+    verb, parser, rest = parse_verb("3am baseline", "What is normal", _ABOUT, argv)
+    parser.add_argument("name", nargs="?", metavar="NAME", help=f"of the baseline ({DEFAULT_NAME}; diff: the last one)")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     if verb == "diff":
         parser.add_argument("--json", action="store_true", help="one object a difference, one a line")
@@ -54,48 +61,51 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 
 def _save(args: Namespace) -> int:
-    name = checked_name(DEFAULT if args.name is None else args.name)
+    name = check_baseline_name(DEFAULT_NAME if args.name is None else args.name)
     at = context(args)
     try:
-        watched = [watch(pid) for pid in args.pid]
-    except NoSuchProcess as gone:
+        watched = [watch_process(pid) for pid in args.pid]
+    except ProcessNotFound as gone:
         raise PreconditionFailed(f"{gone}: nothing was saved") from None
-    baseline = take(name, at.by.host, watched, args.cmd, args.samples, args.every, at.clock)
+    baseline = take_baseline(name, at.author.host, watched, args.cmd, args.samples, args.every, at.clock)
     for unread in baseline.snapshots[-1].unread:
-        talk(f"not read: {unread}")
-    for command in failing(baseline):
-        talk(f"{command} did not end well, and that is now normal: save it again once it does")
-    path, draft = keep(at.journal, baseline)
+        print_err(f"not read: {unread}")
+    for command in failed_commands(baseline):
+        print_err(f"{command} did not end well, and that is now normal: save it again once it does")
+    path, draft = save_baseline(at.journal, baseline)
     return submit(lambda: at, lambda _: draft, "", quiet=args.quiet, beside=path)
 
 
 def _diff(args: Namespace) -> int:
     at = context(args)
-    looked = look(at.journal, baseline_named(at.state(), args.name), at.clock)
+    looked = compare_now(at.journal, require_baseline(at.load_state(), args.name), at.clock)
     for unread in looked.unread:
-        talk(f"not read: {unread}")
+        print_err(f"not read: {unread}")
     _show(at, looked, as_json=args.json)
-    code = submit(lambda: at, lambda _: line_of(looked), "", quiet=True)
-    return code or (Exit.NO if looked.differences else Exit.DONE)
+    code = submit(lambda: at, lambda _: comparison_draft(looked), "", quiet=True)
+    return code or (ExitCode.NEGATIVE if looked.differences else ExitCode.OK)
 
 
-def _show(at: Context, looked: Looked, *, as_json: bool) -> None:
+def _show(at: Context, looked: BaselineComparison, *, as_json: bool) -> None:
     if as_json:
         for one in looked.differences:
-            out_json(
+            print_json(
                 {
-                    "name": visible(one.name),
-                    "now": visible(one.now),
-                    "normal": visible(one.normal),
-                    "unusual": round(one.unusual, 3),
+                    "name": escape_unprintable(one.name),
+                    "now": escape_unprintable(one.now),
+                    "normal": escape_unprintable(one.normal),
+                    "unusual": round(one.score, 3),
                 }
             )
         return
     if not looked.differences:
-        talk(f"all {looked.things:,} things are as in {looked.saved.name}")
+        print_err(f"all {looked.compared_count:,} things are as in {looked.saved_baseline.name}")
         return
     rows = [("NAME", "NOW", "NORMAL", "UNUSUAL")]
-    rows += [(visible(one.name), visible(one.now), visible(one.normal), how_unusual(one)) for one in looked.differences]
+    rows += [
+        (escape_unprintable(one.name), escape_unprintable(one.now), escape_unprintable(one.normal), format_score(one))
+        for one in looked.differences
+    ]
     widths = [min(44, max(len(row[column]) for row in rows)) for column in range(3)]
     for row in rows:
-        out("  ".join(f"{text:<{width}}" for text, width in zip(row, (*widths, 0), strict=True)).rstrip())
+        print_out("  ".join(f"{text:<{width}}" for text, width in zip(row, (*widths, 0), strict=True)).rstrip())

@@ -7,28 +7,28 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
-from threeam.cli.console import out, out_json, talk
+from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.errors import FileUnusable, PreconditionFailed
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 from threeam.restore.blockers import (
-    HIDDEN,
-    UNSEEN,
-    Node,
-    also,
-    backends,
-    in_words,
-    interrupted,
-    query_of,
-    terminate,
-    tree,
-    waiting,
-    way_out,
+    HIDDEN_QUERY,
+    HIDDEN_SESSIONS_WARNING,
+    BlockerNode,
+    build_blocker_tree,
+    format_backend,
+    format_other_blockers,
+    format_query,
+    interrupted_termination_draft,
+    list_backends,
+    terminate_backend,
+    termination_sql,
+    waiting_pids,
 )
-from threeam.restore.postgres import connected
+from threeam.restore.postgres import connect
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -51,46 +51,46 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 
 def _shown(args: Namespace) -> int:
-    with connected(args.dsn) as connection:
-        nodes = tree(backends(connection))
+    with connect(args.dsn) as connection:
+        nodes = build_blocker_tree(list_backends(connection))
     if not nodes:
-        talk("nobody waits for anybody")
+        print_err("nobody waits for anybody")
     for node in nodes:
         if args.json:
-            out_json(_json(node))
+            print_json(_json(node))
             continue
         lead = "    " * node.depth
-        out(f"{lead}{in_words(node.backend)}{also(node)}")
-        if query := query_of(node.backend):
-            out(f"{lead}  {query}")
+        print_out(f"{lead}{format_backend(node.backend)}{format_other_blockers(node)}")
+        if query := format_query(node.backend):
+            print_out(f"{lead}  {query}")
         if node.backend.pid <= 0:
-            out(f"{lead}  {way_out(node.backend)}")
-    if hidden := [node for node in nodes if node.backend.query == HIDDEN]:
-        talk(UNSEEN.format(len(hidden), len(nodes)))
-    return Exit.DONE
+            print_out(f"{lead}  {termination_sql(node.backend)}")
+    if hidden := [node for node in nodes if node.backend.query == HIDDEN_QUERY]:
+        print_err(HIDDEN_SESSIONS_WARNING.format(len(hidden), len(nodes)))
+    return ExitCode.OK
 
 
 def _terminated(args: Namespace) -> int:
     at = context(args)
     if (why := at.journal.write_obstacle()) is not None:  # before anything is ended that could not be noted
         raise FileUnusable(f"nothing was terminated: {why}")
-    with connected(args.dsn) as connection:
-        every = backends(connection)
+    with connect(args.dsn) as connection:
+        every = list_backends(connection)
         one = next((one for one in every if one.pid == args.terminate and one.pid > 0), None)
         if one is None:
             raise PreconditionFailed(f"{args.terminate} is no backend of that server: nothing was terminated")
-        waits = len(list(waiting(tree(every), one.pid)))
+        waits = len(list(waiting_pids(build_blocker_tree(every), one.pid)))
         if not args.yes:
-            talk(f"{in_words(one)}: {query_of(one)}")
+            print_err(f"{format_backend(one)}: {format_query(one)}")
             sys.stderr.write(f"3am: {waits} wait for it. Terminate {one.pid}? [y]es, [N]o: ")
             sys.stderr.flush()
             if sys.stdin.readline().strip().lower() not in ("y", "yes"):
                 raise PreconditionFailed("nothing was terminated")
         interrupt: KeyboardInterrupt | None = None
         try:
-            draft = terminate(connection, one, waits)
+            draft = terminate_backend(connection, one, waits)
         except KeyboardInterrupt as error:  # what may have been done is noted first
-            interrupt, draft = error, interrupted(connection, one, waits)
+            interrupt, draft = error, interrupted_termination_draft(connection, one, waits)
         done = "may be" if interrupt is not None else "is"
         not_noted = f"{one.pid} {done} terminated, and that is not in the log"
         code = submit(lambda: at, lambda _: draft, not_noted, quiet=False)  # before the server is waited for again
@@ -99,25 +99,25 @@ def _terminated(args: Namespace) -> int:
     return code
 
 
-def _json(node: Node) -> dict[str, Any]:
+def _json(node: BlockerNode) -> dict[str, Any]:
     one = node.backend
     xid = one.prepared.xid if one.prepared is not None else None
     return {
         "pid": one.pid if one.pid > 0 else None,
-        "prepared": visible(one.prepared.gid) if one.prepared is not None else None,
+        "prepared": escape_unprintable(one.prepared.gid) if one.prepared is not None else None,
         "xid": xid,
-        "user": visible(one.user),
-        "database": visible(one.database),
-        "application": visible(one.application),
-        "client": visible(one.client),
+        "user": escape_unprintable(one.user),
+        "database": escape_unprintable(one.database),
+        "application": escape_unprintable(one.application),
+        "client": escape_unprintable(one.client),
         "state": one.state,
         "state_s": one.state_s,
         "transaction_s": one.transaction_s,
-        "query": visible(one.query),
+        "query": escape_unprintable(one.query),
         "waits_for": one.waits_for,
         "waits_s": one.waits_s,
         "blocked_by": [pid for pid in one.blocked_by if pid > 0],
         "blocked_by_prepared": [-pid for pid in one.blocked_by if pid < 0],
-        "blocks": list(node.blocks),
+        "blocks": list(node.blocked_pids),
         "depth": node.depth,
     }

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from threeam.cli.context import context
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.store.seek import stamp_of
-from threeam.hypotheses.changes import change, undone
+from threeam.core.store.seek import parse_stamp_ref
+from threeam.hypotheses.changes import change_draft, undone_draft
 
 _ABOUT = {
     "changed": (
@@ -36,8 +36,8 @@ def run(command: str, argv: Sequence[str]) -> int:
         text = " ".join(args.text)
         if not text.strip():
             parser.error("an empty text says nothing")
-        return submit(lambda: context(args), lambda _: change(text, args.undo, args.hyp), text, quiet=args.quiet)
+        return submit(lambda: context(args), lambda _: change_draft(text, args.undo, args.hyp), text, quiet=args.quiet)
     parser.add_argument("text", nargs="*", metavar="WORDS", help="the @stamp of the change, and words if you like")
     args = parser.parse_args(argv)
     text = " ".join(args.text)
-    return submit(lambda: context(args), lambda _: undone(*stamp_of(text)), text, quiet=args.quiet)
+    return submit(lambda: context(args), lambda _: undone_draft(*parse_stamp_ref(text)), text, quiet=args.quiet)

@@ -20,14 +20,14 @@ _KINDS = {
 _HEAD = re.compile(r"(?:\[[^\]]*\] ?)*")  # the stamp and the tags
 
 
-def in_colours() -> bool:
+def is_colour_enabled() -> bool:
     """Whether stdout is a terminal, and nobody has asked for no colour (no-color.org)."""
     return os.isatty(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") not in ("", "dumb")
 
 
-def in_colour(line: Line) -> str:
+def format_coloured(line: Line) -> str:
     """``line`` as it is shown, in colour."""
-    entry, text = line.entry, line.shown
+    entry, text = line.entry, line.display_text
     if entry is None:
         return f"{_DIM}{text}{_END}"
     head = _HEAD.match(text)

@@ -7,13 +7,13 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from threeam.cli.console import watch_unread
+from threeam.cli.console import track_unreadable_files
 from threeam.core.config.identity import current_author
-from threeam.core.config.settings import Flags, Settings, Setup, setup
+from threeam.core.config.settings import PathFlags, ResolvedConfig, Settings, load_config
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.clock import Clock, Zone, system_clock, utc_offset
 from threeam.core.format.entry import Author
-from threeam.core.state.current_night import as_of_now
+from threeam.core.state.current_night import correct_for_future_lines
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal, Position, Segment
 from threeam.core.write.locked_log import WriteOptions
@@ -24,27 +24,27 @@ from threeam.projections import FOLD
 class Context(NamedTuple):
     """A `Setup` with the author, the clock and the rules of its zone."""
 
-    setup: Setup
-    by: Author
+    resolved_config: ResolvedConfig
+    author: Author
     clock: Clock
     zone: Zone
 
     @property
     def journal(self) -> Journal:
         """The journal."""
-        return self.setup.journal
+        return self.resolved_config.journal
 
     @property
     def settings(self) -> Settings:
         """The settings in force."""
-        return self.setup.settings
+        return self.resolved_config.settings
 
     def write_options(self) -> WriteOptions:
         """How this process writes."""
         settings = self.settings
         return WriteOptions(
-            self.by.user,
-            str(self.by),
+            self.author.user,
+            str(self.author),
             settings.ceremony,
             settings.night_gap_ns,
             settings.lock_timeout,
@@ -58,7 +58,7 @@ class Context(NamedTuple):
         """The door into the log, for this process's author."""
         return Writer(self.journal, FOLD, self.clock, self.write_options())
 
-    def log_there(self) -> Segment:
+    def require_log(self) -> Segment:
         """The live log. Raises `Declined` where there is none yet."""
         live = self.journal.open_live()
         if live is None:
@@ -67,20 +67,20 @@ class Context(NamedTuple):
             )
         return live
 
-    def state(self) -> State:
+    def load_state(self) -> State:
         """The state as of the last whole line; empty where there is no log yet."""
         segment = self.journal.open_live()
         if segment is None:
             return FOLD.empty_state
         end = Position(segment, segment.size())
         gap_ns = self.settings.night_gap_ns
-        return as_of_now(FOLD.state_at(*end), end, self.by.user, self.clock().ns, gap_ns)
+        return correct_for_future_lines(FOLD.state_at(*end), end, self.author.user, self.clock().ns, gap_ns)
 
 
 def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Context:
     """The context of a command. Raises `BadSetting` or `Unusable`."""
     system_clock()  # one that no stamp can hold is refused before a library stumbles over it
     uid = os.geteuid()
-    made = setup(Flags(args.log, args.lock, args.journal), environ, uid)
-    watch_unread(made.journal.chain)
+    made = load_config(PathFlags(args.log, args.lock, args.journal), environ, uid)
+    track_unreadable_files(made.journal.chain)
     return Context(made, current_author(environ, uid), system_clock, utc_offset)

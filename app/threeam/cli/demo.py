@@ -8,13 +8,13 @@ import tempfile
 import threading
 from collections.abc import Sequence
 
-from threeam.cli.console import put, talk
+from threeam.cli.console import print_err, write_bytes
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.screen import is_dumb
+from threeam.cli.screen import is_dumb_terminal
 from threeam.core.store.journal import resolve_journal
-from threeam.demo import tell, tell_live
+from threeam.demo import play_story, write_story
 from threeam.projections import FOLD
 
 
@@ -35,32 +35,32 @@ def run(_command: str, argv: Sequence[str]) -> int:
             None,
         )
         at = context(args)
-        if is_dumb() or not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+        if is_dumb_terminal() or not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
             journal = resolve_journal(args.log)
-            tell(journal, FOLD)
+            write_story(journal, FOLD)
             with open(journal.log_path, "rb") as story:
-                put(story.read())
-            return Exit.DONE
+                write_bytes(story.read())
+            return ExitCode.OK
         return _live(at)
 
 
 def _live(at: Context) -> int:
-    from threeam.cli.screen import show
+    from threeam.cli.screen import show_screen
 
     stopped = threading.Event()
     failed: list[BaseException] = []
 
     def tell_it() -> None:
         try:
-            tell_live(at.journal, FOLD, stopped)
+            play_story(at.journal, FOLD, stopped)
         except Exception as error:  # told after the screen is closed
             failed.append(error)
 
     teller = threading.Thread(target=tell_it, name="story", daemon=True)
     teller.start()
-    code = show(at)
+    code = show_screen(at)
     stopped.set()
     teller.join(5)
     if failed:
-        talk(f"the story broke off: {failed[0]}")
+        print_err(f"the story broke off: {failed[0]}")
     return code

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.cli.console import out, out_json, talk
+from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.core.platform.disk import network_fs_warning
 from threeam.core.store.doctor import LogChecker
@@ -27,33 +27,33 @@ def run(_command: str, argv: Sequence[str]) -> int:
     journal = context(args).journal
     live = journal.open_live()
     if live is None:
-        talk(f"there is no log at {journal.log_path}; 3am path says which files, and why")
-        return Exit.NO
+        print_err(f"there is no log at {journal.log_path}; 3am path says which files, and why")
+        return ExitCode.NEGATIVE
     if (warning := network_fs_warning(journal.log_path)) is not None:
-        talk(warning)
+        print_err(warning)
     examination = LogChecker(lock_held=find_lock_holder(*journal.lock_paths) is not None)
     found = files = 0
     for segment in journal.segments_forward(live):
         files += 1
-        if files == 1 and (gone := segment.head.predecessor) is not None and not journal.chain.unreadable:
-            talk(f"the journal begins in {segment.path}: {gone}, which it continues, is not there any more")
+        if files == 1 and (gone := segment.head.predecessor_name) is not None and not journal.chain.unreadable:
+            print_err(f"the journal begins in {segment.path}: {gone}, which it continues, is not there any more")
         for finding in examination.check(segment, segment.size()):
             found += 1
             if args.json:
-                out_json(finding._asdict())
+                print_json(finding._asdict())
             else:
-                out(f"{finding.file}, offset {finding.offset}, line {finding.line}: {finding.text}")
+                print_out(f"{finding.file}, offset {finding.offset}, line {finding.line}: {finding.text}")
     name = journal.log_path if files == 1 else f"{journal.log_path} and the {files - 1} before it"
     if found:
-        talk(f"{found} finding{'' if found == 1 else 's'} in {name}; nothing was changed")
-        return Exit.DAMAGE
+        print_err(f"{found} finding{'' if found == 1 else 's'} in {name}; nothing was changed")
+        return ExitCode.DAMAGED
     if journal.chain.unreadable:
-        talk(f"nothing wrong was found in what could be read of {name}")
-        return Exit.IO
+        print_err(f"nothing wrong was found in what could be read of {name}")
+        return ExitCode.IO_ERROR
     proof = (
         f"; {examination.complete_sections} critical sections, and none overlaps"
         if examination.complete_sections
         else ""
     )
-    talk(f"{name}: sound{proof}")
-    return Exit.DONE
+    print_err(f"{name}: sound{proof}")
+    return ExitCode.OK

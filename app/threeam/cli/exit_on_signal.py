@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+TERMINATION_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def exit_on_signals() -> None:
@@ -14,7 +14,7 @@ def exit_on_signals() -> None:
     Nothing is raised, so no traceback of an import can be printed, and no finalizer can swallow it. A signal that is
     ignored, as nohup does it, stays ignored.
     """
-    for number in ENDING:
+    for number in TERMINATION_SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _exit)
 

@@ -9,28 +9,28 @@ from enum import IntEnum
 from threeam.core.errors import BadInput, JournalError, LockTimeout, PreconditionFailed
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """How a command ended."""
 
-    DONE = 0
-    NO = 1
+    OK = 0
+    NEGATIVE = 1
     USAGE = 2
-    IO = 3
-    LOCK = 4
-    DAMAGE = 5
+    IO_ERROR = 3
+    LOCK_TIMEOUT = 4
+    DAMAGED = 5
     INTERRUPTED = 130
 
 
 # The first class that an error belongs to decides. Other errors of the system are `Exit.IO`.
-EXIT_CODES: tuple[tuple[type[JournalError], Exit], ...] = (
-    (PreconditionFailed, Exit.NO),
-    (BadInput, Exit.USAGE),
-    (LockTimeout, Exit.LOCK),
-    (JournalError, Exit.IO),
+EXIT_CODES: tuple[tuple[type[JournalError], ExitCode], ...] = (
+    (PreconditionFailed, ExitCode.NEGATIVE),
+    (BadInput, ExitCode.USAGE),
+    (LockTimeout, ExitCode.LOCK_TIMEOUT),
+    (JournalError, ExitCode.IO_ERROR),
 )
 
 
-class Ended(KeyboardInterrupt):
+class TerminatedBySignal(KeyboardInterrupt):
     """A signal other than SIGINT asks the program to end; what it has not written is handed back, as after ctrl+c."""
 
     def __init__(self, number: int) -> None:
@@ -38,39 +38,39 @@ class Ended(KeyboardInterrupt):
         self.code = 128 + number
 
 
-def exit_code_of(command: Callable[[], int]) -> int:
+def run_reporting_errors(command: Callable[[], int]) -> int:
     """Call ``command``, and turn whatever it raises but an interrupt into a sentence and an exit code."""
-    from threeam.cli.console import talk_of_unread
+    from threeam.cli.console import report_unreadable_files
 
     try:
         code = _code_of(command)
     finally:  # also after an interrupt: what was printed by then lacks those lines
-        any_unread = talk_of_unread()
-    return Exit.IO if any_unread and code in (Exit.DONE, Exit.NO) else code
+        any_unread = report_unreadable_files()
+    return ExitCode.IO_ERROR if any_unread and code in (ExitCode.OK, ExitCode.NEGATIVE) else code
 
 
 def _code_of(command: Callable[[], int]) -> int:
-    from threeam.cli.console import talk
+    from threeam.cli.console import print_err
 
     try:
         return command()
     except JournalError as error:
-        talk(str(error))
+        print_err(str(error))
         return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
     except FileNotFoundError as error:
         if error.filename is None:  # os.getcwd
-            talk("the folder that this was called from is gone: cd to another")
+            print_err("the folder that this was called from is gone: cd to another")
         else:
-            talk(f"{error.filename}: {error.strerror}")
-        return Exit.IO
+            print_err(f"{error.filename}: {error.strerror}")
+        return ExitCode.IO_ERROR
     except BrokenPipeError:  # `3am tail | head`: they have seen enough
         _silence_stdout()
-        return Exit.DONE
+        return ExitCode.OK
     except OSError as error:
-        talk(f"{error.filename or 'the system'}: {error.strerror}")
-        return Exit.IO
+        print_err(f"{error.filename or 'the system'}: {error.strerror}")
+        return ExitCode.IO_ERROR
     except SystemExit as end:  # argparse has said its sentence
-        return end.code if isinstance(end.code, int) else Exit.DONE
+        return end.code if isinstance(end.code, int) else ExitCode.OK
 
 
 def _silence_stdout() -> None:

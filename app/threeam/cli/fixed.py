@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from threeam.cli.console import out_json, out_parts
+from threeam.cli.console import print_json, print_report
 from threeam.cli.context import context
-from threeam.cli.exits import Exit
-from threeam.cli.parser import Parser, times_as_words
+from threeam.cli.exits import ExitCode
+from threeam.cli.parser import Parser, protect_negative_times
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import visible
-from threeam.core.format.times import parse_when
-from threeam.experiments.fix_confidence import LEVELS, Fixed
-from threeam.reports.fixed_report import from_lines, from_runs, from_times, parts
+from threeam.core.format.entry import escape_unprintable
+from threeam.core.format.times import parse_time
+from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, FixConfidence
+from threeam.reports.fixed_report import assess_occurrences, assess_runs, find_occurrences, fix_report
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -36,45 +36,46 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("--seen", metavar="RE", help="it happens where a note or a streamed line matches")
     parser.add_argument("--from", dest="start", metavar="T", help="with --seen: watched from T on (the first line)")
     parser.add_argument("--json", action="store_true", help="one object")
-    args = parser.parse_args(times_as_words(argv))
+    args = parser.parse_args(protect_negative_times(argv))
     if args.start is not None and args.seen is None:
         parser.error("--from goes with --seen")
     at = context(args)
-    live, now, state = at.log_there(), at.clock(), at.state()
+    live, now, state = at.require_log(), at.clock(), at.load_state()
     one = state.find_hypothesis(args.hypothesis)
     if one is None:
         raise PreconditionFailed(f"there is no hypothesis {args.hypothesis}: 3am hyp list shows those there are")
-    since = None if args.since is None else parse_when(args.since, now, at.zone)
+    since = None if args.since is None else parse_time(args.since, now, at.zone)
     if args.seen is None:
-        change, answer = from_runs(state, one, since, args.arm)
+        change, answer = assess_runs(state, one, since, args.arm)
     else:
-        start = None if args.start is None else parse_when(args.start, now, at.zone)
-        watched = from_lines(at.journal, live, args.seen, start)
-        change, answer = from_times(state, one, args.seen, watched, since, now)
+        start = None if args.start is None else parse_time(args.start, now, at.zone)
+        watched = find_occurrences(at.journal, live, args.seen, start)
+        change, answer = assess_occurrences(state, one, args.seen, watched, since, now)
     if args.json:
-        out_json({"hypothesis": one.number, "change": str(change.at), **as_json(answer)})
+        print_json({"hypothesis": one.number, "change": str(change.stamp), **answer_json(answer)})
     else:
-        out_parts(parts(state, one, change, answer, now))
-    return Exit.DONE if answer.is_fixed else Exit.NO
+        print_report(fix_report(state, one, change, answer, now))
+    return ExitCode.OK if answer.is_fixed else ExitCode.NEGATIVE
 
 
-def as_json(answer: Fixed) -> dict[str, Any]:
-    reached = {name: i < answer.reached for i, name in enumerate(LEVELS)}
+def answer_json(answer: FixConfidence) -> dict[str, Any]:
+    reached = {name: i < answer.levels_reached for i, name in enumerate(CONFIDENCE_LEVELS)}
     return {
-        "what": visible(answer.what),
-        "unit": "ns" if answer.timed else "runs",
-        "before": {"failed": answer.failed, "of": answer.over},
-        "since": {"failed": answer.again, "clean": answer.clean},
-        "needed": dict(zip(LEVELS, answer.needed, strict=True)),
+        "what": escape_unprintable(answer.label),
+        "unit": "ns" if answer.is_time_based else "runs",
+        "before": {"failed": answer.failed, "of": answer.exposure},
+        "since": {"failed": answer.recurrences, "clean": answer.clean_since},
+        "needed": dict(zip(CONFIDENCE_LEVELS, answer.required, strict=True)),
         "reached": reached,
-        "left_out": answer.left_out,
-        "apart": [{**one._asdict(), "what": visible(one.what)} for one in answer.apart],
+        "left_out": answer.straddling_count,
+        "apart": [{**one._asdict(), "what": escape_unprintable(one.what)} for one in answer.other_failing_arms],
         "earlier": {"failed": answer.earlier[0], "of": answer.earlier[1]},
         "not_counted": [
-            {**one._asdict(), "what": visible(one.what), "differs": visible(one.differs)} for one in answer.not_counted
+            {**one._asdict(), "what": escape_unprintable(one.what), "differs": escape_unprintable(one.differs)}
+            for one in answer.not_counted
         ],
         "timed_out": answer.timed_out,
         "inconclusive": answer.inconclusive,
-        "program_changed": answer.builds is not None,
+        "program_changed": answer.build_hashes is not None,
         "fixed": answer.is_fixed,
     }

@@ -6,17 +6,17 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from threeam.cli.console import put, talk
+from threeam.cli.console import print_err, write_bytes
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit
-from threeam.cli.parser import Parser, times_as_words
+from threeam.cli.exits import ExitCode
+from threeam.cli.parser import Parser, protect_negative_times
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry
-from threeam.core.store.as_of import moment_at
+from threeam.core.store.as_of import resolve_point
 from threeam.core.store.attachments import attachment_dirs, memory_dir
-from threeam.core.store.fork import Blank, after, blank_of, fork
+from threeam.core.store.fork import Blank, fork_chunks, make_blank, stamp_after
 from threeam.core.store.journal import Journal, Position, Segment, resolve_journal
-from threeam.core.store.seek import line_of, stamp_of
+from threeam.core.store.seek import find_line, parse_stamp_ref
 from threeam.core.write.locked_log import format_checked_entry
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
@@ -43,9 +43,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
         help="leave the text of this entry out; again for more",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print the last line")
-    args = parser.parse_args(times_as_words(argv))
+    args = parser.parse_args(protect_negative_times(argv))
     at = context(args)
-    live = at.log_there()
+    live = at.require_log()
     if os.path.lexists(args.to):  # also where it is a link to nothing
         raise PreconditionFailed(f"{args.to} is there already, and stays as it is: name a file that is not there")
     end = Position(live, live.size())
@@ -53,18 +53,20 @@ def run(_command: str, argv: Sequence[str]) -> int:
         end = _place(at, end, args.at)
     blanks: list[Blank] = []
     for word in args.blank:
-        stamp, _ = stamp_of(word if word.startswith("@") else f"@{word}")
+        stamp, _ = parse_stamp_ref(word if word.startswith("@") else f"@{word}")
         if stamp is not None:
-            blanks.append(blank_of(at.journal, line_of(at.journal, stamp)))
+            blanks.append(make_blank(at.journal, find_line(at.journal, stamp)))
     to = resolve_journal(args.to)
     line = _fork(at, to, end, blanks)
     if blanks:
-        talk("the words may still stand in the files below, and with everybody else who has used this log (3am path):")
+        print_err(
+            "the words may still stand in the files below, and with everybody else who has used this log (3am path):"
+        )
         for place in _copies(at, live):
-            talk(f"  {place}")
+            print_err(f"  {place}")
     if not args.quiet:
-        put(line)
-    return Exit.DONE
+        write_bytes(line)
+    return ExitCode.OK
 
 
 def _copies(at: Context, live: Segment) -> Iterator[str]:
@@ -78,10 +80,10 @@ def _copies(at: Context, live: Segment) -> Iterator[str]:
 
 
 def _place(at: Context, end: Position, word: str) -> Position:
-    stamp, _ = stamp_of(word)
+    stamp, _ = parse_stamp_ref(word)
     if stamp is None:
-        return moment_at(at.journal, end, word, at.clock(), at.zone).end
-    line = line_of(at.journal, stamp)
+        return resolve_point(at.journal, end, word, at.clock(), at.zone).end
+    line = find_line(at.journal, stamp)
     return Position(line.segment, line.offset)
 
 
@@ -89,18 +91,18 @@ def _fork(at: Context, to: Journal, end: Position, blanks: Sequence[Blank]) -> b
     written: list[bytes] = []
 
     def last(before: Entry | None, sha256: str, size: int, left_out: int) -> Entry:
-        stamp, user = after(before, at.clock()), at.by.user
+        stamp, user = stamp_after(before, at.clock()), at.author.user
         cups = FOLD.state_at(end.segment, end.offset).cups(user, stamp.ns, at.settings.night_gap_ns)
         if blanks and not left_out:
-            talk("no words were left out: what was to be is not among the entries that are copied")
+            print_err("no words were left out: what was to be is not among the entries that are copied")
         words = f"; {left_out} {'line' if left_out == 1 else 'lines'} with words left out" if left_out else ""
         text = f"Forked: from {end.segment.path}, offset {end.offset}: {size} bytes, SHA-256 {sha256}{words}."
-        entry = Entry(stamp, cups, (("BY", str(at.by)), ("FORK", sha256)), text)
+        entry = Entry(stamp, cups, (("BY", str(at.author)), ("FORK", sha256)), text)
         written.append(format_checked_entry(entry))
         return entry
 
     def chunks() -> Iterator[bytes]:
-        return fork(at.journal, end, blanks, last)
+        return fork_chunks(at.journal, end, blanks, last)
 
     Writer(to, FOLD, at.clock, at.write_options()).create(chunks)
     return written[0]

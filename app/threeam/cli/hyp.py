@@ -7,20 +7,29 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from threeam.cli.console import out, out_json, stamp_json, talk
+from threeam.cli.console import print_err, print_json, print_out, stamp_json
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit
-from threeam.cli.parser import of_verb
+from threeam.cli.exits import ExitCode
+from threeam.cli.parser import parse_verb
 from threeam.cli.submit import submit
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import Hypothesis, State
-from threeam.core.store.filters import About, Wanted
-from threeam.core.store.seek import found_forward, line_of, stamp_of
+from threeam.core.store.filters import InHypothesis, LineFilter
+from threeam.core.store.seek import find_line, matches_forward, parse_stamp_ref
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.amendments import claim_of
-from threeam.hypotheses.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, known, predict, to_cite
-from threeam.hypotheses.ledger import in_order, thread_of, verdict_of, words_of
+from threeam.hypotheses.drafts import (
+    EVIDENCE_VERBS,
+    VERDICT_VERBS,
+    citable_stamp,
+    conclusion_draft,
+    evidence_draft,
+    hypothesis_draft,
+    prediction_draft,
+    require_hypothesis,
+)
+from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of, verdict_of
 from threeam.projections import FOLD
 
 _ABOUT = {
@@ -48,7 +57,7 @@ _ABOUT = {
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am hyp …``."""
-    verb, parser, rest = of_verb("3am hyp", "Hypotheses", _ABOUT, argv)
+    verb, parser, rest = parse_verb("3am hyp", "Hypotheses", _ABOUT, argv)
     if verb == "list":
         parser.add_argument("--json", action="store_true", help="one object a line")
         args = parser.parse_args(rest)
@@ -72,48 +81,52 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _draft(verb: str, args: Namespace, text: str, at: Context) -> Draft:
     if verb == "new":
-        return claim(text, at.settings.toxic_cups)
+        return hypothesis_draft(text, at.settings.toxic_cups)
     if verb == "predict":
-        return predict(args.name, text)
+        return prediction_draft(args.name, text)
     if verb in VERDICT_VERBS:
-        return judge(verb, args.name, text, at.settings.toxic_cups)
-    cited, words = stamp_of(text)
-    entry = line_of(at.journal, cited).entry if cited is not None else None
+        return conclusion_draft(verb, args.name, text, at.settings.toxic_cups)
+    cited, words = parse_stamp_ref(text)
+    entry = find_line(at.journal, cited).entry if cited is not None else None
     if entry is None:
-        return evidence(verb, args.name, None, words)
-    return evidence(verb, args.name, to_cite(entry), words, entry)
+        return evidence_draft(verb, args.name, None, words)
+    return evidence_draft(verb, args.name, citable_stamp(entry), words, entry)
 
 
 def _list(at: Context, as_json: bool) -> int:
-    state = at.state()
-    hypotheses = in_order(state)
+    state = at.load_state()
+    hypotheses = sorted_hypotheses(state)
     if not hypotheses:
-        talk("no hypotheses yet: 3am hyp new TEXT opens one")
+        print_err("no hypotheses yet: 3am hyp new TEXT opens one")
     for one in hypotheses:
         if as_json:
-            out_json(hypothesis_json(state, one))
+            print_json(hypothesis_json(state, one))
             continue
         thread, verdict = thread_of(state, one), verdict_of(state, one)
         counts = f"+{len(thread.supports)} -{len(thread.contradicts)}"
-        why = f" ({visible(words_of(state, verdict))})" if verdict is not None else ""
-        out(f"{one.name:<4} {visible(one.state):<9} {counts:<6} {visible(claim_of(state, one))}{why}")
-    return Exit.DONE
+        why = f" ({escape_unprintable(event_text(state, verdict))})" if verdict is not None else ""
+        print_out(
+            f"{one.name:<4} {escape_unprintable(one.state):<9} {counts:<6} {escape_unprintable(claim_of(state, one))}{why}"
+        )
+    return ExitCode.OK
 
 
 def _show(at: Context, name: str) -> int:
-    live = at.log_there()
-    one = known(FOLD.state_at(live, live.size()), name)  # of the same file: the log may be renamed or deleted meanwhile
+    live = at.require_log()
+    one = require_hypothesis(
+        FOLD.state_at(live, live.size()), name
+    )  # of the same file: the log may be renamed or deleted meanwhile
     if one.author is None:  # the script's own line has no tag to be found by
         with suppress(PreconditionFailed):  # in a file that has been deleted
-            out(line_of(at.journal, one.opened_at).shown)
+            print_out(find_line(at.journal, one.opened_at).display_text)
     if one.number is None:
-        return Exit.DONE
+        return ExitCode.OK
     for segment in at.journal.segments_forward(live):
-        for found in found_forward(segment, 0, None, Wanted((About(one.number),), once=True)):
+        for found in matches_forward(segment, 0, None, LineFilter((InHypothesis(one.number),), skip_repeated=True)):
             for line in found.lines:
                 if line.finished:
-                    out(line.shown)
-    return Exit.DONE
+                    print_out(line.display_text)
+    return ExitCode.OK
 
 
 def hypothesis_json(state: State, one: Hypothesis) -> dict[str, Any]:
@@ -121,14 +134,14 @@ def hypothesis_json(state: State, one: Hypothesis) -> dict[str, Any]:
     thread, verdict = thread_of(state, one), verdict_of(state, one)
     return {
         "number": one.number,
-        "state": visible(one.state),
-        "claim": visible(claim_of(state, one)),
+        "state": escape_unprintable(one.state),
+        "claim": escape_unprintable(claim_of(state, one)),
         "supports": len(thread.supports),
         "contradicts": len(thread.contradicts),
         "predictions": len(thread.predictions),
-        "why": visible(words_of(state, verdict)) if verdict is not None else None,
+        "why": escape_unprintable(event_text(state, verdict)) if verdict is not None else None,
         "recheck": verdict is not None and verdict.recheck,
-        "by": visible(str(one.author)) if one.author else None,
+        "by": escape_unprintable(str(one.author)) if one.author else None,
         "at": str(one.opened_at),
         **stamp_json(one.opened_at),
     }

@@ -9,25 +9,25 @@ from collections.abc import Sequence
 from contextlib import suppress
 from select import select
 
-from threeam.cli.console import Echo, is_open_on, talk
+from threeam.cli.console import Echo, is_open_on, print_err
 from threeam.cli.context import context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.submit import hand_back, submit
+from threeam.cli.submit import report_unwritten, submit
 from threeam.core.errors import JournalError, Unsure, WriteFailed
 from threeam.core.format.entry import (
     CONTINUATION_PREFIX,
     MAX_TEXT_BYTES,
     decode_utf8,
+    escape_unprintable,
     split_long_text,
     utf8_boundary,
-    visible,
 )
 from threeam.core.platform.signals import defer_interrupts, signal_wakeup_fd
 from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON
 from threeam.core.write.write_stats import WriteStatsPublisher
-from threeam.core.write.writer import SPACING
+from threeam.core.write.writer import RELOCK_DELAY_S
 
 _GROWTH = 6  # a byte is six characters at the most once it is visible: \\u2028 is three bytes
 _READ = 256 * 1024  # bytes of stdin at a time
@@ -58,9 +58,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
         parser.error("an empty message says nothing")
     if not args.hypothesis:
         return submit(lambda: context(args), lambda at: note_draft(text), text, quiet=args.quiet)
-    from threeam.hypotheses.drafts import claim
+    from threeam.hypotheses.drafts import hypothesis_draft
 
-    return submit(lambda: context(args), lambda at: claim(text, at.settings.toxic_cups), text, quiet=args.quiet)
+    return submit(
+        lambda: context(args), lambda at: hypothesis_draft(text, at.settings.toxic_cups), text, quiet=args.quiet
+    )
 
 
 def _stream(args: Namespace) -> int:
@@ -70,38 +72,38 @@ def _stream(args: Namespace) -> int:
 
 def _write_lines(args: Namespace, stdin: _Stdin) -> int:
     batch: list[str] = []  # handed to the writer
-    writer, code = None, Exit.DONE
+    writer, code = None, ExitCode.OK
 
     def hand_back_unwritten(*, with_batch: bool) -> None:
         with defer_interrupts(True):  # a second one must not cut the list short
-            hand_back([*(batch if with_batch else ()), *stdin.rest()])
+            report_unwritten([*(batch if with_batch else ()), *stdin.rest()])
 
     try:
         at = context(args)
         if is_open_on(at.journal.log_path, 0):
             raise WriteFailed("stdin is the log itself: it would never end; nothing was written")
         writer, echo = at.writer(), Echo(quiet=args.quiet or is_open_on(at.journal.log_path, 1))
-        writer.footprint = WriteStatsPublisher(at.journal.log_path)
+        writer.stats_publisher = WriteStatsPublisher(at.journal.log_path)
         while stdin.fill():
-            writer.landed = None  # that of the batch before says nothing of this one
+            writer.first_stamp = None  # that of the batch before says nothing of this one
             batch, stdin.texts = stdin.texts[:_TOGETHER], stdin.texts[_TOGETHER:]
             try:
                 echo(writer.write_stream(batch))
             except Unsure as unsure:  # a pipe cannot be asked to send the rest again: the next lines may be safe
                 if unsure.interrupted:
                     raise
-                talk(f"{unsure} ({len(batch)} line{'' if len(batch) == 1 else 's'})")
-                code = Exit.IO
+                print_err(f"{unsure} ({len(batch)} line{'' if len(batch) == 1 else 's'})")
+                code = ExitCode.IO_ERROR
             batch = []
             if not writer.options.sync:  # to wait for the disk is to be away from the lock, too
-                time.sleep(SPACING)
+                time.sleep(RELOCK_DELAY_S)
     except Unsure:
         hand_back_unwritten(with_batch=False)
         raise
     except KeyboardInterrupt:
-        if batch and writer is not None and writer.landed is not None:
+        if batch and writer is not None and writer.first_stamp is not None:
             hand_back_unwritten(with_batch=False)
-            raise Unsure(writer.landed, INTERRUPTED_REASON, interrupted=True) from None
+            raise Unsure(writer.first_stamp, INTERRUPTED_REASON, interrupted=True) from None
         hand_back_unwritten(with_batch=True)
         raise
     except JournalError:
@@ -166,7 +168,7 @@ class _Stdin:
     def _texts(self, line: bytes) -> list[str]:
         if not line and self._goes_on:  # the line was as long as a number of whole pieces
             return []
-        first, *rest = split_long_text(visible(decode_utf8(line)))
+        first, *rest = split_long_text(escape_unprintable(decode_utf8(line)))
         return [
             CONTINUATION_PREFIX + first if self._goes_on else first,
             *(CONTINUATION_PREFIX + piece for piece in rest),

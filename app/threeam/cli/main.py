@@ -12,7 +12,7 @@ from typing import NoReturn
 from threeam.cli import signals
 from threeam.cli.commands import COMMANDS
 from threeam.cli.exit_on_signal import exit_on_signals
-from threeam.cli.exits import Ended, Exit, exit_code_of
+from threeam.cli.exits import ExitCode, TerminatedBySignal, run_reporting_errors
 from threeam.cli.split import split_command
 
 
@@ -24,10 +24,10 @@ def main(argv: Sequence[str], *, started: Callable[[], None] = lambda: None) -> 
     """
     try:
         return _main(argv, started)
-    except Ended as ended:
+    except TerminatedBySignal as ended:
         return ended.code
     except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+        return ExitCode.INTERRUPTED
 
 
 def _main(argv: Sequence[str], started: Callable[[], None]) -> int:
@@ -38,25 +38,26 @@ def _main(argv: Sequence[str], started: Callable[[], None]) -> int:
         started()
         return _run(lambda: screen.run(rest))
     if command not in COMMANDS:
-        from threeam.cli.parser import nearest
+        from threeam.cli.parser import did_you_mean
 
         print(
-            f"3am: there is no command {command!r}{nearest(command, list(COMMANDS))}; see 3am --help", file=sys.stderr
+            f"3am: there is no command {command!r}{did_you_mean(command, list(COMMANDS))}; see 3am --help",
+            file=sys.stderr,
         )
-        return Exit.USAGE
+        return ExitCode.USAGE
     module = import_module(f"threeam.cli.{COMMANDS[command][0]}")
     started()
     return _run(lambda: module.run(command, rest))
 
 
 def _run(command: Callable[[], int]) -> int:
-    from threeam.cli.console import forget_unread
+    from threeam.cli.console import reset_unreadable_files
 
-    forget_unread()
-    return exit_code_of(command)
+    reset_unreadable_files()
+    return run_reporting_errors(command)
 
 
-def run() -> NoReturn:
+def run_and_exit() -> NoReturn:
     """The console script: `main`, and then straight out.
 
     A one-shot lives for a few milliseconds: collecting cycles and tearing the interpreter down took
@@ -65,7 +66,7 @@ def run() -> NoReturn:
     gc.disable()
     exit_on_signals()
     _open_standard()
-    code = signals.ended_by_signal(lambda: main(sys.argv[1:], started=signals.raise_on_signals))
+    code = signals.run_until_signal(lambda: main(sys.argv[1:], started=signals.raise_on_signals))
     try:
         sys.stdout.flush()
         sys.stderr.flush()

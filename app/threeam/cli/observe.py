@@ -9,29 +9,29 @@ from contextlib import suppress
 from threading import Thread
 from typing import NamedTuple
 
-from threeam.cli.console import Untold, is_open_on, put, talk
+from threeam.cli.console import OutputFailed, is_open_on, print_err, write_bytes
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit, exit_code_of
+from threeam.cli.exits import ExitCode, run_reporting_errors
 from threeam.cli.parser import Parser
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, decode_utf8
-from threeam.core.format.times import parse_length
+from threeam.core.format.times import parse_duration
 from threeam.core.platform.signals import INTERRUPT_SIGNALS, defer_interrupts
 from threeam.core.store.attachment_kinds import TRACER_OUTPUT
 from threeam.core.store.attachments import discard_attachment
 from threeam.core.write.draft import Draft, hypothesis_tag
 from threeam.core.write.writer import Writer
 from threeam.host.system import this_system
-from threeam.host.tracer_checks import why_not
-from threeam.process.background import FINISHED, Background, in_background
-from threeam.process.execute import Execution, NotStarted
-from threeam.process.guard import Running
-from threeam.process.output import Output, kept_while
-from threeam.process.process_tree import check_system
+from threeam.host.tracer_checks import attach_obstacle
+from threeam.process.background import PROGRAM_ENDED, BackgroundWork, run_in_background
+from threeam.process.execute import ExecutionResult, StartFailed
+from threeam.process.guard import RunningProgram
+from threeam.process.output import OutputRecorder, record_output
+from threeam.process.process_tree import require_linux
 from threeam.projections import FOLD
 from threeam.tracing.instances import is_instance
-from threeam.tracing.observations import attached, detached, is_over, observed
-from threeam.tracing.tracer import TOOLS, Process, Watching, end_tool, process_of, watch
+from threeam.tracing.observations import abandoned_draft, attached_draft, detached_draft, observations
+from threeam.tracing.tracer import TRACERS, TracedProcess, TracerSession, find_process, run_tracer, stop_orphaned_tracer
 
 _FIRST = 4096  # bytes of what a tool says, of which the first line says why it did not attach
 
@@ -46,7 +46,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "example:\n  3am observe 4121 --with strace --for 5s -H H7",
     )
     parser.add_argument("pid", type=int, nargs="?", metavar="PID", help="the process")
-    parser.add_argument("--with", dest="tool", choices=TOOLS, default=TOOLS[0], help="by what (strace)")
+    parser.add_argument("--with", dest="tool", choices=TRACERS, default=TRACERS[0], help="by what (strace)")
     parser.add_argument("--for", dest="length", metavar="T", help="so long: 5s (until ctrl+c)")
     parser.add_argument("-H", "--hyp", metavar="H7", help="the hypothesis that it is about")
     parser.add_argument(
@@ -57,16 +57,16 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if args.over == (args.pid is not None):
         parser.error("--over takes no PID" if args.over else "which process? 3am observe 4121; pgrep -o NAME has it")
     if not args.over:
-        check_system("3am observe")
-    seconds = None if args.length is None else parse_length(args.length) / NS_PER_S
+        require_linux("3am observe")
+    seconds = None if args.length is None else parse_duration(args.length) / NS_PER_S
     at = context(args)
     if (why := at.journal.write_obstacle()) is not None:
         raise FileUnusable(f"nothing was attached: {why}")
     if args.over:
         return _over(at, args.quiet)
-    hypothesis_tag(at.state(), args.hyp)
-    process = process_of(args.pid)
-    if (why := why_not(this_system(), args.tool, process.pid)) is not None:
+    hypothesis_tag(at.load_state(), args.hyp)
+    process = find_process(args.pid)
+    if (why := attach_obstacle(this_system(), args.tool, process.pid)) is not None:
         raise FileUnusable(why)
     return _observe(_Observation(args, at, process, seconds, at.clock().ns))
 
@@ -76,7 +76,7 @@ class _Observation(NamedTuple):
 
     args: Namespace
     at: Context
-    process: Process
+    process: TracedProcess
     seconds: float | None
     since: int
 
@@ -87,12 +87,14 @@ class _Observation(NamedTuple):
 
     def begin(self) -> Draft:
         """Return the draft of the line that says that it is attached."""
-        return attached(self.args.tool, self.process.pid, self.process.name, self.since, self.args.hyp)
+        return attached_draft(self.args.tool, self.process.pid, self.process.name, self.since, self.args.hyp)
 
     def end(self, kept: str) -> Draft:
         """Return the draft of the line that says that it is detached now."""
         process = self.process
-        return detached(self.args.tool, process.pid, process.name, self.since, self.at.clock().ns, kept, self.args.hyp)
+        return detached_draft(
+            self.args.tool, process.pid, process.name, self.since, self.at.clock().ns, kept, self.args.hyp
+        )
 
 
 def _observe(one: _Observation) -> int:
@@ -100,22 +102,22 @@ def _observe(one: _Observation) -> int:
 
     tool, pid, name = one.args.tool, one.process.pid, one.process.name
     if one.seconds is None:
-        talk(f"ctrl+c detaches {tool} from {pid} ({name}); --for 5s does so by itself")
+        print_err(f"ctrl+c detaches {tool} from {pid} ({name}); --for 5s does so by itself")
 
-    def orphaned(running: Running) -> None:
-        end_tool(running)
+    def orphaned(running: RunningProgram) -> None:
+        stop_orphaned_tracer(running)
         _patient(one.at).write(one.end(one.file))
 
     def left() -> None:
-        talk(f"{tool} is detached from {pid} ({name}); the line that says so is written when the lock is free")
+        print_err(f"{tool} is detached from {pid} ({name}); the line that says so is written when the lock is free")
 
-    def work(running: Running) -> int:
-        return exit_code_of(lambda: _watch(one, running))
+    def work(running: RunningProgram) -> int:
+        return run_reporting_errors(lambda: _watch(one, running))
 
-    return in_background(Background(work, orphaned, left))
+    return run_in_background(BackgroundWork(work, orphaned, left))
 
 
-def _watch(one: _Observation, running: Running) -> int:
+def _watch(one: _Observation, running: RunningProgram) -> int:
     at, first, says = one.at, bytearray(), list[Thread]()
     tool, pid, name, quiet = one.args.tool, one.process.pid, one.process.name, one.args.quiet
 
@@ -124,18 +126,18 @@ def _watch(one: _Observation, running: Running) -> int:
         says.append(Thread(target=_write, args=(at, one.begin(), quiet)))
         says[0].start()
 
-    def watched(output: Output) -> Execution:
+    def watched(output: OutputRecorder) -> ExecutionResult:
         def take(_: int, data: bytes) -> None:
             first.extend(data[: _FIRST - len(first)])
-            output.take(data)
+            output.feed(data)
 
-        return watch(Watching(tool, one.process, one.seconds, begin), take, running)
+        return run_tracer(TracerSession(tool, one.process, one.seconds, begin), take, running)
 
     with defer_interrupts(True):  # they come while it is watched, and at no other moment
         try:
             # No run is timed by it: what the tool says is kept as it comes.
-            ended, _, kept = kept_while(at.journal, TRACER_OUTPUT, one.file, "", watched, at_once=0)
-        except NotStarted as not_started:
+            ended, _, kept = record_output(at.journal, TRACER_OUTPUT, one.file, "", watched, at_once=0)
+        except StartFailed as not_started:
             raise FileUnusable(str(not_started)) from None
         finally:
             for thread in says:
@@ -144,39 +146,41 @@ def _watch(one: _Observation, running: Running) -> int:
             if kept.path:
                 discard_attachment(kept.path)
             said = decode_utf8(bytes(first)).strip().partition("\n")[0]
-            raise FileUnusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.code}'}")
+            raise FileUnusable(f"{tool} did not attach to {pid} ({name}): {said or f'exit {ended.exit_code}'}")
         end = one.end(kept.name)
-        running.tell(FINISHED, 0)  # from now on an interrupt ends the wait of the other process, and not this line
+        running.update(
+            PROGRAM_ENDED, 0
+        )  # from now on an interrupt ends the wait of the other process, and not this line
         for number in INTERRUPT_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         try:
             _put(_patient(at).write(end).raw, at, quiet=quiet)
-        except Untold:
+        except OutputFailed:
             raise
         except JournalError:
-            talk("the journal does not know that it is detached: 3am observe --over says so later")
+            print_err("the journal does not know that it is detached: 3am observe --over says so later")
             raise
         if kept.path:
-            talk(f"what {tool} said is kept in {kept.path}")
-        if kept.why:
-            raise FileUnusable(f"what {tool} said is not kept: {kept.why}")
-    if ended.cut == signal.SIGINT and one.seconds is None:  # that is how it is ended
-        return Exit.DONE
-    return 128 + ended.cut if ended.cut else Exit.DONE
+            print_err(f"what {tool} said is kept in {kept.path}")
+        if kept.problem:
+            raise FileUnusable(f"what {tool} said is not kept: {kept.problem}")
+    if ended.interrupted_by == signal.SIGINT and one.seconds is None:  # that is how it is ended
+        return ExitCode.OK
+    return 128 + ended.interrupted_by if ended.interrupted_by else ExitCode.OK
 
 
 def _over(at: Context, quiet: bool) -> int:
     """Says of what is still attached, as far as the journal knows, that it is not, where nobody is left who could."""
-    attached_still = [one for one in observed(at.state()).values() if one.until is None]
+    attached_still = [one for one in observations(at.load_state()).values() if one.until_ns is None]
     if not attached_still:
         raise PreconditionFailed("nothing is attached, as far as the journal knows")
-    code = Exit.DONE
+    code = ExitCode.OK
     for one in attached_still:
-        if one.by is not None and one.by.host == at.by.host and is_instance(one.by.pid):
-            talk(f"{one.text}: it is, by the 3am of pid {one.by.pid}")
-            code = Exit.NO
+        if one.author is not None and one.author.host == at.author.host and is_instance(one.author.pid):
+            print_err(f"{one.text}: it is, by the 3am of pid {one.author.pid}")
+            code = ExitCode.NEGATIVE
         else:
-            _put(_patient(at).write(is_over(one, at.clock().ns)).raw, at, quiet=quiet)
+            _put(_patient(at).write(abandoned_draft(one, at.clock().ns)).raw, at, quiet=quiet)
     return code
 
 
@@ -189,10 +193,10 @@ def _write(at: Context, draft: Draft, quiet: bool) -> None:
     try:
         _put(at.writer().write(draft).raw, at, quiet=quiet)
     except JournalError as error:  # the line of its end says since when it was attached, too
-        talk(str(error))
+        print_err(str(error))
 
 
 def _put(raw: bytes, at: Context, *, quiet: bool) -> None:
     if not quiet and not is_open_on(at.journal.log_path, 1):
         with suppress(BrokenPipeError):
-            put(raw)
+            write_bytes(raw)

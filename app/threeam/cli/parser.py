@@ -8,9 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.split import split_command
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 
 
 class Parser(argparse.ArgumentParser):
@@ -41,15 +41,15 @@ class Parser(argparse.ArgumentParser):
         if found := re.match(r"unrecognized arguments: (\S+)", message):
             word = found[1]
             if word.startswith("-"):
-                message = f"there is no option {word}{nearest(word, list(self._option_string_actions))}"
+                message = f"there is no option {word}{did_you_mean(word, list(self._option_string_actions))}"
                 if any(action.nargs for action in self._positionals._group_actions):
                     message += "; a text that begins so comes after --"
             else:
                 message = f"{word} is one word too many"
-        self.exit(Exit.USAGE, visible(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
+        self.exit(ExitCode.USAGE, escape_unprintable(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
 
 
-def of_verb(
+def parse_verb(
     prog: str, what: str, about: Mapping[str, tuple[str, str]], argv: Sequence[str]
 ) -> tuple[str, Parser, list[str]]:
     """The verb of ``3am hyp VERB …``, a parser for it, and the words that it is to parse.
@@ -63,18 +63,18 @@ def of_verb(
     every = "\n".join(f"  {example}" for _, example in about.values())
     parser = Parser(prog, f"{what}: {', '.join(about)}.", f"examples:\n{every}")
     if verb is not None:
-        parser.error(f"there is no {prog} {verb}{nearest(verb, list(about))}")
+        parser.error(f"there is no {prog} {verb}{did_you_mean(verb, list(about))}")
     parser.add_argument("verb", metavar="VERB", help=f"one of those; {prog} VERB --help says more")
     parser.parse_args(argv)  # which it is not there for
     return parser.error("which of them?")
 
 
-def times_as_words(argv: Sequence[str]) -> list[str]:
+def protect_negative_times(argv: Sequence[str]) -> list[str]:
     """``argv`` with a space before ``-15m``: to argparse it would look like an option."""
     return [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv]
 
 
-def nearest(word: str, words: Sequence[str]) -> str:
+def did_you_mean(word: str, words: Sequence[str]) -> str:
     """``; did you mean X?`` for the nearest of ``words``, or nothing."""
     from difflib import get_close_matches  # for a mistake only
 

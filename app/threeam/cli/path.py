@@ -6,11 +6,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from threeam.cli.console import out, talk
+from threeam.cli.console import print_err, print_out
 from threeam.cli.context import context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.platform.disk import network_fs_warning
 from threeam.core.store.attachments import attachment_dirs, memory_dir
 from threeam.core.store.journal import Journal
@@ -26,23 +26,27 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     args = parser.parse_args(argv)
     at = context(args)
-    why = at.setup.why
+    why = at.resolved_config.origins
     if args.settings:
         values = {"log": at.journal.log_path, **at.settings._asdict()}
         rows = [(f"{name} = {_toml(value)}", f"# {why[name]}") for name, value in values.items()]
     else:
-        files = (("log", at.journal.log_path), ("lock", at.journal.lock_path), ("settings", at.setup.config))
+        files = (
+            ("log", at.journal.log_path),
+            ("lock", at.journal.lock_path),
+            ("settings", at.resolved_config.config_path),
+        )
         reasons = [(f"{name:<9} {path}", why[name]) for name, path in files]
         reasons[2:2] = [
             (f"{'lock':<9} {path}", "taken as well: a /tmp may be private") for path in at.journal.lock_paths[1:]
         ]
         rows = [(left, f"({reason})") for left, reason in (*reasons, *_folders(at.journal))]
-    width = max(len(visible(left)) for left, _ in rows)
+    width = max(len(escape_unprintable(left)) for left, _ in rows)
     for left, reason in rows:
-        out(f"{visible(left):<{width}}  {visible(reason)}")
+        print_out(f"{escape_unprintable(left):<{width}}  {escape_unprintable(reason)}")
     if (warning := network_fs_warning(at.journal.log_path)) is not None:
-        talk(warning)
-    return Exit.DONE
+        print_err(warning)
+    return ExitCode.OK
 
 
 def _folders(journal: Journal) -> Iterator[tuple[str, str]]:

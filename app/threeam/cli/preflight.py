@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.cli.console import out, out_json
+from threeam.cli.console import print_json, print_out
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
-from threeam.core.format.entry import visible
-from threeam.host.check import RED, Group, count, worst
-from threeam.host.preflight import checks_of, preflight
+from threeam.core.format.entry import escape_unprintable
+from threeam.host.check import RED, CheckGroup, format_verdict_counts, worst_verdict
+from threeam.host.preflight import all_checks, preflight_draft
 from threeam.host.system import this_system
-from threeam.reports.preflight_checks import preflight_checks
+from threeam.reports.preflight_checks import run_preflight_checks
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -29,22 +29,24 @@ def run(_command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     at = context(args)
     groups = _looked_at(at)
-    checks = checks_of(groups)
+    checks = all_checks(groups)
     for group in groups:
         if not args.json:
-            out(group.title.upper())
+            print_out(group.title.upper())
         for one in group.checks:
             if args.json:
-                out_json({"group": group.title, **{key: visible(text) for key, text in one._asdict().items()}})
+                print_json(
+                    {"group": group.title, **{key: escape_unprintable(text) for key, text in one._asdict().items()}}
+                )
                 continue
-            out(visible(f"  {one.verdict:<7}  {one.name}: {one.found}"))
+            print_out(escape_unprintable(f"  {one.verdict:<7}  {one.name}: {one.found}"))
             if one.mend:
-                out(visible(f"           $ {one.mend}"))
+                print_out(escape_unprintable(f"           $ {one.mend}"))
     if not args.json:
-        out(f"{count(checks)}.")
-    code = submit(lambda: at, lambda _: preflight(groups), "", quiet=True)
-    return code or (Exit.NO if worst(checks) == RED else Exit.DONE)
+        print_out(f"{format_verdict_counts(checks)}.")
+    code = submit(lambda: at, lambda _: preflight_draft(groups), "", quiet=True)
+    return code or (ExitCode.NEGATIVE if worst_verdict(checks) == RED else ExitCode.OK)
 
 
-def _looked_at(at: Context) -> list[Group]:
-    return preflight_checks(this_system(), at.journal, at.state(), at.settings, at.by.user, at.clock())
+def _looked_at(at: Context) -> list[CheckGroup]:
+    return run_preflight_checks(this_system(), at.journal, at.load_state(), at.settings, at.author.user, at.clock())

@@ -7,20 +7,20 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from threeam.cli.console import out_parts, put, talk
+from threeam.cli.console import print_err, print_report, write_bytes
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit
-from threeam.cli.parser import Parser, of_verb, times_as_words
+from threeam.cli.exits import ExitCode
+from threeam.cli.parser import Parser, parse_verb, protect_negative_times
 from threeam.cli.submit import submit
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import Stamp, visible
-from threeam.core.format.times import parse_length, parse_when
-from threeam.hypotheses.changes import Change, open_changes, undone
-from threeam.reports.restore_report import look, parts, what_is_left
-from threeam.restore.git import stable_here
+from threeam.core.format.entry import Stamp, escape_unprintable
+from threeam.core.format.times import parse_duration, parse_time
+from threeam.hypotheses.changes import Change, open_changes, undone_draft
+from threeam.reports.restore_report import application_report, inspect_trees, remaining_work
+from threeam.restore.git import stable_commit_draft
 from threeam.restore.pitr import DEFAULT_MINUS, ENGINES
-from threeam.restore.pitr_plan import keep, plan_at, plan_before
-from threeam.restore.stable_commit import stables
+from threeam.restore.pitr_plan import plan_restore_before_commit, plan_restore_to_time, save_runbook
+from threeam.restore.stable_commit import stable_commits
 
 _ABOUT = {
     "application": (
@@ -40,7 +40,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     """Runs one of the two."""
     if command == "stable":
         return _stable(argv)
-    verb, parser, rest = of_verb("3am restore", "Restores, and 3am sleep restores you", _ABOUT, argv)
+    verb, parser, rest = parse_verb("3am restore", "Restores, and 3am sleep restores you", _ABOUT, argv)
     if verb == "application":
         return _application(parser.parse_args(rest))
     moment = parser.add_mutually_exclusive_group(required=True)
@@ -49,7 +49,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     parser.add_argument("--minus", default=DEFAULT_MINUS, metavar="LENGTH", help="so long before it (1ms)")
     parser.add_argument("--engine", required=True, choices=ENGINES, help="which database")
     parser.add_argument("--dsn", metavar="DSN", help="ask this PostgreSQL or MariaDB; its password is written nowhere")
-    args = parser.parse_args(times_as_words(rest))
+    args = parser.parse_args(protect_negative_times(rest))
     if args.xid is not None and args.dsn is None:
         parser.error("--xid needs --dsn: only the server knows when that was committed")
     if args.xid is not None and args.engine != "postgres":
@@ -67,37 +67,37 @@ def _stable(argv: Sequence[str]) -> int:
     parser.add_argument("rev", nargs="?", default="HEAD", metavar="REV", help="a commit, a tag or a branch (HEAD)")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     args = parser.parse_args(argv)
-    draft = stable_here(args.rev, os.getcwd())
+    draft = stable_commit_draft(args.rev, os.getcwd())
     at = context(args)
-    before = {one.tree: one for one in stables(at.state())}
+    before = {one.tree: one for one in stable_commits(at.load_state())}
     code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet)
-    noted = next((one for one in stables(at.state())[::-1]), None)
+    noted = next((one for one in stable_commits(at.load_state())[::-1]), None)
     if noted is not None and (was := before.get(noted.tree)) is not None and was.commit != noted.commit:
-        talk(f"before that it was {was.text}; 3am stable {was.commit[:12]} makes it so again")
+        print_err(f"before that it was {was.text}; 3am stable {was.commit[:12]} makes it so again")
     return code
 
 
 def _application(args: Namespace) -> int:
     at = context(args)
-    at.log_there()
-    state = at.state()
-    looked = look(state)
-    out_parts(parts(state, at.clock(), looked))
+    at.require_log()
+    state = at.load_state()
+    looked = inspect_trees(state)
+    print_report(application_report(state, at.clock(), looked))
     if sys.stdin.isatty():
         for one in reversed(open_changes(state)):
             if not _ticked_off(at, one):
                 break
-        state = at.state()
-    left = what_is_left(state, looked)
+        state = at.load_state()
+    left = remaining_work(state, looked)
     if left:
-        talk(f"left: {'; '.join(left)}")
-    return Exit.NO if left else Exit.DONE
+        print_err(f"left: {'; '.join(left)}")
+    return ExitCode.NEGATIVE if left else ExitCode.OK
 
 
 def _ticked_off(at: Context, one: Change) -> bool:
     """Asks whether ``one`` is undone, and writes that it is; False to stop asking."""
     while True:
-        sys.stderr.write(f"\nundone: {visible(one.undo or one.text)}? [y]es, [n]ot yet, [q]uit: ")
+        sys.stderr.write(f"\nundone: {escape_unprintable(one.undo or one.text)}? [y]es, [n]ot yet, [q]uit: ")
         sys.stderr.flush()
         typed = sys.stdin.readline()
         answer = typed.strip().lower()
@@ -108,24 +108,24 @@ def _ticked_off(at: Context, one: Change) -> bool:
         if answer in ("y", "yes"):
             break
     try:
-        submit(lambda: at, lambda _: undone(one.at, ""), "", quiet=False)
+        submit(lambda: at, lambda _: undone_draft(one.stamp, ""), "", quiet=False)
     except PreconditionFailed as meanwhile:  # somebody else was faster
-        talk(str(meanwhile))
+        print_err(str(meanwhile))
     return True
 
 
 def _data(args: Namespace) -> int:
     at = context(args)
-    now, minus_ns = at.clock(), parse_length(args.minus)
+    now, minus_ns = at.clock(), parse_duration(args.minus)
     if args.xid is not None:
-        plan = plan_before(args.xid, minus_ns, args.dsn, at.clock, at.zone)
+        plan = plan_restore_before_commit(args.xid, minus_ns, args.dsn, at.clock, at.zone)
     else:
-        ns = parse_when(args.at, now, at.zone)
-        plan = plan_at(args.engine, Stamp(ns, at.zone(ns)), args.at.strip(), minus_ns, args.dsn, at.clock)
-    put(plan.text.encode("utf-8", "backslashreplace"))
-    path, draft = keep(at.journal, plan, now)
+        ns = parse_time(args.at, now, at.zone)
+        plan = plan_restore_to_time(args.engine, Stamp(ns, at.zone(ns)), args.at.strip(), minus_ns, args.dsn, at.clock)
+    write_bytes(plan.text.encode("utf-8", "backslashreplace"))
+    path, draft = save_runbook(at.journal, plan, now)
     code = submit(lambda: at, lambda _: draft, "", quiet=True, beside=path)
-    talk(f"kept as {path}")
-    for sentence in plan.against:
-        talk(sentence)
-    return code or (Exit.NO if plan.against else Exit.DONE)
+    print_err(f"kept as {path}")
+    for sentence in plan.obstacles:
+        print_err(sentence)
+    return code or (ExitCode.NEGATIVE if plan.obstacles else ExitCode.OK)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.cli.console import out, talk
+from threeam.cli.console import print_err, print_out
 from threeam.cli.context import context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.core.errors import CannotRotate, NotRotated
+from threeam.core.errors import RotationFailed, RotationSkipped
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -21,13 +21,15 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     at = context(parser.parse_args(argv))
     try:
-        with at.writer().locked(whole=True, rotating=True) as log:
+        with at.writer().lock_log(whole=True, rotating=True) as log:
             rotated = log.rotate()
-            remark = "" if rotated.doubt else log.prune_rotated()  # the old files may be all that a crash leaves
-    except NotRotated as not_rotated:
-        talk(str(not_rotated))
-        return Exit.IO if isinstance(not_rotated, CannotRotate) else Exit.NO
-    out(rotated.path)
-    for sentence in filter(None, (rotated.doubt, remark)):
-        talk(sentence)
-    return Exit.IO if rotated.doubt else Exit.DONE
+            remark = (
+                "" if rotated.durability_warning else log.prune_rotated()
+            )  # the old files may be all that a crash leaves
+    except RotationSkipped as not_rotated:
+        print_err(str(not_rotated))
+        return ExitCode.IO_ERROR if isinstance(not_rotated, RotationFailed) else ExitCode.NEGATIVE
+    print_out(rotated.rotated_path)
+    for sentence in filter(None, (rotated.durability_warning, remark)):
+        print_err(sentence)
+    return ExitCode.IO_ERROR if rotated.durability_warning else ExitCode.OK

@@ -9,30 +9,38 @@ from argparse import REMAINDER, ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from threeam.cli.console import Echo, Untold, is_open_on, out, out_json, put, talk
+from threeam.cli.console import Echo, OutputFailed, is_open_on, print_err, print_json, print_out, write_bytes
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed, Unsure
-from threeam.core.format.times import duration, parse_length
+from threeam.core.format.times import format_duration, parse_duration
 from threeam.core.store.attachment_kinds import PLAN
 from threeam.core.store.attachments import discard_attachment, read_attachment, write_attachment
 from threeam.core.write.draft import Draft, hypothesis_tag
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
-from threeam.experiments.arms import arms_of
-from threeam.experiments.experiment import MOST_RUNS, Experiment, Run
-from threeam.experiments.failure_rule import FAILED, LOST, PASSED, TIMED_OUT, rule_of
-from threeam.experiments.fingerprint import from_tag, identity_of, older_fingerprint, wrapper_of
-from threeam.experiments.plan import Plan, from_bytes, shown, to_bytes
-from threeam.experiments.runner import Cut, Doing, Once, check_runnable, go_on, run_once, try_arms
-from threeam.experiments.runs import Planned, experiment_named, planned, ran, ran_once, run_in_words
-from threeam.experiments.verdict import record, report, verdict
-from threeam.process.execute import ERR, OUT, NotStarted
-from threeam.process.output import Safe
-from threeam.process.process_tree import check_system
-from threeam.tracing.instances import in_words, instances
+from threeam.experiments.arms import parse_arms
+from threeam.experiments.experiment import MAX_RUNS, Experiment, Run
+from threeam.experiments.failure_rule import FAILED, LOST, PASSED, TIMED_OUT, parse_failure_rule
+from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, parse_identity, wrapper_fingerprint
+from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
+from threeam.experiments.runner import (
+    RunContext,
+    RunInterrupted,
+    SingleRun,
+    check_arms,
+    check_runnable,
+    run_once,
+    run_plan,
+)
+from threeam.experiments.runs import PlanFacts, format_run, plan_draft, require_experiment, runs_draft, single_run_draft
+from threeam.experiments.verdict import experiment_json, experiment_report_lines, verdict_draft
+from threeam.process.execute import STDERR, STDOUT, StartFailed
+from threeam.process.output import TerminalSanitizer
+from threeam.process.process_tree import require_linux
+from threeam.tracing.instances import measure_instances, summarize_instances
 
 _TELL_NS = 200_000_000  # between two looks at how far it is
 _LOOK_S = 0.25  # s at what the other instances take
@@ -79,7 +87,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(words)
     command = args.command + separator * bool(args.command) + command
     if not args.report:
-        check_system("3am run")
+        require_linux("3am run")
     if args.resume or args.report:
         if command or args.n is not None or args.arm or (args.resume and args.report):
             parser.error("--resume and --report take nothing else: what was planned is fixed")
@@ -112,45 +120,47 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
 
 
 def _once(args: Namespace, command: list[str]) -> int:
-    rule = rule_of(args.fail, args.fail_regex)
-    timeout_ns = None if args.timeout is None else parse_length(args.timeout)
+    rule = parse_failure_rule(args.fail, args.fail_regex)
+    timeout_ns = None if args.timeout is None else parse_duration(args.timeout)
     check_runnable(command)
     at = context(args)
     _check_writable(at)
-    hypothesis_tag(at.state(), args.hyp)  # before anything is run
-    one_pipe = os.path.samestat(os.fstat(OUT), os.fstat(ERR))
+    hypothesis_tag(at.load_state(), args.hyp)  # before anything is run
+    one_pipe = os.path.samestat(os.fstat(STDOUT), os.fstat(STDERR))
     identity = identity_of(command, rule, timeout_ns, os.getcwd())
-    shows = {which: _Shows(which) for which in (OUT, ERR)}
+    shows = {which: _Shows(which) for which in (STDOUT, STDERR)}
 
     def lost(run: Run) -> None:
-        at.writer().write(ran_once(shown(command), run, identity, args.hyp))
+        at.writer().write(single_run_draft(loggable_command(command), run, identity, args.hyp))
 
     try:
         made, cut, kept = run_once(
             at.journal,
-            Once(command, rule, timeout_ns, one_pipe),
+            SingleRun(command, rule, timeout_ns, one_pipe),
             lambda which, data: shows[which](data),
             lost,
             at.clock,
         )
-    except NotStarted as not_started:
+    except StartFailed as not_started:
         raise FileUnusable(str(not_started)) from None
-    if kept.why:
-        talk(f"what it printed is not kept: {kept.why}")
-    draft = ran_once(shown(command), made, identity, args.hyp)
+    if kept.problem:
+        print_err(f"what it printed is not kept: {kept.problem}")
+    draft = single_run_draft(loggable_command(command), made, identity, args.hyp)
     try:
-        submit(lambda: at, lambda _: draft, f"{run_in_words(made)}: {shown(command)}", quiet=args.quiet, fd=ERR)
+        submit(
+            lambda: at, lambda _: draft, f"{format_run(made)}: {loggable_command(command)}", quiet=args.quiet, fd=STDERR
+        )
     except JournalError:
         if kept.path:
-            talk(f"what it printed is kept in {kept.path}")
+            print_err(f"what it printed is kept in {kept.path}")
         raise
     if cut:
         return 128 + cut
     if args.exit_code:
-        return _TIMED_OUT if made.outcome == TIMED_OUT else made.code
+        return _TIMED_OUT if made.outcome == TIMED_OUT else made.exit_code
     if made.outcome != PASSED:
-        return Exit.NO
-    return Exit.IO if kept.why else Exit.DONE
+        return ExitCode.NEGATIVE
+    return ExitCode.IO_ERROR if kept.problem else ExitCode.OK
 
 
 class _Shows:
@@ -158,47 +168,50 @@ class _Shows:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._safe = Safe() if os.isatty(fd) else None
+        self._safe = TerminalSanitizer() if os.isatty(fd) else None
         self._untold = False
 
     def __call__(self, data: bytes) -> None:
         if not self._untold:
             try:
-                put(self._safe(data) if self._safe is not None else data, self._fd)
-            except Untold as untold:  # a full disk: what it prints is kept all the same
+                write_bytes(self._safe(data) if self._safe is not None else data, self._fd)
+            except OutputFailed as untold:  # a full disk: what it prints is kept all the same
                 self._untold = True
-                talk(str(untold))
+                print_err(str(untold))
 
 
 # Many.
 
 
 def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
-    rule, timeout_ns = rule_of(args.fail, args.fail_regex), None if args.timeout is None else parse_length(args.timeout)
-    arms = arms_of(args.arm, sorted(os.sched_getaffinity(0)))
-    if not 1 <= args.n * len(arms) <= MOST_RUNS:
-        parser.error(f"-n {args.n}: write a number from 1 to {MOST_RUNS // len(arms)}")
+    rule, timeout_ns = (
+        parse_failure_rule(args.fail, args.fail_regex),
+        None if args.timeout is None else parse_duration(args.timeout),
+    )
+    arms = parse_arms(args.arm, sorted(os.sched_getaffinity(0)))
+    if not 1 <= args.n * len(arms) <= MAX_RUNS:
+        parser.error(f"-n {args.n}: write a number from 1 to {MAX_RUNS // len(arms)}")
     if args.seed is not None and not 0 <= args.seed < 2**63:
         parser.error(f"--seed {args.seed}: write a number from 0 on")
     seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
-    plan = Plan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd())
+    plan = ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd())
     check_runnable(command)
-    try_arms(arms)
+    check_arms(arms)
     at = context(args)
     _check_writable(at)
     writer = at.writer()
-    path = write_attachment(at.journal, PLAN, f"plan-{at.clock().ns}-{os.getpid()}.json", to_bytes(plan))
-    footprint = in_words(instances(_LOOK_S, but=[os.getpid()]))
+    path = write_attachment(at.journal, PLAN, f"plan-{at.clock().ns}-{os.getpid()}.json", encode_plan(plan))
+    footprint = summarize_instances(measure_instances(_LOOK_S, but=[os.getpid()]))
     identity = identity_of(command, rule, timeout_ns, plan.cwd)
-    facts = Planned(plan.n, seed, arms, identity, os.path.basename(path))
-    draft = planned(f"{plan.text()}; {footprint}", facts, args.hyp)
+    facts = PlanFacts(plan.n, seed, arms, identity, os.path.basename(path))
+    draft = plan_draft(f"{plan.text()}; {footprint}", facts, args.hyp)
     try:
         block = writer.write(draft)
     except BaseException as why:
-        if writer.landed is None:
+        if writer.first_stamp is None:
             discard_attachment(path)
         elif isinstance(why, KeyboardInterrupt):  # 130 would say that nothing was written
-            raise Unsure(writer.landed, "the program was interrupted before it could say so") from None
+            raise Unsure(writer.first_stamp, "the program was interrupted before it could say so") from None
         raise
     echo = _echo(args, at)
     echo(block.raw)
@@ -212,113 +225,115 @@ def _resume(args: Namespace) -> int:
     _check_writable(at)
     one = _not_done(args.resume, at)
     path, content, signed = read_attachment(at.journal, one.file, PLAN)
-    plan = from_bytes(content, path)
+    plan = decode_plan(content, path)
     if not signed:
         raise FileUnusable(
-            f"{path} is not signed with your key, so its command is not run: {shown(plan.command)}; "
+            f"{path} is not signed with your key, so its command is not run: {loggable_command(plan.command)}; "
             "start the experiment again with 3am run -n"
         )
     os.chdir(plan.cwd)
     check_runnable(plan.command)
     _check_same(one, plan, path)
-    try_arms(plan.arms)
+    check_arms(plan.arms)
     with _claimed(path, one.name):
         one = _not_done(one.name, at)  # somebody else may have gone on with it until now
-        return _go_through(one.number, plan, one.left, one.kept, at, at.writer(), _echo(args, at))
+        return _go_through(one.number, plan, one.remaining, one.detailed_runs, at, at.writer(), _echo(args, at))
 
 
-def _check_same(one: Experiment, plan: Plan, path: str) -> None:
+def _check_same(one: Experiment, plan: ExperimentPlan, path: str) -> None:
     """Raise `Unusable` if ``plan`` is not that of the experiment, or would run another program now.
 
     Say so if the program itself has changed: then the runs that are made now are of another build.
     """
-    now, planned_as = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd), from_tag(one.identity)
-    fingerprint = now.fingerprint if planned_as else older_fingerprint(plan.command, plan.rule)
-    names, wrappers = tuple(arm.name for arm in plan.arms), tuple(map(wrapper_of, plan.arms))
-    same_arms = names == one.arms and one.wrappers in ((), wrappers)
+    now, planned_as = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd), parse_identity(one.identity)
+    fingerprint = now.fingerprint if planned_as else legacy_fingerprint(plan.command, plan.rule)
+    names, wrappers = tuple(arm.name for arm in plan.arms), tuple(map(wrapper_fingerprint, plan.arms))
+    same_arms = names == one.arms and one.wrapper_fingerprints in ((), wrappers)
     if planned_as and planned_as.program != now.program and planned_as.folder == now.folder:
         raise FileUnusable(
             f"{one.name} ran {planned_as.program}; {plan.command[0]} is {now.program} now: set PATH as then"
         )
-    if (plan.n, plan.seed, fingerprint) != (one.n, one.seed, one.same) or not same_arms:
+    if (plan.n, plan.seed, fingerprint) != (one.n, one.seed, one.fingerprint) or not same_arms:
         raise FileUnusable(f"{path} is not the plan of {one.name}: it has other arms, another seed, or another command")
     if planned_as and planned_as.sha256 != now.sha256:
         was, is_now = planned_as.sha256 or "not readable", now.sha256 or "not readable"
-        talk(f"{now.program} has changed since {one.name} was planned: its SHA-256 was {was}, and is {is_now}")
+        print_err(f"{now.program} has changed since {one.name} was planned: its SHA-256 was {was}, and is {is_now}")
 
 
 def _not_done(name: str, at: Context) -> Experiment:
     """Return the experiment of this name. Raise `Declined` if it has nothing left to do."""
-    one = experiment_named(at.state(), name)
+    one = require_experiment(at.load_state(), name)
     if one.seed is None:
         raise PreconditionFailed(
             f"{one.name} is a single run, and has no plan to resume: 3am run -- CMD runs the command again"
         )
-    if one.verdict and not one.left:
+    if one.verdict and not one.remaining:
         raise PreconditionFailed(f"{one.name} is done: {one.verdict}")
     return one
 
 
 def _go_through(
-    number: int, plan: Plan, left: Sequence[int], kept: Sequence[Run], at: Context, writer: Writer, echo: Echo
+    number: int, plan: ExperimentPlan, left: Sequence[int], kept: Sequence[Run], at: Context, writer: Writer, echo: Echo
 ) -> int:
     """Makes the runs that are left, and writes the verdict. What stdout does not take costs no run."""
 
     def write(draft: Draft) -> None:
-        with writer.locked(
+        with writer.lock_log(
             whole=draft.needs_full_state, interruptible=True
         ) as log:  # interrupts are held back by whoever runs
             log.write(draft)
 
     def lost() -> None:
-        one = experiment_named(at.state(), f"R{number}")
-        for nth in one.left[:1]:  # the others that are not written were not lost: nobody knows of them
-            run = Run(nth, plan.turns()[nth - 1].name, LOST, 137, at.clock().ns, 0, 0, 0)
-            at.writer().write(ran(number, plan.total, [run]))
+        one = require_experiment(at.load_state(), f"R{number}")
+        for nth in one.remaining[:1]:  # the others that are not written were not lost: nobody knows of them
+            run = Run(nth, plan.run_arms()[nth - 1].name, LOST, 137, at.clock().ns, 0, 0, 0)
+            at.writer().write(runs_draft(number, plan.total, [run]))
 
-    writer.footprint = WriteStatsPublisher(at.journal.log_path)
+    writer.stats_publisher = WriteStatsPublisher(at.journal.log_path)
     counter = _Counter(number, plan, len(left))
     try:
-        go_on(number, plan, left, kept, Doing(at.journal, write, counter.tell, lost, at.clock))
+        run_plan(number, plan, left, kept, RunContext(at.journal, write, counter.tell, lost, at.clock))
     except KeyboardInterrupt as interrupt:
         counter.close()
-        talk(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
-        if isinstance(interrupt, Cut):
+        print_err(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
+        if isinstance(interrupt, RunInterrupted):
             return interrupt.code
         raise
-    except (JournalError, NotStarted, OSError) as error:
+    except (JournalError, StartFailed, OSError) as error:
         counter.close()
-        talk(f"R{number} is ended before its plan is done: once this is fixed, 3am run --resume R{number} continues it")
+        print_err(
+            f"R{number} is ended before its plan is done: once this is fixed, 3am run --resume R{number} continues it"
+        )
         raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
     finally:
         counter.close()
     echo(_conclude(number, plan, writer))
     echo.close()
-    return _answer(experiment_named(at.state(), f"R{number}"))
+    return _answer(require_experiment(at.load_state(), f"R{number}"))
 
 
-def _conclude(number: int, plan: Plan, writer: Writer) -> bytes:
+def _conclude(number: int, plan: ExperimentPlan, writer: Writer) -> bytes:
     """Write the verdict and return its lines. If that fails, say that no run is lost: the plan is done."""
     try:
-        return writer.write(verdict(number)).raw
+        return writer.write(verdict_draft(number)).raw
     except Unsure:
         raise
     except (JournalError, KeyboardInterrupt):
-        talk(
+        print_err(
             f"all {plan.total} runs of R{number} are made and in the journal; its verdict is not: "
             f"3am run --report R{number} shows it, 3am run --resume R{number} writes it"
         )
         raise
 
 
-def _answer(one: Experiment) -> Exit:
+def _answer(one: Experiment) -> ExitCode:
     """Return the exit code: `Exit.NO` if a run failed, or if in any arm most runs did not pass.
 
     A plan in which most runs hang must not look clean to a CI job.
     """
-    counts = [arm for arm in one.counts().values() if arm.made]
-    clean = bool(counts) and all(not arm.failed and 2 * arm.passed > arm.made for arm in counts)
-    return Exit.DONE if clean else Exit.NO
+    counts = [arm for arm in one.counts().values() if arm.total]
+    clean = bool(counts) and all(not arm.failed and 2 * arm.passed > arm.total for arm in counts)
+    return ExitCode.OK if clean else ExitCode.NEGATIVE
 
 
 @contextmanager
@@ -338,13 +353,13 @@ def _claimed(path: str, name: str) -> Iterator[None]:
 class _Counter:
     """Says on a terminal how far it is, between two runs: whatever draws by itself would disturb them."""
 
-    def __init__(self, number: int, plan: Plan, left: int) -> None:
+    def __init__(self, number: int, plan: ExperimentPlan, left: int) -> None:
         self._head = f"R{number}"
         self._failed = dict.fromkeys([arm.name for arm in plan.arms], 0)
         self._ended = dict.fromkeys(self._failed, 0)
         self._done, self._left, self._total = 0, left, plan.total
         self._begun = self._told = time.monotonic_ns()
-        self._draws = os.isatty(ERR)
+        self._draws = os.isatty(STDERR)
 
     def tell(self, one: Run) -> None:
         """Counts a run."""
@@ -355,7 +370,7 @@ class _Counter:
         if self._draws and (now - self._told > _TELL_NS or self._done == self._left):
             self._told = now
             arms = " · ".join(f"{arm} {self._failed[arm]}/{ended}" for arm, ended in self._ended.items())
-            left = duration((now - self._begun) // self._done * (self._left - self._done))
+            left = format_duration((now - self._begun) // self._done * (self._left - self._done))
             made = self._total - self._left + self._done
             self._draw(f"{self._head} {made}/{self._total} · {left} left · failed {arms}")
 
@@ -366,14 +381,14 @@ class _Counter:
 
     def _draw(self, text: str) -> None:
         try:
-            width = os.get_terminal_size(ERR).columns - 1  # one that wraps would leave rows behind
-            os.write(ERR, f"\r{text[:width]}\x1b[K".encode())
+            width = os.get_terminal_size(STDERR).columns - 1  # one that wraps would leave rows behind
+            os.write(STDERR, f"\r{text[:width]}\x1b[K".encode())
         except OSError:  # the terminal is gone, and the experiment is not
             self._draws = False
 
 
 def _echo(args: Namespace, at: Context) -> Echo:
-    return Echo(quiet=args.quiet or is_open_on(at.journal.log_path, OUT))
+    return Echo(quiet=args.quiet or is_open_on(at.journal.log_path, STDOUT))
 
 
 def _check_writable(at: Context) -> None:
@@ -386,11 +401,11 @@ def _check_writable(at: Context) -> None:
 
 def _report(args: Namespace) -> int:
     at = context(args)
-    at.log_there()
-    one = experiment_named(at.state(), args.report)
+    at.require_log()
+    one = require_experiment(at.load_state(), args.report)
     if args.json:
-        out_json(record(one))
+        print_json(experiment_json(one))
     else:
-        for line in report(one):
-            out(line)
+        for line in experiment_report_lines(one):
+            print_out(line)
     return _answer(one)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from threeam.cli.console import Echo
 from threeam.cli.context import context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.submit import hand_back
+from threeam.cli.submit import report_unwritten
 from threeam.core.errors import JournalError, Unsure
 from threeam.core.write.draft import script_lines
 
-VOID = "Staring into the void. The void is returning a 502 Bad Gateway."
+DEFAULT_MESSAGE = "Staring into the void. The void is returning a 502 Bad Gateway."
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -25,15 +25,17 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "example:\n  3am sanity 5 'the cron job and the API share a row'",
     )
     parser.add_argument("cups", nargs="?", type=_cups, default=0, metavar="CUPS", help="cups so far (0)")
-    parser.add_argument("message", nargs="?", default=VOID, metavar="MESSAGE", help="the hypothesis (the void)")
+    parser.add_argument(
+        "message", nargs="?", default=DEFAULT_MESSAGE, metavar="MESSAGE", help="the hypothesis (the void)"
+    )
     parser.add_argument("--delay", type=_seconds, default=1.0, metavar="S", help="seconds inside the lock (1)")
     args = parser.parse_args(argv)
-    message = args.message or VOID  # ${2:-…} in the script: empty counts as absent
+    message = args.message or DEFAULT_MESSAGE  # ${2:-…} in the script: empty counts as absent
     echo = Echo(quiet=False)
     writer = None
     try:
         writer = context(args).writer()
-        with writer.locked(whole=False, interruptible=True) as log:
+        with writer.lock_log(whole=False, interruptible=True) as log:
             for n, text in enumerate(script_lines(args.cups, message)):
                 if n == 1:
                     time.sleep(args.delay)
@@ -41,12 +43,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
     except Unsure:
         raise
     except (JournalError, KeyboardInterrupt) as error:
-        hand_back([message])
-        if isinstance(error, KeyboardInterrupt) and writer is not None and writer.landed is not None:
-            raise Unsure(writer.landed, "the rest was interrupted") from None
+        report_unwritten([message])
+        if isinstance(error, KeyboardInterrupt) and writer is not None and writer.first_stamp is not None:
+            raise Unsure(writer.first_stamp, "the rest was interrupted") from None
         raise
     echo.close()
-    return Exit.DONE
+    return ExitCode.OK
 
 
 def _cups(text: str) -> int:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
-from threeam.cli.exit_on_signal import ENDING, exit_on_signals
-from threeam.cli.exits import Ended
+from threeam.cli.exit_on_signal import TERMINATION_SIGNALS, exit_on_signals
+from threeam.cli.exits import TerminatedBySignal
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -24,12 +24,12 @@ def raise_on_signals() -> None:
     sys.excepthook = _excepthook
     sys.unraisablehook = _unraisablehook
     signal.signal(signal.SIGALRM, _send_again)
-    for number in ENDING:
+    for number in TERMINATION_SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _raise)
 
 
-def ended_by_signal(work: Callable[[], int]) -> int:
+def run_until_signal(work: Callable[[], int]) -> int:
     """Return the exit code that ``work`` gives, or that of the signal that has ended it. After it no signal raises."""
     code: int | None = None
     while True:
@@ -38,21 +38,21 @@ def ended_by_signal(work: Callable[[], int]) -> int:
             exit_on_signals()
             return code
         except KeyboardInterrupt as interrupt:  # a second one may come while the first is being handled
-            code = code_of(interrupt)
+            code = interrupt_exit_code(interrupt)
 
 
-def code_of(interrupt: BaseException) -> int:
+def interrupt_exit_code(interrupt: BaseException) -> int:
     """Return the exit code for an interrupt."""
-    return interrupt.code if isinstance(interrupt, Ended) else 128 + signal.SIGINT
+    return interrupt.code if isinstance(interrupt, TerminatedBySignal) else 128 + signal.SIGINT
 
 
 def _raise(number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt if number == signal.SIGINT else Ended(number)
+    raise KeyboardInterrupt if number == signal.SIGINT else TerminatedBySignal(number)
 
 
 def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        os._exit(code_of(error))
+        os._exit(interrupt_exit_code(error))
     sys.__excepthook__(kind, error, trace)
 
 
@@ -63,7 +63,7 @@ def _unraisablehook(unraisable: UnraisableHookArgs) -> None:
         sys.__unraisablehook__(unraisable)
         return
     error = unraisable.exc_value
-    _lost = (code_of(error) if error is not None else 128 + signal.SIGINT) - 128
+    _lost = (interrupt_exit_code(error) if error is not None else 128 + signal.SIGINT) - 128
     signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
 
 

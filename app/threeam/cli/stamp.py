@@ -8,9 +8,9 @@ from threeam.cli.context import Context, context
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.errors import BadInput
-from threeam.core.store.seek import line_of, stamp_of
+from threeam.core.store.seek import find_line, parse_stamp_ref
 from threeam.core.write.draft import Draft
-from threeam.hypotheses.amendments import correction, correction_of, take_stamp, words_for
+from threeam.hypotheses.amendments import correction_draft, entry_correction_draft, stamp_draft, stamp_words_draft
 
 _ABOUT = {
     "stamp": (
@@ -36,15 +36,15 @@ def run(command: str, argv: Sequence[str]) -> int:
 
     def draft(here: Context) -> Draft:
         if command == "stamp" and not text.strip():
-            return take_stamp()
-        at, words = stamp_of(text)
+            return stamp_draft()
+        at, words = parse_stamp_ref(text)
         if at is None:
             raise BadInput("the @stamp of the entry comes first, as the log has it, and then its words")
         if not words:
             raise BadInput(f"@{at} and no words: an empty text says nothing")
         if command == "stamp":
-            return words_for(lambda: at, words)
-        entry = line_of(here.journal, at).entry
-        return correction(at, words) if entry is None else correction_of(here.state(), entry, words)
+            return stamp_words_draft(lambda: at, words)
+        entry = find_line(here.journal, at).entry
+        return correction_draft(at, words) if entry is None else entry_correction_draft(here.load_state(), entry, words)
 
     return submit(lambda: context(args), draft, text, quiet=args.quiet)

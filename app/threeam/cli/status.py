@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from threeam.cli.console import out, out_json
+from threeam.cli.console import print_json, print_out
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.core.write.lock import find_lock_holder
-from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG
-from threeam.human.night_summary import MORNING_H, evening
+from threeam.human.caffeine import DAILY_LIMIT_MG, SINGLE_DOSE_LIMIT_MG
+from threeam.human.night_summary import MORNING_HOUR, summarize_night
 
 _LOOK_S = 1.0  # s at a footprint
 
@@ -35,10 +35,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
     at = context(args)
     facts = _facts(at)
     if args.json:
-        out_json(facts)
-        return Exit.DONE
+        print_json(facts)
+        return ExitCode.OK
     toxic = " TOXIC" if facts["toxic"] else ""
-    later = f" ({facts['mg_morning']['mg']:.0f} at {MORNING_H:02d}:00)" if facts["mg"] >= 1 else ""
+    later = f" ({facts['mg_morning']['mg']:.0f} at {MORNING_HOUR:02d}:00)" if facts["mg"] >= 1 else ""
     cup, drop, over, dot = ("☕", "💧", "▲", "·") if at.settings.emoji else ("c", "w", "!", "|")
     much = over if facts["over_dose"] else ""
     cups = f"{cup} {facts['cups']}{toxic} {facts['mg']:.0f} mg{much}{later}"
@@ -47,39 +47,39 @@ def run(_command: str, argv: Sequence[str]) -> int:
     lock = facts["lock"]
     if held := facts["holder"]:  # a process may be called anything, and tmux would run a #() in it
         lock = f"held by {held['name'].replace('#', '')} {held['pid']}"
-    out(f" {dot} ".join((cups, f"{drop} {facts['water']}", f"{facts['open']} open", f"lock {lock}")))
-    return Exit.DONE
+    print_out(f" {dot} ".join((cups, f"{drop} {facts['water']}", f"{facts['open']} open", f"lock {lock}")))
+    return ExitCode.OK
 
 
 def _footprint(*, as_json: bool) -> int:
-    from threeam.tracing.instances import in_line, in_words, instances
+    from threeam.tracing.instances import format_instance, measure_instances, summarize_instances
 
-    found = instances(_LOOK_S, but=[os.getpid()])
+    found = measure_instances(_LOOK_S, but=[os.getpid()])
     for one in found:
         if as_json:
-            out_json(
+            print_json(
                 {key: value for key, value in one._asdict().items() if key not in ("spent", "lately")}
                 | {name: spent and spent._asdict() for name, spent in (("spent", one.spent), ("lately", one.lately))}
             )
         else:
-            out(in_line(one))
+            print_out(format_instance(one))
     if not as_json:
-        out(in_words(found))
-    return Exit.DONE
+        print_out(summarize_instances(found))
+    return ExitCode.OK
 
 
 def _facts(at: Context) -> dict[str, Any]:
-    state, settings, now = at.state(), at.settings, at.clock()
-    cups = state.cups(at.by.user, now.ns, settings.night_gap_ns)
-    one = evening(state, at.by.user, now, settings.night_gap_ns, settings.half_life_h, at.zone)
+    state, settings, now = at.load_state(), at.settings, at.clock()
+    cups = state.cups(at.author.user, now.ns, settings.night_gap_ns)
+    one = summarize_night(state, at.author.user, now, settings.night_gap_ns, settings.half_life_h, at.zone)
     held = find_lock_holder(*at.journal.lock_paths)
     return {
         "cups": cups,
         "toxic": cups > settings.toxic_cups,
-        "mg": round(one.mg, 1),
-        "mg_24h": one.day_mg,
-        "over_dose": one.mg > AT_ONCE_MG or one.day_mg > A_DAY_MG,
-        "mg_morning": {"at": one.morning.rfc3339(), "mg": round(one.morning_mg, 1)},
+        "mg": round(one.mg_now, 1),
+        "mg_24h": one.mg_last_24h,
+        "over_dose": one.mg_now > SINGLE_DOSE_LIMIT_MG or one.mg_last_24h > DAILY_LIMIT_MG,
+        "mg_morning": {"at": one.morning.rfc3339(), "mg": round(one.mg_at_morning, 1)},
         "water": one.glasses,
         "open": len(state.open_hypotheses()),
         "lock": "held" if held else "free",

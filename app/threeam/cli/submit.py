@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from threeam.cli.console import Untold, is_open_on, put, talk
+from threeam.cli.console import OutputFailed, is_open_on, print_err, write_bytes
 from threeam.cli.context import Context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.core.errors import JournalError, Unsure
 from threeam.core.write.draft import Draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON
@@ -30,44 +30,44 @@ def submit(
         at = context()
         writer = at.writer()
     except (JournalError, KeyboardInterrupt):
-        refused(text, beside)
+        clean_up_refused(text, beside)
         raise
     try:
         block = writer.write(draft_in(at))
         if not quiet and not is_open_on(at.journal.log_path, fd):  # 3am log … >>the.log: it is there already
-            put(block.raw, fd)
+            write_bytes(block.raw, fd)
         if any(entry.hypothesis for entry in block.entries):
-            from threeam.hypotheses.guards import remarks
+            from threeam.hypotheses.guards import warnings_for
 
-            for remark in remarks(block.prior_state, block.entries):
-                talk(remark)
+            for remark in warnings_for(block.prior_state, block.entries):
+                print_err(remark)
     except Unsure:
         raise
-    except Untold as untold:
-        talk(f"written as @{writer.landed}, but {untold}")
-        return Exit.IO
+    except OutputFailed as untold:
+        print_err(f"written as @{writer.first_stamp}, but {untold}")
+        return ExitCode.IO_ERROR
     except JournalError:
-        refused(text, beside)
+        clean_up_refused(text, beside)
         raise
     except KeyboardInterrupt:
-        if writer.landed is not None:  # 130 would say that nothing was written
-            raise Unsure(writer.landed, INTERRUPTED_REASON, interrupted=True) from None
-        refused(text, beside)
+        if writer.first_stamp is not None:  # 130 would say that nothing was written
+            raise Unsure(writer.first_stamp, INTERRUPTED_REASON, interrupted=True) from None
+        clean_up_refused(text, beside)
         raise
-    return Exit.DONE
+    return ExitCode.OK
 
 
-def refused(text: str, beside: str) -> None:
+def clean_up_refused(text: str, beside: str) -> None:
     """What was refused is still the caller's, and nothing is left of it."""
-    hand_back([text])
+    report_unwritten([text])
     if beside:
         from threeam.core.store.attachments import discard_attachment  # only what has kept a file needs it
 
         discard_attachment(beside)
 
 
-def hand_back(texts: Iterable[str]) -> None:
+def report_unwritten(texts: Iterable[str]) -> None:
     """What was refused is still the caller's: it goes to stderr."""
     for text in texts:
         if text:
-            talk(f"not written: {text}")
+            print_err(f"not written: {text}")

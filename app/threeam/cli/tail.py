@@ -10,23 +10,37 @@ from itertools import islice
 from select import poll
 from typing import NamedTuple
 
-from threeam.cli.colour import in_colour, in_colours
-from threeam.cli.console import line_json, put, talk, talk_of_unread
+from threeam.cli.colour import format_coloured, is_colour_enabled
+from threeam.cli.console import line_json, print_err, report_unreadable_files, write_bytes
 from threeam.cli.context import Context, context
-from threeam.cli.exits import Exit
+from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.core.format.entry import NS_PER_S, visible
-from threeam.core.format.times import parse_bound
-from threeam.core.store.filters import About, By, Kind, Text, Wanted, condition_of, kind_named
+from threeam.core.format.entry import NS_PER_S, escape_unprintable
+from threeam.core.format.times import parse_time_bound
+from threeam.core.store.filters import (
+    ByAuthor,
+    InHypothesis,
+    IsKind,
+    LineFilter,
+    MatchesPattern,
+    parse_condition,
+    parse_kind,
+)
 from threeam.core.store.follow import MAX_POLL_S, Follower
 from threeam.core.store.journal import Journal, Position, ResumePoint, Segment
 from threeam.core.store.pattern import Pattern
-from threeam.core.store.reader import Line, end_of_lines, lines_back
-from threeam.core.store.seek import between, found_back, found_forward, is_wanted, search_back
+from threeam.core.store.reader import Line, last_line_end, lines_backward
+from threeam.core.store.seek import (
+    matches_backward,
+    matches_forward,
+    passes_filter,
+    ranges_between_times,
+    search_backward,
+)
 
 _LINES = 10  # as tail(1)
 _TOGETHER = 64 * 1024  # characters in one write to stdout
-_EVERY = Wanted(once=True)
+_EVERY = LineFilter(skip_repeated=True)
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -57,77 +71,77 @@ def run(_command: str, argv: Sequence[str]) -> int:
         ("--not", "RE", "lines that it does not find; kind:, by: and H7 too", str),
         ("--kind", "KIND", "lines of this kind: hypothesis, warning, note, foreign, …", str),
         ("--by", "USER", "lines of this person; script: those of nobody", str),
-        ("--hyp", "H7", "lines that belong to this hypothesis", hypothesis_number),
+        ("--hyp", "H7", "lines that belong to this hypothesis", parse_hypothesis_number),
     ):
         parser.add_argument(name, action="append", default=[], metavar=metavar, type=to, help=about)
     parser.add_argument("--json", action="store_true", help="one object a line")
-    args = parser.parse_args(times_joined(argv))
-    wanted = Wanted(
+    args = parser.parse_args(join_time_options(argv))
+    wanted = LineFilter(
         (
-            *(Text(Pattern(text, exact=True)) for text in args.grep),
-            *map(kind_named, args.kind),
-            *map(By, args.by),
-            *map(About, args.hyp),
+            *(MatchesPattern(Pattern(text, exact=True)) for text in args.grep),
+            *map(parse_kind, args.kind),
+            *map(ByAuthor, args.by),
+            *map(InHypothesis, args.hyp),
         ),
-        tuple(condition_of(text, exact=True) for text in getattr(args, "not")),
-        once=True,
+        tuple(parse_condition(text, exact=True) for text in getattr(args, "not")),
+        skip_repeated=True,
     )
     at = context(args)
-    since, until = since_until(args, at)
+    since, until = parse_time_range(args, at)
     asked = wanted != _EVERY or since is not None or until is not None
     first, count = args.lines or (None, None if asked else _LINES)
-    what = Range(wanted, since, until)
-    shown = _as_json if args.json else in_colour if in_colours() else _as_text
+    what = LineQuery(wanted, since, until)
+    shown = _as_json if args.json else format_coloured if is_colour_enabled() else _as_text
     printed = _tail(at, what, first, count, shown, args.follow)
-    return Exit.NO if printed is None or (asked and not printed) else Exit.DONE
+    return ExitCode.NEGATIVE if printed is None or (asked and not printed) else ExitCode.OK
 
 
-def up_to(at: Context, end: Position) -> int:
+def print_lines_before(at: Context, end: Position) -> int:
     """Prints the last lines of the journal before ``end``."""
-    lines = islice(Range(_EVERY, None, None).back(at.journal, *end), _LINES)
-    _print(list(lines)[::-1], in_colour if in_colours() else _as_text)
-    return Exit.DONE
+    lines = islice(LineQuery(_EVERY, None, None).read_backward(at.journal, *end), _LINES)
+    _print(list(lines)[::-1], format_coloured if is_colour_enabled() else _as_text)
+    return ExitCode.OK
 
 
-def since_until(args: argparse.Namespace, at: Context) -> tuple[int | None, int | None]:
+def parse_time_range(args: argparse.Namespace, at: Context) -> tuple[int | None, int | None]:
     """Return the instants (ns) that ``--since`` and ``--until`` name. Raises `BadTime`.
 
     A clock time alone as the end is the first one after the beginning; if lines are followed, the next one. If there
     are two, since the clocks went back, say on stderr which one is taken.
     """
     now = at.clock()
-    since, note = (None, "") if args.since is None else parse_bound(args.since, now, at.zone, latest=False)
+    since, note = (None, "") if args.since is None else parse_time_bound(args.since, now, at.zone, latest=False)
     after_ns = now.ns if getattr(args, "follow", False) else since
     until, more = (
-        (None, "") if args.until is None else parse_bound(args.until, now, at.zone, latest=True, after_ns=after_ns)
+        (None, "") if args.until is None else parse_time_bound(args.until, now, at.zone, latest=True, after_ns=after_ns)
     )
     for sentence in filter(None, (note, more)):
-        talk(sentence)
+        print_err(sentence)
     return since, until
 
 
-class Range(NamedTuple):
+class LineQuery(NamedTuple):
     """What is to be printed: which lines, and of what time (ns, both ends included)."""
 
-    wanted: Wanted
-    since: int | None
-    until: int | None
+    line_filter: LineFilter
+    since_ns: int | None
+    until_ns: int | None
 
-    def holds(self, line: Line) -> bool:
+    def matches(self, line: Line) -> bool:
         """Whether a line that has just come is to be printed."""
-        return is_wanted(line, self.wanted) and self._in_time(line)
+        return passes_filter(line, self.line_filter) and self._in_time(line)
 
     def _in_time(self, line: Line) -> bool:
-        if self.since is None and self.until is None:
+        if self.since_ns is None and self.until_ns is None:
             return True
         entry = line.entry  # a line without a stamp has no place in time
         return (
             entry is not None
-            and (self.since is None or entry.stamp.ns >= self.since)
-            and (self.until is None or entry.stamp.ns <= self.until)
+            and (self.since_ns is None or entry.stamp.ns >= self.since_ns)
+            and (self.until_ns is None or entry.stamp.ns <= self.until_ns)
         )
 
-    def forward(self, journal: Journal, live: Segment, end: int, first: int = 1) -> Iterator[Line]:
+    def read_forward(self, journal: Journal, live: Segment, end: int, first: int = 1) -> Iterator[Line]:
         """The lines up to ``end`` in the live log, the oldest first; from line ``first`` of the journal on."""
         skipped = 0  # lines of the journal
         for segment in journal.segments_forward(live):
@@ -136,83 +150,85 @@ class Range(NamedTuple):
             if skipped < first - 1:
                 start, count = _after_lines(segment, stop, first - 1 - skipped)
                 skipped += count
-            for begin, until in between(segment, stop, self.since, self.until):
+            for begin, until in ranges_between_times(segment, stop, self.since_ns, self.until_ns):
                 if until > start:
-                    for found in found_forward(segment, max(begin, start), until, self.wanted):
+                    for found in matches_forward(segment, max(begin, start), until, self.line_filter):
                         yield from filter(self._in_time, found.lines)
 
-    def back(self, journal: Journal, live: Segment, end: int) -> Iterator[Line]:
+    def read_backward(self, journal: Journal, live: Segment, end: int) -> Iterator[Line]:
         """The lines before ``end`` in the live log, the last one first."""
         for segment in journal.segments_backward(live):
             stop = end if segment == live else segment.size()
-            if self == Range(_EVERY, None, None):  # reading a block would take longer than the few lines
-                yield from filter(self.holds, lines_back(segment, stop))
+            if self == LineQuery(_EVERY, None, None):  # reading a block would take longer than the few lines
+                yield from filter(self.matches, lines_backward(segment, stop))
                 continue
-            for begin, until in reversed(between(segment, stop, self.since, self.until)):
-                for found in found_back(segment, until, self.wanted, begin):
+            for begin, until in reversed(ranges_between_times(segment, stop, self.since_ns, self.until_ns)):
+                for found in matches_backward(segment, until, self.line_filter, begin):
                     yield from filter(self._in_time, found.lines[::-1])
 
 
 def _tail(
-    at: Context, what: Range, first: int | None, count: int | None, shown: Callable[[Line], str], follow: bool
+    at: Context, what: LineQuery, first: int | None, count: int | None, shown: Callable[[Line], str], follow: bool
 ) -> int | None:
     """How many lines were printed; None where there is no log. Does not end while it follows and is read."""
     segment = at.journal.open_live()
     if segment is None:
         begins = f"there is no log at {at.journal.log_path}: 3am log TEXT begins one, and 3am path says why that one"
-        talk(f"{begins}; waiting for it" if follow else begins)
+        print_err(f"{begins}; waiting for it" if follow else begins)
         if not follow:
             return None
     start: ResumePoint | None = None
     printed = 0
     if segment is not None:
         size = segment.size()
-        end = end_of_lines(segment, size) if follow else size  # a follower holds an unfinished line back
+        end = last_line_end(segment, size) if follow else size  # a follower holds an unfinished line back
         start = ResumePoint.capture(segment, end)
         if count is None:
-            lines: Iterator[Line] = what.forward(at.journal, segment, end, first or 1)
+            lines: Iterator[Line] = what.read_forward(at.journal, segment, end, first or 1)
         else:
-            lines = iter(list(islice(what.back(at.journal, segment, end), count))[::-1])
+            lines = iter(list(islice(what.read_backward(at.journal, segment, end), count))[::-1])
         printed = _print(lines, shown)
         if not printed:
-            _talk_of_missing(what.wanted, at.journal, segment)
+            _talk_of_missing(what.line_filter, at.journal, segment)
     if not follow:
         return printed
     with closing(Follower(at.journal, start)) as follower:
         return printed + _followed(at, what, shown, follower)
 
 
-def _talk_of_missing(wanted: Wanted, journal: Journal, live: Segment) -> None:
+def _talk_of_missing(wanted: LineFilter, journal: Journal, live: Segment) -> None:
     """Say which of the things that the search names have no line in the whole log: they may be misspelled."""
-    for condition in wanted.conditions:
+    for condition in wanted.include:
         match condition:
-            case About(number):
+            case InHypothesis(number):
                 name = f"H{number}"
-            case By("script"):
+            case ByAuthor("script"):
                 name = "line without an author"
-            case By(user):
+            case ByAuthor(user):
                 name = f"line by {user}"
-            case Kind(kind):
+            case IsKind(kind):
                 name = f"line of the kind {kind.lower()}"
             case _:  # a text: that no line has it is the answer
                 continue
-        if not any(found.lines for found in search_back(journal, Position(live, live.size()), Wanted((condition,)))):
-            talk(f"the log has no {visible(name)}")
+        if not any(
+            found.lines for found in search_backward(journal, Position(live, live.size()), LineFilter((condition,)))
+        ):
+            print_err(f"the log has no {escape_unprintable(name)}")
 
 
-def _followed(at: Context, what: Range, shown: Callable[[Line], str], follower: Follower) -> int:
+def _followed(at: Context, what: LineQuery, shown: Callable[[Line], str], follower: Follower) -> int:
     """Print what is appended, up to the end of ``what``, while stdout is read. Return how many lines were printed."""
     printed = 0
     reader_gone = poll()  # `tail -f | head -1`: on a quiet log no write would tell
     reader_gone.register(1, 0)  # POLLERR and POLLHUP are always told
     while True:
         lines = follower.read()
-        talk_of_unread()
+        report_unreadable_files()
         for line in lines:
-            if line.gap:
-                talk(line.gap)
-        printed += _print(filter(what.holds, lines), shown)
-        left = MAX_POLL_S if what.until is None else _seconds_left(what.until, lines, at.clock().ns)
+            if line.gap_reason:
+                print_err(line.gap_reason)
+        printed += _print(filter(what.matches, lines), shown)
+        left = MAX_POLL_S if what.until_ns is None else _seconds_left(what.until_ns, lines, at.clock().ns)
         if left <= 0:
             return printed
         follower.wait(min(left, MAX_POLL_S))
@@ -233,14 +249,14 @@ def _seconds_left(until: int, lines: Sequence[Line], now_ns: int) -> float:
 def _after_lines(segment: Segment, end: int, count: int) -> tuple[int, int]:
     """Return where ``count`` lines of the file, up to ``end``, end, and how many there are of them."""
     passed = 0
-    for found in found_forward(segment, 0, end, _EVERY):
+    for found in matches_forward(segment, 0, end, _EVERY):
         if passed + len(found.lines) > count:
             return found.lines[count - passed].offset, count
         passed += len(found.lines)
     return end, passed
 
 
-def times_joined(argv: Sequence[str]) -> list[str]:
+def join_time_options(argv: Sequence[str]) -> list[str]:
     """``--since -15m`` as ``--since=-15m``: to argparse the time would look like an option."""
     joined: list[str] = []
     for word in argv:
@@ -258,14 +274,14 @@ def _print(lines: Iterable[Line], shown: Callable[[Line], str]) -> int:
         texts.append(shown(line) + "\n")
         printed, size = printed + 1, size + len(texts[-1])
         if size > _TOGETHER:
-            put("".join(texts).encode("utf-8", "backslashreplace"))
+            write_bytes("".join(texts).encode("utf-8", "backslashreplace"))
             texts, size = [], 0
-    put("".join(texts).encode("utf-8", "backslashreplace"))
+    write_bytes("".join(texts).encode("utf-8", "backslashreplace"))
     return printed
 
 
 def _as_text(line: Line) -> str:
-    return line.shown
+    return line.display_text
 
 
 def _as_json(line: Line) -> str:
@@ -283,7 +299,7 @@ def _count(text: str) -> tuple[int | None, int | None]:
 _count.__name__ = "number of lines"
 
 
-def hypothesis_number(text: str) -> int:
+def parse_hypothesis_number(text: str) -> int:
     """The number that ``H7`` says."""
     digits = text[1:] if text[:1] in ("H", "h") else text
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
@@ -291,4 +307,4 @@ def hypothesis_number(text: str) -> int:
     return int(digits)
 
 
-hypothesis_number.__name__ = "hypothesis such as H7"
+parse_hypothesis_number.__name__ = "hypothesis such as H7"

@@ -77,7 +77,7 @@ class PartialAppend(Exception):
     """A part of it is in the file and cannot be taken out any more. The message says why."""
 
 
-class NotRotated(Exception):
+class RotationSkipped(Exception):
     """The log is as it was. The message says why; ``remedy`` is a command that changes that, if there is one."""
 
     def __init__(self, why: str, remedy: str = "") -> None:
@@ -85,11 +85,11 @@ class NotRotated(Exception):
         self.remedy = remedy
 
 
-class CannotRotate(NotRotated):
+class RotationFailed(RotationSkipped):
     """The log is as it was, since the disk or the folder did not allow it."""
 
 
-class SyncFailed(CannotRotate):
+class SyncFailed(RotationFailed):
     """The log is as it was, and the disk did not confirm what was written to it lately."""
 
 
@@ -117,7 +117,7 @@ class BadPattern(BadInput):
     """A pattern that is not a regular expression, or that cannot be matched in linear time."""
 
 
-class NotLinear(BadPattern):
+class NonlinearPattern(BadPattern):
     """A pattern with an operator that cannot be matched in linear time."""
 
 

@@ -9,27 +9,27 @@ from random import Random
 from typing import NamedTuple
 
 from threeam.core.errors import BadInput
-from threeam.experiments.experiment import BARE, MOST_ARMS
+from threeam.experiments.experiment import BARE, MAX_ARMS
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
 
 
-class BadArm(BadInput):
+class InvalidArm(BadInput):
     """An arm that cannot be."""
 
 
-class Chaos(NamedTuple):
+class BuiltinArm(NamedTuple):
     """What comes built in: what is put before the command, and how it is stated."""
 
-    before: tuple[str, ...]
-    about: str
+    wrapper: tuple[str, ...]
+    description: str
 
 
-CHAOS = {
-    "pin": Chaos(("taskset", "-c", "{cpu}"), "taskset -c {cpu}"),
-    "nice": Chaos(("nice", "-n", "19"), "nice -n 19"),
-    "stress": Chaos((), "a busy neighbour on each of {cpus} CPUs"),
-    "jitter": Chaos((), "one of its processes stopped for 1 to 20 ms, every 1 to 20 ms"),
+BUILTIN_ARMS = {
+    "pin": BuiltinArm(("taskset", "-c", "{cpu}"), "taskset -c {cpu}"),
+    "nice": BuiltinArm(("nice", "-n", "19"), "nice -n 19"),
+    "stress": BuiltinArm((), "a busy neighbour on each of {cpus} CPUs"),
+    "jitter": BuiltinArm((), "one of its processes stopped for 1 to 20 ms, every 1 to 20 ms"),
 }
 
 
@@ -46,7 +46,7 @@ class Arm(NamedTuple):
     jitter: bool = False
 
 
-def arm_of(said: str, cpus: Sequence[int]) -> Arm:
+def parse_arm(said: str, cpus: Sequence[int]) -> Arm:
     """The arm of ``bare``, ``pin+stress`` or ``strace+pin='strace -f'``. Raises `BadArm`.
 
     ``cpus``: those that this process may use. Of its parts the wrapper comes last, next to the command.
@@ -54,44 +54,46 @@ def arm_of(said: str, cpus: Sequence[int]) -> Arm:
     name, equals, wrapper = said.partition("=")
     parts = name.split("+")
     if len(set(parts)) < len(parts):
-        raise BadArm(f"--arm {said!r}: once is enough")
+        raise InvalidArm(f"--arm {said!r}: once is enough")
     if not equals and ("," in said or " " in said):
-        raise BadArm(f"--arm {said!r}: an --arm for each, as in --arm bare --arm pin")
+        raise InvalidArm(f"--arm {said!r}: an --arm for each, as in --arm bare --arm pin")
     if not all(_PART.fullmatch(part) for part in parts):
-        raise BadArm(f"--arm {said!r}: an arm is called by plain words, such as bare, strace or strace+pin")
-    own = [part for part in parts if part not in CHAOS]
+        raise InvalidArm(f"--arm {said!r}: an arm is called by plain words, such as bare, strace or strace+pin")
+    own = [part for part in parts if part not in BUILTIN_ARMS]
     if equals and (len(own) != 1 or own == [BARE]):
-        raise BadArm(f"--arm {said!r}: {' and '.join(parts)} come{'s' * (len(parts) == 1)} with what it does already")
+        raise InvalidArm(
+            f"--arm {said!r}: {' and '.join(parts)} come{'s' * (len(parts) == 1)} with what it does already"
+        )
     if not equals and own not in ([], [BARE]):
-        built_in = ", ".join((BARE, *CHAOS))
-        raise BadArm(f"--arm {said!r}: say what {own[0]} is, as in {own[0]}='strace -f'; built in are {built_in}")
+        built_in = ", ".join((BARE, *BUILTIN_ARMS))
+        raise InvalidArm(f"--arm {said!r}: say what {own[0]} is, as in {own[0]}='strace -f'; built in are {built_in}")
     if own == [BARE] and len(parts) > 1:
-        raise BadArm(f"--arm {said!r}: bare is with nothing")
+        raise InvalidArm(f"--arm {said!r}: bare is with nothing")
     try:
         words = shlex.split(wrapper)
     except ValueError:
-        raise BadArm(f"--arm {said!r}: a quotation mark in it has no other one") from None
+        raise InvalidArm(f"--arm {said!r}: a quotation mark in it has no other one") from None
     if equals and not words:
-        raise BadArm(f"--arm {said!r}: it wraps nothing; without a wrapper it is {BARE}")
+        raise InvalidArm(f"--arm {said!r}: it wraps nothing; without a wrapper it is {BARE}")
     known = {"cpu": str(cpus[0]), "cpus": str(len(cpus))}
-    chaos = [CHAOS[part] for part in parts if part in CHAOS]
-    before = tuple(word.format(**known) for one in chaos for word in one.before)
-    about = [one.about.format(**known) for one in chaos] + ([shlex.join(words)] if words else [])
+    chaos = [BUILTIN_ARMS[part] for part in parts if part in BUILTIN_ARMS]
+    before = tuple(word.format(**known) for one in chaos for word in one.wrapper)
+    about = [one.description.format(**known) for one in chaos] + ([shlex.join(words)] if words else [])
     return Arm(name, (*before, *words), "; ".join(about), "stress" in parts, "jitter" in parts)
 
 
-def arms_of(said: Sequence[str], cpus: Sequence[int]) -> tuple[Arm, ...]:
+def parse_arms(said: Sequence[str], cpus: Sequence[int]) -> tuple[Arm, ...]:
     """All arms, the first of which the others are compared with; `BARE` alone where none is named. Raises `BadArm`."""
-    arms = tuple(arm_of(one, cpus) for one in said or (BARE,))
-    if len(arms) > MOST_ARMS:
-        raise BadArm(f"{len(arms)} arms are too many: {MOST_ARMS} at most")
+    arms = tuple(parse_arm(one, cpus) for one in said or (BARE,))
+    if len(arms) > MAX_ARMS:
+        raise InvalidArm(f"{len(arms)} arms are too many: {MAX_ARMS} at most")
     for i, arm in enumerate(arms):
         if arm.name in [other.name for other in arms[:i]]:
-            raise BadArm(f"--arm {arm.name}: there is one of that name already")
+            raise InvalidArm(f"--arm {arm.name}: there is one of that name already")
     return arms
 
 
-def turns(arms: int, n: int, seed: int) -> list[int]:
+def run_order(arms: int, n: int, seed: int) -> list[int]:
     """Whose turn it is, by the number of the arm: ``n`` blocks, in each of which every arm comes once.
 
     The load of a machine drifts over a night, and drifts for every arm alike. The order in a block is random, and the

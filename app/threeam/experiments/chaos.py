@@ -11,13 +11,13 @@ from random import Random
 from select import select
 
 from threeam.core.platform.signals import INTERRUPT_SIGNALS
-from threeam.process.execute import Meddler, NotStarted
-from threeam.process.process_tree import descendants
+from threeam.process.execute import Interference, StartFailed
+from threeam.process.process_tree import descendant_pids
 
 _SHORTEST, _LONGEST = 0.001, 0.020  # s
 
 
-class Jitter(Meddler):
+class Jitter(Interference):
     """Stops one of the run's processes for 1 to 20 ms, every 1 to 20 ms; for the same seed at the same times."""
 
     def __init__(self, seed: str) -> None:
@@ -25,19 +25,19 @@ class Jitter(Meddler):
         self._stopped: int | None = None
         self._due = time.monotonic() + self._length()
 
-    def due(self) -> float:
+    def next_due(self) -> float:
         return self._due
 
-    def meddle(self, pid: int) -> None:
+    def fire(self, pid: int) -> None:
         if self._stopped is not None:
-            self.let_go(pid)
+            self.release(pid)
         else:
-            every = [pid, *descendants(pid)]
+            every = [pid, *descendant_pids(pid)]
             self._stopped = every[int(self._random.random() * len(every))]
             _send(self._stopped, signal.SIGSTOP)
         self._due = time.monotonic() + self._length()
 
-    def let_go(self, pid: int) -> None:
+    def release(self, pid: int) -> None:
         if self._stopped is not None:
             _send(self._stopped, signal.SIGCONT)
             self._stopped = None
@@ -71,11 +71,11 @@ class Neighbours:
             for pipe in self._pipes:
                 os.write(pipe, what)
         except BrokenPipeError:
-            raise NotStarted("a neighbour of the arm stress has ended: was it killed for want of memory?") from None
+            raise StartFailed("a neighbour of the arm stress has ended: was it killed for want of memory?") from None
 
 
 @contextmanager
-def neighbours(cpus: Sequence[int]) -> Iterator[Neighbours]:
+def start_neighbours(cpus: Sequence[int]) -> Iterator[Neighbours]:
     """A neighbour on each of ``cpus``, asleep at first. They end with the ``with``, and when this process is killed."""
     pipes: list[int] = []
     pids: list[int] = []

@@ -7,13 +7,13 @@ from collections import Counter
 from typing import NamedTuple
 
 from threeam.core.format.entry import Author, Stamp
-from threeam.experiments.failure_rule import CUT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
+from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
 
 BARE = "bare"  # the arm in which the command is run as it is
-MOST_ARMS = 8
-MOST_RUNS = 50_000  # of all arms
-KEPT = 200  # runs of an experiment of which more is known than a letter
-MOST_ONCE = 500  # commands run by themselves, for no hypothesis, that are remembered
+MAX_ARMS = 8
+MAX_RUNS = 50_000  # of all arms
+MAX_DETAILED_RUNS = 200  # runs of an experiment of which more is known than a letter
+MAX_SINGLE_RUNS = 500  # commands run by themselves, for no hypothesis, that are remembered
 NOT_RUN = "."
 # The letter of the first arm's; the next arm's is the next letter. Logs of older versions have no "p" to "w".
 _FIRST = {PASSED: "a", FAILED: "A", TIMED_OUT: "0", INCONCLUSIVE: "p"}
@@ -30,16 +30,16 @@ class Run(NamedTuple):
     number: int
     arm: str
     outcome: str
-    code: int
+    exit_code: int
     began_ns: int
-    ns: int
+    duration_ns: int
     cpu_ns: int
-    size: int
+    output_bytes: int
     file: str = ""
-    at: Stamp = Stamp(0)
+    stamp: Stamp = Stamp(0)
 
 
-class Spent(NamedTuple):
+class ArmUsage(NamedTuple):
     """What the runs of an arm took together."""
 
     runs: int = 0
@@ -56,24 +56,24 @@ class Counts(NamedTuple):
     inconclusive: int = 0
 
     @property
-    def made(self) -> int:
+    def total(self) -> int:
         """All runs, whatever came of them."""
         return self.failed + self.passed + self.timed_out + self.inconclusive
 
     @property
-    def ended(self) -> int:
+    def conclusive(self) -> int:
         """The runs that count for the rate: those that failed or passed."""
         return self.failed + self.passed
 
 
-class Place(NamedTuple):
+class LogPoint(NamedTuple):
     """Where a line stands among the others, and its stamp (ns); see `Entry.position`."""
 
     position: int
     ns: int
 
 
-class Cut(NamedTuple):
+class MidwayChange(NamedTuple):
     """Something was changed while an experiment was not done: ``first`` is the first run that began after it.
 
     0: no run has. Runs are made in the order of their numbers, so this says of each failure whether it came before.
@@ -81,10 +81,10 @@ class Cut(NamedTuple):
 
     position: int
     ns: int
-    first: int = 0
+    first_run_after: int = 0
 
 
-def began_after(began_ns: int, line: Place, change: Place) -> bool:
+def has_begun_after(began_ns: int, line: LogPoint, change: LogPoint) -> bool:
     """Return whether a run that began at ``began_ns``, and is told of in ``line``, began after ``change``.
 
     If the clock was stepped back between the two lines, its reading says nothing, and the order of the lines does.
@@ -107,65 +107,77 @@ class Experiment(NamedTuple):
     """
 
     number: int
-    at: Stamp
-    by: Author | None
+    stamp: Stamp
+    author: Author | None
     hypothesis: int | None
     n: int
     seed: int | None
     arms: tuple[str, ...]
-    same: str
+    fingerprint: str
     text: str
     file: str
-    letters: str
-    spent: tuple[Spent, ...]
-    kept: tuple[Run, ...]
-    last: Stamp
+    outcome_codes: str
+    arm_usage: tuple[ArmUsage, ...]
+    detailed_runs: tuple[Run, ...]
+    last_stamp: Stamp
     verdict: str = ""
-    verdict_at: Stamp | None = None
+    verdict_stamp: Stamp | None = None
     identity: str = ""
-    wrappers: tuple[str, ...] = ()
-    order: int | None = None
-    last_order: int | None = None
-    cuts: tuple[Cut, ...] = ()
+    wrapper_fingerprints: tuple[str, ...] = ()
+    first_position: int | None = None
+    last_position: int | None = None
+    midway_changes: tuple[MidwayChange, ...] = ()
 
-    def wrapper(self, arm: str) -> str:
+    def wrapper_fingerprint(self, arm: str) -> str:
         """Return the fingerprint of the wrapper of ``arm``; empty if an older version wrote the experiment."""
-        return self.wrappers[self.arms.index(arm)] if self.wrappers else ""
+        return self.wrapper_fingerprints[self.arms.index(arm)] if self.wrapper_fingerprints else ""
 
     @property
-    def place(self) -> Place:
+    def first_point(self) -> LogPoint:
         """Return the place of its first line."""
-        return Place(self.at.ns if self.order is None else self.order, self.at.ns)
+        return LogPoint(self.stamp.ns if self.first_position is None else self.first_position, self.stamp.ns)
 
     @property
-    def last_place(self) -> Place:
+    def last_point(self) -> LogPoint:
         """Return the place of its last line."""
-        return Place(self.last.ns if self.last_order is None else self.last_order, self.last.ns)
+        return LogPoint(self.last_stamp.ns if self.last_position is None else self.last_position, self.last_stamp.ns)
 
     @property
-    def began(self) -> int:
+    def began_position(self) -> int:
         """Return the position at which the first run began: the line of a command that was run once follows its end."""
-        place = self.place
-        return place.position if self.seed is not None else place.position - max(0, place.ns - self.kept[0].began_ns)
+        place = self.first_point
+        return (
+            place.position
+            if self.seed is not None
+            else place.position - max(0, place.ns - self.detailed_runs[0].began_ns)
+        )
 
-    def is_after(self, change: Place) -> bool:
+    def is_after(self, change: LogPoint) -> bool:
         """Return whether all of its runs began after ``change``."""
         if self.seed is not None:
-            return self.place.position > change.position
-        return began_after(self.kept[0].began_ns, self.place, change)
+            return self.first_point.position > change.position
+        return has_begun_after(self.detailed_runs[0].began_ns, self.first_point, change)
 
-    def failed_since(self, change: Place) -> int:
+    def count_failed_since(self, change: LogPoint) -> int:
         """Return how many runs failed that began after ``change``, of an experiment that went on while it was made."""
-        cut = next((cut for cut in self.cuts if cut.position == change.position), None)
+        cut = next((cut for cut in self.midway_changes if cut.position == change.position), None)
         if cut is None:  # an older version carried it over, and said of the kept runs alone when they began
-            return sum(run.outcome == FAILED and run.began_ns > change.ns for run in self.kept)
-        failed = {letter_of(i, FAILED) for i in range(len(self.arms))}
-        return sum(letter in failed for letter in self.letters[cut.first - 1 :]) if cut.first else 0
+            return sum(run.outcome == FAILED and run.began_ns > change.ns for run in self.detailed_runs)
+        failed = {outcome_code(i, FAILED) for i in range(len(self.arms))}
+        return (
+            sum(letter in failed for letter in self.outcome_codes[cut.first_run_after - 1 :])
+            if cut.first_run_after
+            else 0
+        )
 
     @property
-    def interrupted(self) -> Run | None:
+    def interrupted_run(self) -> Run | None:
         """Return the run that was cut short or lost when the plan was ended, if it has not been made again."""
-        return next((run for run in self.kept if run.outcome in (CUT, LOST)), None) if self.left else None
+        return (
+            next((run for run in self.detailed_runs if run.outcome in (CUT_SHORT, LOST)), None)
+            if self.remaining
+            else None
+        )
 
     @property
     def name(self) -> str:
@@ -175,17 +187,17 @@ class Experiment(NamedTuple):
     @property
     def total(self) -> int:
         """Runs of all arms."""
-        return len(self.letters)
+        return len(self.outcome_codes)
 
     @property
-    def left(self) -> list[int]:
+    def remaining(self) -> list[int]:
         """Which of them have still to be made: none of a command by itself, which was cut short for good."""
-        return [] if self.seed is None else [i for i, letter in enumerate(self.letters, 1) if letter == NOT_RUN]
+        return [] if self.seed is None else [i for i, letter in enumerate(self.outcome_codes, 1) if letter == NOT_RUN]
 
     @property
-    def done(self) -> int:
+    def done_count(self) -> int:
         """How many have been made."""
-        return self.total - self.letters.count(NOT_RUN)
+        return self.total - self.outcome_codes.count(NOT_RUN)
 
     @property
     def command(self) -> str:
@@ -197,18 +209,18 @@ class Experiment(NamedTuple):
 
     def counts(self) -> dict[str, Counts]:
         """What came of the runs of each arm."""
-        found = Counter(self.letters)
+        found = Counter(self.outcome_codes)
         return {
-            arm: Counts(*(found[letter_of(i, outcome)] for outcome in (FAILED, PASSED, TIMED_OUT, INCONCLUSIVE)))
+            arm: Counts(*(found[outcome_code(i, outcome)] for outcome in (FAILED, PASSED, TIMED_OUT, INCONCLUSIVE)))
             for i, arm in enumerate(self.arms)
         }
 
     def outcomes(self, arm: str) -> list[str]:
         """What came of its runs, in their order."""
-        known = {letter_of(self.arms.index(arm), outcome): outcome for outcome in OUTCOMES}
-        return [known[letter] for letter in self.letters if letter in known]
+        known = {outcome_code(self.arms.index(arm), outcome): outcome for outcome in OUTCOMES}
+        return [known[letter] for letter in self.outcome_codes if letter in known]
 
 
-def letter_of(arm: int, outcome: str) -> str:
+def outcome_code(arm: int, outcome: str) -> str:
     """How a run of the ``arm``-th arm is noted; `NOT_RUN` for one that came to nothing."""
     return chr(ord(_FIRST[outcome]) + arm) if outcome in _FIRST else NOT_RUN

@@ -6,21 +6,21 @@ import re
 import signal
 from typing import NamedTuple
 
-from threeam.core.errors import BadInput, BadPattern, NotLinear
+from threeam.core.errors import BadInput, BadPattern, NonlinearPattern
 from threeam.core.store.regex import Regex
 
-PASSED, FAILED, TIMED_OUT, INCONCLUSIVE, CUT = "passed", "failed", "timed-out", "inconclusive", "cut"
+PASSED, FAILED, TIMED_OUT, INCONCLUSIVE, CUT_SHORT = "passed", "failed", "timed-out", "inconclusive", "cut"
 LOST = "lost"  # the 3am that ran it was killed
 OUTCOMES = (PASSED, FAILED, TIMED_OUT, INCONCLUSIVE)  # a run that was cut short or lost says nothing, and is none
-BY_DEFAULT = "exit!=0"
+DEFAULT_FAIL_RULE = "exit!=0"
 _EXIT = re.compile(r"exit\s*(!=|==)\s*(\d{1,3})", re.ASCII)
 
 
-class BadRule(BadInput):
+class InvalidFailureRule(BadInput):
     """A rule that cannot be understood."""
 
 
-class Rule(NamedTuple):
+class FailureRule(NamedTuple):
     """A run fails if its exit is (not) ``code``, or its output matches ``regex``; ``timeout``: also if it times out.
 
     ``unlike``: whether it fails by another exit than ``code``; else by this one. ``code`` None: no exit is a failure.
@@ -59,7 +59,7 @@ class Rule(NamedTuple):
         return 0 < exit_code <= 128 if self.code == 0 else exit_code == 0
 
 
-def rule_of(fails: list[str], regex: str | None) -> Rule:
+def parse_failure_rule(fails: list[str], regex: str | None) -> FailureRule:
     """The rule of ``--fail`` (``exit!=0``, ``exit==3``, ``timeout``) and ``--fail-regex``. Raises `BadRule`.
 
     With a regex alone, no exit is a failure, and a run passes if it exits with 0.
@@ -70,24 +70,24 @@ def rule_of(fails: list[str], regex: str | None) -> Rule:
         if one.strip() == "timeout":
             timeout = True
         elif found is None or int(found[2]) > 255:
-            raise BadRule(f"--fail {one!r}: write exit!=0, exit==3 or timeout")
+            raise InvalidFailureRule(f"--fail {one!r}: write exit!=0, exit==3 or timeout")
         elif code is not None:
-            raise BadRule(f"--fail {one!r}: one exit is enough")
+            raise InvalidFailureRule(f"--fail {one!r}: one exit is enough")
         else:
             code, unlike = int(found[2]), found[1] == "!="
     if regex == "":
-        raise BadRule("--fail-regex '' matches everything: every run would fail")
+        raise InvalidFailureRule("--fail-regex '' matches everything: every run would fail")
     try:
         if regex:
             Regex(regex)
-    except NotLinear as error:
-        raise BadRule(f"--fail-regex {error}, or use --fail exit==0 -- sh -c 'CMD | grep -v OK'") from None
+    except NonlinearPattern as error:
+        raise InvalidFailureRule(f"--fail-regex {error}, or use --fail exit==0 -- sh -c 'CMD | grep -v OK'") from None
     except BadPattern as error:
-        raise BadRule(f"--fail-regex {error}") from None
-    return Rule(code, unlike, regex or "", timeout)
+        raise InvalidFailureRule(f"--fail-regex {error}") from None
+    return FailureRule(code, unlike, regex or "", timeout)
 
 
-def exit_shown(code: int) -> str:
+def format_exit(code: int) -> str:
     """``exit 1``, or the name of the signal: ``SIGSEGV``."""
     if code > 128:
         try:

@@ -30,17 +30,17 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.format.entry import NS_PER_S, decode_utf8
-from threeam.core.redact.redact import redacted, redacted_words
+from threeam.core.redact.redact import redact, redact_argv
 from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import BARE, Experiment
-from threeam.experiments.failure_rule import Rule
+from threeam.experiments.failure_rule import FailureRule
 
-TAG = "IDENTITY"
+IDENTITY_TAG = "IDENTITY"
 _SAFE = "/!=<>|:;,'\"()*$&+@?^{}~"  # characters of a path or rule that stay readable in the tag
 _SHOWN = 12  # hexadecimal digits of a hash
 
 
-class Identity(NamedTuple):
+class ExperimentIdentity(NamedTuple):
     """The identity of an experiment, as its line holds it. ``sha256`` is reported, and not compared."""
 
     program: str
@@ -54,7 +54,7 @@ class Identity(NamedTuple):
         """Return what two experiments have in common if they are the same, and only then."""
         return _digest("\0".join(("2", *self[:4])))
 
-    def tag(self) -> tuple[str, str]:
+    def to_tag(self) -> tuple[str, str]:
         """Return the tag of a line. Values are percent-encoded: a path may contain a blank or a bracket."""
         from urllib.parse import quote
 
@@ -63,59 +63,59 @@ class Identity(NamedTuple):
             for key, value in self._asdict().items()
             if value
         )
-        return TAG, " ".join(words)
+        return IDENTITY_TAG, " ".join(words)
 
 
-def identity_of(command: Sequence[str], rule: Rule, timeout_ns: int | None, folder: str) -> Identity:
+def identity_of(command: Sequence[str], rule: FailureRule, timeout_ns: int | None, folder: str) -> ExperimentIdentity:
     """Return the identity of ``command``, run in ``folder`` under ``rule``. Reads the program for its SHA-256."""
     program = os.path.join(folder, shutil.which(command[0]) or command[0])
     if ".." in program.split("/"):  # behind a symlink that leads out of what the link points to
         program = os.path.join(os.path.realpath(os.path.dirname(program)), os.path.basename(program))
     program = os.path.normpath(program)
     limit = f" after {_seconds(timeout_ns)}" if rule.timeout and timeout_ns is not None else ""
-    arguments = _digest("\0".join(redacted_words(command)[1:]))
-    return Identity(redacted(program), arguments, redacted(folder), redacted(f"{rule}{limit}"), _sha256_of(program))
+    arguments = _digest("\0".join(redact_argv(command)[1:]))
+    return ExperimentIdentity(redact(program), arguments, redact(folder), redact(f"{rule}{limit}"), _sha256_of(program))
 
 
-def from_tag(value: str) -> Identity | None:
+def parse_identity(value: str) -> ExperimentIdentity | None:
     """Return the identity that a tag holds; None if it holds none, as in a line of an older version."""
     from urllib.parse import unquote_to_bytes
 
     facts = {
         key: decode_utf8(unquote_to_bytes(word))
         for key, equals, word in (word.partition("=") for word in value.split(" "))
-        if equals and key in Identity._fields
+        if equals and key in ExperimentIdentity._fields
     }
-    return Identity(**facts) if facts.keys() >= set(Identity._fields[:4]) else None
+    return ExperimentIdentity(**facts) if facts.keys() >= set(ExperimentIdentity._fields[:4]) else None
 
 
-def older_fingerprint(command: Sequence[str], rule: Rule) -> str:
+def legacy_fingerprint(command: Sequence[str], rule: FailureRule) -> str:
     """Return the fingerprint that versions without the tag wrote: of the words and the rule alone."""
-    return _digest("\0".join((str(rule), *map(redacted, command))))
+    return _digest("\0".join((str(rule), *map(redact, command))))
 
 
-def wrapper_of(arm: Arm) -> str:
+def wrapper_fingerprint(arm: Arm) -> str:
     """Return the fingerprint of the words before the command; ``-`` if there are none."""
-    return _digest("\0".join(redacted_words(arm.before)))[:8] if arm.before else "-"
+    return _digest("\0".join(redact_argv(arm.before)))[:8] if arm.before else "-"
 
 
-def differences(
+def experiment_differences(
     reference: tuple[Experiment, str], other: tuple[Experiment, str], hypothesis: int | None
 ) -> Iterator[str]:
     """Say what distinguishes an arm of another experiment from an arm of ``reference``; nothing if they are equal."""
     (one, arm), (another, other_arm) = reference, other
-    if one.same != another.same:
+    if one.fingerprint != another.fingerprint:
         yield from _differences(one, another)
     if arm != other_arm:
         yield f"arm {other_arm}, not {arm}"
-    elif one.wrapper(arm) != another.wrapper(other_arm):
+    elif one.wrapper_fingerprint(arm) != another.wrapper_fingerprint(other_arm):
         yield f"the arm {arm} has another wrapper" if arm != BARE else "the arm bare is another"
     if another.hypothesis != hypothesis:
         yield "it is bound to no hypothesis" if another.hypothesis is None else f"it is bound to H{another.hypothesis}"
 
 
 def _differences(one: Experiment, another: Experiment) -> Iterator[str]:
-    old, new = from_tag(one.identity), from_tag(another.identity)
+    old, new = parse_identity(one.identity), parse_identity(another.identity)
     if old is None or new is None:
         older = one.name if old is None else another.name
         yield f"an older 3am wrote {older}, and did not record its program, folder and wrappers"

@@ -9,22 +9,22 @@ from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S
-from threeam.core.format.report import Part, Told
-from threeam.core.format.times import duration
-from threeam.experiments.experiment import BARE, Counts, Experiment, Place
-from threeam.experiments.fingerprint import differences, from_tag
-from threeam.experiments.regime import InForce, Piece, baseline, configuration
-from threeam.experiments.stats import clean_runs, clean_time, interval
-from threeam.experiments.verdict import percent
+from threeam.core.format.report import ReportLine, ReportSection
+from threeam.core.format.times import format_duration
+from threeam.experiments.experiment import BARE, Counts, Experiment, LogPoint
+from threeam.experiments.fingerprint import experiment_differences, parse_identity
+from threeam.experiments.regime import ChangePeriod, Period, choose_baseline, configuration_between
+from threeam.experiments.stats import clopper_pearson, required_clean_runs, required_clean_time
+from threeam.experiments.verdict import format_percent
 
-LEVELS = ("weak", "fair", "strong")
-APART_NS = 60 * NS_PER_S  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
+CONFIDENCE_LEVELS = ("weak", "fair", "strong")
+CLUSTER_NS = 60 * NS_PER_S  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
 _NEAREST = 3  # experiments without a failure that are named because they do not count
 
-Arm = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, that of its wrapper
+ArmKey = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, that of its wrapper
 
 
-class Tally(NamedTuple):
+class ArmTally(NamedTuple):
     """A command in an arm: how often it ``failed`` before the change, of those that ``ended``, and what came since."""
 
     what: str
@@ -43,7 +43,7 @@ class NotCounted(NamedTuple):
     differs: str
 
 
-class Fixed(NamedTuple):
+class FixConfidence(NamedTuple):
     """The answer. ``what`` failed ``failed`` times in ``over`` before the change, and ``again`` times since.
 
     ``clean``: what there is of it since without a failure, and ``needed``: what it takes at each level (None: more than
@@ -54,43 +54,45 @@ class Fixed(NamedTuple):
     `Baseline`. ``builds``: the SHA-256 of the program before and since, if it has changed.
     """
 
-    what: str
-    timed: bool
+    label: str
+    is_time_based: bool
     failed: int
-    over: int
-    again: int
-    clean: int
-    needed: tuple[int | None, int | None, int | None]
-    left_out: int = 0
-    apart: tuple[Tally, ...] = ()
+    exposure: int
+    recurrences: int
+    clean_since: int
+    required: tuple[int | None, int | None, int | None]
+    straddling_count: int = 0
+    other_failing_arms: tuple[ArmTally, ...] = ()
     not_counted: tuple[NotCounted, ...] = ()
     timed_out: int = 0
     inconclusive: int = 0
     earlier: tuple[int, int] = (0, 0)
-    widened: bool = False
-    ignored: bool = False
-    builds: tuple[str, str] | None = None
+    includes_earlier: bool = False
+    ignores_unbound_changes: bool = False
+    build_hashes: tuple[str, str] | None = None
 
     @property
-    def reached(self) -> int:
+    def levels_reached(self) -> int:
         """How many of the levels are reached."""
-        if self.again:
+        if self.recurrences:
             return 0
-        return next((i for i, one in enumerate(self.needed) if one is None or self.clean < one), len(LEVELS))
+        return next(
+            (i for i, one in enumerate(self.required) if one is None or self.clean_since < one), len(CONFIDENCE_LEVELS)
+        )
 
     @property
     def is_fixed(self) -> bool:
         """Whether it may be called so."""
-        return self.reached == len(LEVELS)
+        return self.levels_reached == len(CONFIDENCE_LEVELS)
 
 
-def by_runs(
+def estimate_from_runs(
     experiments: Sequence[Experiment],
-    since: Place,
+    since: LogPoint,
     arm: str | None = None,
-    changes: Sequence[InForce] = (),
+    changes: Sequence[ChangePeriod] = (),
     unbound: Sequence[Experiment] = (),
-) -> Fixed:
+) -> FixConfidence:
     """Return the answer from ``experiments``, all of one hypothesis, before ``since`` and after it.
 
     Only runs of the same experiment in the same arm are compared (`experiments.fingerprint`). Of several it is the one
@@ -110,21 +112,25 @@ def by_runs(
     best = max(failing, key=lambda key: (key[1] == BARE, failing[key].clean + failing[key].again, failing[key].ended))
     tally = failing[best]
 
-    def pieces(concerned: Sequence[InForce]) -> list[Piece]:
+    def pieces(concerned: Sequence[ChangePeriod]) -> list[Period]:
         return list(_pieces(sides.before, best, concerned))
 
-    before = baseline(pieces, changes, since.position, lambda one: _or_inf(clean_runs(one.failed, one.over)[-1]))
+    before = choose_baseline(
+        pieces, changes, since.position, lambda one: _or_inf(required_clean_runs(one.failed, one.exposure)[-1])
+    )
     again = sum(other.again for key, other in tallies.items() if key[0] == best[0])
-    again += sum(one.failed_since(since) for one in sides.between if one.same == best[0])
+    again += sum(one.count_failed_since(since) for one in sides.between if one.fingerprint == best[0])
     counts_since = [counts for one in sides.after for key, counts in _arms(one) if key == best]
-    others_since = [one for one in sides.after if not tally.clean + again or (one.same != best[0] and _has_failed(one))]
+    others_since = [
+        one for one in sides.after if not tally.clean + again or (one.fingerprint != best[0] and _has_failed(one))
+    ]
     loose = [one for one in unbound if one.is_after(since)]
-    during = [one for one in sides.between if one.same != best[0] and one.failed_since(since)]
+    during = [one for one in sides.between if one.fingerprint != best[0] and one.count_failed_since(since)]
     reference = next(one for one in reversed(sides.before) if best in dict(_arms(one)))
-    return Fixed(
-        tally.what, False, before.failed, before.over, again, tally.clean, clean_runs(before.failed, before.over),
-        left_out=len(sides.between),
-        apart=tuple(other for key, other in failing.items() if key != best),
+    return FixConfidence(
+        tally.what, False, before.failed, before.exposure, again, tally.clean, required_clean_runs(before.failed, before.exposure),
+        straddling_count=len(sides.between),
+        other_failing_arms=tuple(other for key, other in failing.items() if key != best),
         not_counted=(
             *_not_counted(reference, best, [*others_since, *loose]),
             *(_failed_during(reference, best, one, since) for one in during),
@@ -132,9 +138,9 @@ def by_runs(
         timed_out=sum(counts.timed_out for counts in counts_since),
         inconclusive=sum(counts.inconclusive for counts in counts_since),
         earlier=before.earlier,
-        widened=before.widened,
-        ignored=before.ignored,
-        builds=_builds(sides, best),
+        includes_earlier=before.includes_earlier,
+        ignores_unbound_changes=before.ignores_unbound_changes,
+        build_hashes=_builds(sides, best),
     )  # fmt: skip
 
 
@@ -146,57 +152,59 @@ class _Sides(NamedTuple):
     between: list[Experiment]
 
 
-def _sides(experiments: Iterable[Experiment], since: Place, changes: Sequence[InForce]) -> _Sides:
-    own = [change for change in changes if change.own]
+def _sides(experiments: Iterable[Experiment], since: LogPoint, changes: Sequence[ChangePeriod]) -> _Sides:
+    own = [change for change in changes if change.concerns_hypothesis]
     sides = _Sides([], [], [])
     for one in experiments:
-        last = one.last_place.position
+        last = one.last_point.position
         if one.is_after(since):
             sides.after.append(one)
-        elif last <= since.position and configuration(own, one.began, last) is not None:
+        elif last <= since.position and configuration_between(own, one.began_position, last) is not None:
             sides.before.append(one)
         else:
             sides.between.append(one)
     return sides
 
 
-def _arms(one: Experiment) -> list[tuple[Arm, Counts]]:
-    return [((one.same, name, one.wrapper(name)), counts) for name, counts in one.counts().items()]
+def _arms(one: Experiment) -> list[tuple[ArmKey, Counts]]:
+    return [((one.fingerprint, name, one.wrapper_fingerprint(name)), counts) for name, counts in one.counts().items()]
 
 
-def _tallies(sides: _Sides) -> dict[Arm, Tally]:
-    tallies: dict[Arm, Tally] = {}
+def _tallies(sides: _Sides) -> dict[ArmKey, ArmTally]:
+    tallies: dict[ArmKey, ArmTally] = {}
     for one in sides.before:
         for key, counts in _arms(one):
-            tally = tallies.get(key, Tally(f"{one.command}, {key[1]}"))
-            tallies[key] = tally._replace(failed=tally.failed + counts.failed, ended=tally.ended + counts.ended)
+            tally = tallies.get(key, ArmTally(f"{one.command}, {key[1]}"))
+            tallies[key] = tally._replace(failed=tally.failed + counts.failed, ended=tally.ended + counts.conclusive)
     for one in sides.after:
         for key, counts in _arms(one):
-            tally = tallies.get(key, Tally(f"{one.command}, {key[1]}"))
+            tally = tallies.get(key, ArmTally(f"{one.command}, {key[1]}"))
             tallies[key] = tally._replace(again=tally.again + counts.failed, clean=tally.clean + counts.passed)
     return tallies
 
 
-def _pieces(before: Iterable[Experiment], arm: Arm, changes: Sequence[InForce]) -> Iterator[Piece]:
+def _pieces(before: Iterable[Experiment], arm: ArmKey, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
     """Yield what came of the runs of ``arm``, one experiment after the other; none that a change came into."""
     for one in before:
-        now = configuration(changes, one.began, one.last_place.position)
+        now = configuration_between(changes, one.began_position, one.last_point.position)
         for key, counts in _arms(one):
             if key == arm and now is not None:
-                yield Piece(now, counts.failed, counts.ended)
+                yield Period(now, counts.failed, counts.conclusive)
 
 
 def _has_failed(one: Experiment) -> bool:
     return any(counts.failed for counts in one.counts().values())
 
 
-def _failed_during(reference: Experiment, arm: Arm, one: Experiment, since: Place) -> NotCounted:
+def _failed_during(reference: Experiment, arm: ArmKey, one: Experiment, since: LogPoint) -> NotCounted:
     """Return the failures after the change of another experiment, which went on while it was made."""
-    differs = differences((reference, arm[1]), (one, one.arms[0]), reference.hypothesis)
-    return NotCounted(f"{one.name} {one.command}, after the change", one.failed_since(since), 0, "; ".join(differs))
+    differs = experiment_differences((reference, arm[1]), (one, one.arms[0]), reference.hypothesis)
+    return NotCounted(
+        f"{one.name} {one.command}, after the change", one.count_failed_since(since), 0, "; ".join(differs)
+    )
 
 
-def _not_counted(reference: Experiment, arm: Arm, others: Iterable[Experiment]) -> tuple[NotCounted, ...]:
+def _not_counted(reference: Experiment, arm: ArmKey, others: Iterable[Experiment]) -> tuple[NotCounted, ...]:
     """Return the runs of ``others`` that do not count, the most similar ones first, with what distinguishes them.
 
     Those that failed are all named, whatever the answer is: a yes must not hide them.
@@ -204,24 +212,24 @@ def _not_counted(reference: Experiment, arm: Arm, others: Iterable[Experiment]) 
     not_counted = []
     for one in others:
         for (_, name, _), counts in _arms(one):
-            differs = list(differences((reference, arm[1]), (one, name), reference.hypothesis))
-            if differs and counts.ended:
+            differs = list(experiment_differences((reference, arm[1]), (one, name), reference.hypothesis))
+            if differs and counts.conclusive:
                 what = f"{one.name} {one.command}, {name}"
                 runs = NotCounted(what, counts.failed, counts.passed, "; ".join(differs))
-                not_counted.append((len(differs), -one.last_place.position, runs))
+                not_counted.append((len(differs), -one.last_point.position, runs))
     in_order = [runs for _, _, runs in sorted(not_counted)]
     nearest = [runs for runs in in_order if not runs.failed][:_NEAREST]
     return tuple(runs for runs in in_order if runs.failed or runs in nearest)
 
 
-def _builds(sides: _Sides, arm: Arm) -> tuple[str, str] | None:
+def _builds(sides: _Sides, arm: ArmKey) -> tuple[str, str] | None:
     """Return the last known SHA-256 of the program before and since; None if it is the same, or not known."""
     old, new = (_sha256(side, arm) for side in (sides.before, sides.after))
     return (old, new) if old and new and old != new else None
 
 
-def _sha256(experiments: Iterable[Experiment], arm: Arm) -> str:
-    identities = (from_tag(one.identity) for one in experiments if one.same == arm[0])
+def _sha256(experiments: Iterable[Experiment], arm: ArmKey) -> str:
+    identities = (parse_identity(one.identity) for one in experiments if one.fingerprint == arm[0])
     return next((one.sha256 for one in reversed(list(identities)) if one is not None and one.sha256), "")
 
 
@@ -229,7 +237,9 @@ def _or_inf(needed: float | None) -> float:
     return inf if needed is None else needed
 
 
-def by_time(what: str, seen: Sequence[int], start: int, since: int, now: int, changes: Sequence[InForce] = ()) -> Fixed:
+def estimate_from_occurrences(
+    what: str, seen: Sequence[int], start: int, since: int, now: int, changes: Sequence[ChangePeriod] = ()
+) -> FixConfidence:
     """Return the answer for what was seen at the times ``seen`` (ns), watched from ``start`` on.
 
     For the rate, what was seen within a minute is one occurrence: otherwise one deadlock that is logged ten times would
@@ -244,121 +254,138 @@ def by_time(what: str, seen: Sequence[int], start: int, since: int, now: int, ch
         )
     after = [time for time in times if time >= since]
 
-    def pieces(concerned: Sequence[InForce]) -> list[Piece]:
+    def pieces(concerned: Sequence[ChangePeriod]) -> list[Period]:
         return list(_spans(before, start, since, concerned))
 
-    rate = baseline(pieces, changes, since, lambda one: clean_time(one.failed, one.over)[-1])
-    weak, fair, strong = (ceil(ns) for ns in clean_time(rate.failed, rate.over))
+    rate = choose_baseline(pieces, changes, since, lambda one: required_clean_time(one.failed, one.exposure)[-1])
+    weak, fair, strong = (ceil(ns) for ns in required_clean_time(rate.failed, rate.exposure))
     clean = max(0, now - (after[-1] if after else since))
-    return Fixed(
-        what, True, rate.failed, rate.over, len(_occurrences(after)), clean, (weak, fair, strong),
-        earlier=rate.earlier, widened=rate.widened,
+    return FixConfidence(
+        what, True, rate.failed, rate.exposure, len(_occurrences(after)), clean, (weak, fair, strong),
+        earlier=rate.earlier, includes_earlier=rate.includes_earlier,
     )  # fmt: skip
 
 
 def _occurrences(times: Sequence[int]) -> list[int]:
     """Return when each occurrence began: what follows the last sighting within a minute belongs to the same one."""
-    return [time for i, time in enumerate(times) if i == 0 or time - times[i - 1] >= APART_NS]
+    return [time for i, time in enumerate(times) if i == 0 or time - times[i - 1] >= CLUSTER_NS]
 
 
-def _spans(times: Sequence[int], start: int, end: int, changes: Sequence[InForce]) -> Iterator[Piece]:
+def _spans(times: Sequence[int], start: int, end: int, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
     """Divide the time from ``start`` to ``end`` where a change was made or undone."""
     cuts = {start, end} | {cut for change in changes for cut in change[:2] if cut is not None and start < cut < end}
     for begin, until in pairwise(sorted(cuts)):
-        now = configuration(changes, begin, until) or frozenset()
-        yield Piece(now, sum(begin <= time < until for time in times), until - begin)
+        now = configuration_between(changes, begin, until) or frozenset()
+        yield Period(now, sum(begin <= time < until for time in times), until - begin)
 
 
-def parts(answer: Fixed) -> list[Part]:
+def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
     """The answer, as it is told."""
-    if answer.timed:
-        rate = f"{_times(answer.failed)} in {duration(answer.over)}"
-        since = f"{duration(answer.clean)} without it"
-        if answer.again:
-            since = f"seen {_times(answer.again)} again, the last time {duration(answer.clean)} ago"
+    if answer.is_time_based:
+        rate = f"{_times(answer.failed)} in {format_duration(answer.exposure)}"
+        since = f"{format_duration(answer.clean_since)} without it"
+        if answer.recurrences:
+            since = f"seen {_times(answer.recurrences)} again, the last time {format_duration(answer.clean_since)} ago"
     else:
-        low, high = interval(answer.failed, answer.over)
-        bounds = f"{percent(answer.failed / answer.over)} % ({percent(low)} to {percent(high)})"
-        rate = f"{answer.failed} of {answer.over:,} runs failed, {bounds}"
-        since = f"{_runs(answer.clean)} without a failure" if not answer.again else f"failed {_times(answer.again)}"
-    facts = [Told(f"before: {rate}", answer.what), Told(f"since:  {since}", sign="red" if answer.again else "")]
+        low, high = clopper_pearson(answer.failed, answer.exposure)
+        bounds = (
+            f"{format_percent(answer.failed / answer.exposure)} % ({format_percent(low)} to {format_percent(high)})"
+        )
+        rate = f"{answer.failed} of {answer.exposure:,} runs failed, {bounds}"
+        since = (
+            f"{_runs(answer.clean_since)} without a failure"
+            if not answer.recurrences
+            else f"failed {_times(answer.recurrences)}"
+        )
+    facts = [
+        ReportLine(f"before: {rate}", answer.label),
+        ReportLine(f"since:  {since}", icon="red" if answer.recurrences else ""),
+    ]
     facts += _remarks(answer)
-    facts += [Told(f"apart:  {tally.what}", _apart(tally)) for tally in answer.apart]
-    if answer.left_out:
-        facts.append(Told(f"left out: {answer.left_out} that went on while something was changed"))
-    levels = [_level(answer, i) for i in range(len(LEVELS))]
+    facts += [ReportLine(f"apart:  {tally.what}", _apart(tally)) for tally in answer.other_failing_arms]
+    if answer.straddling_count:
+        facts.append(ReportLine(f"left out: {answer.straddling_count} that went on while something was changed"))
+    levels = [_level(answer, i) for i in range(len(CONFIDENCE_LEVELS))]
     return [
-        Part("the answer", [so(answer)]),
-        Part("the change and the runs", facts),
-        Part("needed without a failure", levels),
+        ReportSection("the answer", [answer_line(answer)]),
+        ReportSection("the change and the runs", facts),
+        ReportSection("needed without a failure", levels),
     ]
 
 
-def _apart(tally: Tally) -> str:
+def _apart(tally: ArmTally) -> str:
     again = f"{tally.again:,} failed and " if tally.again else ""
     return f"{tally.failed} of {tally.ended:,} before, {again}{tally.clean:,} clean since"
 
 
-def _remarks(answer: Fixed) -> list[Told]:
+def _remarks(answer: FixConfidence) -> list[ReportLine]:
     """Return what must be known to judge the answer: which runs are not in it, and why."""
     remarks = []
     if answer.earlier[1]:
         failed, over = answer.earlier
-        amount = f"{_times(failed)} in {duration(over)}" if answer.timed else f"{failed} of {over:,}"
-        remarks.append(Told(f"earlier: {amount}", "another change was in force: not in the rate"))
-    if answer.widened:
+        amount = f"{_times(failed)} in {format_duration(over)}" if answer.is_time_based else f"{failed} of {over:,}"
+        remarks.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
+    if answer.includes_earlier:
         remarks.append(
-            Told("the rate is that of earlier changes, too: after the last one before it nothing had failed")
+            ReportLine("the rate is that of earlier changes, too: after the last one before it nothing had failed")
         )
-    if answer.ignored:
+    if answer.ignores_unbound_changes:
         during = "one was made or undone during each experiment that failed before"
-        remarks.append(Told("changes that are bound to no hypothesis are ignored", during))
+        remarks.append(ReportLine("changes that are bound to no hypothesis are ignored", during))
     if answer.timed_out:
-        remarks.append(Told(f"timed out: {_runs(answer.timed_out)} since, in no rate"))
+        remarks.append(ReportLine(f"timed out: {_runs(answer.timed_out)} since, in no rate"))
     if answer.inconclusive:
         remarks.append(
-            Told(f"inconclusive: {_runs(answer.inconclusive)} since, in no rate", "neither failed nor passed")
+            ReportLine(f"inconclusive: {_runs(answer.inconclusive)} since, in no rate", "neither failed nor passed")
         )
-    if answer.builds is not None:
-        remarks.append(Told("the program changed since", "its SHA-256 was {}, and is {}".format(*answer.builds)))
+    if answer.build_hashes is not None:
+        remarks.append(
+            ReportLine("the program changed since", "its SHA-256 was {}, and is {}".format(*answer.build_hashes))
+        )
     for runs in answer.not_counted:
         counts = f"{runs.failed} failed, {runs.passed:,} passed"
-        remarks.append(Told(f"not counted: {runs.what}: {counts}", runs.differs, sign="red" if runs.failed else ""))
+        remarks.append(
+            ReportLine(f"not counted: {runs.what}: {counts}", runs.differs, icon="red" if runs.failed else "")
+        )
     return remarks
 
 
-def _level(answer: Fixed, i: int) -> Told:
-    needed = answer.needed[i]
-    name = f"{LEVELS[i]:<6}"
+def _level(answer: FixConfidence, i: int) -> ReportLine:
+    needed = answer.required[i]
+    name = f"{CONFIDENCE_LEVELS[i]:<6}"
     if needed is None:
-        return Told(f"{name} more than anybody has", sign="unknown")
-    length = duration(needed) if answer.timed else _runs(needed)
-    if i < answer.reached:
-        return Told(f"{name} {length}", "there are", sign="ok")
-    if answer.again:
-        return Told(f"{name} {length}")
-    left = max(0, needed - answer.clean)
-    return Told(f"{name} {length}", f"{duration(left) if answer.timed else f'{left:,}'} more", sign="yellow")
+        return ReportLine(f"{name} more than anybody has", icon="unknown")
+    length = format_duration(needed) if answer.is_time_based else _runs(needed)
+    if i < answer.levels_reached:
+        return ReportLine(f"{name} {length}", "there are", icon="ok")
+    if answer.recurrences:
+        return ReportLine(f"{name} {length}")
+    left = max(0, needed - answer.clean_since)
+    return ReportLine(
+        f"{name} {length}", f"{format_duration(left) if answer.is_time_based else f'{left:,}'} more", icon="yellow"
+    )
 
 
-def so(answer: Fixed) -> Told:
+def answer_line(answer: FixConfidence) -> ReportLine:
     """The answer in a line."""
-    if answer.again:
-        return Told("no: it happened again after the change", sign="red")
+    if answer.recurrences:
+        return ReportLine("no: it happened again after the change", icon="red")
     if answer.is_fixed:
-        return Told("yes: call it fixed", sign="ok")
-    if not (answer.timed or answer.clean):
-        seen = answer.not_counted or answer.timed_out or answer.inconclusive or answer.left_out
-        return Told(f"not yet: no run since the change{' counts' if seen else ''}", sign="yellow")
-    if answer.reached == 0:
-        return Told("not yet: even if the rate that was seen were the true one, this may be luck", sign="yellow")
-    return Told(f"not yet: {LEVELS[answer.reached - 1]} only, for the rate itself is uncertain", sign="yellow")
+        return ReportLine("yes: call it fixed", icon="ok")
+    if not (answer.is_time_based or answer.clean_since):
+        seen = answer.not_counted or answer.timed_out or answer.inconclusive or answer.straddling_count
+        return ReportLine(f"not yet: no run since the change{' counts' if seen else ''}", icon="yellow")
+    if answer.levels_reached == 0:
+        return ReportLine("not yet: even if the rate that was seen were the true one, this may be luck", icon="yellow")
+    return ReportLine(
+        f"not yet: {CONFIDENCE_LEVELS[answer.levels_reached - 1]} only, for the rate itself is uncertain", icon="yellow"
+    )
 
 
-def counted(answer: Fixed) -> str:
+def format_clean_runs(answer: FixConfidence) -> str:
     """``120 clean runs of 238``."""
-    strong = answer.needed[-1]
-    return f"{answer.clean:,} clean runs{f' of {strong:,}' if strong is not None else ''}"
+    strong = answer.required[-1]
+    return f"{answer.clean_since:,} clean runs{f' of {strong:,}' if strong is not None else ''}"
 
 
 def _runs(count: int) -> str:

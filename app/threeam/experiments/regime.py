@@ -22,7 +22,7 @@ from typing import NamedTuple
 Configuration = frozenset[int]
 
 
-class InForce(NamedTuple):
+class ChangePeriod(NamedTuple):
     """A change was in force from ``since`` to ``until`` (ns; None: it still is).
 
     ``own``: whether it is known to concern the hypothesis. Otherwise it is bound to no hypothesis.
@@ -30,18 +30,18 @@ class InForce(NamedTuple):
 
     since: int
     until: int | None = None
-    own: bool = True
+    concerns_hypothesis: bool = True
 
 
-class Piece(NamedTuple):
+class Period(NamedTuple):
     """What was seen in one configuration: ``failed`` times in ``over`` (runs, or ns)."""
 
     configuration: Configuration
     failed: int
-    over: int
+    exposure: int
 
 
-class Baseline(NamedTuple):
+class RateBaseline(NamedTuple):
     """The rate before a change: ``failed`` in ``over``. ``earlier``: what was seen in regimes that are not in it.
 
     ``widened``: whether regimes before the last one had to be added, because nothing had failed in that. ``ignored``:
@@ -49,13 +49,13 @@ class Baseline(NamedTuple):
     """
 
     failed: int
-    over: int
+    exposure: int
     earlier: tuple[int, int] = (0, 0)
-    widened: bool = False
-    ignored: bool = False
+    includes_earlier: bool = False
+    ignores_unbound_changes: bool = False
 
 
-def configuration(changes: Iterable[InForce], begin: int, end: int) -> Configuration | None:
+def configuration_between(changes: Iterable[ChangePeriod], begin: int, end: int) -> Configuration | None:
     """Return the configuration from ``begin`` to ``end``; None if a change was made or undone in between."""
     in_force = set()
     for change in changes:
@@ -67,7 +67,7 @@ def configuration(changes: Iterable[InForce], begin: int, end: int) -> Configura
     return frozenset(in_force)
 
 
-def last_regime(pieces: Sequence[Piece], current: Configuration) -> Baseline:
+def last_regime_baseline(pieces: Sequence[Period], current: Configuration) -> RateBaseline:
     """Return what was seen in the configuration ``current``, and in earlier ones until there is a failure.
 
     ``pieces``: in the order of time.
@@ -80,27 +80,27 @@ def last_regime(pieces: Sequence[Piece], current: Configuration) -> Baseline:
         taken.append(rest[0])
     inside = [piece for piece in pieces if piece.configuration in taken]
     outside = [piece for piece in pieces if piece.configuration not in taken]
-    earlier = sum(piece.failed for piece in outside), sum(piece.over for piece in outside)
-    failed, over = sum(piece.failed for piece in inside), sum(piece.over for piece in inside)
-    return Baseline(failed, over, earlier, len(taken) > 1)
+    earlier = sum(piece.failed for piece in outside), sum(piece.exposure for piece in outside)
+    failed, over = sum(piece.failed for piece in inside), sum(piece.exposure for piece in inside)
+    return RateBaseline(failed, over, earlier, len(taken) > 1)
 
 
-def baseline(
-    pieces: Callable[[Sequence[InForce]], list[Piece]],
-    changes: Sequence[InForce],
+def choose_baseline(
+    pieces: Callable[[Sequence[ChangePeriod]], list[Period]],
+    changes: Sequence[ChangePeriod],
     since: int,
-    asks: Callable[[Baseline], float],
-) -> Baseline:
+    asks: Callable[[RateBaseline], float],
+) -> RateBaseline:
     """Return the baseline of a change at ``since``: with changes that are bound to nothing, or without them.
 
     ``pieces``: divides what was seen by changes. ``asks``: how much a baseline asks for; the larger one counts.
     """
 
-    def candidate(concerned: Sequence[InForce]) -> Baseline:
+    def candidate(concerned: Sequence[ChangePeriod]) -> RateBaseline:
         current = frozenset(one.since for one in concerned if one.since < since <= (one.until or inf))
-        return last_regime(pieces(concerned), current)
+        return last_regime_baseline(pieces(concerned), current)
 
-    without, with_all = candidate([change for change in changes if change.own]), candidate(changes)
+    without, with_all = candidate([change for change in changes if change.concerns_hypothesis]), candidate(changes)
     if not with_all.failed:  # it would ask for infinitely much, and there would be no rate to tell
-        return without._replace(ignored=True)
+        return without._replace(ignores_unbound_changes=True)
     return max(without, with_all, key=asks)

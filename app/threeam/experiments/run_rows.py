@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import Entry
 from threeam.core.state.fold import State
-from threeam.experiments.runs import experiments, run_named
+from threeam.experiments.runs import experiments, run_label
 
 _TAGS = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
 # From the beginning of the line: a note may quote one.
@@ -17,27 +17,27 @@ _ONE_OF_MANY = re.compile(
 )
 
 
-class OneOfMany(NamedTuple):
+class IsExperimentRun(NamedTuple):
     """It is a run of an experiment: a condition of core's `Wanted`."""
 
     name: str = "one of many runs"
 
-    def holds(self, raw: bytes) -> bool:
+    def matches(self, raw: bytes) -> bool:
         return b"] Run: " in raw and _ONE_OF_MANY.search(raw) is not None
 
-    def offsets(self, data: bytes) -> Iterator[int]:
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
         return (found.start() for found in _ONE_OF_MANY.finditer(data))
 
 
-def kept_with(entry: Entry) -> str | None:
+def attachment_of(entry: Entry) -> str | None:
     """What was kept with a line: the name of its experiment, or that of a file; None: nothing."""
     file = entry.tag("FILE") or ""
     if file.endswith(".out"):
         return file
-    return run_named(entry) if entry.kind in ("Plan", "Verdict") else None
+    return run_label(entry) if entry.kind in ("Plan", "Verdict") else None
 
 
-def progress(state: State) -> dict[int, str]:
+def plan_progress(state: State) -> dict[int, str]:
     """For each plan, by its stamp (ns): how far it is, and how often it has failed."""
     found = {}
     for one in experiments(state):
@@ -47,5 +47,5 @@ def progress(state: State) -> dict[int, str]:
             late = f" · {timed_out} timed out" if timed_out else ""
             inconclusive = sum(arm.inconclusive for arm in counts)
             late += f" · {inconclusive} inconclusive" if inconclusive else ""
-            found[one.at.ns] = f"{one.done}/{one.total} · {sum(arm.failed for arm in counts)} failed{late}"
+            found[one.stamp.ns] = f"{one.done_count}/{one.total} · {sum(arm.failed for arm in counts)} failed{late}"
     return found

@@ -19,23 +19,23 @@ from threeam.core.store.attachments import attachment_path, write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.experiments.arms import Arm
-from threeam.experiments.chaos import Jitter, Neighbours, neighbours
-from threeam.experiments.experiment import BARE, KEPT, Run
-from threeam.experiments.failure_rule import CUT, LOST, PASSED, Rule
-from threeam.experiments.plan import Plan
-from threeam.experiments.runs import ran
-from threeam.process.execute import Execution, How, execute, in_the_foreground
-from threeam.process.guard import Running, guarded
-from threeam.process.output import CAP, Kept, Output, kept_while
+from threeam.experiments.chaos import Jitter, Neighbours, start_neighbours
+from threeam.experiments.experiment import BARE, MAX_DETAILED_RUNS, Run
+from threeam.experiments.failure_rule import CUT_SHORT, LOST, PASSED, FailureRule
+from threeam.experiments.plan import ExperimentPlan
+from threeam.experiments.runs import runs_draft
+from threeam.process.execute import ExecuteOptions, ExecutionResult, execute, is_in_foreground
+from threeam.process.guard import RunningProgram, process_guard
+from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder, SavedOutput, record_output
 from threeam.process.process_tree import adopt_orphans
 
-TOGETHER = 100  # runs in one hold of the lock, and under one sync
+MAX_BATCH_RUNS = 100  # runs in one hold of the lock, and under one sync
 _EVERY_NS = 1 * NS_PER_S  # or those of so long
 _KILLED = 137  # the exit of a run whose end nobody saw: its guard has killed it
 _KEPT_BYTES = 256 * 1024 * 1024  # of the outputs of one experiment
 
 
-class Cut(KeyboardInterrupt):
+class RunInterrupted(KeyboardInterrupt):
     """Whoever watched a run ended it, with a signal of this ``code`` (128 + its number)."""
 
     def __init__(self, number: int) -> None:
@@ -54,7 +54,7 @@ def check_runnable(command: Sequence[str]) -> None:
     raise BadInput(f"{name}: there is no such command{shell}")
 
 
-def try_arms(arms: Sequence[Arm]) -> None:
+def check_arms(arms: Sequence[Arm]) -> None:
     """Tries what each arm puts before the command on ``true``: if the tracer itself fails, every run would.
 
     Raises `BadInput` where one does not come through.
@@ -63,11 +63,11 @@ def try_arms(arms: Sequence[Arm]) -> None:
         said: list[bytes] = []
         if arm.before:
             check_runnable(arm.before)
-            tried = execute([*arm.before, "true"], partial(_gather, said), How(timeout=10))
-            if tried.code != 0:
+            tried = execute([*arm.before, "true"], partial(_gather, said), ExecuteOptions(timeout_s=10))
+            if tried.exit_code != 0:
                 first = decode_utf8(b"".join(said)).strip().partition("\n")[0]
                 raise BadInput(
-                    f"arm {arm.name} fails by itself, with {' '.join(arm.before)} true: {first or tried.code}"
+                    f"arm {arm.name} fails by itself, with {' '.join(arm.before)} true: {first or tried.exit_code}"
                 )
 
 
@@ -75,25 +75,25 @@ def _gather(said: list[bytes], _which: int, data: bytes) -> None:
     said.append(data)
 
 
-class Once(NamedTuple):
+class SingleRun(NamedTuple):
     """What is run once: a command, what counts as failing, and how long it may take (ns; None: as long as it takes).
 
     ``one_pipe``: whether both of its outputs are one, in their order.
     """
 
     command: Sequence[str]
-    rule: Rule
+    rule: FailureRule
     timeout_ns: int | None
-    one_pipe: bool
+    merge_stderr: bool
 
 
 def run_once(
     journal: Journal,
-    once: Once,
+    once: SingleRun,
     show: Callable[[int, bytes], object],
     lost: Callable[[Run], object],
     clock: Clock,
-) -> tuple[Run, int, Kept]:
+) -> tuple[Run, int, SavedOutput]:
     """Run a command and keep what it prints: the run, the signal that cut it short (0: none), and where it is kept.
 
     ``show`` gets what it prints as it comes. It is redacted and kept after its end, or when there are 16 MiB of it. If
@@ -105,23 +105,23 @@ def run_once(
     seconds = None if timeout_ns is None else timeout_ns / NS_PER_S
     name = f"run-{began}-{os.getpid()}.out"
 
-    apart = timeout_ns is not None or not in_the_foreground()  # where no terminal would tell it of a ctrl+c
+    apart = timeout_ns is not None or not is_in_foreground()  # where no terminal would tell it of a ctrl+c
     adopt_orphans()
 
     def orphaned() -> None:
         lost(_lost(journal, name, began, clock))
 
-    def run(output: Output) -> Execution:
+    def run(output: OutputRecorder) -> ExecutionResult:
         def take(which: int, data: bytes) -> None:
-            output.take(data)
+            output.feed(data)
             show(which, data)
 
-        return execute(command, take, How(apart, False, one_pipe, seconds), running=running)
+        return execute(command, take, ExecuteOptions(apart, False, one_pipe, seconds), running=running)
 
-    with guarded(orphaned) as running:
+    with process_guard(orphaned) as running:
         # What is done while the program runs is measured with it, and it waits when its pipe is full.
-        ended, output, kept = kept_while(journal, RUN_OUTPUT, name, rule.regex, run, at_once=CAP)
-    return _run(1, BARE, rule, ended, output, began)._replace(file=kept.name), ended.cut, kept
+        ended, output, kept = record_output(journal, RUN_OUTPUT, name, rule.regex, run, at_once=MAX_SAVED_BYTES)
+    return _run(1, BARE, rule, ended, output, began)._replace(file=kept.name), ended.interrupted_by, kept
 
 
 def _lost(journal: Journal, name: str, began: int, clock: Clock) -> Run:
@@ -134,7 +134,7 @@ def _lost(journal: Journal, name: str, began: int, clock: Clock) -> Run:
     return Run(1, BARE, LOST, _KILLED, began, max(0, clock().ns - began), 0, size, name if size else "")
 
 
-class Doing(NamedTuple):
+class RunContext(NamedTuple):
     """What an experiment needs: where to keep, how to write, whom to tell of each run.
 
     ``lost``: what is to be done if this process is killed; another process does it.
@@ -142,93 +142,104 @@ class Doing(NamedTuple):
 
     journal: Journal
     submit: Callable[[Draft], object]
-    tell: Callable[[Run], object]
-    lost: Callable[[], object]
+    on_run: Callable[[Run], object]
+    on_lost: Callable[[], object]
     clock: Clock
 
 
-def go_on(number: int, plan: Plan, left: Sequence[int], kept: Sequence[Run], doing: Doing) -> None:
+def run_plan(number: int, plan: ExperimentPlan, left: Sequence[int], kept: Sequence[Run], doing: RunContext) -> None:
     """Makes the runs of ``left``, those of ``plan`` whose turn has not been taken. ``kept``: of which more is known.
 
     ``doing.submit`` writes lines, without being interrupted. Raises `Cut` when somebody ends it: what has been run is
     written then, and so it is whatever else goes wrong, if it can be.
     """
     adopt_orphans()
-    turns, batch = plan.turns(), _Batch(number, plan.total, kept, doing)
+    turns, batch = plan.run_arms(), _Batch(number, plan.total, kept, doing)
     shown_passing = {run.arm for run in kept if run.outcome == PASSED}
     with ExitStack() as stack:
-        running = stack.enter_context(guarded(doing.lost))  # before the neighbours: they would keep its pipe open
+        running = stack.enter_context(
+            process_guard(doing.on_lost)
+        )  # before the neighbours: they would keep its pipe open
         # An interrupt comes only while a run goes on, which is ended by it then.
         stack.enter_context(defer_interrupts(True))
         cpus = sorted(os.sched_getaffinity(0))
-        beside = stack.enter_context(neighbours(cpus)) if any(arm.stress for arm in plan.arms) else None
+        beside = stack.enter_context(start_neighbours(cpus)) if any(arm.stress for arm in plan.arms) else None
         stack.callback(batch.write)
         for nth in left:
             arm = turns[nth - 1]
             run, cut, printed = _turn(nth, arm, plan, (beside, running), doing.clock)
             if cut:  # it says that the plan was ended here, until the run is made again
                 batch.add(run, b"", keep=False)
-                raise Cut(cut)
+                raise RunInterrupted(cut)
             batch.add(run, b"".join(printed), keep=run.outcome != PASSED or arm.name not in shown_passing)
             if run.outcome == PASSED:
                 shown_passing.add(arm.name)
-            doing.tell(run)
+            doing.on_run(run)
 
 
 def _turn(
-    nth: int, arm: Arm, plan: Plan, around: tuple[Neighbours | None, Running], clock: Clock
+    nth: int, arm: Arm, plan: ExperimentPlan, around: tuple[Neighbours | None, RunningProgram], clock: Clock
 ) -> tuple[Run, int, list[bytes]]:
     beside, running = around
     kept: list[bytes] = []
     # The clock of the run goes on while its output is looked through: that comes after its end, up to 16 MiB.
-    output = Output(kept.append, plan.rule.regex, at_once=CAP)
+    output = OutputRecorder(kept.append, plan.rule.regex, at_once=MAX_SAVED_BYTES)
     meddler = Jitter(f"{plan.seed}:{nth}") if arm.jitter else None
     seconds = None if plan.timeout_ns is None else plan.timeout_ns / NS_PER_S
     with beside.busy() if arm.stress and beside is not None else nullcontext():
         began = clock().ns
         ended = execute(
             [*arm.before, *plan.command],
-            lambda _, data: output.take(data),
-            How(timeout=seconds),
+            lambda _, data: output.feed(data),
+            ExecuteOptions(timeout_s=seconds),
             meddler,
             running,
         )
     output.close()
-    return _run(nth, arm.name, plan.rule, ended, output, began), ended.cut, kept
+    return _run(nth, arm.name, plan.rule, ended, output, began), ended.interrupted_by, kept
 
 
-def _run(nth: int, arm: str, rule: Rule, ended: Execution, output: Output, began: int) -> Run:
-    outcome = rule.outcome(ended.code, timed_out=ended.timed_out, matched=output.matched)
-    return Run(nth, arm, CUT if ended.cut else outcome, ended.code, began, ended.ns, ended.cpu_ns, output.size)
+def _run(nth: int, arm: str, rule: FailureRule, ended: ExecutionResult, output: OutputRecorder, began: int) -> Run:
+    outcome = rule.outcome(ended.exit_code, timed_out=ended.timed_out, matched=output.matched)
+    return Run(
+        nth,
+        arm,
+        CUT_SHORT if ended.interrupted_by else outcome,
+        ended.exit_code,
+        began,
+        ended.duration_ns,
+        ended.cpu_ns,
+        output.size,
+    )
 
 
 class _Batch:
     """Runs that are not written yet: the journal must not disturb what it counts."""
 
-    def __init__(self, number: int, total: int, kept: Sequence[Run], doing: Doing) -> None:
+    def __init__(self, number: int, total: int, kept: Sequence[Run], doing: RunContext) -> None:
         self._number = number
         self._total = total
         self._doing = doing
         self._runs: list[Run] = []
         self._since = time.monotonic_ns()
-        self._kept_bytes = sum(min(run.size, CAP) for run in kept)
+        self._kept_bytes = sum(min(run.output_bytes, MAX_SAVED_BYTES) for run in kept)
         self._kept = len(kept)
 
     def add(self, run: Run, output: bytes, *, keep: bool) -> None:
-        if output and keep and self._kept < KEPT and self._kept_bytes + len(output) <= _KEPT_BYTES:
+        if output and keep and self._kept < MAX_DETAILED_RUNS and self._kept_bytes + len(output) <= _KEPT_BYTES:
             name = f"R{self._number}-{run.number}-{run.began_ns}.out"
             with suppress(FileUnusable):  # the line comes first, and says by its silence that there is no file
                 write_attachment(self._doing.journal, RUN_OUTPUT, name, output)
                 run = run._replace(file=name)
                 self._kept, self._kept_bytes = self._kept + 1, self._kept_bytes + len(output)
         self._runs.append(run)
-        if len(self._runs) >= TOGETHER or time.monotonic_ns() - self._since >= _EVERY_NS:
+        if len(self._runs) >= MAX_BATCH_RUNS or time.monotonic_ns() - self._since >= _EVERY_NS:
             with suppress(LockTimeout):  # with the next ones, then
                 self.write()
 
     def write(self) -> None:
         """Writes what is not written. Raises as the writer does."""
         if self._runs:
-            self._doing.submit(ran(self._number, self._total, self._runs))
+            self._doing.submit(runs_draft(self._number, self._total, self._runs))
             self._runs = []
         self._since = time.monotonic_ns()

@@ -9,32 +9,32 @@ ALPHA = 0.05  # an error that is accepted in one of twenty
 _POWER_Z = 0.8416212335729143  # the normal quantile of 0.8: such a difference is shown in four of five experiments
 _AS_LIKELY = 1 + 1e-7  # two tables whose probabilities differ by less are equally likely: they are floats
 _CLEARLY = 1 - 1e-9  # a p of exactly one in twenty is not below that, though the float may be
-MOST = 10**9  # runs: what needs more is not to be had
+MAX_REQUIRED_RUNS = 10**9  # runs: what needs more is not to be had
 
 
-def interval(failed: int, runs: int, alpha: float = ALPHA) -> tuple[float, float]:
+def clopper_pearson(failed: int, runs: int, alpha: float = ALPHA) -> tuple[float, float]:
     """The exact interval of a rate, ``failed`` of ``runs``: Clopper and Pearson, Biometrika 26 (1934).
 
     (0, 1) where there are no runs.
     """
     if runs == 0:
         return 0.0, 1.0
-    low = 0.0 if failed == 0 else _root(lambda p: at_least(failed, runs, p) - alpha / 2, 0.0, failed / runs)
-    high = 1.0 if failed == runs else _root(lambda p: alpha / 2 - at_most(failed, runs, p), failed / runs, 1.0)
+    low = 0.0 if failed == 0 else _root(lambda p: binom_upper_tail(failed, runs, p) - alpha / 2, 0.0, failed / runs)
+    high = 1.0 if failed == runs else _root(lambda p: alpha / 2 - binom_cdf(failed, runs, p), failed / runs, 1.0)
     return low, high
 
 
-def at_least(failed: int, runs: int, p: float) -> float:
+def binom_upper_tail(failed: int, runs: int, p: float) -> float:
     """The probability of ``failed`` or more among ``runs``, each of which fails with ``p``."""
     return 1.0 if failed <= 0 else _incomplete_beta(failed, runs - failed + 1, p)
 
 
-def at_most(failed: int, runs: int, p: float) -> float:
+def binom_cdf(failed: int, runs: int, p: float) -> float:
     """The probability of ``failed`` or fewer among ``runs``, each of which fails with ``p``."""
     return 1.0 if failed >= runs else _incomplete_beta(runs - failed, failed + 1, 1 - p)
 
 
-def fisher(failed: int, runs: int, other_failed: int, other_runs: int) -> float:
+def fisher_exact(failed: int, runs: int, other_failed: int, other_runs: int) -> float:
     """The two-sided p of Fisher's exact test (1922): how likely tables as odd as this one are, were the rates the same.
 
     Those count that are no more likely than the one that was seen.
@@ -52,12 +52,12 @@ def fisher(failed: int, runs: int, other_failed: int, other_runs: int) -> float:
     return min(1.0, sum(exp(one - top) for one in weights if one <= seen) / every)
 
 
-def is_below(p: float, level: float) -> bool:
+def is_significant(p: float, level: float) -> bool:
     """Whether ``p`` is less than ``level``, and not the same but for the last digits of a float."""
     return p < level * _CLEARLY
 
 
-def runs_to_show(rate: float, other_rate: float, level: float = ALPHA) -> int | None:
+def required_sample_size(rate: float, other_rate: float, level: float = ALPHA) -> int | None:
     """Return how many runs per arm show a difference of this size in four of five experiments; None if there is none.
 
     The formula of Casagrande, Pike and Smith (Biometrics 34, 1978) for Fisher's two-sided test at ``level``, which is
@@ -71,10 +71,10 @@ def runs_to_show(rate: float, other_rate: float, level: float = ALPHA) -> int | 
     spread += _POWER_Z * sqrt(rate * (1 - rate) + other_rate * (1 - other_rate))
     without = (spread / apart) ** 2
     needed = without / 4 * (1 + sqrt(1 + 4 / (without * apart))) ** 2
-    return ceil(needed) if needed < MOST else None
+    return ceil(needed) if needed < MAX_REQUIRED_RUNS else None
 
 
-def clean_runs(failed: int, runs: int) -> tuple[int | None, int | None, int | None]:
+def required_clean_runs(failed: int, runs: int) -> tuple[int | None, int | None, int | None]:
     """After how many runs without a failure a bug that failed ``failed`` of ``runs`` times may be called fixed.
 
     Weak: were its rate the one that was seen, such luck would have one chance in twenty. Fair: Fisher's test against
@@ -83,12 +83,12 @@ def clean_runs(failed: int, runs: int) -> tuple[int | None, int | None, int | No
     """
     if failed == 0:
         return None, None, None
-    weak, strong = _clean_at(failed / runs), _clean_at(interval(failed, runs)[0])
-    fair = _least(lambda clean: is_below(fisher(failed, runs, 0, clean), ALPHA))
+    weak, strong = _clean_at(failed / runs), _clean_at(clopper_pearson(failed, runs)[0])
+    fair = _least(lambda clean: is_significant(fisher_exact(failed, runs, 0, clean), ALPHA))
     return weak, fair, strong
 
 
-def clean_time(seen: int, over: float) -> tuple[float, float, float]:
+def required_clean_time(seen: int, over: float) -> tuple[float, float, float]:
     """The same for a bug that comes by time, and came ``seen`` times in ``over``: how long without it, in that unit.
 
     Fair: were the rate the same, all of them would have come before (a binomial test, given how many there were).
@@ -105,14 +105,14 @@ def _clean_at(rate: float) -> int | None:
     if rate >= 1:
         return 1
     needed = log(ALPHA) / log1p(-rate) if rate > 0 else inf
-    return ceil(needed) if needed < MOST else None
+    return ceil(needed) if needed < MAX_REQUIRED_RUNS else None
 
 
 def _least(holds: Callable[[int], bool]) -> int | None:
     """The least number of which ``holds`` is so, as it is of every greater one."""
     high = 1
     while not holds(high):
-        if high > MOST:
+        if high > MAX_REQUIRED_RUNS:
             return None
         high *= 2
     low = high // 2

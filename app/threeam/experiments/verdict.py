@@ -8,31 +8,31 @@ from typing import Any, NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
-from threeam.core.format.times import duration
+from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
-from threeam.experiments.experiment import BARE, Counts, Experiment, Spent
+from threeam.experiments.experiment import BARE, ArmUsage, Counts, Experiment
 from threeam.experiments.failure_rule import INCONCLUSIVE, TIMED_OUT
-from threeam.experiments.runs import VIA, concluded, experiment_named
-from threeam.experiments.stats import ALPHA, fisher, interval, is_below, runs_to_show
+from threeam.experiments.runs import SOURCE, require_experiment, verdict_draft_line
+from threeam.experiments.stats import ALPHA, clopper_pearson, fisher_exact, is_significant, required_sample_size
 
 
-class Rate(NamedTuple):
+class ArmRate(NamedTuple):
     """How often an arm fails: its counts, and the exact interval in which its rate lies, but for one in twenty."""
 
     arm: str
     counts: Counts
     low: float
     high: float
-    spent: Spent
+    usage: ArmUsage
 
     @property
     def rate(self) -> float:
         """What was seen; 0 where nothing was."""
-        return self.counts.failed / self.counts.ended if self.counts.ended else 0.0
+        return self.counts.failed / self.counts.conclusive if self.counts.conclusive else 0.0
 
 
-class Comparison(NamedTuple):
+class ArmComparison(NamedTuple):
     """An arm against the first: Fisher's p, and whether it is small enough.
 
     ``needed``: how many runs an arm would show a difference of the size that was seen; None: there was none.
@@ -40,86 +40,92 @@ class Comparison(NamedTuple):
 
     arm: str
     p: float
-    shown: bool
-    fewer: bool
-    needed: int | None
+    is_significant: bool
+    is_lower: bool
+    required_runs: int | None
 
 
-def rates(one: Experiment) -> list[Rate]:
+def arm_rates(one: Experiment) -> list[ArmRate]:
     """Of each arm, in their order."""
     return [
-        Rate(arm, counts, *interval(counts.failed, counts.ended), spent)
-        for (arm, counts), spent in zip(one.counts().items(), one.spent, strict=True)
+        ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), spent)
+        for (arm, counts), spent in zip(one.counts().items(), one.arm_usage, strict=True)
     ]
 
 
-def threshold(found: Sequence[Rate]) -> float:
+def significance_level(found: Sequence[ArmRate]) -> float:
     """What p is held against: with many comparisons less (Bonferroni), or one of them shows something by luck."""
     return ALPHA / max(1, len(found) - 1)
 
 
-def comparisons(found: Sequence[Rate]) -> list[Comparison]:
+def compare_arms(found: Sequence[ArmRate]) -> list[ArmComparison]:
     """Every arm but the first, against that."""
     first, *others = found
     compared = []
     for one in others:
-        p = fisher(first.counts.failed, first.counts.ended, one.counts.failed, one.counts.ended)
-        known = bool(first.counts.ended and one.counts.ended)
-        needed = runs_to_show(first.rate, one.rate, threshold(found)) if known else None
-        compared.append(Comparison(one.arm, p, is_below(p, threshold(found)), one.rate < first.rate, needed))
+        p = fisher_exact(first.counts.failed, first.counts.conclusive, one.counts.failed, one.counts.conclusive)
+        known = bool(first.counts.conclusive and one.counts.conclusive)
+        needed = required_sample_size(first.rate, one.rate, significance_level(found)) if known else None
+        compared.append(
+            ArmComparison(one.arm, p, is_significant(p, significance_level(found)), one.rate < first.rate, needed)
+        )
     return compared
 
 
-def verdict(number: int) -> Draft:
+def verdict_draft(number: int) -> Draft:
     """The verdict on an experiment whose plan is done; there is none before, nor a second one."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = experiment_named(state, f"R{number}")
-        if one.left:
+        one = require_experiment(state, f"R{number}")
+        if one.remaining:
             raise PreconditionFailed(
-                f"{one.name} has no verdict before its plan is done: {one.done} of {one.total} runs are"
+                f"{one.name} has no verdict before its plan is done: {one.done_count} of {one.total} runs are"
             )
         if one.verdict:
             raise PreconditionFailed(f"{one.name} has its verdict: {one.verdict}")
-        tag = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.ended}" for rate in rates(one))
-        return [concluded(one, state, text(one), tag)]
+        tag = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.conclusive}" for rate in arm_rates(one))
+        return [verdict_draft_line(one, state, verdict_text(one), tag)]
 
-    return Draft(lines, source=VIA)
+    return Draft(lines, source=SOURCE)
 
 
-def text(one: Experiment) -> str:
+def verdict_text(one: Experiment) -> str:
     """The verdict in a sentence, what it means first."""
-    found = rates(one)
-    compared = comparisons(found)
-    said = [meaning(found, other) for other in compared]
+    found = arm_rates(one)
+    compared = compare_arms(found)
+    said = [describe_comparison(found, other) for other in compared]
     if len(compared) > 1:
-        said.append(f"{len(compared)} comparisons, so p is held against {digits(threshold(found), 2)}")
-    return "; ".join([*said, *map(rate_in_words, found), *(sentence for _, sentence in not_counted(found))])
+        said.append(
+            f"{len(compared)} comparisons, so p is held against {format_significant(significance_level(found), 2)}"
+        )
+    return "; ".join([*said, *map(format_rate, found), *(sentence for _, sentence in uncounted_run_sentences(found))])
 
 
-def rate_in_words(rate: Rate) -> str:
+def format_rate(rate: ArmRate) -> str:
     """``strace 1/200 failed, 0.500 % (0.0127 to 2.75)``."""
-    if not rate.counts.ended:
+    if not rate.counts.conclusive:
         return f"{rate.arm}: no run has ended"
-    bounds = f"{percent(rate.low)} to {percent(rate.high)}"
-    return f"{rate.arm} {rate.counts.failed}/{rate.counts.ended} failed, {percent(rate.rate)} % ({bounds})"
+    bounds = f"{format_percent(rate.low)} to {format_percent(rate.high)}"
+    return f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive} failed, {format_percent(rate.rate)} % ({bounds})"
 
 
-def meaning(found: Sequence[Rate], compared: Comparison) -> str:
+def describe_comparison(found: Sequence[ArmRate], compared: ArmComparison) -> str:
     """What a comparison means: ``strace hides it (p = 0.0027)``."""
-    first, p = found[0].arm, f"(p = {digits(compared.p, 2)})"
-    if compared.shown and first == BARE:
-        return f"{compared.arm} {'hides' if compared.fewer else 'provokes'} it {p}"
-    if compared.shown:
-        return f"{compared.arm}: {'fewer' if compared.fewer else 'more'} failures than {first} {p}"
-    if any(rate.counts.ended for rate in found) and not any(rate.counts.failed for rate in found):
+    first, p = found[0].arm, f"(p = {format_significant(compared.p, 2)})"
+    if compared.is_significant and first == BARE:
+        return f"{compared.arm} {'hides' if compared.is_lower else 'provokes'} it {p}"
+    if compared.is_significant:
+        return f"{compared.arm}: {'fewer' if compared.is_lower else 'more'} failures than {first} {p}"
+    if any(rate.counts.conclusive for rate in found) and not any(rate.counts.failed for rate in found):
         return f"{compared.arm}: no difference shown {p}, it never failed"
-    if compared.needed is None:
+    if compared.required_runs is None:
         return f"{compared.arm}: no difference shown {p}"
-    return f"{compared.arm}: no difference shown {p}; {compared.needed:,} runs an arm would show one of this size"
+    return (
+        f"{compared.arm}: no difference shown {p}; {compared.required_runs:,} runs an arm would show one of this size"
+    )
 
 
-def not_counted(found: Sequence[Rate]) -> list[tuple[str, str]]:
+def uncounted_run_sentences(found: Sequence[ArmRate]) -> list[tuple[str, str]]:
     """Return the outcome and a sentence for the runs of each arm that are in no rate."""
     sentences = []
     for rate in found:
@@ -131,12 +137,12 @@ def not_counted(found: Sequence[Rate]) -> list[tuple[str, str]]:
     return sentences
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """A share in percent, to three digits."""
-    return digits(share * 100, 3)
+    return format_significant(share * 100, 3)
 
 
-def digits(value: float, count: int) -> str:
+def format_significant(value: float, count: int) -> str:
     """``value`` to so many significant digits, never as a power of ten unless it is tiny."""
     if value == 0:
         return "0"
@@ -145,27 +151,27 @@ def digits(value: float, count: int) -> str:
     return f"{value:.{max(0, count - 1 - floor(log10(value)))}f}"
 
 
-def report(one: Experiment) -> Iterator[str]:
+def experiment_report_lines(one: Experiment) -> Iterator[str]:
     """Yield the lines of a report."""
     bound = f" (H{one.hypothesis})" if one.hypothesis is not None else ""
     yield f"{one.name}{bound}: {one.text}"
-    for rate in rates(one):
-        mean = f", {duration(rate.spent.ns // rate.spent.runs)} a run" if rate.spent.runs else ""
-        yield f"  {rate_in_words(rate)}{mean}"
-    for _, sentence in not_counted(rates(one)):
+    for rate in arm_rates(one):
+        mean = f", {format_duration(rate.usage.ns // rate.usage.runs)} a run" if rate.usage.runs else ""
+        yield f"  {format_rate(rate)}{mean}"
+    for _, sentence in uncounted_run_sentences(arm_rates(one)):
         yield f"  {sentence}"
     if one.verdict:
         yield f"verdict: {one.verdict}"
-    elif one.seed is not None and not one.left:
-        yield f"verdict: {text(one)}"
+    elif one.seed is not None and not one.remaining:
+        yield f"verdict: {verdict_text(one)}"
         yield f"it is not in the journal yet: 3am run --resume {one.name} writes it"
-    elif one.left and one.seed is not None:
-        yield f"no verdict before the plan is done: {one.done} of {one.total} runs are; 3am run --resume {one.name}"
+    elif one.remaining and one.seed is not None:
+        yield f"no verdict before the plan is done: {one.done_count} of {one.total} runs are; 3am run --resume {one.name}"
 
 
-def record(one: Experiment) -> dict[str, Any]:
+def experiment_json(one: Experiment) -> dict[str, Any]:
     """Everything in full precision, for machines. Nothing is compared before the plan is done."""
-    found = rates(one)
+    found = arm_rates(one)
     arms = [
         {
             "arm": rate.arm,
@@ -173,17 +179,23 @@ def record(one: Experiment) -> dict[str, Any]:
             "passed": rate.counts.passed,
             "timed_out": rate.counts.timed_out,
             "inconclusive": rate.counts.inconclusive,
-            "rate": rate.rate if rate.counts.ended else None,
+            "rate": rate.rate if rate.counts.conclusive else None,
             "low": rate.low,
             "high": rate.high,
-            "mean_ns": rate.spent.ns // rate.spent.runs if rate.spent.runs else None,
-            "mean_cpu_ns": rate.spent.cpu_ns // rate.spent.runs if rate.spent.runs else None,
+            "mean_ns": rate.usage.ns // rate.usage.runs if rate.usage.runs else None,
+            "mean_cpu_ns": rate.usage.cpu_ns // rate.usage.runs if rate.usage.runs else None,
         }
         for rate in found
     ]
     compared = [
-        {"arm": other.arm, "against": found[0].arm, "p": other.p, "shown": other.shown, "runs_needed": other.needed}
-        for other in comparisons(found)
+        {
+            "arm": other.arm,
+            "against": found[0].arm,
+            "p": other.p,
+            "shown": other.is_significant,
+            "runs_needed": other.required_runs,
+        }
+        for other in compare_arms(found)
     ]
     return {
         "run": one.name,
@@ -192,9 +204,9 @@ def record(one: Experiment) -> dict[str, Any]:
         "n": one.n,
         "seed": one.seed,
         "total": one.total,
-        "done": one.done,
-        "threshold": threshold(found),
+        "done": one.done_count,
+        "threshold": significance_level(found),
         "arms": arms,
-        "comparisons": None if one.left else compared,
-        "verdict": one.verdict or (None if one.left or one.seed is None else text(one)),
+        "comparisons": None if one.remaining else compared,
+        "verdict": one.verdict or (None if one.remaining or one.seed is None else verdict_text(one)),
     }

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from threeam.core.errors import FileUnusable
 from threeam.core.platform.disk import format_bytes
-from threeam.host.snapshot import Snapshot, Watched
+from threeam.host.snapshot import Snapshot, WatchedProcess
 
 _FORMAT = 1
 _NUMBER = re.compile(r"(?<! ) *\d[\d.,:]*")  # from the first of many blanks only: from each one costs their square
@@ -31,7 +31,7 @@ class Baseline(NamedTuple):
     name: str
     host: str
     snapshots: tuple[Snapshot, ...]
-    watched: tuple[Watched, ...]
+    watched_processes: tuple[WatchedProcess, ...]
     commands: tuple[str, ...]
 
 
@@ -44,58 +44,58 @@ class Difference(NamedTuple):
     name: str
     now: str
     normal: str
-    unusual: float
+    score: float
 
 
-class Range(NamedTuple):
+class NormalRange(NamedTuple):
     """From where to where a number was normal."""
 
     low: float
     high: float
 
-    def width(self, name: str) -> float:
+    def tolerance(self, name: str) -> float:
         """How much variation of ``name`` is nothing: what was seen, a tenth of its size, and a step at the least."""
         middle = (self.low + self.high) / 2
         return max(self.high - self.low, _SHARE * abs(middle), _step(name))
 
-    def outside(self, value: float) -> float:
+    def distance_outside(self, value: float) -> float:
         """How far ``value`` is outside; 0 inside."""
         return max(self.low - value, value - self.high, 0.0)
 
 
-def ranges(baseline: Baseline) -> dict[str, Range]:
+def normal_ranges(baseline: Baseline) -> dict[str, NormalRange]:
     """The range of each number; one that was not there in some snapshot was 0 there, as far as it is a count."""
     names = {name for one in baseline.snapshots for name in one.numbers}
     found = {}
     for name in names:
         values = [one.numbers.get(name, 0.0) for one in baseline.snapshots]
-        found[name] = Range(min(values), max(values))
+        found[name] = NormalRange(min(values), max(values))
     return found
 
 
-def differences(baseline: Baseline, now: Snapshot) -> list[Difference]:
+def find_differences(baseline: Baseline, now: Snapshot) -> list[Difference]:
     """What is not normal in ``now``, the most unusual first."""
     blind = tuple(prefix for one in (*baseline.snapshots, now) for prefix in one.blind)  # what is not known is no news
-    found = [*_numbers(ranges(baseline), now.numbers), *_texts(baseline, now.texts)]
+    found = [*_numbers(normal_ranges(baseline), now.numbers), *_texts(baseline, now.texts)]
     found = [one for one in found if not one.name.startswith(blind)]
-    return sorted(found, key=lambda one: (-one.unusual, one.name))
+    return sorted(found, key=lambda one: (-one.score, one.name))
 
 
-def compared_count(baseline: Baseline, now: Snapshot) -> int:
+def count_compared(baseline: Baseline, now: Snapshot) -> int:
     """How many things were compared."""
     names = {name for one in baseline.snapshots for name in (*one.numbers, *one.texts)}
     return len(names | set(now.numbers) | set(now.texts))
 
 
-def _numbers(normal: Mapping[str, Range], now: Mapping[str, float]) -> Iterator[Difference]:
+def _numbers(normal: Mapping[str, NormalRange], now: Mapping[str, float]) -> Iterator[Difference]:
     for name in sorted({*normal, *now}):
-        range_ = normal.get(name, Range(0.0, 0.0))
+        range_ = normal.get(name, NormalRange(0.0, 0.0))
         value = now.get(name, 0.0)
-        unusual = range_.outside(value) / range_.width(name)
+        unusual = range_.distance_outside(value) / range_.tolerance(name)
         if (unusual and name.startswith("listening/")) or name.endswith("/there"):
             unusual *= _FOR_NOTHING  # who is gone, or new, stands before every amount
         if unusual >= 1.0:
-            yield Difference(name, amount(name, value), range_in_words(name, range_), unusual)
+            yield Difference(name, format_amount(name, value), format_range(name, range_), unusual)
 
 
 def _texts(baseline: Baseline, now: Mapping[str, str]) -> Iterator[Difference]:
@@ -141,28 +141,28 @@ def _first(text: str | None) -> str:
     return "not there" if text is None else _few(text.splitlines())
 
 
-def amount(name: str, value: float) -> str:
+def format_amount(name: str, value: float) -> str:
     """``value`` as a person reads it."""
     if name.endswith("bytes"):
         return format_bytes(round(value))
     return f"{value:,.0f}" if value == int(value) else f"{value:.2f}"
 
 
-def range_in_words(name: str, range_: Range) -> str:
+def format_range(name: str, range_: NormalRange) -> str:
     """``0.31 to 0.94``, or the one value that it always had."""
-    low, high = amount(name, range_.low), amount(name, range_.high)
+    low, high = format_amount(name, range_.low), format_amount(name, range_.high)
     return low if low == high else f"{low} to {high}"
 
 
-def in_words(difference: Difference) -> str:
+def format_difference(difference: Difference) -> str:
     """``load/1 min 14.2 (normal: 0.31 to 0.94)``."""
     return f"{difference.name} {difference.now} (normal: {difference.normal})"
 
 
-def how_unusual(difference: Difference) -> str:
+def format_score(difference: Difference) -> str:
     """``15 ×`` its normal variation; of a text, and of what is new or gone, a word."""
-    if difference.unusual < _FOR_NOTHING / 1000:
-        return f"{difference.unusual:,.0f} ×"
+    if difference.score < _FOR_NOTHING / 1000:
+        return f"{difference.score:,.0f} ×"
     return "gone" if difference.now in ("0", "not there") else "never before"
 
 
@@ -171,20 +171,20 @@ def _step(name: str) -> float:
     return next((step for word, step in _STEPS.items() if group == word or what.endswith(word)), 1.0)
 
 
-def to_bytes(baseline: Baseline) -> bytes:
+def encode_baseline(baseline: Baseline) -> bytes:
     """``baseline`` as the file that it is kept in: JSON."""
     value = {
         "format": _FORMAT,
         "name": baseline.name,
         "host": baseline.host,
-        "watched": [one._asdict() for one in baseline.watched],
+        "watched": [one._asdict() for one in baseline.watched_processes],
         "commands": baseline.commands,
         "snapshots": [one._asdict() | {"at_ns": str(one.at_ns)} for one in baseline.snapshots],
     }
     return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
-def from_bytes(data: bytes, path: str) -> Baseline:
+def decode_baseline(data: bytes, path: str) -> Baseline:
     """The baseline that a file holds. Raises `Unusable`, naming ``path``."""
     try:
         value: Any = json.loads(data)
@@ -195,7 +195,7 @@ def from_bytes(data: bytes, path: str) -> Baseline:
             str(value["host"]),
             tuple(_snapshot(one) for one in value["snapshots"]),
             tuple(
-                Watched(_pid(one["pid"]), float(one["created"]), str(one["name"]), _texts_in(one["cmdline"]))
+                WatchedProcess(_pid(one["pid"]), float(one["created"]), str(one["name"]), _texts_in(one["cmdline"]))
                 for one in value["watched"]
             ),
             _texts_in(value["commands"]),

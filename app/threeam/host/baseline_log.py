@@ -11,40 +11,42 @@ from threeam.core.format.entry import Author, Entry, Stamp, by_tag, escape_tag_v
 from threeam.core.state.fold import Projection, State, latest_by_key
 from threeam.core.write.draft import Draft, DraftLine
 
-DEFAULT = "normal"
+DEFAULT_NAME = "normal"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
-class BadName(BadInput):
+class InvalidBaselineName(BadInput):
     """A baseline cannot be called that."""
 
 
-class Saved(NamedTuple):
+class SavedBaseline(NamedTuple):
     """A snapshot of normal: its name, the file that it is in, what its line says, when and by whom."""
 
     name: str
     file: str
     text: str
-    at: Stamp
-    by: Author | None
+    stamp: Stamp
+    author: Author | None
 
 
-def checked_name(name: str) -> str:
+def check_baseline_name(name: str) -> str:
     """``name``, if a baseline can be called that. Raises `BadName`."""
     if not _NAME.fullmatch(name):
-        raise BadName(f"a baseline is called by one plain word, such as {DEFAULT} or checkout-prod, and not {name!r}")
+        raise InvalidBaselineName(
+            f"a baseline is called by one plain word, such as {DEFAULT_NAME} or checkout-prod, and not {name!r}"
+        )
     return name
 
 
-def baselines(state: State) -> list[Saved]:
+def saved_baselines(state: State) -> list[SavedBaseline]:
     """The newest snapshot of each name, the one that was saved last at the end."""
-    found: Mapping[str, Saved] = state.projections[ROOM.name]
+    found: Mapping[str, SavedBaseline] = state.projections[PROJECTION.name]
     return list(found.values())
 
 
-def baseline_named(state: State, name: str | None) -> Saved:
+def require_baseline(state: State, name: str | None) -> SavedBaseline:
     """The newest snapshot of ``name``; without one, the one that was saved last. Raises `Declined`."""
-    found = baselines(state)
+    found = saved_baselines(state)
     if not found:
         raise PreconditionFailed("there is no baseline yet: 3am baseline save takes one, while all is well")
     if name is None:
@@ -57,33 +59,33 @@ def baseline_named(state: State, name: str | None) -> Saved:
     )
 
 
-def saved(name: str, file: str, text: str) -> Draft:
+def baseline_saved_draft(name: str, file: str, text: str) -> Draft:
     """Says that a snapshot was saved."""
     line = DraftLine(f"Baseline: {text}", (("BASELINE", name), ("FILE", file)))
     return Draft(lambda state, author, stamp: [line], needs_full_state=False)
 
 
-def compared(name: str, text: str) -> Draft:
+def baseline_compared_draft(name: str, text: str) -> Draft:
     """Says what is different from a snapshot."""
     line = DraftLine(f"Compared: {text}", (("BASELINE", name),))
     return Draft(lambda state, author, stamp: [line], needs_full_state=False)
 
 
-def _read(entry: Entry) -> tuple[str, Saved] | None:
+def _read(entry: Entry) -> tuple[str, SavedBaseline] | None:
     name, file = entry.tag("BASELINE"), entry.tag("FILE")
     if name is None or file is None or entry.kind != "Baseline":
         return None
-    return name, Saved(name, file, entry.body, entry.effective_stamp, entry.author)
+    return name, SavedBaseline(name, file, entry.body, entry.effective_stamp, entry.author)
 
 
-def _fold(found: Mapping[str, Saved], entries: Sequence[Entry]) -> Mapping[str, Saved]:
+def _fold(found: Mapping[str, SavedBaseline], entries: Sequence[Entry]) -> Mapping[str, SavedBaseline]:
     return latest_by_key(found, entries, _read)
 
 
-def _carry(found: Mapping[str, Saved]) -> Iterator[Entry]:
+def _carry(found: Mapping[str, SavedBaseline]) -> Iterator[Entry]:
     for one in found.values():
-        tags = (*by_tag(one.by), ("BASELINE", one.name), ("FILE", one.file))
-        yield Entry(one.at, 0, tags, f"Baseline: {one.text}")
+        tags = (*by_tag(one.author), ("BASELINE", one.name), ("FILE", one.file))
+        yield Entry(one.stamp, 0, tags, f"Baseline: {one.text}")
 
 
-ROOM = Projection("baselines", ("BASELINE",), {}, _fold, _carry)
+PROJECTION = Projection("baselines", ("BASELINE",), {}, _fold, _carry)

@@ -21,19 +21,19 @@ class Check(NamedTuple):
     mend: str = ""
 
 
-class Group(NamedTuple):
+class CheckGroup(NamedTuple):
     """Checks under a title."""
 
     title: str
     checks: Sequence[Check]
 
 
-def worst(checks: Sequence[Check]) -> str:
+def worst_verdict(checks: Sequence[Check]) -> str:
     """The worst verdict of ``checks``."""
     return next((verdict for verdict in VERDICTS if any(one.verdict == verdict for one in checks)), OK)
 
 
-def count(checks: Sequence[Check]) -> str:
+def format_verdict_counts(checks: Sequence[Check]) -> str:
     """How many of each verdict: ``1 red, 2 yellow, 9 ok``."""
     counts = Counter(one.verdict for one in checks)
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])

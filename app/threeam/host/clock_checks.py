@@ -6,7 +6,7 @@ import re
 import time
 from itertools import pairwise
 
-from threeam.core.format.times import duration
+from threeam.core.format.times import format_duration
 from threeam.host.check import OK, RED, UNKNOWN, YELLOW, Check
 from threeam.host.system import System
 
@@ -18,17 +18,17 @@ _READINGS = 2_000
 _UNITS = {"us": 1_000, "ms": 1_000_000, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}  # ns
 
 
-def timekeeping(system: System, now_ns: int) -> list[Check]:
+def check_clock(system: System, now_ns: int) -> list[Check]:
     """The checks of the clock. ``now_ns``: the time, for the zone's next change."""
     return [_source(system), _resolution(), _synchronised(system), _zone(system, now_ns)]
 
 
 def _source(system: System) -> Check:
-    source = (system.read(_SOURCE) or "").strip()
+    source = (system.read_file(_SOURCE) or "").strip()
     if not source:
         return Check("clock source", UNKNOWN, "the kernel does not say")
     if source in _SLOW:
-        mend = f"cat {_SOURCE.replace('current', 'available')}; echo tsc | {system.sudo}tee {_SOURCE}"
+        mend = f"cat {_SOURCE.replace('current', 'available')}; echo tsc | {system.sudo_prefix}tee {_SOURCE}"
         return Check("clock source", YELLOW, f"{source}: slow to read, or coarse", mend)
     return Check("clock source", OK, source)
 
@@ -38,7 +38,7 @@ def _resolution() -> Check:
     says_ns = round(time.clock_getres(time.CLOCK_REALTIME) * 1e9)
     readings = [time.time_ns() for _ in range(_READINGS)]
     step_ns = min((after - one for one, after in pairwise(readings) if after > one), default=0)
-    found = f"{duration(says_ns)}; two readings are {duration(step_ns)} apart"
+    found = f"{format_duration(says_ns)}; two readings are {format_duration(step_ns)} apart"
     coarse = max(says_ns, step_ns)
     if coarse >= _COARSE_NS or step_ns == 0:
         return Check("clock resolution", RED, f"{found}: too coarse for a race")
@@ -59,7 +59,7 @@ def _synchronised(system: System) -> Check:
         if not parts:
             return Check(name, OK, "yes, and nobody says how far it is off")
         return _off_by(system, name, "by timesyncd", sum(round(float(count) * _UNITS[unit]) for count, unit in parts))
-    mend = system.install("chrony")
+    mend = system.install_command("chrony")
     if says == "no":
         return Check(name, YELLOW, "no: lines of two hosts cannot be compared", mend)
     return Check(name, UNKNOWN, "neither chrony nor timesyncd is here to say", mend)
@@ -79,9 +79,9 @@ def _by_chrony(system: System, name: str, said: str) -> Check:
 
 def _off_by(system: System, name: str, whom: str, offset_ns: int) -> Check:
     far = abs(offset_ns) > _FAR_NS
-    found = f"{whom}, {duration(abs(offset_ns))} off"
+    found = f"{whom}, {format_duration(abs(offset_ns))} off"
     return Check(
-        name, YELLOW if far else OK, found, f"{system.sudo}chronyc makestep" if far and "chrony" in whom else ""
+        name, YELLOW if far else OK, found, f"{system.sudo_prefix}chronyc makestep" if far and "chrony" in whom else ""
     )
 
 
@@ -96,7 +96,7 @@ def _zone(system: System, now_ns: int) -> Check:
 
 
 def _zone_of(system: System) -> str:
-    written = (system.read("/etc/timezone") or "").strip()
+    written = (system.read_file("/etc/timezone") or "").strip()
     if written:
         return written
     from os.path import realpath

@@ -9,11 +9,11 @@ from datetime import datetime
 from glob import glob
 from pathlib import PurePosixPath
 
-from threeam.core.errors import CannotRotate, NotRotated
+from threeam.core.errors import RotationFailed, RotationSkipped
 from threeam.core.format.entry import NS_PER_S
-from threeam.core.format.times import duration
+from threeam.core.format.times import format_duration
 from threeam.core.platform.disk import format_bytes, free_bytes, mount_fstype, network_fs_warning
-from threeam.core.store.as_of import ended_at
+from threeam.core.store.as_of import end_at_time
 from threeam.core.store.journal import Journal, Position
 from threeam.core.write.lock_file import LockFileSpec, permission_problem
 from threeam.core.write.rotate import check_rotatable
@@ -27,7 +27,7 @@ _OVERDUE = {"hourly": 2, "daily": 3, "weekly": 9, "monthly": 34, "yearly": 370} 
 _STATE = re.compile(r'"(.+)" (\d+)-(\d+)-(\d+)(?:-(\d+):(\d+):(\d+))?')
 
 
-def room_left(system: System, journal: Journal, now_ns: int, disk_floor: int, rotate_bytes: int) -> list[Check]:
+def check_disk(system: System, journal: Journal, now_ns: int, disk_floor: int, rotate_bytes: int) -> list[Check]:
     """The checks of the log's disk, as of ``now_ns``. Raises OSError for a log that cannot be read."""
     folder = os.path.dirname(journal.log_path)
     while not os.path.isdir(folder):  # one's own state folder may still have to be made
@@ -75,7 +75,7 @@ def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
     name, live = "disk full in", journal.open_live()
     if live is None:
         return Check(name, OK, "there is no log yet")
-    then = ended_at(journal, Position(live, live.size()), now_ns - _HOUR_NS)
+    then = end_at_time(journal, Position(live, live.size()), now_ns - _HOUR_NS)
     grown = 0
     for segment in journal.segments_backward(live):  # the files since then, and of that one what came after
         grown += segment.size()
@@ -95,14 +95,14 @@ def _locks(system: System, journal: Journal) -> list[Check]:
     for path in journal.lock_paths:
         if (report := permission_problem(path, like)) is not None:
             sentence, mend = report
-            sudo = "" if os.stat(path).st_uid == system.uid else system.sudo
+            sudo = "" if os.stat(path).st_uid == system.uid else system.sudo_prefix
             checks.append(Check("lock", YELLOW, f"{path}: {sentence}", sudo + mend))
     return checks
 
 
 def _long(ns: int) -> str:
     days = ns // _DAY_NS
-    return f"{days // 365:,} years" if days >= 730 else f"{days} days" if days >= 2 else duration(ns)
+    return f"{days // 365:,} years" if days >= 730 else f"{days} days" if days >= 2 else format_duration(ns)
 
 
 def _rotation(system: System, journal: Journal, now_ns: int, rotate_bytes: int) -> Check:
@@ -115,17 +115,17 @@ def _rotation(system: System, journal: Journal, now_ns: int, rotate_bytes: int) 
     try:
         if (live := journal.open_live()) is not None:
             check_rotatable(live, log)
-    except NotRotated as why:
-        if rule is None or isinstance(why, CannotRotate):  # logrotate is root, and may do what we may not
-            return Check(name, YELLOW, f"{why}; so it grows on", why.remedy and system.sudo + why.remedy)
+    except RotationSkipped as why:
+        if rule is None or isinstance(why, RotationFailed):  # logrotate is root, and may do what we may not
+            return Check(name, YELLOW, f"{why}; so it grows on", why.remedy and system.sudo_prefix + why.remedy)
     if rule is None:
         return Check(name, OK, f"by 3am itself, at {format_bytes(rotate_bytes)}; logrotate does not know the log")
     by, every, copies = rule
     if copies:
         found = f"{copies} has copytruncate for it: lines that come between the copy and the cut are lost"
-        return Check(name, RED, found, f"{system.sudo}sed -i s/copytruncate/create/ {shlex.quote(copies)}")
-    mend = f"{system.sudo}logrotate -v {by}"
-    texts = [text for path in _STATES if (text := system.read(path)) is not None]
+        return Check(name, RED, found, f"{system.sudo_prefix}sed -i s/copytruncate/create/ {shlex.quote(copies)}")
+    mend = f"{system.sudo_prefix}logrotate -v {by}"
+    texts = [text for path in _STATES if (text := system.read_file(path)) is not None]
     if not texts:
         there = any(os.path.exists(path) for path in _STATES)
         found = f"{by} names it, and its state file {'is not yours to read' if there else 'is not there'}"
@@ -152,7 +152,7 @@ def _rule(system: System, log: str) -> tuple[str, str, str] | None:
     for path in ("/etc/logrotate.conf", *sorted(glob("/etc/logrotate.d/*"))):
         inside, ours, every, copies = False, False, "", ""
         named: list[str] = []
-        for line in (system.read(path) or "").splitlines():
+        for line in (system.read_file(path) or "").splitlines():
             words = _words(line.replace("{", " { ").replace("}", " } "))
             for word in words:
                 if word == "{":

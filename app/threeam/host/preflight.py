@@ -5,33 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from threeam.core.format.entry import split_submission
-from threeam.core.format.report import Part, Told
+from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.write.draft import Draft, DraftLine
-from threeam.host.check import OK, VERDICTS, Check, Group, count, worst
+from threeam.host.check import OK, VERDICTS, Check, CheckGroup, format_verdict_counts, worst_verdict
 
 
-def checks_of(groups: Sequence[Group]) -> list[Check]:
+def all_checks(groups: Sequence[CheckGroup]) -> list[Check]:
     """All checks of all groups."""
     return [check for group in groups for check in group.checks]
 
 
-def preflight(groups: Sequence[Group]) -> Draft:
+def preflight_draft(groups: Sequence[CheckGroup]) -> Draft:
     """What was looked at before the hunt, as one block: a line for each that is not well."""
-    checks = checks_of(groups)
-    head = DraftLine(f"Preflight: {count(checks)}.", (("PREFLIGHT", worst(checks)),))
+    checks = all_checks(groups)
+    head = DraftLine(f"Preflight: {format_verdict_counts(checks)}.", (("PREFLIGHT", worst_verdict(checks)),))
     lines = [head, *(DraftLine(f"| {_line(one)}{f' ({one.mend})' if one.mend else ''}") for one in _not_well(checks))]
     if well := [one.name for one in checks if one.verdict == OK]:
         lines.append(DraftLine(f"| {OK:<7} {', '.join(well)}"))
     return Draft(lambda state, author, stamp: lines, needs_full_state=False)
 
 
-def parts(groups: Sequence[Group]) -> list[Part]:
+def preflight_report(groups: Sequence[CheckGroup]) -> list[ReportSection]:
     """The same, to be shown: first what is not well, with the mending below each."""
-    checks = checks_of(groups)
-    told = [Part(count(checks), [_told(one) for one in _not_well(checks)] or [Told("all is well", sign=OK)])]
+    checks = all_checks(groups)
+    told = [
+        ReportSection(
+            format_verdict_counts(checks),
+            [_told(one) for one in _not_well(checks)] or [ReportLine("all is well", icon=OK)],
+        )
+    ]
     for group in groups:
         well = [_told(one) for one in group.checks if one.verdict == OK]
-        told += [Part(group.title, well)] if well else []
+        told += [ReportSection(group.title, well)] if well else []
     return told
 
 
@@ -40,8 +45,8 @@ def _not_well(checks: Sequence[Check]) -> list[Check]:
     return sorted((one for one in checks if one.verdict != OK), key=lambda one: VERDICTS.index(one.verdict))
 
 
-def _told(check: Check) -> Told:
-    return Told(_line(check), check.mend, sign=check.verdict, command=check.mend)
+def _told(check: Check) -> ReportLine:
+    return ReportLine(_line(check), check.mend, icon=check.verdict, command=check.mend)
 
 
 def _line(check: Check) -> str:

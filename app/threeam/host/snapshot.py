@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from threeam.core.format.entry import NS_PER_S, visible
-from threeam.host.system import hear
+from threeam.core.format.entry import NS_PER_S, escape_unprintable
+from threeam.host.system import run_captured
 
 _EXIT = re.compile(r"\(exit \d+\)\n\Z")
 _COMMAND_S = 10.0  # so long a command of the user's may take
@@ -44,7 +44,7 @@ _TUNABLES = (
 )  # fmt: skip
 
 
-class Watched(NamedTuple):
+class WatchedProcess(NamedTuple):
     """A process that is looked at closely: as it was found, so that it can be found again."""
 
     pid: int
@@ -67,21 +67,21 @@ class Snapshot(NamedTuple):
     blind: tuple[str, ...] = ()
 
 
-class NoSuchProcess(Exception):
+class ProcessNotFound(Exception):
     """There is no process of this number."""
 
 
-def watch(pid: int) -> Watched:
+def watch_process(pid: int) -> WatchedProcess:
     """The process ``pid``, to be looked at closely. Raises `NoSuchProcess`."""
     try:
         process = psutil.Process(pid)
         with process.oneshot():
-            return Watched(pid, process.create_time(), process.name(), tuple(_or_nothing(process.cmdline)))
+            return WatchedProcess(pid, process.create_time(), process.name(), tuple(_or_nothing(process.cmdline)))
     except (psutil.NoSuchProcess, ValueError, OverflowError):
-        raise NoSuchProcess(f"there is no process {pid}") from None
+        raise ProcessNotFound(f"there is no process {pid}") from None
 
 
-def snapshot(watched: Sequence[Watched], commands: Sequence[str], clock: Callable[[], int]) -> Snapshot:
+def take_snapshot(watched: Sequence[WatchedProcess], commands: Sequence[str], clock: Callable[[], int]) -> Snapshot:
     """Looks at everything once; what cannot be read is told in `Snapshot.unread`, and stops nothing."""
     at_ns = clock()
     found = _Found()
@@ -146,7 +146,7 @@ def _processes(found: _Found) -> None:
         about = process.info
         if process.pid == os.getpid():  # who looks is no part of it
             continue
-        name = visible(about["name"] or "?")
+        name = escape_unprintable(about["name"] or "?")
         if about["ppid"] == _KTHREADD:  # kworker/1:2-events is called something else in a second
             name = name.partition("/")[0]
         names[name] += 1
@@ -228,7 +228,7 @@ _READ: dict[Callable[[_Found], None], tuple[str, ...]] = {
 }  # what is looked at, and what the names begin with that come of it
 
 
-def _labelled(watched: Sequence[Watched]) -> Iterator[tuple[str, Watched]]:
+def _labelled(watched: Sequence[WatchedProcess]) -> Iterator[tuple[str, WatchedProcess]]:
     """Each process with a name of its own, which is the same after a restart: ``worker``, ``worker 2``."""
     seen: Counter[str] = Counter()
     for one in watched:
@@ -236,7 +236,7 @@ def _labelled(watched: Sequence[Watched]) -> Iterator[tuple[str, Watched]]:
         yield one.name if seen[one.name] == 1 else f"{one.name} {seen[one.name]}", one
 
 
-def _process(found: _Found, label: str, one: Watched, others: Collection[int]) -> None:
+def _process(found: _Found, label: str, one: WatchedProcess, others: Collection[int]) -> None:
     process = _again(one, others)
     found.numbers[f"process {label}/there"] = int(process is not None)
     if process is None:
@@ -262,7 +262,7 @@ def _process(found: _Found, label: str, one: Watched, others: Collection[int]) -
         found.numbers[f"process {label}/locks waited for"] = waited_for
 
 
-def _again(one: Watched, others: Collection[int]) -> psutil.Process | None:
+def _again(one: WatchedProcess, others: Collection[int]) -> psutil.Process | None:
     """The same process; or, after a restart, the oldest one with its command line that is none of ``others``."""
     try:
         process = psutil.Process(one.pid)
@@ -286,14 +286,14 @@ def _locks(pid: int) -> tuple[int, int]:
     return held, waits
 
 
-def ended_badly(said: str) -> bool:
+def command_failed(said: str) -> bool:
     """Whether what a command has said, as `snapshot` has it, ends with how it failed."""
     return said.endswith(("(there is no sh)\n", f"(took more than {_COMMAND_S:g} s)\n")) or bool(_EXIT.search(said))
 
 
 def _output(command: str) -> str:
     """What a command of the user's says on both streams, cut, and how it ended."""
-    heard = hear(["sh", "-c", command], _COMMAND_S, os.environ)
+    heard = run_captured(["sh", "-c", command], _COMMAND_S, os.environ)
     if heard is None:
         return "(there is no sh)\n"
     code, said = heard
@@ -313,6 +313,6 @@ def _or_nothing(read: Callable[[], Any]) -> Any:
         return ()
 
 
-def seconds_between(snapshots: Sequence[Snapshot]) -> float:
+def span_seconds(snapshots: Sequence[Snapshot]) -> float:
     """From the first to the last of them, in seconds."""
     return (snapshots[-1].at_ns - snapshots[0].at_ns) / NS_PER_S if snapshots else 0.0

@@ -15,7 +15,7 @@ from typing import NamedTuple
 _LONGEST_S = 5.0  # that a program may take to say what it is asked
 _LONGEST = 64 * 1024  # bytes of what it says that are kept
 
-Ran = tuple[int, str]  # exit code, and what it said on both streams
+CommandResult = tuple[int, str]  # exit code, and what it said on both streams
 
 
 class System(NamedTuple):
@@ -23,27 +23,27 @@ class System(NamedTuple):
     program said, None where it could not be started or took too long. ``which``: the path of a program, or None.
     """
 
-    read: Callable[[str], str | None]
-    run: Callable[[Sequence[str]], Ran | None]
+    read_file: Callable[[str], str | None]
+    run: Callable[[Sequence[str]], CommandResult | None]
     which: Callable[[str], str | None]
     environ: Mapping[str, str]
     uid: int
 
-    def can(self, capability: int) -> bool:
+    def has_capability(self, capability: int) -> bool:
         """Whether this process has a capability (capabilities(7), by its number) in effect."""
-        for line in (self.read("/proc/self/status") or "").splitlines():
+        for line in (self.read_file("/proc/self/status") or "").splitlines():
             if line.startswith("CapEff:"):
                 return bool(int(line.split()[1], 16) >> capability & 1)
         return self.uid == 0
 
     @property
-    def sudo(self) -> str:
+    def sudo_prefix(self) -> str:
         """What stands before a command that only root may run."""
         return "" if self.uid == 0 else "sudo "
 
-    def install(self, package: str) -> str:
+    def install_command(self, package: str) -> str:
         """The command that installs ``package`` here."""
-        sudo = self.sudo
+        sudo = self.sudo_prefix
         for manager, words in _MANAGERS.items():
             if self.which(manager):
                 return f"{sudo}{manager} {words} {package}"
@@ -74,12 +74,12 @@ def _read(path: str) -> str | None:
         return None
 
 
-def _run(argv: Sequence[str]) -> Ran | None:
-    heard = hear(argv, _LONGEST_S, {**os.environ, "LC_ALL": "C"})
+def _run(argv: Sequence[str]) -> CommandResult | None:
+    heard = run_captured(argv, _LONGEST_S, {**os.environ, "LC_ALL": "C"})
     return None if heard is None or heard[0] is None else (heard[0], heard[1])
 
 
-def hear(argv: Sequence[str], seconds: float, environ: Mapping[str, str]) -> tuple[int | None, str] | None:
+def run_captured(argv: Sequence[str], seconds: float, environ: Mapping[str, str]) -> tuple[int | None, str] | None:
     """The exit code of a program (None: it took longer than ``seconds``) and all that it said on both streams, cut.
 
     None where it cannot be started. Whatever it has started ends with it.

@@ -8,7 +8,7 @@ from threeam.host.system import System
 _SLOW_ESCAPE_MS = 100  # above that esc, and every alt+ key, is felt
 
 
-def terminal(system: System) -> list[Check]:
+def check_tmux(system: System) -> list[Check]:
     """tmux's clipboard, escape-time and colours; one `unknown` where there is no tmux around this."""
     if not system.environ.get("TMUX"):
         return [Check("tmux", UNKNOWN, "not inside tmux")]

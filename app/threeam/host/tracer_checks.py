@@ -19,12 +19,12 @@ _TRIALS: dict[str, tuple[str, Sequence[str]]] = {
 }
 
 
-def tracing(system: System) -> list[Check]:
+def check_tracers(system: System) -> list[Check]:
     """strace, lsof, tcpdump and perf, and what the kernel lets this user trace."""
     checks = []
     for tool, (package, trial) in _TRIALS.items():
         if system.which(tool) is None:
-            checks.append(Check(tool, YELLOW, "not installed", system.install(package)))
+            checks.append(Check(tool, YELLOW, "not installed", system.install_command(package)))
         else:
             checks.append(_tried(system, tool, trial))
     if not any(check.verdict == OK for check in checks):  # whether they are absent or refused: one hunts blind
@@ -41,17 +41,17 @@ def _tried(system: System, tool: str, trial: Sequence[str]) -> Check:
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         why = next((line for line in lines if not line.endswith(":")), f"exit {code}")  # perf begins with "Error:"
         return Check(tool, YELLOW, f"may not trace here: {why}", f"sudo {' '.join(trial)}" if system.uid else "")
-    if tool == "lsof" and not system.can(_SYS_PTRACE):
+    if tool == "lsof" and not system.has_capability(_SYS_PTRACE):
         return Check(tool, OK, "of your own processes; the others' only with sudo")
     return Check(tool, OK, "works")
 
 
 def _attaching(system: System) -> Check:
     """Whether strace may attach to a running process: the Yama module's ptrace_scope (kernel: Yama.rst)."""
-    name, scope = "attach to a process", (system.read("/proc/sys/kernel/yama/ptrace_scope") or "").strip()
+    name, scope = "attach to a process", (system.read_file("/proc/sys/kernel/yama/ptrace_scope") or "").strip()
     if scope == "3":
         return Check(name, RED, "ptrace_scope 3: nobody may, until the next boot")
-    if system.can(_SYS_PTRACE):
+    if system.has_capability(_SYS_PTRACE):
         return Check(name, OK, "to anybody's (CAP_SYS_PTRACE)")
     if scope in ("", "0"):
         return Check(name, OK, "to your own" + (", ptrace_scope 0" if scope else ""))
@@ -62,10 +62,10 @@ def _attaching(system: System) -> Check:
 
 def _counting(system: System) -> Check:
     """What perf may count (kernel: perf-security.rst, sysctl/kernel.rst; Debian has 3 and more: nothing)."""
-    name, level = "perf events", (system.read("/proc/sys/kernel/perf_event_paranoid") or "").strip()
+    name, level = "perf events", (system.read_file("/proc/sys/kernel/perf_event_paranoid") or "").strip()
     if not level.isascii() or not level.lstrip("-").isdigit():
         return Check(name, UNKNOWN, "the kernel does not say: no perf_event_paranoid")
-    if system.can(_PERFMON) or system.can(_SYS_ADMIN):
+    if system.has_capability(_PERFMON) or system.has_capability(_SYS_ADMIN):
         return Check(name, OK, f"all (perf_event_paranoid {level}, and CAP_PERFMON)")
     mend = "sudo sysctl kernel.perf_event_paranoid=1"
     if int(level) >= 3:
@@ -75,14 +75,18 @@ def _counting(system: System) -> Check:
     return Check(name, OK, f"perf_event_paranoid {level}")
 
 
-def why_not(system: System, tool: str, pid: int) -> str | None:
+def attach_obstacle(system: System, tool: str, pid: int) -> str | None:
     """Why ``tool`` cannot be attached to the process ``pid``, and what mends that, in a sentence; None if it can."""
     if system.which(tool) is None:
-        return f"{tool} is not installed: {system.install(_TRIALS[tool][0])}"
+        return f"{tool} is not installed: {system.install_command(_TRIALS[tool][0])}"
     about = dict(
-        line.split(":\t", 1) for line in (system.read(f"/proc/{pid}/status") or "").splitlines() if ":\t" in line
+        line.split(":\t", 1) for line in (system.read_file(f"/proc/{pid}/status") or "").splitlines() if ":\t" in line
     )
-    if (owner := about.get("Uid", "").split("\t")[0]) and int(owner) != system.uid and not system.can(_SYS_PTRACE):
+    if (
+        (owner := about.get("Uid", "").split("\t")[0])
+        and int(owner) != system.uid
+        and not system.has_capability(_SYS_PTRACE)
+    ):
         return f"{pid} is another user's, and you have no CAP_SYS_PTRACE: sudo 3am observe {pid} --with {tool}"
     if tool == "strace" and about.get("TracerPid", "0") != "0":
         return f"{pid} is traced already, by {about['TracerPid']}: a process has one tracer at a time"

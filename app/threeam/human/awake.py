@@ -6,7 +6,7 @@ import re
 
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.store.journal import Journal, Position, Segment
-from threeam.core.store.reader import blocks_forward, line_in, matching_back
+from threeam.core.store.reader import chunks_forward, line_containing, matching_lines_backward
 
 _OVER = re.compile(rb"\[NIGHT: over\] ")
 
@@ -22,8 +22,8 @@ def awake_since(journal: Journal, end: Position, user: str) -> Stamp | None:
     begin: Segment | None = None
     since = 0
     for segment in journal.segments_backward(last):
-        for line in matching_back(segment, size if segment == last else segment.size(), night):
-            if (entry := line.counted) is None or not _typed(entry, user) or (over := entry.tag("NIGHT")) is None:
+        for line in matching_lines_backward(segment, size if segment == last else segment.size(), night):
+            if (entry := line.state_entry) is None or not _typed(entry, user) or (over := entry.tag("NIGHT")) is None:
                 continue
             if over == "new":
                 return entry.stamp
@@ -38,8 +38,8 @@ def last_sleep(journal: Journal, end: Position, user: str | None) -> Stamp | Non
     """When ``user`` (None: anybody) has last gone to sleep; None: never. Up to ``end``. Raises OSError."""
     last, size = end
     for segment in journal.segments_backward(last):
-        for line in matching_back(segment, size if segment == last else segment.size(), _OVER):
-            entry = line.counted
+        for line in matching_lines_backward(segment, size if segment == last else segment.size(), _OVER):
+            entry = line.state_entry
             if entry is None or entry.kind != "Sleep" or entry.tag("NIGHT") != "over" or entry.author is None:
                 continue
             if user in (None, entry.author.user):
@@ -47,7 +47,7 @@ def last_sleep(journal: Journal, end: Position, user: str | None) -> Stamp | Non
     return None
 
 
-def awake_after(since: Stamp | None, entry: Entry, user: str) -> Stamp | None:
+def update_awake_since(since: Stamp | None, entry: Entry, user: str) -> Stamp | None:
     """What `awake_since` gives after one more ``entry``, if it gave ``since`` before."""
     if not _typed(entry, user):
         return since
@@ -66,13 +66,13 @@ def _first_after(journal: Journal, since: Position | None, end: Position, user: 
         begun = begun or here
         start = since.offset if since is not None and here else 0
         stop = end.offset if segment == end.segment else None
-        for block in blocks_forward(segment, start, stop) if begun else ():
+        for block in chunks_forward(segment, start, stop) if begun else ():
             line_end = -1
             for match in typed.finditer(block.data):
                 if match.start() < line_end:  # once for each line
                     continue
-                line = line_in(segment, block, match.start())
-                entry, line_end = line.counted, line.end - block.start
+                line = line_containing(segment, block, match.start())
+                entry, line_end = line.state_entry, line.end - block.start
                 if entry is not None and _typed(entry, user):
                     return entry.stamp
     return None

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Sequence
 HOUR_NS = 3600 * 1_000_000_000
 DAY_NS = 24 * HOUR_NS
 
-AT_ONCE_MG = 200
+SINGLE_DOSE_LIMIT_MG = 200
 """Above what one single dose gives: up to 200 mg at once raise no concern for healthy adults.
 
 EFSA Panel NDA, *Scientific Opinion on the safety of caffeine*, EFSA Journal 2015;13(5):4102. Of several cups it is
 compared with what is left of all of them, which is what one dose would have left.
 """
 
-A_DAY_MG = 400
+DAILY_LIMIT_MG = 400
 """Above what is drunk in a day without concern by healthy adults, pregnant women excepted (200 mg). Same source."""
 
-SLEEP_MG = 50
+SLEEP_THRESHOLD_MG = 50
 """Below it, bed is worth trying: a round number, about half a cup.
 
 Gardiner et al., *The effect of caffeine on subsequent sleep*, Sleep Medicine Reviews 2023;69:101764 ask for 8.8 h
@@ -27,7 +27,7 @@ hour of sleep: Drake et al., J Clin Sleep Med 2013;9(11):1195.
 """
 
 
-def milligrams(doses: Iterable[tuple[int, int]], now_ns: int, half_life_h: float) -> float:
+def remaining_mg(doses: Iterable[tuple[int, int]], now_ns: int, half_life_h: float) -> float:
     """Milligrams left at ``now_ns`` of ``doses``, each (ns, mg): first-order elimination.
 
     The half-life of caffeine in healthy adults is about 5 h, 1.5 h to 9.5 h from person to person
@@ -37,20 +37,22 @@ def milligrams(doses: Iterable[tuple[int, int]], now_ns: int, half_life_h: float
     return sum(mg * math.pow(0.5, (now_ns - at) / HOUR_NS / half_life_h) for at, mg in doses if at <= now_ns)
 
 
-def in_a_day(doses: Iterable[tuple[int, int]], now_ns: int) -> int:
+def mg_last_24h(doses: Iterable[tuple[int, int]], now_ns: int) -> int:
     """Milligrams drunk in the 24 hours before ``now_ns``."""
     return sum(mg for at, mg in doses if 0 <= now_ns - at < DAY_NS)
 
 
-def under_at(doses: Iterable[tuple[int, int]], now_ns: int, half_life_h: float, level_mg: float) -> int:
+def time_below_ns(doses: Iterable[tuple[int, int]], now_ns: int, half_life_h: float, level_mg: float) -> int:
     """When no more than ``level_mg`` is left (ns), if nothing more is drunk; ``now_ns`` where it is so already."""
-    left = milligrams(doses, now_ns, half_life_h)
+    left = remaining_mg(doses, now_ns, half_life_h)
     if left <= level_mg:
         return now_ns
     return now_ns + math.ceil(half_life_h * HOUR_NS * math.log2(left / level_mg))
 
 
-def curve(doses: Sequence[tuple[int, int]], begin_ns: int, end_ns: int, points: int, half_life_h: float) -> list[float]:
+def caffeine_curve(
+    doses: Sequence[tuple[int, int]], begin_ns: int, end_ns: int, points: int, half_life_h: float
+) -> list[float]:
     """Milligrams at ``points`` instants from ``begin_ns`` to ``end_ns``, both included."""
     step = (end_ns - begin_ns) / max(1, points - 1)
-    return [milligrams(doses, begin_ns + round(n * step), half_life_h) for n in range(points)]
+    return [remaining_mg(doses, begin_ns + round(n * step), half_life_h) for n in range(points)]

@@ -8,14 +8,14 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, toxicity_warning
-from threeam.human.caffeine import milligrams
-from threeam.human.intake import human
+from threeam.human.caffeine import remaining_mg
+from threeam.human.intake import intake_of
 
-MOST_CUPS = 20  # in one go: more is a slip of the finger
-MOST_MG = 1000  # in one cup: more is another one
+MAX_CUPS_AT_ONCE = 20  # in one go: more is a slip of the finger
+MAX_CUP_MG = 1000  # in one cup: more is another one
 
 
-def coffee(cups: int, mg: int, toxic_cups: int) -> Draft:
+def coffee_draft(cups: int, mg: int, toxic_cups: int) -> Draft:
     """``cups`` cups of ``mg`` milligrams each, a line a cup, and the warning when that is too many."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
@@ -29,12 +29,12 @@ def coffee(cups: int, mg: int, toxic_cups: int) -> Draft:
     return Draft(lines)
 
 
-def undo_coffee() -> Draft:
+def undo_coffee_draft() -> Draft:
     """Takes the author's last cup of this night back: a new line, since nothing is rewritten."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         cups = author.cups(state, stamp)
-        doses = human(state, author.user).doses
+        doses = intake_of(state, author.user).doses
         if cups == 0:
             raise PreconditionFailed("no cup to take back: you have had none this night")
         tags = (("MG", str(-doses[-1][1])),) if doses else ()
@@ -43,7 +43,7 @@ def undo_coffee() -> Draft:
     return Draft(lines)
 
 
-def water() -> Draft:
+def water_draft() -> Draft:
     """One glass of water."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
@@ -53,13 +53,13 @@ def water() -> Draft:
     return Draft(lines)
 
 
-def sleep(state: State, author: WriteContext, stamp: Stamp, half_life_h: float) -> DraftLine:
+def sleep_line(state: State, author: WriteContext, stamp: Stamp, half_life_h: float) -> DraftLine:
     """The last line of a night: what it came to. Cups are counted anew after it; milligrams go their own way."""
     cups = author.cups(state, stamp)
     glasses = glasses_tonight(state, author.user, stamp.ns, author.night_gap_ns)
-    left = milligrams(human(state, author.user).doses, stamp.ns, half_life_h)
+    left = remaining_mg(intake_of(state, author.user).doses, stamp.ns, half_life_h)
     text = (
-        f"Sleep: {count_of(cups, 'cup')}, {count_of(glasses, 'glass', 'es')} of water, "
+        f"Sleep: {pluralize(cups, 'cup')}, {pluralize(glasses, 'glass', 'es')} of water, "
         f"{left:.0f} mg of caffeine left. The ghost will still be there tomorrow."
     )
     return DraftLine(text, (("NIGHT", "over"),), 0)
@@ -67,9 +67,9 @@ def sleep(state: State, author: WriteContext, stamp: Stamp, half_life_h: float) 
 
 def glasses_tonight(state: State, user: str, now_ns: int, gap_ns: int) -> int:
     """Glasses of water of ``user`` this night, as of ``now_ns``."""
-    return 0 if state.current_night(user, now_ns, gap_ns) is None else human(state, user).water
+    return 0 if state.current_night(user, now_ns, gap_ns) is None else intake_of(state, user).glasses
 
 
-def count_of(n: int, word: str, plural: str = "s") -> str:
+def pluralize(n: int, word: str, plural: str = "s") -> str:
     """``1 cup``, ``2 cups``."""
     return f"{n} {word}{'' if n == 1 else plural}"

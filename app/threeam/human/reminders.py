@@ -6,38 +6,38 @@ from collections.abc import Collection, Iterator
 
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
-from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG, HOUR_NS, in_a_day, milligrams
-from threeam.human.drafts import count_of, glasses_tonight
-from threeam.human.intake import human
+from threeam.human.caffeine import DAILY_LIMIT_MG, HOUR_NS, SINGLE_DOSE_LIMIT_MG, mg_last_24h, remaining_mg
+from threeam.human.drafts import glasses_tonight, pluralize
+from threeam.human.intake import intake_of
 
-AWAKE_H = 17
+AWAKE_LIMIT_H = 17
 """Hours awake after which one performs as with half a per mille of alcohol in the blood.
 
 Dawson and Reid, *Fatigue, alcohol and performance impairment*, Nature 1997;388:235.
 """
 
 
-def with_a_cup(
+def coffee_reminders(
     state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, wanted: Collection[str]
 ) -> Iterator[str]:
     """What is said to ``user`` after a coffee; ``wanted``: the reminders that are not switched off."""
     cups = state.cups(user, now.ns, gap_ns)
     glasses = glasses_tonight(state, user, now.ns, gap_ns)
-    doses = human(state, user).doses
+    doses = intake_of(state, user).doses
     if "water" in wanted and cups > glasses:
-        yield f"{count_of(cups, 'cup')}, {count_of(glasses, 'glass', 'es')} of water: a glass of water with it?"
+        yield f"{pluralize(cups, 'cup')}, {pluralize(glasses, 'glass', 'es')} of water: a glass of water with it?"
     if "dose" not in wanted:
         return
-    left, day = milligrams(doses, now.ns, half_life_h), in_a_day(doses, now.ns)
-    if day > A_DAY_MG:
-        yield f"{day} mg of caffeine in 24 hours: more than the {A_DAY_MG} mg that are no concern for most adults"
-    elif left > AT_ONCE_MG:
-        yield f"about {left:.0f} mg of caffeine in you: more than the {AT_ONCE_MG} mg at once that are no concern"
+    left, day = remaining_mg(doses, now.ns, half_life_h), mg_last_24h(doses, now.ns)
+    if day > DAILY_LIMIT_MG:
+        yield f"{day} mg of caffeine in 24 hours: more than the {DAILY_LIMIT_MG} mg that are no concern for most adults"
+    elif left > SINGLE_DOSE_LIMIT_MG:
+        yield f"about {left:.0f} mg of caffeine in you: more than the {SINGLE_DOSE_LIMIT_MG} mg at once that are no concern"
 
 
-def of_the_hours(awake_since: Stamp | None, now: Stamp, wanted: Collection[str]) -> str | None:
+def awake_reminder(awake_since: Stamp | None, now: Stamp, wanted: Collection[str]) -> str | None:
     """What is said of the hours, once they are too many; None before that, or where they are not known."""
-    if "awake" not in wanted or awake_since is None or now.ns - awake_since.ns < AWAKE_H * HOUR_NS:
+    if "awake" not in wanted or awake_since is None or now.ns - awake_since.ns < AWAKE_LIMIT_H * HOUR_NS:
         return None
     hours = (now.ns - awake_since.ns) // HOUR_NS
-    return f"awake for {hours} hours at least: after {AWAKE_H} one works as with half a per mille of alcohol"
+    return f"awake for {hours} hours at least: after {AWAKE_LIMIT_H} one works as with half a per mille of alcohol"

@@ -8,16 +8,16 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, author_name, split_submission
 from threeam.core.state.fold import OPEN, Hypothesis, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, toxicity_warning
-from threeam.hypotheses.amendments import claim_of, read
+from threeam.hypotheses.amendments import claim_of, current_text
 from threeam.hypotheses.ledger import (
     CONTRADICTS,
     PREDICTION,
-    RECHECK,
+    RECHECK_TAGS,
     SUPPORTS,
-    move_of,
+    event_text,
+    parse_event,
     thread_of,
     verdict_of,
-    words_of,
 )
 
 # What each verb writes: the kind of its line, and for a verdict the state of the hypothesis after it.
@@ -31,7 +31,7 @@ _GLANCE = 160  # characters
 EVIDENCE_VERBS = {"support": SUPPORTS, "contradict": CONTRADICTS}
 
 
-def claim(text: str, toxic_cups: int) -> Draft:
+def hypothesis_draft(text: str, toxic_cups: int) -> Draft:
     """A new hypothesis, open, with the next number, and the warning when its author had too many."""
     first, *rest = split_submission(text)
 
@@ -43,19 +43,19 @@ def claim(text: str, toxic_cups: int) -> Draft:
     return Draft(lines, ceremonial=True)
 
 
-def predict(name: str, text: str) -> Draft:
+def prediction_draft(name: str, text: str) -> Draft:
     """What is to be seen if the hypothesis ``name`` is true: said before the experiment, it can be wrong."""
     first, *rest = split_submission(text)
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = known(state, name)
+        one = require_hypothesis(state, name)
         said, tag = _with_a_number(state, one)
         return [*said, DraftLine(f"{PREDICTION}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
 
 
-def evidence(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | None = None) -> Draft:
+def evidence_draft(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | None = None) -> Draft:
     """What ``support`` or ``contradict`` does: ties the line of ``at`` to the hypothesis ``name``, with words for it.
 
     Without words those of ``entry`` stand there, as they are read under the lock. Without a line the words are the
@@ -64,12 +64,12 @@ def evidence(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | 
     kind = EVIDENCE_VERBS[verb]
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = known(state, name)
-        said = words.strip() or (quoted(state, entry) if entry is not None else "")
+        one = require_hypothesis(state, name)
+        said = words.strip() or (excerpt(state, entry) if entry is not None else "")
         first, *rest = split_submission(f"@{at} {said}".rstrip() if at is not None else said)
         for move in thread_of(state, one).evidence:
-            if at is not None and move.cites is not None and move.cites.ns == at.ns and move.kind == kind:
-                who = author_name(move.by)
+            if at is not None and move.cited is not None and move.cited.ns == at.ns and move.kind == kind:
+                who = author_name(move.author)
                 raise PreconditionFailed(f"{who} has said already that this line {kind.lower()} {one.name}")
         numbered, tag = _with_a_number(state, one)
         return [*numbered, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
@@ -77,22 +77,24 @@ def evidence(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | 
     return Draft(lines)
 
 
-def to_cite(entry: Entry) -> Stamp:
+def citable_stamp(entry: Entry) -> Stamp:
     """The line that is cited by who points at ``entry``: of evidence, the line that matters, and not what was said."""
-    move = move_of(entry)
-    return entry.effective_stamp if move is None or move.cites is None else move.cites
+    move = parse_event(entry)
+    return entry.effective_stamp if move is None or move.cited is None else move.cited
 
 
-def quoted(state: State, entry: Entry) -> str:
+def excerpt(state: State, entry: Entry) -> str:
     """The beginning of what is read in ``entry`` now: the story of a hypothesis is read without looking it up."""
-    move = move_of(entry)
+    move = parse_event(entry)
     text = (
-        read(state, entry.effective_stamp, entry.text) if move is None or move.cites is None else words_of(state, move)
+        current_text(state, entry.effective_stamp, entry.text)
+        if move is None or move.cited is None
+        else event_text(state, move)
     )
     return text if len(text) <= _GLANCE else text[: _GLANCE - 1] + "…"
 
 
-def judge(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
+def conclusion_draft(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
     """What one of `VERDICT_VERBS` does to the hypothesis ``name`` (``H7``, or the script's ``@stamp``), and why.
 
     Over ``toxic_cups`` the verdict is marked: it is to be looked at again.
@@ -101,21 +103,21 @@ def judge(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
     first, *rest = split_submission(why)
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = known(state, name)
+        one = require_hypothesis(state, name)
         if one.state == state_after:
             verdict = verdict_of(state, one)
             is_open = verdict is None or state_after == OPEN
-            why_already = claim_of(state, one) if verdict is None or is_open else words_of(state, verdict)
+            why_already = claim_of(state, one) if verdict is None or is_open else event_text(state, verdict)
             raise PreconditionFailed(f"{one.name} is {state_after} already: {why_already}")
         said, ((key, _),) = _with_a_number(state, one)
         tag = ((key, state_after),)
-        recheck = RECHECK if kind == "Conclusion" and author.cups(state, stamp) > toxic_cups else ()
+        recheck = RECHECK_TAGS if kind == "Conclusion" and author.cups(state, stamp) > toxic_cups else ()
         return [*said, DraftLine(f"{kind}: {first}", (*tag, *recheck)), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
 
 
-def known(state: State, name: str) -> Hypothesis:
+def require_hypothesis(state: State, name: str) -> Hypothesis:
     """The hypothesis that ``name`` names. Raises `Declined`, with those there are."""
     one = state.find_hypothesis(name)
     if one is None:

@@ -8,14 +8,23 @@ from difflib import SequenceMatcher
 from heapq import nlargest
 
 from threeam.core.format.entry import Entry, Stamp, author_name
-from threeam.core.format.times import duration
+from threeam.core.format.times import format_duration
 from threeam.core.state.fold import Hypothesis, State, script_hypothesis_numbered_by
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.changes import changes
-from threeam.hypotheses.ledger import EVIDENCE, PREDICTION, VERDICTS, Move, move_of, thread_of, verdict_of, words_of
+from threeam.hypotheses.ledger import (
+    EVIDENCE_KINDS,
+    PREDICTION,
+    VERDICT_KINDS,
+    HypothesisEvent,
+    event_text,
+    parse_event,
+    thread_of,
+    verdict_of,
+)
 
 NO_EVIDENCE = "no evidence stands for it or against it"
-TOO_LATE = "written after the evidence: a prediction counts when it comes first"
+LATE_PREDICTION = "written after the evidence: a prediction counts when it comes first"
 _COMPARED = 50  # claims
 _LIKE = 0.5  # of the words of two claims: so many in common, and they are taken for one
 _STEM = 3  # letters, at least, that two forms of a word begin with
@@ -28,7 +37,7 @@ _SMALL = frozenset(
 )
 
 
-def resembling(state: State, claim: str) -> Hypothesis | None:
+def similar_refuted(state: State, claim: str) -> Hypothesis | None:
     """The refuted hypothesis that ``claim`` resembles most, if it resembles any."""
     words = _words(claim)
     refuted = [one for one in state.hypotheses.values() if one.state == "refuted"]
@@ -43,12 +52,12 @@ def resembling(state: State, claim: str) -> Hypothesis | None:
 def why_refuted(state: State, one: Hypothesis) -> str:
     """A refuted hypothesis with its reason, in a sentence."""
     verdict = verdict_of(state, one)
-    who = f" by {verdict.by.user}" if verdict is not None and verdict.by is not None else ""
-    why = f": {words_of(state, verdict)}" if verdict is not None and verdict.text else ""
+    who = f" by {verdict.author.user}" if verdict is not None and verdict.author is not None else ""
+    why = f": {event_text(state, verdict)}" if verdict is not None and verdict.text else ""
     return f"{one.name} {claim_of(state, one)!r}, refuted{who}{why}"
 
 
-def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
+def warnings_for(before: State, entries: Sequence[Entry]) -> list[str]:
     """What is to be said of a block that was written, given the state ``before`` it."""
     said: list[str] = []
     scripts = [one for one in before.hypotheses.values() if one.number is None]
@@ -57,62 +66,64 @@ def remarks(before: State, entries: Sequence[Entry]) -> list[str]:
             continue
         one = before.hypotheses.get(tagged[0])
         is_new = entry.kind == "Hypothesis" and one is None and script_hypothesis_numbered_by(scripts, entry) is None
-        if is_new and (like := resembling(before, entry.body)) is not None:
+        if is_new and (like := similar_refuted(before, entry.body)) is not None:
             said.append(f"H{tagged[0]} resembles {why_refuted(before, like)}")
-        move = move_of(entry)
+        move = parse_event(entry)
         if move is None:
             continue
         # No fold has given the lines of a block their positions yet.
-        move = move._replace(position=max(move.at.ns + before.clock_lag_ns, before.last_position + 1))
-        moves = () if one is None else thread_of(before, one).moves
-        evidence = next((other for other in reversed(moves) if other.kind in EVIDENCE), None)
-        said += (f"H{tagged[0]}: {remark}" for remark in about(move, evidence, before, tagged[0]))
-        if one is not None and move.kind in VERDICTS and (verdict := verdict_of(before, one)) is not None:
-            who = author_name(verdict.by)
-            ago = duration(max(0, move.at.ns - verdict.at.ns))
+        move = move._replace(position=max(move.stamp.ns + before.clock_lag_ns, before.last_position + 1))
+        moves = () if one is None else thread_of(before, one).events
+        evidence = next((other for other in reversed(moves) if other.kind in EVIDENCE_KINDS), None)
+        said += (f"H{tagged[0]}: {remark}" for remark in event_warnings(move, evidence, before, tagged[0]))
+        if one is not None and move.kind in VERDICT_KINDS and (verdict := verdict_of(before, one)) is not None:
+            who = author_name(verdict.author)
+            ago = format_duration(max(0, move.stamp.ns - verdict.stamp.ns))
             said.append(
-                f"H{tagged[0]} was {verdict.state} by {who} {ago} before ({words_of(before, verdict)}): "
+                f"H{tagged[0]} was {verdict.state} by {who} {ago} before ({event_text(before, verdict)}): "
                 "both stand, and the later counts"
             )
     return said
 
 
-def overturned(before: State, entries: Sequence[Entry], user: str) -> list[str]:
+def overturned_verdicts(before: State, entries: Sequence[Entry], user: str) -> list[str]:
     """What ``user`` is told when ``entries``, which others wrote, overturn a verdict of theirs in ``before``."""
     said: list[str] = []
-    if not any(entry.kind in VERDICTS for entry in entries):  # nearly always
+    if not any(entry.kind in VERDICT_KINDS for entry in entries):  # nearly always
         return said
     verdicts = {one.number: verdict_of(before, one) for one in before.hypotheses.values() if one.number is not None}
     mine = {number: move for number, move in verdicts.items() if move is not None and _is_of(move, user)}
     for entry in entries:
-        tagged, move = entry.hypothesis, move_of(entry)
-        if tagged is None or move is None or move.kind not in VERDICTS:
+        tagged, move = entry.hypothesis, parse_event(entry)
+        if tagged is None or move is None or move.kind not in VERDICT_KINDS:
             continue
         own = mine.pop(tagged[0], None)
         if _is_of(move, user):
             mine[tagged[0]] = move
         elif own is not None and own.state != move.state:
-            who = author_name(move.by)
-            ago = duration(max(0, move.at.ns - own.at.ns))
+            who = author_name(move.author)
+            ago = format_duration(max(0, move.stamp.ns - own.stamp.ns))
             said.append(f"H{tagged[0]}: {who} says {move.state} {ago} after you said {own.state}: {move.text}")
     return said
 
 
-def _is_of(move: Move, user: str) -> bool:
-    return move.by is not None and move.by.user == user
+def _is_of(move: HypothesisEvent, user: str) -> bool:
+    return move.author is not None and move.author.user == user
 
 
-def about(move: Move, evidence: Move | None, state: State, hypothesis: int | None) -> Iterator[str]:
+def event_warnings(
+    move: HypothesisEvent, evidence: HypothesisEvent | None, state: State, hypothesis: int | None
+) -> Iterator[str]:
     """What is to be said of ``move``, given the last evidence before it about the same hypothesis.
 
     A change that is bound to another hypothesis is not counted among those between two pieces of evidence.
     """
     if move.kind == PREDICTION and evidence is not None:
-        yield TOO_LATE
+        yield LATE_PREDICTION
     if move.kind == "Conclusion" and move.state in ("confirmed", "refuted") and evidence is None:
         yield NO_EVIDENCE
-    if move.cites is not None and evidence is not None and evidence.cites is not None:
-        first, after = sorted((_position(evidence, evidence.cites), _position(move, move.cites)))
+    if move.cited is not None and evidence is not None and evidence.cited is not None:
+        first, after = sorted((_position(evidence, evidence.cited), _position(move, move.cited)))
         concerned = [one for one in changes(state) if one.hypothesis in (None, hypothesis)]
         between = [one.text for one in concerned if first < one.position < after]
         if len(between) > 1:
@@ -121,12 +132,12 @@ def about(move: Move, evidence: Move | None, state: State, hypothesis: int | Non
             )
 
 
-def _position(move: Move, cited: Stamp) -> int:
+def _position(move: HypothesisEvent, cited: Stamp) -> int:
     """Return the position of the line that ``move`` cites, as far as the stamps of both tell it.
 
     A cited stamp that is later than that of the move is from before the clock was stepped back.
     """
-    return cited.ns if cited.ns > move.at.ns else cited.ns + move.position - move.at.ns
+    return cited.ns if cited.ns > move.stamp.ns else cited.ns + move.position - move.stamp.ns
 
 
 _COUNTS = {2: "two", 3: "three", 4: "four"}

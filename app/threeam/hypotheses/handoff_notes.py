@@ -10,35 +10,35 @@ from threeam.core.format.entry import CONTINUATION_PREFIX, Author, Entry, Stamp,
 from threeam.core.state.fold import Projection, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
 
-KINDS = ("next", "topology", "shared")  # the words that such a note begins with
+NOTE_KINDS = ("next", "topology", "shared")  # the words that such a note begins with
 _HOLDER = "holder"  # and under this, who has taken the journal
 
 
-class Noted(NamedTuple):
+class HandoffNote(NamedTuple):
     """Something that was noted, its lines, when and by whom."""
 
-    at: Stamp
-    by: Author | None
+    stamp: Stamp
+    author: Author | None
     lines: tuple[str, ...]
 
 
-def noted(state: State, what: str) -> Noted | None:
+def handoff_note(state: State, what: str) -> HandoffNote | None:
     """What was last noted under ``next``, ``topology`` or ``shared``."""
-    found: Mapping[str, Noted] = state.projections[ROOM.name]
+    found: Mapping[str, HandoffNote] = state.projections[PROJECTION.name]
     return found.get(what)
 
 
-def holder_of_journal(state: State) -> Noted | None:
+def journal_holder(state: State) -> HandoffNote | None:
     """Who has taken the journal last, and when."""
-    return noted(state, _HOLDER)
+    return handoff_note(state, _HOLDER)
 
 
-def take(by: Author) -> Draft:
+def take_journal_draft(by: Author) -> Draft:
     """``by`` holds the journal from now on."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        before = holder_of_journal(state)
-        had = before.by.user if before is not None and before.by is not None else ""
+        before = journal_holder(state)
+        had = before.author.user if before is not None and before.author is not None else ""
         if had == author.user:
             raise PreconditionFailed(f"{had} holds the journal already")
         text = f"Taken: {author.user} holds the journal now{f', and no longer {had}' if had else ''}."
@@ -47,36 +47,36 @@ def take(by: Author) -> Draft:
     return Draft(lines)
 
 
-def _fold(found: Mapping[str, Noted], entries: Sequence[Entry]) -> Mapping[str, Noted]:
-    others: dict[str, Noted] | None = None
+def _fold(found: Mapping[str, HandoffNote], entries: Sequence[Entry]) -> Mapping[str, HandoffNote]:
+    others: dict[str, HandoffNote] | None = None
     for entry in entries:
         what, taken, stamp = entry.tag("NOTED"), entry.tag("HOLDS"), entry.effective_stamp
         if taken is not None and entry.kind == "Taken":
             others = dict(found) if others is None else others
-            others[_HOLDER] = Noted(stamp, entry.author, (entry.body,))
-        elif what not in KINDS:
+            others[_HOLDER] = HandoffNote(stamp, entry.author, (entry.body,))
+        elif what not in NOTE_KINDS:
             continue
         elif entry.kind.lower() == what:
             others = dict(found) if others is None else others
-            others[what] = Noted(stamp, entry.author, (entry.body,))
+            others[what] = HandoffNote(stamp, entry.author, (entry.body,))
         elif entry.text.startswith(("| ", CONTINUATION_PREFIX)):
             before = (others or found).get(what)
-            if before is not None and before.by == entry.author:
+            if before is not None and before.author == entry.author:
                 others = dict(found) if others is None else others
                 others[what] = before._replace(lines=(*before.lines, entry.text.partition(" ")[2]))
     return found if others is None else others
 
 
-def _carry(found: Mapping[str, Noted]) -> Iterator[Entry]:
+def _carry(found: Mapping[str, HandoffNote]) -> Iterator[Entry]:
     for what, one in found.items():
         if what == _HOLDER:
-            user = one.by.user if one.by is not None else ""
-            yield Entry(one.at, 0, (*by_tag(one.by), ("HOLDS", user)), f"Taken: {one.lines[0]}")
+            user = one.author.user if one.author is not None else ""
+            yield Entry(one.stamp, 0, (*by_tag(one.author), ("HOLDS", user)), f"Taken: {one.lines[0]}")
             continue
         tag = ("NOTED", what)
-        yield Entry(one.at, 0, (*by_tag(one.by), tag), f"{what.capitalize()}: {one.lines[0]}")
+        yield Entry(one.stamp, 0, (*by_tag(one.author), tag), f"{what.capitalize()}: {one.lines[0]}")
         for line in one.lines[1:]:
-            yield Entry(one.at, 0, (*by_tag(one.by), tag), f"| {line}")
+            yield Entry(one.stamp, 0, (*by_tag(one.author), tag), f"| {line}")
 
 
-ROOM = Projection("noted", ("NOTED", "HOLDS"), {}, _fold, _carry)
+PROJECTION = Projection("noted", ("NOTED", "HOLDS"), {}, _fold, _carry)

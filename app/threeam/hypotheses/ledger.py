@@ -7,28 +7,28 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag, leading_stamp_ref
 from threeam.core.state.fold import OPEN, Hypothesis, Projection, State
-from threeam.hypotheses.amendments import read, texts
+from threeam.hypotheses.amendments import amendments, current_text
 
 SUPPORTS, CONTRADICTS, PREDICTION = "Supports", "Contradicts", "Prediction"
-EVIDENCE = (SUPPORTS, CONTRADICTS)
-VERDICTS = ("Conclusion", "Reopened")
-RECHECK = (("RECHECK", "toxic"),)  # the tags of a verdict by somebody who had too many cups
-TOO_MANY_CUPS = "recheck: too many cups"  # and what is said of it
+EVIDENCE_KINDS = (SUPPORTS, CONTRADICTS)
+VERDICT_KINDS = ("Conclusion", "Reopened")
+RECHECK_TAGS = (("RECHECK", "toxic"),)  # the tags of a verdict by somebody who had too many cups
+RECHECK_NOTE = "recheck: too many cups"  # and what is said of it
 
 
-class Move(NamedTuple):
+class HypothesisEvent(NamedTuple):
     """One line about a hypothesis: when, of which kind, by whom, the words, the state after it.
 
     ``cites``: the line that a piece of evidence points at; one without a reference is its own evidence. ``recheck``: a
     verdict by somebody who had too many cups. ``position``: of the line, see `Entry.position`.
     """
 
-    at: Stamp
+    stamp: Stamp
     kind: str
-    by: Author | None
+    author: Author | None
     text: str
     state: str
-    cites: Stamp | None = None
+    cited: Stamp | None = None
     recheck: bool = False
     position: int = 0
 
@@ -39,77 +39,79 @@ class Thread(NamedTuple):
     ``evidence``: what stands for it and against it: for each line that is cited, the last that was said of it.
     """
 
-    moves: tuple[Move, ...] = ()
-    evidence: tuple[Move, ...] = ()
+    events: tuple[HypothesisEvent, ...] = ()
+    evidence: tuple[HypothesisEvent, ...] = ()
 
     @classmethod
-    def of(cls, moves: Iterable[Move]) -> Thread:
+    def from_events(cls, moves: Iterable[HypothesisEvent]) -> Thread:
         """The thread of these moves."""
-        last: dict[int, Move] = {}
+        last: dict[int, HypothesisEvent] = {}
         moves = tuple(moves)
         for move in moves:
-            if move.cites is not None:
-                last.pop(move.cites.ns, None)
-                last[move.cites.ns] = move
+            if move.cited is not None:
+                last.pop(move.cited.ns, None)
+                last[move.cited.ns] = move
         return cls(moves, tuple(last.values()))
 
     @property
-    def supports(self) -> tuple[Move, ...]:
+    def supports(self) -> tuple[HypothesisEvent, ...]:
         """What stands for it."""
         return tuple(move for move in self.evidence if move.kind == SUPPORTS)
 
     @property
-    def contradicts(self) -> tuple[Move, ...]:
+    def contradicts(self) -> tuple[HypothesisEvent, ...]:
         """What stands against it."""
         return tuple(move for move in self.evidence if move.kind == CONTRADICTS)
 
     @property
-    def predictions(self) -> tuple[Move, ...]:
+    def predictions(self) -> tuple[HypothesisEvent, ...]:
         """What was predicted."""
-        return tuple(move for move in self.moves if move.kind == PREDICTION)
+        return tuple(move for move in self.events if move.kind == PREDICTION)
 
 
 def thread_of(state: State, one: Hypothesis) -> Thread:
     """What was said of a hypothesis; nothing, for one that has no number yet."""
-    threads: Mapping[int, Thread] = state.projections[ROOM.name]
+    threads: Mapping[int, Thread] = state.projections[PROJECTION.name]
     return threads.get(one.number, Thread()) if one.number is not None else Thread()
 
 
-def verdict_of(state: State, one: Hypothesis) -> Move | None:
+def verdict_of(state: State, one: Hypothesis) -> HypothesisEvent | None:
     """The verdict that gave it the state that it has; None for one that has had none."""
-    verdicts = (move for move in reversed(thread_of(state, one).moves) if move.kind in VERDICTS)
+    verdicts = (move for move in reversed(thread_of(state, one).events) if move.kind in VERDICT_KINDS)
     last = next(verdicts, None)
     return last if last is not None and last.state == one.state else None
 
 
-def words_of(state: State, move: Move) -> str:
+def event_text(state: State, move: HypothesisEvent) -> str:
     """The words of a move as they are read now; for evidence whose line was corrected since, the new words first."""
-    words = own_words_of(state, move)
-    said = texts(state).said.get(move.cites.ns) if move.cites is not None and move.cites != move.at else None
+    words = own_event_text(state, move)
+    said = (
+        amendments(state).by_target.get(move.cited.ns) if move.cited is not None and move.cited != move.stamp else None
+    )
     if said is None or said.position <= move.position or words == said.text:
         return words
-    return f"{said.text} (before it was corrected: {words})" if said.times and words else said.text
+    return f"{said.text} (before it was corrected: {words})" if said.correction_count and words else said.text
 
 
-def own_words_of(state: State, move: Move) -> str:
+def own_event_text(state: State, move: HypothesisEvent) -> str:
     """The words of a move's own line as they are read now, without the reference that evidence begins with."""
-    text = read(state, move.at, move.text)
-    at = leading_stamp_ref(text) if move.kind in EVIDENCE else None
+    text = current_text(state, move.stamp, move.text)
+    at = leading_stamp_ref(text) if move.kind in EVIDENCE_KINDS else None
     return text if at is None else text.removeprefix(f"@{at}").strip()
 
 
-def last_change(state: State, one: Hypothesis) -> Stamp:
+def last_event_stamp(state: State, one: Hypothesis) -> Stamp:
     """When something was last said of it."""
-    moves = thread_of(state, one).moves
-    return moves[-1].at if moves else one.opened_at
+    moves = thread_of(state, one).events
+    return moves[-1].stamp if moves else one.opened_at
 
 
 def _last_position(state: State, one: Hypothesis) -> int:
-    moves = thread_of(state, one).moves
+    moves = thread_of(state, one).events
     return moves[-1].position if moves else one.opened_at.ns
 
 
-def in_order(state: State) -> list[Hypothesis]:
+def sorted_hypotheses(state: State) -> list[Hypothesis]:
     """All hypotheses as a board has them: the open ones first.
 
     Those by fewest contradictions and then by most support, the others by their verdicts, the last one first.
@@ -125,43 +127,45 @@ def in_order(state: State) -> list[Hypothesis]:
     return sorted(state.hypotheses.values(), key=place)
 
 
-def move_of(entry: Entry) -> Move | None:
+def parse_event(entry: Entry) -> HypothesisEvent | None:
     """The move that a line is, or None."""
     tagged, kind, text, at = entry.hypothesis, entry.kind, entry.body, entry.effective_stamp
     if tagged is None:
         return None
-    if kind in EVIDENCE:
-        return Move(at, kind, entry.author, text, tagged[1], leading_stamp_ref(text) or at, position=entry.position)
-    if kind == PREDICTION or kind in VERDICTS:
+    if kind in EVIDENCE_KINDS:
+        return HypothesisEvent(
+            at, kind, entry.author, text, tagged[1], leading_stamp_ref(text) or at, position=entry.position
+        )
+    if kind == PREDICTION or kind in VERDICT_KINDS:
         recheck = entry.tag("RECHECK") is not None
-        return Move(at, kind, entry.author, text, tagged[1], recheck=recheck, position=entry.position)
+        return HypothesisEvent(at, kind, entry.author, text, tagged[1], recheck=recheck, position=entry.position)
     return None
 
 
 def _fold(threads: Mapping[int, Thread], entries: Sequence[Entry]) -> Mapping[int, Thread]:
-    changed: dict[int, dict[Move, None]] = {}
+    changed: dict[int, dict[HypothesisEvent, None]] = {}
     for entry in entries:
         tagged = entry.hypothesis
-        if tagged is None or (move := move_of(entry)) is None:
+        if tagged is None or (move := parse_event(entry)) is None:
             continue
         number = tagged[0]
         moves = changed.get(number)
         if moves is None:
-            moves = changed[number] = dict.fromkeys(threads.get(number, Thread()).moves)
+            moves = changed[number] = dict.fromkeys(threads.get(number, Thread()).events)
         # What a rotation says again comes after all that was said before, and in its order.
         moves.pop(move, None)
         moves[move] = None
     if not changed:
         return threads
-    return {**threads, **{number: Thread.of(moves) for number, moves in changed.items()}}
+    return {**threads, **{number: Thread.from_events(moves) for number, moves in changed.items()}}
 
 
 def _carry(threads: Mapping[int, Thread]) -> Iterator[Entry]:
     for number, thread in threads.items():
-        for move in thread.moves:
-            recheck = RECHECK if move.recheck else ()
-            tags = (*by_tag(move.by), (f"H{number}", move.state), *recheck)
-            yield Entry(move.at, 0, tags, f"{move.kind}: {move.text}", move.position)
+        for move in thread.events:
+            recheck = RECHECK_TAGS if move.recheck else ()
+            tags = (*by_tag(move.author), (f"H{number}", move.state), *recheck)
+            yield Entry(move.stamp, 0, tags, f"{move.kind}: {move.text}", move.position)
 
 
-ROOM = Projection("ledger", (), {}, _fold, _carry)
+PROJECTION = Projection("ledger", (), {}, _fold, _carry)

@@ -14,18 +14,18 @@ from threeam.core.write.draft import Draft, DraftLine, WriteContext
 class Mark(NamedTuple):
     """A mark on the line of ``at``, and who set it when."""
 
-    at: Stamp
-    by: Author | None
-    set: Stamp
+    stamp: Stamp
+    author: Author | None
+    set_at: Stamp
 
 
 def marks(state: State) -> Mapping[int, Mark]:
     """The marks that are set, by the stamps (ns) of their lines; the one set last is the last."""
-    found: Mapping[int, Mark] = state.projections[ROOM.name]
+    found: Mapping[int, Mark] = state.projections[PROJECTION.name]
     return found
 
 
-def mark(at: Stamp, *, on: bool) -> Draft:
+def mark_draft(at: Stamp, *, on: bool) -> Draft:
     """Sets a mark on the line of ``at``, or takes it away."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
@@ -51,7 +51,7 @@ def _fold(found: Mapping[int, Mark], entries: Sequence[Entry]) -> Mapping[int, M
 
 def _carry(found: Mapping[int, Mark]) -> Iterator[Entry]:
     for one in found.values():
-        yield Entry(one.set, 0, (*by_tag(one.by), ("MARK", "on")), f"Mark: @{one.at}")
+        yield Entry(one.set_at, 0, (*by_tag(one.author), ("MARK", "on")), f"Mark: @{one.stamp}")
 
 
-ROOM = Projection("marks", ("MARK",), {}, _fold, _carry)
+PROJECTION = Projection("marks", ("MARK",), {}, _fold, _carry)

@@ -17,31 +17,31 @@ from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from threeam.core.platform.signals import INTERRUPT_SIGNALS
-from threeam.process.guard import Running
+from threeam.process.guard import RunningProgram
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _AWAITED = (*INTERRUPT_SIGNALS, signal.SIGCHLD)
-FINISHED = -1  # in place of a pid: the program has ended, and only what is written about it is missing
+PROGRAM_ENDED = -1  # in place of a pid: the program has ended, and only what is written about it is missing
 
 
-class Background(NamedTuple):
+class BackgroundWork(NamedTuple):
     """Work for a process of its own.
 
     ``work``: gives its exit code, and tells the `Running` what it runs. ``orphaned``: does what is left if the worker
     was killed while it ran a program. ``left``: called if the wait is given up while the worker only writes.
     """
 
-    work: Callable[[Running], int]
-    orphaned: Callable[[Running], object]
-    left: Callable[[], object]
+    work: Callable[[RunningProgram], int]
+    on_orphaned: Callable[[RunningProgram], object]
+    on_abandoned: Callable[[], object]
 
 
-def in_background(background: Background) -> int:
+def run_in_background(background: BackgroundWork) -> int:
     """Do the work in a process of its own, and return its exit code. Fork: call it while there is one thread.
 
     An interrupt is passed on. Once the program has ended, the next one ends the wait and not the work.
     """
-    running = Running()
+    running = RunningProgram()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     waiting = os.getpid()
     try:
@@ -53,7 +53,9 @@ def in_background(background: Background) -> int:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(work: Callable[[Running], int], running: Running, waiting: int, mask: set[int | signal.Signals]) -> NoReturn:
+def _work(
+    work: Callable[[RunningProgram], int], running: RunningProgram, waiting: int, mask: set[int | signal.Signals]
+) -> NoReturn:
     code = 1
     try:
         os.setsid()
@@ -68,7 +70,7 @@ def _work(work: Callable[[Running], int], running: Running, waiting: int, mask: 
         os._exit(code)
 
 
-def _wait(worker: int, running: Running, background: Background) -> int:
+def _wait(worker: int, running: RunningProgram, background: BackgroundWork) -> int:
     """Wait for the worker, and pass signals on. They are blocked and taken one by one, so none can come in between."""
     while True:
         pid, status = os.waitpid(worker, os.WUNTRACED | os.WNOHANG)
@@ -76,8 +78,8 @@ def _wait(worker: int, running: Running, background: Background) -> int:
             number = signal.sigwait(_AWAITED)
             if number == signal.SIGCHLD:
                 continue
-            if running.pid == FINISHED:
-                background.left()
+            if running.pid == PROGRAM_ENDED:
+                background.on_abandoned()
                 return 128 + number
             with suppress(ProcessLookupError):
                 os.kill(worker, number)
@@ -87,5 +89,5 @@ def _wait(worker: int, running: Running, background: Background) -> int:
             continue
         code = os.waitstatus_to_exitcode(status)
         if code < 0 and running.pid:
-            background.orphaned(running)
+            background.on_orphaned(running)
         return code if code >= 0 else 128 - code

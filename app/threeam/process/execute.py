@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.platform.signals import INTERRUPT_SIGNALS, signal_wakeup_fd
-from threeam.process.guard import Running
-from threeam.process.process_tree import children, end_all_but
+from threeam.process.guard import RunningProgram
+from threeam.process.process_tree import child_pids, kill_other_children
 
-STDIN, OUT, ERR = 0, 1, 2
+STDIN, STDOUT, STDERR = 0, 1, 2
 _READ = 256 * 1024  # bytes
 _PIPE = 1024 * 1024  # bytes that it may print before anybody has read them; the most that a user is let
 _GRACE = 5.0  # s to end by itself after it was interrupted
@@ -30,11 +30,11 @@ _GRACE = 5.0  # s to end by itself after it was interrupted
 _AS_IN_A_SHELL = (signal.SIGPIPE, signal.SIGXFSZ, *INTERRUPT_SIGNALS)
 
 
-class NotStarted(Exception):
+class StartFailed(Exception):
     """The program could not be started. The message says why."""
 
 
-class Execution(NamedTuple):
+class ExecutionResult(NamedTuple):
     """How a run went.
 
     ``ns``: from the start to its end. ``cpu_ns``: of it and of all that it has waited for, user and system, as
@@ -42,28 +42,28 @@ class Execution(NamedTuple):
     by which whoever watched it had it end; 0: none.
     """
 
-    ns: int
+    duration_ns: int
     cpu_ns: int
-    code: int
+    exit_code: int
     timed_out: bool = False
-    cut: int = 0
+    interrupted_by: int = 0
 
 
-class Meddler:
+class Interference:
     """Interferes with a run while it goes on; this one does not."""
 
-    def due(self) -> float | None:
+    def next_due(self) -> float | None:
         """When it wants to be called, as `time.monotonic` has it; None: never."""
         return None
 
-    def meddle(self, pid: int) -> None:
+    def fire(self, pid: int) -> None:
         """Interferes with the process ``pid`` and its children. It is due."""
 
-    def let_go(self, pid: int) -> None:
+    def release(self, pid: int) -> None:
         """Makes good what the process would hang in."""
 
 
-class How(NamedTuple):
+class ExecuteOptions(NamedTuple):
     """How a program is run.
 
     ``apart``: in a session of its own, which has no terminal; else as a shell runs it. ``alone``: without our stdin,
@@ -72,43 +72,43 @@ class How(NamedTuple):
     outputs in their order, as `OUT`. ``timeout``: s.
     """
 
-    apart: bool = True
-    alone: bool = True
-    one_pipe: bool = True
-    timeout: float | None = None
+    new_session: bool = True
+    isolated: bool = True
+    merge_stderr: bool = True
+    timeout_s: float | None = None
 
 
-_BY_ITSELF = How()
+_BY_ITSELF = ExecuteOptions()
 
 
 def execute(
     argv: Sequence[str],
     take: Callable[[int, bytes], object],
-    how: How = _BY_ITSELF,
-    meddler: Meddler | None = None,
-    running: Running | None = None,
-) -> Execution:
+    how: ExecuteOptions = _BY_ITSELF,
+    meddler: Interference | None = None,
+    running: RunningProgram | None = None,
+) -> ExecutionResult:
     """Run ``argv``; ``take`` gets what it prints as it comes, with `OUT` or `ERR`. Raise `NotStarted`.
 
     If ``take`` raises BrokenPipeError, the program prints to nobody from then on, as at the end of a pipe in a shell.
     ``running``: what the guard of this process ends if this process is killed.
     """
-    meddler, (apart, alone, one_pipe, timeout) = meddler or Meddler(), how
+    meddler, (apart, alone, one_pipe, timeout) = meddler or Interference(), how
     pipes = _pipes(1 if one_pipe else 2)
     actions: list[tuple[object, ...]] = [
-        (os.POSIX_SPAWN_DUP2, pipes[0][1], OUT),
-        (os.POSIX_SPAWN_DUP2, pipes[-1][1], ERR),
+        (os.POSIX_SPAWN_DUP2, pipes[0][1], STDOUT),
+        (os.POSIX_SPAWN_DUP2, pipes[-1][1], STDERR),
     ]
     if alone or (apart and os.isatty(STDIN)):
         actions.insert(0, (os.POSIX_SPAWN_OPEN, STDIN, os.devnull, os.O_RDONLY, 0))
-    taken = {reader: OUT + number for number, (reader, _) in enumerate(pipes)}
+    taken = {reader: STDOUT + number for number, (reader, _) in enumerate(pipes)}
     # An interrupt must not come between the start and the place where it is minded.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
     try:
         try:
-            known, pipe = children(os.getpid()), os.fstat(pipes[0][0]).st_ino
+            known, pipe = child_pids(os.getpid()), os.fstat(pipes[0][0]).st_ino
             if running is not None:
-                running.tell(0, pipe)
+                running.update(0, pipe)
             begun = time.monotonic_ns()
             pid = os.posix_spawnp(
                 argv[0], [*argv], os.environ, file_actions=actions, setsid=apart,
@@ -116,14 +116,14 @@ def execute(
                 setsigdef=_default(alone),
             )  # fmt: skip
         except OSError as error:
-            raise NotStarted(f"{argv[0]}: {error.strerror}") from None
+            raise StartFailed(f"{argv[0]}: {error.strerror}") from None
         finally:
             for _, writer in pipes:
                 os.close(writer)
         ended, timed_out, cut = -1, False, 0
         try:  # from here on it must not run on, whatever fails
             if running is not None:
-                running.tell(pid, pipe)
+                running.update(pid, pipe)
             ended = os.pidfd_open(pid)
             with signal_wakeup_fd() as signalled:
                 cut, timed_out, end = _watch(pid, (ended, signalled), taken, take, begun, apart, timeout, meddler)
@@ -138,10 +138,10 @@ def execute(
             if whole:  # before it is reaped, while its number is nobody else's
                 _end(pid, signal.SIGKILL, apart)
             if running is not None:
-                running.tell(0, 0)
+                running.update(0, 0)
             _, status, usage = os.wait4(pid, 0)
             if whole or timed_out:
-                end_all_but(known)
+                kill_other_children(known)
         for reader, which in taken.items():
             _drain(reader, which, take)
     finally:
@@ -152,7 +152,7 @@ def execute(
     if not apart and code == 0:  # it has taken ctrl+c in its own way, and gone on
         cut = 0
     cpu_ns = round((usage.ru_utime + usage.ru_stime) * 1_000_000) * 1000
-    return Execution(end - begun, cpu_ns, code if code >= 0 else 128 - code, timed_out, cut)
+    return ExecutionResult(end - begun, cpu_ns, code if code >= 0 else 128 - code, timed_out, cut)
 
 
 def _watch(
@@ -163,7 +163,7 @@ def _watch(
     begun: int,
     apart: bool,
     timeout: float | None,
-    meddler: Meddler,
+    meddler: Interference,
 ) -> tuple[int, bool, int]:
     """Read until the process has ended.
 
@@ -180,18 +180,18 @@ def _watch(
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPT_SIGNALS)
             try:
-                ready = waiting.poll(_milliseconds(limit, meddler.due()))
+                ready = waiting.poll(_milliseconds(limit, meddler.next_due()))
             finally:
                 signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
         except KeyboardInterrupt as interrupt:
             number = getattr(interrupt, "code", 128 + signal.SIGINT) - 128
-            if not apart and number in (signal.SIGINT, signal.SIGQUIT) and in_the_foreground():
+            if not apart and number in (signal.SIGINT, signal.SIGQUIT) and is_in_foreground():
                 cut = number  # the terminal sends it to everybody, and some programs go on: gdb, a shell, a JVM
                 continue
             _end(pid, signal.SIGKILL if cut else number, apart)
             cut, limit = number, time.monotonic_ns() + round(_GRACE * NS_PER_S)
-            meddler.let_go(pid)
-            meddler = Meddler()
+            meddler.release(pid)
+            meddler = Interference()
             continue
         now = time.monotonic_ns()
         fds = [fd for fd, _ in ready]
@@ -213,8 +213,8 @@ def _watch(
         if limit is not None and now >= limit:
             timed_out, limit = timed_out or not cut, None
             _end(pid, signal.SIGKILL, apart)
-        elif (due := meddler.due()) is not None and now >= due * NS_PER_S:  # also if it never stops printing
-            meddler.meddle(pid)
+        elif (due := meddler.next_due()) is not None and now >= due * NS_PER_S:  # also if it never stops printing
+            meddler.fire(pid)
 
 
 def _milliseconds(limit: int | None, due: float | None) -> int | None:
@@ -232,7 +232,7 @@ def _end(pid: int, number: int, apart: bool) -> None:
         (os.killpg if apart else os.kill)(pid, number)
 
 
-def in_the_foreground() -> bool:
+def is_in_foreground() -> bool:
     """Whether a terminal sends its ctrl+c and ctrl+\\ to us, and to what we have started, whatever is redirected."""
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)

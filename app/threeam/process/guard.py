@@ -15,12 +15,12 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from threeam.core.platform.signals import INTERRUPT_SIGNALS
-from threeam.process.process_tree import descendants
+from threeam.process.process_tree import descendant_pids
 
 _NUMBERS = struct.Struct("=qq")
 
 
-class Running:
+class RunningProgram:
     """The program that runs now, in memory that two processes share: its pid, and the inode of the pipe it prints to.
 
     Each is 0 if there is none. The pipe is known before the program is started, and the pid only after that: whoever is
@@ -31,7 +31,7 @@ class Running:
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _NUMBERS.size)
 
-    def tell(self, pid: int, pipe: int) -> None:
+    def update(self, pid: int, pipe: int) -> None:
         """Say what runs now."""
         self._memory[:] = _NUMBERS.pack(pid, pipe)
 
@@ -41,19 +41,19 @@ class Running:
         return int(_NUMBERS.unpack(self._memory)[0])
 
     @property
-    def pipe(self) -> int:
+    def pipe_inode(self) -> int:
         """The inode of the pipe, or 0."""
         return int(_NUMBERS.unpack(self._memory)[1])
 
 
 @contextmanager
-def guarded(orphaned: Callable[[], object]) -> Iterator[Running]:
+def process_guard(orphaned: Callable[[], object]) -> Iterator[RunningProgram]:
     """Start a guard, and give the `Running` that tells it what to end. Fork: call it while there is one thread.
 
     If this process is killed, the guard ends the program that runs, with all that it has started, and then calls
     ``orphaned``. Nobody is left to be told how that went.
     """
-    running = Running()
+    running = RunningProgram()
     reader, writer = os.pipe()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
     guard = None
@@ -75,7 +75,7 @@ def guarded(orphaned: Callable[[], object]) -> Iterator[Running]:
             os.waitpid(guard, 0)
 
 
-def _guard(reader: int, running: Running, orphaned: Callable[[], object]) -> NoReturn:
+def _guard(reader: int, running: RunningProgram, orphaned: Callable[[], object]) -> NoReturn:
     try:
         os.setsid()  # what is sent to the group of the other process is not for this one
         for number in INTERRUPT_SIGNALS:
@@ -83,19 +83,19 @@ def _guard(reader: int, running: Running, orphaned: Callable[[], object]) -> NoR
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         _close_all_but(reader)
         if not os.read(reader, 1):
-            end_at_once(running.pid, running.pipe)
+            kill_program(running.pid, running.pipe_inode)
             orphaned()
     finally:
         os._exit(0)
 
 
-def end_at_once(pid: int, pipe: int) -> None:
+def kill_program(pid: int, pipe: int) -> None:
     """Kill a program, its session if it has one of its own, and all that it has started, stopped or not.
 
     ``pipe``: the inode of the pipe to which it prints. Whoever has that as its output belongs to it, also if its pid is
     not known yet, or if it has left the session and its parent has ended.
     """
-    below = descendants(pid) if pid else []
+    below = descendant_pids(pid) if pid else []
     if pid:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)

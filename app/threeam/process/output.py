@@ -10,21 +10,21 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple, TypeVar
 
 from threeam.core.errors import FileUnusable
-from threeam.core.format.entry import visible
-from threeam.core.redact.redact import Redaction
+from threeam.core.format.entry import escape_unprintable
+from threeam.core.redact.redact import Redactor
 from threeam.core.store.attachment_kinds import AttachmentKind
 from threeam.core.store.attachments import create_attachment, discard_attachment
 from threeam.core.store.journal import Journal
-from threeam.core.store.regex import Regex, utf8
+from threeam.core.store.regex import Regex, escape_invalid_utf8
 
 T = TypeVar("T")
 
-CAP = 16 * 1024 * 1024  # bytes of one output that are kept: its first half, and its last
+MAX_SAVED_BYTES = 16 * 1024 * 1024  # bytes of one output that are kept: its first half, and its last
 _AT_ONCE = 1024 * 1024  # bytes that are looked through at once; of a longer line each piece by itself
 _BETWEEN_LINES = re.compile(r"(\r?\n|\t)")
 
 
-class Output:
+class OutputRecorder:
     """Takes an output as it comes, gives ``write`` what of it is kept, and knows how long it was (``size``, bytes).
 
     ``regex``: what is looked for in its lines; ``matched`` says whether it was found, at the end. As little as can be
@@ -32,7 +32,12 @@ class Output:
     """
 
     def __init__(
-        self, write: Callable[[bytes], object], regex: str = "", cap: int = CAP, *, at_once: int | None = None
+        self,
+        write: Callable[[bytes], object],
+        regex: str = "",
+        cap: int = MAX_SAVED_BYTES,
+        *,
+        at_once: int | None = None,
     ) -> None:
         self.size = 0
         self.matched = False
@@ -43,12 +48,12 @@ class Output:
         self._last: deque[bytes] = deque()  # of what is over the first half
         self._held = 0  # bytes of these
         self._left_out = 0
-        self._redaction = Redaction()
+        self._redaction = Redactor()
         self._waiting: list[bytes] = []  # taken, and not looked through yet
         self._waits = 0  # bytes of these
         self._at_once = _AT_ONCE if at_once is None else at_once
 
-    def take(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
         """Takes ``data``, the next of it."""
         self.size += len(data)
         self._waiting.append(data)
@@ -82,7 +87,7 @@ class Output:
             # `$` matches before a newline alone, so `boom$` needs lines without their return; `boom\r$` needs it.
             for text in (lines, lines.replace(b"\r\n", b"\n")) if b"\r\n" in lines else (lines,):
                 # After the last newline there is no line, which ^$ would match.
-                self.matched = self.matched or self._regex.found_in(utf8(text.removesuffix(b"\n")))
+                self.matched = self.matched or self._regex.has_match(escape_invalid_utf8(text.removesuffix(b"\n")))
         lines = self._redaction(lines, more=more)
         now, later = lines[: self._half - self._written], lines[self._half - self._written :]
         if now:
@@ -97,11 +102,11 @@ class Output:
                 self._left_out += len(gone)
 
 
-class Kept(NamedTuple):
+class SavedOutput(NamedTuple):
     """Where an output was kept; no path where there was nothing to keep, or where it could not be, and ``why``."""
 
     path: str = ""
-    why: str = ""
+    problem: str = ""
 
     @property
     def name(self) -> str:
@@ -109,37 +114,37 @@ class Kept(NamedTuple):
         return os.path.basename(self.path)
 
 
-def kept_while(
+def record_output(
     journal: Journal,
     kind: AttachmentKind,
     name: str,
     regex: str,
-    run: Callable[[Output], T],
+    run: Callable[[OutputRecorder], T],
     *,
     at_once: int | None = None,
-) -> tuple[T, Output, Kept]:
+) -> tuple[T, OutputRecorder, SavedOutput]:
     """What ``run`` gives, which puts what is printed into an `Output`; that; and where it was kept.
 
     Where there is no room for it, ``run`` goes on all the same. Raises `Unusable` before ``run`` is called.
     """
-    done: list[tuple[T, Output]] = []
-    kept = Kept()
+    done: list[tuple[T, OutputRecorder]] = []
+    kept = SavedOutput()
     try:
         with create_attachment(journal, kind, name) as file:
             writes = _Writes(file)
-            output = Output(writes, regex, at_once=at_once)
+            output = OutputRecorder(writes, regex, at_once=at_once)
             done.append((run(output), output))
             output.close()
             writes.check()
-            kept = Kept(file.name)
+            kept = SavedOutput(file.name)
     except FileUnusable as why:
         if not done:
             raise
-        kept = Kept(why=str(why))
+        kept = SavedOutput(problem=str(why))
     ((result, output),) = done
     if kept.path and not output.size:
         discard_attachment(kept.path)
-        kept = Kept()
+        kept = SavedOutput()
     return result, output, kept
 
 
@@ -164,7 +169,7 @@ class _Writes:
             raise self._failed
 
 
-class Safe:
+class TerminalSanitizer:
     """Makes an output safe to look at, as it comes: every control but newlines and tabs is made visible."""
 
     def __init__(self) -> None:
@@ -176,4 +181,4 @@ class Safe:
         text = self._return + self._decoder.decode(data)
         self._return = "\r" if text.endswith("\r") else ""
         pieces = _BETWEEN_LINES.split(text.removesuffix("\r"))
-        return "".join(one if i % 2 else visible(one) for i, one in enumerate(pieces)).encode()
+        return "".join(one if i % 2 else escape_unprintable(one) for i, one in enumerate(pieces)).encode()

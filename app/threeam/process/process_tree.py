@@ -17,14 +17,14 @@ _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _NEEDED = ((os, "pidfd_open"), (os, "sched_getaffinity"), (fcntl, "F_SETPIPE_SZ"))
 
 
-def check_system(command: str) -> None:
+def require_linux(command: str) -> None:
     """Raise `Unusable` if this system, or the Python on it, lacks what ``command`` needs to run or watch a process."""
     missing = [f"{module.__name__}.{name}" for module, name in _NEEDED if not hasattr(module, name)]
     if missing:
         raise FileUnusable(f"{command} needs Linux: there is no {missing[0]} here")
 
 
-def children(pid: int) -> list[int]:
+def child_pids(pid: int) -> list[int]:
     """Return what ``pid`` has started and still runs, as far as the kernel tells (CONFIG_PROC_CHILDREN).
 
     Raise OSError if this process may open no more files: an empty list would leave programs running.
@@ -37,10 +37,10 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def descendants(pid: int) -> list[int]:
+def descendant_pids(pid: int) -> list[int]:
     """These, and what they have started."""
-    found = children(pid)
-    return [*found, *(below for one in found for below in descendants(one))]
+    found = child_pids(pid)
+    return [*found, *(below for one in found for below in descendant_pids(one))]
 
 
 def adopt_orphans() -> None:
@@ -48,14 +48,14 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_all_but(known: Collection[int]) -> None:
+def kill_other_children(known: Collection[int]) -> None:
     """Kill and reap all that runs below this process, but ``known`` and what is below these.
 
     A process of another user, which cannot be killed (sudo), is not waited for.
     """
     spared = set(known)
-    while left := [pid for pid in children(os.getpid()) if pid not in spared]:
-        for pid in [*left, *(below for one in left for below in descendants(one))]:
+    while left := [pid for pid in child_pids(os.getpid()) if pid not in spared]:
+        for pid in [*left, *(below for one in left for below in descendant_pids(one))]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:

@@ -6,55 +6,65 @@ from collections.abc import Sequence
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
-from threeam.core.format.report import Part, Told, when
+from threeam.core.format.report import ReportLine, ReportSection, format_when
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.human import drafts
-from threeam.human.night_summary import Evening, drunk, forecast
-from threeam.hypotheses.amendments import claim_of, read, texts
+from threeam.human.night_summary import NightSummary, format_forecast, format_intake
+from threeam.hypotheses.amendments import amendments, claim_of, current_text
 from threeam.hypotheses.changes import open_changes
-from threeam.hypotheses.handoff_notes import noted
-from threeam.hypotheses.ledger import in_order, thread_of
-from threeam.hypotheses.thread import LOST
+from threeam.hypotheses.handoff_notes import handoff_note
+from threeam.hypotheses.ledger import sorted_hypotheses, thread_of
+from threeam.hypotheses.thread import MISSING_CLAIM
 
-EVENTUALLY = "the system is eventually consistent, and right now you are not"
-UNSAID = "nobody has said how it is undone"
+SLEEP_ADVICE = "the system is eventually consistent, and right now you are not"
+UNDO_UNKNOWN = "nobody has said how it is undone"
 _MOST = 12  # lines of each kind: a list that is longer is read by nobody
 _LONGEST = 160  # characters of a line of it
 
 
-def still_open(state: State) -> list[list[Told]]:
+def open_items(state: State) -> list[list[ReportLine]]:
     """What is not done, by kind: what must be undone, the live hypotheses, the next step, stamps without words."""
-    open_ones = [one for one in in_order(state) if one.state == "open"]
+    open_ones = [one for one in sorted_hypotheses(state) if one.state == "open"]
     undo = [
-        Told(*(f"undo: {one.undo}", one.text) if one.undo else (f"changed: {one.text}", UNSAID), one.at, "Changed")
+        ReportLine(
+            *(f"undo: {one.undo}", one.text) if one.undo else (f"changed: {one.text}", UNDO_UNKNOWN),
+            one.stamp,
+            "Changed",
+        )
         for one in reversed(open_changes(state))
     ]
     live = []
     for one in open_ones:
         thread = thread_of(state, one)
         counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
-        live.append(Told(f"{one.label} {claim_of(state, one) or LOST}", counts, one.opened_at, "Hypothesis"))
-    following = noted(state, "next")
+        live.append(
+            ReportLine(f"{one.label} {claim_of(state, one) or MISSING_CLAIM}", counts, one.opened_at, "Hypothesis")
+        )
+    following = handoff_note(state, "next")
     then = (
         []
         if following is None
-        else [Told(f"next: {read(state, following.at, following.lines[0])}", "", following.at, "Next")]
+        else [
+            ReportLine(f"next: {current_text(state, following.stamp, following.lines[0])}", "", following.stamp, "Next")
+        ]
     )
-    unworded = [Told("a stamp without words", "", one.at, "Stamp") for one in texts(state).stamps.values()]
+    unworded = [
+        ReportLine("a stamp without words", "", one.stamp, "Stamp") for one in amendments(state).pending_stamps.values()
+    ]
     return [undo, live, then, unworded]
 
 
-def _short_list(kinds: Sequence[Sequence[Told]]) -> list[Told]:
+def _short_list(kinds: Sequence[Sequence[ReportLine]]) -> list[ReportLine]:
     """As many lines of each kind as anybody reads."""
-    told: list[Told] = []
+    told: list[ReportLine] = []
     for lines in kinds:
         more = len(lines) - _MOST
-        told += [*lines[:_MOST], *([Told(f"and {more:,} more: 3am handoff")] if more > 0 else [])]
+        told += [*lines[:_MOST], *([ReportLine(f"and {more:,} more: 3am handoff")] if more > 0 else [])]
     return told
 
 
-def lights_out(half_life_h: float) -> Draft:
+def sleep_draft(half_life_h: float) -> Draft:
     """The end of the author's night, as one block: what is still open, for whoever is up, and the sleep line."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
@@ -63,13 +73,13 @@ def lights_out(half_life_h: float) -> Draft:
             raise PreconditionFailed(
                 f"the night of {author.user} is over already, since {Stamp(me.last_active_ns, stamp.utc_offset_s)}"
             )
-        kinds = still_open(state)
+        kinds = open_items(state)
         left = sum(map(len, kinds))
         head = f"Handoff: {author.user} goes to sleep, and {left or 'nothing'} {_is(left)} still open."
         return [
             DraftLine(head, (("HANDOFF", str(left)),)),
             *(DraftLine(f"| {_short(one)}") for one in _short_list(kinds)),
-            drafts.sleep(state, author, stamp, half_life_h),
+            drafts.sleep_line(state, author, stamp, half_life_h),
         ]
 
     return Draft(lines)
@@ -79,18 +89,18 @@ def _is(count: int) -> str:
     return "thing is" if count == 1 else "things are" if count else "is"
 
 
-def _short(line: Told) -> str:
-    text = f"{line.text}{f' ({line.more})' if line.more else ''}"
+def _short(line: ReportLine) -> str:
+    text = f"{line.text}{f' ({line.detail})' if line.detail else ''}"
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    return f"{text}{f' @{line.at}' if line.at is not None else ''}"
+    return f"{text}{f' @{line.stamp}' if line.stamp is not None else ''}"
 
 
-def parts(state: State, one: Evening, awake_since: Stamp | None) -> list[Part]:
+def sleep_report(state: State, one: NightSummary, awake_since: Stamp | None) -> list[ReportSection]:
     """What ``one`` reads before the lights go out."""
-    you = [Told(f"{drunk(one)}, {one.mg:.0f} mg", forecast(one))]
+    you = [ReportLine(f"{format_intake(one)}, {one.mg_now:.0f} mg", format_forecast(one))]
     if awake_since is not None:
-        you.append(Told("awake", f"since {when(awake_since, one.now)} at least", awake_since))
+        you.append(ReportLine("awake", f"since {format_when(awake_since, one.now)} at least", awake_since))
     return [
-        Part("still open", _short_list(still_open(state)) or [Told("nothing", sign="ok")]),
-        Part("you", [*you, Told("a glass of water, and then lights out"), Told(EVENTUALLY)]),
+        ReportSection("still open", _short_list(open_items(state)) or [ReportLine("nothing", icon="ok")]),
+        ReportSection("you", [*you, ReportLine("a glass of water, and then lights out"), ReportLine(SLEEP_ADVICE)]),
     ]

@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from threeam.core.errors import BadInput
-from threeam.core.format.entry import Entry, Stamp, format_entry, parse_entry, visible
-from threeam.core.format.escape import escaped_in_json
-from threeam.core.store.reader import HELD, Line, pieces_of
-from threeam.tracing.observations import Intervals
+from threeam.core.format.entry import Entry, Stamp, escape_unprintable, format_entry, parse_entry
+from threeam.core.format.escape import escape_json
+from threeam.core.store.reader import MAX_HELD_LINE_BYTES, Line, read_chunks
+from threeam.tracing.observations import IntervalSet
 
-COLUMNS = (
+CSV_COLUMNS = (
     "ts",
     "at",
     "coffee",
@@ -40,28 +40,30 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # with what a spreadsheet begins to calculate, and the quote itself
 
 
-class BadRecord(BadInput):
+class InvalidRecord(BadInput):
     """A record from which no line can be made."""
 
 
-LONGEST_RECORD = 16 * HELD  # bytes: JSON writes a byte of a head in six, and in one and a half for ``raw``
+MAX_RECORD_BYTES = (
+    16 * MAX_HELD_LINE_BYTES
+)  # bytes: JSON writes a byte of a head in six, and in one and a half for ``raw``
 
 
-def records_of(line: Line, observed: Intervals) -> Iterator[dict[str, Any]]:
+def line_records(line: Line, observed: IntervalSet) -> Iterator[dict[str, Any]]:
     """The record of a line, and those of the bytes that are not held. Raises OSError."""
-    if not line.more:
+    if not line.omitted_bytes:
         yield _record_of(line, observed) | _end(line)
         return
-    more = line.more
+    more = line.omitted_bytes
     yield _record_of(line, observed) | {"more": more}
     start = line.offset + len(line.raw)
-    for piece in pieces_of(line.segment, start, start + more):
+    for piece in read_chunks(line.segment, start, start + more):
         more -= len(piece)
         record = {"ts": None, "ts_ns": None, "continues": True, "raw": base64.b64encode(piece).decode()}
         yield record | ({"more": more} if more else _end(line))
 
 
-def _record_of(line: Line, observed: Intervals) -> dict[str, Any]:
+def _record_of(line: Line, observed: IntervalSet) -> dict[str, Any]:
     """A line as a record: stamp, cups, tags in their order, text; ``observed`` where a tracer was attached then.
 
     A line of which these do not give every byte back (torn, foreign, or written otherwise than 3am writes) has its
@@ -71,7 +73,7 @@ def _record_of(line: Line, observed: Intervals) -> dict[str, Any]:
     data = line.raw + line.line_end[:-1]
     raw = base64.b64encode(data).decode()
     if entry is None:
-        return {"ts": None, "ts_ns": None, "foreign": True, "text": line.shown, "raw": raw}
+        return {"ts": None, "ts_ns": None, "foreign": True, "text": line.display_text, "raw": raw}
     by, hypothesis = entry.author, entry.hypothesis
     record: dict[str, Any] = {
         "ts": entry.stamp.rfc3339(),
@@ -97,81 +99,83 @@ def _end(line: Line) -> dict[str, Any]:
     return {} if line.finished else {"unfinished": True}
 
 
-def line_of_record(record: object) -> bytes:
+def record_to_bytes(record: object) -> bytes:
     """The bytes of the line that a record is of, with its newline. Raises `BadRecord`."""
     if not isinstance(record, Mapping):
-        raise BadRecord("it is no object")
+        raise InvalidRecord("it is no object")
     try:
         if (raw := record.get("raw")) is not None:
             line = base64.b64decode(raw, validate=True) + b"\n"
             if line.count(b"\n") > 1:
-                raise BadRecord("its bytes are more than one line")
+                raise InvalidRecord("its bytes are more than one line")
         else:
             stamp = Stamp.parse(record["at"])
             if stamp is None:
-                raise BadRecord(f"{record['at']!r} is no stamp")
+                raise InvalidRecord(f"{record['at']!r} is no stamp")
             tags = tuple((str(key), str(value)) for key, value in record["tags"])
             if type(record["coffee"]) is not int or not isinstance(record["tags"], list):
-                raise BadRecord("coffee is a whole number, and tags are a list of pairs")
+                raise InvalidRecord("coffee is a whole number, and tags are a list of pairs")
             entry = Entry(stamp, record["coffee"], tags, str(record["text"]))
             line = format_entry(entry)
             if parse_entry(line[:-1]) != entry:  # a key that is none, cups below nothing: it would be another line
-                raise BadRecord("it is not as 3am export jsonl writes it: its tags or cups are none")
+                raise InvalidRecord("it is not as 3am export jsonl writes it: its tags or cups are none")
     except KeyError as error:
-        raise BadRecord(f"it has no {error.args[0]!r}") from None
+        raise InvalidRecord(f"it has no {error.args[0]!r}") from None
     except (TypeError, ValueError, OverflowError, binascii.Error) as error:
-        raise BadRecord(f"it is not as 3am export jsonl writes it: {error}") from None
+        raise InvalidRecord(f"it is not as 3am export jsonl writes it: {error}") from None
     return line[:-1] if record.get("unfinished") is True or record.get("more") else line
 
 
-class Import:
+class RecordDecoder:
     """Makes the bytes of a log from its records, one after the other.
 
     ``ended``: whether the last line has no newline, so that no record can follow.
     """
 
     def __init__(self) -> None:
-        self.ended = False
+        self.is_at_unfinished_line = False
         self._more = 0  # bytes of the line that the next records must have
 
-    def bytes_of(self, record: object) -> bytes:
+    def decode(self, record: object) -> bytes:
         """The bytes that ``record`` stands for. Raises `BadRecord`."""
-        data = line_of_record(record)
+        data = record_to_bytes(record)
         assert isinstance(record, Mapping)
         if (record.get("continues") is True) != (self._more > 0):
-            raise BadRecord("the rest of a long line is missing before it" if self._more else "it continues no line")
+            raise InvalidRecord(
+                "the rest of a long line is missing before it" if self._more else "it continues no line"
+            )
         size, more = len(data.removesuffix(b"\n")), record.get("more", 0)
         if type(more) is not int or more < 0 or (self._more and more != self._more - size):
-            raise BadRecord("its 'more' is not the number of bytes that the line still has")
-        self._more, self.ended = more, record.get("unfinished") is True
+            raise InvalidRecord("its 'more' is not the number of bytes that the line still has")
+        self._more, self.is_at_unfinished_line = more, record.get("unfinished") is True
         return data
 
-    def finish(self) -> None:
+    def check_complete(self) -> None:
         """Raises `BadRecord` if the rest of a line has not come."""
         if self._more:
-            raise BadRecord(f"{self._more:,} bytes of its line are missing")
+            raise InvalidRecord(f"{self._more:,} bytes of its line are missing")
 
 
-def as_json(line: Line, observed: Intervals) -> Iterator[str]:
+def json_lines(line: Line, observed: IntervalSet) -> Iterator[str]:
     """A line of the log as JSON: one line for each of its records. Raises OSError."""
-    for record in records_of(line, observed):
-        yield escaped_in_json(json.dumps(record, ensure_ascii=False)) + "\n"
+    for record in line_records(line, observed):
+        yield escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
 
 
-def csv_head() -> str:
+def csv_header() -> str:
     """The first row: what the columns are."""
-    return _row(list(COLUMNS))
+    return _row(list(CSV_COLUMNS))
 
 
-def as_csv(line: Line, observed: Intervals) -> Iterator[str]:
+def csv_rows(line: Line, observed: IntervalSet) -> Iterator[str]:
     """A line of the log as CSV: one row for each of its records. Raises OSError.
 
     A cell with which a spreadsheet would calculate, or that begins with a single quote, has one more in front.
     """
-    for record in records_of(line, observed):
+    for record in line_records(line, observed):
         if "tags" in record:
             record["tags"] = json.dumps(record["tags"], ensure_ascii=False)
-        cells = ["" if (value := record.get(name)) is None else visible(str(value)) for name in COLUMNS]
+        cells = ["" if (value := record.get(name)) is None else escape_unprintable(str(value)) for name in CSV_COLUMNS]
         yield _row([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
 
 

@@ -18,17 +18,17 @@ from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, author_name
-from threeam.core.format.report import Part, Told, who_when
+from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import Hypothesis, State
-from threeam.core.store.filters import Kind, SteppedBack, Text, Wanted, steps_back
+from threeam.core.store.filters import IsClockStep, IsKind, LineFilter, MatchesPattern, is_clock_step
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.pattern import Pattern
-from threeam.core.store.reader import Line, lines_back, lines_forward
-from threeam.core.store.seek import found_forward
+from threeam.core.store.reader import Line, lines_backward, lines_forward
+from threeam.core.store.seek import matches_forward
 from threeam.experiments import fix_confidence as fixed
-from threeam.experiments.experiment import Experiment, Place
-from threeam.experiments.fix_confidence import Fixed, by_runs, by_time
-from threeam.experiments.regime import InForce
+from threeam.experiments.experiment import Experiment, LogPoint
+from threeam.experiments.fix_confidence import FixConfidence, estimate_from_occurrences, estimate_from_runs
+from threeam.experiments.regime import ChangePeriod
 from threeam.experiments.runs import experiments
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.changes import Change, changes
@@ -37,15 +37,15 @@ _LISTED = 5  # changes that a message names
 _BEFORE_STEP = 3  # lines before that about a step of the clock: of the same block, and the last one before it
 
 
-def concerned(known: Sequence[Change], hypothesis: Hypothesis) -> list[Change]:
+def relevant_changes(known: Sequence[Change], hypothesis: Hypothesis) -> list[Change]:
     """Return the changes of ``known`` that concern a hypothesis: those bound to it, or else those bound to none."""
     own = [one for one in known if hypothesis.number is not None and one.hypothesis == hypothesis.number]
     return own or [one for one in known if one.hypothesis is None]
 
 
-def from_runs(
+def assess_runs(
     state: State, hypothesis: Hypothesis, since: int | None = None, arm: str | None = None
-) -> tuple[Change, Fixed]:
+) -> tuple[Change, FixConfidence]:
     """Return the change and the answer from the runs that are bound to a hypothesis.
 
     ``since``: when the change was made; see `_the_change`. Raise `Declined`.
@@ -57,37 +57,37 @@ def from_runs(
         raise PreconditionFailed(
             f"no run is bound to {name}: 3am run -n 50 -H {name} -- CMD, or --seen RE for what comes by time"
         )
-    failures = [one.last_place.position for one in bound if any(counts.failed for counts in one.counts().values())]
+    failures = [one.last_point.position for one in bound if any(counts.failed for counts in one.counts().values())]
     known = changes(state)
     change = _the_change(known, hypothesis, since, failures)
     unbound = [one for one in every if one.hypothesis is None and _resembles(one, bound)]
-    return change, by_runs(
-        bound, Place(change.position, change.at.ns), arm, _in_force(known, hypothesis, change), unbound
+    return change, estimate_from_runs(
+        bound, LogPoint(change.position, change.stamp.ns), arm, _in_force(known, hypothesis, change), unbound
     )
 
 
-class Watched(NamedTuple):
+class Occurrences(NamedTuple):
     """What was ``seen`` since ``start``: times (ns) as if the clock had never been stepped back.
 
     ``changed``: the times of the lines about changes, by their stamps. ``behind``: how far the clock is behind now.
     """
 
-    seen: Sequence[int]
-    start: int | None
-    changed: Mapping[int, int]
-    behind: int
+    times_ns: Sequence[int]
+    start_ns: int | None
+    change_times_ns: Mapping[int, int]
+    clock_behind_ns: int
 
     def time_of(self, stamp: Stamp) -> int:
         """Return the time of the line about a change; its stamp, if the file that it is in has been deleted."""
-        return self.changed.get(stamp.ns, stamp.ns)
+        return self.change_times_ns.get(stamp.ns, stamp.ns)
 
 
-def from_lines(journal: Journal, live: Segment, text: str, start: int | None) -> Watched:
+def find_occurrences(journal: Journal, live: Segment, text: str, start: int | None) -> Occurrences:
     """Return when ``text``, a regular expression, is found in a note, a stream or a foreign line, and the first time.
 
     Watched from ``start`` on (ns), or from the first line. Read the journal. Raise OSError and `BadPattern`.
     """
-    sought = Text(Pattern(text, exact=True))
+    sought = MatchesPattern(Pattern(text, exact=True))
     seen: list[int] = []
     changed: dict[int, int] = {}
     behind = 0
@@ -96,44 +96,46 @@ def from_lines(journal: Journal, live: Segment, text: str, start: int | None) ->
             first = next((line.entry for line in lines_forward(segment) if line.entry is not None), None)
             start = first.effective_stamp.ns if first is not None else None
         lines: dict[int, Line] = {}
-        for condition in (sought, SteppedBack(), Kind("Changed"), Kind("Undone")):
-            for found in found_forward(segment, 0, segment.size(), Wanted((condition,), once=True)):
+        for condition in (sought, IsClockStep(), IsKind("Changed"), IsKind("Undone")):
+            for found in matches_forward(segment, 0, segment.size(), LineFilter((condition,), skip_repeated=True)):
                 lines.update((line.offset, line) for line in found.lines)
         for _, line in sorted(lines.items()):
             if (entry := line.entry) is None:
                 continue
-            if steps_back(entry):
+            if is_clock_step(entry):
                 behind += _stepped_ns(line, entry)
             elif entry.kind == "note":
                 seen.append(entry.stamp.ns + behind)
             else:
                 changed[entry.stamp.ns] = entry.stamp.ns + behind
-    return Watched(seen, start, changed, behind)
+    return Occurrences(seen, start, changed, behind)
 
 
 def _stepped_ns(line: Line, entry: Entry) -> int:
     """Return by how much the stamp of ``entry`` is before those of the lines before it: its words can be anybody's."""
-    before = (other.entry for other in islice(lines_back(line.segment, line.offset), _BEFORE_STEP))
+    before = (other.entry for other in islice(lines_backward(line.segment, line.offset), _BEFORE_STEP))
     return max(0, *(other.stamp.ns + 1 - entry.stamp.ns for other in before if other is not None), 0)
 
 
-def from_times(
-    state: State, hypothesis: Hypothesis, what: str, watched: Watched, since: int | None, now: Stamp
-) -> tuple[Change, Fixed]:
+def assess_occurrences(
+    state: State, hypothesis: Hypothesis, what: str, watched: Occurrences, since: int | None, now: Stamp
+) -> tuple[Change, FixConfidence]:
     """Return the change and the answer for what was seen; ``watched``: what `from_lines` gives. Raise `Declined`."""
     # The times of a journal and the positions of a state are not the same: notes are part of the former alone.
     state_changes = [
         one._replace(
-            position=watched.time_of(one.at),
-            undone_position=0 if one.undone is None else watched.time_of(one.undone),
+            position=watched.time_of(one.stamp),
+            undone_position=0 if one.undone_at is None else watched.time_of(one.undone_at),
         )
         for one in changes(state)
     ]
-    change = _the_change(state_changes, hypothesis, since, watched.seen)
+    change = _the_change(state_changes, hypothesis, since, watched.times_ns)
     in_force = _in_force(state_changes, hypothesis, change)
-    begin = change.position if watched.start is None else watched.start
-    now_ns = now.ns + watched.behind
-    return change, by_time(f"lines with {what}", watched.seen, begin, change.position, now_ns, in_force)
+    begin = change.position if watched.start_ns is None else watched.start_ns
+    now_ns = now.ns + watched.clock_behind_ns
+    return change, estimate_from_occurrences(
+        f"lines with {what}", watched.times_ns, begin, change.position, now_ns, in_force
+    )
 
 
 def _the_change(known: Sequence[Change], hypothesis: Hypothesis, since: int | None, failures: Iterable[int]) -> Change:
@@ -142,13 +144,13 @@ def _the_change(known: Sequence[Change], hypothesis: Hypothesis, since: int | No
     ``since``: the stamp of a change, or a time: then the first change that was made at that time or later.
     Raise `Declined`, with the changes that there are.
     """
-    concerning = concerned(known, hypothesis)
-    standing = [one for one in concerning if one.undone is None]
+    concerning = relevant_changes(known, hypothesis)
+    standing = [one for one in concerning if one.undone_at is None]
     if since is not None:
-        exact = next((one for one in known if one.at.ns == since), None)
+        exact = next((one for one in known if one.stamp.ns == since), None)
         if exact is not None:
             _check_may_be_fix(exact, hypothesis, standing)
-        later = next((one for one in standing if one.at.ns >= since), None)
+        later = next((one for one in standing if one.stamp.ns >= since), None)
         if exact is None and later is None:
             raise PreconditionFailed(
                 f"nothing that still stands was changed at that time or later: {_listed(standing)}"
@@ -167,37 +169,37 @@ def _the_change(known: Sequence[Change], hypothesis: Hypothesis, since: int | No
 
 def _check_may_be_fix(change: Change, hypothesis: Hypothesis, standing: Sequence[Change]) -> None:
     """Raise `Declined` if the change that ``--since`` names cannot be the fix: with it a yes would be wrong."""
-    name = f"@{change.at} {change.text}"
+    name = f"@{change.stamp} {change.text}"
     if change.hypothesis not in (None, hypothesis.number):
         raise PreconditionFailed(
             f"{name} was made for H{change.hypothesis}, not for {hypothesis.label}: {_listed(standing)}"
         )
-    if change.undone is not None:
+    if change.undone_at is not None:
         raise PreconditionFailed(
-            f"{name} was undone by {author_name(change.undoer)} at {change.undone}, so it fixes nothing now: "
+            f"{name} was undone by {author_name(change.undone_by)} at {change.undone_at}, so it fixes nothing now: "
             f"{_listed(standing)}"
         )
 
 
 def _listed(standing: Sequence[Change]) -> str:
-    return "; ".join(f"@{one.at} {one.text}" for one in standing[-_LISTED:]) or "no change still stands"
+    return "; ".join(f"@{one.stamp} {one.text}" for one in standing[-_LISTED:]) or "no change still stands"
 
 
-def _in_force(known: Sequence[Change], hypothesis: Hypothesis, change: Change) -> list[InForce]:
+def _in_force(known: Sequence[Change], hypothesis: Hypothesis, change: Change) -> list[ChangePeriod]:
     """Return when each change was in force that may concern a hypothesis, but for the one that is judged."""
-    own = {one.at.ns for one in concerned(known, hypothesis)}
+    own = {one.stamp.ns for one in relevant_changes(known, hypothesis)}
     return [
-        InForce(one.position, None if one.undone is None else one.undone_position, one.at.ns in own)
+        ChangePeriod(one.position, None if one.undone_at is None else one.undone_position, one.stamp.ns in own)
         for one in known
-        if one.at.ns != change.at.ns and (one.hypothesis is None or one.at.ns in own)
+        if one.stamp.ns != change.stamp.ns and (one.hypothesis is None or one.stamp.ns in own)
     ]
 
 
 def _resembles(one: Experiment, bound: Sequence[Experiment]) -> bool:
-    return any(one.same == other.same for other in bound)
+    return any(one.fingerprint == other.fingerprint for other in bound)
 
 
-def standing(state: State) -> list[Told]:
+def fix_progress_lines(state: State) -> list[ReportLine]:
     """How far each bug is from being called fixed that has failed in a run before a change."""
     told = []
     numbers = {one.hypothesis for one in experiments(state)}
@@ -205,34 +207,42 @@ def standing(state: State) -> list[Told]:
         if hypothesis.number not in numbers:
             continue
         try:
-            _, answer = from_runs(state, hypothesis)
+            _, answer = assess_runs(state, hypothesis)
         except PreconditionFailed:  # nothing to say of that one
             continue
-        so = fixed.so(answer)
+        so = fixed.answer_line(answer)
         told.append(
-            so._replace(text=f"{hypothesis.label} {so.text}", more=fixed.counted(answer), at=hypothesis.opened_at)
+            so._replace(
+                text=f"{hypothesis.label} {so.text}", detail=fixed.format_clean_runs(answer), stamp=hypothesis.opened_at
+            )
         )
     return told
 
 
-def parts(state: State, hypothesis: Hypothesis, change: Change, answer: Fixed, now: Stamp) -> list[Part]:
+def fix_report(
+    state: State, hypothesis: Hypothesis, change: Change, answer: FixConfidence, now: Stamp
+) -> list[ReportSection]:
     """The answer, under what it is about."""
-    about = Told(f"{hypothesis.label} {claim_of(state, hypothesis)}", at=hypothesis.opened_at, sign="Hypothesis")
-    changed = Told(f"changed: {change.text}", who_when(change.by, change.at, now), change.at, "Changed")
+    about = ReportLine(
+        f"{hypothesis.label} {claim_of(state, hypothesis)}", stamp=hypothesis.opened_at, icon="Hypothesis"
+    )
+    changed = ReportLine(
+        f"changed: {change.text}", format_attribution(change.author, change.stamp, now), change.stamp, "Changed"
+    )
     later = [] if answer.is_fixed else _later(state, hypothesis, change)
-    first, facts, *rest = fixed.parts(answer)
-    return [first, Part(facts.title, [about, changed, *later, *facts.lines]), *rest]
+    first, facts, *rest = fixed.fix_confidence_report(answer)
+    return [first, ReportSection(facts.title, [about, changed, *later, *facts.lines]), *rest]
 
 
-def _later(state: State, hypothesis: Hypothesis, change: Change) -> list[Told]:
+def _later(state: State, hypothesis: Hypothesis, change: Change) -> list[ReportLine]:
     """Return the changes that came after the one that is judged: one of them may be the fix."""
     return [
-        Told(
+        ReportLine(
             f"later: {one.text}",
-            f"if that is the fix: 3am fixed {hypothesis.name} --since @{one.at}",
-            one.at,
+            f"if that is the fix: 3am fixed {hypothesis.name} --since @{one.stamp}",
+            one.stamp,
             "Changed",
         )
-        for one in concerned(changes(state), hypothesis)
-        if one.undone is None and one.position > change.position
+        for one in relevant_changes(changes(state), hypothesis)
+        if one.undone_at is None and one.position > change.position
     ][-_LISTED:]

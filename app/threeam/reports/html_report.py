@@ -9,9 +9,9 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from threeam.core.format.entry import Stamp, author_name, find_stamp_refs, visible
-from threeam.hypotheses.ledger import TOO_MANY_CUPS
-from threeam.reports.postmortem import OBSERVED, Event, Report
+from threeam.core.format.entry import Stamp, author_name, escape_unprintable, find_stamp_refs
+from threeam.hypotheses.ledger import RECHECK_NOTE
+from threeam.reports.postmortem import OBSERVED_NOTE, Postmortem, TimelineEvent
 
 _WIDTH = 1000  # units of the drawing
 _LANES = {  # what is drawn on which line of it, from the top, in which colour
@@ -47,7 +47,7 @@ class Bar(NamedTuple):
     height: float
 
 
-def page(report: Report) -> str:
+def postmortem_to_html(report: Postmortem) -> str:
     """The page."""
     environment = Environment(
         loader=PackageLoader("threeam.reports"),
@@ -57,19 +57,19 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
     )
     entries = [event for event in report.events if not event.foreign]
-    there = frozenset(stamp.ns for event in entries for stamp in (event.entry.stamp, *event.lines))
+    there = frozenset(stamp.ns for event in entries for stamp in (event.entry.stamp, *event.amendment_stamps))
     environment.filters |= {
-        "linked": partial(linked, there=there),
-        "anchor": anchor,
+        "linked": partial(link_stamps, there=there),
+        "anchor": anchor_id,
         "user": author_name,
-        "shown": visible,
+        "shown": escape_unprintable,
     }
     environment.tests["there"] = lambda stamp: stamp.ns in there
     lanes = {(row * _ROW + _ROW / 2, name) for row, name, _ in _LANES.values()}
     return environment.get_template("night.html").render(
         report=report,
-        too_many_cups=TOO_MANY_CUPS,
-        observed=OBSERVED,
+        too_many_cups=RECHECK_NOTE,
+        observed=OBSERVED_NOTE,
         ticks=list(_ticks(entries)),
         bars=_bars(entries),
         lanes=sorted(lanes),
@@ -79,14 +79,14 @@ def page(report: Report) -> str:
     )
 
 
-def anchor(stamp: Stamp) -> str:
+def anchor_id(stamp: Stamp) -> str:
     """The anchor of the entry of a stamp: the same in whatever zone it is cited."""
     return f"at-{stamp.ns}"
 
 
-def linked(text: str, there: frozenset[int]) -> Markup:
+def link_stamps(text: str, there: frozenset[int]) -> Markup:
     """``text``, with each ``@stamp`` in it a link to its entry, if that is one of ``there`` (ns)."""
-    whole, pieces = visible(text), list[Markup]()
+    whole, pieces = escape_unprintable(text), list[Markup]()
     for stamp in find_stamp_refs(whole):
         before, cited, whole = whole.partition(f"@{stamp}")
         if cited and stamp.ns not in there:
@@ -94,14 +94,14 @@ def linked(text: str, there: frozenset[int]) -> Markup:
         elif cited:
             pieces += [
                 escape(before),
-                Markup('<a href="#{}">{}</a>').format(anchor(stamp), f"@{stamp.time_of_day[:12]}"),
+                Markup('<a href="#{}">{}</a>').format(anchor_id(stamp), f"@{stamp.time_of_day[:12]}"),
             ]
         else:
             whole = before
     return Markup("").join([*pieces, escape(whole)])
 
 
-def _ticks(events: Sequence[Event]) -> Iterator[Tick]:
+def _ticks(events: Sequence[TimelineEvent]) -> Iterator[Tick]:
     for event, x in zip(events, _places(events), strict=True):
         entry = event.entry
         if entry.kind in _LANES:
@@ -109,10 +109,10 @@ def _ticks(events: Sequence[Event]) -> Iterator[Tick]:
             if entry.hypothesis is not None and entry.hypothesis[1] == "refuted":
                 colour = "#b3261e"
             title = f"{entry.stamp.time_of_day[:12]} {event.text}"
-            yield Tick(x, row * _ROW + _ROW / 2, colour, "#" + anchor(entry.stamp), visible(title))
+            yield Tick(x, row * _ROW + _ROW / 2, colour, "#" + anchor_id(entry.stamp), escape_unprintable(title))
 
 
-def _bars(events: Sequence[Event]) -> list[Bar]:
+def _bars(events: Sequence[TimelineEvent]) -> list[Bar]:
     counts = [0] * _COLUMNS
     for x in _places(events):
         counts[min(_COLUMNS - 1, int(x * _COLUMNS / _WIDTH))] += 1
@@ -120,7 +120,7 @@ def _bars(events: Sequence[Event]) -> list[Bar]:
     return [Bar(i * _WIDTH / _COLUMNS, count * _BARS / most) for i, count in enumerate(counts) if count]
 
 
-def _places(events: Sequence[Event]) -> list[float]:
+def _places(events: Sequence[TimelineEvent]) -> list[float]:
     times = [event.entry.stamp.ns for event in events]
     begin, span = min(times, default=0), max(max(times, default=0) - min(times, default=0), 1)
     return [round((ns - begin) * _WIDTH / span, 2) for ns in times]

@@ -5,42 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from threeam.core.format.entry import author_name
-from threeam.core.format.markdown import as_markdown
-from threeam.core.format.report import Part
-from threeam.hypotheses.ledger import TOO_MANY_CUPS
-from threeam.reports.postmortem import OBSERVED, Report
+from threeam.core.format.markdown import escape_markdown
+from threeam.core.format.report import ReportSection
+from threeam.hypotheses.ledger import RECHECK_NOTE
+from threeam.reports.postmortem import OBSERVED_NOTE, Postmortem
 
 
-def list_of(part: Part) -> Iterator[str]:
+def format_list(part: ReportSection) -> Iterator[str]:
     """The lines of ``part`` as a list."""
     for line in part.lines:
         indent = "  " if line.text.startswith(" ") else ""
-        more = f" ({as_markdown(line.more)})" if line.more else ""
-        at = f" `@{line.at}`" if line.at is not None else ""
-        yield f"{indent}- {as_markdown(line.text)}{more}{at}"
+        more = f" ({escape_markdown(line.detail)})" if line.detail else ""
+        at = f" `@{line.stamp}`" if line.stamp is not None else ""
+        yield f"{indent}- {escape_markdown(line.text)}{more}{at}"
 
 
-def parts_in_markdown(title: str, told: Sequence[Part]) -> str:
+def sections_to_markdown(title: str, told: Sequence[ReportSection]) -> str:
     """Parts under a title."""
-    lines = [f"# {as_markdown(title)}"]
+    lines = [f"# {escape_markdown(title)}"]
     for part in told:
-        lines += ["", f"## {as_markdown(part.title.capitalize())}", "", *list_of(part)]
+        lines += ["", f"## {escape_markdown(part.title.capitalize())}", "", *format_list(part)]
     return "\n".join(lines)
 
 
-def report_in_markdown(report: Report) -> str:
+def postmortem_to_markdown(report: Postmortem) -> str:
     """A postmortem to go on with by hand."""
-    lines = [f"# Postmortem: {as_markdown(report.name)}"]
+    lines = [f"# Postmortem: {escape_markdown(report.name)}"]
     for section in report.sections:
         lines += ["", f"## {section.title}", ""]
         if section.hint:
             lines += [f"*{section.hint}*", ""]
-        if not section.hint and not any(part.lines for part in section.parts):
+        if not section.hint and not any(part.lines for part in section.subsections):
             lines += ["Nothing.", ""]
-        for part in section.parts:
+        for part in section.subsections:
             if part.title:
-                lines += [f"### {as_markdown(part.title)}", ""]
-            lines += [*list_of(part), ""]
+                lines += [f"### {escape_markdown(part.title)}", ""]
+            lines += [*format_list(part), ""]
         while not lines[-1]:
             lines.pop()
         if section.title == "Impact":
@@ -48,17 +48,17 @@ def report_in_markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _timeline(report: Report) -> Iterator[str]:
+def _timeline(report: Postmortem) -> Iterator[str]:
     for event in report.events:
         if event.foreign:
-            yield f"- {as_markdown(event.text)}"
+            yield f"- {escape_markdown(event.text)}"
             continue
         entry = event.entry
-        who = as_markdown(author_name(entry.author))
+        who = escape_markdown(author_name(entry.author))
         tag = f"H{entry.hypothesis[0]} " if entry.hypothesis is not None else ""
-        was = f" (it was: {as_markdown(event.was)})" if event.was else ""
-        recheck = f" ({TOO_MANY_CUPS})" if entry.tag("RECHECK") is not None else ""
-        observed = f" ({OBSERVED})" if event.observed else ""
-        yield f"- `{entry.stamp}` {who}: {tag}{as_markdown(event.text)}{was}{recheck}{observed}"
-    if report.left_out:
-        yield f"\n{report.left_out:,} lines that came through a pipe, or are of another program, are not in it."
+        was = f" (it was: {escape_markdown(event.original_text)})" if event.original_text else ""
+        recheck = f" ({RECHECK_NOTE})" if entry.tag("RECHECK") is not None else ""
+        observed = f" ({OBSERVED_NOTE})" if event.observed else ""
+        yield f"- `{entry.stamp}` {who}: {tag}{escape_markdown(event.text)}{was}{recheck}{observed}"
+    if report.omitted_lines:
+        yield f"\n{report.omitted_lines:,} lines that came through a pipe, or are of another program, are not in it."

@@ -5,33 +5,35 @@ from __future__ import annotations
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import NS_PER_S, Stamp
-from threeam.core.format.report import when
+from threeam.core.format.report import format_when
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal
-from threeam.host.baseline_log import baselines
-from threeam.host.check import OK, YELLOW, Check, Group
-from threeam.host.clock_checks import timekeeping
-from threeam.host.disk_checks import room_left
+from threeam.host.baseline_log import saved_baselines
+from threeam.host.check import OK, YELLOW, Check, CheckGroup
+from threeam.host.clock_checks import check_clock
+from threeam.host.disk_checks import check_disk
 from threeam.host.system import System
-from threeam.host.tmux_checks import terminal
-from threeam.host.tracer_checks import tracing
-from threeam.human.caffeine import AT_ONCE_MG
-from threeam.human.night_summary import drunk, evening
-from threeam.hypotheses.handoff_notes import noted
+from threeam.host.tmux_checks import check_tmux
+from threeam.host.tracer_checks import check_tracers
+from threeam.human.caffeine import SINGLE_DOSE_LIMIT_MG
+from threeam.human.night_summary import format_intake, summarize_night
+from threeam.hypotheses.handoff_notes import handoff_note
 
 _OLD_NS = 30 * 86_400 * NS_PER_S  # after a month of deploys, what was normal is a guess
 
 
-def preflight_checks(
+def run_preflight_checks(
     system: System, journal: Journal, state: State, settings: Settings, user: str, now: Stamp
-) -> list[Group]:
+) -> list[CheckGroup]:
     """Everything that is looked at before the hunt, in the order of the essay. Raises OSError, `Unusable`."""
     return [
-        Group("tracing tools", tracing(system)),
-        Group("the clock", timekeeping(system, now.ns)),
-        Group("the log's disk", room_left(system, journal, now.ns, settings.disk_floor, settings.rotate_bytes)),
-        Group("the terminal", terminal(system)),
-        Group("the hunt", [*_architecture(state, now), _baseline(state, now), _hunter(state, settings, user, now)]),
+        CheckGroup("tracing tools", check_tracers(system)),
+        CheckGroup("the clock", check_clock(system, now.ns)),
+        CheckGroup("the log's disk", check_disk(system, journal, now.ns, settings.disk_floor, settings.rotate_bytes)),
+        CheckGroup("the terminal", check_tmux(system)),
+        CheckGroup(
+            "the hunt", [*_architecture(state, now), _baseline(state, now), _hunter(state, settings, user, now)]
+        ),
     ]
 
 
@@ -39,36 +41,36 @@ def _architecture(state: State, now: Stamp) -> list[Check]:
     """ "You need the topology. Where is the shared state actually living?" """
     checks = []
     for name, example in (("topology", "LB -> app1, app2 -> primary, replica"), ("shared", "the carts, in redis 0")):
-        one = noted(state, name)
+        one = handoff_note(state, name)
         if one is None:
             mend = f"3am log '{name.capitalize()}: {example}'"
             checks.append(Check(name, YELLOW, "nobody has said", mend))
         else:
-            checks.append(Check(name, OK, f"{one.lines[0]} ({when(one.at, now)})"))
+            checks.append(Check(name, OK, f"{one.lines[0]} ({format_when(one.stamp, now)})"))
     return checks
 
 
 def _baseline(state: State, now: Stamp) -> Check:
-    found = baselines(state)
+    found = saved_baselines(state)
     if not found:
         mend = "3am baseline save --samples 5 --every 2"
         return Check("baseline", YELLOW, "none: nobody can say what is unusual", mend)
     last = found[-1]
-    days = (now.ns - last.at.ns) // (86_400 * NS_PER_S)
+    days = (now.ns - last.stamp.ns) // (86_400 * NS_PER_S)
     mend = f"3am baseline save {last.name} --samples 5 --every 2"
-    if now.ns - last.at.ns > _OLD_NS:
+    if now.ns - last.stamp.ns > _OLD_NS:
         return Check("baseline", YELLOW, f"{last.name} is {days} days old", mend)
-    return Check("baseline", OK, f"{last.name}, {when(last.at, now)}")
+    return Check("baseline", OK, f"{last.name}, {format_when(last.stamp, now)}")
 
 
 def _hunter(state: State, settings: Settings, user: str, now: Stamp) -> Check:
     """ "Caffeine and hydration": whoever is about to begin."""
-    one = evening(
+    one = summarize_night(
         state, user, now, settings.night_gap_ns, settings.half_life_h, fixed_zone(now.utc_offset_s)
     )  # no time of it is shown
-    found = f"{drunk(one)}, {one.mg:.0f} mg"
-    if len(one.cups) > settings.toxic_cups or one.mg > AT_ONCE_MG:
+    found = f"{format_intake(one)}, {one.mg_now:.0f} mg"
+    if len(one.tonight_doses) > settings.toxic_cups or one.mg_now > SINGLE_DOSE_LIMIT_MG:
         return Check("you", YELLOW, f"{found}: no more coffee", "3am water")
-    if len(one.cups) > one.glasses:
+    if len(one.tonight_doses) > one.glasses:
         return Check("you", YELLOW, found, "3am water")
     return Check("you", OK, found)

@@ -7,68 +7,70 @@ from collections.abc import Mapping, Sequence
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
-from threeam.core.format.report import Part, Told, who_when
+from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import State
 from threeam.hypotheses.changes import changes, open_changes
-from threeam.reports.end_of_night import UNSAID
-from threeam.restore.git import GitFailed, Since, since
-from threeam.restore.stable_commit import stables
+from threeam.reports.end_of_night import UNDO_UNKNOWN
+from threeam.restore.git import ChangesSince, GitFailed, changes_since
+from threeam.restore.stable_commit import stable_commits
 
 _FILES = 40  # of a work tree that are named
 _DONE = 5  # changes that are undone already and are shown for comfort
 
-Looked = Mapping[str, Since | str]
+TreeChanges = Mapping[str, ChangesSince | str]
 """What has changed in each work tree since its stable commit; or the sentence that says why git cannot tell."""
 
 
-def look(state: State) -> Looked:
+def inspect_trees(state: State) -> TreeChanges:
     """Asks git about every work tree that has a stable commit. Runs git; what it cannot say is a sentence."""
-    found: dict[str, Since | str] = {}
-    for one in stables(state):
+    found: dict[str, ChangesSince | str] = {}
+    for one in stable_commits(state):
         try:
-            found[one.tree] = since(one)
+            found[one.tree] = changes_since(one)
         except (GitFailed, PreconditionFailed) as failed:
             found[one.tree] = str(failed)
     return found
 
 
-def parts(state: State, now: Stamp, looked: Looked) -> list[Part]:
+def application_report(state: State, now: Stamp, looked: TreeChanges) -> list[ReportSection]:
     """What is left to do, the newest change first; then the code."""
     left = open_changes(state)[::-1]
     undo = [
-        Told(
+        ReportLine(
             one.undo or one.text,
-            f"{f'changed: {one.text}' if one.undo else UNSAID} · {who_when(one.by, one.at, now)}",
-            one.at,
+            f"{f'changed: {one.text}' if one.undo else UNDO_UNKNOWN} · {format_attribution(one.author, one.stamp, now)}",
+            one.stamp,
             "Changed",
         )
         for one in left
     ]
-    done = [one for one in changes(state) if one.undone is not None][::-1][:_DONE]
+    done = [one for one in changes(state) if one.undone_at is not None][::-1][:_DONE]
     ticked = [
-        Told(
+        ReportLine(
             one.text,
-            f"{f'{one.how} · ' if one.how not in ('', one.text) else ''}{who_when(one.undoer, one.undone, now)}",
-            one.at,
+            f"{f'{one.undone_how} · ' if one.undone_how not in ('', one.text) else ''}{format_attribution(one.undone_by, one.undone_at, now)}",
+            one.stamp,
             "Undone",
         )
         for one in done
-        if one.undone is not None
+        if one.undone_at is not None
     ]
     every = "every change is undone" if done else "no change was noted, and 3am changed notes one"
-    nothing = [Told(f"nothing: {every}", sign="ok")]
+    nothing = [ReportLine(f"nothing: {every}", icon="ok")]
     return [
-        Part("to be undone, the newest first", undo or nothing),
-        *([Part("undone", ticked)] if ticked else []),
+        ReportSection("to be undone, the newest first", undo or nothing),
+        *([ReportSection("undone", ticked)] if ticked else []),
         *_code(state, now, looked),
-        Part("blocked queries", [Told("who blocks whom", "3am blockers --dsn …", command="3am blockers --dsn ")]),
+        ReportSection(
+            "blocked queries", [ReportLine("who blocks whom", "3am blockers --dsn …", command="3am blockers --dsn ")]
+        ),
     ]
 
 
-def what_is_left(state: State, looked: Looked) -> list[str]:
+def remaining_work(state: State, looked: TreeChanges) -> list[str]:
     """What is to be done still, or nobody can say: changes to undo, sleeps to take out, no git."""
     undo = len(open_changes(state))
-    sleeps = sum(len(one.sleeps) for one in looked.values() if isinstance(one, Since))
+    sleeps = sum(len(one.added_sleeps) for one in looked.values() if isinstance(one, ChangesSince))
     return [
         *([f"changes to undo: {undo}"] if undo else []),
         *([f"sleeps to take out: {sleeps}"] if sleeps else []),
@@ -76,38 +78,38 @@ def what_is_left(state: State, looked: Looked) -> list[str]:
     ]
 
 
-def _code(state: State, now: Stamp, looked: Looked) -> list[Part]:
-    found = stables(state)
+def _code(state: State, now: Stamp, looked: TreeChanges) -> list[ReportSection]:
+    found = stable_commits(state)
     if not found:
         return [
-            Part(
+            ReportSection(
                 "since the stable commit",
-                [Told("none is noted", "3am stable REV, in the work tree", command="3am stable")],
+                [ReportLine("none is noted", "3am stable REV, in the work tree", command="3am stable")],
             )
         ]
     told = []
     for one in reversed(found):
-        lines = [Told(one.text, who_when(one.by, one.at, now), one.at, "Stable")]
+        lines = [ReportLine(one.text, format_attribution(one.author, one.stamp, now), one.stamp, "Stable")]
         seen = looked.get(one.tree)
         if isinstance(seen, str):
-            lines.append(Told(seen, sign="unknown"))
+            lines.append(ReportLine(seen, icon="unknown"))
         elif seen is None:
-            lines.append(Told("git is being asked"))
+            lines.append(ReportLine("git is being asked"))
         else:
             lines += _since(seen, one.commit, one.tree)
-        told.append(Part("since the stable commit", lines))
+        told.append(ReportSection("since the stable commit", lines))
     return told
 
 
-def _since(seen: Since, commit: str, tree: str) -> Sequence[Told]:
+def _since(seen: ChangesSince, commit: str, tree: str) -> Sequence[ReportLine]:
     if not seen.files:
-        return [Told("nothing has changed since", sign="ok")]
-    sleeps = [Told(f"sleeps: {one.file}:{one.line}  {one.text}", sign="red") for one in seen.sleeps]
+        return [ReportLine("nothing has changed since", icon="ok")]
+    sleeps = [ReportLine(f"sleeps: {one.file}:{one.line}  {one.text}", icon="red") for one in seen.added_sleeps]
     if sleeps:
-        sleeps[-1] = sleeps[-1]._replace(more="do not leave temporary sleep statements in the code")
-    files = [Told(f"  {name}") for name in seen.files[:_FILES]]
+        sleeps[-1] = sleeps[-1]._replace(detail="do not leave temporary sleep statements in the code")
+    files = [ReportLine(f"  {name}") for name in seen.files[:_FILES]]
     if len(seen.files) > _FILES:
-        files.append(Told(f"  and {len(seen.files) - _FILES:,} files more"))
-    counts = f"commits since: {seen.commits} · files that differ: {len(seen.files)} · not committed: {seen.unsaved}"
+        files.append(ReportLine(f"  and {len(seen.files) - _FILES:,} files more"))
+    counts = f"commits since: {seen.commit_count} · files that differ: {len(seen.files)} · not committed: {seen.uncommitted_count}"
     back = f"git -C {shlex.quote(tree)} diff {commit[:12]}"
-    return [Told(counts, back, command=back), *sleeps, *files]
+    return [ReportLine(counts, back, command=back), *sleeps, *files]

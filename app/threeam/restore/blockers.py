@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import visible
-from threeam.core.format.report import Told
-from threeam.core.format.times import duration
-from threeam.core.redact.redact import redacted_sql
+from threeam.core.format.entry import escape_unprintable
+from threeam.core.format.report import ReportLine
+from threeam.core.format.times import format_duration
+from threeam.core.redact.redact import redact_sql
 from threeam.core.write.draft import Draft, DraftLine
-from threeam.restore.prepared_transactions import Prepared, prepared_blockers
+from threeam.restore.prepared_transactions import PreparedTransaction, prepared_blockers
 
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
 
 _LONGEST = 120  # characters of a query that are shown
 _KEPT = 500  # and that go into the log
-HIDDEN = "<insufficient privilege>"  # what PostgreSQL gives in place of another user's query
-UNSEEN = "{} of {} sessions are not to be seen by this user: GRANT pg_monitor TO it, as a superuser"
+HIDDEN_QUERY = "<insufficient privilege>"  # what PostgreSQL gives in place of another user's query
+HIDDEN_SESSIONS_WARNING = "{} of {} sessions are not to be seen by this user: GRANT pg_monitor TO it, as a superuser"
 _GONE_S = 5.0  # within which a backend that is told to end has ended
 _LOOK_S = 0.02
 _THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
@@ -67,25 +67,25 @@ class Backend(NamedTuple):
     blocked_by: tuple[int, ...]
     waits_for: str | None
     waits_s: float | None
-    started: str
-    prepared: Prepared | None = None
+    start_key: str
+    prepared: PreparedTransaction | None = None
 
 
-class Node(NamedTuple):
+class BlockerNode(NamedTuple):
     """A backend in the tree: how deep, who waits for it directly, and the one that it stands below."""
 
     depth: int
     backend: Backend
-    blocks: tuple[int, ...]
-    under: int | None = None
+    blocked_pids: tuple[int, ...]
+    parent_pid: int | None = None
 
     @property
-    def also_waits_for(self) -> list[int]:
+    def other_blockers(self) -> list[int]:
         """The pids that it waits for besides the one above it."""
-        return [pid for pid in self.backend.blocked_by if pid != self.under]
+        return [pid for pid in self.backend.blocked_by if pid != self.parent_pid]
 
 
-def backends(connection: Connection) -> list[Backend]:
+def list_backends(connection: Connection) -> list[Backend]:
     """All backends of the server, and the prepared transactions that one of them waits for, by pid."""
     found = []
     prepared = prepared_blockers(connection)
@@ -107,7 +107,7 @@ def backends(connection: Connection) -> list[Backend]:
                 state or "?",
                 state_s,
                 transaction_s,
-                redacted_sql(query or ""),
+                redact_sql(query or ""),
                 tuple(dict.fromkeys(blocked_by or ())),
                 waits_for,
                 waits_s if waits_for is not None else None,
@@ -118,11 +118,11 @@ def backends(connection: Connection) -> list[Backend]:
     return sorted([*found, *map(_as_backend, known.values())])
 
 
-def _as_backend(one: Prepared) -> Backend:
+def _as_backend(one: PreparedTransaction) -> Backend:
     return Backend(-one.xid, one.owner, one.database, "", "?", "prepared", one.age_s, None, "", (), None, None, "", one)
 
 
-def tree(every: Sequence[Backend]) -> list[Node]:
+def build_blocker_tree(every: Sequence[Backend]) -> list[BlockerNode]:
     """Those that wait, below the one that they wait for; first those that wait for nobody. Each stands there once."""
     known = {one.pid: one for one in every}
     blocks: dict[int, list[int]] = {}
@@ -131,7 +131,7 @@ def tree(every: Sequence[Backend]) -> list[Node]:
             blocks.setdefault(blocker, []).append(one.pid)
             known.setdefault(blocker, _unknown(blocker))
     concerned = [one for one in known.values() if one.blocked_by or one.pid in blocks]
-    nodes: list[Node] = []
+    nodes: list[BlockerNode] = []
     seen: set[int] = set()
 
     def order(one: Backend) -> tuple[bool, bool, int, int]:
@@ -147,7 +147,7 @@ def tree(every: Sequence[Backend]) -> list[Node]:
                 continue
             seen.add(pid)
             below = tuple(sorted(blocks.get(pid, ())))
-            nodes.append(Node(depth, known[pid], below, above))
+            nodes.append(BlockerNode(depth, known[pid], below, above))
             stack += [(depth + 1, other, pid) for other in reversed(below)]
     return nodes
 
@@ -156,11 +156,11 @@ def _unknown(pid: int) -> Backend:
     return Backend(pid, "?", "?", "", "?", "?", None, None, "", (), None, None, "")
 
 
-def in_words(one: Backend) -> str:
+def format_backend(one: Backend) -> str:
     """``4711 app@orders · idle in transaction 12 min``, and what it waits for."""
     if one.prepared is not None:
         gid = f"prepared transaction {one.prepared.xid} {one.prepared.gid!r}"
-        return visible(f"{gid} {one.user}@{one.database} · prepared{_for(one.state_s)} ago")
+        return escape_unprintable(f"{gid} {one.user}@{one.database} · prepared{_for(one.state_s)} ago")
     if one.pid == 0:
         return "a prepared transaction that is not known (pg_prepared_xacts)"
     program = f" ({one.application})" if one.application else ""
@@ -170,59 +170,59 @@ def in_words(one: Backend) -> str:
         said += f", in a transaction{_for(one.transaction_s)}"
     if one.waits_for is not None:
         said += f" · waits{_for(one.waits_s)} for {one.waits_for}"
-    return visible(said)
+    return escape_unprintable(said)
 
 
-def query_of(one: Backend, longest: int = _LONGEST) -> str:
+def format_query(one: Backend, longest: int = _LONGEST) -> str:
     """Its query in one line."""
-    query = visible(" ".join(one.query.split()))
+    query = escape_unprintable(" ".join(one.query.split()))
     return query if len(query) <= longest else query[: longest - 1] + "…"
 
 
-def told(node: Node) -> Told:
+def node_line(node: BlockerNode) -> ReportLine:
     """A node as it is shown."""
     lead = "    " * node.depth + ("└ " if node.depth else "")
-    return Told(
-        lead + in_words(node.backend) + also(node),
-        query_of(node.backend) or (way_out(node.backend) if node.backend.pid <= 0 else ""),
-        sign="red" if node.depth == 0 else "yellow",
-        command=way_out(node.backend),
+    return ReportLine(
+        lead + format_backend(node.backend) + format_other_blockers(node),
+        format_query(node.backend) or (termination_sql(node.backend) if node.backend.pid <= 0 else ""),
+        icon="red" if node.depth == 0 else "yellow",
+        command=termination_sql(node.backend),
     )
 
 
-def also(node: Node) -> str:
+def format_other_blockers(node: BlockerNode) -> str:
     """Whom it waits for besides the one above it, in words; empty if for nobody."""
-    others = [str(pid) if pid > 0 else f"prepared transaction {-pid or '?'}" for pid in node.also_waits_for]
+    others = [str(pid) if pid > 0 else f"prepared transaction {-pid or '?'}" for pid in node.other_blockers]
     return f", also for {', '.join(others)}" if others else ""
 
 
-def way_out(one: Backend) -> str:
+def termination_sql(one: Backend) -> str:
     """The statement that ends ``one``. A prepared transaction has no process that could be terminated."""
     if one.prepared is not None:
-        return one.prepared.rollback
+        return one.prepared.rollback_sql
     return f"SELECT pg_terminate_backend({one.pid})" if one.pid > 0 else "SELECT * FROM pg_prepared_xacts"
 
 
-def not_terminated(one: Backend) -> str:
+def why_not_terminable(one: Backend) -> str:
     """Why ``one``, which is no process, is not terminated, and what ends it."""
     where = f", in the database {one.database}, as {one.user} or a superuser" if one.prepared is not None else ""
-    return visible(f"it is no process that could be terminated. {way_out(one)} ends it{where}")
+    return escape_unprintable(f"it is no process that could be terminated. {termination_sql(one)} ends it{where}")
 
 
-def terminate(connection: Connection, one: Backend, waits: int) -> Draft:
+def terminate_backend(connection: Connection, one: Backend, waits: int) -> Draft:
     """Ends ``one``, for whom ``waits`` others wait, if it is still at the work at which it was seen; what to note.
 
     Raises `Declined` if it is not, or is no process, and `Unreachable` if it may not be ended. If the connection is
     lost after the server was asked, the backend may have ended, so there is something to note all the same.
     """
     if one.pid <= 0:
-        raise PreconditionFailed(not_terminated(one))
-    from threeam.restore.postgres import AnswerLost, ask_to_do
+        raise PreconditionFailed(why_not_terminable(one))
+    from threeam.restore.postgres import AnswerLost, execute_change
 
     host = _host(connection)
     asked = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_SAME}"
     try:
-        done = ask_to_do(connection, asked, (one.pid, one.started))
+        done = execute_change(connection, asked, (one.pid, one.start_key))
     except AnswerLost as lost:
         doubt = f"asked for, and the answer was lost ({lost}), so look whether it has ended: "
         return _noted(one, waits, host, doubt=doubt)
@@ -230,7 +230,7 @@ def terminate(connection: Connection, one: Backend, waits: int) -> Draft:
         raise PreconditionFailed(f"{one.pid} has gone by itself, or is at other work by now: nothing was terminated")
     deadline = time.monotonic() + _GONE_S
     try:
-        while ask_to_do(connection, _THERE, (one.pid,)) is not None:
+        while execute_change(connection, _THERE, (one.pid,)) is not None:
             if not done[0] or time.monotonic() > deadline:
                 return _noted(one, waits, host, but=f"; it was told to end, and is there still after {_GONE_S:g} s")
             time.sleep(_LOOK_S)
@@ -240,15 +240,15 @@ def terminate(connection: Connection, one: Backend, waits: int) -> Draft:
     return _noted(one, waits, host)
 
 
-def interrupted(connection: Connection, one: Backend, waits: int) -> Draft:
+def interrupted_termination_draft(connection: Connection, one: Backend, waits: int) -> Draft:
     """Return what to note if `terminate` was interrupted: the server may have got the statement."""
     doubt = "asked for, and interrupted before its end was seen, so look whether it has ended: "
     return _noted(one, waits, _host(connection), doubt=doubt)
 
 
 def _noted(one: Backend, waits: int, host: str, *, doubt: str = "", but: str = "") -> Draft:
-    query, which = query_of(one, _KEPT), f"{in_words(one)} on {visible(host)}"
-    text = f"Terminated: {visible(doubt)}{which}, for whom {waits} waited: {query or 'no query'}{but}"
+    query, which = format_query(one, _KEPT), f"{format_backend(one)} on {escape_unprintable(host)}"
+    text = f"Terminated: {escape_unprintable(doubt)}{which}, for whom {waits} waited: {query or 'no query'}{but}"
     line = DraftLine(text, (("TERMINATED", str(one.pid)),))
     return Draft(lambda state, author, stamp: [line], needs_full_state=False)
 
@@ -260,12 +260,12 @@ def _host(connection: Connection) -> str:
 
 
 def _for(seconds: float | None) -> str:
-    return "" if seconds is None else f" {duration(round(max(0.0, seconds) * 10) * 10**8)}"
+    return "" if seconds is None else f" {format_duration(round(max(0.0, seconds) * 10) * 10**8)}"
 
 
-def waiting(nodes: Sequence[Node], pid: int) -> Iterator[int]:
+def waiting_pids(nodes: Sequence[BlockerNode], pid: int) -> Iterator[int]:
     """The pids that wait for ``pid``, directly or through others."""
-    yield from _below({node.backend.pid: node.blocks for node in nodes}, pid) - {pid}
+    yield from _below({node.backend.pid: node.blocked_pids for node in nodes}, pid) - {pid}
 
 
 def _below(blocks: Mapping[int, Sequence[int]], pid: int) -> set[int]:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from threeam.core.errors import JournalError, PreconditionFailed
 from threeam.core.store.journal import user_name
 from threeam.core.write.draft import Draft
-from threeam.restore.sleep_statements import SHOWN, Sleep, added_sleeps, removed_sleeps, sleeps_in
-from threeam.restore.stable_commit import Stable, stable
+from threeam.restore.sleep_statements import MAX_SHOWN_CHARS, SleepCall, added_sleeps, has_sleep_call, removed_sleeps
+from threeam.restore.stable_commit import StableCommit, stable_draft
 
 _LONGEST = 64 * 1024 * 1024  # bytes of a diff: more is no hotfix
 _LARGEST_FILE = 1024 * 1024  # bytes of a new file that is looked through
@@ -44,16 +44,16 @@ class GitFailed(JournalError):
     """git could not say it; the message is its own."""
 
 
-class Since(NamedTuple):
+class ChangesSince(NamedTuple):
     """What has changed in a work tree since a commit: files as ``M path``, and the sleeps that were added.
 
     ``commits``: how many the branch has since then; ``unsaved``: files that are changed and not committed.
     """
 
     files: tuple[str, ...]
-    sleeps: tuple[Sleep, ...]
-    commits: int
-    unsaved: int
+    added_sleeps: tuple[SleepCall, ...]
+    commit_count: int
+    uncommitted_count: int
 
 
 class _Tree:
@@ -106,7 +106,7 @@ def _refuse_foreign(path: str) -> None:
         raise GitFailed(f"{path} belongs to {who}, who decides what runs there: ask as {who}")
 
 
-def stable_here(rev: str, folder: str) -> Draft:
+def stable_commit_draft(rev: str, folder: str) -> Draft:
     """Notes that ``rev`` of the work tree around ``folder`` is stable. Raises `Declined`, `GitFailed`."""
     if rev.startswith("-"):
         raise PreconditionFailed(f"{rev} is no commit: write a hash, a branch or a tag")
@@ -118,10 +118,10 @@ def stable_here(rev: str, folder: str) -> Draft:
     short, _, subject = tree.git("log", "-1", "--no-show-signature", "--format=%h %s", commit).strip().partition(" ")
     unsaved = len(tree.unsaved())
     also = f"; {unsaved} changed and not committed" if unsaved else ""
-    return stable(commit, tree.path, f"{short} in {tree.path}: {subject}{also}")
+    return stable_draft(commit, tree.path, f"{short} in {tree.path}: {subject}{also}")
 
 
-def since(one: Stable) -> Since:
+def changes_since(one: StableCommit) -> ChangesSince:
     """What has changed since ``one``, commits and the work tree together. Raises `GitFailed`."""
     if not os.path.isabs(one.tree) or not os.path.isdir(one.tree):
         raise GitFailed(f"{one.tree} is not on this machine")
@@ -137,10 +137,10 @@ def since(one: Stable) -> Since:
     for path in untracked:
         sleeps += [new for new in _sleeps_of(one.tree, path) if new.text not in gone]  # moved without telling git
     commits = int(tree.git("rev-list", "--count", f"{one.commit}..HEAD").strip())
-    return Since((*files, *(f"? {path}" for path in untracked)), tuple(sleeps), commits, len(tree.unsaved()))
+    return ChangesSince((*files, *(f"? {path}" for path in untracked)), tuple(sleeps), commits, len(tree.unsaved()))
 
 
-def _sleeps_of(tree: str, path: str) -> Iterator[Sleep]:
+def _sleeps_of(tree: str, path: str) -> Iterator[SleepCall]:
     """The sleeps of a file that git does not know yet."""
     whole = os.path.join(tree, path)
     if os.path.islink(whole) or not os.path.isfile(whole):
@@ -153,8 +153,8 @@ def _sleeps_of(tree: str, path: str) -> Iterator[Sleep]:
     if b"\0" in data:
         return
     for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
-        if sleeps_in(line):
-            yield Sleep(path, number, line.strip()[:SHOWN])
+        if has_sleep_call(line):
+            yield SleepCall(path, number, line.strip()[:MAX_SHOWN_CHARS])
 
 
 def _git(folder: str, settings: Sequence[tuple[str, str]], words: Sequence[str]) -> str:

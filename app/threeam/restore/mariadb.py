@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from threeam.core.format.entry import visible
-from threeam.core.format.markdown import as_code
-from threeam.core.format.times import duration
-from threeam.restore.pitr import Server, Target
-from threeam.restore.postgres import Unreachable
+from threeam.core.format.entry import escape_unprintable
+from threeam.core.format.markdown import inline_code
+from threeam.core.format.times import format_duration
+from threeam.restore.pitr import RecoveryTarget, ServerReport
+from threeam.restore.postgres import ServerUnreachable
 
 _CONNECT_S = 5
 _ASK_S = 30
@@ -27,21 +27,21 @@ _VARIABLES = (
 _TRANSACTION = re.compile(r"^#(\d{6}) +(\d{1,2}:\d\d:\d\d) .*\sGTID (\d+-\d+-\d+)", re.MULTILINE)
 
 
-class Address(NamedTuple):
+class ClientAddress(NamedTuple):
     """How a server is reached: options of its client, and the password, which goes through the environment."""
 
     options: tuple[str, ...]
     password: str = ""
 
     @property
-    def shown(self) -> str:
+    def shell_options(self) -> str:
         """The options for a shell variable that is expanded without quotes; empty if they cannot stand in one."""
         text = " ".join(self.options)
-        odd = any(re.search(r"[\s*?\[\]]", option) or visible(option) != option for option in self.options)
+        odd = any(re.search(r"[\s*?\[\]]", option) or escape_unprintable(option) != option for option in self.options)
         return "" if odd else text
 
 
-def address(dsn: str) -> Address:
+def parse_dsn(dsn: str) -> ClientAddress:
     """Return the server of ``mariadb://user:password@host:port/`` or ``mariadb:///?socket=/run/….sock``.
 
     Raises `Unreachable` if it is none, without its words: they may hold the password.
@@ -52,17 +52,17 @@ def address(dsn: str) -> Address:
     except ValueError:
         port, given, url = None, {}, urlsplit("")
     if url.scheme not in ("mariadb", "mysql"):
-        raise Unreachable(
+        raise ServerUnreachable(
             "this DSN is none: write mariadb://user@host:3306/ or mariadb:///?socket=/run/mysqld/mysqld.sock"
         )
     host = f"--host={unquote(url.hostname)}" if url.hostname else ""
     socket = f"--socket={given['socket'][0]}" if "socket" in given else ""
     user = f"--user={unquote(url.username)}" if url.username else ""
     options = (socket or host, f"--port={port}" if port and not socket else "", user)
-    return Address(tuple(option for option in options if option), unquote(url.password or ""))
+    return ClientAddress(tuple(option for option in options if option), unquote(url.password or ""))
 
 
-def server(at: Address, target: Target, clock: Callable[[], int]) -> Server:
+def inspect_mariadb(at: ClientAddress, target: RecoveryTarget, clock: Callable[[], int]) -> ServerReport:
     """Return what the server says, and what stands against a restore to ``target``. Raises `Unreachable`."""
     names = ", ".join(f"@@{name}" for name in _VARIABLES)
     before, begun = clock(), time.monotonic_ns()
@@ -72,61 +72,65 @@ def server(at: Address, target: Target, clock: Callable[[], int]) -> Server:
         ((now, *values),) = rows
         off_ns, known = int(float(now) * 1e6) * 1_000 - before, dict(zip(_VARIABLES, values, strict=True))
     except ValueError:
-        raise Unreachable("MariaDB: that server answers something else than it was asked") from None
+        raise ServerUnreachable("MariaDB: that server answers something else than it was asked") from None
     says = [
-        f"MariaDB {as_code(known['version'])}, time zone {as_code(known['time_zone'])} "
-        f"(of the system: {as_code(known['system_time_zone'])})",
+        f"MariaDB {inline_code(known['version'])}, time zone {inline_code(known['time_zone'])} "
+        f"(of the system: {inline_code(known['system_time_zone'])})",
         _offset(off_ns, took),
     ]
     if known["log_bin"] != "1":
-        return Server(says, ["log_bin is off: there is nothing to replay beyond the backup"], live=at.shown)
+        return ServerReport(
+            says, ["log_bin is off: there is nothing to replay beyond the backup"], live_address=at.shell_options
+        )
     against = []
     if known["binlog_format"] != "ROW":
         against.append("binlog_format is not ROW: statements that are replayed may give other rows than they did")
     says.append(
-        f"binlog_format {as_code(known['binlog_format'])}, binlog_row_image {as_code(known['binlog_row_image'])}"
+        f"binlog_format {inline_code(known['binlog_format'])}, binlog_row_image {inline_code(known['binlog_row_image'])}"
     )
-    says.append(f"files of the binary log are removed after {as_code(known['expire_logs_days'])} days (0: never)")
-    says.append(f"the last GTID is {as_code(known['gtid_binlog_pos'])}")
+    says.append(f"files of the binary log are removed after {inline_code(known['expire_logs_days'])} days (0: never)")
+    says.append(f"the last GTID is {inline_code(known['gtid_binlog_pos'])}")
     files = [row[0] for row in _ask(at, "SHOW BINARY LOGS")]
-    says.append(f"files of the binary log: {as_code(files[0])} to {as_code(files[-1])}" if files else "no binary log")
-    return Server([*says, *_around(at, target, files)], against, live=at.shown)
+    says.append(
+        f"files of the binary log: {inline_code(files[0])} to {inline_code(files[-1])}" if files else "no binary log"
+    )
+    return ServerReport([*says, *_around(at, target, files)], against, live_address=at.shell_options)
 
 
 def _offset(off_ns: int, took_ns: int) -> str:
     """How far its clock is from ours. It answered at some time while it was asked."""
     if 0 <= off_ns <= took_ns:
-        return f"its clock is ours, within {duration(took_ns)}"
+        return f"its clock is ours, within {format_duration(took_ns)}"
     off_ns -= took_ns // 2
     way = "ahead of" if off_ns > 0 else "behind"
-    return f"its clock is {duration(abs(off_ns))} {way} this machine's (± {duration(took_ns)}): T must be of its clock"
+    return f"its clock is {format_duration(abs(off_ns))} {way} this machine's (± {format_duration(took_ns)}): T must be of its clock"
 
 
-def _around(at: Address, target: Target, files: list[str]) -> list[str]:
+def _around(at: ClientAddress, target: RecoveryTarget, files: list[str]) -> list[str]:
     """The transactions around T, by GTID, from the last file that has any."""
     for file in reversed(files[-_LAST_FILES:]):
-        between = (f"--start-datetime={target.before}", f"--stop-datetime={target.after}")
+        between = (f"--start-datetime={target.search_begin}", f"--stop-datetime={target.search_end}")
         try:
             text = _run(at, "mariadb-binlog", "--read-from-remote-server", *between, file)
-        except Unreachable as why:
-            return [f"the GTIDs around T are not known: {as_code(str(why))}"]
+        except ServerUnreachable as why:
+            return [f"the GTIDs around T are not known: {inline_code(str(why))}"]
         transactions = _TRANSACTION.findall(text)
         if transactions:
             told = [
-                f"{as_code(gtid)} at {clock} (20{day[:2]}-{day[2:4]}-{day[4:]}, UTC)"
+                f"{inline_code(gtid)} at {clock} (20{day[:2]}-{day[2:4]}-{day[4:]}, UTC)"
                 for day, clock, gtid in transactions
             ]
             more = f" (the last {_MOST_TOLD} of {len(told)})" if len(told) > _MOST_TOLD else ""
-            return [f"transactions around T, in {as_code(file)}{more}, in their order:", *told[-_MOST_TOLD:]]
+            return [f"transactions around T, in {inline_code(file)}{more}, in their order:", *told[-_MOST_TOLD:]]
     return ["no transaction around T is in the last files of its binary log"]
 
 
-def _ask(at: Address, query: str) -> list[list[str]]:
+def _ask(at: ClientAddress, query: str) -> list[list[str]]:
     words = ("--batch", "--skip-column-names", f"--connect-timeout={_CONNECT_S}", f"--execute={query}")
     return [line.split("\t") for line in _run(at, "mariadb", *words).splitlines()]
 
 
-def _run(at: Address, program: str, *words: str) -> str:
+def _run(at: ClientAddress, program: str, *words: str) -> str:
     """What a program of MariaDB prints. Raises `Unreachable`."""
     environ = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     if at.password:
@@ -141,12 +145,12 @@ def _run(at: Address, program: str, *words: str) -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise Unreachable(f"this needs MariaDB's client, {program}: apt-get install mariadb-client") from None
+        raise ServerUnreachable(f"this needs MariaDB's client, {program}: apt-get install mariadb-client") from None
     except subprocess.TimeoutExpired:
-        raise Unreachable(f"MariaDB did not answer within {_ASK_S} s") from None
+        raise ServerUnreachable(f"MariaDB did not answer within {_ASK_S} s") from None
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
         if at.password:
             said = said.replace(at.password, "***")
-        raise Unreachable(f"MariaDB: {said or f'{program} exits {done.returncode}'}")
+        raise ServerUnreachable(f"MariaDB: {said or f'{program} exits {done.returncode}'}")
     return done.stdout.decode("utf-8", "replace")

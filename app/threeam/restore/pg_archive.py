@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import NS_PER_S, visible
-from threeam.core.format.markdown import as_code
-from threeam.core.format.times import duration
-from threeam.core.redact.redact import redacted
-from threeam.restore.pitr import RESTORED_PORT, Server, Target, in_microseconds
-from threeam.restore.postgres import conninfo
+from threeam.core.format.entry import NS_PER_S, escape_unprintable
+from threeam.core.format.markdown import inline_code
+from threeam.core.format.times import format_duration
+from threeam.core.redact.redact import redact
+from threeam.restore.pitr import RESTORED_PORT, RecoveryTarget, ServerReport, format_postgres_time
+from threeam.restore.postgres import connection_strings
 
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
@@ -52,24 +52,24 @@ def commit_time(connection: Connection, xid: int) -> int:
     return int(row[0]) * 1_000
 
 
-def server(connection: Connection, target: Target, clock: Callable[[], int]) -> Server:
+def inspect_postgres(connection: Connection, target: RecoveryTarget, clock: Callable[[], int]) -> ServerReport:
     """What the server says, and what stands against restoring to ``target``. What is not ours to ask is told."""
     says, against = [_version(connection), _offset(connection, clock)], []
     mode, command = _setting(connection, "archive_mode"), _setting(connection, "archive_command")
     if mode == "off":
         against.append("archive_mode is off: there is nothing to replay beyond the base backup")
     else:
-        shown = as_code(redacted(command)) if command else "empty"
-        says.append(f"archive_mode is {as_code(mode)}, archive_command {shown}")
+        shown = inline_code(redact(command)) if command else "empty"
+        says.append(f"archive_mode is {inline_code(mode)}, archive_command {shown}")
         says += _archiver(connection)
     oldest = _told(lambda: _oldest(connection), "the oldest restorable point is not known")
     if isinstance(oldest, str):
         says.append(oldest)
     else:
         stop, label = oldest
-        end = in_microseconds(stop)
+        end = format_postgres_time(stop)
         says.append(
-            f"the oldest restorable point that it knows of: {end}, the end of its last base backup, {as_code(label)}"
+            f"the oldest restorable point that it knows of: {end}, the end of its last base backup, {inline_code(label)}"
         )
         if target.ns < stop:
             against.append(
@@ -77,16 +77,18 @@ def server(connection: Connection, target: Target, clock: Callable[[], int]) -> 
                 "server does not know"
             )
     says += _transactions(connection, target)
-    live, then = conninfo(connection, RESTORED_PORT)
-    if visible(live) != live:  # a newline in a block of code could end it, and begin another one that somebody pastes
-        says.append(f"its address, {as_code(live)}, cannot stand in a shell block: set LIVE and THEN by hand")
+    live, then = connection_strings(connection, RESTORED_PORT)
+    if (
+        escape_unprintable(live) != live
+    ):  # a newline in a block of code could end it, and begin another one that somebody pastes
+        says.append(f"its address, {inline_code(live)}, cannot stand in a shell block: set LIVE and THEN by hand")
         live = then = ""
-    return Server(says, against, redacted(command) if mode != "off" else "", live, then)
+    return ServerReport(says, against, redact(command) if mode != "off" else "", live, then)
 
 
 def _version(connection: Connection) -> str:
     version, zone = (_setting(connection, name) for name in ("server_version", "TimeZone"))
-    return f"PostgreSQL {as_code(version)}, time zone {as_code(zone)}"
+    return f"PostgreSQL {inline_code(version)}, time zone {inline_code(zone)}"
 
 
 def _offset(connection: Connection, clock: Callable[[], int]) -> str:
@@ -98,8 +100,8 @@ def _offset(connection: Connection, clock: Callable[[], int]) -> str:
     off = int(row[0]) * 1_000 - (before + took // 2)
     way = "ahead of" if off > 0 else "behind"
     if abs(off) <= took:
-        return f"its clock is ours, within {duration(took)}"
-    return f"its clock is {duration(abs(off))} {way} this machine's (± {duration(took // 2)}): T must be of its clock"
+        return f"its clock is ours, within {format_duration(took)}"
+    return f"its clock is {format_duration(abs(off))} {way} this machine's (± {format_duration(took // 2)}): T must be of its clock"
 
 
 def _archiver(connection: Connection) -> list[str]:
@@ -109,11 +111,11 @@ def _archiver(connection: Connection) -> list[str]:
     ).fetchone()
     assert row is not None
     wal, at, failed, failed_at, fails = row
-    archived = f"the last segment that was archived: {as_code(wal)}, {as_code(at or '?')}"
+    archived = f"the last segment that was archived: {inline_code(wal)}, {inline_code(at or '?')}"
     says = [archived if wal else "nothing has been archived yet"]
     if failed:
         how = "archiving FAILS" if fails or not wal else "archiving failed once"
-        says.append(f"{how}: {as_code(failed)}, {as_code(failed_at or '?')}")
+        says.append(f"{how}: {inline_code(failed)}, {inline_code(failed_at or '?')}")
     return says
 
 
@@ -140,19 +142,19 @@ def _oldest(connection: Connection) -> tuple[int, str]:
     return min(found)
 
 
-def _transactions(connection: Connection, target: Target) -> list[str]:
+def _transactions(connection: Connection, target: RecoveryTarget) -> list[str]:
     if not _tracks(connection):
         return ["track_commit_timestamp is off: it cannot say which transaction was committed when"]
     around = _around(connection, target.t.ns)
     if not around:
-        return [f"no transaction was committed within {duration(_AROUND_NS)} of T"]
+        return [f"no transaction was committed within {format_duration(_AROUND_NS)} of T"]
     nearest = sorted(around, key=lambda one: (abs(one.ns - target.t.ns), one.xid))[:_MOST_TOLD]
-    said = [f"committed within {duration(_AROUND_NS)} of T: {len(around)}, the nearest of them:"]
+    said = [f"committed within {format_duration(_AROUND_NS)} of T: {len(around)}, the nearest of them:"]
     for one in sorted(nearest, key=lambda one: (one.ns, one.xid)):
         where = "is replayed" if one.ns <= target.ns else "is not replayed"
-        away = duration(abs(one.ns - target.t.ns))
+        away = format_duration(abs(one.ns - target.t.ns))
         side = "at T" if one.ns == target.t.ns else f"{away} {'before' if one.ns < target.t.ns else 'after'} T"
-        said.append(f"xid {one.xid}, {in_microseconds(one.ns)}, {side}: {where}")
+        said.append(f"xid {one.xid}, {format_postgres_time(one.ns)}, {side}: {where}")
     return said
 
 

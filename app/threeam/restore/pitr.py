@@ -9,8 +9,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from threeam.core.format.entry import NS_PER_S, Stamp
-from threeam.core.format.markdown import as_code, as_markdown
-from threeam.core.format.times import duration
+from threeam.core.format.markdown import escape_markdown, inline_code
+from threeam.core.format.times import format_duration
 from threeam.core.write.draft import Draft, DraftLine
 
 ENGINES = ("postgres", "mariadb", "mysql")
@@ -19,7 +19,7 @@ RESTORED_PORT = 5433  # of the second server, as the runbook starts it
 _US = 1_000  # ns
 
 
-class Target(NamedTuple):
+class RecoveryTarget(NamedTuple):
     """``t``: when the corrupted transaction was committed; ``minus_ns`` before it is where the replay must end."""
 
     t: Stamp
@@ -33,12 +33,12 @@ class Target(NamedTuple):
     @property
     def microsecond(self) -> str:
         """The last whole microsecond that is not after it, as PostgreSQL writes it, in UTC with the offset."""
-        return in_microseconds(self.ns)
+        return format_postgres_time(self.ns)
 
     @property
     def t_microsecond(self) -> str:
         """T itself, so written, rounded down."""
-        return in_microseconds(self.t.ns)
+        return format_postgres_time(self.t.ns)
 
     @property
     def second(self) -> str:
@@ -47,36 +47,36 @@ class Target(NamedTuple):
         return f"{at.iso_date} {at.time_of_day[:8]}"
 
     @property
-    def before(self) -> str:
+    def search_begin(self) -> str:
         """Two seconds before the target, in UTC: a transaction has the time at which its last statement began."""
         at = Stamp((self.ns // NS_PER_S - 2) * NS_PER_S)
         return f"{at.iso_date} {at.time_of_day[:8]}"
 
     @property
-    def after(self) -> str:
+    def search_end(self) -> str:
         """The end of the second after T, in UTC: up to there one looks for the transaction itself."""
         at = Stamp((self.t.ns // NS_PER_S + 2) * NS_PER_S)
         return f"{at.iso_date} {at.time_of_day[:8]}"
 
 
-def in_microseconds(ns: int) -> str:
+def format_postgres_time(ns: int) -> str:
     """An instant as PostgreSQL writes it, in UTC with the offset, rounded down to its microsecond."""
     at = Stamp(ns)
     return f"{at.iso_date} {at.time_of_day[:15]}+00"
 
 
-class Server(NamedTuple):
+class ServerReport(NamedTuple):
     """What a server says of itself, and what stands against a restore to the target (empty: nothing).
 
     ``says``: sentences in Markdown; a value of the server in them is code. ``against``: sentences of our own words.
     ``live``: how its database is reached, without a password; ``then``: how that of the restored one is.
     """
 
-    says: Sequence[str]
-    against: Sequence[str]
+    facts: Sequence[str]
+    obstacles: Sequence[str]
     archive_command: str = ""
-    live: str = ""
-    then: str = ""
+    live_address: str = ""
+    restored_address: str = ""
 
 
 # How the live server and the restored one are reached if no server was asked.
@@ -91,7 +91,7 @@ _PROGRAMS = {
 }
 
 
-def runbook(engine: str, target: Target, source: str, server: Server | None = None) -> str:
+def render_runbook(engine: str, target: RecoveryTarget, source: str, server: ServerReport | None = None) -> str:
     """The way to ``target`` and back into the live rows, as Markdown. ``source``: where T comes from."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined  # 20 ms: parsing options does not wait for it
 
@@ -102,18 +102,18 @@ def runbook(engine: str, target: Target, source: str, server: Server | None = No
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(text=as_markdown, code=as_code)
+    environment.filters.update(text=escape_markdown, code=inline_code)
     engine_live, engine_then = _ADDRESSES[engine]
     return environment.get_template(f"{engine}.md").render(
         target=target,
         step=5,
         **_PROGRAMS.get(engine, {}),
-        minus=duration(target.minus_ns),
+        minus=format_duration(target.minus_ns),
         at=str(target.t),
         t_us=target.t.ns // _US,
         source=source,
-        live=shlex.quote((server.live if server is not None else "") or engine_live),
-        then=shlex.quote((server.then if server is not None else "") or engine_then),
+        live=shlex.quote((server.live_address if server is not None else "") or engine_live),
+        then=shlex.quote((server.restored_address if server is not None else "") or engine_then),
         server=server,
     )
 
@@ -122,9 +122,9 @@ def _template(name: str) -> str:
     return (files("threeam.restore") / "runbooks" / name).read_text(encoding="utf-8")
 
 
-def noted(engine: str, target: Target, path: str) -> Draft:
+def restore_draft(engine: str, target: RecoveryTarget, path: str) -> Draft:
     """Says to where data is being restored, and where the runbook lies."""
     where = target.microsecond if engine == "postgres" else f"{target.second}, and on by position or GTID"
-    text = f"Restore: data of {engine} to {where}, {duration(target.minus_ns)} before @{target.t}: {path}"
+    text = f"Restore: data of {engine} to {where}, {format_duration(target.minus_ns)} before @{target.t}: {path}"
     line = DraftLine(text, (("RESTORE", "data"), ("FILE", os.path.basename(path))))
     return Draft(lambda state, author, stamp: [line], needs_full_state=False)

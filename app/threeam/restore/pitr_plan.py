@@ -11,24 +11,26 @@ from threeam.core.store.attachment_kinds import RUNBOOK
 from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
-from threeam.restore.pitr import Server, Target, noted, runbook
+from threeam.restore.pitr import RecoveryTarget, ServerReport, render_runbook, restore_draft
 
 _AHEAD_NS = 60 * NS_PER_S  # that the clock of a server may be ahead of ours
 _LAST_NS = 253_402_214_400 * NS_PER_S  # the last day of the year 9999: what comes after it nobody can write
 
 
-class Plan(NamedTuple):
+class RestorePlan(NamedTuple):
     """A runbook, and what stands against it (empty: nothing)."""
 
     engine: str
-    target: Target
+    target: RecoveryTarget
     text: str
-    against: tuple[str, ...]
+    obstacles: tuple[str, ...]
 
 
-def plan_at(engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock) -> Plan:
+def plan_restore_to_time(
+    engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock
+) -> RestorePlan:
     """The way to ``minus_ns`` before ``at``; ``source``: the words for that. Raises `Unreachable`, `BadInput`."""
-    target = Target(at, minus_ns)
+    target = RecoveryTarget(at, minus_ns)
     if at.ns > clock().ns + _AHEAD_NS:
         raise BadInput(f"{at} is still to come: nothing was committed then")
     if dsn is not None and engine == "mysql":
@@ -38,35 +40,37 @@ def plan_at(engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None,
     if engine == "mariadb":
         from threeam.restore import mariadb
 
-        return _plan(engine, target, source, mariadb.server(mariadb.address(dsn), target, lambda: clock().ns))
-    from threeam.restore.pg_archive import server
-    from threeam.restore.postgres import connected
+        return _plan(
+            engine, target, source, mariadb.inspect_mariadb(mariadb.parse_dsn(dsn), target, lambda: clock().ns)
+        )
+    from threeam.restore.pg_archive import inspect_postgres
+    from threeam.restore.postgres import connect
 
-    with connected(dsn) as connection:
-        return _plan(engine, target, source, server(connection, target, lambda: clock().ns))
+    with connect(dsn) as connection:
+        return _plan(engine, target, source, inspect_postgres(connection, target, lambda: clock().ns))
 
 
-def plan_before(xid: int, minus_ns: int, dsn: str, clock: Clock, zone: Zone) -> Plan:
+def plan_restore_before_commit(xid: int, minus_ns: int, dsn: str, clock: Clock, zone: Zone) -> RestorePlan:
     """The way to ``minus_ns`` before a PostgreSQL has committed ``xid``. Raises `Unreachable`, `Declined`."""
-    from threeam.restore.pg_archive import commit_time, server
-    from threeam.restore.postgres import connected
+    from threeam.restore.pg_archive import commit_time, inspect_postgres
+    from threeam.restore.postgres import connect
 
-    with connected(dsn) as connection:
+    with connect(dsn) as connection:
         ns = commit_time(connection, xid)
-        target = Target(Stamp(ns, zone(ns)), minus_ns)
-        said = server(connection, target, lambda: clock().ns)
+        target = RecoveryTarget(Stamp(ns, zone(ns)), minus_ns)
+        said = inspect_postgres(connection, target, lambda: clock().ns)
         return _plan("postgres", target, f"the commit of transaction {xid}", said)
 
 
-def keep(journal: Journal, plan: Plan, now: Stamp) -> tuple[str, Draft]:
+def save_runbook(journal: Journal, plan: RestorePlan, now: Stamp) -> tuple[str, Draft]:
     """Keeps the runbook beside the journal: its path, and the line that says so. Raises `Unusable`."""
     data = plan.text.encode("utf-8", "backslashreplace")
     path = write_attachment(journal, RUNBOOK, f"restore-{plan.engine}-{now.ns}.md", data)
-    return path, noted(plan.engine, plan.target, path)
+    return path, restore_draft(plan.engine, plan.target, path)
 
 
-def _plan(engine: str, target: Target, source: str, said: Server | None) -> Plan:
+def _plan(engine: str, target: RecoveryTarget, source: str, said: ServerReport | None) -> RestorePlan:
     if not 0 < target.ns < _LAST_NS:
         raise BadInput(f"{target.t} minus that is no time to restore to")
-    text = runbook(engine, target, source, said) + "\n"
-    return Plan(engine, target, text, tuple(said.against) if said is not None else ())
+    text = render_runbook(engine, target, source, said) + "\n"
+    return RestorePlan(engine, target, text, tuple(said.obstacles) if said is not None else ())

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from threeam.core.errors import JournalError
-from threeam.core.redact.redact import without_url_password
+from threeam.core.redact.redact import redact_url_passwords
 
 if TYPE_CHECKING:
     import psycopg
@@ -21,15 +21,15 @@ _UNSURE = ("08", "57")  # classes of SQLSTATE: a lost connection; a statement th
 _ASK_MS = 10_000  # a question of ours that takes longer would be in the way itself
 
 
-class Unreachable(JournalError):
+class ServerUnreachable(JournalError):
     """The server could not be asked, or would not answer; the message says why, and names no password."""
 
 
-class AnswerLost(Unreachable):
+class AnswerLost(ServerUnreachable):
     """The server was asked to do something, and what it has done is not known; the message says why."""
 
 
-def ask_to_do(connection: Connection, statement: str, values: tuple[object, ...]) -> tuple[Any, ...] | None:
+def execute_change(connection: Connection, statement: str, values: tuple[object, ...]) -> tuple[Any, ...] | None:
     """Return the first row of a statement that changes something.
 
     Raises `AnswerLost` if the statement was sent and the server may have executed it. Raises `psycopg.Error` if it
@@ -46,7 +46,7 @@ def ask_to_do(connection: Connection, statement: str, values: tuple[object, ...]
 
 
 @contextmanager
-def connected(dsn: str) -> Iterator[Connection]:
+def connect(dsn: str) -> Iterator[Connection]:
     """A connection to the server that ``dsn`` names; an empty one: what libpq's environment says (PGHOST, …).
 
     Raises `Unreachable`, also for what fails in the block.
@@ -55,13 +55,13 @@ def connected(dsn: str) -> Iterator[Connection]:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
-        raise Unreachable("this needs psycopg: pip install '3am[postgres]'") from None
+        raise ServerUnreachable("this needs psycopg: pip install '3am[postgres]'") from None
     if _ODD.match(dsn):  # libpq would take a piece of the password for the host, and say so
-        raise Unreachable("this DSN has an @ or a / in its password: write %40 for @, %2F for /")
+        raise ServerUnreachable("this DSN has an @ or a / in its password: write %40 for @, %2F for /")
     try:
         password = str(conninfo_to_dict(dsn).get("password") or "")
     except (psycopg.Error, UnicodeError):  # what libpq says of it may be a piece of the password
-        raise Unreachable("this DSN is none: write postgresql://user@host:5432/database") from None
+        raise ServerUnreachable("this DSN is none: write postgresql://user@host:5432/database") from None
     try:
         with psycopg.connect(
             dsn, autocommit=True, connect_timeout=_CONNECT_S, application_name="3am", client_encoding="utf-8"
@@ -69,19 +69,19 @@ def connected(dsn: str) -> Iterator[Connection]:
             connection.execute(f"SET statement_timeout = {_ASK_MS}")
             yield connection
     except UnicodeError:  # a host that is no name, or what a server without an encoding has kept
-        raise Unreachable("PostgreSQL: that host is no name, or what it says is no UTF-8") from None
+        raise ServerUnreachable("PostgreSQL: that host is no name, or what it says is no UTF-8") from None
     except psycopg.Error as error:
         how = "" if dsn else "; name the server: --dsn postgresql://user@host:5432/database"
-        raise Unreachable(f"PostgreSQL: {_sentence(error, password)}{how}") from None
+        raise ServerUnreachable(f"PostgreSQL: {_sentence(error, password)}{how}") from None
 
 
 def _sentence(error: psycopg.Error, password: str) -> str:
     """Return the first line of what PostgreSQL or libpq says, without the password."""
     sentence = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return without_url_password(sentence.replace(password, "***") if password else sentence)
+    return redact_url_passwords(sentence.replace(password, "***") if password else sentence)
 
 
-def conninfo(connection: Connection, restored_at: int) -> tuple[str, str]:
+def connection_strings(connection: Connection, restored_at: int) -> tuple[str, str]:
     """How the database of ``connection`` is reached, without a password, and how on a second server at that port."""
     from psycopg.conninfo import make_conninfo
 
@@ -91,7 +91,7 @@ def conninfo(connection: Connection, restored_at: int) -> tuple[str, str]:
     return live, make_conninfo("", port=restored_at, dbname=info.dbname)
 
 
-def shown_dsn(dsn: str) -> str:
+def format_dsn(dsn: str) -> str:
     """The server of ``dsn`` as it may be shown: host, port and database."""
     if not dsn:
         return "as PGHOST and its like say"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
@@ -38,7 +38,7 @@ _CONFLICTS = {
 }
 
 
-class Prepared(NamedTuple):
+class PreparedTransaction(NamedTuple):
     """A prepared transaction: its number, its name, who prepared it in which database, and how long ago (s)."""
 
     xid: int
@@ -48,16 +48,16 @@ class Prepared(NamedTuple):
     age_s: float | None
 
     @property
-    def rollback(self) -> str:
+    def rollback_sql(self) -> str:
         """The statement that ends it. It works in its own database only, for its owner or a superuser."""
         return f"ROLLBACK PREPARED {_literal(self.gid)}"
 
 
-def prepared_blockers(connection: Connection) -> dict[int, list[Prepared]]:
+def prepared_blockers(connection: Connection) -> dict[int, list[PreparedTransaction]]:
     """Return the prepared transactions that each waiting backend (by pid) waits for."""
-    blockers: dict[int, list[Prepared]] = {}
+    blockers: dict[int, list[PreparedTransaction]] = {}
     for pid, wanted, held, xid, gid, owner, database, age_s in connection.execute(_ASKED):
-        prepared = Prepared(int(xid), gid, owner or "?", database or "?", age_s)
+        prepared = PreparedTransaction(int(xid), gid, owner or "?", database or "?", age_s)
         conflicts = held.removesuffix("Lock") in _CONFLICTS.get(wanted.removesuffix("Lock"), ())
         if conflicts and prepared not in blockers.setdefault(pid, []):
             blockers[pid].append(prepared)
@@ -67,7 +67,7 @@ def prepared_blockers(connection: Connection) -> dict[int, list[Prepared]]:
 def _literal(text: str) -> str:
     """``text`` as a string of SQL that can be shown and pasted; what cannot be seen is escaped."""
     quoted = text.replace("'", "''")
-    if visible(text) == text:
+    if escape_unprintable(text) == text:
         return f"'{quoted}'"
     quoted = quoted.replace("\\", "\\\\")
-    return "E'" + "".join(char if visible(char) == char else f"\\U{ord(char):08X}" for char in quoted) + "'"
+    return "E'" + "".join(char if escape_unprintable(char) == char else f"\\U{ord(char):08X}" for char in quoted) + "'"

@@ -41,10 +41,10 @@ _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _LONGEST = 2000  # characters of a line that are looked at
-SHOWN = 200  # and that are shown
+MAX_SHOWN_CHARS = 200  # and that are shown
 
 
-class Sleep(NamedTuple):
+class SleepCall(NamedTuple):
     """A line that was added and sleeps: its file, its number there, and what it says."""
 
     file: str
@@ -52,19 +52,19 @@ class Sleep(NamedTuple):
     text: str
 
 
-def sleeps_in(line: str) -> bool:
+def has_sleep_call(line: str) -> bool:
     """Whether a line of code makes its program sleep, or looks as if it did: better one too many."""
     return _SLEEP.search(_NEW.sub("", line[:_LONGEST])) is not None
 
 
-def added_sleeps(diff: str) -> Iterator[Sleep]:
+def added_sleeps(diff: str) -> Iterator[SleepCall]:
     """The added lines of a unified diff (``git diff -U0``) that sleep, in their order."""
     file, number, gone, come = "", 0, 0, 0
     for line in diff.split("\n"):
         if gone or come:  # inside a hunk: what looks like a header there is none
             if line.startswith("+"):
-                if "\0" not in line and sleeps_in(line[1:]):  # what is binary says anything
-                    yield Sleep(file, number, line[1:].strip()[:SHOWN])
+                if "\0" not in line and has_sleep_call(line[1:]):  # what is binary says anything
+                    yield SleepCall(file, number, line[1:].strip()[:MAX_SHOWN_CHARS])
                 number, come = number + 1, come - 1
             elif line.startswith("-"):
                 gone -= 1
@@ -78,8 +78,8 @@ def added_sleeps(diff: str) -> Iterator[Sleep]:
 
 def removed_sleeps(diff: str) -> set[str]:
     """What the lines say that sleep and were taken out: the same in a new file was only moved."""
-    lines = (line[1:].strip()[:SHOWN] for line in diff.split("\n") if line.startswith("-"))
-    return {line for line in lines if sleeps_in(line)}
+    lines = (line[1:].strip()[:MAX_SHOWN_CHARS] for line in diff.split("\n") if line.startswith("-"))
+    return {line for line in lines if has_sleep_call(line)}
 
 
 def _unquoted(name: str) -> str:

@@ -10,43 +10,43 @@ from threeam.core.state.fold import Projection, State, latest_by_key
 from threeam.core.write.draft import Draft, DraftLine
 
 
-class Stable(NamedTuple):
+class StableCommit(NamedTuple):
     """A commit that is known to be good: its hash, its work tree, what its line says, when and by whom."""
 
     commit: str
     tree: str
     text: str
-    at: Stamp
-    by: Author | None
+    stamp: Stamp
+    author: Author | None
 
 
-def stables(state: State) -> list[Stable]:
+def stable_commits(state: State) -> list[StableCommit]:
     """The newest stable commit of each work tree, the one noted last at the end."""
-    found: Mapping[str, Stable] = state.projections[ROOM.name]
+    found: Mapping[str, StableCommit] = state.projections[PROJECTION.name]
     return list(found.values())
 
 
-def stable(commit: str, tree: str, text: str) -> Draft:
+def stable_draft(commit: str, tree: str, text: str) -> Draft:
     """Notes that ``commit`` of a work tree is stable."""
     line = DraftLine(f"Stable: {text}", (("STABLE", commit), ("TREE", tree)))
     return Draft(lambda state, author, stamp: [line], needs_full_state=False)
 
 
-def _read(entry: Entry) -> tuple[str, Stable] | None:
+def _read(entry: Entry) -> tuple[str, StableCommit] | None:
     commit, tree = entry.tag("STABLE"), entry.tag("TREE")
     if commit is None or tree is None or entry.kind != "Stable" or not commit.isalnum():
         return None
-    return tree, Stable(commit, tree, entry.body, entry.effective_stamp, entry.author)
+    return tree, StableCommit(commit, tree, entry.body, entry.effective_stamp, entry.author)
 
 
-def _fold(found: Mapping[str, Stable], entries: Sequence[Entry]) -> Mapping[str, Stable]:
+def _fold(found: Mapping[str, StableCommit], entries: Sequence[Entry]) -> Mapping[str, StableCommit]:
     return latest_by_key(found, entries, _read)
 
 
-def _carry(found: Mapping[str, Stable]) -> Iterator[Entry]:
+def _carry(found: Mapping[str, StableCommit]) -> Iterator[Entry]:
     for one in found.values():
-        tags = (*by_tag(one.by), ("STABLE", one.commit), ("TREE", one.tree))
-        yield Entry(one.at, 0, tags, f"Stable: {one.text}")
+        tags = (*by_tag(one.author), ("STABLE", one.commit), ("TREE", one.tree))
+        yield Entry(one.stamp, 0, tags, f"Stable: {one.text}")
 
 
-ROOM = Projection("stables", ("STABLE",), {}, _fold, _carry)
+PROJECTION = Projection("stables", ("STABLE",), {}, _fold, _carry)

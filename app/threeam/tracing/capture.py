@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import BadInput, FileUnusable
-from threeam.core.format.entry import Stamp, decode_utf8, visible
-from threeam.core.redact.redact import Redaction, redacted
+from threeam.core.format.entry import Stamp, decode_utf8, escape_unprintable
+from threeam.core.redact.redact import Redactor, redact
 from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import CAPTURED_PANE
 from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 
-LINES = 200
-MOST = 50_000
+DEFAULT_LINES = 200
+MAX_LINES = 50_000
 _IN_THE_LOG = 5  # of the last lines, which are what a colleague can read: the file is for its owner
 _WIDEST = 400  # characters of one of these
 _SECONDS = 5
@@ -30,25 +30,25 @@ class Pane(NamedTuple):
     """A pane: its id (``%3``), where it is, the command that runs in it, its title."""
 
     id: str
-    place: str
+    location: str
     command: str
     title: str
 
 
-def panes(own: str | None) -> list[Pane]:
+def list_panes(own: str | None) -> list[Pane]:
     """The panes of this tmux but ``own``. Raises `Unusable` where there is no tmux to be asked."""
     lines = decode_utf8(_tmux("list-panes", "-a", "-F", _FORMAT)).splitlines()
-    found = [Pane(*map(visible, (line.split("\t", 3) + [""] * 3)[:4])) for line in lines]
+    found = [Pane(*map(escape_unprintable, (line.split("\t", 3) + [""] * 3)[:4])) for line in lines]
     return [pane for pane in found if pane.id != own and _PANE.fullmatch(pane.id)]
 
 
-def pane_of(name: str | None, own: str | None) -> Pane:
+def select_pane(name: str | None, own: str | None) -> Pane:
     """The pane of this name, or the only other one. Raises `BadInput` and `Unusable`."""
-    found = panes(own)
+    found = list_panes(own)
     if name is None:
         if len(found) == 1:
             return found[0]
-        there = "; ".join(f"{pane.id} {pane.command} ({pane.place})" for pane in found) or "there is no other"
+        there = "; ".join(f"{pane.id} {pane.command} ({pane.location})" for pane in found) or "there is no other"
         raise BadInput(f"which pane? {there}")
     if not _PANE.fullmatch(name):
         raise BadInput(f"{name!r} is no pane: write %3, as tmux list-panes -a names them")
@@ -60,25 +60,25 @@ def pane_of(name: str | None, own: str | None) -> Pane:
     raise BadInput(f"there is no pane {name}: there are {', '.join(pane.id for pane in found) or 'no others'}")
 
 
-def capture(journal: Journal, pane: Pane, count: int, now: Stamp, hypothesis: str | None) -> tuple[str, Draft]:
+def capture_pane(journal: Journal, pane: Pane, count: int, now: Stamp, hypothesis: str | None) -> tuple[str, Draft]:
     """Keeps the last ``count`` lines of ``pane`` in a file beside the journal: its path, and the lines that say so.
 
     Blank lines at the end are none. Raises `Unusable`.
     """
     raw = _tmux("capture-pane", "-p", "-J", "-t", pane.id, "-S", f"-{count}")
-    lines = Redaction()(raw.rstrip() + b"\n").decode("utf-8", "backslashreplace").split("\n")[:-1]
-    shown = [visible(line) for line in lines[-count:]]
+    lines = Redactor()(raw.rstrip() + b"\n").decode("utf-8", "backslashreplace").split("\n")[:-1]
+    shown = [escape_unprintable(line) for line in lines[-count:]]
     if not any(shown):
         raise FileUnusable(f"pane {pane.id} is empty: nothing was captured")
     content = "".join(f"{line}\n" for line in shown).encode()
     path = write_attachment(journal, CAPTURED_PANE, f"pane-{now.ns}-{pane.id[1:]}.out", content)
-    return path, captured(pane, shown, os.path.basename(path), hypothesis)
+    return path, captured_draft(pane, shown, os.path.basename(path), hypothesis)
 
 
-def captured(pane: Pane, shown: Sequence[str], file: str, hypothesis: str | None) -> Draft:
+def captured_draft(pane: Pane, shown: Sequence[str], file: str, hypothesis: str | None) -> Draft:
     """Says that a pane was captured, with the last of its lines."""
-    about = " ".join(filter(None, (pane.id, pane.place, pane.command)))
-    title = f" ({redacted(pane.title)})" if pane.title else ""  # a shell may put the command line there
+    about = " ".join(filter(None, (pane.id, pane.location, pane.command)))
+    title = f" ({redact(pane.title)})" if pane.title else ""  # a shell may put the command line there
     count = "the last line" if len(shown) == 1 else f"the last {len(shown)} lines"
     last = [f"| {line[:_WIDEST]}" for line in shown[-_IN_THE_LOG:]]
 
@@ -101,5 +101,5 @@ def _tmux(*words: str) -> bytes:
     except subprocess.TimeoutExpired:
         raise FileUnusable(f"tmux did not answer within {_SECONDS} s") from None
     if ran.returncode != 0:
-        raise FileUnusable(f"tmux: {visible(decode_utf8(ran.stderr).strip())}")
+        raise FileUnusable(f"tmux: {escape_unprintable(decode_utf8(ran.stderr).strip())}")
     return ran.stdout

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from threeam.core.errors import FileUnusable
-from threeam.core.format.entry import NS_PER_S, decode_utf8, visible
-from threeam.core.format.times import duration
+from threeam.core.format.entry import NS_PER_S, decode_utf8, escape_unprintable
+from threeam.core.format.times import format_duration
 from threeam.core.store.journal import user_name
 from threeam.core.write.write_stats import WriteStats, write_stats_of
 
@@ -40,7 +40,9 @@ class _Reading(NamedTuple):
     writers: Mapping[str, WriteStats] | None
 
 
-def instances(over: float, but: Sequence[int] = (), pause: Callable[[float], object] = time.sleep) -> list[Instance]:
+def measure_instances(
+    over: float, but: Sequence[int] = (), pause: Callable[[float], object] = time.sleep
+) -> list[Instance]:
     """Every instance on this machine but those of the pids ``but``, as they were over that many seconds.
 
     Raises `Unusable` if there is no /proc.
@@ -64,7 +66,7 @@ def instances(over: float, but: Sequence[int] = (), pause: Callable[[float], obj
     return found
 
 
-def in_words(found: Sequence[Instance]) -> str:
+def summarize_instances(found: Sequence[Instance]) -> str:
     """All of them in a line, as the plan of an experiment states them."""
     if not found:
         return "no other 3am runs"
@@ -76,7 +78,7 @@ def in_words(found: Sequence[Instance]) -> str:
     return f"{others}: {cpu:.2%} of a CPU, {wakeups:.0f} wake-ups/s, the lock held {held:.2%} of the time"
 
 
-def in_line(one: Instance) -> str:
+def format_instance(one: Instance) -> str:
     """One of them in a line."""
     cpu, wakeups = one.cpu_ns / one.over_ns, one.wakeups * NS_PER_S / one.over_ns
     said = f"{one.pid} {one.user} {one.words}: {cpu:.2%} of a CPU, {wakeups:.1f} wake-ups/s"
@@ -84,10 +86,8 @@ def in_line(one: Instance) -> str:
         return f"{said}, what it writes is not to be seen"
     if one.log is None:
         return f"{said}, writes nothing"
-    since = f"{one.spent.written:,} bytes in {one.spent.holds:,} holds of {duration(one.spent.held_ns)} since it began"
-    return (
-        f"{said}, {one.lately.written:,} bytes and the lock for {duration(one.lately.held_ns)} now; {since}; {one.log}"
-    )
+    since = f"{one.spent.written:,} bytes in {one.spent.holds:,} holds of {format_duration(one.spent.held_ns)} since it began"
+    return f"{said}, {one.lately.written:,} bytes and the lock for {format_duration(one.lately.held_ns)} now; {since}; {one.log}"
 
 
 def is_instance(pid: int) -> bool:
@@ -112,9 +112,9 @@ def _command(pid: int) -> str | None:
         return None
     match words:
         case [program, script, *rest] if _is_python(program) and "/" in script and os.path.basename(script) == "3am":
-            return visible(" ".join(["3am", *rest]))
+            return escape_unprintable(" ".join(["3am", *rest]))
         case [program, "-m", "threeam", *rest] if _is_python(program):
-            return visible(" ".join(["3am", *rest]))
+            return escape_unprintable(" ".join(["3am", *rest]))
         case _:
             return None
 

@@ -11,12 +11,12 @@ from threeam.core.format.entry import Author, Entry, Stamp, by_tag
 from threeam.core.state.fold import Projection, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 
-VIA = "observe"
+SOURCE = "observe"
 _OPEN = 2**63  # ns: the end of what has none yet
 _TAG = re.compile(r"(strace|perf|lsof|tcpdump) (\d{1,10}) from=(\d{1,19}) to=(\d{1,19}|now)", re.ASCII)
 
 
-class Observed(NamedTuple):
+class Observation(NamedTuple):
     """A tool was attached to the process ``pid`` from ``since`` to ``until`` (ns since the epoch); None: it still is.
 
     ``text``: what its line says. ``file``: what the tool has printed, beside the journal.
@@ -24,25 +24,25 @@ class Observed(NamedTuple):
 
     tool: str
     pid: int
-    since: int
-    until: int | None
+    since_ns: int
+    until_ns: int | None
     text: str
     file: str
-    at: Stamp
-    by: Author | None
+    stamp: Stamp
+    author: Author | None
 
 
-class Intervals:
+class IntervalSet:
     """The times in which something was observed."""
 
-    def __init__(self, found: Sequence[Observed] = ()) -> None:
+    def __init__(self, found: Sequence[Observation] = ()) -> None:
         merged: list[list[int]] = []
-        for one in sorted(found, key=lambda one: one.since):
-            until = _OPEN if one.until is None else one.until
-            if merged and one.since <= merged[-1][1]:
+        for one in sorted(found, key=lambda one: one.since_ns):
+            until = _OPEN if one.until_ns is None else one.until_ns
+            if merged and one.since_ns <= merged[-1][1]:
                 merged[-1][1] = max(merged[-1][1], until)
             else:
-                merged.append([one.since, until])
+                merged.append([one.since_ns, until])
         self._begins = [begin for begin, _ in merged]
         self._ends = [end for _, end in merged]
 
@@ -54,32 +54,32 @@ class Intervals:
         return bool(self._begins)
 
 
-def observed(state: State) -> Mapping[tuple[str, int, int], Observed]:
+def observations(state: State) -> Mapping[tuple[str, int, int], Observation]:
     """Every time that something was attached, in the order in which it is known of."""
-    found: Mapping[tuple[str, int, int], Observed] = state.projections[ROOM.name]
+    found: Mapping[tuple[str, int, int], Observation] = state.projections[PROJECTION.name]
     return found
 
 
-def intervals(state: State) -> Intervals:
+def observed_intervals(state: State) -> IntervalSet:
     """The times in which something was attached."""
-    return Intervals(list(observed(state).values()))
+    return IntervalSet(list(observations(state).values()))
 
 
-def attached(tool: str, pid: int, name: str, since: int, hypothesis: str | None) -> Draft:
+def attached_draft(tool: str, pid: int, name: str, since: int, hypothesis: str | None) -> Draft:
     """Says that a tool is attached, since before ``since``."""
     return _said(f"{tool} attached to {pid} ({name})", (tool, pid, since, "now"), "", hypothesis)
 
 
-def detached(tool: str, pid: int, name: str, since: int, until: int, file: str, hypothesis: str | None) -> Draft:
+def detached_draft(tool: str, pid: int, name: str, since: int, until: int, file: str, hypothesis: str | None) -> Draft:
     """Says that it is so no more."""
     text = f"{tool} detached from {pid} ({name}) after {(until - since) / 1e9:.3f} s"
     return _said(text, (tool, pid, since, str(until)), file, hypothesis)
 
 
-def is_over(one: Observed, now: int) -> Draft:
+def abandoned_draft(one: Observation, now: int) -> Draft:
     """Says that what was attached is so no more, since ``now`` (ns) at the latest: nobody is left who could."""
     text = f"{one.text.replace(' attached to ', ' detached from ', 1)} at the latest now: who watched is gone"
-    return _said(text, (one.tool, one.pid, one.since, str(now)), "", None)
+    return _said(text, (one.tool, one.pid, one.since_ns, str(now)), "", None)
 
 
 def _said(text: str, about: tuple[str, int, int, str], file: str, hypothesis: str | None) -> Draft:
@@ -87,7 +87,7 @@ def _said(text: str, about: tuple[str, int, int, str], file: str, hypothesis: st
         kept = (("FILE", file),) if file else ()
         return [DraftLine(f"Observer: {text}", (*hypothesis_tag(state, hypothesis), _tag(*about), *kept))]
 
-    return Draft(lines, needs_full_state=hypothesis is not None, source=VIA)
+    return Draft(lines, needs_full_state=hypothesis is not None, source=SOURCE)
 
 
 def _tag(tool: str, pid: int, since: int, until: str) -> tuple[str, str]:
@@ -95,9 +95,9 @@ def _tag(tool: str, pid: int, since: int, until: str) -> tuple[str, str]:
 
 
 def _fold(
-    found: Mapping[tuple[str, int, int], Observed], entries: Sequence[Entry]
-) -> Mapping[tuple[str, int, int], Observed]:
-    others: dict[tuple[str, int, int], Observed] | None = None
+    found: Mapping[tuple[str, int, int], Observation], entries: Sequence[Entry]
+) -> Mapping[tuple[str, int, int], Observation]:
+    others: dict[tuple[str, int, int], Observation] | None = None
     for entry in entries:
         said = _TAG.fullmatch(entry.tag("OBSERVER") or "")
         if said is None or entry.kind != "Observer":
@@ -106,18 +106,18 @@ def _fold(
         tool, pid, since = said[1], int(said[2]), int(said[3])
         until = None if said[4] == "now" else int(said[4])
         key = tool, pid, since
-        if until is None and (known := others.get(key)) is not None and known.until is not None:
+        if until is None and (known := others.get(key)) is not None and known.until_ns is not None:
             continue  # that it was attached is said again, or late
         file = entry.tag("FILE") or ""
-        others[key] = Observed(tool, pid, since, until, entry.body, file, entry.effective_stamp, entry.author)
+        others[key] = Observation(tool, pid, since, until, entry.body, file, entry.effective_stamp, entry.author)
     return found if others is None else others
 
 
-def _carry(found: Mapping[tuple[str, int, int], Observed]) -> Iterator[Entry]:
+def _carry(found: Mapping[tuple[str, int, int], Observation]) -> Iterator[Entry]:
     for one in found.values():
-        tag = _tag(one.tool, one.pid, one.since, "now" if one.until is None else str(one.until))
+        tag = _tag(one.tool, one.pid, one.since_ns, "now" if one.until_ns is None else str(one.until_ns))
         kept = (("FILE", one.file),) if one.file else ()
-        yield Entry(one.at, 0, (*by_tag(one.by), tag, *kept), f"Observer: {one.text}")
+        yield Entry(one.stamp, 0, (*by_tag(one.author), tag, *kept), f"Observer: {one.text}")
 
 
-ROOM = Projection("observers", ("OBSERVER",), {}, _fold, _carry)
+PROJECTION = Projection("observers", ("OBSERVER",), {}, _fold, _carry)

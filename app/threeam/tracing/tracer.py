@@ -11,24 +11,24 @@ from select import select
 from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import visible
-from threeam.process.execute import Execution, How, Meddler, execute
-from threeam.process.guard import Running
+from threeam.core.format.entry import escape_unprintable
+from threeam.process.execute import ExecuteOptions, ExecutionResult, Interference, execute
+from threeam.process.guard import RunningProgram
 
-TOOLS = ("strace", "perf", "lsof", "tcpdump")
+TRACERS = ("strace", "perf", "lsof", "tcpdump")
 _LOOK = 0.01  # s between two looks whether it is attached
 _GRACE = 5.0  # s to detach by itself
 
 
-class Process(NamedTuple):
+class TracedProcess(NamedTuple):
     """A process by its number, as the kernel names it, and since when it runs (clock ticks after the boot)."""
 
     pid: int
     name: str
-    started: str
+    start_ticks: str
 
 
-def process_of(pid: int) -> Process:
+def find_process(pid: int) -> TracedProcess:
     """The process ``pid``. Raises `Declined` where there is none."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
@@ -36,10 +36,10 @@ def process_of(pid: int) -> Process:
     except OSError:
         raise PreconditionFailed(f"there is no process {pid}") from None
     name, _, rest = about.partition("(")[2].rpartition(")")
-    return Process(pid, visible(name), rest.split()[19])
+    return TracedProcess(pid, escape_unprintable(name), rest.split()[19])
 
 
-def command_for(tool: str, pid: int) -> list[str]:
+def tracer_command(tool: str, pid: int) -> list[str]:
     """The command that attaches ``tool`` to ``pid``. Raises `Declined` where there is nothing for it to see."""
     match tool:
         case "strace":
@@ -68,10 +68,12 @@ def _ports(pid: int) -> list[int]:
     return ports
 
 
-class Watching(Meddler):
+class TracerSession(Interference):
     """Tells ``attached`` as soon as the tool is attached, and ends it after ``seconds`` (None: it goes on)."""
 
-    def __init__(self, tool: str, process: Process, seconds: float | None, attached: Callable[[int], object]) -> None:
+    def __init__(
+        self, tool: str, process: TracedProcess, seconds: float | None, attached: Callable[[int], object]
+    ) -> None:
         self.tool = tool
         self.process = process
         self._due = None if seconds is None else time.monotonic() + seconds
@@ -79,11 +81,11 @@ class Watching(Meddler):
         self._look_at: float | None = time.monotonic() + _LOOK  # None: it is attached
         self._kill_at: float | None = None
 
-    def due(self) -> float | None:
+    def next_due(self) -> float | None:
         times = [self._look_at, self._due if self._kill_at is None else self._kill_at]
         return min((one for one in times if one is not None), default=None)
 
-    def meddle(self, pid: int) -> None:
+    def fire(self, pid: int) -> None:
         now = time.monotonic()
         if self._look_at is not None and now >= self._look_at:
             self._look_at = now + _LOOK
@@ -111,15 +113,17 @@ def is_attached(tool: str, by: int, pid: int) -> bool:
         return False
 
 
-def watch(watching: Watching, take: Callable[[int, bytes], object], running: Running) -> Execution:
+def run_tracer(
+    watching: TracerSession, take: Callable[[int, bytes], object], running: RunningProgram
+) -> ExecutionResult:
     """Attach the tool of ``watching`` until its time is over, an interrupt comes, or it ends; ``take`` gets its output.
 
     Raise `Declined` and `NotStarted`.
     """
-    return execute(command_for(watching.tool, watching.process.pid), take, How(), watching, running)
+    return execute(tracer_command(watching.tool, watching.process.pid), take, ExecuteOptions(), watching, running)
 
 
-def end_tool(running: Running) -> None:
+def stop_orphaned_tracer(running: RunningProgram) -> None:
     """End a tool whose observer was killed, by an interrupt if it minds one: so it detaches."""
     pid = running.pid
     if pid <= 0:

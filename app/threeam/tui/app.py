@@ -23,26 +23,26 @@ from threeam.actions import BY_ID
 from threeam.core.config.settings import Settings
 from threeam.core.errors import JournalError
 from threeam.core.format.clock import Clock
-from threeam.core.format.entry import Author, visible
+from threeam.core.format.entry import Author, escape_unprintable
 from threeam.core.platform.disk import network_fs_warning
 from threeam.core.state.catalog import list_own_journals
-from threeam.core.store.as_of import Moment
+from threeam.core.store.as_of import PointInTime
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.tui import messages
-from threeam.tui.commands import Actions, Journals
-from threeam.tui.keys import key_of
-from threeam.tui.log_window import Window
+from threeam.tui.commands import ActionProvider, JournalProvider
+from threeam.tui.keys import key_for_action
+from threeam.tui.log_window import LogWindow
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
-from threeam.tui.themes import NIGHT, STAND_INS
-from threeam.tui.widgets.box import Box
+from threeam.tui.themes import FALLBACK_VARIABLES, NIGHT_THEME
+from threeam.tui.widgets.box import InputBox
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 _LOOK_AT_TERMINAL = 3.0  # s
@@ -50,7 +50,7 @@ _LATE = 6.0  # s after a signal: `leave` takes at most 3.5 s, and then the progr
 _INTERRUPTED = 130
 
 
-def styles() -> list[str | PurePath]:
+def style_sheets() -> list[str | PurePath]:
     """The style sheets: in the wheel beside the package, in a checkout at its top."""
     package = Path(__file__).resolve().parent.parent
     folder = package / "styles"
@@ -66,31 +66,31 @@ class JournalApp(App[None], inherit_bindings=False):
     """
 
     TITLE = "3am"
-    CSS_PATH = styles()
-    COMMANDS = App.COMMANDS | {Actions, Journals}
+    CSS_PATH = style_sheets()
+    COMMANDS = App.COMMANDS | {ActionProvider, JournalProvider}
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012
     # Textual's own ctrl+q is flow control to some terminals and a tmux prefix to some people.
     BINDINGS: ClassVar[list[Binding]] = [Binding("ctrl+c", "help_quit", show=False, system=True)]  # type: ignore[assignment]
 
     def __init__(
-        self, session: Session, as_of: Moment | None = None, all_journals: Callable[[], Sequence[Journal]] = tuple
+        self, session: Session, as_of: PointInTime | None = None, all_journals: Callable[[], Sequence[Journal]] = tuple
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.session = session
         self._all_journals = all_journals
-        self.next: Journal | None = None
+        self.next_journal: Journal | None = None
         self._as_of = as_of
-        self.register_theme(NIGHT)
+        self.register_theme(NIGHT_THEME)
         self.set_class(not session.emoji, "-plain")
         self._asked = float("-inf")
         self._keys_wait = True  # until there is a screen that can take them
         self._waiting_keys: list[events.Event] = []
         self.leave_pressed_s = 0.0  # when the last key came: those behind one that leaves wait until that has been done
         self._leads_back: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
-        self._window = Window(session.journal)  # read before the first frame, so that it is full
+        self._window = LogWindow(session.journal)  # read before the first frame, so that it is full
         theme = session.settings.theme
-        self.theme = theme if theme in self.available_themes else NIGHT.name
+        self.theme = theme if theme in self.available_themes else NIGHT_THEME.name
         if session.settings.keys:
             self.set_keymap(dict(session.settings.keys))
 
@@ -106,7 +106,7 @@ class JournalApp(App[None], inherit_bindings=False):
     def get_css_variables(self) -> dict[str, str]:
         """The theme's variables, with our own words in every theme."""
         variables = super().get_css_variables()
-        for name, like in STAND_INS.items():
+        for name, like in FALLBACK_VARIABLES.items():
             variables.setdefault(name, variables[like])
         return variables
 
@@ -123,7 +123,7 @@ class JournalApp(App[None], inherit_bindings=False):
             self.set_interval(_LOOK_AT_TERMINAL, self._look_at_terminal)
         if unknown := [name for name in self.session.settings.keys if name not in BY_ID]:
             sentence = f"no action is called {', '.join(unknown)}; the ids are {', '.join(BY_ID)}"
-            self.notify(visible(sentence), title="keys in the settings", severity="warning", markup=False)
+            self.notify(escape_unprintable(sentence), title="keys in the settings", severity="warning", markup=False)
 
     def on_ready(self) -> None:
         gc.enable()  # the command line has disabled it; before the first frame a collection would only delay that
@@ -156,7 +156,7 @@ class JournalApp(App[None], inherit_bindings=False):
             if self._driver.is_suspended:
                 self._driver.resume_application_mode()
             else:
-                self._driver.enter_again()
+                self._driver.reenter_application_mode()
             self.refresh(layout=True)
 
     async def on_event(self, event: events.Event) -> None:
@@ -175,7 +175,7 @@ class JournalApp(App[None], inherit_bindings=False):
             await self._take_escaped(event)
             return
         if isinstance(event, events.Key) and typed:
-            is_command = event.key == "enter" and isinstance(screen, CommandingScreen) and screen.enter_is_a_command
+            is_command = event.key == "enter" and isinstance(screen, CommandingScreen) and screen.is_enter_a_command
             self._leads_back = event if self._is_way_back(event.key) else None
             self.leave_pressed_s = event.time
             self._keys_wait = is_command or self._leads_back is not None
@@ -184,7 +184,7 @@ class JournalApp(App[None], inherit_bindings=False):
             isinstance(event, events.Paste)
             and not event.is_forwarded
             and isinstance(screen, CommandingScreen)
-            and not isinstance(screen.focused, Box)
+            and not isinstance(screen.focused, InputBox)
         ):
             screen.action_write("note", event.text)  # a paste is a note, and never keys
             return
@@ -201,8 +201,10 @@ class JournalApp(App[None], inherit_bindings=False):
     async def _take_escaped(self, event: EscapedKey) -> None:
         """Take ESC and a key for alt+key if that is bound in the box that has the focus, and else for two keys."""
         box = self.focused
-        is_alt = isinstance(box, Box) and box.takes_alt and event.alt.key in self.screen.active_bindings
-        for key in (event.alt,) if is_alt else event.separate:
+        is_alt = (
+            isinstance(box, InputBox) and box.accepts_alt_keys and event.as_alt_key.key in self.screen.active_bindings
+        )
+        for key in (event.as_alt_key,) if is_alt else event.as_two_keys:
             key.set_sender(self)
             key.time = event.time
             await self.on_event(key)
@@ -236,7 +238,7 @@ class JournalApp(App[None], inherit_bindings=False):
             self._waiting_keys += waiting  # behind the key of an `EscapedKey`
 
     @property
-    def others(self) -> list[Journal]:
+    def other_journals(self) -> list[Journal]:
         """The journals that can be changed to, as of now."""
         return [one for one in self._all_journals() if one.log_path != self.session.journal.log_path]
 
@@ -249,9 +251,9 @@ class JournalApp(App[None], inherit_bindings=False):
         try:
             journal.open_live()
         except JournalError as error:
-            self.notify(visible(str(error)), severity="error", markup=False)
+            self.notify(escape_unprintable(str(error)), severity="error", markup=False)
             return
-        self.next = journal
+        self.next_journal = journal
         base.leave(0)
 
     def action_help_quit(self) -> None:
@@ -261,9 +263,11 @@ class JournalApp(App[None], inherit_bindings=False):
         else:
             self._asked = now
             base = next((screen for screen in self._screen_stack if isinstance(screen, JournalScreen)), None)
-            under_way = f"{base.under_way}. " if base is not None and base.under_way else ""
+            under_way = f"{base.effects_under_way}. " if base is not None and base.effects_under_way else ""
             self.notify(
-                visible(f"{under_way}{key_of(self, 'quit')} quits, from the log; ctrl+c again quits from anywhere"),
+                escape_unprintable(
+                    f"{under_way}{key_for_action(self, 'quit')} quits, from the log; ctrl+c again quits from anywhere"
+                ),
                 title="ctrl+c",
                 severity="warning" if under_way else "information",
                 markup=False,
@@ -278,7 +282,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self.exit(return_code=code)
 
 
-def open_screen(
+def run_app(
     journal: Journal,
     settings: Settings,
     by: Author,
@@ -286,7 +290,7 @@ def open_screen(
     options: WriteOptions,
     *,
     read_only: bool,
-    as_of: Moment | None = None,
+    as_of: PointInTime | None = None,
 ) -> int:
     """Opens the screen and gives the exit code. Raises `Unusable` before it draws anything."""
     gc.freeze()  # no collection has to look at what is imported: it stays
@@ -299,7 +303,7 @@ def open_screen(
         # The screen waits in plain sight until the lock comes or esc is pressed.
         writer = None if looks else Writer(journal, FOLD, clock, options._replace(lock_timeout=None))
         if writer is not None:
-            writer.footprint = WriteStatsPublisher(journal.log_path)
+            writer.stats_publisher = WriteStatsPublisher(journal.log_path)
         return Session(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
 
     def all_journals() -> list[Journal]:
@@ -313,9 +317,9 @@ def open_screen(
     while True:
         app = JournalApp(session_of(here), as_of, all_journals)
         app.run()
-        if app.next is None:
+        if app.next_journal is None:
             break
-        here, as_of = app.next, None
+        here, as_of = app.next_journal, None
     return app.return_code if app.return_code is not None else _INTERRUPTED
 
 

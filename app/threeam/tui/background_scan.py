@@ -11,13 +11,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from threeam.core.store.filters import Wanted
+from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal, Position
 from threeam.tui.histogram import ActivityIndex
-from threeam.tui.line_counter import Tally
+from threeam.tui.line_counter import LineCounter
 
-SLICE = 0.006  # s of work between two looks at what else is to be done
-TELL = 0.15  # s between two reports
+SLICE_S = 0.006  # s of work between two looks at what else is to be done
+REPORT_INTERVAL_S = 0.15  # s between two reports
 
 
 def pause_after(seconds: float) -> float:
@@ -26,10 +26,10 @@ def pause_after(seconds: float) -> float:
     One round of the event loop is enough after a usual step. A key needs many rounds: after a long step, which some
     patterns need for a block, it would wait for as many more of them.
     """
-    return seconds if seconds > 4 * SLICE else 0
+    return seconds if seconds > 4 * SLICE_S else 0
 
 
-class Reading:
+class BackgroundScan:
     """The tallies of a screen, and one thing more (`also`) that has to read the whole log.
 
     ``tell`` is called when there is something new to show, on the screen's thread.
@@ -40,35 +40,35 @@ class Reading:
         self._tell = tell
         self._task: asyncio.Task[None] | None = None
         self._end: Position | None = None
-        self.lines = ActivityIndex(journal)
-        self.shown: Tally | None = None
-        self.found: Tally | None = None
-        self.may_go_on = asyncio.Event()  # not while a search is under way: somebody waits for that
-        self.may_go_on.set()
+        self.line_index = ActivityIndex(journal)
+        self.shown_counter: LineCounter | None = None
+        self.match_counter: LineCounter | None = None
+        self.may_continue = asyncio.Event()  # not while a search is under way: somebody waits for that
+        self.may_continue.set()
         self._steps: Iterator[object] = iter(())
         self._cost = 0
 
-    def also(self, steps: Iterator[object], cost: int) -> None:
+    def add_task(self, steps: Iterator[object], cost: int) -> None:
         """Takes ``steps`` too, once, before or after the lines: what costs less comes first, in bytes to be counted."""
         self._steps, self._cost = steps, cost
 
-    def look_for(self, shown: Wanted | None, found: Wanted | None) -> None:
+    def set_filters(self, shown: LineFilter | None, found: LineFilter | None) -> None:
         """Counts these as well, from the next `count_to` on (None: nothing of the kind)."""
-        if shown != (self.shown.wanted if self.shown else None):
-            self.shown = Tally(self._journal, shown) if shown else None
+        if shown != (self.shown_counter.line_filter if self.shown_counter else None):
+            self.shown_counter = LineCounter(self._journal, shown) if shown else None
             self.stop()
-        if found != (self.found.wanted if self.found else None):
-            self.found = Tally(self._journal, found) if found else None
+        if found != (self.match_counter.line_filter if self.match_counter else None):
+            self.match_counter = LineCounter(self._journal, found) if found else None
             self.stop()
 
-    def anew(self) -> None:
+    def restart(self) -> None:
         """Begins again: what was counted is not in the log any more."""
         self.stop()
-        self.lines = ActivityIndex(self._journal)
-        self.shown = Tally(self._journal, self.shown.wanted) if self.shown else None
-        self.found = Tally(self._journal, self.found.wanted) if self.found else None
+        self.line_index = ActivityIndex(self._journal)
+        self.shown_counter = LineCounter(self._journal, self.shown_counter.line_filter) if self.shown_counter else None
+        self.match_counter = LineCounter(self._journal, self.match_counter.line_filter) if self.match_counter else None
 
-    def count_to(self, end: Position) -> None:
+    def scan_to(self, end: Position) -> None:
         """Counts up to ``end``, in the background."""
         self._end = end
         if self._task is None or self._task.done():
@@ -84,7 +84,7 @@ class Reading:
         end: Position | None = None
         while end != self._end and self._end is not None:
             if end is not None:  # more has come meanwhile: a burst is counted now and then, and not with every frame
-                await asyncio.sleep(TELL)
+                await asyncio.sleep(REPORT_INTERVAL_S)
             end = self._end
             for steps in self._work(end):
                 try:
@@ -95,21 +95,21 @@ class Reading:
 
     def _work(self, end: Position) -> Iterator[Iterable[object]]:
         """What is to be read up to ``end``, in steps: the search first, since somebody waits for it."""
-        for tally in filter(None, (self.found, self.shown)):
+        for tally in filter(None, (self.match_counter, self.shown_counter)):
             yield tally.count_to(end)
-        if self._cost < self.lines.left(end):
+        if self._cost < self.line_index.bytes_remaining(end):
             yield self._steps
-        yield self.lines.count_to(end)
+        yield self.line_index.count_to(end)
         yield self._steps
 
     async def _do(self, steps: Iterable[object]) -> None:
         began = told = time.monotonic()
         for _ in steps:
             now = time.monotonic()
-            if now - told > TELL:
+            if now - told > REPORT_INTERVAL_S:
                 told = now
                 self._tell()
-            if now - began > SLICE:
+            if now - began > SLICE_S:
                 await asyncio.sleep(pause_after(now - began))
-                await self.may_go_on.wait()
+                await self.may_continue.wait()
                 began = time.monotonic()

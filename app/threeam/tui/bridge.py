@@ -23,19 +23,19 @@ from threeam.core.store.journal import Journal, Position, ResumePoint
 from threeam.core.store.reader import Line
 from threeam.core.write.lock import LockHolder, find_lock_holder
 from threeam.core.write.locked_log import Block, LockedLog
-from threeam.core.write.writer import SPACING, Writer
+from threeam.core.write.writer import RELOCK_DELAY_S, Writer
 from threeam.tui.messages import (
     BlockWritten,
-    DiskSeen,
+    DiskSpaceChanged,
     FollowFailed,
     LinesArrived,
-    LockSeen,
-    WriteHasNoRoom,
+    LockHolderChanged,
+    WriteOutOfSpace,
     WriteRefused,
     WriteUnsure,
-    WriteWaits,
+    WriteWaiting,
 )
-from threeam.tui.outbox import Ticket
+from threeam.tui.outbox import WriteRequest
 
 _FRAME = 1 / 25  # s: a burst costs a frame, not a line; the first line after a quiet time costs no wait
 _QUIET = 1.0  # s: then a last line without its newline is called unfinished, and the lock is looked at
@@ -63,8 +63,8 @@ class Bridge:
         self._fold = fold
         self._writer = writer
         self._post = post
-        self.at_present: Callable[[State, Position], State] = lambda state, end: state  # see `as_of_now`
-        self._tickets: SimpleQueue[Ticket | None] = SimpleQueue()  # None: no more
+        self.adjust_state: Callable[[State, Position], State] = lambda state, end: state  # see `as_of_now`
+        self._tickets: SimpleQueue[WriteRequest | None] = SimpleQueue()  # None: no more
         self._ready = threading.Event()
         self._stopped = threading.Event()
         self._follower = Follower(journal, start)
@@ -86,17 +86,17 @@ class Bridge:
         if self._writer is not None:
             threading.Thread(target=self._write, args=(self._writer,), name="write", daemon=True).start()
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, ticket: WriteRequest) -> None:
         """Hands a ticket to the writer; the answer comes as a message."""
         self._tickets.put(ticket)
 
-    def begin_with(self, base: State) -> None:
+    def set_initial_state(self, base: State) -> None:
         """Takes the state as of ``start``: from now on there is one to hand over."""
         self._base = base
         if not self._stopped.is_set():  # else the wake-up could reach another file's descriptor
             self._follower.wake()
 
-    def ready(self) -> None:
+    def acknowledge(self) -> None:
         """The screen is done with the last lines: more may come."""
         self._ready.set()
 
@@ -114,7 +114,7 @@ class Bridge:
     # The thread that writes.
 
     def _write(self, writer: Writer) -> None:
-        left: list[Ticket] = []
+        left: list[WriteRequest] = []
         while True:
             if not left:
                 if (ticket := self._tickets.get()) is None:
@@ -122,24 +122,24 @@ class Bridge:
                 left = [ticket]
             left = self._commit(writer, left)
             if left:
-                left[0].abandoned.wait(_QUIET)
+                left[0].cancelled.wait(_QUIET)
             elif not self._tickets.empty():
-                time.sleep(SPACING)
+                time.sleep(RELOCK_DELAY_S)
 
-    def _commit(self, writer: Writer, taken: list[Ticket]) -> list[Ticket]:
+    def _commit(self, writer: Writer, taken: list[WriteRequest]) -> list[WriteRequest]:
         """Writes ``taken``, and all that has arrived by the time that the lock is had, in one hold and one sync.
 
         Gives those for which there was no room on the disk: they are to be tried again.
         """
-        first, landed, left = taken[0], list[tuple[Ticket, Block]](), list[Ticket]()
+        first, landed, left = taken[0], list[tuple[WriteRequest, Block]](), list[WriteRequest]()
 
         def on_wait(held_by: LockHolder | None, seconds: float) -> None:
-            self._post(WriteWaits(first, held_by, seconds))
+            self._post(WriteWaiting(first, held_by, seconds))
 
         why: str | None = None
         try:
             # Whole: a ticket that arrives meanwhile may need it, and under the lock it is too late to read it all.
-            with writer.locked(whole=True, abandoned=first.abandoned, on_wait=on_wait) as log:
+            with writer.lock_log(whole=True, abandoned=first.cancelled, on_wait=on_wait) as log:
                 taken += self._arrived()
                 for number, ticket in enumerate(taken):
                     try:
@@ -147,7 +147,7 @@ class Bridge:
                             landed.append((ticket, block))
                     except DiskFull as full:  # nobody overtakes anybody
                         left = taken[number:]
-                        self._post(WriteHasNoRoom(ticket, str(full)))
+                        self._post(WriteOutOfSpace(ticket, str(full)))
                         break
         except WaitCancelled:
             why = ""
@@ -169,8 +169,8 @@ class Bridge:
                 self._answer(ticket, WriteRefused(ticket, why or ""))
         return left
 
-    def _arrived(self) -> list[Ticket]:
-        arrived: list[Ticket] = []
+    def _arrived(self) -> list[WriteRequest]:
+        arrived: list[WriteRequest] = []
         try:
             while len(arrived) < _TOGETHER - 1:
                 if (ticket := self._tickets.get_nowait()) is None:
@@ -181,9 +181,9 @@ class Bridge:
             pass
         return arrived
 
-    def _write_one(self, log: LockedLog, ticket: Ticket) -> Block | None:
+    def _write_one(self, log: LockedLog, ticket: WriteRequest) -> Block | None:
         """The block that a ticket became; None where it became none, and has its answer."""
-        if ticket.abandoned.is_set():
+        if ticket.cancelled.is_set():
             self._answer(ticket, WriteRefused(ticket, ""))
             return None
         try:
@@ -197,8 +197,8 @@ class Bridge:
             self._answer(ticket, WriteRefused(ticket, str(refused)))
         return None
 
-    def _answer(self, ticket: Ticket, answer: Message) -> None:
-        ticket.landed = not isinstance(answer, WriteRefused)
+    def _answer(self, ticket: WriteRequest, answer: Message) -> None:
+        ticket.written = not isinstance(answer, WriteRefused)
         ticket.answered.set()
         self._post(answer)
 
@@ -266,7 +266,7 @@ class Bridge:
         end = self._follower.position
         if state is not None and end is not None:
             with suppress(OSError):  # the lines are shown all the same
-                state = self.at_present(state, end)
+                state = self.adjust_state(state, end)
         self._post(LinesArrived(lines, state, end, unfinished, restarted))
         self._ready.wait()
         self._stopped.wait(max(0.0, _FRAME - (time.monotonic() - began)))
@@ -276,7 +276,7 @@ class Bridge:
         now = find_lock_holder(*self._journal.lock_paths)
         if now != self._held[0]:
             self._held = (now, time.monotonic_ns())
-            self._post(LockSeen(*self._held))
+            self._post(LockHolderChanged(*self._held))
         try:
             free = free_bytes(os.path.dirname(self._journal.log_path))
         except FileNotFoundError:  # there is no folder yet, and so no log: nobody has written
@@ -284,4 +284,4 @@ class Bridge:
         low = free if free < self._disk_floor else None
         if low != self._low:
             self._low = low
-            self._post(DiskSeen(low))
+            self._post(DiskSpaceChanged(low))

@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 
 # Variation selectors, joiners, skin tones, tags of flags: they change how the character before them looks, and no more.
 _LOOK_ONLY = re.compile("[\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\U000e0100-\U000e01ef]")
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 
-def drawn(text: str) -> str:
+def drawable(text: str) -> str:
     """``text`` with its controls made visible, and without what terminals draw in different widths."""
-    text = visible(text)
+    text = escape_unprintable(text)
     if text.isascii():
         return text
     text = _LOOK_ONLY.sub("", text)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 _PATIENCE = 2.0  # s: a tmux that hangs must not hang the screen
 
 
-async def copy(text: str, to_terminal: Callable[[str], object], keep: Callable[[bytes], str] | None) -> str:
+async def send_to_clipboard(
+    text: str, to_terminal: Callable[[str], object], keep: Callable[[bytes], str] | None
+) -> str:
     """Copy ``text``, and return the sentence that says where it is now.
 
     ``keep`` writes the fallback file and returns its path; None: there may be none.

@@ -8,26 +8,36 @@ from itertools import takewhile
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from threeam.actions import ACTIONS, BY_WORD, Action
+from threeam.actions import ACTIONS, BY_COMMAND, Action
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Stamp
 from threeam.core.state.catalog import journal_name
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft, note_draft
-from threeam.hypotheses.amendments import correction, words_for
-from threeam.hypotheses.changes import change, change_as_typed
-from threeam.hypotheses.drafts import EVIDENCE_VERBS, VERDICT_VERBS, claim, evidence, judge, predict
-from threeam.tui.cells import drawn
+from threeam.hypotheses.amendments import correction_draft, stamp_words_draft
+from threeam.hypotheses.changes import change_draft, parse_typed_change
+from threeam.hypotheses.drafts import (
+    EVIDENCE_VERBS,
+    VERDICT_VERBS,
+    conclusion_draft,
+    evidence_draft,
+    hypothesis_draft,
+    prediction_draft,
+)
+from threeam.tui.cells import drawable
 
 ALIASES = {"journals": "journal", "hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
-ABOUT_ONE = (*VERDICT_VERBS, "predict")  # the kinds of box that are about one hypothesis, which follows: ``refute H7``
-_HYP = (*ABOUT_ONE, *EVIDENCE_VERBS, "list", "show")
+HYPOTHESIS_VERBS = (
+    *VERDICT_VERBS,
+    "predict",
+)  # the kinds of box that are about one hypothesis, which follows: ``refute H7``
+_HYP = (*HYPOTHESIS_VERBS, *EVIDENCE_VERBS, "list", "show")
 
 
-def kind_of_box(kind: str) -> str:
+def valid_box_kind(kind: str) -> str:
     """``kind`` as a box can be of it; a note, where it is one that has gone, or is yet to come."""
     verb, _, name = kind.partition(" ")
-    if verb in ABOUT_ONE:
+    if verb in HYPOTHESIS_VERBS:
         return kind if name else "note"
     if verb in EVIDENCE_VERBS:
         name, _, at = name.partition(" ")
@@ -37,26 +47,26 @@ def kind_of_box(kind: str) -> str:
     return kind if kind in ("hypothesis", "changed", "words") else "note"
 
 
-def draft_of(kind: str, text: str, settings: Settings) -> Draft:
+def draft_from_box(kind: str, text: str, settings: Settings) -> Draft:
     """The draft that ``text`` is in a box of this kind: ``note``, ``refute H7``, ``correct @stamp``."""
     verb, _, name = kind.partition(" ")
     if verb in VERDICT_VERBS:
-        return judge(verb, name, text, settings.toxic_cups)
+        return conclusion_draft(verb, name, text, settings.toxic_cups)
     if verb in EVIDENCE_VERBS:
         name, _, cited = name.partition(" ")
-        return evidence(verb, name, Stamp.parse(cited.removeprefix("@")), text)
+        return evidence_draft(verb, name, Stamp.parse(cited.removeprefix("@")), text)
     at = Stamp.parse(name.removeprefix("@"))
     match verb:
         case "predict":
-            return predict(name, text)
+            return prediction_draft(name, text)
         case "hypothesis":
-            return claim(text, settings.toxic_cups)
+            return hypothesis_draft(text, settings.toxic_cups)
         case "words":
-            return words_for(lambda: at, text)
+            return stamp_words_draft(lambda: at, text)
         case "correct" if at is not None:
-            return correction(at, text)
+            return correction_draft(at, text)
         case "changed":
-            return change(*change_as_typed(text))
+            return change_draft(*parse_typed_change(text))
         case _:
             return note_draft(text)
 
@@ -80,35 +90,35 @@ def parse_command(text: str) -> tuple[Action, str]:
         word, rest = ("board", "") if word == "list" else ("thread" if word == "show" else word, rest)
     if word == "log":
         word = "note"
-    if word not in BY_WORD:
-        near = get_close_matches(word, list(BY_WORD), 1)
+    if word not in BY_COMMAND:
+        near = get_close_matches(word, list(BY_COMMAND), 1)
         raise UnknownCommand(f"there is no :{word}" + (f"; did you mean :{near[0]}?" if near else "; ? lists them"))
-    return BY_WORD[word], rest.strip()
+    return BY_COMMAND[word], rest.strip()
 
 
-def completion(text: str) -> tuple[str, list[str]]:
+def complete_command(text: str) -> tuple[str, list[str]]:
     """What Tab adds to a `:` line, and the words that begin like it: all that these have in common is added."""
-    words = [word for word in BY_WORD if text and word.startswith(text)]
+    words = [word for word in BY_COMMAND if text and word.startswith(text)]
     letters = takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
     rest = "".join(column[0] for column in letters)[len(text) :]
-    return (rest + " " if len(words) == 1 and BY_WORD[words[0]].argument else rest), words
+    return (rest + " " if len(words) == 1 and BY_COMMAND[words[0]].argument else rest), words
 
 
-class Actions(Provider):
+class ActionProvider(Provider):
     """Every action that makes sense without the log under the cursor, in the palette."""
 
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
         for action in self._actions():
-            yield DiscoveryHit(action.label, partial(self._run, action), help=action.about)
+            yield DiscoveryHit(action.label, partial(self._run, action), help=action.description)
 
     async def search(self, query: str) -> Hits:
         """Those that match."""
         matcher = self.matcher(query)
         for action in self._actions():
-            score = matcher.match(f"{action.label} {action.about}")
+            score = matcher.match(f"{action.label} {action.description}")
             if score > 0:
-                yield Hit(score, matcher.highlight(action.label), partial(self._run, action), help=action.about)
+                yield Hit(score, matcher.highlight(action.label), partial(self._run, action), help=action.description)
 
     def _actions(self) -> list[Action]:
         from threeam.tui.screens.commanding import CommandingScreen
@@ -116,7 +126,7 @@ class Actions(Provider):
         screen = self.screen
         if not isinstance(screen, CommandingScreen):
             return []
-        return [a for a in ACTIONS if a.place == "log" and (screen.writes or not a.writes)]
+        return [a for a in ACTIONS if a.scope == "log" and (screen.is_writable or not a.writes)]
 
     async def _run(self, action: Action) -> None:
         from threeam.tui.screens.commanding import CommandingScreen
@@ -125,7 +135,7 @@ class Actions(Provider):
             await self.screen.run(action)
 
 
-class Journals(Provider):
+class JournalProvider(Provider):
     """The other journals of the folder, in the palette."""
 
     async def discover(self) -> Hits:
@@ -144,11 +154,11 @@ class Journals(Provider):
     def _others(self) -> list[Journal]:
         from threeam.tui.app import JournalApp
 
-        return self.app.others if isinstance(self.app, JournalApp) else []
+        return self.app.other_journals if isinstance(self.app, JournalApp) else []
 
     @staticmethod
     def _title(journal: Journal) -> str:
-        return f"journal {drawn(journal_name(journal))}"
+        return f"journal {drawable(journal_name(journal))}"
 
     def _open(self, journal: Journal) -> None:
         from threeam.tui.app import JournalApp

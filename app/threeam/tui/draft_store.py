@@ -30,7 +30,7 @@ from threeam.core.store.journal import Journal
 _HISTORY = 500  # texts that are brought back
 
 
-class Draft(NamedTuple):
+class SavedDraft(NamedTuple):
     """A text that has not been sent, or not been answered: the kind of its box, the words, and since when.
 
     ``since``: where the journal ended when it was typed, as device, inode and offset: a clock may be stepped between
@@ -39,14 +39,14 @@ class Draft(NamedTuple):
 
     kind: str
     text: str
-    since: tuple[int, int, int] | None
+    log_end: tuple[int, int, int] | None
 
 
-class KeptDrafts(NamedTuple):
+class SavedDrafts(NamedTuple):
     """The drafts of one screen, the one in the box first, and its ``BY``."""
 
-    by: str
-    drafts: tuple[Draft, ...]
+    author: str
+    drafts: tuple[SavedDraft, ...]
 
 
 class DraftStore:
@@ -58,7 +58,7 @@ class DraftStore:
 
     def __init__(self, journal: Journal, on_problem: Callable[[str], object]) -> None:
         self._on_problem = on_problem
-        self._latest: KeptDrafts | None = None
+        self._latest: SavedDrafts | None = None
         self._problems: dict[str, str] = {}
         self._folders = (*attachment_dirs(journal), memory_dir(journal))
         self._folder = self._folders[0]
@@ -69,7 +69,7 @@ class DraftStore:
         self._thread = threading.Thread(target=self._run, name="drafts", daemon=True)
         self._thread.start()
 
-    def restore(self) -> KeptDrafts | None:
+    def restore(self) -> SavedDrafts | None:
         """The newest drafts that a screen which is no more has left, taken over."""
         newest, seen = None, set[str]()
         for _, folder, name in sorted(self._left_behind(), reverse=True):
@@ -115,16 +115,16 @@ class DraftStore:
                             texts.append(str(json.loads(line)))
         return texts[-_HISTORY:]
 
-    def save(self, kept: KeptDrafts) -> None:
+    def save(self, kept: SavedDrafts) -> None:
         """Keeps the drafts as they are now."""
         self._latest = kept
         self._work.put(("drafts", self._write_latest))
 
-    def remember(self, text: str) -> None:
+    def add_to_history(self, text: str) -> None:
         """Adds a text to the history."""
         self._work.put(("the history", lambda: self._append_history(text)))
 
-    def settle(self, timeout: float) -> None:
+    def flush(self, timeout: float) -> None:
         """Waits until everything asked for so far is done, at most ``timeout`` seconds."""
         done = threading.Event()
         self._work.put(("", done.set))
@@ -160,7 +160,7 @@ class DraftStore:
         if kept is not None:  # else a save that was asked for later has been done already
             self._write(kept)
 
-    def _write(self, kept: KeptDrafts) -> None:
+    def _write(self, kept: SavedDrafts) -> None:
         lies_in = self._write_in(self._folders, kept) if kept.drafts else None
         for folder in self._folders:
             if folder != lies_in:  # what lay there is older; where it cannot be removed, the newest counts
@@ -169,7 +169,7 @@ class DraftStore:
         if not kept.drafts:
             self._hold(-1)
 
-    def _write_in(self, folders: Iterable[str], kept: KeptDrafts) -> str:
+    def _write_in(self, folders: Iterable[str], kept: SavedDrafts) -> str:
         """Keeps the drafts in the first of ``folders`` that takes them; gives it. Raises the OSError of the first."""
         first, *others = folders
         try:
@@ -251,10 +251,10 @@ def _lock(fd: int) -> bool:
     return True
 
 
-def _read(fd: int) -> KeptDrafts:
+def _read(fd: int) -> SavedDrafts:
     with open(fd, encoding="utf-8", closefd=False) as file:
         by, drafts = json.load(file)
-    return KeptDrafts(str(by), tuple(Draft(str(kind), str(text), _place(since)) for kind, text, since in drafts))
+    return SavedDrafts(str(by), tuple(SavedDraft(str(kind), str(text), _place(since)) for kind, text, since in drafts))
 
 
 def _place(value: object) -> tuple[int, int, int] | None:

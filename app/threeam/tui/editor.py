@@ -7,13 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from threeam.actions import BY_ID
-from threeam.core.format.entry import Author, split_submission, visible
+from threeam.core.format.entry import Author, escape_unprintable, split_submission
 from threeam.core.store.journal import Journal, Position
-from threeam.core.store.reader import end_of_lines, matching_back
-from threeam.tui.commands import kind_of_box
-from threeam.tui.draft_store import Draft, DraftStore, KeptDrafts
-from threeam.tui.keys import key_of
-from threeam.tui.outbox import Outbox, Ticket
+from threeam.core.store.reader import last_line_end, matching_lines_backward
+from threeam.tui.commands import valid_box_kind
+from threeam.tui.draft_store import DraftStore, SavedDraft, SavedDrafts
+from threeam.tui.keys import key_for_action
+from threeam.tui.outbox import Outbox, WriteRequest
 from threeam.tui.widgets.composer import Composer
 
 _LOOK_BACK = 64 * 1024 * 1024  # bytes of the log in which a draft that was left may stand
@@ -22,14 +22,14 @@ _MOMENT = 0.3  # s: how long quitting waits for what is being written
 _KEEPING = 1.0  # s: and for the drafts to be kept
 
 
-class Desk:
+class Editor:
     """A `Composer`, the `Outbox` behind it and the `DraftStore` below it."""
 
     def __init__(
         self,
         composer: Composer,
         store: DraftStore,
-        send: Callable[[Ticket], None],
+        send: Callable[[WriteRequest], None],
         by: Author,
         place: Callable[[], Position | None],
     ) -> None:
@@ -38,88 +38,88 @@ class Desk:
         self._store = store
         self._by = str(by)
         self._place = place  # where the journal ends, as far as it is known here
-        self._drafts: tuple[Draft, ...] = ()
+        self._drafts: tuple[SavedDraft, ...] = ()
 
     def restore(self, journal: Journal) -> tuple[str, str]:
         """Puts back what a screen that was killed has left; gives what to say of it, and a title."""
         kept = self._store.restore()  # older drafts go into the history
-        self.composer.box.remember(self._store.history())
+        self.composer.box.add_to_history(self._store.history())
         if kept is None or not kept.drafts:
             return "", ""
-        left = [draft for draft in kept.drafts if not _is_written(journal, kept.by, draft)]
+        left = [draft for draft in kept.drafts if not _is_written(journal, kept.author, draft)]
         for draft in kept.drafts:
             if draft not in left:
-                self.keep_words(draft.text)
+                self.add_to_history(draft.text)
         if not left:
-            self.keep()
+            self.save_drafts()
             return "what was left in the box stands in the log already: up brings it back", ""
-        first, *others = (draft._replace(kind=kind_of_box(draft.kind)) for draft in left)
+        first, *others = (draft._replace(kind=valid_box_kind(draft.kind)) for draft in left)
         self.composer.begin_prompt(first.kind, first.text)
-        to_history = [draft.text for draft in others if not self.composer.keep_begun(draft.kind, draft.text)]
+        to_history = [draft.text for draft in others if not self.composer.add_draft(draft.kind, draft.text)]
         for text in to_history:
-            self.keep_words(text)
+            self.add_to_history(text)
         more = "; up brings back the others" if to_history else ""
         verb = first.kind.partition(" ")[0]
-        key = key_of(self.composer, verb) if BY_ID[verb].keys else "tab"
-        return f"a draft was left here: {short(first.text)}{more}", f"{key} leads to the draft"
+        key = key_for_action(self.composer, verb) if BY_ID[verb].keys else "tab"
+        return f"a draft was left here: {abbreviate(first.text)}{more}", f"{key} leads to the draft"
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, ticket: WriteRequest) -> None:
         """Send ``ticket``; if it is a text of the box, the `Composer` keeps that until the answer."""
         self.outbox.submit(ticket)
 
-    def answered(self, ticket: Ticket, *, written: bool) -> None:
+    def finish_request(self, ticket: WriteRequest, *, written: bool) -> None:
         """Take the answer to ``ticket``: its text is in the log, or comes back."""
-        if not self.outbox.answered(ticket) or ticket.outgoing is None:
+        if not self.outbox.remove(ticket) or ticket.outgoing is None:
             return
         if written:
-            self.keep_words(ticket.outgoing.text)
+            self.add_to_history(ticket.outgoing.text)
             self._drafts = ()  # the same words typed again are another draft
-        asked_for = ticket.abandoned.is_set()
-        self.composer.settle(ticket.outgoing, clear=written, came_back=not written and not asked_for)
-        self.keep()
+        asked_for = ticket.cancelled.is_set()
+        self.composer.release(ticket.outgoing, clear=written, came_back=not written and not asked_for)
+        self.save_drafts()
 
-    def keep(self) -> None:
+    def save_drafts(self) -> None:
         """Keeps the drafts as they are now."""
-        place, since = self._place(), {draft[:2]: draft.since for draft in self._drafts}
+        place, since = self._place(), {draft[:2]: draft.log_end for draft in self._drafts}
         now = None if place is None else (*place.segment.identity, place.offset)
-        self._drafts = tuple(Draft(*one, since.get(one, now)) for one in self.composer.drafts)
-        self._store.save(KeptDrafts(self._by, self._drafts))
+        self._drafts = tuple(SavedDraft(*one, since.get(one, now)) for one in self.composer.drafts)
+        self._store.save(SavedDrafts(self._by, self._drafts))
 
-    def keep_words(self, words: str) -> None:
+    def add_to_history(self, words: str) -> None:
         """Puts words that leave the box into the history: they are one key (up) away."""
         if words.strip():
-            self.composer.box.remember([words])
-            self._store.remember(words)
+            self.composer.box.add_to_history([words])
+            self._store.add_to_history(words)
 
-    def close(self) -> list[Ticket]:
+    def close(self) -> list[WriteRequest]:
         """Take back what waits, and keep what is not in the log; return the facts that are not in it."""
         tickets = self.outbox.close(_MOMENT)
         for ticket in tickets:
-            if ticket.landed:
-                self.answered(ticket, written=True)
+            if ticket.written:
+                self.finish_request(ticket, written=True)
             elif ticket.answered.is_set():
                 with suppress(OSError):
-                    ticket.remove_beside()
-        self.keep()
-        self._store.settle(_KEEPING)
-        return [ticket for ticket in tickets if ticket.is_fact and not ticket.landed]
+                    ticket.remove_attachment()
+        self.save_drafts()
+        self._store.flush(_KEEPING)
+        return [ticket for ticket in tickets if ticket.is_irrevocable and not ticket.written]
 
     def stop(self) -> None:
         """Keeps nothing any more: its screen is gone."""
         self._store.stop(_KEEPING)
 
 
-def _is_written(journal: Journal, by: str, draft: Draft) -> bool:
+def _is_written(journal: Journal, by: str, draft: SavedDraft) -> bool:
     """Whether the screen that left ``draft`` had written it by then. The same words may stand there from before."""
     live, left = journal.open_live(), _LOOK_BACK
-    lines = {visible(line).strip() for line in split_submission(draft.text)}
+    lines = {escape_unprintable(line).strip() for line in split_submission(draft.text)}
     for segment in journal.segments_backward(live) if live is not None else ():
         size = segment.size()
-        since = end_of_lines(segment, max(0, size - left))
-        typed_here = draft.since is not None and draft.since[:2] == segment.identity
-        if typed_here and draft.since is not None:
-            since = max(since, min(size, draft.since[2]))
-        for line in matching_back(segment, size, re.compile(re.escape(f"[BY: {by}]".encode())), since):
+        since = last_line_end(segment, max(0, size - left))
+        typed_here = draft.log_end is not None and draft.log_end[:2] == segment.identity
+        if typed_here and draft.log_end is not None:
+            since = max(since, min(size, draft.log_end[2]))
+        for line in matching_lines_backward(segment, size, re.compile(re.escape(f"[BY: {by}]".encode())), since):
             entry = line.entry
             if entry is not None and str(entry.author) == by:
                 lines -= {entry.text.strip(), entry.body.strip(), _CITED.sub("", entry.body).strip()}
@@ -131,7 +131,7 @@ def _is_written(journal: Journal, by: str, draft: Draft) -> bool:
     return not lines
 
 
-def short(text: str) -> str:
+def abbreviate(text: str) -> str:
     """The beginning of ``text``, in one line of at most 40 characters."""
     first = text.strip().partition("\n")[0]
     return first if len(first) <= 40 else first[:39] + "…"

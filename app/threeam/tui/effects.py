@@ -28,14 +28,14 @@ class Effect:
     """
 
     name: str
-    then: Callable[[Any], object]
-    check: str = ""
+    on_done: Callable[[Any], object]
+    how_to_check: str = ""
     result: Any = None
     problem: str = ""
     finished: threading.Event = field(default_factory=threading.Event)
 
 
-class Effects:
+class EffectRunner:
     """The effects of one screen that are under way. ``on_finished`` is called on the thread of each."""
 
     def __init__(self, on_finished: Callable[[Effect], object]) -> None:
@@ -46,7 +46,7 @@ class Effects:
         return len(self._running)
 
     @property
-    def under_way(self) -> list[Effect]:
+    def running(self) -> list[Effect]:
         """Those that have not been struck off."""
         return list(self._running.values())
 
@@ -58,7 +58,7 @@ class Effects:
         threading.Thread(target=self._run, args=(effect, work), name=name, daemon=True).start()
         return True
 
-    def settle(self, effect: Effect) -> bool:
+    def remove(self, effect: Effect) -> bool:
         """Strike ``effect`` off; return False if that was done before."""
         return self._running.pop(effect.name, None) is effect
 

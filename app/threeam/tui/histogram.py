@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from threeam.core.format.entry import Stamp
-from threeam.core.store.filters import Wanted
+from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal
-from threeam.core.store.reader import Block
+from threeam.core.store.reader import Chunk
 from threeam.core.store.segment import Segment
-from threeam.tui.line_counter import Tally
+from threeam.tui.line_counter import LineCounter
 
 _MAX_SAMPLES = 8192  # samples: when there are more, two and two become one
 _INITIAL_STRIDE_BYTES = 256  # bytes from one to the next, in the beginning: a line or two
@@ -35,11 +35,11 @@ class ActivityHistogram(NamedTuple):
         return (ns - self.begin_ns) * len(self.counts) // (self.end_ns - self.begin_ns + 1)
 
 
-class ActivityIndex(Tally):
+class ActivityIndex(LineCounter):
     """Counts all lines, and samples when they were written."""
 
     def __init__(self, journal: Journal) -> None:
-        super().__init__(journal, Wanted())
+        super().__init__(journal, LineFilter())
         self._samples: list[tuple[int, int]] = []  # (ns, lines from there to the next)
         self._stride_bytes = _INITIAL_STRIDE_BYTES
         self._ends_mid_line = False  # whether the last bytes ended in the middle of a line
@@ -64,7 +64,7 @@ class ActivityIndex(Tally):
         )
         return night
 
-    def _count_new_block(self, segment: Segment, block: Block) -> int:
+    def _count_new_block(self, segment: Segment, block: Chunk) -> int:
         data = block.data
         if not self._samples:
             self._stride_bytes = max(_INITIAL_STRIDE_BYTES, 2 * self._every // _MAX_SAMPLES)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from textual.dom import DOMNode
 
-from threeam.actions import BY_ID, shown_keys
+from threeam.actions import BY_ID, format_keys
 
 
-def key_of(node: DOMNode, action_id: str) -> str:
+def key_for_action(node: DOMNode, action_id: str) -> str:
     """The key of an action on the screen of ``node``; without one, how the `:` line calls it."""
     action = BY_ID[action_id]
     keys = node.app.session.settings.keys.get(action_id, action.keys)  # type: ignore[attr-defined]  # of `JournalApp`
-    return shown_keys(keys.partition(",")[0]) or f":{action.words}"
+    return format_keys(keys.partition(",")[0]) or f":{action.command}"

@@ -9,10 +9,10 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from threeam.core.store.filters import Wanted
+from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal, Position, Segment
-from threeam.core.store.reader import BLOCK, Block, blocks_forward
-from threeam.core.store.seek import offsets_in
+from threeam.core.store.reader import CHUNK_BYTES, Chunk, chunks_forward
+from threeam.core.store.seek import matching_offsets_in_chunk
 
 _CHUNK = 512 * 1024  # bytes
 
@@ -29,19 +29,19 @@ class _File:
         self.count = 0
 
 
-class Tally:
+class LineCounter:
     """Counts the lines of ``journal`` that are ``wanted``.
 
     ``total``: how many there are in what was counted so far. ``done``: whether that was all. ``share``: how much of
     the bytes that is, from 0 to 1.
     """
 
-    def __init__(self, journal: Journal, wanted: Wanted) -> None:
+    def __init__(self, journal: Journal, wanted: LineFilter) -> None:
         self._journal = journal
-        self.wanted = wanted
+        self.line_filter = wanted
         self._files: list[_File] = []
-        self.done = False
-        self.share = 0.0
+        self.is_done = False
+        self.progress = 0.0
         self._every = 1  # bytes that are to be counted
 
     @property
@@ -50,7 +50,7 @@ class Tally:
 
     def count_to(self, end: Position) -> Iterator[None]:
         """Counts on up to ``end``, a block with each step. Raises OSError."""
-        self.done = False
+        self.is_done = False
         files = self._files_to(end)
         self._every = every = max(1, sum(size for _, size in files))
         passed = 0
@@ -60,18 +60,18 @@ class Tally:
                 self._files[self._files.index(file)] = file = _File(segment)
             for block in self._blocks(segment, file.end, size):
                 if (
-                    not file.starts or block.start - file.starts[-1] >= BLOCK // 2
+                    not file.starts or block.start - file.starts[-1] >= CHUNK_BYTES // 2
                 ):  # else it is counted to the one before
                     file.starts.append(block.start)
                     file.before.append(file.count)
-                file.count += self._take(segment, block)
+                file.count += self._count_new_block(segment, block)
                 file.end = block.end
-                self.share = min(1.0, (passed + file.end) / every)
+                self.progress = min(1.0, (passed + file.end) / every)
                 yield
             passed += size
-        self.done, self.share = True, 1.0
+        self.is_done, self.progress = True, 1.0
 
-    def left(self, end: Position) -> int:
+    def bytes_remaining(self, end: Position) -> int:
         """How many bytes are not counted yet, up to ``end``; 0 where that cannot be said."""
         try:
             files = self._files_to(end)
@@ -80,7 +80,7 @@ class Tally:
         counted = {file.identity: file.end for file in self._files}
         return sum(max(0, size - counted.get(segment.identity, 0)) for segment, size in files)
 
-    def before(self, place: Position) -> int | None:
+    def count_before(self, place: Position) -> int | None:
         """How many stand before ``place`` (the beginning of a line); None where it was not counted so far."""
         count = 0
         for file in self._files:
@@ -98,26 +98,30 @@ class Tally:
             return count
         return None
 
-    def _blocks(self, segment: Segment, start: int, end: int) -> Iterator[Block]:
+    def _blocks(self, segment: Segment, start: int, end: int) -> Iterator[Chunk]:
         """The bytes to count. Where every line counts they need not be whole: that saves a copy."""
-        if not self.wanted:
+        if not self.line_filter:
             while start < end and (data := segment.read(start, min(_CHUNK, end - start))):
-                yield Block(start, data, start + len(data))
+                yield Chunk(start, data, start + len(data))
                 start += len(data)
             return
-        for block in blocks_forward(segment, start, end):
+        for block in chunks_forward(segment, start, end):
             whole = block.data.rfind(b"\n") + 1
             if whole == len(block.data):
                 yield block
             elif whole:  # what follows is not a line yet
-                yield Block(block.start, block.data[:whole], block.start + whole)
+                yield Chunk(block.start, block.data[:whole], block.start + whole)
 
-    def _take(self, segment: Segment, block: Block) -> int:
+    def _count_new_block(self, segment: Segment, block: Chunk) -> int:
         """Counts lines that are seen for the first time."""
         return self._count(segment, block)
 
-    def _count(self, segment: Segment, block: Block) -> int:
-        return sum(1 for _ in offsets_in(segment, block, self.wanted)) if self.wanted else block.data.count(b"\n")
+    def _count(self, segment: Segment, block: Chunk) -> int:
+        return (
+            sum(1 for _ in matching_offsets_in_chunk(segment, block, self.line_filter))
+            if self.line_filter
+            else block.data.count(b"\n")
+        )
 
     def _files_to(self, end: Position) -> list[tuple[Segment, int]]:
         """The files that are not counted to their end yet, up to ``end``, in their order, each with its size."""

@@ -15,19 +15,19 @@ from typing import NamedTuple
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import ACQUIRED, CEREMONY_TEXTS, RELEASING, Author, Entry
 from threeam.core.store.chain import UnreadableNotices
-from threeam.core.store.filters import Ceremony, Text, Wanted
+from threeam.core.store.filters import IsCeremony, LineFilter, MatchesPattern
 from threeam.core.store.follow import batch_start
 from threeam.core.store.journal import Journal, Position, ResumePoint, Segment
 from threeam.core.store.pattern import Pattern
-from threeam.core.store.reader import Line, end_of_lines, lines_back, lines_forward
-from threeam.core.store.seek import Found, found_back, found_forward, search_back, search_forward
-from threeam.experiments.run_rows import OneOfMany
-from threeam.tui.background_scan import SLICE
+from threeam.core.store.reader import Line, last_line_end, lines_backward, lines_forward
+from threeam.core.store.seek import ChunkMatches, matches_backward, matches_forward, search_backward, search_forward
+from threeam.experiments.run_rows import IsExperimentRun
+from threeam.tui.background_scan import SLICE_S
 
-KEPT = 3000  # rows in memory
-STEP = 300  # rows read at a time
+MAX_ROWS = 3000  # rows in memory
+ROWS_PER_READ = 300  # rows read at a time
 _LONGEST_SECTION = 64  # lines: a longer one that is cut by an edge loses its hold time
-_HIDDEN = (Ceremony(), OneOfMany())  # what is a row only when the log is shown raw
+_HIDDEN = (IsCeremony(), IsExperimentRun())  # what is a row only when the log is shown raw
 _CEREMONY_BYTES = (ACQUIRED.encode(), RELEASING.encode())
 
 
@@ -36,11 +36,11 @@ class Row(NamedTuple):
 
     line: Line
     entry: Entry | None
-    held_ns: int | None = None
-    begin: int | None = None  # where to read from to have this row and its section whole; None: inside one
+    lock_held_ns: int | None = None
+    read_from: int | None = None  # where to read from to have this row and its section whole; None: inside one
 
     @property
-    def place(self) -> Position:
+    def position(self) -> Position:
         """Where the line is: the identity of the row."""
         return Position(self.line.segment, self.line.offset)
 
@@ -53,7 +53,7 @@ class _Section(NamedTuple):
     begin: int
 
 
-class Window:
+class LogWindow:
     """Rows of ``journal``, opened at its end; with ``until``, as it was when it ended there.
 
     ``wanted``: the lines that are rows, where not all are; then a read looks for a few milliseconds and no more, and
@@ -66,7 +66,7 @@ class Window:
     def __init__(self, journal: Journal, *, raw: bool = False, until: Position | None = None) -> None:
         self._journal = journal
         self.raw = raw
-        self.wanted = Wanted()
+        self.line_filter = LineFilter()
         self.rows: list[Row] = []
         self.at_end = True
         self.at_start = True
@@ -77,25 +77,25 @@ class Window:
         )
         self._start: Position | None = None
         self._end: Position | None = None
-        self.known: Position | None = None  # how far the follower has told
+        self.log_end: Position | None = None  # how far the follower has told
         self._section: _Section | None = None
         segment = journal.open_live() if until is None else None
         if until is not None:
-            self.known = until
-            self.to_end()
+            self.log_end = until
+            self.go_to_end()
         if segment is not None:
-            self.anchor = ResumePoint.capture(segment, end_of_lines(segment, segment.size()))
-            self.known = Position(segment, self.anchor.offset)
-            self.to_end()
+            self.anchor = ResumePoint.capture(segment, last_line_end(segment, segment.size()))
+            self.log_end = Position(segment, self.anchor.offset)
+            self.go_to_end()
 
-    def to_end(self) -> None:
+    def go_to_end(self) -> None:
         """The last rows of the journal."""
-        if self.known is not None:
-            self._begin_at(self.known)
+        if self.log_end is not None:
+            self._begin_at(self.log_end)
             self.at_end = True
-            self.back()
+            self.read_backward()
 
-    def to_start(self) -> None:
+    def go_to_start(self) -> None:
         """The first rows of the journal."""
         if self._start is None:
             return
@@ -106,16 +106,16 @@ class Window:
             return
         self._begin_at(Position(oldest, 0))
         self.at_start, self.at_end = True, False
-        self.forward()
+        self.read_forward()
 
-    def around(self, place: Position) -> int:
+    def load_around(self, place: Position) -> int:
         """The rows around ``place``; gives the index of the first that is there or after it."""
         self._begin_at(place)
         self.at_end = False
-        self.forward()
-        return self.back()
+        self.read_forward()
+        return self.read_backward()
 
-    def back(self) -> int:
+    def read_backward(self) -> int:
         """Reads rows before the first; gives how many came. None while `at_start` is not so: there may be more."""
         if self._start is None or self.at_start:
             return 0
@@ -133,7 +133,7 @@ class Window:
             return 0
         self._start = Position(segment, begin)
         if not lines:
-            return 0 if self.wanted else self.back()
+            return 0 if self.line_filter else self.read_backward()
         rows: list[Row] = []
         section = self._fold(lines, rows, None)
         if not self.rows:  # the first ones: what they leave open is open at the end
@@ -143,12 +143,12 @@ class Window:
         self.rows[:0] = rows
         return len(rows)
 
-    def forward(self) -> int:
+    def read_forward(self) -> int:
         """Reads rows after the last; gives how many came. None while `at_end` is not so: there may be more."""
         if self._end is None or self.at_end:
             return 0
         segment, offset = self._end
-        known = self.known
+        known = self.log_end
         stop = known.offset if known is not None and segment == known.segment else None
         try:
             until, lines = self._after(segment, offset, stop)
@@ -159,7 +159,7 @@ class Window:
         if until == offset:
             if known is not None and after is not None and known.segment != segment:  # rotated since
                 self._end, self._section = Position(after, 0), None
-                return self.forward()
+                return self.read_forward()
             self.at_end = True
             return 0
         self._end = Position(segment, until)
@@ -175,80 +175,84 @@ class Window:
             return 0
         if not restarted:
             self._drop_from(Position(end.segment, batch_start(lines, end)))
-        self.known = end
+        self.log_end = end
         if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
-            self.rows = [row._replace(begin=None) for row in self.rows]
+            self.rows = [row._replace(read_from=None) for row in self.rows]
             self._section, self.at_start = None, True
-            self._start = self._end = Position(self.known.segment, 0)
+            self._start = self._end = Position(self.log_end.segment, 0)
         if not lines:
             return 0
         begin = Position(lines[0].segment, lines[0].offset)
-        if self.wanted:
-            lines = _among(lines, self.shown)
-        if not self.at_end or len(self.rows) + len(lines) > 2 * KEPT:
+        if self.line_filter:
+            lines = _among(lines, self.effective_filter)
+        if not self.at_end or len(self.rows) + len(lines) > 2 * MAX_ROWS:
             self.at_end = False
-            return len(lines if self.wanted or self.raw else _among(lines, self.shown))
-        self._end = self.known
+            return len(lines if self.line_filter or self.raw else _among(lines, self.effective_filter))
+        self._end = self.log_end
         if self._start is None:
             self._start = begin
         return self._take(lines)
 
-    def count_of(self, lines: Sequence[Line], author: Author | None) -> int:
+    def count_rows_of(self, lines: Sequence[Line], author: Author | None) -> int:
         """Return how many of ``lines`` are rows of ``author``."""
         needle = str(author).encode()
         own = [line for line in lines if needle in line.raw and line.entry is not None and line.entry.author == author]
-        return len(_among(own, self.shown)) if author is not None else 0
+        return len(_among(own, self.effective_filter)) if author is not None else 0
 
-    def lines_around(self, line: Line) -> list[Line]:
+    def read_lines_around(self, line: Line) -> list[Line]:
         """Some lines before ``line``, itself, and some after it, in their order. Raises OSError."""
-        segment, known = line.segment, self.known
+        segment, known = line.segment, self.log_end
         if segment.size() < line.end:  # it was truncated: nothing is beside it any more
             return [line]
         end = known.offset if known is not None and known.segment == segment else None
-        before = list(islice(lines_back(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
+        before = list(islice(lines_backward(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
         return [*before, line, *islice(lines_forward(segment, line.end, end), _LONGEST_SECTION)]
 
-    def search(self, pattern: Pattern, beside: Row | None, step: int, *, around: bool = False) -> Iterator[Found]:
+    def search(
+        self, pattern: Pattern, beside: Row | None, step: int, *, around: bool = False
+    ) -> Iterator[ChunkMatches]:
         """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1).
 
         ``around``: those on its other side and itself, in the same direction. Raises OSError.
         """
-        if self.known is None:
+        if self.log_end is None:
             return iter(())
-        wanted = self.shown_with(pattern)
+        wanted = self.effective_filter_with(pattern)
         if around:
             if step < 0:
-                return search_back(self._journal, self.known, wanted)
-            first = Position(self._journal.oldest_segment(self.known.segment), 0)
-            end = self.known if beside is None else Position(beside.line.segment, beside.line.end)
+                return search_backward(self._journal, self.log_end, wanted)
+            first = Position(self._journal.oldest_segment(self.log_end.segment), 0)
+            end = self.log_end if beside is None else Position(beside.line.segment, beside.line.end)
             return search_forward(self._journal, first, end, wanted)
         if step < 0:
-            return search_back(self._journal, self.known if beside is None else beside.place, wanted)
-        after = self.known if beside is None else Position(beside.line.segment, beside.line.end)
-        if after.segment == self.known.segment and after.offset > self.known.offset:  # it was truncated since
+            return search_backward(self._journal, self.log_end if beside is None else beside.position, wanted)
+        after = self.log_end if beside is None else Position(beside.line.segment, beside.line.end)
+        if after.segment == self.log_end.segment and after.offset > self.log_end.offset:  # it was truncated since
             after = Position(after.segment, 0)
-        return search_forward(self._journal, after, self.known, wanted)
+        return search_forward(self._journal, after, self.log_end, wanted)
 
-    def show_only(self, lines: Sequence[Line], end: Position) -> int:
+    def replace_rows(self, lines: Sequence[Line], end: Position) -> int:
         """Makes the last lines that the follower has told of, up to ``end``, all rows there are; gives how many.
 
         Those before them are read when they are asked for.
         """
         self._begin_at(Position(lines[0].segment, lines[0].offset))
-        self.known = self._end = end
+        self.log_end = self._end = end
         self.at_end = True
         return self._take(lines)
 
     @property
-    def shown(self) -> Wanted:
+    def effective_filter(self) -> LineFilter:
         """The lines that are rows now."""
         return (
-            self.wanted if self.raw else Wanted(self.wanted.conditions, (*self.wanted.exclusions, *_HIDDEN), once=True)
+            self.line_filter
+            if self.raw
+            else LineFilter(self.line_filter.include, (*self.line_filter.exclude, *_HIDDEN), skip_repeated=True)
         )
 
-    def shown_with(self, pattern: Pattern) -> Wanted:
+    def effective_filter_with(self, pattern: Pattern) -> LineFilter:
         """The lines that are rows now and that ``pattern`` finds."""
-        return self.shown._replace(conditions=(*self.shown.conditions, Text(pattern)))
+        return self.effective_filter._replace(include=(*self.effective_filter.include, MatchesPattern(pattern)))
 
     def _drop_from(self, place: Position) -> None:
         """Drops the rows of lines that stood at ``place`` or after it, and were taken back."""
@@ -260,12 +264,12 @@ class Window:
 
     def forget_before(self, index: int) -> int:
         """Drops rows far before ``index``; gives how many."""
-        excess = min(len(self.rows) - KEPT, index - KEPT // 2)
-        while excess > 0 and self.rows[excess].begin is None:
+        excess = min(len(self.rows) - MAX_ROWS, index - MAX_ROWS // 2)
+        while excess > 0 and self.rows[excess].read_from is None:
             excess -= 1
-        if excess < STEP:
+        if excess < ROWS_PER_READ:
             return 0
-        segment, begin = self.rows[excess].line.segment, self.rows[excess].begin
+        segment, begin = self.rows[excess].line.segment, self.rows[excess].read_from
         assert begin is not None
         del self.rows[:excess]
         if self._section is not None:
@@ -275,22 +279,22 @@ class Window:
 
     def forget_after(self, index: int) -> None:
         """Drops rows far after ``index``."""
-        keep = KEPT
-        while keep < len(self.rows) and self.rows[keep].begin is None:
+        keep = MAX_ROWS
+        while keep < len(self.rows) and self.rows[keep].read_from is None:
             keep += 1
-        if len(self.rows) - keep >= STEP and index < KEPT // 2:
-            segment, begin = self.rows[keep].line.segment, self.rows[keep].begin
+        if len(self.rows) - keep >= ROWS_PER_READ and index < MAX_ROWS // 2:
+            segment, begin = self.rows[keep].line.segment, self.rows[keep].read_from
             assert begin is not None
             self._end, self._section, self.at_end = Position(segment, begin), None, False
             del self.rows[keep:]
 
-    def show_raw(self, raw: bool) -> None:
+    def set_raw(self, raw: bool) -> None:
         """Folds or unfolds the sections of the rows that are here."""
         self.raw = raw
         if self._start is None or self._end is None:
             return
-        if self.wanted:
-            self.around(self.rows[0].place if self.rows else self._start)
+        if self.line_filter:
+            self.load_around(self.rows[0].position if self.rows else self._start)
             return
         try:
             lines = [line for line in self._lines_between(self._start, self._end) if line.finished]
@@ -302,24 +306,24 @@ class Window:
 
     def _before(self, segment: Segment, offset: int) -> tuple[int, list[Line]]:
         """Lines before ``offset`` that may be rows, and from where on they are all that there are."""
-        if not self.wanted:
+        if not self.line_filter:
             lines = _lines_before(segment, offset)
             return (lines[0].offset if lines else 0), lines
-        until = time.monotonic() + SLICE
-        for found in found_back(segment, offset, self.shown):
+        until = time.monotonic() + SLICE_S
+        for found in matches_backward(segment, offset, self.effective_filter):
             if found.lines or time.monotonic() > until:
                 return found.start, found.lines
         return 0, []
 
     def _after(self, segment: Segment, offset: int, stop: int | None) -> tuple[int, list[Line]]:
         """Lines after ``offset`` that may be rows, and up to where they are all that there are."""
-        if not self.wanted:
-            lines = list(islice(lines_forward(segment, offset, stop), STEP))
+        if not self.line_filter:
+            lines = list(islice(lines_forward(segment, offset, stop), ROWS_PER_READ))
             if stop is not None and lines and not lines[-1].finished:
                 lines.pop()
             return (lines[-1].end if lines else offset), lines
-        end, lines, until = offset, list[Line](), time.monotonic() + SLICE
-        for found in found_forward(segment, offset, stop, self.shown):
+        end, lines, until = offset, list[Line](), time.monotonic() + SLICE_S
+        for found in matches_forward(segment, offset, stop, self.effective_filter):
             end, lines = found.end, found.lines
             if lines or time.monotonic() > until:
                 break
@@ -349,12 +353,12 @@ class Window:
         for line in lines:
             entry = line.entry
             begin: int | None = line.offset
-            if self.wanted:  # the lines between are not here, and so no section is whole
+            if self.line_filter:  # the lines between are not here, and so no section is whole
                 rows.append(Row(line, entry, None, begin))
                 continue
             if section is not None:
                 begin = section.begin if section.first == len(rows) else None
-            if self.raw or entry is None or not (line.repeated or any(one.holds(line.raw) for one in _HIDDEN)):
+            if self.raw or entry is None or not (line.is_repeated or any(one.matches(line.raw) for one in _HIDDEN)):
                 rows.append(Row(line, entry, None, begin))
             if entry is None or entry.text not in CEREMONY_TEXTS:
                 continue
@@ -363,23 +367,23 @@ class Window:
             elif section is not None:
                 if not self.raw and section.acquired.tag("BY") == entry.tag("BY") and 0 <= section.first < len(rows):
                     held = entry.stamp.ns - section.acquired.stamp.ns
-                    rows[section.first] = rows[section.first]._replace(held_ns=held)
+                    rows[section.first] = rows[section.first]._replace(lock_held_ns=held)
                 section = None
         return section
 
 
-def _among(lines: Sequence[Line], wanted: Wanted) -> list[Line]:
+def _among(lines: Sequence[Line], wanted: LineFilter) -> list[Line]:
     """Those of ``lines`` that are ``wanted``: found all at once."""
     begins = list(accumulate((len(line.raw) + 1 for line in lines), initial=0))
-    found = set(wanted.offsets(b"".join(line.raw + b"\n" for line in lines)))
+    found = set(wanted.matching_line_offsets(b"".join(line.raw + b"\n" for line in lines)))
     among = (line for line, begin in zip(lines, begins, strict=False) if begin in found)
-    return [line for line in among if not (wanted.once and line.repeated)]
+    return [line for line in among if not (wanted.skip_repeated and line.is_repeated)]
 
 
 def _lines_before(segment: Segment, offset: int) -> list[Line]:
     """Some lines before ``offset``, in their order; a section that would be cut and lose its hold time comes whole."""
-    earlier = lines_back(segment, offset)
-    lines = list(islice(earlier, STEP))
+    earlier = lines_backward(segment, offset)
+    lines = list(islice(earlier, ROWS_PER_READ))
     if _cuts_a_section(lines):
         for line in islice(earlier, _LONGEST_SECTION):
             lines.append(line)

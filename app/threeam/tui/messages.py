@@ -13,7 +13,7 @@ from threeam.core.store.reader import Line
 from threeam.core.write.lock import LockHolder
 from threeam.core.write.locked_log import Block
 from threeam.tui.effects import Effect
-from threeam.tui.outbox import Ticket
+from threeam.tui.outbox import WriteRequest
 
 
 @dataclass
@@ -28,11 +28,11 @@ class LinesArrived(Message):
     state: State | None
     end: Position | None
     unfinished: Line | None
-    restarted: bool
+    truncated: bool
 
 
 @dataclass
-class LockSeen(Message):
+class LockHolderChanged(Message):
     """Somebody has taken the lock, or it is free (None). ``since_ns``: monotonic, our own first sight."""
 
     holder: LockHolder | None
@@ -40,34 +40,34 @@ class LockSeen(Message):
 
 
 @dataclass
-class WriteWaits(Message):
+class WriteWaiting(Message):
     """A write has been waiting for the lock for ``seconds`` so far."""
 
-    ticket: Ticket
+    request: WriteRequest
     holder: LockHolder | None
     seconds: float
 
 
 @dataclass
-class WriteHasNoRoom(Message):
+class WriteOutOfSpace(Message):
     """A write did not happen for want of room on the disk; it is tried again every second until there is some."""
 
-    ticket: Ticket
+    request: WriteRequest
     sentence: str
 
 
 @dataclass
-class DiskSeen(Message):
+class DiskSpaceChanged(Message):
     """So many bytes are left for the log, which is little; None: enough."""
 
-    free: int | None
+    free_bytes: int | None
 
 
 @dataclass
 class BlockWritten(Message):
     """A write is in the log, whole and synced, as ``block``."""
 
-    ticket: Ticket
+    request: WriteRequest
     block: Block
 
 
@@ -75,7 +75,7 @@ class BlockWritten(Message):
 class WriteRefused(Message):
     """A write did not happen; the log is as it was. ``sentence`` is empty when it was taken back."""
 
-    ticket: Ticket
+    request: WriteRequest
     sentence: str
 
 
@@ -83,7 +83,7 @@ class WriteRefused(Message):
 class WriteUnsure(Message):
     """A write is in the log, from ``first`` to ``last``, and may not stay there; it must not be sent again."""
 
-    ticket: Ticket
+    request: WriteRequest
     sentence: str
     first: Stamp
     last: Stamp
@@ -109,7 +109,7 @@ class FollowFailed(Message):
 
 
 @dataclass
-class DraftNotKept(Message):
+class DraftSaveFailed(Message):
     """What stands in the box cannot be kept; the sentence says why. Or it can again, and it is empty."""
 
     sentence: str

@@ -24,7 +24,7 @@ class Outgoing:
 
 
 @dataclass(eq=False)
-class Ticket:
+class WriteRequest:
     """A draft on its way through the bridge.
 
     ``what`` names it in a notice; ``outgoing``: the text of the input box that it is, which is kept there until it is
@@ -35,20 +35,20 @@ class Ticket:
     """
 
     draft: Draft
-    what: str
+    kind: str
     outgoing: Outgoing | None = None
-    abandoned: threading.Event = field(default_factory=threading.Event)
+    cancelled: threading.Event = field(default_factory=threading.Event)
     answered: threading.Event = field(default_factory=threading.Event)
-    landed: bool = False
+    written: bool = False
     block: Block | None = None
-    beside: str = ""
-    is_fact: bool = False
+    attachment: str = ""
+    is_irrevocable: bool = False
 
-    def remove_beside(self) -> None:
+    def remove_attachment(self) -> None:
         """Remove the file that it names, since no line names it. Raises OSError."""
-        if self.beside:
+        if self.attachment:
             with suppress(FileNotFoundError):  # somebody was faster
-                os.unlink(self.beside)
+                os.unlink(self.attachment)
 
 
 class Outbox:
@@ -57,53 +57,53 @@ class Outbox:
     ``blocked``: the first of them is seen to wait for the lock, and its person was told so. ``told_s``: since when.
     """
 
-    def __init__(self, send: Callable[[Ticket], None]) -> None:
-        self.blocked = False
+    def __init__(self, send: Callable[[WriteRequest], None]) -> None:
+        self.is_blocked = False
         self.told_s = 0.0  # on the monotonic clock
         self._send = send
-        self._tickets: list[Ticket] = []
-        self._taken_back: list[Ticket] = []  # and not told of yet
+        self._tickets: list[WriteRequest] = []
+        self._taken_back: list[WriteRequest] = []  # and not told of yet
 
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, ticket: WriteRequest) -> None:
         """Send ``ticket``, behind those that wait: each press of a key is one line."""
         self._tickets.append(ticket)
         self._send(ticket)
 
-    def answered(self, ticket: Ticket) -> bool:
+    def remove(self, ticket: WriteRequest) -> bool:
         """Strikes ``ticket`` off, once. Where it was taken back, those behind it wait on for the same lock."""
         if ticket not in self._tickets:
             return False
         self._tickets.remove(ticket)
-        self.blocked = self.blocked and ticket.abandoned.is_set() and bool(self._tickets)
+        self.is_blocked = self.is_blocked and ticket.cancelled.is_set() and bool(self._tickets)
         return True
 
     def tell(self) -> None:
         """Note that the first of them is seen to wait, and that its person is being told so."""
-        if not self.blocked:
-            self.blocked, self.told_s = True, time.monotonic()
+        if not self.is_blocked:
+            self.is_blocked, self.told_s = True, time.monotonic()
 
-    def take_back(self) -> bool:
+    def cancel_waiting(self) -> bool:
         """Takes back all that still wait; gives whether there were any."""
-        waiting = [ticket for ticket in self._tickets if not (ticket.abandoned.is_set() or ticket.is_fact)]
+        waiting = [ticket for ticket in self._tickets if not (ticket.cancelled.is_set() or ticket.is_irrevocable)]
         for ticket in waiting:
-            ticket.abandoned.set()
+            ticket.cancelled.set()
         self._taken_back += waiting
         return bool(waiting)
 
-    def all_taken_back(self) -> list[Ticket]:
+    def all_taken_back(self) -> list[WriteRequest]:
         """Return what was taken back and is not written, once, when each of them has its answer."""
         if any(ticket in self._tickets for ticket in self._taken_back):
             return []
         tickets, self._taken_back = self._taken_back, []
-        return [ticket for ticket in tickets if not ticket.landed]
+        return [ticket for ticket in tickets if not ticket.written]
 
-    def close(self, timeout: float) -> list[Ticket]:
+    def close(self, timeout: float) -> list[WriteRequest]:
         """Take back all that can be, and wait at most ``timeout`` seconds; return all that were waiting."""
-        self.take_back()
-        deadline = time.monotonic() + (_FACT_S if any(ticket.is_fact for ticket in self._tickets) else timeout)
+        self.cancel_waiting()
+        deadline = time.monotonic() + (_FACT_S if any(ticket.is_irrevocable for ticket in self._tickets) else timeout)
         for ticket in self._tickets:
             ticket.answered.wait(max(0.0, deadline - time.monotonic()))
         return list(self._tickets)

@@ -22,7 +22,7 @@ class Session(NamedTuple):
     journal: Journal
     settings: Settings
     fold: Fold
-    by: Author
+    author: Author
     clock: Clock
     writer: Writer | None
     emoji: bool

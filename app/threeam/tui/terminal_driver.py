@@ -39,13 +39,13 @@ class EscapedKey(events.Key):
     """
 
     @property
-    def alt(self) -> events.Key:
+    def as_alt_key(self) -> events.Key:
         """The key as alt+key."""
         name = f"shift+{self.key.lower()}" if len(self.key) == 1 and self.key.isupper() else self.key
         return events.Key(f"alt+{name}", self.character)
 
     @property
-    def separate(self) -> tuple[events.Key, events.Key]:
+    def as_two_keys(self) -> tuple[events.Key, events.Key]:
         """Esc, and then the key."""
         return events.Key("escape", _ESC), events.Key(self.key, self.character)
 
@@ -158,7 +158,7 @@ class TerminalDriver(LinuxDriver):
         """Whether the terminal was given back before the process stopped."""
         return self._key_thread is None or not self._key_thread.is_alive()
 
-    def enter_again(self) -> None:
+    def reenter_application_mode(self) -> None:
         """Put the terminal back into the modes of the full screen, after somebody else may have changed them.
 
         The thread that reads keys goes on. To stop it and to start another, as Textual does, throws away keys.

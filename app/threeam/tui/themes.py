@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.theme import Theme
 
 # The look's own words, each with the variable that stands in for it in a theme of Textual's.
-STAND_INS = {
+FALLBACK_VARIABLES = {
     "coffee": "text-warning",
     "hypothesis": "text-accent",
     "row-cursor": "panel",
@@ -17,7 +17,7 @@ STAND_INS = {
     "who-5": "foreground",
 }
 
-NIGHT = Theme(
+NIGHT_THEME = Theme(
     name="3am",
     dark=True,
     primary="#8fb8de",

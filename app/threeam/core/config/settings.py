@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from threeam.core.errors import BadSetting
 from threeam.core.format.entry import NS_PER_S, escape_tag_value
-from threeam.core.platform.user_dirs import state_folder, xdg_dir
+from threeam.core.platform.user_dirs import user_state_dir, xdg_dir
 from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG, Journal, resolve_journal
 
 REMINDERS = ("water", "dose", "awake")
@@ -44,24 +44,24 @@ class Settings(NamedTuple):
         return round(self.night_gap_h * 3600) * NS_PER_S
 
 
-class Flags(NamedTuple):
+class PathFlags(NamedTuple):
     """What the command line says about files."""
 
     log: str | None = None
     lock: str | None = None
-    name: str | None = None
+    journal_name: str | None = None
 
 
-class Setup(NamedTuple):
+class ResolvedConfig(NamedTuple):
     """Everything that was decided: the journal, the settings, and for each of them why."""
 
     journal: Journal
     settings: Settings
-    config: str
-    why: Mapping[str, str]
+    config_path: str
+    origins: Mapping[str, str]
 
 
-def setup(flags: Flags, environ: Mapping[str, str], uid: int) -> Setup:
+def load_config(flags: PathFlags, environ: Mapping[str, str], uid: int) -> ResolvedConfig:
     """Decides. Raises `BadSetting`, or `Unusable` for a log that must not be used."""
     config, why = environ.get("SANITY_CONFIG") or "", {"settings": "SANITY_CONFIG"}
     if not config:
@@ -71,18 +71,18 @@ def setup(flags: Flags, environ: Mapping[str, str], uid: int) -> Setup:
     table = _read(config) if config else {}
     settings = _settings(table, environ, config, why)
     journal = _journal(flags, environ, table, config, uid, why)
-    return Setup(journal, settings, config, why)
+    return ResolvedConfig(journal, settings, config, why)
 
 
 def _journal(
-    flags: Flags, environ: Mapping[str, str], table: Mapping[str, Any], config: str, uid: int, why: dict[str, str]
+    flags: PathFlags, environ: Mapping[str, str], table: Mapping[str, Any], config: str, uid: int, why: dict[str, str]
 ) -> Journal:
     home: str | None = None
     if flags.log is not None:
         log, why["log"] = flags.log, "--log"
-    elif flags.name is not None:
-        home, why["log"] = state_folder(environ), f"-j {flags.name}"
-        log = os.path.join(home, _name(flags.name) + ".log")
+    elif flags.journal_name is not None:
+        home, why["log"] = user_state_dir(environ), f"-j {flags.journal_name}"
+        log = os.path.join(home, _name(flags.journal_name) + ".log")
     elif environ.get("SANITY_LOG"):
         log, why["log"] = environ["SANITY_LOG"], "SANITY_LOG"
     elif "log" in table:
@@ -94,7 +94,7 @@ def _journal(
     elif uid == 0:
         log, why["log"] = SCRIPT_LOG, "default for root, the log of the Bash script"
     else:
-        home, why["log"] = state_folder(environ), "default"
+        home, why["log"] = user_state_dir(environ), "default"
         log = os.path.join(home, "sanity.log")
     lock = flags.lock if flags.lock is not None else environ.get("SANITY_LOCK") or None
     why["lock"] = "--lock" if flags.lock is not None else "SANITY_LOCK" if lock else "beside the log"

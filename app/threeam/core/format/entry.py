@@ -14,7 +14,7 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from threeam.core.format.escape import visible as visible
+from threeam.core.format.escape import escape_unprintable as escape_unprintable
 
 NS_PER_S = 1_000_000_000
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -274,7 +274,7 @@ def split_submission(text: str) -> list[str]:
     """
     lines: list[str] = []
     for line in text.replace("\r\n", "\n").rstrip("\n").split("\n"):
-        first, *rest = split_long_text(visible(line))
+        first, *rest = split_long_text(escape_unprintable(line))
         lines += ["| " + first if lines else first, *(CONTINUATION_PREFIX + piece for piece in rest)]
     return lines
 
@@ -307,7 +307,7 @@ def format_entry(entry: Entry) -> bytes:
 def format_tail(cups: int, tags: Iterable[tuple[str, str]], text: str) -> str:
     """Everything of a line after its stamp, without the newline."""
     shown = "".join(f" [{key}: {escape_tag_value(value)}]" for key, value in tags)
-    text = visible(text)
+    text = escape_unprintable(text)
     if _LOOKS_LIKE_TAG.match(text):
         text = "\\" + text
     return f" [COFFEE: {cups}]{shown} {text}"
@@ -319,7 +319,7 @@ def format_batch(stamp: Stamp, cups: int, tags: Iterable[tuple[str, str]], texts
     What `format_entry` gives for each, at a tenth of the price: for streams.
     """
     whole = "".join(texts)
-    texts = texts if whole.isascii() and whole.isprintable() else [visible(text) for text in texts]
+    texts = texts if whole.isascii() and whole.isprintable() else [escape_unprintable(text) for text in texts]
     texts = [("\\" + text if text[:1] in ("[", "\\") and _LOOKS_LIKE_TAG.match(text) else text) for text in texts]
     return format_stamped_lines(stamp, format_tail(cups, tags, ""), texts)
 
@@ -337,7 +337,7 @@ def format_stamped_lines(stamp: Stamp, prefix: str, texts: list[str]) -> bytes:
 
 def escape_tag_value(value: str) -> str:
     """``value`` as it may stand inside a tag: one line, and without the bracket that would end it."""
-    return visible(value).replace("]", ")")
+    return escape_unprintable(value).replace("]", ")")
 
 
 def parse_entry(raw: bytes) -> Entry | None:

@@ -57,12 +57,12 @@ def _controls() -> re.Pattern[str]:
     return re.compile("[\x00-\x1f\x7f]")
 
 
-def visible(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """``text`` with every character that is unsafe or unseen made visible (``\\x1b``, ``\\u202e``, ``\\xff``)."""
     return _replaced(text, _show)
 
 
-def escaped_in_json(text: str) -> str:
+def escape_json(text: str) -> str:
     """``text``, which is JSON, with those characters as its escapes: it is the same JSON, and safe to print."""
     return _replaced(text, _json_escapes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 
 # GitHub looks for @user and #12 in the rendered page, so a backslash or an entity hides nothing from it. It does not
 # look into code, and neither does GitLab.
@@ -19,17 +19,17 @@ _BLOCK = re.compile(r"(\d{1,9})([.)])|([#+\-=>:])")  # what would make a block o
 _TICKS = re.compile("`+")
 
 
-def as_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return ``text`` as one line that Markdown shows as it is. ``@user`` and ``#12`` become code, not mentions."""
-    text = _ANYWHERE.sub(_shown, visible(text).strip())
+    text = _ANYWHERE.sub(_shown, escape_unprintable(text).strip())
     if match := _BLOCK.match(text):
         text = f"{match[1]}\\{match[2]}{text[match.end() :]}" if match[1] else "\\" + text
     return text
 
 
-def as_code(text: str) -> str:
+def inline_code(text: str) -> str:
     """Return ``text`` as inline code, in backticks that it cannot close."""
-    text = visible(text)
+    text = escape_unprintable(text)
     ticks = "`" * (1 + max((len(run) for run in _TICKS.findall(text)), default=0))
     # One blank on each side is taken off by Markdown. It keeps a backtick at an end apart, and what is only blanks.
     pad = " " if text[:1] in ("`", " ", "") or text[-1:] in ("`", " ") else ""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.core.format.entry import NS_PER_S, Author, Stamp, author_name
-from threeam.core.format.times import ago
+from threeam.core.format.times import format_age
 
 _THESE_HOURS_NS = 12 * 3600 * NS_PER_S
 
 
-class Told(NamedTuple):
+class ReportLine(NamedTuple):
     """One line: the words, what is added to them (who, when, why), and the entry that it is about.
 
     ``sign``: the kind of line, the state of a hypothesis or the verdict that its sign stands for; empty: none.
@@ -19,27 +19,27 @@ class Told(NamedTuple):
     """
 
     text: str
-    more: str = ""
-    at: Stamp | None = None
-    sign: str = ""
+    detail: str = ""
+    stamp: Stamp | None = None
+    icon: str = ""
     command: str = ""
 
 
-class Part(NamedTuple):
+class ReportSection(NamedTuple):
     """Lines under a title."""
 
     title: str
-    lines: Sequence[Told]
+    lines: Sequence[ReportLine]
 
 
-def who_when(by: Author | None, at: Stamp, now: Stamp | None) -> str:
+def format_attribution(by: Author | None, at: Stamp, now: Stamp | None) -> str:
     """``alice, 03:14:07 (5 min)``: by whom and when, as `when` tells it."""
-    return f"{author_name(by)}, {when(at, now)}"
+    return f"{author_name(by)}, {format_when(at, now)}"
 
 
-def when(at: Stamp, now: Stamp | None) -> str:
+def format_when(at: Stamp, now: Stamp | None) -> str:
     """``03:14:07 (5 min)``, with the day where it is not of these hours; without a ``now``, day and time."""
     if now is None:
         return f"{at.iso_date} {at.time_of_day[:8]}"
     clock = at.time_of_day[:8] if abs(now.ns - at.ns) < _THESE_HOURS_NS else f"{at.iso_date} {at.time_of_day[:8]}"
-    return f"{clock} ({ago(now.ns - at.ns)})"
+    return f"{clock} ({format_age(now.ns - at.ns)})"

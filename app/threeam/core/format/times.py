@@ -29,7 +29,7 @@ DAY_NS = 86400 * NS_PER_S
 _FIRST_NS = (1 - _EPOCH_DAY) * DAY_NS
 
 
-def parse_length(text: str) -> int:
+def parse_duration(text: str) -> int:
     """``1ms``, ``500us``, ``2s`` in ns. Raises `BadTime`."""
     found = _LENGTH.fullmatch(text.strip())
     if not found or int(found[1]) == 0:
@@ -37,7 +37,7 @@ def parse_length(text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def parse_when(text: str, now: Stamp, zone: Zone) -> int:
+def parse_time(text: str, now: Stamp, zone: Zone) -> int:
     """Return the instant that ``text`` names, in ns since the epoch; a local time is one of ``zone``.
 
     A clock time alone is the last such time: ``23:50`` asked at 03:14 is yesterday's. Raises `BadTime`, also if the
@@ -49,7 +49,9 @@ def parse_when(text: str, now: Stamp, zone: Zone) -> int:
     return instants[0]
 
 
-def parse_bound(text: str, now: Stamp, zone: Zone, *, latest: bool, after_ns: int | None = None) -> tuple[int, str]:
+def parse_time_bound(
+    text: str, now: Stamp, zone: Zone, *, latest: bool, after_ns: int | None = None
+) -> tuple[int, str]:
     """Return the first (or ``latest``) instant that ``text`` names, and a sentence if there are two. Raises `BadTime`.
 
     For an end of a range: it then holds all that the text can mean. ``after_ns``: a clock time alone is the first such
@@ -74,7 +76,7 @@ def _instants_named(text: str, now: Stamp, zone: Zone, after_ns: int | None = No
     if stamp := Stamp.parse(text.removeprefix("@")):
         return [stamp.ns]
     if text in ("today", "yesterday"):
-        return [at_hour(local_day(now.ns, zone) - (text == "yesterday"), 0, zone)]
+        return [instant_at_hour(local_day_number(now.ns, zone) - (text == "yesterday"), 0, zone)]
     match = _CLOCK.fullmatch(text)
     if not text or not match or not (match[1] or match[4]):
         raise BadTime(f"{text!r} is no time: write 03:14, -15m, yesterday, 2026-11-24T03:14:07.5Z or @stamp")
@@ -89,16 +91,16 @@ def _instants_named(text: str, now: Stamp, zone: Zone, after_ns: int | None = No
     except ValueError as error:
         raise BadTime(f"{text!r} is no time: {error}") from None
     if day_number is not None and hour is None:
-        return [at_hour(day_number, 0, zone)]
+        return [instant_at_hour(day_number, 0, zone)]
     since_midnight = ((of_day.hour * 60 + of_day.minute) * 60 + of_day.second) * NS_PER_S
     since_midnight += int((fraction or "0").ljust(9, "0"))
     if day_number is not None:
         return _instants_at(text, day_number * DAY_NS + since_midnight, zone)
     if after_ns is not None:
-        days = range(local_day(after_ns, zone), local_day(after_ns, zone) + 3)  # a day may skip that time
+        days = range(local_day_number(after_ns, zone), local_day_number(after_ns, zone) + 3)  # a day may skip that time
         later = ([ns for ns in _shown_at(day * DAY_NS + since_midnight, zone) if ns > after_ns] for day in days)
         return next(filter(None, later))
-    local_ns = local_day(now.ns, zone) * DAY_NS + since_midnight
+    local_ns = local_day_number(now.ns, zone) * DAY_NS + since_midnight
     past = [ns for ns in _shown_at(local_ns, zone) if ns <= now.ns]
     if past:
         return past
@@ -125,12 +127,12 @@ def _shown_at(local_ns: int, zone: Zone) -> list[int]:
     return sorted(ns for ns in instants if ns + zone(ns) * NS_PER_S == local_ns)
 
 
-def local_day(ns: int, zone: Zone) -> int:
+def local_day_number(ns: int, zone: Zone) -> int:
     """Return the day of ``ns`` in ``zone``, in days since 1970-01-01."""
     return (ns + zone(ns) * NS_PER_S) // DAY_NS
 
 
-def at_hour(day: int, hour: int, zone: Zone) -> int:
+def instant_at_hour(day: int, hour: int, zone: Zone) -> int:
     """Return the instant at which the clocks of ``zone`` show ``hour`` o'clock on ``day`` for the first time.
 
     If they skip it, return the instant at which they would have shown it.
@@ -160,7 +162,7 @@ def _offset(text: str) -> int:
     return -offset if text[0] == "-" else offset
 
 
-def duration(ns: int) -> str:
+def format_duration(ns: int) -> str:
     """A length of time with the unit that fits: ``12 ns``, ``0.8 ms``, ``1.003 s``, ``5 min``, ``3 h``."""
     sign, ns = ("-", -ns) if ns < 0 else ("", ns)
     if ns < 1000:
@@ -175,6 +177,6 @@ def duration(ns: int) -> str:
     return f"{sign}{minutes} min" if minutes < 120 else f"{sign}{minutes // 60} h"
 
 
-def ago(ns: int) -> str:
+def format_age(ns: int) -> str:
     """How long ago, as a person says it: ``now``, ``5 min``, ``3 h``. Seconds would only flicker."""
-    return "now" if ns < 60 * NS_PER_S else duration(ns)
+    return "now" if ns < 60 * NS_PER_S else format_duration(ns)

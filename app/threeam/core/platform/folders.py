@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from threeam.core.errors import ForeignSymlink
-from threeam.core.platform.portability import sync
+from threeam.core.platform.portability import fsync_fd
 
 SAFE_OPEN_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # O_NONBLOCK: opening a FIFO must not hang
 _HAS_O_PATH = hasattr(os, "O_PATH")
@@ -197,7 +197,7 @@ def fsync_dir_fd(dir_fd: int) -> None:
     """Wait until the names in an opened folder are on the disk. Raises OSError."""
     fd = _reopen_readable(dir_fd)
     try:
-        sync(fd)
+        fsync_fd(fd)
     finally:
         os.close(fd)
 

@@ -13,7 +13,7 @@ import signal
 _ACL = "system.posix_acl_access"
 
 
-def sync(fd: int) -> None:
+def fsync_fd(fd: int) -> None:
     """Wait until a file, or the names in a folder, are on the disk. Raises OSError.
 
     On macOS fsync(2) leaves the data in the cache of the drive, and F_FULLFSYNC does not. Some file systems there
@@ -31,15 +31,15 @@ def sync(fd: int) -> None:
     os.fsync(fd)
 
 
-def sync_data(fd: int) -> None:
+def fdatasync_fd(fd: int) -> None:
     """Wait until the content of a file is on the disk: fdatasync(2), or `sync`. Raises OSError."""
     if hasattr(os, "fdatasync"):
         os.fdatasync(fd)
     else:
-        sync(fd)
+        fsync_fd(fd)
 
 
-def nonblocking_pipe() -> tuple[int, int]:
+def make_nonblocking_pipe() -> tuple[int, int]:
     """Return the two ends of a pipe that never blocks and that no other program inherits. Raises OSError."""
     if hasattr(os, "pipe2"):
         return os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -49,7 +49,7 @@ def nonblocking_pipe() -> tuple[int, int]:
     return reader, writer
 
 
-def take_pending(number: int) -> None:
+def consume_pending_signal(number: int) -> None:
     """Take a signal that is blocked in this thread and pending, so that it is not delivered later."""
     if hasattr(signal, "sigtimedwait"):
         signal.sigtimedwait([number], 0)
@@ -57,7 +57,7 @@ def take_pending(number: int) -> None:
         signal.sigwait([number])  # it returns at once, since the signal is pending
 
 
-def access_list(file: int | str) -> bytes | None:
+def read_acl(file: int | str) -> bytes | None:
     """Return the POSIX access list of a file or folder; None if it has none, or the system has none. Raises OSError.
 
     The access lists of macOS are of another kind, and cannot be read from Python.
@@ -72,6 +72,6 @@ def access_list(file: int | str) -> bytes | None:
         raise
 
 
-def set_access_list(fd: int, access: bytes) -> None:
+def write_acl(fd: int, access: bytes) -> None:
     """Give a file an access list that `access_list` has returned. Raises OSError."""
     os.setxattr(fd, _ACL, access)

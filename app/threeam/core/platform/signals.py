@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from threeam.core.platform.portability import nonblocking_pipe, take_pending
+from threeam.core.platform.portability import consume_pending_signal, make_nonblocking_pipe
 
 INTERRUPT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -23,7 +23,7 @@ def defer_interrupts(enabled: bool) -> Iterator[Callable[[], bool]]:
     def interrupted() -> bool:
         pending = signal.sigpending() & set(INTERRUPT_SIGNALS)
         for number in pending:
-            take_pending(number)
+            consume_pending_signal(number)
         return bool(pending)
 
     if not enabled or threading.current_thread() is not threading.main_thread():
@@ -43,7 +43,7 @@ def signal_wakeup_fd() -> Iterator[int]:
     Python calls a handler between two instructions. A signal that comes right before a system call that blocks has only
     set a flag by then, and nothing would end the call.
     """
-    reader, writer = nonblocking_pipe()
+    reader, writer = make_nonblocking_pipe()
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield reader

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from threeam.core.errors import BadSetting
 
 
-def state_folder(environ: Mapping[str, str]) -> str:
+def user_state_dir(environ: Mapping[str, str]) -> str:
     """The folder of one's own journals. Raises `BadSetting` if nothing says where the user's home is."""
     folder = xdg_dir(environ, "XDG_STATE_HOME", ".local/state")
     if folder is None:
@@ -18,12 +18,12 @@ def state_folder(environ: Mapping[str, str]) -> str:
     return os.path.join(folder, "3am")
 
 
-def private_state_folder(environ: Mapping[str, str]) -> str:
+def private_state_dir(environ: Mapping[str, str]) -> str:
     """Return a state folder that is this user's alone. Raises `BadSetting` if nothing says where it could be.
 
     It is the `state_folder`, but for root with the HOME of another user (sudo): then it is root's own.
     """
-    folder = state_folder(environ)
+    folder = user_state_dir(environ)
     if os.geteuid() == 0:
         existing = folder
         while not os.path.lexists(existing):

@@ -9,7 +9,7 @@ from functools import cache
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-from threeam.core.redact.secret_patterns import KINDS, Kind
+from threeam.core.redact.secret_patterns import SECRET_KINDS, SecretKind
 from threeam.core.redact.secret_values import LIST_REST, QUOTED_REST, WORD_REST
 
 _STARS = b"***"
@@ -64,23 +64,23 @@ class _Secret(NamedTuple):
     end: int
 
 
-def without_url_password(text: str) -> str:
+def redact_url_passwords(text: str) -> str:
     """``text`` without the passwords of its URLs: nothing that was typed for a server is kept with one."""
     return _URL.sub(lambda url: f"{url[1]}***{'@' if url[0].endswith('@') else ''}", text)
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """``text`` with ``***`` in place of each secret. What stands around a secret stays, also its quotes."""
-    listed = Redaction()(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
-    return without_url_password(listed)
+    listed = Redactor()(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    return redact_url_passwords(listed)
 
 
-def redacted_sql(query: str) -> str:
+def redact_sql(query: str) -> str:
     """``query`` without its secrets, and without all that follows a word for a password: it may have been cut."""
-    return _IN_SQL.sub(r"\1 ***", redacted(query))
+    return _IN_SQL.sub(r"\1 ***", redact(query))
 
 
-def redacted_words(words: Sequence[str]) -> list[str]:
+def redact_argv(words: Sequence[str]) -> list[str]:
     """The words of a command, each without its secrets; a value that is a word of its own is known by its option."""
     shown: list[str] = []
     short = any(_SHORT_PASSWORD.fullmatch(word.rpartition("/")[2]) for word in words)
@@ -99,20 +99,20 @@ def redacted_words(words: Sequence[str]) -> list[str]:
         elif short and re.match(r"-p.", word):
             shown.append("-p***")
         else:
-            shown.append(redacted(word))
+            shown.append(redact(word))
     return shown
 
 
-def shown_command(words: Sequence[str]) -> str:
+def format_redacted_command(words: Sequence[str]) -> str:
     """The words of a command as a line for a shell, without their secrets."""
     quoted = []
-    for word in redacted_words(words):
+    for word in redact_argv(words):
         plain = word.replace("***", "x")
         quoted.append(word if shlex.quote(plain) == plain else shlex.quote(word))
     return " ".join(quoted)
 
 
-class Redaction:
+class Redactor:
     """Leaves secrets out of lines of output, which come in order. The last call is one without ``more``."""
 
     def __init__(self) -> None:
@@ -259,23 +259,23 @@ def _pattern(text: str) -> re.Pattern[bytes]:
 def _compiled() -> _Compiled:
     by_letters: dict[bytes, tuple[re.Pattern[bytes], ...]] = {}
     of_lines: list[re.Pattern[bytes]] = []
-    for kind in KINDS:
+    for kind in SECRET_KINDS:
         if not kind.triggers:
             of_lines += (re.compile(b"\n" + one.encode(), _flags(kind)) for one in kind.patterns)
         patterns = tuple(re.compile(one.encode(), _flags(kind)) for one in kind.patterns)
         for letters in dict.fromkeys(_letters(trigger) for trigger in kind.triggers):
             by_letters[letters] = (*by_letters.get(letters, ()), *patterns)
-    of_names = [kind for kind in KINDS if kind.to_the_end]
+    of_names = [kind for kind in SECRET_KINDS if kind.name_tail]
     return _Compiled(
-        _triggers([(kind, "") for kind in KINDS if not kind.to_the_end]),
-        _triggers([(kind, kind.to_the_end) for kind in of_names]),
+        _triggers([(kind, "") for kind in SECRET_KINDS if not kind.name_tail]),
+        _triggers([(kind, kind.name_tail) for kind in of_names]),
         _triggers([(kind, "") for kind in of_names]),
         by_letters,
         tuple(of_lines),
     )
 
 
-def _triggers(kinds: Sequence[tuple[Kind, str]]) -> Any:
+def _triggers(kinds: Sequence[tuple[SecretKind, str]]) -> Any:
     """Return the triggers of ``kinds`` as one pattern, each followed by what is given with its kind."""
     import re2  # 15 ms: a command that redacts nothing does not wait for it
 
@@ -284,7 +284,7 @@ def _triggers(kinds: Sequence[tuple[Kind, str]]) -> Any:
     options.case_sensitive = False
     options.never_capture = True
     pieces = [
-        f"{kind.before}(?{'-i' if kind.exact else ''}:{'|'.join(kind.triggers)}){rest}"
+        f"{kind.preceded_by}(?{'-i' if kind.case_sensitive else ''}:{'|'.join(kind.triggers)}){rest}"
         for kind, rest in kinds
         if kind.triggers
     ]
@@ -296,5 +296,5 @@ def _letters(trigger: str) -> bytes:
     return trigger[:2].lower().encode()
 
 
-def _flags(kind: Kind) -> int:
-    return 0 if kind.exact else re.IGNORECASE
+def _flags(kind: SecretKind) -> int:
+    return 0 if kind.case_sensitive else re.IGNORECASE

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from threeam.core.redact.secret_values import BLANK, COLOUR, VALUE, WORD
 
 
-class Kind(NamedTuple):
+class SecretKind(NamedTuple):
     """One kind of secret.
 
     ``name``: how the manual names it. ``triggers``: for RE2, case-insensitive unless ``exact``; the patterns are tried where
@@ -30,11 +30,11 @@ class Kind(NamedTuple):
     name: str
     triggers: tuple[str, ...]
     patterns: tuple[str, ...]
-    secrets: tuple[str, ...]
-    plain: tuple[str, ...] = ()
-    exact: bool = False
-    before: str = ""
-    to_the_end: str = ""
+    examples: tuple[str, ...]
+    counterexamples: tuple[str, ...] = ()
+    case_sensitive: bool = False
+    preceded_by: str = ""
+    name_tail: str = ""
 
 
 _SEPARATOR = rf"(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}|:(?!:)){BLANK}"
@@ -62,8 +62,8 @@ def _tokens(*patterns: str) -> tuple[str, ...]:
     return (rf"(?<![A-Za-z0-9])(?:{'|'.join(patterns)})",)
 
 
-KINDS = (
-    Kind(
+SECRET_KINDS = (
+    SecretKind(
         "the password in a URL",
         (r"://[^/\s:@'\"]*:(?:[^\d\s'\"]|\d{1,5}[^\d/?'\",;)\s]|\d{6})",),
         # What is looked through for an @ ends where the next URL with a user begins.
@@ -79,7 +79,7 @@ KINDS = (
         ),
         ("https://db1:5432/shop?x=1", "mailto:a@b", "http://h:80/ a@b"),
     ),
-    Kind(
+    SecretKind(
         "what follows password, passwd, pwd, passphrase, secret, token, api, access, secret, private or account key and "
         "a = or :",
         (
@@ -128,24 +128,24 @@ KINDS = (
             "POSTGRES_PASSWORD_FILE=/run/secrets/db",
             "a secret to everybody",
         ),
-        to_the_end=_NAME,
+        name_tail=_NAME,
     ),
-    Kind(
+    SecretKind(
         "what follows PASS and a =",
         (rf"pass\d{{0,3}}{_AFTER_NAME}[?+:]?=",),
         (rf"(?P<keep>{_PASS}{COLOUR}(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}){BLANK}){VALUE}",),
         ("PASS=«hunter2» ./run", "DB_PASS=«hunter2»", "dbpass=«hunter2»"),
         ("pass: 12, fail: 3", "compass=north", "bypass=true", "passed=12"),
     ),
-    Kind(
+    SecretKind(
         "what follows _PASS, .pass or a quoted pass and a :",
         (rf"pass\d{{0,3}}{_AFTER_NAME}:",),
         (rf"(?P<keep>(?<=[_\-.\"']){_PASS}(?:\\*+[\"'])?{BLANK}:(?!:){BLANK}){VALUE}",),
         ("smtp_pass: «hunter2»", '{"pass": "«hunter2»"}'),
         ("PASS: test_reader", "--- PASS: TestReader (0.01s)"),
-        before=r"[_\-.\"']",
+        preceded_by=r"[_\-.\"']",
     ),
-    Kind(
+    SecretKind(
         "the value of an option like --password or --token",
         (rf"--(?:[\w-]*[-_])?{_OPTION_NAME}[ \t\"']",),
         (rf"(?P<keep>(?<![\w-])--(?:[\w-]{{0,64}}?[-_])?{_OPTION_NAME}{_OPTION}){VALUE}",),
@@ -156,9 +156,9 @@ KINDS = (
             'execve("x", ["x", "--password", "«hunter2»", "y"])',
         ),
         ("login --password-stdin --user app", "x --token-file /run/t", "x --password --user app", "-- password reset"),
-        before=_AT_OPTION,
+        preceded_by=_AT_OPTION,
     ),
-    Kind(
+    SecretKind(
         "the password in -u USER:PASSWORD",
         (rf"-u{_USER}", rf"--(?:proxy-)?user{_USER}"),
         (
@@ -169,9 +169,9 @@ KINDS = (
         ),
         ("curl -u app:«hunter2» https://h/", "curl -u 'app:«a hunter2»' https://h/", "curl --user app:«hunter2» x"),
         ("docker run -u 1000:1000 x", "gobuster -u http://h/", "sort -u a.txt"),
-        before=_AT_OPTION,
+        preceded_by=_AT_OPTION,
     ),
-    Kind(
+    SecretKind(
         "a password in SQL",
         (
             r"passw(?:or)?d(?:\s+(?:E|U&|N)?['\"$\\]|\s*\(|\s+for\s)",
@@ -191,7 +191,7 @@ KINDS = (
         ),
         ("SELECT password, name FROM users", "password and name"),
     ),
-    Kind(
+    SecretKind(
         "an Authorization or Cookie header",
         tuple(rf"{word}(?:\\*[\"'])?[ \t]*[:=]" for word in ("authorization", "cookie")),
         (
@@ -209,19 +209,19 @@ KINDS = (
             '{"authorization": "«Bearer hunter2»", "accept": "*/*"}',
         ),
         ("authorization failed", "a cookie is missing"),
-        before=_AT_WORD,
+        preceded_by=_AT_WORD,
     ),
-    Kind(
+    SecretKind(
         "a Bearer or Basic token",
         (r"Bearer[ \t]+[A-Za-z0-9+/._~-]{8}", r"Basic[ \t]+[A-Za-z0-9+/._~-]{8}"),
         # A word of a sentence has no digit, and no capital but its first letter.
         (r"(?P<keep>\b(?:Bearer|Basic)[ \t]++)(?=[A-Za-z0-9+/._~-]{1,4096}[0-9A-Z=])[A-Za-z0-9+/._~-]{8,}+=*+",),
         ("sent Basic «hunter2hunter2==»", "Bearer «{20}»"),
         ("Basic functionality works", "the bearer of bad news"),
-        exact=True,
-        before=_AT_WORD,
+        case_sensitive=True,
+        preceded_by=_AT_WORD,
     ),
-    Kind(
+    SecretKind(
         "a line of .pgpass",
         (),
         (
@@ -237,7 +237,7 @@ KINDS = (
             "db1:5432: refused",
         ),
     ),
-    Kind(
+    SecretKind(
         "auth in Docker's and npm's configuration",
         (r"auth\"\s*:\s*\"", r"auth[ \t]*="),
         (
@@ -246,27 +246,27 @@ KINDS = (
         ),
         ('"auth": "«aHVudGVyMg==»"', "//registry/:_auth=«aHVudGVyMg==»"),
         ('"auth": {}', "auth = none"),
-        before=r"[\"_]",
+        preceded_by=r"[\"_]",
     ),
-    Kind(
+    SecretKind(
         "keys and tokens of AWS and Google",
         (*(f"{prefix}[0-9A-Z]" for prefix in ("AKIA", "ASIA", "ABIA", "ACCA")), "AIza", r"ya29\.", "GOCSPX-"),
         _tokens(r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}", r"AIza[\w-]{35}", r"ya29\.[\w-]{20,}+", r"GOCSPX-[\w-]{20,}+"),
         ("using «AKIAIOSFODNN7EXAMPLE» now", "«AIza{35}»", "«ya29.{40}»", "«GOCSPX-{28}»"),
         ("AKIA is a prefix", "aizawa", "Asia/Tokyo"),
-        exact=True,
-        before=_AT_WORD,
+        case_sensitive=True,
+        preceded_by=_AT_WORD,
     ),
-    Kind(
+    SecretKind(
         "client secrets of Azure, bot tokens of Telegram",
         (r"Q~[\w.~-]{8}", r":AA[\w-]{8}"),
         (r"(?P<keep>(?<=\d)Q~)[\w.~-]{31,40}", r"(?P<keep>(?<=\d):)AA[\w-]{33}"),
         ("abc8Q~«{34}»", "12345678:«AA{33}»"),
         ("fe80::aa:1", "q~"),
-        exact=True,
-        before=r"\d",
+        case_sensitive=True,
+        preceded_by=r"\d",
     ),
-    Kind(
+    SecretKind(
         "keys and tokens of GitHub, GitLab, npm, PyPI and Docker",
         (
             *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "npm_", "pypi-", "dckr_pat_", "dckr_oat_"),
@@ -285,10 +285,10 @@ KINDS = (
             "«dckr_pat_{27}»",
         ),
         ("npm_config_cache", "pypi-mirror is down", "ghp_short"),
-        exact=True,
-        before=_AT_WORD,
+        case_sensitive=True,
+        preceded_by=_AT_WORD,
     ),
-    Kind(
+    SecretKind(
         "keys and tokens of Slack, Stripe, Twilio, SendGrid and Shopify",
         (
             *("xox[abceoprs][.-]", "xapp-", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"),
@@ -309,10 +309,10 @@ KINDS = (
             "«shpat_01230123012301230123012301230123»",
         ),
         ("SKIP 3 tests", "SG. is short", "task-list", "xoxo"),
-        exact=True,
-        before=_AT_WORD,
+        case_sensitive=True,
+        preceded_by=_AT_WORD,
     ),
-    Kind(
+    SecretKind(
         "keys and tokens of OpenAI, Anthropic, Hugging Face, DigitalOcean, Vault, Grafana, Databricks and others",
         (
             *(r"sk-[\w-]{8}", "hf_", "do[opr]_v1_", r"hv[sb]\.", "glsa_", "glc_", "dapi[0-9a-f]{8}", "NRAK-", "PMAK-"),
@@ -349,10 +349,10 @@ KINDS = (
             *("«AGE-SECRET-KEY-101230123012301230123012301230123012301230123012301230123»", "«sntrys_{40}»"),
         ),
         ("sk-learn-contrib-and-other-packages", "task-1234567890123456789012", "hf_hub", "dapi is short"),
-        exact=True,
-        before=_AT_WORD,
+        case_sensitive=True,
+        preceded_by=_AT_WORD,
     ),
-    Kind(
+    SecretKind(
         "a webhook of Slack, Discord, Teams or Telegram",
         (
             *(r"hooks\.slack\.com/", r"discord(?:app)?\.com/api/", r"office\.com/webhook"),
@@ -370,31 +370,31 @@ KINDS = (
             "https://x.webhook.office.com/webhookb2/«a@b/IncomingWebhook/c/d»",
         ),
         ("https://discord.com/api/v10/gateway",),
-        before=_AT_WORD,
+        preceded_by=_AT_WORD,
     ),
-    Kind(
+    SecretKind(
         "the signature of a signed URL",
         ("sig=", "signature="),
         (r"(?P<keep>(?:(?<=[?&;])|(?<=[?&]x-amz-)|(?<=[?&]x-goog-))(?:sig|signature)=)[^\s&\"'<>)]++",),
         ("https://a.blob.core.windows.net/c?sv=1&sig=«a%2Bb%3D»&se=2", "https://s3/x?X-Amz-Signature=«0123» x"),
         ("sig=11 in the trace", "signature=ok"),
-        before=r"[?&;-]",
+        preceded_by=r"[?&;-]",
     ),
-    Kind(
+    SecretKind(
         "a JSON web token",
         (r"eyJ[\w-]{8}",),
         (r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+",),
         ("jwt «eyJ{20}.eyJ{20}.{30}» end",),
         ("eyJa.b",),
-        exact=True,
-        before=_AT_OPTION,
+        case_sensitive=True,
+        preceded_by=_AT_OPTION,
     ),
-    Kind(
+    SecretKind(
         "a PEM private key",
         ("-----BEGIN [A-Z0-9 ]*PRIVATE KEY",),
         (r"(?P<keep>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(?:[^\n-]|-(?!----))++(?=-----END )",),
         (r"key: -----BEGIN RSA PRIVATE KEY-----«\nMIIEhunter2\n»-----END RSA PRIVATE KEY-----\n",),
         ("-----BEGIN PUBLIC KEY-----MFkwEwYH-----END PUBLIC KEY-----",),
-        exact=True,
+        case_sensitive=True,
     ),
 )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from threeam.core.errors import BadSetting, JournalError
 from threeam.core.format.entry import Entry
-from threeam.core.platform.user_dirs import state_folder
+from threeam.core.platform.user_dirs import user_state_dir
 from threeam.core.state.fold import Fold
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.reader import last_entry
@@ -34,7 +34,7 @@ class JournalSummary(NamedTuple):
 def list_own_journals(environ: Mapping[str, str], lock_path: str | None = None) -> list[Journal]:
     """Return the journals of the user's state folder; none for a user without a home. ``lock`` as in `journals`."""
     try:
-        folder = state_folder(environ)
+        folder = user_state_dir(environ)
     except BadSetting:
         return []
     return list_journals(folder, lock_path)

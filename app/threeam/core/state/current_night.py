@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from threeam.core.state.fold import Person, State
 from threeam.core.store.journal import Position
-from threeam.core.store.reader import active_back
+from threeam.core.store.reader import active_entries_backward
 
 
-def as_of_now(state: State, end: Position, user: str, now_ns: int, gap_ns: int) -> State:
+def correct_for_future_lines(state: State, end: Position, user: str, now_ns: int, gap_ns: int) -> State:
     """Return ``state``, which is as of ``end``, with the night of ``user`` that goes on at ``now_ns``.
 
     A line from the future begins a night of its own. When the clock is right again, the night before it goes on, and
@@ -17,7 +17,7 @@ def as_of_now(state: State, end: Position, user: str, now_ns: int, gap_ns: int) 
     if person is None or person.asleep or person.last_active_ns - now_ns <= gap_ns:
         return state
     began_again = False
-    for entry in active_back(end.segment, end.offset, user):
+    for entry in active_entries_backward(end.segment, end.offset, user):
         active = entry.activity_stamp
         if active is not None and active.ns - now_ns <= gap_ns:
             if now_ns - active.ns > gap_ns or entry.tag("NIGHT") == "over":

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag, leading_stamp_ref
 from threeam.core.store.journal import Segment
-from threeam.core.store.reader import significant
+from threeam.core.store.reader import state_entries_backward
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -208,12 +208,12 @@ class Fold:
 
     def advance(self, state: State, segment: Segment, start: int, end: int) -> State:
         """``state`` after the whole lines of ``segment`` between ``since`` and ``end``: a byte search, as in `of`."""
-        return self(state, _oldest_first(significant(segment, end, self.state_line_pattern, start)))
+        return self(state, _oldest_first(state_entries_backward(segment, end, self.state_line_pattern, start)))
 
     def state_at_in_steps(self, segment: Segment, end: int) -> Iterator[State | None]:
         """What `of` gives, after many a None: for who has other things to do between two steps."""
         blocks = []
-        for entries in significant(segment, end, self.state_line_pattern):
+        for entries in state_entries_backward(segment, end, self.state_line_pattern):
             blocks.append(entries)
             yield None
         state, entries_left = self.empty_state, _oldest_first(blocks)

@@ -9,9 +9,9 @@ from contextlib import suppress
 from threeam.core.format.entry import Entry
 from threeam.core.state.fold import CORE_FOLD, Fold, State
 from threeam.core.store.journal import Fingerprint, Segment
-from threeam.core.store.reader import BLOCK, end_of_lines, last_active, last_entry, matching_back
+from threeam.core.store.reader import CHUNK_BYTES, last_active_entry, last_entry, last_line_end, matching_lines_backward
 
-TRUNCATED = b"] WARNING: Log truncated by another program: "  # and how many bytes are gone
+TRUNCATION_WARNING = b"] WARNING: Log truncated by another program: "  # and how many bytes are gone
 _DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
 
 
@@ -23,33 +23,33 @@ class StateCache:
 
     def __init__(self, fold: Fold, user: str) -> None:
         self.fold = fold
-        self.failed_size = 0  # of the log when it could not be rotated; 0: it did not fail
+        self.failed_rotation_bytes = 0  # of the log when it could not be rotated; 0: it did not fail
         self._user = user
         self._mark: Fingerprint | None = None  # and no open file: the log may be renamed or removed between two holds
         self._whole = False
         self._written: Fingerprint | None = None  # the end of the last append
-        self.named: tuple[int, int] | None = None
+        self.durable_name: tuple[int, int] | None = None
         self._warned_ns: int | None = None  # when the log last said that its disk is nearly full
         self._state = CORE_FOLD.empty_state
 
-    def nothing(self, whole: bool) -> State:
+    def empty(self, whole: bool) -> State:
         """The state where there is no log."""
         return (self.fold if whole else CORE_FOLD).empty_state
 
-    def at(self, segment: Segment, end: int, whole: bool) -> State:
+    def state_at(self, segment: Segment, end: int, whole: bool) -> State:
         """The state as of the last whole line before ``end``."""
         mark = self._mark
         if mark is None or not mark.matches(segment) or (whole and not self._whole):
-            end = end_of_lines(segment, end)
+            end = last_line_end(segment, end)
             self._whole = whole
             self._state = self.fold.state_at(segment, end) if whole else self._authors(segment, end)
             self._mark = Fingerprint.capture(segment, end)
-        elif (end := end_of_lines(segment, end)) > mark.offset:
+        elif (end := last_line_end(segment, end)) > mark.offset:
             self._state = self._known.advance(self._state, segment, mark.offset, end)
             self._mark = Fingerprint.capture(segment, end)
         return self._state
 
-    def appended(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
+    def record_append(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
         """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
         mark, self._mark = self._mark, None  # whatever fails from here on must not be taken for a refusal
         with suppress(OSError):  # then it is read again, and the next write says what is wrong
@@ -62,7 +62,7 @@ class StateCache:
             else:
                 self._mark = mark
 
-    def rotated(self, segment: Segment, end: int, state: State) -> None:
+    def record_rotation(self, segment: Segment, end: int, state: State) -> None:
         """Know ``state`` of a new log, ``segment``, whose first ``end`` bytes a rotation has made of it.
 
         They need not be read again under the lock, which is long for a log that carries much.
@@ -71,7 +71,7 @@ class StateCache:
         with suppress(OSError):
             self._state, self._whole, self._mark = state, True, Fingerprint.capture(segment, end)
 
-    def bytes_gone(self, segment: Segment) -> int:
+    def truncated_bytes(self, segment: Segment) -> int:
         """Return how many bytes another program has cut off ``segment`` since the last append; 0 if the log says so.
 
         Only a process that has appended before can know that, and only under the lock. Raises OSError.
@@ -83,17 +83,19 @@ class StateCache:
         gone = written.offset - size if written.matches_head(segment) else written.offset
         if gone <= 0:  # changed in place, and not truncated
             return 0
-        reported = any(TRUNCATED in segment.read(start, BLOCK) for start in {0, max(0, size - BLOCK)})
+        reported = any(
+            TRUNCATION_WARNING in segment.read(start, CHUNK_BYTES) for start in {0, max(0, size - CHUNK_BYTES)}
+        )
         return 0 if reported else gone
 
-    def warned_of_disk(self, segment: Segment, end: int, now_ns: int, within_ns: int) -> bool:
+    def has_recent_disk_warning(self, segment: Segment, end: int, now_ns: int, within_ns: int) -> bool:
         """Return whether the log has said within the last ``within_ns`` that its disk is nearly full.
 
         It is searched under the lock, so what was found once is not searched for again.
         """
         if self._warned_ns is not None and 0 <= now_ns - self._warned_ns < within_ns:
             return True
-        for line in matching_back(segment, end, _DISK):
+        for line in matching_lines_backward(segment, end, _DISK):
             if (entry := line.entry) is not None and entry.tag("DISK") is not None:
                 self._warned_ns = entry.stamp.ns
                 return 0 <= now_ns - self._warned_ns < within_ns
@@ -106,5 +108,5 @@ class StateCache:
 
     def _authors(self, segment: Segment, end: int) -> State:
         """The state as far as the author's cups and the next stamp need it."""
-        pair = (last_active(segment, end, self._user), last_entry(segment, end))
+        pair = (last_active_entry(segment, end, self._user), last_entry(segment, end))
         return CORE_FOLD(CORE_FOLD.empty_state, [found[1] for found in pair if found is not None])

@@ -7,23 +7,23 @@ from typing import NamedTuple
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp
-from threeam.core.format.times import parse_when
-from threeam.core.store.filters import steps_back
+from threeam.core.format.times import parse_time
+from threeam.core.store.filters import is_clock_step
 from threeam.core.store.journal import Journal, Position
-from threeam.core.store.reader import Line, lines_back
-from threeam.core.store.seek import first_at, first_entry, line_of, stamp_of, stretches
+from threeam.core.store.reader import Line, lines_backward
+from threeam.core.store.seek import bisect_time, find_line, first_entry, monotonic_ranges, parse_stamp_ref
 
 _BEFORE_NS = 1_000_000  # so long before an entry the world was as it was before it
 
 
-class Moment(NamedTuple):
+class PointInTime(NamedTuple):
     """An instant (ns), and the place where the journal ended then."""
 
     ns: int
     end: Position
 
 
-def moment_before(journal: Journal, line: Line) -> Moment:
+def point_before_entry(journal: Journal, line: Line) -> PointInTime:
     """A little before the entry that ``line`` is: what stands above it and was stamped later than that is not there.
 
     The order of the file is the true one: what stands above a step of the clock was there before. Raises OSError.
@@ -31,44 +31,46 @@ def moment_before(journal: Journal, line: Line) -> Moment:
     entry = line.entry
     assert entry is not None
     ns, end = entry.stamp.ns - _BEFORE_NS, Position(line.segment, line.offset)
-    if steps_back(entry):
-        return Moment(ns, _where_it_stands_alone(journal, end))
+    if is_clock_step(entry):
+        return PointInTime(ns, _where_it_stands_alone(journal, end))
     for segment in journal.segments_backward(line.segment):
-        for before in lines_back(segment, line.offset if segment == line.segment else segment.size()):
+        for before in lines_backward(segment, line.offset if segment == line.segment else segment.size()):
             above = before.entry
-            if above is None or before.repeated:  # what a rotation says again was there before
+            if above is None or before.is_repeated:  # what a rotation says again was there before
                 continue
             if above.stamp.ns <= ns:
-                return Moment(ns, _where_it_stands_alone(journal, end))
+                return PointInTime(ns, _where_it_stands_alone(journal, end))
             end = Position(segment, before.offset)
-            if steps_back(above):
-                return Moment(ns, _where_it_stands_alone(journal, end))
-    return Moment(ns, _where_it_stands_alone(journal, end))
+            if is_clock_step(above):
+                return PointInTime(ns, _where_it_stands_alone(journal, end))
+    return PointInTime(ns, _where_it_stands_alone(journal, end))
 
 
-def moment_at(journal: Journal, end: Position, word: str, now: Stamp, zone: Zone) -> Moment:
+def resolve_point(journal: Journal, end: Position, word: str, now: Stamp, zone: Zone) -> PointInTime:
     """The moment that ``word`` names: a time, or a little before the entry of an ``@stamp``.
 
     Where the clock was stepped back, a time is that of the last stretch that had begun by then. Raises `BadTime`,
     `BadStamp`, and `Declined` where the journal begins later, or has no such entry. Raises OSError.
     """
-    stamp, _ = stamp_of(word)
+    stamp, _ = parse_stamp_ref(word)
     if stamp is not None:
-        return moment_before(journal, line_of(journal, stamp))
-    ns = parse_when(word, now, zone)
-    place = ended_at(journal, end, ns)
+        return point_before_entry(journal, find_line(journal, stamp))
+    ns = parse_time(word, now, zone)
+    place = end_at_time(journal, end, ns)
     if place is None:
         raise PreconditionFailed(f"the journal begins later than {word.strip()}")
-    return Moment(ns, place)
+    return PointInTime(ns, place)
 
 
-def ended_at(journal: Journal, end: Position, ns: int) -> Position | None:
+def end_at_time(journal: Journal, end: Position, ns: int) -> Position | None:
     """Where the journal ended at the instant ``ns``, up to ``end``; None where it begins later. Raises OSError."""
     for segment in journal.segments_backward(end.segment):
-        for begin, stop in reversed(stretches(segment, end.offset if segment == end.segment else segment.size())):
+        for begin, stop in reversed(
+            monotonic_ranges(segment, end.offset if segment == end.segment else segment.size())
+        ):
             first = first_entry(segment, begin, stop)
             if first is not None and first[1].stamp.ns <= ns:
-                place = Position(segment, first_at(segment, begin, stop, ns + 1))
+                place = Position(segment, bisect_time(segment, begin, stop, ns + 1))
                 return _where_it_stands_alone(journal, place)
     return None
 

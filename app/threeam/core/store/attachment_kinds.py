@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from threeam.core.errors import BadSetting, FileUnusable
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, make_dirs, open_dir, safe_opener
-from threeam.core.platform.portability import sync
-from threeam.core.platform.user_dirs import private_state_folder
+from threeam.core.platform.portability import fsync_fd
+from threeam.core.platform.user_dirs import private_state_dir
 
 _KEY_FILE = "key"
 _KEY_BYTES = 32
@@ -89,7 +89,7 @@ def _is_valid_signature(signature: bytes, kind: AttachmentKind, name: str, conte
     import hmac
 
     try:
-        with open_dir(private_state_folder(os.environ)) as dir_fd:
+        with open_dir(private_state_dir(os.environ)) as dir_fd:
             key = _read_key(dir_fd)
     except (OSError, BadSetting):  # there is no key, so this user has signed nothing
         return False
@@ -107,7 +107,7 @@ def _hmac_hex(key: bytes, kind: AttachmentKind, name: str, content: bytes) -> by
 def _load_or_create_key() -> bytes:
     """Return this user's key, and make it first if there is none. Raises `Unusable`."""
     try:
-        folder = private_state_folder(os.environ)
+        folder = private_state_dir(os.environ)
     except BadSetting:
         raise FileUnusable(
             "there is no folder for the key, and what is executed later must be signed: set HOME or XDG_STATE_HOME"
@@ -135,7 +135,7 @@ def _read_key(dir_fd: int) -> bytes:
         key = file.read(_KEY_BYTES + 1) if stat.S_ISREG(about.st_mode) else b""
     if about.st_uid != os.geteuid() or about.st_mode & 0o077 or len(key) != _KEY_BYTES:
         raise FileUnusable(
-            f"{os.path.join(private_state_folder(os.environ), _KEY_FILE)} is not a key that only you can read: remove it, "
+            f"{os.path.join(private_state_dir(os.environ), _KEY_FILE)} is not a key that only you can read: remove it, "
             "and what was signed with it must be made again"
         )
     return key
@@ -149,7 +149,7 @@ def _create_key(dir_fd: int) -> None:
         with open(fd, "wb") as file:
             file.write(os.urandom(_KEY_BYTES))
             file.flush()
-            sync(fd)
+            fsync_fd(fd)
         with suppress(FileExistsError):
             os.link(aside, _KEY_FILE, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
         fsync_dir_fd(dir_fd)

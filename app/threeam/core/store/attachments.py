@@ -17,8 +17,8 @@ from typing import BinaryIO, NamedTuple
 
 from threeam.core.errors import BadSetting, FileUnusable
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, make_dirs, open_dir, safe_opener
-from threeam.core.platform.portability import sync
-from threeam.core.platform.user_dirs import private_state_folder
+from threeam.core.platform.portability import fsync_fd
+from threeam.core.platform.user_dirs import private_state_dir
 from threeam.core.store.attachment_kinds import HANDOFF_SHOWN, AttachmentKind, is_valid_name, seal, unseal
 from threeam.core.store.journal import Journal, user_name
 
@@ -109,7 +109,7 @@ def create_attachment(journal: Journal, kind: AttachmentKind, name: str) -> Iter
             try:
                 yield file
                 file.flush()
-                sync(file.fileno())
+                fsync_fd(file.fileno())
                 fsync_dir_fd(dir_fd)
             except BaseException:
                 with suppress(FileNotFoundError):
@@ -188,7 +188,7 @@ def _read_own_file(dir_fd: int, name: str, path: str) -> bytes:
 def _private_dir(journal: Journal) -> str:
     """Return this user's private folder for the journal; empty for a user without a home."""
     try:
-        return os.path.join(private_state_folder(os.environ), flattened_path(journal))
+        return os.path.join(private_state_dir(os.environ), flattened_path(journal))
     except BadSetting:
         return ""
 

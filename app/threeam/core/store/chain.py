@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from threeam.core.store.segment import RotatedSegment, Segment, is_rotated
+from threeam.core.store.segment import RotatedSegment, Segment, is_rotated_name
 
 
 class Chain:
@@ -37,7 +37,7 @@ class Chain:
 
         If it cannot be read, the newest of the older ones that can. Raises OSError if ``segment`` cannot be read.
         """
-        name = segment.head.predecessor
+        name = segment.head.predecessor_name
         if name is None:
             return None
         folder = os.path.dirname(self.log_path)
@@ -80,7 +80,7 @@ class Chain:
         """The file that continues ``segment``; None for the ``live`` log, and for a file that none continues."""
         path = self._successor_paths.get(segment.path)
         known = self._open_segment(path, segment) if path is not None and path != self.log_path else None
-        if known is not None and known.head.predecessor == os.path.basename(segment.path):
+        if known is not None and known.head.predecessor_name == os.path.basename(segment.path):
             return known
         after: Segment | None = None
         for at in self.segments_backward(live):
@@ -99,10 +99,10 @@ class Chain:
         """The file at ``path``, which comes before ``after``; None if it is deleted, or there and not to be read."""
         try:
             segment = RotatedSegment(path)
-            status = segment.status()
+            status = segment.fstat()
             if not stat.S_ISREG(status.st_mode):
                 why = "it is not a file"
-            elif status.st_nlink > 1 and status.st_uid != successor.status().st_uid:
+            elif status.st_nlink > 1 and status.st_uid != successor.fstat().st_uid:
                 why = "it has another owner and a second name"  # a link to a file that is not of this journal
             else:
                 return segment
@@ -119,7 +119,9 @@ class Chain:
             names = os.listdir(folder)
         except OSError:
             return []
-        return sorted((other for other in names if is_rotated(self.log_path, other) and other < name), reverse=True)
+        return sorted(
+            (other for other in names if is_rotated_name(self.log_path, other) and other < name), reverse=True
+        )
 
 
 class UnreadableNotices:

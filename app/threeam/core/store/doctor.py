@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
-from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED_TAG, Entry, Stamp, decode_utf8, visible
-from threeam.core.store.filters import steps_back
+from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED_TAG, Entry, Stamp, decode_utf8, escape_unprintable
+from threeam.core.store.filters import is_clock_step
 from threeam.core.store.journal import Segment
-from threeam.core.store.reader import Line, lines_forward, pieces_of
-from threeam.core.store.recognize import UTF16, is_utf16
+from threeam.core.store.reader import Line, lines_forward, read_chunks
+from threeam.core.store.recognize import UTF16_HINT, is_utf16
 
 _EMBEDDED_LINE = re.compile(rb"(?<!^)\[([^\]]{29,40})\] \[COFFEE: \d")
 _ENCODING_PROBE_BYTES = 1024  # bytes: they tell the encoding of a file
@@ -60,7 +60,7 @@ class LogChecker:
         """
         if is_utf16(segment.read(0, min(end, _ENCODING_PROBE_BYTES))):
             first = next(lines_forward(segment, 0, end))
-            yield Finding(_file_name(first), 0, 1, "utf-16", f"{UTF16}; none of its lines can be read")
+            yield Finding(_file_name(first), 0, 1, "utf-16", f"{UTF16_HINT}; none of its lines can be read")
             return
         for number, line in enumerate(lines_forward(segment, 0, end), 1):
             if (nuls := _nul_problem(line)) is not None:
@@ -71,7 +71,7 @@ class LogChecker:
             entry = line.entry
             if not line.finished:
                 yield _make_finding(line, number, "torn", "torn: the last line has no newline")
-            elif line.more:
+            elif line.omitted_bytes:
                 size = line.end - line.offset
                 yield _make_finding(
                     line, number, "long", f"a line of {size:,} bytes, of which only the beginning is read"
@@ -88,7 +88,7 @@ class LogChecker:
                 continue
             if number == 1 and (why := _head_problem(line, entry)) is not None:
                 yield _make_finding(line, number, "head", why)
-            if line.forged:
+            if line.is_forged:
                 yield _make_finding(
                     line, number, "forged", "forged: it has the AT tag of what a rotation repeats elsewhere"
                 )
@@ -140,37 +140,37 @@ def _head_problem(line: Line, entry: Entry) -> str | None:
     head, stated = line.segment.head, entry.tag(REPEATED_TAG)
     if stated is None or head.begin == 0:
         return None
-    if head.missing is None:
+    if head.missing_lines is None:
         return "its REPEATED tag is no number"
-    if head.missing > 0:
-        there = entry.repeated_count - head.missing if entry.repeated_count is not None else 0
+    if head.missing_lines > 0:
+        there = entry.repeated_count - head.missing_lines if entry.repeated_count is not None else 0
         return f"lines are missing: it repeats {stated} lines of the file before it, and {there} are there"
     return None
 
 
 def _nul_problem(line: Line) -> str | None:
     """What to say of the NUL bytes in ``line``; None if it has none. Reads all of it."""
-    rest = pieces_of(line.segment, line.offset + len(line.raw), line.end) if line.more else ()
-    size = len(line.raw) + line.more
+    rest = read_chunks(line.segment, line.offset + len(line.raw), line.end) if line.omitted_bytes else ()
+    size = len(line.raw) + line.omitted_bytes
     count = line.raw.count(0) + sum(piece.count(0) for piece in rest)
     if count == 0:
         return None
     if is_utf16(line.raw):
-        return UTF16
+        return UTF16_HINT
     alone = " and nothing else" if count == size else ""
     return f"{count:,} NUL bytes{alone}, as a crash of the machine or a truncation under a writer leaves them"
 
 
 def _is_allowed_step_back(entry: Entry, last_stamp: Stamp) -> bool:
     # Only 3am breaks ties, so a line of the script may carry a reading a little behind the last stamp.
-    return steps_back(entry) or (entry.author is None and last_stamp.ns - entry.stamp.ns <= MAX_TIE_NS)
+    return is_clock_step(entry) or (entry.author is None and last_stamp.ns - entry.stamp.ns <= MAX_TIE_NS)
 
 
 def _make_finding(line: Line, line_number: int, what: str, sentence: str) -> Finding:
-    shown = line.shown
+    shown = line.display_text
     quoted = shown if len(shown) <= _MAX_QUOTED_CHARS else shown[:_MAX_QUOTED_CHARS] + "…"
     return Finding(_file_name(line), line.offset, line_number, what, f"{sentence}: {quoted}")
 
 
 def _file_name(line: Line) -> str:
-    return visible(os.path.basename(line.segment.path))
+    return escape_unprintable(os.path.basename(line.segment.path))

@@ -27,14 +27,14 @@ class Condition(Protocol):
     def name(self) -> str:
         """As its person reads it."""
 
-    def holds(self, raw: bytes) -> bool:
+    def matches(self, raw: bytes) -> bool:
         """Whether it holds of a line (without its newline)."""
 
-    def offsets(self, data: bytes) -> Iterator[int]:
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
         """Where the lines of ``data``, which is whole lines, begin of which it holds; in their order."""
 
 
-class Text(NamedTuple):
+class MatchesPattern(NamedTuple):
     """A pattern is found in it."""
 
     pattern: Pattern
@@ -43,14 +43,14 @@ class Text(NamedTuple):
     def name(self) -> str:
         return self.pattern.text
 
-    def holds(self, raw: bytes) -> bool:
-        return self.pattern.finds(raw)
+    def matches(self, raw: bytes) -> bool:
+        return self.pattern.matches(raw)
 
-    def offsets(self, data: bytes) -> Iterator[int]:
-        return self.pattern.offsets(data)
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
+        return self.pattern.matching_line_offsets(data)
 
 
-class Kind(NamedTuple):
+class IsKind(NamedTuple):
     """It is of this kind (as `Entry.kind` has it), or ``foreign``."""
 
     kind: str
@@ -59,15 +59,15 @@ class Kind(NamedTuple):
     def name(self) -> str:
         return f"kind:{self.kind.lower()}"
 
-    def holds(self, raw: bytes) -> bool:
+    def matches(self, raw: bytes) -> bool:
         entry = parse_entry(raw)
         return self.kind == ("foreign" if entry is None else entry.kind)
 
-    def offsets(self, data: bytes) -> Iterator[int]:
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
         return _verified(self, None if self.kind not in KIND_TAGS else f"] {self.kind}:".encode(), data)
 
 
-class By(NamedTuple):
+class ByAuthor(NamedTuple):
     """This user wrote it; ``script``: nobody is said to have."""
 
     user: str
@@ -76,7 +76,7 @@ class By(NamedTuple):
     def name(self) -> str:
         return f"by:{self.user}"
 
-    def holds(self, raw: bytes) -> bool:
+    def matches(self, raw: bytes) -> bool:
         entry = parse_entry(raw)
         if entry is None:
             return False
@@ -86,25 +86,25 @@ class By(NamedTuple):
             else entry.author is not None and entry.author.user == self.user
         )
 
-    def offsets(self, data: bytes) -> Iterator[int]:
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
         if self.user == "script":
             for offset in line_offsets(data):
                 end = data.find(b"\n", offset)
                 at = data.find(b" [BY: ", offset, end if end >= 0 else len(data))
                 if 0 <= at - offset < _HEAD_LENGTH:  # its first tag: no need to parse
                     continue
-                if self.holds(line_at(data, offset)):
+                if self.matches(line_at_offset(data, offset)):
                     yield offset
             return
         # No bracket in it: from each of many openings in a line, it would be read on to the line's end.
         tag = re.compile(rb"\[BY: %s@[^\[\]\n]*:\d{1,9}(?:%%\d+)?\]" % re.escape(self.user.encode()))
         for begin, start in _lines_with(tag, data):
             # If it stands where 3am writes it, there is no need to parse.
-            if _HEAD.fullmatch(data, begin, start) or self.holds(line_at(data, begin)):
+            if _HEAD.fullmatch(data, begin, start) or self.matches(line_at_offset(data, begin)):
                 yield begin
 
 
-class About(NamedTuple):
+class InHypothesis(NamedTuple):
     """It belongs to this hypothesis."""
 
     number: int
@@ -113,40 +113,40 @@ class About(NamedTuple):
     def name(self) -> str:
         return f"H{self.number}"
 
-    def holds(self, raw: bytes) -> bool:
+    def matches(self, raw: bytes) -> bool:
         entry = parse_entry(raw)
         return entry is not None and entry.hypothesis is not None and entry.hypothesis[0] == self.number
 
-    def offsets(self, data: bytes) -> Iterator[int]:
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
         return _verified(self, re.compile(rb"\[H0*%d: " % self.number), data)
 
 
-class SteppedBack(NamedTuple):
+class IsClockStep(NamedTuple):
     """It says that the clock was stepped back before it."""
 
     name: str = "stepped back"
 
-    def holds(self, raw: bytes) -> bool:
-        return _STEPPED in raw and (entry := parse_entry(raw)) is not None and steps_back(entry)
+    def matches(self, raw: bytes) -> bool:
+        return _STEPPED in raw and (entry := parse_entry(raw)) is not None and is_clock_step(entry)
 
-    def offsets(self, data: bytes) -> Iterator[int]:
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
         return _verified(self, _STEPPED, data)
 
 
-def steps_back(entry: Entry) -> bool:
+def is_clock_step(entry: Entry) -> bool:
     """Return whether this line says that the clock was stepped back before it."""
     return entry.kind == "WARNING" and entry.text.startswith(CLOCK_STEPPED_PREFIX)
 
 
-class Ceremony(NamedTuple):
+class IsCeremony(NamedTuple):
     """It is one of the lock's own."""
 
     name: str = "ceremony"
 
-    def holds(self, raw: bytes) -> bool:
+    def matches(self, raw: bytes) -> bool:
         return raw.endswith(_CEREMONY) and (entry := parse_entry(raw)) is not None and entry.text in CEREMONY_TEXTS
 
-    def offsets(self, data: bytes) -> Iterator[int]:
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
         return _verified(self, _MAY_BE_CEREMONY, data)
 
 
@@ -155,72 +155,72 @@ _CEREMONY = tuple(text.encode() for text in CEREMONY_TEXTS)
 _MAY_BE_CEREMONY = re.compile(rb" sanity lock\.$", re.MULTILINE)
 
 
-class Wanted(NamedTuple):
+class LineFilter(NamedTuple):
     """All of ``conditions`` hold, and none of ``exclusions``. Without any, every line is wanted.
 
     ``once``: no line that a rotation repeats is wanted. Its bytes do not say so, but its place: see `seek.is_wanted`.
     """
 
-    conditions: tuple[Condition, ...] = ()
-    exclusions: tuple[Condition, ...] = ()
-    once: bool = False
+    include: tuple[Condition, ...] = ()
+    exclude: tuple[Condition, ...] = ()
+    skip_repeated: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.conditions or self.exclusions or self.once)
+        return bool(self.include or self.exclude or self.skip_repeated)
 
-    def holds(self, raw: bytes) -> bool:
+    def matches(self, raw: bytes) -> bool:
         """Whether a line (without its newline) is wanted."""
-        return all(one.holds(raw) for one in self.conditions) and not any(one.holds(raw) for one in self.exclusions)
+        return all(one.matches(raw) for one in self.include) and not any(one.matches(raw) for one in self.exclude)
 
-    def offsets(self, data: bytes) -> Iterable[int]:
+    def matching_line_offsets(self, data: bytes) -> Iterable[int]:
         """Where the wanted lines of ``data``, which is whole lines, begin; in their order."""
-        seen = any(map(_sees_line_end, (*self.conditions, *self.exclusions)))
+        seen = any(map(_sees_line_end, (*self.include, *self.exclude)))
         if seen and b"\r" in data and (without := data.replace(b"\r\n", b"\n")) != data:
             places = dict(zip(line_offsets(without), line_offsets(data), strict=True))
-            return [places[begin] for begin in self.offsets(without)]
-        if not self.conditions:
+            return [places[begin] for begin in self.matching_line_offsets(without)]
+        if not self.include:
             found = line_offsets(data)
         else:
             # Words first: they are searched fastest, and leave the fewest lines to be looked at.
-            first, *others = sorted(self.conditions, key=lambda one: not isinstance(one, Text))
-            found = list(first.offsets(data))
+            first, *others = sorted(self.include, key=lambda one: not isinstance(one, MatchesPattern))
+            found = list(first.matching_line_offsets(data))
             for one in others:
                 found = _among(found, one, data, holds=True)
-        for one in self.exclusions:
+        for one in self.exclude:
             found = _among(found, one, data, holds=False)
         return found
 
 
-def parse_condition(word: str, *, words: bool = False) -> tuple[bool, Condition]:
+def parse_term(word: str, *, words: bool = False) -> tuple[bool, Condition]:
     """A condition as it is typed, and whether it is to be left out: ``deadlock``, ``!kind:note``, ``by:alice``, ``H7``.
 
     Raises `BadPattern`, or `BadKind`.
     """
     out = word.startswith("!") and len(word) > 1
-    return out, condition_of(word[1:] if out else word, words=words)
+    return out, parse_condition(word[1:] if out else word, words=words)
 
 
-def condition_of(word: str, *, exact: bool = False, words: bool = False) -> Condition:
+def parse_condition(word: str, *, exact: bool = False, words: bool = False) -> Condition:
     """The condition that ``word`` says: ``deadlock``, ``kind:note``, ``by:alice``, ``H7``. Raises as above."""
     field, colon, value = word.partition(":")
     if colon and field == "kind" and value:
-        return kind_named(value)
+        return parse_kind(value)
     if colon and field == "by" and value:
-        return By(value)
+        return ByAuthor(value)
     if re.fullmatch(r"H\d{1,9}", word, re.ASCII):
-        return About(int(word[1:]))
-    return Text(Pattern(word, exact=exact, words=words))
+        return InHypothesis(int(word[1:]))
+    return MatchesPattern(Pattern(word, exact=exact, words=words))
 
 
-def kind_named(name: str) -> Kind:
+def parse_kind(name: str) -> IsKind:
     """The kind that ``name`` says, in capitals or not. Raises `BadKind`."""
     kind = KIND_NAMES.get(name.lower())
     if kind is None:
         raise BadKind(f"there is no kind {name!r}: there are {', '.join(KIND_NAMES)}")
-    return Kind(kind)
+    return IsKind(kind)
 
 
-def line_at(data: bytes, begin: int) -> bytes:
+def line_at_offset(data: bytes, begin: int) -> bytes:
     """The line of ``data`` that begins at ``begin``, without its newline."""
     end = data.find(b"\n", begin)
     return data[begin : end if end >= 0 else len(data)]
@@ -242,7 +242,9 @@ _HEAD = re.compile(
 
 def _sees_line_end(condition: Condition) -> bool:
     """Whether a carriage return at the end of a line, which is not a part of the text, could hide the line from it."""
-    return isinstance(condition, Ceremony) or (isinstance(condition, Text) and not condition.pattern.is_literal)
+    return isinstance(condition, IsCeremony) or (
+        isinstance(condition, MatchesPattern) and not condition.pattern.is_literal
+    )
 
 
 def _among(offsets: list[int], condition: Condition, data: bytes, *, holds: bool) -> list[int]:
@@ -250,9 +252,9 @@ def _among(offsets: list[int], condition: Condition, data: bytes, *, holds: bool
     if not offsets:
         return offsets
     if len(offsets) > _FEW:
-        those = set(condition.offsets(data))
+        those = set(condition.matching_line_offsets(data))
         return [offset for offset in offsets if (offset in those) == holds]
-    return [offset for offset in offsets if condition.holds(line_at(data, offset)) == holds]
+    return [offset for offset in offsets if condition.matches(line_at_offset(data, offset)) == holds]
 
 
 def _verified(condition: Condition, scout: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:
@@ -261,7 +263,7 @@ def _verified(condition: Condition, scout: bytes | re.Pattern[bytes] | None, dat
         offsets: Iterable[int] = line_offsets(data)
     else:
         offsets = (begin for begin, _ in _lines_with(scout, data))
-    return (offset for offset in offsets if condition.holds(line_at(data, offset)))
+    return (offset for offset in offsets if condition.matches(line_at_offset(data, offset)))
 
 
 def _lines_with(scout: bytes | re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int]]:

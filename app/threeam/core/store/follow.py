@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from threeam.core.errors import FileUnusable
-from threeam.core.platform.portability import nonblocking_pipe
+from threeam.core.platform.portability import make_nonblocking_pipe
 from threeam.core.store.journal import Journal, Position, ResumePoint, Segment
 from threeam.core.store.reader import Line, lines_forward
 
@@ -85,7 +85,7 @@ class Follower:
             else:  # truncated, and perhaps written anew
                 self.truncations += 1
                 self._gap_reason = "the log was truncated here"
-                at.segment.forget_head()
+                at.segment.invalidate_head()
                 at = self._switch_to(at.segment)
         lines = self._read_from(at)
         if lines or named is None or not at.is_valid():
@@ -124,7 +124,7 @@ class Follower:
         if lines:
             self._resume_point = ResumePoint.capture(segment, lines[-1].end)
             self._remember(lines)
-            lines[0], self._gap_reason = lines[0]._replace(gap=self._gap_reason), ""
+            lines[0], self._gap_reason = lines[0]._replace(gap_reason=self._gap_reason), ""
         return lines
 
     def _remember(self, lines: list[Line]) -> None:
@@ -227,7 +227,7 @@ class _FileWatcher:
     def __init__(self, path: str, poll_interval_s: float) -> None:
         self._path = path
         self._poll_interval_s = poll_interval_s
-        self._wake_read, self._wake_write = nonblocking_pipe()
+        self._wake_read, self._wake_write = make_nonblocking_pipe()
         self._poller = select.poll()
         self._poller.register(self._wake_read, select.POLLIN)
         self._inotify = _open_inotify()
@@ -250,7 +250,7 @@ class _FileWatcher:
             except OSError:  # the kernel took it back with the file
                 pass
         self._segment, self._previous_watch = segment, self._file_watch
-        self._file_watch = self._add_watch(segment.watchable, _FILE_EVENTS)
+        self._file_watch = self._add_watch(segment.inotify_path, _FILE_EVENTS)
 
     def mark_seen(self) -> None:
         """The caller is about to look: what changes after this is news."""
@@ -305,7 +305,7 @@ class _FileWatcher:
 
     def _file_signature(self) -> tuple[int, ...]:
         seen: list[int] = []
-        for status in (lambda: os.stat(self._path), self._segment.status if self._segment is not None else None):
+        for status in (lambda: os.stat(self._path), self._segment.fstat if self._segment is not None else None):
             try:
                 about = status() if status is not None else None
             except OSError:

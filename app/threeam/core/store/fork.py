@@ -14,16 +14,24 @@ from threeam.core.format.entry import (
     Entry,
     Stamp,
     decode_utf8,
+    escape_unprintable,
     find_stamp_refs,
     format_entry,
     leading_stamp_ref,
     parse_entry,
-    visible,
 )
 from threeam.core.store.journal import Journal, Position, Segment
-from threeam.core.store.reader import Block, Line, blocks_forward, lines_back, lines_forward, matching_back, pieces_of
+from threeam.core.store.reader import (
+    Chunk,
+    Line,
+    chunks_forward,
+    lines_backward,
+    lines_forward,
+    matching_lines_backward,
+    read_chunks,
+)
 
-LEFT_OUT = "(left out)"
+BLANKED_TEXT = "(left out)"
 _LONG_ENOUGH = 8  # characters: a shorter text is left out only where its entry is cited
 _BEGINNING = 100  # characters
 _LATER_WORDS = re.compile(rb"\] (?:Words|Correction): @")
@@ -37,11 +45,11 @@ class Blank(NamedTuple):
     """
 
     stamps: frozenset[int]
-    words: tuple[str, ...]
+    texts: tuple[str, ...]
     anywhere: bool
 
 
-def blank_of(journal: Journal, line: Line) -> Blank:
+def make_blank(journal: Journal, line: Line) -> Blank:
     """What `fork` leaves out for the entry that ``line`` is: its text, with the later lines of that and later words.
 
     Raises OSError.
@@ -53,13 +61,13 @@ def blank_of(journal: Journal, line: Line) -> Blank:
         said[later.stamp.ns] = later.text.partition(" ")[2]
     live = journal.open_live()
     for segment in journal.segments_backward(live) if live is not None else ():
-        for found in matching_back(segment, segment.size(), _LATER_WORDS):
+        for found in matching_lines_backward(segment, segment.size(), _LATER_WORDS):
             words = found.entry
             if words is not None and (of := leading_stamp_ref(words.body)) is not None and of.ns in said:
                 said[words.stamp.ns] = words.body.removeprefix(f"@{of}")
     # The beginning is enough: where it is quoted, the end may be cut off.
     texts = (
-        visible(part).strip().removesuffix(")")[:_BEGINNING]
+        escape_unprintable(part).strip().removesuffix(")")[:_BEGINNING]
         for text in said.values()
         for part in text.split(" (undo: ")
     )
@@ -76,14 +84,14 @@ def _goes_on(journal: Journal, line: Line, entry: Entry) -> Iterator[Entry]:
             continue
         for after in lines_forward(segment, line.end if segment == line.segment else 0):
             later = after.entry
-            if later is None or later.author != entry.author or after.repeated:
+            if later is None or later.author != entry.author or after.is_repeated:
                 continue
             if not later.text.startswith(("| ", CONTINUATION_PREFIX)):
                 return
             yield later
 
 
-def fork(
+def fork_chunks(
     journal: Journal, end: Position, blanks: Sequence[Blank], last: Callable[[Entry | None, str, int, int], Entry]
 ) -> Iterator[bytes]:
     """The bytes of ``journal`` up to ``end``, through all of its files, without ``blanks``; and then a last line.
@@ -93,9 +101,13 @@ def fork(
     """
     digest, size, left_out = hashlib.sha256(), 0, 0
     for segment in journal.segments_forward(end.segment):
-        start = segment.head.end if segment.head.linked else 0  # what the file before it says is in the copy
-        for block in blocks_forward(segment, start, end.offset if segment == end.segment else None):
-            copy, count = _long_line_without(segment, block, blanks) if block.more else _without(block.data, blanks)
+        start = (
+            segment.head.end if segment.head.is_predecessor_readable else 0
+        )  # what the file before it says is in the copy
+        for block in chunks_forward(segment, start, end.offset if segment == end.segment else None):
+            copy, count = (
+                _long_line_without(segment, block, blanks) if block.omitted_bytes else _without(block.data, blanks)
+            )
             left_out += count
             for data in copy:
                 digest.update(data)
@@ -107,7 +119,7 @@ def fork(
 def _last_entry(journal: Journal, end: Position) -> Entry | None:
     """The last entry before ``end``, also one without its newline: that gets one in the copy."""
     for segment in journal.segments_backward(end.segment):
-        for line in lines_back(segment, end.offset if segment == end.segment else segment.size()):
+        for line in lines_backward(segment, end.offset if segment == end.segment else segment.size()):
             if (entry := line.entry) is not None:
                 return entry
     return None
@@ -127,18 +139,18 @@ def _without(data: bytes, blanks: Sequence[Blank]) -> tuple[list[bytes], int]:
     return copy, count
 
 
-def _long_line_without(segment: Segment, block: Block, blanks: Sequence[Blank]) -> tuple[Iterable[bytes], int]:
+def _long_line_without(segment: Segment, block: Chunk, blanks: Sequence[Blank]) -> tuple[Iterable[bytes], int]:
     """The same for a line of which ``block`` holds only the head: it is read in pieces, and twice if there are blanks.
 
     The pieces overlap, since the words may stand across the edge of two.
     """
     head = block.data.removesuffix(b"\n")
     finished = block.data.endswith(b"\n")
-    overlap = 4 * max((len(word) for blank in blanks for word in blank.words), default=0)  # bytes of a character
-    texts = chain([head], _overlapping(pieces_of(segment, block.start, block.end), overlap)) if blanks else ()
+    overlap = 4 * max((len(word) for blank in blanks for word in blank.texts), default=0)  # bytes of a character
+    texts = chain([head], _overlapping(read_chunks(segment, block.start, block.end), overlap)) if blanks else ()
     if any(_says(text, blank) for text in texts for blank in blanks):
         return [_left_out(head)], 1
-    return chain(pieces_of(segment, block.start, block.end), () if finished else (b"\n",)), 0
+    return chain(read_chunks(segment, block.start, block.end), () if finished else (b"\n",)), 0
 
 
 def _overlapping(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -151,8 +163,8 @@ def _overlapping(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 def _says(raw: bytes, blank: Blank) -> bool:
     """Whether a line says what ``blank`` is: it is one of its own, has words for one, cites one, or has its words."""
-    text = visible(decode_utf8(raw))
-    has_words = any(word in text for word in blank.words)
+    text = escape_unprintable(decode_utf8(raw))
+    has_words = any(word in text for word in blank.texts)
     if not has_words and "@" not in text and not any(str(ns % NS_PER_S) in text for ns in blank.stamps):
         return False
     entry = parse_entry(raw)
@@ -163,22 +175,22 @@ def _says(raw: bytes, blank: Blank) -> bool:
         cites = any(stamp.ns in blank.stamps for stamp in find_stamp_refs(entry.text))
         if own or (cites and (has_words or entry.kind in ("Correction", "Words"))):
             return True
-    return blank.anywhere and any(len(word) >= _LONG_ENOUGH and word in text for word in blank.words)
+    return blank.anywhere and any(len(word) >= _LONG_ENOUGH and word in text for word in blank.texts)
 
 
 def _left_out(raw: bytes) -> bytes:
     """The line with all that counts, and without its words."""
     entry = parse_entry(raw)
     if entry is None:
-        return LEFT_OUT.encode() + b"\n"
+        return BLANKED_TEXT.encode() + b"\n"
     words = entry.text.removesuffix(entry.body)
     if entry.text.startswith(("| ", CONTINUATION_PREFIX)):
         words = entry.text.partition(" ")[0] + " "
     if (at := leading_stamp_ref(entry.body)) is not None:
         words += f"@{at} "
-    return format_entry(entry._replace(text=words + LEFT_OUT))
+    return format_entry(entry._replace(text=words + BLANKED_TEXT))
 
 
-def after(last: Entry | None, now: Stamp) -> Stamp:
+def stamp_after(last: Entry | None, now: Stamp) -> Stamp:
     """A stamp for the line behind ``last``: now, or right after it."""
     return now if last is None or now.ns > last.stamp.ns else Stamp(last.stamp.ns + 1, now.utc_offset_s)

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from threeam.core.errors import BadInput, FileUnusable, ForeignSymlink
 from threeam.core.platform.disk import IMMUTABLE, has_file_attribute, is_read_only
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, absolute_path, make_dirs, open_file, resolve_path
-from threeam.core.platform.portability import sync
+from threeam.core.platform.portability import fsync_fd
 from threeam.core.store.chain import Chain
-from threeam.core.store.recognize import UTF16, is_journal, is_utf16, live_name
+from threeam.core.store.recognize import UTF16_HINT, is_journal, is_utf16, live_log_path
 from threeam.core.store.segment import Segment as Segment
 
 SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
@@ -204,7 +204,7 @@ class Journal(NamedTuple):
 
     def _append_obstacle(self) -> str | None:
         """Return the sentence that says why the file at the log's path is not one to append to, or None."""
-        if (live := live_name(self.log_path)) is not None:
+        if (live := live_log_path(self.log_path)) is not None:
             return f"{self.log_path} was rotated away from {live}: name that one with --log"
         try:
             log = self.open_live()
@@ -217,7 +217,7 @@ class Journal(NamedTuple):
         except OSError:  # the writer fails at the same, and says why
             return None
         if is_utf16(log.read(0, 1024)):
-            return f"{self.log_path} is {UTF16}"
+            return f"{self.log_path} is {UTF16_HINT}"
         return f"{self.log_path} is not a journal, since none of its lines is an entry: name another with --log"
 
 
@@ -309,7 +309,7 @@ def fsync_dir(path: str) -> None:
     """Waits until the names in a folder are on the disk. Raises OSError."""
     fd = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        sync(fd)
+        fsync_fd(fd)
     finally:
         os.close(fd)
 

@@ -11,16 +11,23 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from threeam.core.errors import BadPattern, NotLinear
-from threeam.core.format.entry import visible
-from threeam.core.store.regex import COMMAND_LINE, LINE_BEGIN, Limit, Regex, has_capitals, utf8
+from threeam.core.errors import BadPattern, NonlinearPattern
+from threeam.core.format.entry import escape_unprintable
+from threeam.core.store.regex import (
+    COMMAND_LINE_LIMIT,
+    LINE_BEGIN,
+    PatternLimit,
+    Regex,
+    escape_invalid_utf8,
+    has_capitals,
+)
 
 __all__ = ["BadPattern", "Pattern"]
 
 _STAMP = re.compile(rb"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4}\]")
 _AFTER_STAMP = rf"(?m:^)(?:{_STAMP.pattern.decode()})?"
 _OPERATOR = re.compile(r"[\\.^$*+?{}\[\]|()]")
-_SCREEN = Limit(2000, 250)  # about 0.6 s for a block of 256 KiB at worst
+_SCREEN = PatternLimit(2000, 250)  # about 0.6 s for a block of 256 KiB at worst
 _MOST_SPANS = 500  # of one text: some patterns look at all of the rest of it for each match
 
 
@@ -37,7 +44,7 @@ class Pattern:
         self.ignores_case = not exact and not has_capitals(text)
         try:
             self._regex = Regex(text, ignore_case=self.ignores_case)
-        except NotLinear as error:
+        except NonlinearPattern as error:
             both = "combine two conditions (--grep A --not B; on the screen &A and then &!B)"
             raise BadPattern(f"{error}, or {both}") from None
         self._lines = Regex(
@@ -45,10 +52,14 @@ class Pattern:
             ignore_case=self.ignores_case,
             line_begin=_AFTER_STAMP if words else LINE_BEGIN,
             whole_line=True,
-            limit=_SCREEN if words else COMMAND_LINE,
+            limit=_SCREEN if words else COMMAND_LINE_LIMIT,
         )
         self._literal = b""
-        if not _OPERATOR.search(text) and text == visible(text) and (text.isascii() or not self.ignores_case):
+        if (
+            not _OPERATOR.search(text)
+            and text == escape_unprintable(text)
+            and (text.isascii() or not self.ignores_case)
+        ):
             self._literal = (text.lower() if self.ignores_case else text).encode()
 
     @property
@@ -56,13 +67,13 @@ class Pattern:
         """Whether it is text without an operator."""
         return bool(self._literal)
 
-    def finds(self, raw: bytes) -> bool:
+    def matches(self, raw: bytes) -> bool:
         """Return whether a line (without its newline) has a match."""
         if self._words and (stamp := _STAMP.match(raw)):
             raw = raw[stamp.end() :]
         if self._literal:
-            return self._literal in self._folded(utf8(raw))
-        return self._regex.found_in(utf8(raw))
+            return self._literal in self._folded(escape_invalid_utf8(raw))
+        return self._regex.has_match(escape_invalid_utf8(raw))
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return the first matches in ``text``: where each begins and ends, in characters."""
@@ -77,9 +88,9 @@ class Pattern:
             characters.append((first, count))
         return characters
 
-    def offsets(self, data: bytes) -> Iterator[int]:
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
         """Yield where the lines begin that have a match in ``data``, which is whole lines; in their order."""
-        shown = utf8(data)
+        shown = escape_invalid_utf8(data)
         if shown is data:
             yield from self._offsets(data)
             return
@@ -97,7 +108,7 @@ class Pattern:
                 continue
             begin, last = data.rfind(b"\n", 0, start) + 1, end
             in_stamp = self._words and (stamp := _STAMP.match(data, begin)) is not None and start < stamp.end()
-            if not in_stamp or self.finds(data[begin:end]):
+            if not in_stamp or self.matches(data[begin:end]):
                 yield begin
 
     def _find_literal(self, data: bytes) -> Iterator[tuple[int, int]]:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
-from threeam.core.format.entry import BOM, Entry, decode_utf8, parse_entry, utf8_boundary, visible
+from threeam.core.format.entry import BOM, Entry, decode_utf8, escape_unprintable, parse_entry, utf8_boundary
 from threeam.core.store.segment import Segment
 
-BLOCK = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
-HELD = 1024 * 1024  # bytes of one line that are held at the most; 3am itself writes lines of 64 KiB
+CHUNK_BYTES = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
+MAX_HELD_LINE_BYTES = 1024 * 1024  # bytes of one line that are held at the most; 3am itself writes lines of 64 KiB
 
 _FIRST_BLOCK = 8 * 1024  # bytes: backwards, most want the last few lines
 _PROBE = 4 * 1024  # bytes: a read of this size nearly always contains the end of a line
@@ -30,7 +30,7 @@ _AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
 _NULS = re.compile(b"\0{%d,}" % (_LONG_RUN + 1))
 
 
-class Block(NamedTuple):
+class Chunk(NamedTuple):
     """Whole lines of a segment from ``start`` to ``end``; the last may be unfinished.
 
     A line longer than `HELD` is a block by itself. ``data`` is then its head, with a newline if the line has one.
@@ -41,7 +41,7 @@ class Block(NamedTuple):
     end: int
 
     @property
-    def more(self) -> int:
+    def omitted_bytes(self) -> int:
         """The number of bytes that ``data`` leaves out."""
         return self.end - self.start - len(self.data)
 
@@ -58,29 +58,29 @@ class Line(NamedTuple):
     offset: int
     raw: bytes
     finished: bool = True
-    gap: str = ""
-    more: int = 0
+    gap_reason: str = ""
+    omitted_bytes: int = 0
     line_end: bytes = b"\n"
 
     @property
     def end(self) -> int:
         """The offset of the first byte after the line."""
-        return self.offset + len(self.raw) + self.more + (len(self.line_end) if self.finished else 0)
+        return self.offset + len(self.raw) + self.omitted_bytes + (len(self.line_end) if self.finished else 0)
 
     @property
     def entry(self) -> Entry | None:
         """The entry that the line is, or None for a foreign or torn one. The text of a long line ends with a mark."""
         entry = parse_entry(self.raw)
-        return entry if not self.more or entry is None else entry._replace(text=entry.text + self._mark)
+        return entry if not self.omitted_bytes or entry is None else entry._replace(text=entry.text + self._mark)
 
     @property
-    def repeated(self) -> bool:
+    def is_repeated(self) -> bool:
         """Whether a rotation repeats here what the file before it says, and that file can be read."""
         head = self.segment.head if _AT in self.raw else None
-        return head is not None and head.linked and head.begin <= self.offset < head.end
+        return head is not None and head.is_predecessor_readable and head.begin <= self.offset < head.end
 
     @property
-    def forged(self) -> bool:
+    def is_forged(self) -> bool:
         """Whether the line has the tag of repeated lines, and is not where a rotation writes them."""
         return (
             _AT in self.raw
@@ -90,52 +90,52 @@ class Line(NamedTuple):
         )
 
     @property
-    def counted(self) -> Entry | None:
+    def state_entry(self) -> Entry | None:
         """The entry that the line is for the state. Of a forged one only its stamp counts."""
         entry = self.entry
-        if _AT not in self.raw or entry is None or not self.forged:
+        if _AT not in self.raw or entry is None or not self.is_forged:
             return entry
         return Entry(entry.stamp, 0, (), "")
 
     @property
-    def shown(self) -> str:
+    def display_text(self) -> str:
         """The line as it is, made safe to print; a long run of NULs is counted, and a long line ends with a mark."""
         raw = self.raw if self.offset else self.raw.removeprefix(BOM)
         if b"\0" not in raw:
-            return visible(decode_utf8(raw)) + self._mark
-        texts = [visible(decode_utf8(text)) for text in _NULS.split(raw)]
+            return escape_unprintable(decode_utf8(raw)) + self._mark
+        texts = [escape_unprintable(decode_utf8(text)) for text in _NULS.split(raw)]
         counts = [f"\\x00 ({len(run):,} times)" for run in _NULS.findall(raw)]
         return "".join([text for pair in zip(texts, [*counts, self._mark], strict=True) for text in pair])
 
     @property
     def _mark(self) -> str:
-        return f"… {self.more:,} bytes more" if self.more else ""
+        return f"… {self.omitted_bytes:,} bytes more" if self.omitted_bytes else ""
 
 
-def blocks_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Block]:
+def chunks_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Chunk]:
     """Blocks of whole lines from ``start`` (the beginning of a line) to ``end``. The last line may be unfinished."""
     while end is None or start < end:
-        size = BLOCK if end is None else min(BLOCK, end - start)
+        size = CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - start)
         data = segment.read(start, size)
         cut = data.rfind(b"\n") + 1
         if len(data) < size:  # the end of the file: what follows the last newline is unfinished
             if data:
-                yield Block(start, data, start + len(data))
+                yield Chunk(start, data, start + len(data))
             return
         if cut == 0:
             newline, finished = _next_newline(segment, start + size, end)
-            block = line_block(segment, start, newline, finished=finished)
+            block = read_line_chunk(segment, start, newline, finished=finished)
         else:
-            block = Block(start, data[:cut], start + cut)
+            block = Chunk(start, data[:cut], start + cut)
         yield block
         start = block.end
 
 
 def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Line]:
     """Every line from ``start`` (the beginning of a line) to ``end``; the last may be unfinished."""
-    for block in blocks_forward(segment, start, end):
-        if block.more or b"\r" in block.data:
-            yield from map(partial(line_in, segment, block), _beginnings(block.data))
+    for block in chunks_forward(segment, start, end):
+        if block.omitted_bytes or b"\r" in block.data:
+            yield from map(partial(line_containing, segment, block), _beginnings(block.data))
             continue
         offset, data, _ = block
         *whole, last = data.split(b"\n")
@@ -146,15 +146,15 @@ def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> I
             yield Line(segment, offset, last, False)
 
 
-def lines_back(segment: Segment, end: int) -> Iterator[Line]:
+def lines_backward(segment: Segment, end: int) -> Iterator[Line]:
     """Every line that begins before ``end``, the last one first; that one may be unfinished."""
     end = min(end, segment.size())  # it may have been truncated meanwhile
-    whole = end_of_lines(segment, end)
+    whole = last_line_end(segment, end)
     if whole < end:
-        yield line_in(segment, line_block(segment, whole, end, finished=False), 0)
-    for block in blocks_back(segment, whole, first=_FIRST_BLOCK):
-        if block.more or b"\r" in block.data:
-            yield from map(partial(line_in, segment, block), reversed(_beginnings(block.data)))
+        yield line_containing(segment, read_line_chunk(segment, whole, end, finished=False), 0)
+    for block in chunks_backward(segment, whole, first=_FIRST_BLOCK):
+        if block.omitted_bytes or b"\r" in block.data:
+            yield from map(partial(line_containing, segment, block), reversed(_beginnings(block.data)))
             continue
         offset = block.end
         for raw in reversed(block.data[:-1].split(b"\n")):
@@ -162,69 +162,71 @@ def lines_back(segment: Segment, end: int) -> Iterator[Line]:
             yield Line(segment, offset, raw)
 
 
-def end_of_lines(segment: Segment, end: int) -> int:
+def last_line_end(segment: Segment, end: int) -> int:
     """The end of the last whole line before ``end``: what follows it is unfinished."""
     return _line_begin(segment, min(end, segment.size()))
 
 
-def line_block(segment: Segment, start: int, end: int, *, finished: bool) -> Block:
+def read_line_chunk(segment: Segment, start: int, end: int, *, finished: bool) -> Chunk:
     """The block of the one line from ``start`` to ``end``, where its newline is if it is ``finished``."""
-    if end - start <= HELD:
+    if end - start <= MAX_HELD_LINE_BYTES:
         data = segment.read(start, end - start + finished)
     else:
-        head = segment.read(start, HELD)
+        head = segment.read(start, MAX_HELD_LINE_BYTES)
         data = head[: utf8_boundary(head, len(head) - 1)] + (b"\n" if finished else b"")
-    return Block(start, data, end + finished)
+    return Chunk(start, data, end + finished)
 
 
-def pieces_of(segment: Segment, start: int, end: int) -> Iterator[bytes]:
+def read_chunks(segment: Segment, start: int, end: int) -> Iterator[bytes]:
     """All bytes from ``start`` to ``end``, in pieces of at most `BLOCK` bytes."""
-    while start < end and (data := segment.read(start, min(BLOCK, end - start))):
+    while start < end and (data := segment.read(start, min(CHUNK_BYTES, end - start))):
         yield data
         start += len(data)
 
 
 def last_entry(segment: Segment, end: int) -> tuple[Line, Entry] | None:
     """The last whole line before ``end`` that parses, and its entry, or None."""
-    for line in lines_back(segment, end):
-        if line.finished and (entry := line.counted):
+    for line in lines_backward(segment, end):
+        if line.finished and (entry := line.state_entry):
             return line, entry
     return None
 
 
-def last_active(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | None:
+def last_active_entry(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | None:
     """The last whole line before ``end`` that shows ``user`` active: a byte search, backwards."""
     return next(_active_back(segment, end, user), None)
 
 
-def active_back(segment: Segment, end: int, user: str) -> Iterator[Entry]:
+def active_entries_backward(segment: Segment, end: int, user: str) -> Iterator[Entry]:
     """Yield the entries before ``end`` that show ``user`` active, the last one first."""
     return (entry for _, entry in _active_back(segment, end, user))
 
 
 def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, Entry]]:
     pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\[\]]*\]" + _NOT_ACTIVE)
-    for line in matching_back(segment, end, pattern):
-        entry = line.counted
+    for line in matching_lines_backward(segment, end, pattern):
+        entry = line.state_entry
         if entry and entry.activity_stamp and entry.author and entry.author.user == user:
             yield line, entry
 
 
-def matching_back(segment: Segment, end: int, pattern: re.Pattern[bytes], since: int = 0) -> Iterator[Line]:
+def matching_lines_backward(segment: Segment, end: int, pattern: re.Pattern[bytes], since: int = 0) -> Iterator[Line]:
     """The whole lines between ``since`` (the beginning of one) and ``end`` in which ``pattern`` is found.
 
     The last one first; once for each line, however many matches it has.
     """
-    for block in blocks_back(segment, end, since):
+    for block in chunks_backward(segment, end, since):
         begin = len(block.data)  # of the last line that was yielded
         for index in reversed([match.start() for match in pattern.finditer(block.data)]):
             if index < begin:
-                line = line_in(segment, block, index)
+                line = line_containing(segment, block, index)
                 begin = line.offset - block.start
                 yield line
 
 
-def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int = 0) -> Iterator[list[Entry]]:
+def state_entries_backward(
+    segment: Segment, end: int, tags: re.Pattern[bytes], since: int = 0
+) -> Iterator[list[Entry]]:
     """The entries between ``since`` (the beginning of a line) and ``end`` that state is made of: those of each block.
 
     The last block first, in each in their order.
@@ -233,10 +235,10 @@ def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int 
     person active, and the last line that parses. Folding these gives what folding every line gives
     (a property test), at the price of a byte search: 64 MiB in about 0.1 s.
     """
-    for number, last in enumerate(lines_back(segment, end)):
+    for number, last in enumerate(lines_backward(segment, end)):
         if last.offset < since:
             return
-        if last.finished and (entry := last.counted):
+        if last.finished and (entry := last.state_entry):
             yield [entry]
             break
         if number % 1000 == 999:  # much of another program's
@@ -244,12 +246,12 @@ def significant(segment: Segment, end: int, tags: re.Pattern[bytes], since: int 
     else:
         return
     seen: set[bytes] = set()
-    for block in blocks_back(segment, last.end, since):
-        found = {line.offset: line.counted for line in significant_in(segment, block, tags, seen)}
+    for block in chunks_backward(segment, last.end, since):
+        found = {line.offset: line.state_entry for line in state_lines_in_chunk(segment, block, tags, seen)}
         yield [entry for offset, entry in sorted(found.items()) if entry is not None and offset != last.offset]
 
 
-def significant_in(segment: Segment, block: Block, tags: re.Pattern[bytes], seen: set[bytes]) -> Iterator[Line]:
+def state_lines_in_chunk(segment: Segment, block: Chunk, tags: re.Pattern[bytes], seen: set[bytes]) -> Iterator[Line]:
     """The significant lines of ``block``; in no order.
 
     ``seen`` holds the people whose last line is known from later blocks, and gains those found here.
@@ -257,7 +259,7 @@ def significant_in(segment: Segment, block: Block, tags: re.Pattern[bytes], seen
     data, line_end = block.data, -1
     for match in tags.finditer(data):
         if match.start() > line_end:
-            line = line_in(segment, block, match.start())
+            line = line_containing(segment, block, match.start())
             line_end = line.end - block.start - 1
             yield line
     users = set(_AUTHOR.findall(data)) - seen
@@ -266,8 +268,8 @@ def significant_in(segment: Segment, block: Block, tags: re.Pattern[bytes], seen
     for user in users:
         needle, index = b"] [BY: " + user + b"@", len(data)
         while (index := data.rfind(needle, 0, index)) >= 0:
-            line = line_in(segment, block, index)
-            entry = line.counted
+            line = line_containing(segment, block, index)
+            entry = line.state_entry
             if entry and entry.activity_stamp and entry.author and entry.author.user == decode_utf8(user):
                 seen.add(user)
                 yield line
@@ -285,25 +287,25 @@ def _first_authors(data: bytes) -> Iterator[bytes]:
             return
 
 
-def blocks_back(segment: Segment, end: int, since: int = 0, first: int | None = None) -> Iterator[Block]:
+def chunks_backward(segment: Segment, end: int, since: int = 0, first: int | None = None) -> Iterator[Chunk]:
     """Blocks of whole finished lines from ``end`` back to ``since`` (the beginning of a line).
 
     ``first``: the size of the first one. Each of the next is four times as large, up to `BLOCK`.
     """
-    end, size = end_of_lines(segment, end), BLOCK if first is None else min(first, BLOCK)
+    end, size = last_line_end(segment, end), CHUNK_BYTES if first is None else min(first, CHUNK_BYTES)
     while end > since:
         # Where a line begins is looked up before the block is read: to cut and join blocks takes as long as a search.
         low = max(since, end - size)
-        start = since if low == since else line_begin_after(segment, low, end)
+        start = since if low == since else find_line_begin_between(segment, low, end)
         if start is None:
             start = _line_begin(segment, low, since)
-            yield line_block(segment, start, end - 1, finished=True)
+            yield read_line_chunk(segment, start, end - 1, finished=True)
         else:
-            yield Block(start, segment.read(start, end - start), end)
-        end, size = start, min(size * 4, BLOCK)
+            yield Chunk(start, segment.read(start, end - start), end)
+        end, size = start, min(size * 4, CHUNK_BYTES)
 
 
-def line_begin_after(segment: Segment, low: int, high: int) -> int | None:
+def find_line_begin_between(segment: Segment, low: int, high: int) -> int | None:
     """Where the first line begins that begins after ``low`` and before ``high``, or None."""
     for probe in range(low, high - 1, _PROBE):
         index = segment.read(probe, min(_PROBE, high - 1 - probe)).find(b"\n")
@@ -312,14 +314,14 @@ def line_begin_after(segment: Segment, low: int, high: int) -> int | None:
     return None
 
 
-def line_in(segment: Segment, block: Block, index: int) -> Line:
+def line_containing(segment: Segment, block: Chunk, index: int) -> Line:
     """The line of ``block`` that the byte at ``index`` of its data is in."""
     data = block.data
     begin, end = data.rfind(b"\n", 0, index) + 1, data.find(b"\n", index)
     raw = data[begin : end if end >= 0 else None]
-    if end >= 0 and raw[-1:] == b"\r" and not block.more:
+    if end >= 0 and raw[-1:] == b"\r" and not block.omitted_bytes:
         return Line(segment, block.start + begin, raw[:-1], line_end=b"\r\n")
-    return Line(segment, block.start + begin, raw, end >= 0, "", block.more)
+    return Line(segment, block.start + begin, raw, end >= 0, "", block.omitted_bytes)
 
 
 def _beginnings(data: bytes) -> list[int]:
@@ -329,7 +331,7 @@ def _beginnings(data: bytes) -> list[int]:
 
 def _next_newline(segment: Segment, start: int, end: int | None) -> tuple[int, bool]:
     """The offset of the first newline at or after ``start`` and before ``end``, or where the bytes end, and which."""
-    while data := segment.read(start, BLOCK if end is None else min(BLOCK, end - start)):
+    while data := segment.read(start, CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - start)):
         index = data.find(b"\n")
         if index >= 0:
             return start + index, True
@@ -339,11 +341,11 @@ def _next_newline(segment: Segment, start: int, end: int | None) -> tuple[int, b
 
 def _line_begin(segment: Segment, end: int, since: int = 0) -> int:
     """The offset after the last newline before ``end``; ``since`` if there is none after it."""
-    size = min(_PROBE, BLOCK)
+    size = min(_PROBE, CHUNK_BYTES)
     while end > since:
         begin = max(since, end - size)
         index = segment.read(begin, end - begin).rfind(b"\n")
         if index >= 0:
             return begin + index + 1
-        end, size = begin, min(size * 4, BLOCK)
+        end, size = begin, min(size * 4, CHUNK_BYTES)
     return since

@@ -7,7 +7,7 @@ import re
 
 from threeam.core.store.segment import Segment
 
-UTF16 = "UTF-16, as some Windows tools write it, where a journal is UTF-8: iconv -f UTF-16 -t UTF-8 converts it"
+UTF16_HINT = "UTF-16, as some Windows tools write it, where a journal is UTF-8: iconv -f UTF-16 -t UTF-8 converts it"
 _HEAD = 1024  # bytes: the beginning of the first line is enough for nearly all
 _EDGE = 128 * 1024  # bytes at each end of the file that are searched: more than the longest line of ours
 # As the Bash script and 3am begin a line, also with a date(1) that has no nanoseconds, after a byte order mark, and
@@ -40,7 +40,7 @@ def is_utf16(data: bytes) -> bool:
     return pairs >= 4 and many >= pairs * 3 // 4 and few <= pairs // 8
 
 
-def live_name(path: str) -> str | None:
+def live_log_path(path: str) -> str | None:
     """Return the path of the live log if the file at ``path`` is one that a rotation left beside it, else None."""
     match = _OLD.fullmatch(path)
     names = (match[1] + ".log", match[1]) if match is not None else ()

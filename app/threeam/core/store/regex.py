@@ -16,11 +16,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from threeam.core.errors import BadPattern, NotLinear
-from threeam.core.format.entry import decode_utf8, visible
+from threeam.core.errors import BadPattern, NonlinearPattern
+from threeam.core.format.entry import decode_utf8, escape_unprintable
 
 
-class Limit(NamedTuple):
+class PatternLimit(NamedTuple):
     """How large a pattern may be.
 
     ``instructions``: those of RE2 that it compiles to. ``copies``: how many characters and classes its counted
@@ -28,11 +28,11 @@ class Limit(NamedTuple):
     text. It then needs about 5 ns for each copy and each character.
     """
 
-    instructions: int
-    copies: int
+    max_instructions: int
+    max_copies: int
 
 
-COMMAND_LINE = Limit(20_000, 1000)  # about 2 s for 256 KiB at worst
+COMMAND_LINE_LIMIT = PatternLimit(20_000, 1000)  # about 2 s for 256 KiB at worst
 LINE_BEGIN = "(?m:^)"
 _LINE_END = r"(?:\r?(?m:$))"  # a line of a log from Windows ends before its carriage return
 
@@ -84,16 +84,16 @@ class Regex:
         ignore_case: bool = False,
         line_begin: str = LINE_BEGIN,
         whole_line: bool = False,
-        limit: Limit = COMMAND_LINE,
+        limit: PatternLimit = COMMAND_LINE_LIMIT,
     ) -> None:
         translated = _translated(text, line_begin)
         self._compiled = _compiled(text, translated, ignore_case)
         if whole_line:
             self._compiled = _compiled(text, f"(?:{translated}).*", ignore_case)
-        if self._compiled.programsize > limit.instructions or _copies(text) > limit.copies:
+        if self._compiled.programsize > limit.max_instructions or _copies(text) > limit.max_copies:
             raise BadPattern(f"{text!r} is too large a pattern: write smaller numbers of repetitions, or fewer words")
 
-    def found_in(self, data: bytes) -> bool:
+    def has_match(self, data: bytes) -> bool:
         """Return whether ``data`` has a match."""
         return self._compiled.search(data) is not None
 
@@ -102,7 +102,7 @@ class Regex:
         return (match.span() for match in self._compiled.finditer(data))
 
 
-def utf8(data: bytes) -> bytes:
+def escape_invalid_utf8(data: bytes) -> bytes:
     """Return ``data`` with each undecodable byte as the escape that is shown for it. Line ends stay what they are."""
     if data.isascii():
         return data
@@ -267,7 +267,7 @@ def _character(text: str, match: re.Match[str], *, in_class: bool = False) -> st
 
 def _literal(char: str) -> str:
     """Return a pattern for ``char``, and for the escape that is shown for it if one is."""
-    shown = visible(char)
+    shown = escape_unprintable(char)
     if shown == char:
         return _quoted(char)
     if "\ud800" <= char <= "\udfff":  # an undecodable byte: `utf8` has put the escape there
@@ -278,7 +278,7 @@ def _literal(char: str) -> str:
 def _shown_escape(shown: str) -> str:
     """Return a pattern for the text ``shown``, and for the character that is shown that way if there is one."""
     code = int(shown[2:] or "9", 16)  # \t has no digits
-    if code <= 0x10FFFF and visible(chr(code)) == shown:
+    if code <= 0x10FFFF and escape_unprintable(chr(code)) == shown:
         return _literal(chr(code))
     return _quoted(shown)
 
@@ -288,5 +288,5 @@ def _quoted(chars: str) -> str:
     return "".join(char if char.isalnum() or not char.isascii() else f"\\x{{{ord(char):x}}}" for char in chars)
 
 
-def _not_linear(text: str, what: str) -> NotLinear:
-    return NotLinear(f"{text!r} has {what}, which cannot be searched in a bounded time: write the words out")
+def _not_linear(text: str, what: str) -> NonlinearPattern:
+    return NonlinearPattern(f"{text!r} has {what}, which cannot be searched in a bounded time: write the words out")

@@ -8,26 +8,26 @@ from typing import NamedTuple
 
 from threeam.core.errors import BadStamp, PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
-from threeam.core.store.filters import SteppedBack, Wanted
+from threeam.core.store.filters import IsClockStep, LineFilter
 from threeam.core.store.journal import Journal, Position, Segment
 from threeam.core.store.reader import (
-    Block,
+    Chunk,
     Line,
-    blocks_back,
-    blocks_forward,
-    end_of_lines,
+    chunks_backward,
+    chunks_forward,
+    find_line_begin_between,
     last_entry,
-    line_begin_after,
-    line_block,
-    line_in,
+    last_line_end,
+    line_containing,
     lines_forward,
-    matching_back,
+    matching_lines_backward,
+    read_line_chunk,
 )
 
 _NEAR = 16 * 1024  # bytes: so close to the place, reading on is cheaper than bisecting
 
 
-class Found(NamedTuple):
+class ChunkMatches(NamedTuple):
     """The wanted lines of a part of a file, from ``start`` to ``end``, in their order; maybe none."""
 
     start: int
@@ -35,72 +35,72 @@ class Found(NamedTuple):
     lines: list[Line]
 
 
-def found_forward(segment: Segment, start: int, end: int | None, wanted: Wanted) -> Iterator[Found]:
+def matches_forward(segment: Segment, start: int, end: int | None, wanted: LineFilter) -> Iterator[ChunkMatches]:
     """The wanted lines from ``start`` (the beginning of a line) to ``end``, a block at a time, finished or not."""
-    for block in blocks_forward(segment, start, end):
+    for block in chunks_forward(segment, start, end):
         yield _found(segment, block, wanted)
 
 
-def found_back(segment: Segment, end: int, wanted: Wanted, since: int = 0) -> Iterator[Found]:
+def matches_backward(segment: Segment, end: int, wanted: LineFilter, since: int = 0) -> Iterator[ChunkMatches]:
     """The wanted lines before ``end``, finished or not, back to ``since``, a block at a time, the last block first."""
-    whole = max(since, end_of_lines(segment, end))
+    whole = max(since, last_line_end(segment, end))
     if whole < end:
-        yield _found(segment, line_block(segment, whole, end, finished=False), wanted)
-    for block in blocks_back(segment, whole, since):
+        yield _found(segment, read_line_chunk(segment, whole, end, finished=False), wanted)
+    for block in chunks_backward(segment, whole, since):
         yield _found(segment, block, wanted)
 
 
-def is_wanted(line: Line, wanted: Wanted) -> bool:
+def passes_filter(line: Line, wanted: LineFilter) -> bool:
     """Whether ``line`` is one of the ``wanted``."""
-    return wanted.holds(line.raw) and not (wanted.once and line.repeated)
+    return wanted.matches(line.raw) and not (wanted.skip_repeated and line.is_repeated)
 
 
-def offsets_in(segment: Segment, block: Block, wanted: Wanted) -> Iterable[int]:
+def matching_offsets_in_chunk(segment: Segment, block: Chunk, wanted: LineFilter) -> Iterable[int]:
     """Where the wanted lines of ``block`` begin in its data, in their order."""
-    offsets, head = wanted.offsets(block.data), segment.head if wanted.once else None
-    if head is None or not head.linked or block.start >= head.end:
+    offsets, head = wanted.matching_line_offsets(block.data), segment.head if wanted.skip_repeated else None
+    if head is None or not head.is_predecessor_readable or block.start >= head.end:
         return offsets
     return [index for index in offsets if not head.begin <= block.start + index < head.end]
 
 
-def _found(segment: Segment, block: Block, wanted: Wanted) -> Found:
+def _found(segment: Segment, block: Chunk, wanted: LineFilter) -> ChunkMatches:
     start, data, end = block
-    offsets = offsets_in(segment, block, wanted)
-    if block.more or b"\r" in data:
-        return Found(start, end, [line_in(segment, block, begin) for begin in offsets])
+    offsets = matching_offsets_in_chunk(segment, block, wanted)
+    if block.omitted_bytes or b"\r" in data:
+        return ChunkMatches(start, end, [line_containing(segment, block, begin) for begin in offsets])
     lines = []
     for begin in offsets:
         stop = data.find(b"\n", begin)
         finished = stop >= 0
         lines.append(Line(segment, start + begin, data[begin : stop if finished else None], finished))
-    return Found(start, end, lines)
+    return ChunkMatches(start, end, lines)
 
 
-_STEPPED = Wanted((SteppedBack(),))
+_STEPPED = LineFilter((IsClockStep(),))
 
 
-def stretches(segment: Segment, end: int) -> list[tuple[int, int]]:
+def monotonic_ranges(segment: Segment, end: int) -> list[tuple[int, int]]:
     """The parts of a file, up to ``end``, in which stamps grow: the clock was stepped back between."""
     begins = [0]
-    for found in found_forward(segment, 0, end, _STEPPED):
+    for found in matches_forward(segment, 0, end, _STEPPED):
         begins += [line.offset for line in found.lines]
     return [(begin, until) for begin, until in zip(begins, [*begins[1:], end], strict=True) if begin < until]
 
 
-def between(segment: Segment, end: int, since: int | None, until: int | None) -> list[tuple[int, int]]:
+def ranges_between_times(segment: Segment, end: int, since: int | None, until: int | None) -> list[tuple[int, int]]:
     """The parts of a file, up to ``end``, with the lines from ``since`` to ``until`` (ns, both included)."""
     if since is None and until is None:
         return [(0, end)]
     parts = []
-    for begin, stop in stretches(segment, end):
-        first = begin if since is None else first_at(segment, begin, stop, since)
-        last = stop if until is None else first_at(segment, begin, stop, until + 1)
+    for begin, stop in monotonic_ranges(segment, end):
+        first = begin if since is None else bisect_time(segment, begin, stop, since)
+        last = stop if until is None else bisect_time(segment, begin, stop, until + 1)
         if first < last:
             parts.append((first, last))
     return parts
 
 
-def first_at(segment: Segment, begin: int, end: int, ns: int) -> int:
+def bisect_time(segment: Segment, begin: int, end: int, ns: int) -> int:
     """Where the first line between ``begin`` and ``end`` begins that is of ``ns`` or later; ``end`` if there is none.
 
     By bisection, so it is true where stamps grow. Lines without a stamp are passed over.
@@ -123,7 +123,7 @@ def first_at(segment: Segment, begin: int, end: int, ns: int) -> int:
     return found
 
 
-def place_of(journal: Journal, end: Position, ns: int) -> tuple[Position | None, int]:
+def find_time(journal: Journal, end: Position, ns: int) -> tuple[Position | None, int]:
     """The first line of ``ns`` or later in the journal up to ``end``, and how many other places have that time.
 
     Those are there where the clock was stepped back; then it is the last of them. None where every line is earlier.
@@ -132,8 +132,8 @@ def place_of(journal: Journal, end: Position, ns: int) -> tuple[Position | None,
     inside: list[Position] = []
     after: Position | None = None
     for segment in journal.segments_forward(end.segment):
-        for begin, stop in stretches(segment, end.offset if segment == end.segment else segment.size()):
-            at = first_at(segment, begin, stop, ns)
+        for begin, stop in monotonic_ranges(segment, end.offset if segment == end.segment else segment.size()):
+            at = bisect_time(segment, begin, stop, ns)
             if begin < at < stop:
                 inside.append(Position(segment, at))
             elif at == begin and after is None:
@@ -141,7 +141,7 @@ def place_of(journal: Journal, end: Position, ns: int) -> tuple[Position | None,
     return (inside[-1] if inside else after), max(0, len(inside) - 1)
 
 
-def stamp_of(words: str) -> tuple[Stamp | None, str]:
+def parse_stamp_ref(words: str) -> tuple[Stamp | None, str]:
     """The ``@stamp`` that ``words`` begin with, and the others; None where they do not begin with ``@``.
 
     Raises `BadStamp`.
@@ -155,15 +155,15 @@ def stamp_of(words: str) -> tuple[Stamp | None, str]:
     return stamp, rest.strip()
 
 
-def line_of(journal: Journal, stamp: Stamp) -> Line:
+def find_line(journal: Journal, stamp: Stamp) -> Line:
     """The line that has this stamp; the last of them where the clock was stepped back.
 
     Raises `Declined` where no line has it, and OSError.
     """
     live = journal.open_live()
     for segment in journal.segments_backward(live) if live is not None else ():
-        for begin, end in reversed(stretches(segment, segment.size())):
-            at = first_at(segment, begin, end, stamp.ns)
+        for begin, end in reversed(monotonic_ranges(segment, segment.size())):
+            at = bisect_time(segment, begin, end, stamp.ns)
             line = next(lines_forward(segment, at), None) if at < end else None
             if line is not None and line.finished and (entry := line.entry) and entry.stamp.ns == stamp.ns:
                 return line
@@ -180,7 +180,7 @@ def _line_by_bytes(journal: Journal, live: Segment, stamp: Stamp) -> Line | None
     """
     seconds = re.compile(re.escape(str(stamp)[16:29]).encode())  # the same in every zone, unlike the minutes
     for segment in journal.segments_backward(live):
-        for line in matching_back(segment, segment.size(), seconds):
+        for line in matching_lines_backward(segment, segment.size(), seconds):
             if (entry := line.entry) is not None and entry.stamp.ns == stamp.ns:
                 return line
     return None
@@ -190,7 +190,7 @@ def _nearest(journal: Journal, live: Segment | None, ns: int) -> str:
     """What has a stamp near ``ns``, in words."""
     if live is None:
         return "the log is empty"
-    place = place_of(journal, Position(live, live.size()), ns)[0]
+    place = find_time(journal, Position(live, live.size()), ns)[0]
     after = next(lines_forward(*place), None) if place is not None else None
     before = last_entry(*place) if place is not None else last_entry(live, live.size())
     entries = [entry for line in (before[0] if before is not None else None, after) if line and (entry := line.entry)]
@@ -198,7 +198,7 @@ def _nearest(journal: Journal, live: Segment | None, ns: int) -> str:
     return f"the nearest one is @{near.stamp}" if near is not None else "the log is empty"
 
 
-def begins_after(journal: Journal, place: Position, ns: int) -> bool:
+def journal_begins_after(journal: Journal, place: Position, ns: int) -> bool:
     """Whether ``place``, where ``ns`` was looked for, is the first line of the journal and later than that."""
     if place.offset or journal.predecessor(place.segment) is not None:
         return False
@@ -208,7 +208,7 @@ def begins_after(journal: Journal, place: Position, ns: int) -> bool:
 
 def first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry] | None:
     """The first whole line that begins at ``after`` or later, and before ``before``, and is an entry."""
-    start = line_begin_after(segment, after - 1, before) if after > 0 else 0
+    start = find_line_begin_between(segment, after - 1, before) if after > 0 else 0
     for line in lines_forward(segment, start) if start is not None else ():
         if line.offset >= before:
             return None
@@ -217,14 +217,14 @@ def first_entry(segment: Segment, after: int, before: int) -> tuple[Line, Entry]
     return None
 
 
-def search_forward(journal: Journal, place: Position, end: Position, wanted: Wanted) -> Iterator[Found]:
+def search_forward(journal: Journal, place: Position, end: Position, wanted: LineFilter) -> Iterator[ChunkMatches]:
     """The wanted lines from ``place`` (the beginning of a line) to ``end``, through every file, a block at a time."""
     for segment in journal.chain.segments_between(place.segment, end.segment):
         start = place.offset if segment == place.segment else 0
-        yield from found_forward(segment, start, end.offset if segment == end.segment else None, wanted)
+        yield from matches_forward(segment, start, end.offset if segment == end.segment else None, wanted)
 
 
-def search_back(journal: Journal, place: Position, wanted: Wanted) -> Iterator[Found]:
+def search_backward(journal: Journal, place: Position, wanted: LineFilter) -> Iterator[ChunkMatches]:
     """The wanted lines before ``place``, back through every file, a block at a time, the last block first."""
     for segment in journal.segments_backward(place.segment):
-        yield from found_back(segment, place.offset if segment == place.segment else segment.size(), wanted)
+        yield from matches_backward(segment, place.offset if segment == place.segment else segment.size(), wanted)

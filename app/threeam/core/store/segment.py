@@ -30,7 +30,7 @@ _STAMP = (
 _REPEATED = rb"\[(%s)\] \[COFFEE: \d{1,9}\](?: \[BY: [^\]\n]*\])? \[AT: (%s)\](?=[ \n])"
 
 
-class Head(NamedTuple):
+class SegmentHead(NamedTuple):
     """What a rotation has written at the beginning of a file.
 
     ``predecessor``: the name of the file that this one continues, or None. ``begin``, ``end``: where the lines are that
@@ -38,11 +38,11 @@ class Head(NamedTuple):
     ``missing``: how many of the lines that the first line announces are not there; None if it announces no number.
     """
 
-    predecessor: str | None = None
+    predecessor_name: str | None = None
     begin: int = 0
     end: int = 0
-    linked: bool = False
-    missing: int | None = None
+    is_predecessor_readable: bool = False
+    missing_lines: int | None = None
 
 
 class Segment:
@@ -59,7 +59,7 @@ class Segment:
         self.fd = fd
         self.path = path
         self.identity = (about.st_dev, about.st_ino)
-        self._head: Head | None = None
+        self._head: SegmentHead | None = None
         self._head_size: int | None = None  # of a file that is nothing but a head: more of it may still be copied here
         weakref.finalize(self, os.close, fd)
 
@@ -70,35 +70,35 @@ class Segment:
         return hash(self.identity)
 
     @property
-    def watchable(self) -> str:
+    def inotify_path(self) -> str:
         """A path of the file for inotify: its name may mean another file by now."""
         return f"/proc/self/fd/{self.fd}"
 
-    def status(self) -> os.stat_result:
+    def fstat(self) -> os.stat_result:
         """What fstat(2) says of the file now."""
         return os.fstat(self.fd)
 
     def size(self) -> int:
         """Bytes in the file now."""
-        return self.status().st_size
+        return self.fstat().st_size
 
-    def removed(self) -> bool:
+    def is_removed(self) -> bool:
         """Whether the file has no name any more."""
-        return self.status().st_nlink == 0
+        return self.fstat().st_nlink == 0
 
     def read(self, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``; fewer at the end of the file."""
         return os.pread(self.fd, size, offset)
 
     @property
-    def head(self) -> Head:
+    def head(self) -> SegmentHead:
         """What a rotation has written at its beginning. Raises OSError."""
         if self._head is None or (self._head_size is not None and self._head_size != self.size()):
             self._head, size = _head_of(self), self.size()
-            self._head_size = size if self._head.end >= size and self._head.missing != 0 else None
+            self._head_size = size if self._head.end >= size and self._head.missing_lines != 0 else None
         return self._head
 
-    def forget_head(self) -> None:
+    def invalidate_head(self) -> None:
         """Looks at the head again when it is next asked for: the file was truncated."""
         self._head = None
 
@@ -124,10 +124,10 @@ class RotatedSegment(Segment):
         self._head = self._head_size = None
 
     @property
-    def watchable(self) -> str:
+    def inotify_path(self) -> str:
         return self.path
 
-    def status(self) -> os.stat_result:
+    def fstat(self) -> os.stat_result:
         with _open_files.lock:
             return os.fstat(self._opened())
 
@@ -175,7 +175,7 @@ class _OpenFiles:
 _open_files = _OpenFiles()
 
 
-def is_rotated(path: str, name: str) -> bool:
+def is_rotated_name(path: str, name: str) -> bool:
     """Whether ``name`` is one that a rotation gives to the log at ``path``, or gave to it before it had that path."""
     match = _ROTATED.fullmatch(name)
     return match is not None and match[1] == _stem(os.path.basename(path))
@@ -186,20 +186,20 @@ def _stem(name: str) -> str:
     return match[1] if match is not None else name.removesuffix(".log")
 
 
-def _head_of(segment: Segment) -> Head:
+def _head_of(segment: Segment) -> SegmentHead:
     """The head of ``segment``: none unless the first line says in the way of a rotation which file it continues."""
     first, newline, _ = segment.read(0, _FIRST_LINE).partition(b"\n")
     entry = parse_entry(first) if newline else None
     name = entry.predecessor_name if entry is not None else None
     if entry is None or name is None or os.path.basename(name) != name or _ROTATED.fullmatch(name) is None:
-        return Head()
+        return SegmentHead()
     begin = len(first) + 1
     announced = entry.repeated_count
     end, count = _end_of_repeated(segment, begin, announced)
     missing = None if announced is None else announced - count
-    if not is_rotated(segment.path, name):  # the log of another name: imported, or moved
-        return Head(None, begin, end, False, missing)
-    return Head(name, begin, end, _is_readable(os.path.join(os.path.dirname(segment.path), name)), missing)
+    if not is_rotated_name(segment.path, name):  # the log of another name: imported, or moved
+        return SegmentHead(None, begin, end, False, missing)
+    return SegmentHead(name, begin, end, _is_readable(os.path.join(os.path.dirname(segment.path), name)), missing)
 
 
 @cache  # compiled when it is needed first: a one-shot seldom comes to the head of a file

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, list_names, open_dir
-from threeam.core.platform.portability import sync
+from threeam.core.platform.portability import fsync_fd
 from threeam.core.store.journal import Journal, describe_open_error
 
 
@@ -47,7 +47,7 @@ def _create_in_dir(dir_fd: int, name: str, permissions: tuple[int, int, int], ch
                 while view:
                     view = view[os.write(fd, view) :]
                 size += len(chunk)
-            sync(fd)
+            fsync_fd(fd)
         finally:
             os.close(fd)
         # fails where somebody else was there first

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from threeam.core.errors import LockTimeout, LockUnusable, WaitCancelled
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.platform.signals import defer_interrupts
 from threeam.core.store.journal import SCRIPT_LOCKS, Journal
@@ -265,7 +265,7 @@ class _QueueTicket:
 def _process_name(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/comm", "rb") as file:
-            return visible(file.read(_MAX_NAME_BYTES).decode("utf-8", "replace").strip())
+            return escape_unprintable(file.read(_MAX_NAME_BYTES).decode("utf-8", "replace").strip())
     except OSError:
         return ""
 

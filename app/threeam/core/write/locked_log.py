@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from threeam.core.errors import (
     AppendFailed,
-    CannotRotate,
     DiskFull,
-    NotRotated,
     PartialAppend,
+    RotationFailed,
+    RotationSkipped,
     SyncFailed,
     Unsure,
     WriteFailed,
@@ -33,21 +33,21 @@ from threeam.core.format.entry import (
     Stamp,
     decode_utf8,
     escape_tag_value,
+    escape_unprintable,
     format_batch,
     format_entry,
     parse_entry,
-    visible,
 )
 from threeam.core.platform.disk import format_bytes, free_bytes
-from threeam.core.state.current_night import as_of_now
+from threeam.core.state.current_night import correct_for_future_lines
 from threeam.core.state.fold import State
-from threeam.core.state.state_cache import TRUNCATED, StateCache
+from threeam.core.state.state_cache import TRUNCATION_WARNING, StateCache
 from threeam.core.store.journal import Journal, Position, fsync_dir
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.core.write.lock import JournalLock
 from threeam.core.write.log_file import LogFile
-from threeam.core.write.rotate import Rotated, check_rotatable, forget_old, rotate
-from threeam.core.write.rotation_due import CarriedLines, note_path
+from threeam.core.write.rotate import RotationResult, check_rotatable, prune_rotated, rotate
+from threeam.core.write.rotation_due import CarriedLines, no_gain_note_path
 
 INTERRUPTED_REASON = "the program was interrupted before it could say so"
 _DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
@@ -106,7 +106,7 @@ class LockedLog:
         self._clock = clock
         self._options = options
         self._file = LogFile.open(journal.log_path)
-        self._truncated_bytes = 0 if self._file is None else cache.bytes_gone(self._file.segment)
+        self._truncated_bytes = 0 if self._file is None else cache.truncated_bytes(self._file.segment)
         self._last_stamp = self._load_state(full=False).last_stamp
         self._grant_stamp: Stamp | None = clock()  # for the first block: later ones look at the clock again
 
@@ -127,7 +127,7 @@ class LockedLog:
         cups, entries = self._cups(state, stamp), []
         for text, tags, after in lines:
             cups = cups if after is None else after
-            entries.append(Entry(stamp, cups, (*by, *tags), visible(text)))
+            entries.append(Entry(stamp, cups, (*by, *tags), escape_unprintable(text)))
             stamp = Stamp(stamp.ns + 1, stamp.utc_offset_s)
         if ceremonial:  # stamped last of all, so that the two stamps are a lower bound of the hold
             now = self._clock()
@@ -149,7 +149,7 @@ class LockedLog:
         for warning in self._warning_lines(stamp, stepped_ns):
             raw += format_checked_entry(Entry(stamp, cups, (*tags, *warning.tags), warning.text))
             stamp = Stamp(stamp.ns + 1, stamp.utc_offset_s)
-        last = Entry(Stamp(stamp.ns + len(texts) - 1, stamp.utc_offset_s), cups, tags, visible(texts[-1]))
+        last = Entry(Stamp(stamp.ns + len(texts) - 1, stamp.utc_offset_s), cups, tags, escape_unprintable(texts[-1]))
         for end in (last._replace(stamp=stamp), last):  # the lines between them differ in nothing that could be wrong
             format_checked_entry(end)
         raw += format_batch(stamp, cups, tags, texts)
@@ -163,7 +163,7 @@ class LockedLog:
         """
         self._rotate_when_full()
         stamp, stepped_ns = self._next_stamp()
-        lines = [*_clock_step_warning(stepped_ns), *self._truncation_warning(), DraftLine(visible(text))]
+        lines = [*_clock_step_warning(stepped_ns), *self._truncation_warning(), DraftLine(escape_unprintable(text))]
         entries = [Entry(Stamp(stamp.ns + i, stamp.utc_offset_s), cups, (), line.text) for i, line in enumerate(lines)]
         try:
             raw = b"".join(map(format_checked_entry, entries))
@@ -174,13 +174,13 @@ class LockedLog:
         self._append(raw, entries, earlier_stamp=self.first_stamp)
         return raw
 
-    def rotate(self, *, only_if_smaller: bool = False) -> Rotated:
+    def rotate(self, *, only_if_smaller: bool = False) -> RotationResult:
         """Put a new log in the place of this one, and return the path that this one has now.
 
         ``gain``: only if the new one is at most half as long. Raises `NotRotated`, with the log as it was.
         """
         if self._file is None or self._file.size == 0 or self.first_stamp is not None:
-            raise NotRotated(f"there is nothing to rotate at {self._path}")
+            raise RotationSkipped(f"there is nothing to rotate at {self._path}")
         check_rotatable(self._file.segment, self._path)  # before the whole log is read for it
         reading, self._grant_stamp = self._clock(), None
         last = self._last_stamp or reading
@@ -188,9 +188,9 @@ class LockedLog:
         stamp = reading if reading.ns > last.ns else Stamp(last.ns + 1, reading.utc_offset_s)
         state = self._load_state(full=True)
         if Stamp.parse(str(stamp)) is None:  # its first line could not be read back, and the old file would be lost
-            raise NotRotated(f"{self._path} is not rotated: its last line is from the end of the year 9999")
+            raise RotationSkipped(f"{self._path} is not rotated: its last line is from the end of the year 9999")
         prepared, segment = self.carried_lines or CarriedLines(self._cache.fold, state), self._file.segment
-        carried, count = prepared.at(state, Stamp(stamp.ns + 1, stamp.utc_offset_s))
+        carried, count = prepared.format_lines(state, Stamp(stamp.ns + 1, stamp.utc_offset_s))
         rotated = rotate(
             self._journal,
             segment,
@@ -202,12 +202,14 @@ class LockedLog:
             lost=self._lock.was_replaced,
         )
         with suppress(OSError):  # it is about the old file, and so says nothing of the new one
-            os.unlink(note_path(self._path))
+            os.unlink(no_gain_note_path(self._path))
         self._file = LogFile.open(self._path)
         self._last_stamp = Stamp(stamp.ns + count, stamp.utc_offset_s)
-        self._unconfirmed_reason = rotated.doubt
+        self._unconfirmed_reason = rotated.durability_warning
         if self._file is not None:
-            self._cache.rotated(self._file.segment, rotated.size, state.after_rotation(self._last_stamp))
+            self._cache.record_rotation(
+                self._file.segment, rotated.new_log_bytes, state.after_rotation(self._last_stamp)
+            )
         return rotated
 
     def confirm(self, first_stamp: Stamp) -> None:
@@ -216,14 +218,16 @@ class LockedLog:
         A failed sync is never retried: after it the kernel takes the pages for clean, and the second try would lie.
         """
         assert self._file is not None
-        if self._file.segment.removed():
+        if self._file.segment.is_removed():
             raise Unsure(first_stamp, "the log was removed meanwhile, and is gone with it")
         try:
             if self._options.sync:
                 self._file.sync()
-                if self._cache.named != self._file.segment.identity:  # whoever made it may have been killed before that
+                if (
+                    self._cache.durable_name != self._file.segment.identity
+                ):  # whoever made it may have been killed before that
                     fsync_dir(os.path.dirname(self._path))
-                    self._cache.named = self._file.segment.identity
+                    self._cache.durable_name = self._file.segment.identity
             intact = self._file.is_intact()
         except OSError as error:
             raise Unsure(first_stamp, f"the disk did not confirm it ({error.strerror})") from None
@@ -236,7 +240,7 @@ class LockedLog:
 
     def prune_rotated(self) -> str:
         """Deletes the rotated files that are not to be kept; says why one stays all the same."""
-        return "" if self._options.keep is None else forget_old(self._journal, self._options.keep)
+        return "" if self._options.keep is None else prune_rotated(self._journal, self._options.keep)
 
     def _rotate_when_full(self) -> None:
         log = self._file
@@ -250,25 +254,25 @@ class LockedLog:
         if log.torn:  # the block that comes now ends the torn line, and the one after that finds it whole
             return
         try:
-            if not self.rotate(only_if_smaller=True).doubt:
+            if not self.rotate(only_if_smaller=True).durability_warning:
                 self.prune_rotated()  # what cannot be deleted now can be after the next one
         except SyncFailed as failed:
             self._unconfirmed_reason = str(failed)
-        except CannotRotate:  # no room for a second file, or no right to make one: the log grows on
-            self._cache.failed_size = log.size
-        except NotRotated:
+        except RotationFailed:  # no room for a second file, or no right to make one: the log grows on
+            self._cache.failed_rotation_bytes = log.size
+        except RotationSkipped:
             pass
 
     def _load_state(self, full: bool) -> State:
         if self._file is None:
-            return self._cache.nothing(full)
-        return self._cache.at(self._file.segment, self._file.size, full)
+            return self._cache.empty(full)
+        return self._cache.state_at(self._file.segment, self._file.size, full)
 
     def _correct_for_future_lines(self, state: State, stamp: Stamp) -> State:
         if self._file is None:
             return state
         end = Position(self._file.segment, self._file.size)
-        return as_of_now(state, end, self._options.user, stamp.ns, self._options.night_gap_ns)
+        return correct_for_future_lines(state, end, self._options.user, stamp.ns, self._options.night_gap_ns)
 
     def _next_stamp(self) -> tuple[Stamp, int]:
         """The time, after the last stamp of the file; if the clock was stepped back, the true time and how far (ns)."""
@@ -289,13 +293,15 @@ class LockedLog:
         if not self._truncated_bytes:
             return []
         remedy = "logrotate's copytruncate loses lines: let it use create, or leave the log to 3am"
-        return [DraftLine(f"{TRUNCATED.decode()[2:]}{self._truncated_bytes} bytes are gone. {remedy}.")]
+        return [DraftLine(f"{TRUNCATION_WARNING.decode()[2:]}{self._truncated_bytes} bytes are gone. {remedy}.")]
 
     def _disk_warning(self, stamp: Stamp) -> list[DraftLine]:
         """A line about the room that is left, where that is little and nobody has said so lately."""
         if self._file is None or (free := free_bytes(self._file.segment.fd)) >= self._options.disk_floor:
             return []
-        if self._cache.warned_of_disk(self._file.segment, self._file.size, stamp.ns, _DISK_WARNING_INTERVAL_NS):
+        if self._cache.has_recent_disk_warning(
+            self._file.segment, self._file.size, stamp.ns, _DISK_WARNING_INTERVAL_NS
+        ):
             return []
         return [DraftLine(f"WARNING: Disk nearly full: {format_bytes(free)} left for the log.", (("DISK", str(free)),))]
 
@@ -327,7 +333,7 @@ class LockedLog:
         self.bytes_written += len(raw)
         self.first_stamp = self.first_stamp or entries[0].stamp
         self._truncated_bytes = 0
-        self._cache.appended(self._file.segment, self._file.append_begin, self._file.size, entries)
+        self._cache.record_append(self._file.segment, self._file.append_begin, self._file.size, entries)
 
 
 def new_log_mode(journal: Journal) -> int:

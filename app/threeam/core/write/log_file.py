@@ -8,9 +8,9 @@ import os
 from threeam.core.errors import AppendFailed, FileUnusable, PartialAppend
 from threeam.core.platform.disk import has_space
 from threeam.core.platform.folders import open_file
-from threeam.core.platform.portability import sync_data
+from threeam.core.platform.portability import fdatasync_fd
 from threeam.core.store.journal import Segment, check_regular_file, describe_open_error
-from threeam.core.write.rotate import undo_half_rotation
+from threeam.core.write.rotate import recover_interrupted_rotation
 
 _VERIFIED_BYTES = 256  # bytes of an append that are compared with the file after the sync
 _APPEND_FLAGS = os.O_RDWR | os.O_APPEND
@@ -36,7 +36,7 @@ class LogFile:
         except OSError as error:
             raise FileUnusable(describe_open_error(path, error)) from None
         segment = Segment(fd, path)
-        left = undo_half_rotation(path, segment) if check_regular_file(fd, path).st_nlink > 1 else 0
+        left = recover_interrupted_rotation(path, segment) if check_regular_file(fd, path).st_nlink > 1 else 0
         if os.fstat(fd).st_nlink - left > 1:
             raise FileUnusable(f"{path} has a second name (a hard link): remove that, or name another log with --log")
         return cls(segment)
@@ -93,7 +93,7 @@ class LogFile:
 
     def sync(self) -> None:
         """Waits until what was appended is on the disk. Raises OSError."""
-        sync_data(self.segment.fd)
+        fdatasync_fd(self.segment.fd)
 
     def _undo_append(self, size: int) -> None:
         """Takes out the last ``size`` bytes, if they are the ones that were just written."""

@@ -15,25 +15,25 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
-from threeam.core.errors import CannotRotate, NotRotated, SyncFailed
-from threeam.core.format.entry import CONTINUED_FROM, REPEATED_TAG, Entry, Stamp, format_entry, visible
+from threeam.core.errors import RotationFailed, RotationSkipped, SyncFailed
+from threeam.core.format.entry import CONTINUED_FROM, REPEATED_TAG, Entry, Stamp, escape_unprintable, format_entry
 from threeam.core.platform.disk import APPEND_ONLY, has_file_attribute, has_space
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, list_names, open_dir
-from threeam.core.platform.portability import access_list, set_access_list, sync, sync_data
+from threeam.core.platform.portability import fdatasync_fd, fsync_fd, read_acl, write_acl
 from threeam.core.store.chain import Chain
 from threeam.core.store.journal import Journal, Segment
-from threeam.core.store.segment import is_rotated
+from threeam.core.store.segment import is_rotated_name
 
 
-class Rotated(NamedTuple):
+class RotationResult(NamedTuple):
     """The path that the old log has now, and the bytes of the new one.
 
     ``doubt``: why that may not outlast a crash, mostly empty.
     """
 
-    path: str
-    size: int
-    doubt: str = ""
+    rotated_path: str
+    new_log_bytes: int
+    durability_warning: str = ""
 
 
 def rotate(
@@ -46,7 +46,7 @@ def rotate(
     *,
     gain: bool,
     lost: Callable[[], bool],
-) -> Rotated:
+) -> RotationResult:
     """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
 
     The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and states how
@@ -59,12 +59,12 @@ def rotate(
         try:
             dir_fd = stack.enter_context(open_dir(folder))
         except OSError as error:
-            raise CannotRotate(f"{journal.log_path} is not rotated, and as it was: {error.strerror}") from None
+            raise RotationFailed(f"{journal.log_path} is not rotated, and as it was: {error.strerror}") from None
         aside, rotated = f"{name}.{os.getpid()}.rotating", ""
         try:
             about = os.fstat(old.fd)
             if gain and 2 * len(carried) > about.st_size:
-                raise NotRotated("what the new log would have to carry over is as long as the log")
+                raise RotationSkipped("what the new log would have to carry over is as long as the log")
             if not has_space(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             rotated = _link(name, dir_fd, stamp)
@@ -78,14 +78,16 @@ def rotate(
             fsync_dir_fd(dir_fd)  # the second name is on the disk before it is the only one
             named = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
             if lost() or not all(os.path.samestat(one, about) for one in named):
-                raise NotRotated(f"the lock file was removed meanwhile, and somebody else was at {journal.log_path}")
+                raise RotationSkipped(
+                    f"the lock file was removed meanwhile, and somebody else was at {journal.log_path}"
+                )
             os.rename(aside, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
         except BaseException as error:
             for path in filter(None, (aside, rotated)):
                 with suppress(OSError):  # or the next writer does it
                     os.unlink(path, dir_fd=dir_fd)
             if isinstance(error, OSError):
-                raise CannotRotate(
+                raise RotationFailed(
                     f"{journal.log_path} is not rotated, and as it was: {error.strerror}; fix that and try again"
                 ) from None
             raise
@@ -93,11 +95,13 @@ def rotate(
         try:
             fsync_dir_fd(dir_fd)
         except OSError as error:
-            return Rotated(rotated, len(data), f"the disk did not confirm that it was rotated ({error.strerror})")
-        return Rotated(rotated, len(data))
+            return RotationResult(
+                rotated, len(data), f"the disk did not confirm that it was rotated ({error.strerror})"
+            )
+        return RotationResult(rotated, len(data))
 
 
-def undo_half_rotation(path: str, log: Segment) -> int:
+def recover_interrupted_rotation(path: str, log: Segment) -> int:
     """Takes back what a rotation of ``log`` at ``path`` left when it was cut off. Under the lock.
 
     Gives how many second names of that kind it has still, since they are not ours to remove.
@@ -106,7 +110,7 @@ def undo_half_rotation(path: str, log: Segment) -> int:
     left = 0
     with open_dir(folder) as dir_fd:
         for name in list_names(dir_fd):
-            second = is_rotated(path, name) and os.path.samestat(
+            second = is_rotated_name(path, name) and os.path.samestat(
                 os.stat(name, dir_fd=dir_fd, follow_symlinks=False), os.fstat(log.fd)
             )
             if second or re.fullmatch(re.escape(base) + r"\.\d+\.rotating", name):
@@ -117,7 +121,7 @@ def undo_half_rotation(path: str, log: Segment) -> int:
     return left
 
 
-def forget_old(journal: Journal, keep: int) -> str:
+def prune_rotated(journal: Journal, keep: int) -> str:
     """Deletes the oldest files of the chain, so that ``keep`` rotated ones stay. Under the lock.
 
     Gives why one stays all the same, or nothing.
@@ -125,7 +129,7 @@ def forget_old(journal: Journal, keep: int) -> str:
     live = journal.open_live()
     chain = Chain(journal.log_path)  # one of its own: a file that cannot be read does not matter here
     for number, segment in enumerate(chain.segments_backward(live) if live is not None else ()):
-        if number > keep and is_rotated(journal.log_path, os.path.basename(segment.path)):
+        if number > keep and is_rotated_name(journal.log_path, os.path.basename(segment.path)):
             try:
                 with open_dir(os.path.dirname(segment.path)) as dir_fd:
                     os.unlink(os.path.basename(segment.path), dir_fd=dir_fd)
@@ -141,23 +145,25 @@ def check_rotatable(log: Segment, path: str) -> None:
     """
     folder = os.path.dirname(path)
     try:
-        if visible(os.path.basename(path)) != os.path.basename(path):  # the new log could not name the old one
-            raise NotRotated(f"{path} is not rotated: its name has characters that a line of the log cannot hold")
-        may_replace(path, os.stat(folder), os.fstat(log.fd))
+        if escape_unprintable(os.path.basename(path)) != os.path.basename(
+            path
+        ):  # the new log could not name the old one
+            raise RotationSkipped(f"{path} is not rotated: its name has characters that a line of the log cannot hold")
+        check_replaceable(path, os.stat(folder), os.fstat(log.fd))
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise CannotRotate(f"{path} cannot get another name: {folder} is not yours to write")
+            raise RotationFailed(f"{path} cannot get another name: {folder} is not yours to write")
         if has_file_attribute(log.fd, APPEND_ONLY):
             import shlex  # for a sentence that is rarely needed
 
             remedy = f"chattr -a {shlex.quote(path)}"
-            raise CannotRotate(f"{path} cannot get another name: it is append-only (chattr +a)", remedy)
+            raise RotationFailed(f"{path} cannot get another name: it is append-only (chattr +a)", remedy)
         if _is_mount_point(path):
-            raise CannotRotate(
+            raise RotationFailed(
                 f"{path} cannot get another name: it is a mount point, as a single file in a container is; "
                 "mount its folder instead"
             )
     except OSError as error:
-        raise CannotRotate(f"{path} is not rotated, and as it was: {error.strerror}") from None
+        raise RotationFailed(f"{path} is not rotated, and as it was: {error.strerror}") from None
 
 
 def _is_mount_point(path: str) -> bool:
@@ -171,7 +177,7 @@ def _is_mount_point(path: str) -> bool:
     return any(row.split(b" ", 5)[4] == escaped for row in rows)
 
 
-def may_replace(path: str, folder: os.stat_result, log: os.stat_result) -> None:
+def check_replaceable(path: str, folder: os.stat_result, log: os.stat_result) -> None:
     """Raise `NotRotated` if the new log could not be to everybody what the old one is to them.
 
     It has the same mode and group, but unless we are root it is ours. So if another user owns the old one, they must
@@ -179,12 +185,12 @@ def may_replace(path: str, folder: os.stat_result, log: os.stat_result) -> None:
     """
     me = os.geteuid()
     if folder.st_mode & stat.S_ISVTX and me not in (0, folder.st_uid, log.st_uid):
-        raise NotRotated(f"{path} lies in a folder where only its owner can give it another name")
+        raise RotationSkipped(f"{path} lies in a folder where only its owner can give it another name")
     if me in (0, log.st_uid) or (
         log.st_mode & stat.S_IWGRP and (_is_in_group(log.st_uid, log.st_gid) or _is_for_group(path, folder, log))
     ):
         return
-    raise NotRotated(
+    raise RotationSkipped(
         f"{path} is not rotated: its owner may not be in its group, and could not write it any more; "
         "let them rotate it, or root"
     )
@@ -210,7 +216,7 @@ def _is_for_group(path: str, folder: os.stat_result, log: os.stat_result) -> boo
     """
     if folder.st_mode & stat.S_IXOTH or folder.st_uid == log.st_uid or folder.st_gid != log.st_gid:
         return False
-    return access_list(os.path.dirname(path)) is None
+    return read_acl(os.path.dirname(path)) is None
 
 
 def _link(name: str, dir_fd: int, stamp: Stamp) -> str:
@@ -239,18 +245,18 @@ def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_resul
         if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
             os.fchown(fd, like.st_uid if os.geteuid() == 0 else -1, like.st_gid)
         os.fchmod(fd, stat.S_IMODE(like.st_mode))
-        if (access := access_list(old.fd)) is not None:
-            set_access_list(fd, access)
+        if (access := read_acl(old.fd)) is not None:
+            write_acl(fd, access)
         view = memoryview(data)
         while view:
             view = view[os.write(fd, view) :]
-        sync(fd)
+        fsync_fd(fd)
     finally:
         os.close(fd)
 
 
 def _sync(old: Segment) -> None:
     try:
-        sync_data(old.fd)
+        fdatasync_fd(old.fd)
     except OSError as error:
         raise SyncFailed(f"the disk did not confirm {old.path} ({error.strerror})") from None

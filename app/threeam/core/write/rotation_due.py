@@ -12,7 +12,7 @@ import re
 import stat
 from contextlib import suppress
 
-from threeam.core.errors import NotRotated
+from threeam.core.errors import RotationSkipped
 from threeam.core.format.entry import Entry, Stamp, format_stamped_lines, format_tail
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, open_dir, open_file
 from threeam.core.state.fold import Fold, State, carry_entry
@@ -35,7 +35,7 @@ class CarriedLines:
         self._parts = [(part, list(map(_tail, entries))) for part, entries in fold.checkpoint_parts(state)]
         self.size = sum(len(tail.encode()) + _STAMP_BYTES for _, tails in self._parts for tail in tails)
 
-    def at(self, state: State, stamp: Stamp) -> tuple[bytes, int]:
+    def format_lines(self, state: State, stamp: Stamp) -> tuple[bytes, int]:
         """Return the lines that carry ``state`` over, at ``stamp`` and then + 1 ns a line, and how many they are."""
         lines: list[str] = []
         for (part, entries), (known, tails) in zip(self._fold.checkpoint_parts(state), self._parts, strict=True):
@@ -43,7 +43,7 @@ class CarriedLines:
         return format_stamped_lines(stamp, "", lines), len(lines)
 
 
-def is_due(log: Segment, path: str, rotate_bytes: int) -> bool:
+def is_rotation_due(log: Segment, path: str, rotate_bytes: int) -> bool:
     """Return whether ``log`` at ``path`` is full, ours to rotate, and not known to be carried over for the most part.
 
     A few system calls. Raises OSError.
@@ -53,12 +53,12 @@ def is_due(log: Segment, path: str, rotate_bytes: int) -> bool:
         return False
     try:
         check_rotatable(log, path)
-    except NotRotated:
+    except RotationSkipped:
         return False
     return True
 
 
-def note_no_gain(log: Segment, path: str, size: int, carried: int) -> None:
+def write_no_gain_note(log: Segment, path: str, size: int, carried: int) -> None:
     """Note beside ``log`` at ``path`` that at ``size`` bytes it would not shrink: ``carried`` would be carried over.
 
     If the note cannot be written, the next writer finds out for itself.
@@ -69,7 +69,7 @@ def note_no_gain(log: Segment, path: str, size: int, carried: int) -> None:
         f"{os.path.basename(path)} stays in use: {carried} of its bytes would be carried over into a new log.\n"
         f"3am tries again at {2 * size} bytes.\n"
     )
-    folder, name = os.path.split(note_path(path))
+    folder, name = os.path.split(no_gain_note_path(path))
     with suppress(OSError), open_dir(folder) as dir_fd:
         about = os.fstat(log.fd)
         with suppress(FileNotFoundError):
@@ -84,7 +84,7 @@ def note_no_gain(log: Segment, path: str, size: int, carried: int) -> None:
             os.close(fd)
 
 
-def note_path(path: str) -> str:
+def no_gain_note_path(path: str) -> str:
     """Return the path of the note beside the log at ``path``."""
     return path + ".not-rotated"
 
@@ -92,7 +92,7 @@ def note_path(path: str) -> str:
 def _noted_size(log: Segment, path: str) -> int:
     """Return the size at which ``log`` would not shrink, or 0 if nothing is noted of it."""
     try:
-        fd = open_file(note_path(path), os.O_RDONLY)
+        fd = open_file(no_gain_note_path(path), os.O_RDONLY)
     except OSError:
         return 0
     try:

@@ -21,10 +21,10 @@ from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.core.write.lock import JournalLock, LockHolder
 from threeam.core.write.locked_log import INTERRUPTED_REASON, Block, LockedLog, WriteOptions, new_log_mode
-from threeam.core.write.rotation_due import CarriedLines, is_due, note_no_gain
+from threeam.core.write.rotation_due import CarriedLines, is_rotation_due, write_no_gain_note
 from threeam.core.write.write_stats import WriteStatsPublisher
 
-SPACING = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
+RELOCK_DELAY_S = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
 
 OnWait = Callable[[LockHolder | None, float], None]
 """Told who holds the lock, and the seconds waited so far, for as long as a writer waits."""
@@ -36,8 +36,8 @@ class Writer:
     def __init__(self, journal: Journal, fold: Fold, clock: Clock, options: WriteOptions) -> None:
         self.journal = journal
         self.options = options
-        self.landed: Stamp | None = None  # the first stamp of what was last put into the file
-        self.footprint: WriteStatsPublisher | None = None  # where it says what it spends; the one-shots do not
+        self.first_stamp: Stamp | None = None  # the first stamp of what was last put into the file
+        self.stats_publisher: WriteStatsPublisher | None = None  # where it says what it spends; the one-shots do not
         self._clock = clock
         self._cache = StateCache(fold, options.user)
 
@@ -47,7 +47,7 @@ class Writer:
         Nothing was written if it raises `Refused`, `LockTimeout`, `LockUnusable`, `Unusable`,
         `Abandoned`, or the draft's own `Declined`. `Unsure`: it was written, and may not last.
         """
-        with self.locked(whole=draft.needs_full_state, abandoned=abandoned, on_wait=on_wait) as log:
+        with self.lock_log(whole=draft.needs_full_state, abandoned=abandoned, on_wait=on_wait) as log:
             return log.write(draft)
 
     def write_stream(self, texts: list[str]) -> bytes:
@@ -56,7 +56,7 @@ class Writer:
         For what comes through a pipe: no person typed it, so it keeps no night going. Raises as
         `write` does.
         """
-        with self.locked(whole=False) as log:
+        with self.lock_log(whole=False) as log:
             return log.write_stream(texts)
 
     def create(self, chunks: Callable[[], Iterable[bytes]]) -> int:
@@ -82,7 +82,7 @@ class Writer:
             lock.release()
 
     @contextmanager
-    def locked(
+    def lock_log(
         self,
         *,
         whole: bool,
@@ -98,7 +98,7 @@ class Writer:
         interrupt that comes after the lock was granted waits until everything is done, and then becomes `Unsure` if
         there is something in the log that was not acknowledged.
         """
-        journal, self.landed = self.journal, None
+        journal, self.first_stamp = self.journal, None
         try:
             journal.ensure_state_dir()
             if (why := journal.write_obstacle()) is not None:  # before a lock is left beside it
@@ -115,12 +115,12 @@ class Writer:
                     try:
                         yield log
                     finally:
-                        self.landed, written = log.first_stamp, log.bytes_written
+                        self.first_stamp, written = log.first_stamp, log.bytes_written
                     alone = not lock.was_replaced()
                 finally:
                     lock.release()
-                    if self.footprint is not None:
-                        self.footprint.record_hold(time.monotonic_ns() - since, written)
+                    if self.stats_publisher is not None:
+                        self.stats_publisher.record_hold(time.monotonic_ns() - since, written)
                 if log.first_stamp is not None:
                     log.confirm(log.first_stamp)
                     if not alone:
@@ -130,8 +130,8 @@ class Writer:
                     if interrupted():
                         raise Unsure(log.first_stamp, INTERRUPTED_REASON, interrupted=True)
         except OSError as error:  # a read that failed, under the lock or before it
-            if self.landed is not None:
-                raise Unsure(self.landed, f"then the disk failed ({error.strerror})") from None
+            if self.first_stamp is not None:
+                raise Unsure(self.first_stamp, f"then the disk failed ({error.strerror})") from None
             raise WriteFailed(f"nothing was written: {journal.log_path}: {error.strerror}") from None
 
     def _look(self, whole: bool, rotating: bool) -> CarriedLines | None:
@@ -145,13 +145,13 @@ class Writer:
         size = segment.size()
         full = self.options.rotate_bytes
         # After a failure the log grows a little before the next attempt, which may write megabytes under the lock.
-        retry_at = cache.failed_size + full // 16 if 0 < cache.failed_size <= size else 0
-        due = size >= retry_at and is_due(segment, path, full)
-        state = cache.at(segment, size, whole or due or rotating)
+        retry_at = cache.failed_rotation_bytes + full // 16 if 0 < cache.failed_rotation_bytes <= size else 0
+        due = size >= retry_at and is_rotation_due(segment, path, full)
+        state = cache.state_at(segment, size, whole or due or rotating)
         if not (due or rotating):
             return None
         carried = CarriedLines(cache.fold, state)
         if not rotating and 2 * carried.size > size:
-            note_no_gain(segment, path, size, carried.size)
+            write_no_gain_note(segment, path, size, carried.size)
             return None
         return carried

@@ -10,9 +10,9 @@ from textual.widgets import Static
 
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
-from threeam.core.store.as_of import Moment
-from threeam.tui.keys import key_of
-from threeam.tui.log_window import Window
+from threeam.core.store.as_of import PointInTime
+from threeam.tui.keys import key_for_action
+from threeam.tui.log_window import LogWindow
 from threeam.tui.screens.looking import LookingScreen
 from threeam.tui.session import Session
 
@@ -20,26 +20,28 @@ from threeam.tui.session import Session
 class AsOfScreen(LookingScreen):
     """Journal, board and cups as of ``moment``: read-only by construction."""
 
-    def __init__(self, session: Session, moment: Moment) -> None:
+    def __init__(self, session: Session, moment: PointInTime) -> None:
         at = Stamp(moment.ns, session.zone(moment.ns))
-        window = Window(session.journal, until=moment.end)
+        window = LogWindow(session.journal, until=moment.end)
         super().__init__(session._replace(writer=None, clock=lambda: at, notice=""), window)
         self._moment = moment
-        self.header.as_of = True
+        self.header.is_as_of = True
 
     def _above(self) -> Iterator[Widget]:
         at = str(self.session.clock())
         yield Static(
-            Content(f" AS OF {at[11:23]} · {key_of(self, 'now')} back to now · {at[:10]} {at[29:]} · read-only"),
+            Content(
+                f" AS OF {at[11:23]} · {key_for_action(self, 'now')} back to now · {at[:10]} {at[29:]} · read-only"
+            ),
             classes="as-of--banner",
         )
 
     def on_mount(self) -> None:
-        self.read_up_to(self._moment.end, self._know)
+        self.scan_up_to(self._moment.end, self._know)
 
     def _know(self, state: State) -> None:
         self.state = state
-        self.header.is_known = self.board.is_known = True
+        self.header.is_state_known = self.sidebar.is_state_known = True
         self._show_state()
 
     def action_now(self) -> None:
@@ -48,7 +50,7 @@ class AsOfScreen(LookingScreen):
             self.app.pop_screen()
 
     def _read_only(self) -> None:
-        self._say(f"this is as it was: {key_of(self, 'now')} leads back to now")
+        self._say(f"this is as it was: {key_for_action(self, 'now')} leads back to now")
 
     def action_quit(self) -> None:
         self.app.pop_screen()

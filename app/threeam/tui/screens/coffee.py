@@ -13,12 +13,12 @@ from textual.widgets import Static
 
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp
-from threeam.core.format.times import ago, duration
-from threeam.human.caffeine import A_DAY_MG, AT_ONCE_MG, HOUR_NS, SLEEP_MG, curve
-from threeam.human.night_summary import Evening, drunk, forecast
-from threeam.tui.cells import drawn
-from threeam.tui.keys import key_of
-from threeam.tui.screens.modal_page import Page
+from threeam.core.format.times import format_age, format_duration
+from threeam.human.caffeine import DAILY_LIMIT_MG, HOUR_NS, SINGLE_DOSE_LIMIT_MG, SLEEP_THRESHOLD_MG, caffeine_curve
+from threeam.human.night_summary import NightSummary, format_forecast, format_intake
+from threeam.tui.cells import drawable
+from threeam.tui.keys import key_for_action
+from threeam.tui.screens.modal_page import ModalPage
 
 _MUTED = "$foreground-muted"
 _MINUTE_NS = 60 * 1_000_000_000
@@ -28,7 +28,7 @@ _LABEL = 5  # cells of the scale at the left
 _TALL, _SHORT = 8, 3  # rows of the curve
 
 
-class CupsScreen(Page[bool]):
+class CoffeeScreen(ModalPage[bool]):
     """Dismissed with True to take the last cup back. ``look``: the evening of this person and those of the others, and
     since when this one is awake at least (None: not known), as of now.
     """
@@ -41,7 +41,7 @@ class CupsScreen(Page[bool]):
 
     def __init__(
         self,
-        look: Callable[[], tuple[Evening, list[Evening], Stamp | None]],
+        look: Callable[[], tuple[NightSummary, list[NightSummary], Stamp | None]],
         half_life_h: float,
         *,
         writes: bool,
@@ -62,24 +62,26 @@ class CupsScreen(Page[bool]):
             yield self._page
 
     def on_mount(self) -> None:
-        self.look_again()
+        self.update_content()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.look_again)
+        self.call_after_refresh(self.update_content)
 
-    def look_again(self) -> None:
+    def update_content(self) -> None:
         """Shows what is known by now."""
         one, others, awake = self._look()
         width = self._page.content_size.width or 60
         rows = _TALL if self.size.height >= 20 else _SHORT
         lines = [*self._now(one, awake), Content("")]
-        if one.mg >= 1:
+        if one.mg_now >= 1:
             lines += [*self._curve(one, width, rows), Content("")]
         lines += self._cups(one)
         if others:
             lines += [Content(""), Content.assemble(("THE OTHERS", f"bold {_MUTED}"))]
             lines += [
-                Content.assemble(f"  {drawn(other.user)}  ", (f"{drunk(other)}, {other.mg:.0f} mg now", _MUTED))
+                Content.assemble(
+                    f"  {drawable(other.user)}  ", (f"{format_intake(other)}, {other.mg_now:.0f} mg now", _MUTED)
+                )
                 for other in others
             ]
         lines += [Content(""), Content.assemble((_note(self._half_life_h), _MUTED))]
@@ -87,36 +89,36 @@ class CupsScreen(Page[bool]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "dismiss" and parameters == (True,):
-            return self._writes and bool(self._look()[0].cups)
+            return self._writes and bool(self._look()[0].tonight_doses)
         return True
 
-    def _now(self, one: Evening, awake: Stamp | None) -> list[Content]:
+    def _now(self, one: NightSummary, awake: Stamp | None) -> list[Content]:
         over = [
             words
             for words, is_over in (
-                (f"over {AT_ONCE_MG} mg in you", one.mg > AT_ONCE_MG),
-                (f"over {A_DAY_MG} mg in 24 h", one.day_mg > A_DAY_MG),
+                (f"over {SINGLE_DOSE_LIMIT_MG} mg in you", one.mg_now > SINGLE_DOSE_LIMIT_MG),
+                (f"over {DAILY_LIMIT_MG} mg in 24 h", one.mg_last_24h > DAILY_LIMIT_MG),
             )
             if is_over
         ]
         mark = ("▲ " if self._emoji else "! ") if over else ""
         first = Content.assemble(
-            (f"{one.mg:.0f} mg in you now", "bold $coffee"),
-            (f", {one.day_mg} mg drunk in 24 h", "$coffee"),
+            (f"{one.mg_now:.0f} mg in you now", "bold $coffee"),
+            (f", {one.mg_last_24h} mg drunk in 24 h", "$coffee"),
             (f"   {mark}{' and '.join(over)}" if over else "", "bold $error"),
         )
         up = "" if awake is None else f" · awake for {_minutes(one.now.ns - awake.ns)} at least"
         lines = [first]
-        if told := forecast(one):
+        if told := format_forecast(one):
             lines.append(Content(told))
-        lines.append(Content.assemble((f"{drunk(one)}{up}", _MUTED)))
+        lines.append(Content.assemble((f"{format_intake(one)}{up}", _MUTED)))
         return lines
 
-    def _cups(self, one: Evening) -> list[Content]:
-        if not one.cups:
+    def _cups(self, one: NightSummary) -> list[Content]:
+        if not one.tonight_doses:
             return [
                 Content(
-                    f"No cup yet this night. {key_of(self, 'coffee')} counts one."
+                    f"No cup yet this night. {key_for_action(self, 'coffee')} counts one."
                     if self._writes
                     else "No cup yet this night."
                 )
@@ -124,21 +126,21 @@ class CupsScreen(Page[bool]):
         return [
             Content.assemble(
                 (f"{n:>2}  {Stamp(at, one.zone(at)).time_of_day[:8]}  {mg:>4} mg", "$coffee"),
-                (f"   {ago(one.now.ns - at)}{'' if ago(one.now.ns - at) == 'now' else ' ago'}", _MUTED),
+                (f"   {format_age(one.now.ns - at)}{'' if format_age(one.now.ns - at) == 'now' else ' ago'}", _MUTED),
             )
-            for n, (at, mg) in enumerate(one.cups, 1)
+            for n, (at, mg) in enumerate(one.tonight_doses, 1)
         ]
 
-    def _curve(self, one: Evening, width: int, rows: int) -> list[Content]:
+    def _curve(self, one: NightSummary, width: int, rows: int) -> list[Content]:
         """What is in this person from before the first cup until the morning, or until hardly anything is left."""
         columns = max(12, width - _LABEL)
-        begin = (one.cups[0][0] if one.cups else one.now.ns - 4 * HOUR_NS) - HOUR_NS // 2
-        end = max(one.now.ns + 2 * HOUR_NS, min(one.little.ns, one.morning.ns)) + HOUR_NS // 2
-        values = curve(one.doses, begin, end, columns, self._half_life_h)
-        top = max(*values, AT_ONCE_MG * 1.1)
+        begin = (one.tonight_doses[0][0] if one.tonight_doses else one.now.ns - 4 * HOUR_NS) - HOUR_NS // 2
+        end = max(one.now.ns + 2 * HOUR_NS, min(one.below_threshold_at.ns, one.morning.ns)) + HOUR_NS // 2
+        values = caffeine_curve(one.doses, begin, end, columns, self._half_life_h)
+        top = max(*values, SINGLE_DOSE_LIMIT_MG * 1.1)
         now_at = (one.now.ns - begin) * (columns - 1) // (end - begin)
         lines = [self._row(row, rows, top, values, now_at) for row in range(rows)]
-        cups = {(at - begin) * (columns - 1) // (end - begin) for at, _ in one.cups}
+        cups = {(at - begin) * (columns - 1) // (end - begin) for at, _ in one.tonight_doses}
         cup, here = ("∪", "▲") if self._emoji else ("u", "^")
         marks = "".join(cup if at in cups else here if at == now_at else " " for at in range(columns))
         lines.append(Content.assemble((" " * _LABEL + marks, "$coffee")))
@@ -148,7 +150,7 @@ class CupsScreen(Page[bool]):
     def _row(self, row: int, rows: int, top: float, values: list[float], now_at: int) -> Content:
         """One row of the curve, the top one first, with the thresholds that lie in it."""
         low, high = top * (rows - 1 - row) / rows, top * (rows - row) / rows
-        levels = [level for level in (AT_ONCE_MG, SLEEP_MG) if low <= level < high]
+        levels = [level for level in (SINGLE_DOSE_LIMIT_MG, SLEEP_THRESHOLD_MG) if low <= level < high]
         label = f"{levels[0]:>{_LABEL - 1}} " if levels else " " * _LABEL
         bars = _BARS if self._emoji else _PLAIN_BARS
         dots = ("┄" if self._emoji else "-") if levels else " "
@@ -176,11 +178,11 @@ def _hours(begin: int, end: int, columns: int, zone: Zone) -> str:
 
 def _minutes(ns: int) -> str:
     """A length of time in minutes, or hours: seconds would only flicker."""
-    return duration(max(_MINUTE_NS, ns // _MINUTE_NS * _MINUTE_NS))
+    return format_duration(max(_MINUTE_NS, ns // _MINUTE_NS * _MINUTE_NS))
 
 
 def _note(half_life_h: float) -> str:
     return (
         f"Half of it is gone after {half_life_h:g} h, in the average adult: it may be 2 h or 10 h in you. "
-        f"{AT_ONCE_MG} mg at once and {A_DAY_MG} mg a day are EFSA's figures (2015). Not medical advice."
+        f"{SINGLE_DOSE_LIMIT_MG} mg at once and {DAILY_LIMIT_MG} mg a day are EFSA's figures (2015). Not medical advice."
     )

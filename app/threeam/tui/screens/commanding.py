@@ -9,18 +9,18 @@ from textual.actions import parse as parse_action
 
 from threeam.actions import Action
 from threeam.core.format.entry import Entry
-from threeam.core.redact.redact import redacted
+from threeam.core.redact.redact import redact
 from threeam.core.state.fold import Hypothesis
 from threeam.tui import messages
-from threeam.tui.commands import ABOUT_ONE, UnknownCommand, parse_command
-from threeam.tui.keys import key_of
+from threeam.tui.commands import HYPOTHESIS_VERBS, UnknownCommand, parse_command
+from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import Row
 from threeam.tui.screens.writing import WritingScreen
-from threeam.tui.widgets.box import Box
+from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.composer import DRAFTS, Composer
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.prompt import Prompt
-from threeam.tui.widgets.sidebar import Board
+from threeam.tui.widgets.sidebar import Sidebar
 
 
 class CommandingScreen(WritingScreen):
@@ -29,29 +29,29 @@ class CommandingScreen(WritingScreen):
     pane: LogPane
     _begun_at: Row | None = None  # what was selected when the `:` line was asked for: who follows has another line soon
     _at_hand: Row | None = None  # the same, while the command is done
-    board: Board
+    sidebar: Sidebar
 
     def __init__(self) -> None:
         super().__init__()
         self._ready: list[Callable[[], object]] = []  # each shows what was asked for and could not be shown at once
 
     @property
-    def enter_is_a_command(self) -> bool:
+    def is_enter_a_command(self) -> bool:
         """Whether an Enter that comes now leads out of the box: it ends a command, a search or a verdict."""
         if self.pane.prompt.is_open and self.focused is self.pane.prompt.box:
             return True
-        if self.desk is None or self.focused is not self.desk.composer.box:
+        if self.editor is None or self.focused is not self.editor.composer.box:
             return False
-        return self.desk.composer.kind not in DRAFTS and not self.desk.composer.waiting
+        return self.editor.composer.kind not in DRAFTS and not self.editor.composer.is_waiting
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         composer, text = message.composer, message.outgoing.text
         if message.outgoing.kind != "command":  # that is the writing half's
             return
         known = self._parsed(text) if text.strip() else None
-        composer.settle(message.outgoing, clear=known is not None)
+        composer.release(message.outgoing, clear=known is not None)
         if known is not None:
-            composer.box.remember([redacted(text)])
+            composer.box.add_to_history([redact(text)])
             self.set_focus(self.log_view)
         elif not text.strip():
             self.action_leave()
@@ -81,21 +81,23 @@ class CommandingScreen(WritingScreen):
 
     async def run(self, action: Action, argument: str = "") -> None:
         """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
-        if action.writes and not self.writes:
+        if action.writes and not self.is_writable:
             self._read_only()
             return
         kind, text = action.id, argument
         owner = self.log_view if action.owner == "log" else self
-        if action.id in ABOUT_ONE and argument:
+        if action.id in HYPOTHESIS_VERBS and argument:
             name, _, text = argument.partition(" ")
             known = self._named(name)
             if known is None:
-                if text.strip() and self.desk is not None:  # the words stand in the line again, to be sent once more
-                    self.desk.keep_words(self.desk.composer.begin_prompt("command", f"{action.words} {argument}"))
-                    self.set_focus(self.desk.composer.box)
+                if text.strip() and self.editor is not None:  # the words stand in the line again, to be sent once more
+                    self.editor.add_to_history(
+                        self.editor.composer.begin_prompt("command", f"{action.command} {argument}")
+                    )
+                    self.set_focus(self.editor.composer.box)
                 return
             kind = f"{action.id} {known.name}"
-        if action.id in (*DRAFTS, "changed", *ABOUT_ONE) and (text.strip() or kind != action.id):
+        if action.id in (*DRAFTS, "changed", *HYPOTHESIS_VERBS) and (text.strip() or kind != action.id):
             self._write_at_once(kind, text)
         elif argument and action.argument:
             _, method, parameters = parse_action(action.method)
@@ -103,28 +105,28 @@ class CommandingScreen(WritingScreen):
             if isawaitable(done):
                 await done
         elif argument:
-            self._say(f":{action.words} takes nothing more, and {argument!r} follows it", severity="warning")
+            self._say(f":{action.command} takes nothing more, and {argument!r} follows it", severity="warning")
         else:
             await owner.run_action(action.method)
 
     def _write_at_once(self, kind: str, text: str) -> None:
         """Writes ``text`` as if it had been typed into a box for ``kind``; without a text, goes to that box."""
         words = text.strip()
-        if words and self.desk is not None:
-            self.desk.keep_words(self.desk.composer.begin_prompt(kind, words))
-            if not self._send(self.desk.composer.send()):  # there is something to be read before it is sent
-                self.set_focus(self.desk.composer.box)
+        if words and self.editor is not None:
+            self.editor.add_to_history(self.editor.composer.begin_prompt(kind, words))
+            if not self._send(self.editor.composer.send()):  # there is something to be read before it is sent
+                self.set_focus(self.editor.composer.box)
         else:
             self.action_write(kind)
 
     def _selected_entry(self) -> Entry | None:
         """The entry that a command is about: the one that was selected when its person began to type it."""
-        row = self._at_hand or self.log_view.selected
+        row = self._at_hand or self.log_view.selected_row
         return row.entry if row is not None else None
 
     def action_command_line(self) -> None:
-        self._begun_at = self.log_view.selected
-        if self.desk is None:
+        self._begun_at = self.log_view.selected_row
+        if self.editor is None:
             self.action_ask("command")
         else:
             self.action_write("command")
@@ -134,47 +136,48 @@ class CommandingScreen(WritingScreen):
             self.set_focus(self.pane.prompt.box)  # at once: the next key may have come with this one
 
     def action_leave(self) -> None:
-        if self.pane.leave():
+        if self.pane.cancel():
             self.set_focus(self.log_view)
             return
-        if self.desk is not None:
-            outbox = self.desk.outbox
+        if self.editor is not None:
+            outbox = self.editor.outbox
             # Not what is just being written. Who pressed Esc before the screen told of the wait wants to leave the box.
             pressed_s: float = self.app.leave_pressed_s  # type: ignore[attr-defined]  # the app is the journals'
-            if outbox.blocked and pressed_s > outbox.told_s and outbox.take_back():
+            if outbox.is_blocked and pressed_s > outbox.told_s and outbox.cancel_waiting():
                 return
-            composer = self.desk.composer
+            composer = self.editor.composer
             if composer.kind not in DRAFTS and (composer.kind == "command" or not composer.text.strip()):
-                self.desk.keep_words(composer.end_prompt())
-        self.board.remove_class("-open")
+                self.editor.add_to_history(composer.end_prompt())
+        self.sidebar.remove_class("-open")
         if self.focused is self.log_view and self._ready:
             self._ready.pop(0)()
-            self.header.ready = len(self._ready)
+            self.header.ready_reports = len(self._ready)
         else:
             self.set_focus(self.log_view)
 
-    def open_when_free(self, name: str, show: Callable[[], object]) -> None:
+    def show_when_free(self, name: str, show: Callable[[], object]) -> None:
         """Call ``show``, which lays a screen over this one, or keep it until it is asked for.
 
         It is for what comes later than the key that asked for it. A screen takes every key, so it must not open over
         somebody who is typing, or over another screen.
         """
-        if self.leaving:
+        if self.is_leaving:
             return
-        if self.app.screen is self and not isinstance(self.focused, Box):
+        if self.app.screen is self and not isinstance(self.focused, InputBox):
             show()
             return
         self._ready.append(show)
-        self.header.ready = len(self._ready)
-        self._say(f"it is ready: {key_of(self, 'leave')} in the log shows it", title=name)
+        self.header.ready_reports = len(self._ready)
+        self._say(f"it is ready: {key_for_action(self, 'leave')} in the log shows it", title=name)
 
     def _named(self, name: str) -> Hypothesis | None:
         """The hypothesis that has this name; None, and it is said, where there is none that is known of."""
         known = self.state.find_hypothesis(name)
-        if known is None and not self.board.is_known:
+        if known is None and not self.sidebar.is_state_known:
             self._say("the log is still being read: in a moment")
         elif known is None:
             self._say(
-                f"there is no hypothesis {name}: {key_of(self, 'board')} shows those there are", severity="warning"
+                f"there is no hypothesis {name}: {key_for_action(self, 'board')} shows those there are",
+                severity="warning",
             )
         return known

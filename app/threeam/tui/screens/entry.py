@@ -11,19 +11,19 @@ from textual.content import Content
 from textual.widgets import Static
 
 from threeam.core.format.entry import Entry
-from threeam.core.format.times import duration
+from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line
-from threeam.experiments.run_rows import kept_with
-from threeam.hypotheses.amendments import Texts
-from threeam.tui.cells import drawn
+from threeam.experiments.run_rows import attachment_of
+from threeam.hypotheses.amendments import Amendments
+from threeam.tui.cells import drawable
 from threeam.tui.log_blocks import block_bounds, lock_hold_ns
-from threeam.tui.screens.modal_page import Page
-from threeam.tui.widgets.row_renderer import shortened
+from threeam.tui.screens.modal_page import ModalPage
+from threeam.tui.widgets.row_renderer import truncate_line
 
 _DIM = "$foreground-muted"
 
 
-class EntryScreen(Page[str]):
+class EntryScreen(ModalPage[str]):
     """Shows ``line``; ``around`` are lines before and after it and itself, in their order; ``later``: later words.
 
     Dismissed with ``entry`` or ``stamp`` for that to be copied, with ``kept`` for what was kept with it to be shown, or
@@ -37,7 +37,7 @@ class EntryScreen(Page[str]):
         Binding("o", "dismiss('kept')", "what was kept with it"),
     ]
 
-    def __init__(self, line: Line, around: list[Line], later: Texts) -> None:
+    def __init__(self, line: Line, around: list[Line], later: Amendments) -> None:
         super().__init__()
         self._later = later
         self._line = line
@@ -54,41 +54,41 @@ class EntryScreen(Page[str]):
     @property
     def _keeps(self) -> bool:
         entry = self._line.entry
-        return entry is not None and kept_with(entry) is not None
+        return entry is not None and attachment_of(entry) is not None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return parameters != ("kept",) or self._keeps
 
     def _page(self) -> Content:
-        line, left_out = shortened(self._line)
+        line, left_out = truncate_line(self._line)
         entry = line.entry
         if entry is None:
             facts = [("", "not a line of the log, shown as it is")]
-            text = line.shown
+            text = line.display_text
         else:
             facts = [("stamp", f"@{entry.stamp}"), ("in UTC", entry.stamp.rfc3339())]
             facts += [("by", str(entry.author) if entry.author else "nobody: the script"), ("cups", str(entry.cups))]
             facts += [(key, value) for key, value in entry.tags if key != "BY"]
             facts += [("kind", entry.kind)]
             text = entry.text
-            if (said := self._later.said.get(entry.stamp.ns)) is not None:
-                who = f"{said.by.user if said.by else 'script'}, @{said.at}"
-                facts.insert(0, ("it was" if said.times else "stamp of", text))
-                facts.insert(1, ("corrected" if said.times else "words by", who))
+            if (said := self._later.by_target.get(entry.stamp.ns)) is not None:
+                who = f"{said.author.user if said.author else 'script'}, @{said.stamp}"
+                facts.insert(0, ("it was" if said.correction_count else "stamp of", text))
+                facts.insert(1, ("corrected" if said.correction_count else "words by", who))
                 text = said.text
         facts += [
             ("file", f"{line.segment.path}, byte {line.offset:,}"),
-            ("bytes", f"{len(self._line.raw) + self._line.more:,}"),
+            ("bytes", f"{len(self._line.raw) + self._line.omitted_bytes:,}"),
         ]
-        pieces: list[Content] = [Content.assemble((drawn(text), "bold"), (left_out, _DIM)), Content("")]
-        pieces += [Content.assemble((f"{drawn(key):>8}  ", _DIM), drawn(value)) for key, value in facts]
+        pieces: list[Content] = [Content.assemble((drawable(text), "bold"), (left_out, _DIM)), Content("")]
+        pieces += [Content.assemble((f"{drawable(key):>8}  ", _DIM), drawable(value)) for key, value in facts]
         at = self._around.index(self._line)
         first, last = block_bounds(self._around, at)
         block = self._around[first : last + 1]
         if len(block) > 1:
             held = lock_hold_ns(block)
             told = f"block of {len(block)} lines" + (
-                f", the lock was held for at least {duration(held)}" if held else ""
+                f", the lock was held for at least {format_duration(held)}" if held else ""
             )
             pieces += [Content(""), Content.assemble((told, "$hypothesis"))]
             pieces += [_told(one, entry, mark=one == self._line) for one in block]
@@ -103,11 +103,11 @@ class EntryScreen(Page[str]):
 
 
 def _told(line: Line, beside: Entry | None, *, mark: bool = False) -> Content:
-    line, left_out = shortened(line)
+    line, left_out = truncate_line(line)
     entry = line.entry
     if entry is None:
-        return Content.assemble(("  " + drawn(line.shown) + left_out, _DIM))
-    after = "" if beside is None or mark else duration(entry.stamp.ns - beside.stamp.ns)
+        return Content.assemble(("  " + drawable(line.display_text) + left_out, _DIM))
+    after = "" if beside is None or mark else format_duration(entry.stamp.ns - beside.stamp.ns)
     sign = "" if after.startswith("-") or not after else "+"
     who = entry.author.label if entry.author else "script"
-    return Content.assemble((f"{sign + after:>12}  {drawn(who)}  ", _DIM), drawn(entry.text), (left_out, _DIM))
+    return Content.assemble((f"{sign + after:>12}  {drawable(who)}  ", _DIM), drawable(entry.text), (left_out, _DIM))

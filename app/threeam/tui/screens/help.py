@@ -12,14 +12,14 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from threeam.actions import ACTIONS, GROUPS, shown_keys
-from threeam.tui.glyphs import SIGNS
-from threeam.tui.screens.modal_page import Page
+from threeam.actions import ACTIONS, GROUPS, format_keys
+from threeam.tui.glyphs import GLYPHS
+from threeam.tui.screens.modal_page import ModalPage
 
 _INDENT = 15  # cells: where the words begin
 
 
-class HelpScreen(Page[None]):
+class HelpScreen(ModalPage[None]):
     """One scrolling page; any of the keys that opened it closes it."""
 
     BINDINGS: ClassVar[list[Binding]] = [
@@ -51,19 +51,19 @@ class HelpScreen(Page[None]):
             for action in ACTIONS:
                 if action.group != group or (action.id.startswith("pick-") and action.id != "pick-1"):
                     continue
-                keys, about = shown_keys(self._keys.get(action.id, action.keys)), action.about
+                keys, about = format_keys(self._keys.get(action.id, action.keys)), action.description
                 if action.id == "pick-1":
                     keys, about = "1 to 9", "Pick a hypothesis by its number"
                 if not keys:
-                    keys = f":{action.words}"
+                    keys = f":{action.command}"
                 dim = self._read_only and action.writes
                 note = "  (read-only)" if dim else ""
                 lines += _entry(keys, about + note, width, dim=dim)
             lines.append(Content(""))
         lines.append(Content.assemble(("SIGNS", "bold $hypothesis")))
-        for sign in SIGNS.values():
-            shown = sign.sign if self._emoji else sign.plain
-            lines += _entry(shown, sign.about, width)
+        for sign in GLYPHS.values():
+            shown = sign.symbol if self._emoji else sign.ascii_symbol
+            lines += _entry(shown, sign.description, width)
         lines.append(Content(""))
         lines.append(
             Content.assemble(("Caffeine figures are an average, and not medical advice.", "$foreground-muted"))

@@ -15,79 +15,79 @@ from textual.widget import Widget
 
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import Stamp, visible
+from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.state.catalog import journal_name
 from threeam.core.state.fold import State
-from threeam.core.store.as_of import moment_at, moment_before
+from threeam.core.store.as_of import point_before_entry, resolve_point
 from threeam.core.store.journal import Position
 from threeam.core.store.reader import Line
 from threeam.experiments.experiment import Experiment
-from threeam.experiments.run_rows import progress
-from threeam.experiments.runs import made
-from threeam.human.caffeine import milligrams
+from threeam.experiments.run_rows import plan_progress
+from threeam.experiments.runs import experiments_by_number
+from threeam.human.caffeine import remaining_mg
 from threeam.human.drafts import glasses_tonight
-from threeam.human.intake import human
-from threeam.human.night_summary import Evening, evening, others
-from threeam.hypotheses.amendments import texts
-from threeam.hypotheses.marks import mark, marks
-from threeam.tracing.observations import Observed, intervals, observed
-from threeam.tui.log_window import Window
-from threeam.tui.screens.coffee import CupsScreen
+from threeam.human.intake import intake_of
+from threeam.human.night_summary import NightSummary, summarize_night, summarize_others
+from threeam.hypotheses.amendments import amendments
+from threeam.hypotheses.marks import mark_draft, marks
+from threeam.tracing.observations import Observation, observations, observed_intervals
+from threeam.tui.log_window import LogWindow
+from threeam.tui.screens.coffee import CoffeeScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.observing import ObservingScreen
 from threeam.tui.session import Session
-from threeam.tui.widgets.footer import KeysBar
+from threeam.tui.widgets.footer import KeyFooter
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.log_view import LogView
-from threeam.tui.widgets.sidebar import Board
-from threeam.tui.widgets.sparkline import ActivityStrip
+from threeam.tui.widgets.sidebar import Sidebar
+from threeam.tui.widgets.sparkline import ActivitySparkline
 
 _WRITING = {action.method.partition("(")[0] for action in ACTIONS if action.writes}
 _FOLD_COST = 4  # times what it costs to count the lines
 _FIRST = 0.1  # s: the first screen comes first
 _A_MOMENT = 0.3  # s
-LOOK_AT_CLOCK = 30.0  # s between two looks: milligrams and ages change slowly
+CLOCK_REFRESH_S = 30.0  # s between two looks: milligrams and ages change slowly
 
 
 class LookingScreen(ObservingScreen):
     """A journal as a `Window` has it, with what it adds up to."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape", "leave", "leave", show=False, tooltip=BY_ID["leave"].about, id="leave"),
+        Binding("escape", "leave", "leave", show=False, tooltip=BY_ID["leave"].description, id="leave"),
     ]
 
-    def __init__(self, session: Session, window: Window) -> None:
+    def __init__(self, session: Session, window: LogWindow) -> None:
         super().__init__()
         self.session = session
         self.state = session.fold.empty_state
-        self.desk = None
+        self.editor = None
         self._own_marks: list[int] = []
-        self._runs_shown: Mapping[int, Experiment] = made(self.state)
-        self._observers_shown: Mapping[tuple[str, int, int], Observed] = observed(self.state)
+        self._runs_shown: Mapping[int, Experiment] = experiments_by_number(self.state)
+        self._observers_shown: Mapping[tuple[str, int, int], Observation] = observations(self.state)
         read_only, limit = session.writer is None, session.settings.toxic_cups
-        name = visible(session.journal.log_name)
+        name = escape_unprintable(session.journal.log_name)
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
         self.pane = LogPane(
             session.journal, window, session.clock, session.zone, emoji=session.emoji, read_only=read_only
         )
         self.log_view = self.pane.view
-        self.log_view.own = session.by
-        self.strip = ActivityStrip(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
-        self.board = Board(emoji=session.emoji, read_only=read_only)
+        self.log_view.own_author = session.author
+        self.sparkline = ActivitySparkline(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
+        self.sidebar = Sidebar(emoji=session.emoji, read_only=read_only)
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
         yield self.header
         yield from self._above()
-        yield self.strip
+        yield self.sparkline
         with Horizontal(id="body"):
             yield self.pane
-            yield self.board
-        if self.desk is not None:
-            yield self.desk.composer
-        yield KeysBar()
+            yield self.sidebar
+        if self.editor is not None:
+            yield self.editor.composer
+        yield KeyFooter()
 
     def _above(self) -> Iterator[Widget]:
         """What stands between the header and the log."""
@@ -98,14 +98,14 @@ class LookingScreen(ObservingScreen):
 
     # Reading it all.
 
-    def read_up_to(self, end: Position | None, know: Callable[[State], None]) -> None:
+    def scan_up_to(self, end: Position | None, know: Callable[[State], None]) -> None:
         """Counts the lines, and has ``know`` called with the state as of ``end``, after the first screen."""
         self.set_timer(_FIRST, partial(self._begin_to_read, end, know))
 
     def _begin_to_read(self, end: Position | None, know: Callable[[State], None]) -> None:
         cost = 0 if end is None else end.offset * _FOLD_COST
         self.set_timer(_A_MOMENT, self._show_state)  # what is not known by then is said to be read still
-        self.pane.begin_to_read(iter(()) if end is None else self._fold_to(end, know), cost)
+        self.pane.start_scan(iter(()) if end is None else self._fold_to(end, know), cost)
 
     def _fold_to(self, end: Position, know: Callable[[State], None]) -> Iterator[None]:
         try:
@@ -120,39 +120,39 @@ class LookingScreen(ObservingScreen):
                 title="what the log adds up to is not known",
                 severity="error",
             )
-            self.set_timer(LOOK_AT_CLOCK, partial(self._begin_to_read, end, know))
+            self.set_timer(CLOCK_REFRESH_S, partial(self._begin_to_read, end, know))
 
     # What is shown.
 
-    def on_log_view_failed(self, message: LogView.Failed) -> None:
+    def on_log_view_read_failed(self, message: LogView.ReadFailed) -> None:
         self._say(message.sentence, title="the log cannot be read", severity="error")
 
-    def on_log_pane_counted(self) -> None:
+    def on_log_pane_counts_changed(self) -> None:
         opened = [one.opened_at.ns for one in self.state.hypotheses.values()]
-        self.strip.show(self.pane.activity, opened, self.session.zone)
+        self.sparkline.show(self.pane.activity, opened, self.session.zone)
 
-    def on_log_pane_told(self, message: LogPane.Told) -> None:
+    def on_log_pane_notice_posted(self, message: LogPane.NoticePosted) -> None:
         self._say(message.sentence, severity=message.severity)
 
-    def on_log_view_moved(self) -> None:
+    def on_log_view_tail_changed(self) -> None:
         self.header.following = self.log_view.following
         self.header.unread = self.log_view.unread
 
     def _show_state(self) -> None:
-        session, now, user = self.session, self.session.clock(), self.session.by.user
+        session, now, user = self.session, self.session.clock(), self.session.author.user
         self.header.cups = self.state.cups(user, now.ns, session.settings.night_gap_ns)
-        self.header.mg = milligrams(human(self.state, user).doses, now.ns, session.settings.half_life_h)
+        self.header.mg = remaining_mg(intake_of(self.state, user).doses, now.ns, session.settings.half_life_h)
         self.header.water = glasses_tonight(self.state, user, now.ns, session.settings.night_gap_ns)
-        self.header.set_class(self.header.alarming, "-toxic")
+        self.header.set_class(self.header.is_alarming, "-toxic")
         self.header.refresh()
         super()._show_state()
-        self.log_view.set_texts(texts(self.state).said)
-        if (runs := made(self.state)) is not self._runs_shown:
+        self.log_view.set_amendments(amendments(self.state).by_target)
+        if (runs := experiments_by_number(self.state)) is not self._runs_shown:
             self._runs_shown = runs
-            self.log_view.set_progress(progress(self.state))
-        if (observers := observed(self.state)) is not self._observers_shown:
+            self.log_view.set_progress(plan_progress(self.state))
+        if (observers := observations(self.state)) is not self._observers_shown:
             self._observers_shown = observers
-            self.log_view.set_observed(intervals(self.state))
+            self.log_view.set_observed_intervals(observed_intervals(self.state))
         self._show_marks()
 
     # What the keys do; each is an action of the table.
@@ -161,27 +161,27 @@ class LookingScreen(ObservingScreen):
         session, settings = self.session, self.session.settings
         gap_ns, half_life_h = settings.night_gap_ns, settings.half_life_h
 
-        def look() -> tuple[Evening, list[Evening], Stamp | None]:
-            now, user = session.clock(), session.by.user
-            mine = evening(self.state, user, now, gap_ns, half_life_h, session.zone)
-            return mine, others(self.state, user, now, gap_ns, half_life_h, session.zone), self.awake
+        def look() -> tuple[NightSummary, list[NightSummary], Stamp | None]:
+            now, user = session.clock(), session.author.user
+            mine = summarize_night(self.state, user, now, gap_ns, half_life_h, session.zone)
+            return mine, summarize_others(self.state, user, now, gap_ns, half_life_h, session.zone), self.awake_from
 
         def closed(undo: bool | None) -> None:
             if undo:
                 self.call_next(self.run_action, "undo_coffee")
 
-        screen = CupsScreen(look, half_life_h, writes=self.writes, emoji=session.emoji)
+        screen = CoffeeScreen(look, half_life_h, writes=self.is_writable, emoji=session.emoji)
         self.app.push_screen(screen, closed)
 
         async def look_again() -> None:
-            await self.find_out_awake()
+            await self.load_awake_from()
             if screen.is_mounted:
-                screen.look_again()
+                screen.update_content()
 
         self.run_worker(look_again(), group="cups", exclusive=True)
 
     def action_journal(self, name: str = "") -> None:
-        others = {journal_name(one): one for one in self.app.others}  # type: ignore[attr-defined]  # the app is the journals'
+        others = {journal_name(one): one for one in self.app.other_journals}  # type: ignore[attr-defined]  # the app is the journals'
         if name in others:
             self.app.open_journal(others[name])  # type: ignore[attr-defined]
         else:
@@ -198,7 +198,7 @@ class LookingScreen(ObservingScreen):
 
     def action_help(self) -> None:
         keys = self.session.settings.keys
-        self.app.push_screen(HelpScreen(read_only=not self.writes, emoji=self.session.emoji, keys=keys))
+        self.app.push_screen(HelpScreen(read_only=not self.is_writable, emoji=self.session.emoji, keys=keys))
 
     def action_page_log(self, where: str) -> None:
         """Scroll the log while the focus stays in the box, which may wait for the lock."""
@@ -208,14 +208,16 @@ class LookingScreen(ObservingScreen):
             self.log_view.action_page_down()
 
     def action_find_next(self, step: int) -> None:
-        self.pane.find_next(step)
+        self.pane.find_next_match(step)
 
     def action_mark(self) -> None:
-        entry = self.log_view.selected.entry if self.log_view.selected is not None else None
+        entry = self.log_view.selected_row.entry if self.log_view.selected_row is not None else None
         if entry is None:
             self._say("select a line of the log first: only those have a stamp")
-        elif self.desk is not None:
-            self._submit(mark(entry.effective_stamp, on=entry.effective_stamp.ns not in self.log_view.marks), "mark")
+        elif self.editor is not None:
+            self._submit(
+                mark_draft(entry.effective_stamp, on=entry.effective_stamp.ns not in self.log_view.marked_ns), "mark"
+            )
         else:  # nobody else sees it, and it goes with this screen
             if entry.stamp.ns in self._own_marks:
                 self._own_marks.remove(entry.stamp.ns)
@@ -227,62 +229,64 @@ class LookingScreen(ObservingScreen):
         self.log_view.set_marks([*marks(self.state), *self._own_marks])
 
     def action_open_entry(self) -> None:
-        row = self.log_view.selected
+        row = self.log_view.selected_row
         if row is None:
             return
         try:
-            around = self.log_view.window.lines_around(row.line)
+            around = self.log_view.window.read_lines_around(row.line)
         except OSError as error:
             self._say(f"{row.line.segment.path} cannot be read: {error.strerror}", severity="error")
             return
 
         def closed(what: str | None) -> None:
             if what == "kept" and row.entry is not None:
-                self.show_kept(row.entry)
+                self.show_attachment(row.entry)
             elif what:
                 self._copy(what, row.line)  # and not the one that is selected by now
 
-        self.app.push_screen(EntryScreen(row.line, around, texts(self.state)), closed)
+        self.app.push_screen(EntryScreen(row.line, around, amendments(self.state)), closed)
 
     async def action_as_of(self, argument: str = "") -> None:
         """Shows the journal as it was 1 ms before the selected line, or at the time that is named."""
         from threeam.tui.screens.as_of import AsOfScreen  # which is one of these
 
-        journal, end, row = self.session.journal, self.log_view.window.known, self.log_view.selected
+        journal, end, row = self.session.journal, self.log_view.window.log_end, self.log_view.selected_row
         if end is None or (not argument and (row is None or row.entry is None)):
             self._say("select a line of the log first: only those have a stamp")
             return
         try:
             if argument or row is None:
                 moment = await asyncio.to_thread(
-                    moment_at, journal, end, argument, self.session.clock(), self.session.zone
+                    resolve_point, journal, end, argument, self.session.clock(), self.session.zone
                 )
             else:
-                moment = await asyncio.to_thread(moment_before, journal, row.line)
+                moment = await asyncio.to_thread(point_before_entry, journal, row.line)
         except (OSError, JournalError) as error:
             self._say(str(error), severity="warning")
             return
         screen = AsOfScreen(self.session, moment)
-        self.open_when_free("as of then", lambda: self.app.push_screen(screen))
+        self.show_when_free("as of then", lambda: self.app.push_screen(screen))
 
     def action_now(self) -> None:
         self._say("this is now")
 
     def action_copy(self, what: str) -> None:
-        if self.log_view.selected is not None:
-            self._copy(what, self.log_view.selected.line)
+        if self.log_view.selected_row is not None:
+            self._copy(what, self.log_view.selected_row.line)
 
     def _copy(self, what: str, line: Line) -> None:
         if what == "stamp" and line.entry is None:
             self._say("there is no stamp to copy here")
             return
-        self.copy_text(f"@{line.entry.stamp}" if what == "stamp" and line.entry is not None else line.shown, what)
+        self.copy_text(
+            f"@{line.entry.stamp}" if what == "stamp" and line.entry is not None else line.display_text, what
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        return self.writes or action not in _WRITING
+        return self.is_writable or action not in _WRITING
 
     def on_key(self, event: events.Key) -> None:
         moved = self.session.settings.keys
-        writing = (action for action in ACTIONS if action.writes and action.place == "log")
-        if not self.writes and any(event.key in moved.get(one.id, one.keys).split(",") for one in writing):
+        writing = (action for action in ACTIONS if action.writes and action.scope == "log")
+        if not self.is_writable and any(event.key in moved.get(one.id, one.keys).split(",") for one in writing):
             self._read_only()

@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 from threeam.core.errors import BadInput, JournalError, PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
-from threeam.core.format.report import Part, Told
-from threeam.core.format.times import parse_length, parse_when
+from threeam.core.format.report import ReportLine, ReportSection
+from threeam.core.format.times import parse_duration, parse_time
 from threeam.core.write.draft import Draft
-from threeam.host.baseline_log import DEFAULT, baseline_named, checked_name
-from threeam.human.awake import awake_after, awake_since
-from threeam.human.night_summary import evening
-from threeam.hypotheses.changes import undone
+from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require_baseline
+from threeam.human.awake import awake_since, update_awake_since
+from threeam.human.night_summary import summarize_night
+from threeam.hypotheses.changes import undone_draft
 from threeam.tui.screens.method import MethodScreen
-from threeam.tui.screens.report_screen import ToldScreen
+from threeam.tui.screens.report_screen import ReportScreen
 
 if TYPE_CHECKING:
-    from threeam.reports.restore_report import Looked
-    from threeam.restore.blockers import Backend, Node
-    from threeam.restore.pitr_plan import Plan
+    from threeam.reports.restore_report import TreeChanges
+    from threeam.restore.blockers import Backend, BlockerNode
+    from threeam.restore.pitr_plan import RestorePlan
 
 _T = TypeVar("_T")
 _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
@@ -38,7 +38,7 @@ _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
 class MachineScreen(MethodScreen):
     """A screen on which the machine is looked at, and what the night has broken is restored."""
 
-    awake: Stamp | None = None  # since when this person is awake at least; None: nothing says so
+    awake_from: Stamp | None = None  # since when this person is awake at least; None: nothing says so
     awake_is_known = False  # whether the log was read for it
     _typed_meanwhile: list[Entry]  # while it was
 
@@ -50,19 +50,19 @@ class MachineScreen(MethodScreen):
     async def _preflight(self) -> None:
         session, state = self.session, self.state
 
-        def looked() -> tuple[list[Part], Draft]:
+        def looked() -> tuple[list[ReportSection], Draft]:
             from threeam.host import preflight
             from threeam.host.system import this_system
-            from threeam.reports.preflight_checks import preflight_checks
+            from threeam.reports.preflight_checks import run_preflight_checks
 
-            system, user, now = this_system(), session.by.user, session.clock()
-            groups = preflight_checks(system, session.journal, state, session.settings, user, now)
-            return preflight.parts(groups), preflight.preflight(groups)
+            system, user, now = this_system(), session.author.user, session.clock()
+            groups = run_preflight_checks(system, session.journal, state, session.settings, user, now)
+            return preflight.preflight_report(groups), preflight.preflight_draft(groups)
 
         self._say("looking at tools, clock, disk and terminal", timeout=2)
         if (found := await self._asked(looked)) is not None:
             told, draft = found
-            self._show(ToldScreen("preflight", lambda: told, self.copy_text, emoji=session.emoji))
+            self._show(ReportScreen("preflight", lambda: told, self.copy_text, emoji=session.emoji))
             self._note_down(draft, "preflight")
 
     def action_baseline(self, argument: str = "") -> None:
@@ -71,7 +71,7 @@ class MachineScreen(MethodScreen):
             self._say(f"baseline takes save NAME or diff NAME, and not {argument!r}", severity="warning")
         elif name.startswith("-"):
             self._say("processes and commands are named in a shell; here it takes those of the last one of that name")
-        elif verb == "save" and not self.writes:
+        elif verb == "save" and not self.is_writable:
             self._read_only()
         elif verb == "save":
             self._save(name.strip())
@@ -84,12 +84,16 @@ class MachineScreen(MethodScreen):
         def taken() -> tuple[str, Draft, str]:
             from threeam.host import baseline_store as normal
 
-            called, before = checked_name(name or DEFAULT), None
+            called, before = check_baseline_name(name or DEFAULT_NAME), None
             with suppress(JournalError):  # none of that name, or not ours to read
-                before = normal.load(session.journal, baseline_named(state, called))
-            watched, commands = (before.baseline.watched, before.commands) if before is not None else ((), ())
-            samples = normal.take(called, session.by.host, watched, commands, 3, 0.5, session.clock)
-            return *normal.keep(session.journal, samples), "" if before is None else before.not_run
+                before = normal.load_baseline(session.journal, require_baseline(state, called))
+            watched, commands = (
+                (before.baseline.watched_processes, before.runnable_commands) if before is not None else ((), ())
+            )
+            samples = normal.take_baseline(called, session.author.host, watched, commands, 3, 0.5, session.clock)
+            return *normal.save_baseline(
+                session.journal, samples
+            ), "" if before is None else before.commands_refused_reason
 
         self._say("taking three samples", title="baseline", timeout=2)
         check = f"look for a new baseline-… in {session.journal.attachments_dir}"
@@ -104,16 +108,16 @@ class MachineScreen(MethodScreen):
     async def _diff(self, name: str) -> None:
         session, state = self.session, self.state
 
-        def looked() -> tuple[list[Part], Draft]:
+        def looked() -> tuple[list[ReportSection], Draft]:
             from threeam.host import baseline_store as normal
 
-            found = normal.look(session.journal, baseline_named(state, name or None), session.clock)
-            return normal.parts(found, session.clock()), normal.line_of(found)
+            found = normal.compare_now(session.journal, require_baseline(state, name or None), session.clock)
+            return normal.baseline_report(found, session.clock()), normal.comparison_draft(found)
 
         self._say("looking at everything again", title="baseline", timeout=2)
         if (found := await self._asked(looked)) is not None:
             told, draft = found
-            self._show(ToldScreen("what is not normal", lambda: told, self.copy_text, emoji=session.emoji))
+            self._show(ReportScreen("what is not normal", lambda: told, self.copy_text, emoji=session.emoji))
             self._note_down(draft, "baseline")
 
     # After it.
@@ -131,27 +135,27 @@ class MachineScreen(MethodScreen):
         from threeam.reports import restore_report as application
         from threeam.tui.screens.restore import RestoreScreen
 
-        looked: Looked = {}
+        looked: TreeChanges = {}
         state = self.state
 
-        def tell() -> Sequence[Part]:
-            return application.parts(self.state, self.session.clock(), looked)
+        def tell() -> Sequence[ReportSection]:
+            return application.application_report(self.state, self.session.clock(), looked)
 
         def undo(at: Stamp) -> None:
-            self._submit(undone(at, ""), "undone")
+            self._submit(undone_draft(at, ""), "undone")
 
-        screen = RestoreScreen(tell, self.copy_text, undo if self.writes else None, emoji=self.session.emoji)
+        screen = RestoreScreen(tell, self.copy_text, undo if self.is_writable else None, emoji=self.session.emoji)
         self._show(screen)
-        if (found := await self._asked(partial(application.look, state))) is not None:
+        if (found := await self._asked(partial(application.inspect_trees, state))) is not None:
             looked = found
-            if self.told is screen:
-                screen.look_again()
+            if self.open_report is screen:
+                screen.update_report()
 
     def action_stable(self, rev: str = "HEAD") -> None:
         def noted() -> Draft:
-            from threeam.restore.git import stable_here
+            from threeam.restore.git import stable_commit_draft
 
-            return stable_here(rev or "HEAD", os.getcwd())
+            return stable_commit_draft(rev or "HEAD", os.getcwd())
 
         check = "3am stable writes it"
         self._effect("stable", noted, lambda draft: self._submit(draft, "stable"), check)
@@ -165,13 +169,13 @@ class MachineScreen(MethodScreen):
     def _restore_data(self, argument: str) -> None:
         try:
             given = _data_options(argument)
-            minus_ns = parse_length(given["--minus"])
-            ns = parse_when(given["at"], self.session.clock(), self.session.zone)
+            minus_ns = parse_duration(given["--minus"])
+            ns = parse_time(given["at"], self.session.clock(), self.session.zone)
             at = Stamp(ns, self.session.zone(ns))
         except BadInput as bad:
             self._say(str(bad), severity="warning")
             return
-        if self.writes:
+        if self.is_writable:
             self._plan(given, at, minus_ns)
         else:
             self._read_only()
@@ -179,18 +183,18 @@ class MachineScreen(MethodScreen):
     def _plan(self, given: dict[str, str], at: Stamp, minus_ns: int) -> None:
         session = self.session
 
-        def planned() -> tuple[Plan, str, Draft]:
+        def planned() -> tuple[RestorePlan, str, Draft]:
             from threeam.restore import pitr_plan as plan
 
             engine, dsn = given["--engine"], given.get("--dsn")
-            made = plan.plan_at(engine, at, given["at"], minus_ns, dsn, session.clock)
-            return made, *plan.keep(session.journal, made, session.clock())
+            made = plan.plan_restore_to_time(engine, at, given["at"], minus_ns, dsn, session.clock)
+            return made, *plan.save_runbook(session.journal, made, session.clock())
 
-        def then(result: tuple[Plan, str, Draft]) -> None:
+        def then(result: tuple[RestorePlan, str, Draft]) -> None:
             plan, path, draft = result
             self._submit(draft, "restore", beside=path)
-            report = _as_parts(plan.text, path, plan.against)
-            self._show(ToldScreen("runbook", lambda: report, self.copy_text, emoji=session.emoji))
+            report = _as_parts(plan.text, path, plan.obstacles)
+            self._show(ReportScreen("runbook", lambda: report, self.copy_text, emoji=session.emoji))
 
         self._effect("restore data", planned, then, f"look for a new restore-… in {session.journal.attachments_dir}")
 
@@ -200,41 +204,41 @@ class MachineScreen(MethodScreen):
             self._work(self._blockers(dsn), "blockers")
             return
         self._say("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
-        if self.desk is not None:
+        if self.editor is not None:
             self.action_write("command", "blockers postgresql://")
 
     async def _blockers(self, dsn: str) -> None:
         from threeam.tui.screens.restore import BlockersScreen
 
         def named() -> str:
-            from threeam.restore.postgres import shown_dsn
+            from threeam.restore.postgres import format_dsn
 
-            return shown_dsn(dsn)
+            return format_dsn(dsn)
 
-        def ask() -> list[Node]:
-            from threeam.restore.blockers import backends, tree
-            from threeam.restore.postgres import connected
+        def ask() -> list[BlockerNode]:
+            from threeam.restore.blockers import build_blocker_tree, list_backends
+            from threeam.restore.postgres import connect
 
-            with connected(dsn) as connection:
-                return tree(backends(connection))
+            with connect(dsn) as connection:
+                return build_blocker_tree(list_backends(connection))
 
         host = await asyncio.to_thread(named)
 
-        def end(node: Node, waits: int) -> None:  # outlives the screen that asks for it
+        def end(node: BlockerNode, waits: int) -> None:  # outlives the screen that asks for it
             self._end_backend(dsn, host, node.backend, waits)
 
-        end_it = end if self.writes else None
+        end_it = end if self.is_writable else None
         self._show(BlockersScreen(host, ask, end_it, self.copy_text, emoji=self.session.emoji))
 
     def _end_backend(self, dsn: str, host: str, backend: Backend, waits: int) -> None:
         def ended() -> Draft:
-            from threeam.restore.blockers import terminate
-            from threeam.restore.postgres import connected
+            from threeam.restore.blockers import terminate_backend
+            from threeam.restore.postgres import connect
 
             if (why := self.session.journal.write_obstacle()) is not None:  # before anything that cannot be noted
                 raise PreconditionFailed(f"nothing was terminated: {why}")
-            with connected(dsn) as connection:
-                return terminate(connection, backend, waits)
+            with connect(dsn) as connection:
+                return terminate_backend(connection, backend, waits)
 
         what = f"terminated {backend.pid}"
         check = f"SELECT * FROM pg_stat_activity WHERE pid = {backend.pid}, on {host}, shows whether it is there still"
@@ -251,18 +255,18 @@ class MachineScreen(MethodScreen):
         from threeam.reports import end_of_night as sleep
         from threeam.tui.screens.restore import SleepScreen
 
-        await self.find_out_awake()
+        await self.load_awake_from()
 
-        def tell() -> Sequence[Part]:
-            one = evening(self.state, session.by.user, session.clock(), gap_ns, half_life_h, session.zone)
-            return sleep.parts(self.state, one, self.awake)
+        def tell() -> Sequence[ReportSection]:
+            one = summarize_night(self.state, session.author.user, session.clock(), gap_ns, half_life_h, session.zone)
+            return sleep.sleep_report(self.state, one, self.awake_from)
 
         self._show(SleepScreen("the sysadmin", tell, self.copy_text, emoji=session.emoji))
 
-    async def find_out_awake(self) -> None:
+    async def load_awake_from(self) -> None:
         """Reads since when this person is awake, unless it is known."""
-        session, user, end = self.session, self.session.by.user, self.pane.view.window.known
-        if self.awake_is_known or end is None or not self.board.is_known:
+        session, user, end = self.session, self.session.author.user, self.pane.view.window.log_end
+        if self.awake_is_known or end is None or not self.sidebar.is_state_known:
             return
         since: Stamp | None = None
         meanwhile: list[Entry] = []
@@ -270,15 +274,15 @@ class MachineScreen(MethodScreen):
         if self.state.current_night(user, session.clock().ns, session.settings.night_gap_ns) is not None:
             since = await self._asked(partial(awake_since, session.journal, end, user))
         for entry in meanwhile:
-            since = awake_after(since, entry, user)
-        self.awake, self.awake_is_known = since, True
+            since = update_awake_since(since, entry, user)
+        self.awake_from, self.awake_is_known = since, True
 
     def _told_and_closed(self, answer: Stamp | str | None) -> None:
         if answer in ("data", "blockers", "sleep"):
-            self.told = None
+            self.open_report = None
             self.call_next(self.run_action, str(answer))
         elif answer == "lights-out":
-            self.told = None
+            self.open_report = None
             self.lights_out()
         else:
             super()._told_and_closed(answer)
@@ -287,8 +291,8 @@ class MachineScreen(MethodScreen):
         """Writes the end of the night, and quits when it is written."""
         from threeam.reports import end_of_night as sleep
 
-        if self._submit(sleep.lights_out(self.session.settings.half_life_h), "sleep") is not None:
-            self.leaving, self.parting = True, f"a glass of water, and lights out: {sleep.EVENTUALLY}"
+        if self._submit(sleep.sleep_draft(self.session.settings.half_life_h), "sleep") is not None:
+            self.is_leaving, self.parting_text = True, f"a glass of water, and lights out: {sleep.SLEEP_ADVICE}"
 
     # How it is done: what takes its time is asked on a thread, and what went wrong is said.
 
@@ -304,7 +308,7 @@ class MachineScreen(MethodScreen):
 
     def _note_down(self, draft: Draft, what: str) -> None:
         """Writes a line about what was looked at; a read-only screen only looks."""
-        if self.writes:
+        if self.is_writable:
             self._submit(draft, what)
 
 
@@ -333,14 +337,16 @@ def _data_options(argument: str) -> dict[str, str]:
     return given
 
 
-def _as_parts(text: str, path: str, against: Sequence[str]) -> list[Part]:
+def _as_parts(text: str, path: str, against: Sequence[str]) -> list[ReportSection]:
     """A runbook to be read on the screen: its lines under their headings, and where it is kept."""
-    parts = [Part("kept as", [Told(path, command=path), *(Told(one, sign="red") for one in against)])]
-    lines: list[Told] = []
+    parts = [
+        ReportSection("kept as", [ReportLine(path, command=path), *(ReportLine(one, icon="red") for one in against)])
+    ]
+    lines: list[ReportLine] = []
     for line in text.splitlines():
         if line.startswith("#"):
             lines = []
-            parts.append(Part(line.lstrip("# "), lines))
+            parts.append(ReportSection(line.lstrip("# "), lines))
         elif line.strip() and not line.startswith("```"):
-            lines.append(Told(line, command=line))
+            lines.append(ReportLine(line, command=line))
     return [part for part in parts if part.lines]

@@ -8,32 +8,40 @@ from functools import partial
 
 from threeam.core.errors import BadStamp, JournalError, PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
-from threeam.core.format.report import Part
+from threeam.core.format.report import ReportSection
 from threeam.core.state.fold import Hypothesis
 from threeam.core.store.reader import Line
-from threeam.core.store.seek import line_of, stamp_of
+from threeam.core.store.seek import find_line, parse_stamp_ref
 from threeam.core.write.draft import Draft
 from threeam.hypotheses import thread
-from threeam.hypotheses.amendments import claim_of, read, spoken_for, take_stamp, texts, without_kind, words_for
-from threeam.hypotheses.changes import open_changes, undone
-from threeam.hypotheses.drafts import evidence, to_cite
-from threeam.hypotheses.guards import overturned
-from threeam.hypotheses.handoff_notes import take
+from threeam.hypotheses.amendments import (
+    amended_stamp,
+    amendments,
+    claim_of,
+    current_text,
+    stamp_draft,
+    stamp_words_draft,
+    strip_kind,
+)
+from threeam.hypotheses.changes import open_changes, undone_draft
+from threeam.hypotheses.drafts import citable_stamp, evidence_draft
+from threeam.hypotheses.guards import overturned_verdicts
+from threeam.hypotheses.handoff_notes import take_journal_draft
 from threeam.tui import messages
-from threeam.tui.editor import short
-from threeam.tui.keys import key_of
-from threeam.tui.outbox import Ticket
+from threeam.tui.editor import abbreviate
+from threeam.tui.keys import key_for_action
+from threeam.tui.outbox import WriteRequest
 from threeam.tui.screens.commanding import CommandingScreen
-from threeam.tui.screens.report_screen import ThreadScreen, ToldScreen
-from threeam.tui.widgets.sidebar import Hypotheses
+from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
+from threeam.tui.widgets.sidebar import HypothesisList
 
 
 class MethodScreen(CommandingScreen):
     """A screen on which a hypothesis can be picked, and much be said about it."""
 
-    picked: str | None = None
-    told: ToldScreen | None = None  # what lies over it, and is to be told of news
-    _stamp_ticket: Ticket | None = None  # of the stamp that was taken last
+    picked_name: str | None = None
+    open_report: ReportScreen | None = None  # what lies over it, and is to be told of news
+    _stamp_ticket: WriteRequest | None = None  # of the stamp that was taken last
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,20 +50,20 @@ class MethodScreen(CommandingScreen):
     # Hypotheses.
 
     def action_board(self) -> None:
-        if self.board.hypotheses.has_focus or (self.board.has_class("-open") and not self.state.hypotheses):
+        if self.sidebar.hypothesis_list.has_focus or (self.sidebar.has_class("-open") and not self.state.hypotheses):
             self.action_leave()
             return
-        self.board.add_class("-open")
+        self.sidebar.add_class("-open")
         if self.state.hypotheses:
-            self.set_focus(self.board.hypotheses)
-            if self.board.hypotheses.highlighted is None:
-                self.board.hypotheses.action_first()
+            self.set_focus(self.sidebar.hypothesis_list)
+            if self.sidebar.hypothesis_list.highlighted is None:
+                self.sidebar.hypothesis_list.action_first()
 
     def action_board_full(self) -> None:
-        self.board.toggle_class("-full")
+        self.sidebar.toggle_class("-full")
 
     def action_leave(self) -> None:
-        self.board.remove_class("-full")
+        self.sidebar.remove_class("-full")
         super().action_leave()
 
     def action_pick(self, name: str) -> None:
@@ -63,15 +71,15 @@ class MethodScreen(CommandingScreen):
         known = self._named(name)
         if known is None:
             return
-        self.picked = known.name
+        self.picked_name = known.name
         self._show_state()
-        if not self.board.is_on_screen:
-            judge = " · + - tie lines to it, v x ~ judge it" if self.writes else ""
-            self._say(f"picked {name}: {short(claim_of(self.state, known))}{judge}", timeout=2)
+        if not self.sidebar.is_on_screen:
+            judge = " · + - tie lines to it, v x ~ judge it" if self.is_writable else ""
+            self._say(f"picked {name}: {abbreviate(claim_of(self.state, known))}{judge}", timeout=2)
 
-    def on_hypotheses_picked(self, message: Hypotheses.Picked) -> None:
-        if message.name != self.picked:
-            self.picked = message.name
+    def on_hypothesis_list_picked(self, message: HypothesisList.Picked) -> None:
+        if message.name != self.picked_name:
+            self.picked_name = message.name
             self._show_state()
         if message.opens:
             self.action_thread()
@@ -95,73 +103,73 @@ class MethodScreen(CommandingScreen):
             line = await self._line_of(at)
             entry = line.entry if line is not None else None
         if entry is not None:
-            cites = to_cite(entry)
+            cites = citable_stamp(entry)
             kind = f"{verb} {one.name} @{cites}"
             self._cited[kind] = entry
             if at is not None and not words:  # who names the line wants no box
-                self._submit(evidence(verb, one.name, cites, "", entry), verb)
+                self._submit(evidence_draft(verb, one.name, cites, "", entry), verb)
             else:
                 self._write_at_once(kind, words)
         elif words and at is None:
-            self._submit(evidence(verb, one.name, None, words), verb)
+            self._submit(evidence_draft(verb, one.name, None, words), verb)
         elif at is None:
             self._say("select a line of the log first: only those have a stamp")
 
     def action_thread(self, name: str = "") -> None:
         """Shows all that was said of a hypothesis."""
         from threeam.experiments.experiment_report import (
-            bound,  # with all that it tells of; the first screen needs none of that
+            hypothesis_runs_report,  # with all that it tells of; the first screen needs none of that
         )
 
         one = self._named(name) if name else self._picked()
         if one is None:
             return
-        self.picked = key = one.name
+        self.picked_name = key = one.name
         opened = one.opened_at
 
-        def tell() -> Sequence[Part]:
+        def tell() -> Sequence[ReportSection]:
             # It may have got a number since.
             now = self.state.find_hypothesis(key) or self.state.find_hypothesis(f"@{opened}")
             if now is None:
                 return []
             at = self.session.clock()
-            return [*thread.parts(self.state, now, at), *bound(self.state, now.number, at)]
+            return [*thread.thread_report(self.state, now, at), *hypothesis_runs_report(self.state, now.number, at)]
 
-        self._tell(ThreadScreen(one.name, tell, self.copy_text, emoji=self.session.emoji, writes=self.writes))
+        self._tell(ThreadScreen(one.name, tell, self.copy_text, emoji=self.session.emoji, writes=self.is_writable))
 
     def _picked(self) -> Hypothesis | None:
         """The hypothesis that is picked; None, and it is said, where there is none."""
-        known = self.state.find_hypothesis(self.picked) if self.picked else None
+        known = self.state.find_hypothesis(self.picked_name) if self.picked_name else None
         if known is None:
-            self._say(f"pick a hypothesis first: 1 to 9, or {key_of(self, 'board')}")
+            self._say(f"pick a hypothesis first: 1 to 9, or {key_for_action(self, 'board')}")
         return known
 
     def _tell_of_verdicts(self, lines: Sequence[Line]) -> None:
         """Says which of our own verdicts others have overturned in ``lines``, which have just come."""
-        entries = [entry for line in lines if b" [H" in line.raw and (entry := line.counted) is not None]
-        for sentence in overturned(self.state, entries, self.session.by.user):
+        entries = [entry for line in lines if b" [H" in line.raw and (entry := line.state_entry) is not None]
+        for sentence in overturned_verdicts(self.state, entries, self.session.author.user):
             self._say(sentence, title="overturned: both stand, and the later counts", severity="warning", timeout=15)
 
     # Later words, changes, who holds the journal.
 
     def action_stamp(self) -> None:
-        if self.desk is None:
+        if self.editor is None:
             self._read_only()
             return
-        if (ticket := self._submit(take_stamp(), "stamp")) is not None:
+        if (ticket := self._submit(stamp_draft(), "stamp")) is not None:
             self._stamp_ticket = ticket
             self.action_write("words")
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
-        if self.desk is not None and message.ticket is self._stamp_ticket:
-            self.desk.composer.name_prompt("words", f"words @{message.block.draft_entries[-1].stamp}")
+        if self.editor is not None and message.request is self._stamp_ticket:
+            self.editor.composer.rename_prompt("words", f"words @{message.block.draft_entries[-1].stamp}")
 
     def _draft(self, kind: str, text: str) -> Draft:
         if kind == "words":
-            return words_for(partial(_stamp_of, self._stamp_ticket), text)
+            return stamp_words_draft(partial(_stamp_of, self._stamp_ticket), text)
         if (entry := self._cited.get(kind)) is not None:
             verb, name, _ = kind.split(" ")
-            return evidence(verb, name, to_cite(entry), text, entry)
+            return evidence_draft(verb, name, citable_stamp(entry), text, entry)
         return super()._draft(kind, text)
 
     def _may_be_empty(self, kind: str) -> bool:
@@ -172,12 +180,16 @@ class MethodScreen(CommandingScreen):
         at, words = self._stamp_in(argument)
         if words is None or (at is not None and await self._line_of(at) is None):
             return
-        waiting, selected = texts(self.state).stamps, self._selected_entry()
-        mine = [one.at for one in waiting.values() if one.by is not None and one.by.user == self.session.by.user]
+        waiting, selected = amendments(self.state).pending_stamps, self._selected_entry()
+        mine = [
+            one.stamp
+            for one in waiting.values()
+            if one.author is not None and one.author.user == self.session.author.user
+        ]
         if at is None and not words and selected is not None and selected.effective_stamp.ns in waiting:
             at = selected.effective_stamp
         elif at is None and not mine:
-            self._say(f"no stamp of yours is without words: {key_of(self, 'stamp')} takes one")
+            self._say(f"no stamp of yours is without words: {key_for_action(self, 'stamp')} takes one")
             return
         self._write_at_once(f"words @{at or mine[-1]}", words)
 
@@ -195,16 +207,18 @@ class MethodScreen(CommandingScreen):
         if selected is None:
             self._say("select a line of the log first, or name it: :correct @stamp text")
             return
-        named, at = at is not None, spoken_for(self.state, selected)
-        words = without_kind(selected, words)
+        named, at = at is not None, amended_stamp(self.state, selected)
+        words = strip_kind(selected, words)
         self._write_at_once(f"correct @{at}", words if named else "")
-        if not named and self.desk is not None and not self.desk.composer.waiting:  # to be seen before it is sent
-            self.desk.composer.box.replace_all(words or read(self.state, at, selected.body))
+        if (
+            not named and self.editor is not None and not self.editor.composer.is_waiting
+        ):  # to be seen before it is sent
+            self.editor.composer.box.set_text(words or current_text(self.state, at, selected.body))
 
     def _stamp_in(self, argument: str) -> tuple[Stamp | None, str | None]:
         """The stamp that ``argument`` begins with, and the words; None for the words, and it is said, if it is bad."""
         try:
-            return stamp_of(argument)
+            return parse_stamp_ref(argument)
         except BadStamp as bad:
             self._say(str(bad), severity="warning")
             return None, None
@@ -220,13 +234,13 @@ class MethodScreen(CommandingScreen):
         if (
             at is None
             and selected is not None
-            and selected.effective_stamp.ns in {c.at.ns for c in open_changes(self.state)}
+            and selected.effective_stamp.ns in {c.stamp.ns for c in open_changes(self.state)}
         ):
             at = selected.effective_stamp
-        self._submit(undone(at, words), "undone")
+        self._submit(undone_draft(at, words), "undone")
 
     def action_take(self) -> None:
-        self._submit(take(self.session.by), "taking the journal")
+        self._submit(take_journal_draft(self.session.author), "taking the journal")
 
     # The hand-off, and whatever is told.
 
@@ -234,39 +248,39 @@ class MethodScreen(CommandingScreen):
         self.run_worker(self._handoff(), group="handoff", exclusive=True)  # it may have to read much of the log
 
     async def _handoff(self) -> None:
-        from threeam.reports.handoff import handoff, nights_of, parts
+        from threeam.reports.handoff import collect_handoff, find_awake_since, handoff_report
 
-        settings, clock, end = self.session.settings, self.session.clock, self.pane.view.window.known
-        if end is None or not self.board.is_known:
+        settings, clock, end = self.session.settings, self.session.clock, self.pane.view.window.log_end
+        if end is None or not self.sidebar.is_state_known:
             self._say(
                 "there is nothing to hand over yet" if end is None else "the log is still being read: in a moment"
             )
             return
         gap, state, now = settings.night_gap_ns, self.state, clock()
         try:
-            nights = await asyncio.to_thread(nights_of, self.session.journal, end, state, now, gap)
+            nights = await asyncio.to_thread(find_awake_since, self.session.journal, end, state, now, gap)
         except (OSError, JournalError) as error:
             self._say(f"the log cannot be read: {error}", severity="error")
             return
 
-        def tell() -> Sequence[Part]:
-            return parts(handoff(self.state, clock(), gap, settings.half_life_h, nights))
+        def tell() -> Sequence[ReportSection]:
+            return handoff_report(collect_handoff(self.state, clock(), gap, settings.half_life_h, nights))
 
-        self._show(ToldScreen("hand-off", tell, self.copy_text, emoji=self.session.emoji))
+        self._show(ReportScreen("hand-off", tell, self.copy_text, emoji=self.session.emoji))
 
-    def _show(self, screen: ToldScreen) -> None:
+    def _show(self, screen: ReportScreen) -> None:
         """Lay ``screen`` over the journal as soon as it takes nobody's keys."""
-        self.open_when_free(screen.name_shown, lambda: self._tell(screen))
+        self.show_when_free(screen.report_title, lambda: self._tell(screen))
 
-    def _tell(self, screen: ToldScreen) -> None:
-        if self.told is None:  # S again while the log is read for it
-            self.told = screen
+    def _tell(self, screen: ReportScreen) -> None:
+        if self.open_report is None:  # S again while the log is read for it
+            self.open_report = screen
             self.app.push_screen(screen, self._told_and_closed)
 
     def _told_and_closed(self, answer: Stamp | str | None) -> None:
-        self.told = None
+        self.open_report = None
         if isinstance(answer, Stamp):
-            self.board.remove_class("-full", "-open")
+            self.sidebar.remove_class("-full", "-open")
             self.set_focus(self.log_view)
             self.pane.go_to(answer)
         elif answer:
@@ -275,7 +289,7 @@ class MethodScreen(CommandingScreen):
     async def _line_of(self, at: Stamp) -> Line | None:
         """The line of a stamp; None, and it is said, where there is none."""
         try:
-            return await asyncio.to_thread(line_of, self.session.journal, at)
+            return await asyncio.to_thread(find_line, self.session.journal, at)
         except PreconditionFailed as declined:
             self._say(str(declined), severity="warning")
         except (OSError, JournalError) as error:
@@ -285,14 +299,14 @@ class MethodScreen(CommandingScreen):
     def _show_state(self) -> None:
         """Shows what the log says by now."""
         session = self.session
-        if self.picked and (one := self.state.find_hypothesis(self.picked)) is not None:
-            self.picked = one.name  # it may have got a number
+        if self.picked_name and (one := self.state.find_hypothesis(self.picked_name)) is not None:
+            self.picked_name = one.name  # it may have got a number
         now, half_life_h = session.clock(), session.settings.half_life_h
-        self.board.show(self.state, self.picked, session.by.user, now, half_life_h)
-        if self.told is not None:
-            self.told.look_again()
+        self.sidebar.show(self.state, self.picked_name, session.author.user, now, half_life_h)
+        if self.open_report is not None:
+            self.open_report.update_report()
 
 
-def _stamp_of(ticket: Ticket | None) -> Stamp | None:
+def _stamp_of(ticket: WriteRequest | None) -> Stamp | None:
     """Return the stamp that ``ticket`` became, once it is in the log. The writer's thread calls this, in its turn."""
     return ticket.block.draft_entries[-1].stamp if ticket is not None and ticket.block is not None else None

@@ -9,7 +9,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, ScreenResultType
 
 
-class Page(ModalScreen[ScreenResultType]):
+class ModalPage(ModalScreen[ScreenResultType]):
     """A dialog around one `VerticalScroll`."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]

@@ -19,16 +19,16 @@ from contextlib import contextmanager, suppress
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, decode_utf8
-from threeam.core.format.report import Part
+from threeam.core.format.report import ReportSection
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
 from threeam.core.store.attachments import read_attachment
 from threeam.core.write.draft import Draft
-from threeam.experiments.run_rows import kept_with
-from threeam.experiments.runs import experiment_named, experiments
-from threeam.tui.editor import short
-from threeam.tui.keys import key_of
+from threeam.experiments.run_rows import attachment_of
+from threeam.experiments.runs import experiments, require_experiment
+from threeam.tui.editor import abbreviate
+from threeam.tui.keys import key_for_action
 from threeam.tui.screens.machine import MachineScreen
-from threeam.tui.screens.report_screen import ToldScreen
+from threeam.tui.screens.report_screen import ReportScreen
 
 _FOR_A_SHELL = frozenset("|&;<>()$`*?[]{}~#!\n")
 _EXPANDED = frozenset("$`")  # also in double quotes
@@ -40,7 +40,7 @@ class ObservingScreen(MachineScreen):
 
     def action_run(self, argument: str = "") -> None:
         if not argument:
-            bound = f"-H {self.picked} " if self.picked and self.picked[:1] == "H" else ""
+            bound = f"-H {self.picked_name} " if self.picked_name and self.picked_name[:1] == "H" else ""
             self.action_write("command", f"run {bound}-- ")
             return
         try:
@@ -59,15 +59,15 @@ class ObservingScreen(MachineScreen):
     async def _go_through(self, words: Sequence[str], said: str) -> None:
         """Goes through a plan; `r` shows how far it is, here and everywhere."""
         child, output = await self._begun(["-q", *words])
-        title = f"run {short(said)}"
+        title = f"run {abbreviate(said)}"
         self._say(
-            f"{key_of(self, 'runs')} shows how far it is", title=title, timeout=2
+            f"{key_for_action(self, 'runs')} shows how far it is", title=title, timeout=2
         )  # it lies over the row that counts
         with _may_outlive(child):
             told = decode_utf8(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
             code = await asyncio.to_thread(child.wait)
         self._say(
-            told or f"done: {key_of(self, 'runs')} shows it",
+            told or f"done: {key_for_action(self, 'runs')} shows it",
             title=title,
             severity="warning" if told or code > 1 else "information",
         )
@@ -103,13 +103,13 @@ class ObservingScreen(MachineScreen):
         with _may_outlive(child):
             while data := await output.read(64 * 1024):
                 if screen.is_mounted:
-                    screen.show(decoder.decode(data))
+                    screen.append(decoder.decode(data))
             code = await asyncio.to_thread(child.wait)
         how = "done" if code == 0 else f"exit {code}"
         if screen.is_mounted:
-            screen.ended(f"{how} · esc")
+            screen.set_hint(f"{how} · esc")
         else:
-            self._say(f"{how}: {key_of(self, 'runs')} shows it", title=f"run {short(said)}")
+            self._say(f"{how}: {key_for_action(self, 'runs')} shows it", title=f"run {abbreviate(said)}")
 
     def action_runs(self, name: str = "") -> None:
         if name:
@@ -126,7 +126,7 @@ class ObservingScreen(MachineScreen):
         from threeam.tui.screens.runs import ExperimentScreen
 
         try:
-            one = experiment_named(self.state, name)
+            one = require_experiment(self.state, name)
         except PreconditionFailed as declined:
             self._say(str(declined), severity="warning")
             return
@@ -135,7 +135,7 @@ class ObservingScreen(MachineScreen):
             return
         self._tell(
             ExperimentScreen(
-                lambda: experiment_named(self.state, one.name),
+                lambda: require_experiment(self.state, one.name),
                 self.session.clock,
                 self._show_file,
                 self.copy_text,
@@ -143,9 +143,9 @@ class ObservingScreen(MachineScreen):
             )
         )
 
-    def show_kept(self, entry: Entry) -> None:
+    def show_attachment(self, entry: Entry) -> None:
         """Shows what was kept with a line: the output of a command, the lines of a pane, an experiment."""
-        kept = kept_with(entry)
+        kept = attachment_of(entry)
         if kept is not None and kept.endswith(".out"):
             self._show_file(entry.body, kept)
         elif kept is not None:
@@ -163,22 +163,22 @@ class ObservingScreen(MachineScreen):
         ) is not None:
             screen = OutputScreen(f"{title} · {kept.path}", text=decode_utf8(kept.content))
             over = self.app.screen  # the page on which it was asked for
-            if isinstance(over, ToldScreen) and over is self.told:
+            if isinstance(over, ReportScreen) and over is self.open_report:
                 self.app.push_screen(screen)
             else:
-                self.open_when_free("output", lambda: self.app.push_screen(screen))
+                self.show_when_free("output", lambda: self.app.push_screen(screen))
 
     def action_capture(self, name: str = "") -> None:
         self._work(self._capture(name or None), "capture")
 
     async def _capture(self, name: str | None) -> None:
-        from threeam.tracing.capture import LINES, Pane, capture, pane_of, panes
+        from threeam.tracing.capture import DEFAULT_LINES, Pane, capture_pane, list_panes, select_pane
         from threeam.tui.screens.runs import PanesScreen
 
         session, own = self.session, os.environ.get("TMUX_PANE")
 
         def found() -> list[Pane]:
-            return panes(own) if name is None else [pane_of(name, own)]
+            return list_panes(own) if name is None else [select_pane(name, own)]
 
         if (there := await self._asked(found)) is None:
             return
@@ -190,7 +190,7 @@ class ObservingScreen(MachineScreen):
             return
 
         def captured() -> tuple[str, Draft]:
-            return capture(session.journal, there[0], LINES, session.clock(), None)
+            return capture_pane(session.journal, there[0], DEFAULT_LINES, session.clock(), None)
 
         check = f"look for a new pane-… in {session.journal.attachments_dir}"
         self._effect("capture", captured, lambda saved: self._submit(saved[1], "capture", beside=saved[0]), check)
@@ -203,27 +203,27 @@ class ObservingScreen(MachineScreen):
 
         key, state = one.name, self.state
 
-        def tell() -> Sequence[Part]:
+        def tell() -> Sequence[ReportSection]:
             now = self.state.find_hypothesis(key) or one
-            change, answer = fixed.from_runs(self.state, now)
-            return fixed.parts(self.state, now, change, answer, self.session.clock())
+            change, answer = fixed.assess_runs(self.state, now)
+            return fixed.fix_report(self.state, now, change, answer, self.session.clock())
 
         try:
-            fixed.from_runs(state, one)
+            fixed.assess_runs(state, one)
         except PreconditionFailed as declined:
             self._say(str(declined), severity="warning", timeout=10)
             return
-        self._tell(ToldScreen(f"{one.label}: may I call it fixed?", tell, self.copy_text, emoji=self.session.emoji))
+        self._tell(ReportScreen(f"{one.label}: may I call it fixed?", tell, self.copy_text, emoji=self.session.emoji))
 
     def _told_and_closed(self, answer: Stamp | str | None) -> None:
         if isinstance(answer, str) and answer[:1] == "R":
-            self.told = None
+            self.open_report = None
             self._experiment(answer)
         elif isinstance(answer, str) and answer[:1] == "%":
-            self.told = None
+            self.open_report = None
             self.action_capture(answer)
         elif answer == "runs":
-            self.told = None
+            self.open_report = None
             self.action_runs()
         else:
             super()._told_and_closed(answer)

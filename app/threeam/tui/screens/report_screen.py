@@ -17,15 +17,15 @@ from textual.widgets.option_list import Option
 from threeam.actions import BY_ID
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp
-from threeam.core.format.report import Part, Told
-from threeam.tui.cells import drawn
-from threeam.tui.glyphs import SIGNS
+from threeam.core.format.report import ReportLine, ReportSection
+from threeam.tui.cells import drawable
+from threeam.tui.glyphs import GLYPHS
 
 _MUTED = "$foreground-muted"
 _ASKS = ("predict", "confirm", "refute", "park", "reopen")  # what a thread can be answered with
 
 
-class ToldScreen(ModalScreen[Stamp | str]):
+class ReportScreen(ModalScreen[Stamp | str]):
     """Lines under titles, told by ``tell`` each time that there may be news.
 
     ``copy``: what y does with the words of a line, or with its command.
@@ -39,102 +39,102 @@ class ToldScreen(ModalScreen[Stamp | str]):
         Binding("y", "copy_line", "copy", show=False),
     ]
 
-    stays_at_the_top: ClassVar[bool] = False  # the cursor, when there is something new above the line that it is on
+    keeps_cursor_at_top: ClassVar[bool] = False  # the cursor, when there is something new above the line that it is on
 
     def __init__(
-        self, title: str, tell: Callable[[], Sequence[Part]], copy: Callable[[str], object], *, emoji: bool
+        self, title: str, tell: Callable[[], Sequence[ReportSection]], copy: Callable[[str], object], *, emoji: bool
     ) -> None:
         super().__init__()
         self._copy = copy
-        self.name_shown = title
+        self.report_title = title
         self._tell = tell
         self._emoji = emoji
-        self._told: Sequence[Part] = ()
+        self._told: Sequence[ReportSection] = ()
         self._width = 0
-        self._lines: list[Told | None] = []  # what stands where in the list; None: a title
-        self.list = OptionList(id="told-lines", markup=False)
+        self._lines: list[ReportLine | None] = []  # what stands where in the list; None: a title
+        self.option_list = OptionList(id="told-lines", markup=False)
 
     def compose(self) -> ComposeResult:
         """The lines in a frame."""
         with Vertical(id="told") as frame:
-            frame.border_title = drawn(self.name_shown)
+            frame.border_title = drawable(self.report_title)
             frame.border_subtitle = self._keys()
-            yield self.list
+            yield self.option_list
 
     def on_mount(self) -> None:
         self.app.clear_notifications()  # they would lie over it
-        self.look_again()
-        self.set_focus(self.list)
+        self.update_report()
+        self.set_focus(self.option_list)
 
-    def look_again(self) -> None:
+    def update_report(self) -> None:
         """Shows what is told now; the cursor stays on the same entry."""
         try:
             told = self._tell()
         except JournalError as gone:  # it was undone meanwhile, or the log was cut back
-            told = [Part(self.name_shown, [Told(str(gone), sign="red")])]
-        width = max(16, self.list.scrollable_content_region.width)
+            told = [ReportSection(self.report_title, [ReportLine(str(gone), icon="red")])]
+        width = max(16, self.option_list.scrollable_content_region.width)
         if (told, width) == (self._told, self._width):
             return
-        at = self.list.highlighted
-        here = self.line
-        at_the_top = self.stays_at_the_top and all(line is None for line in self._lines[:at])
+        at = self.option_list.highlighted
+        here = self.selected_line
+        at_the_top = self.keeps_cursor_at_top and all(line is None for line in self._lines[:at])
         self._told, self._width, self._lines = told, width, []
         options: list[Option] = []
         for part in told:
-            title = Content.assemble((("\n" if options else "") + drawn(part.title).upper(), "bold $hypothesis"))
+            title = Content.assemble((("\n" if options else "") + drawable(part.title).upper(), "bold $hypothesis"))
             options.append(Option(title, disabled=True))
             self._lines.append(None)
             options += [Option(self._line(line, width)) for line in part.lines]
             self._lines += part.lines
-        self.list.clear_options()
-        self.list.add_options(options)
+        self.option_list.clear_options()
+        self.option_list.add_options(options)
         names = [None if line is None else _name(line) for line in self._lines]
         name = None if here is None else _name(here)
         if at_the_top:
-            self.list.action_first()
+            self.option_list.action_first()
         elif at is not None and name is not None and names[at : at + 1] == [name]:
-            self.list.highlighted = at
+            self.option_list.highlighted = at
         elif name is not None and name in names:
-            self.list.highlighted = names.index(name)
+            self.option_list.highlighted = names.index(name)
         else:
-            self.list.action_first()
+            self.option_list.action_first()
 
     @property
-    def line(self) -> Told | None:
+    def selected_line(self) -> ReportLine | None:
         """The line under the cursor."""
-        at = self.list.highlighted
+        at = self.option_list.highlighted
         return self._lines[at] if at is not None and at < len(self._lines) else None
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.look_again)
+        self.call_after_refresh(self.update_report)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        if self.line is not None and self.line.at is not None:
-            self.dismiss(self.line.at)
+        if self.selected_line is not None and self.selected_line.stamp is not None:
+            self.dismiss(self.selected_line.stamp)
 
     def action_copy_line(self) -> None:
-        if self.line is not None:
-            self._copy(self.line.command or self.line.text.strip())
+        if self.selected_line is not None:
+            self._copy(self.selected_line.command or self.selected_line.text.strip())
 
     def action_cursor(self, step: int) -> None:
         if step > 0:
-            self.list.action_cursor_down()
+            self.option_list.action_cursor_down()
         else:
-            self.list.action_cursor_up()
+            self.option_list.action_cursor_up()
 
     def _keys(self) -> str:
         return "enter: its line · y copies · esc"
 
-    def _line(self, line: Told, width: int) -> Content:
-        sign = SIGNS.get(line.sign)
-        shown = "  " if sign is None else (sign.sign if self._emoji else sign.plain) + " "
-        text = drawn(line.text)
+    def _line(self, line: ReportLine, width: int) -> Content:
+        sign = GLYPHS.get(line.icon)
+        shown = "  " if sign is None else (sign.symbol if self._emoji else sign.ascii_symbol) + " "
+        text = drawable(line.text)
         deep = len(text) - len(text.lstrip(" "))
         indent = min(max(4, deep), width // 2) if deep else 2
         below = "\n" + " " * (indent + 2)  # what does not fit goes on below the words
-        style = f"{_MUTED} strike" if line.sign == "refuted" else "$foreground"
-        first, more = (wrap(one.strip(), max(8, width - indent - 3)) for one in (text, drawn(line.more)))
+        style = f"{_MUTED} strike" if line.icon == "refuted" else "$foreground"
+        first, more = (wrap(one.strip(), max(8, width - indent - 3)) for one in (text, drawable(line.detail)))
         return Content.assemble(
             " " * indent,
             (shown, _STYLES.get(sign.style if sign is not None else "", _MUTED)),
@@ -143,7 +143,7 @@ class ToldScreen(ModalScreen[Stamp | str]):
         )
 
 
-class ThreadScreen(ToldScreen):
+class ThreadScreen(ReportScreen):
     """The thread of one hypothesis; the keys of the method act on it."""
 
     BINDINGS: ClassVar[list[Binding]] = [
@@ -153,7 +153,7 @@ class ThreadScreen(ToldScreen):
     def __init__(
         self,
         title: str,
-        tell: Callable[[], Sequence[Part]],
+        tell: Callable[[], Sequence[ReportSection]],
         copy: Callable[[str], object],
         *,
         emoji: bool,
@@ -169,9 +169,9 @@ class ThreadScreen(ToldScreen):
         return f"enter: its line · {'p v x ~ · ' if self._writes else ''}esc"
 
 
-def _name(line: Told) -> object:
+def _name(line: ReportLine) -> object:
     """What stays the same of a line when it is told anew."""
-    return line.at or line.command or line.text, line.sign
+    return line.stamp or line.command or line.text, line.icon
 
 
 _STYLES = {

@@ -15,15 +15,15 @@ from textual.widgets import OptionList, Static
 
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp
-from threeam.core.format.report import Part, Told
-from threeam.restore.blockers import Node, in_words, not_terminated, told, waiting
-from threeam.tui.cells import drawn
-from threeam.tui.screens.report_screen import ToldScreen
+from threeam.core.format.report import ReportLine, ReportSection
+from threeam.restore.blockers import BlockerNode, format_backend, node_line, waiting_pids, why_not_terminable
+from threeam.tui.cells import drawable
+from threeam.tui.screens.report_screen import ReportScreen
 
 _LOOK_S = 1.0  # between two looks at who blocks whom
 
 
-class RestoreScreen(ToldScreen):
+class RestoreScreen(ReportScreen):
     """What is to be undone; Enter ticks off the change under the cursor by ``undo``. Without one it is read-only."""
 
     BINDINGS: ClassVar[list[Binding]] = [
@@ -35,7 +35,7 @@ class RestoreScreen(ToldScreen):
 
     def __init__(
         self,
-        tell: Callable[[], Sequence[Part]],
+        tell: Callable[[], Sequence[ReportSection]],
         copy: Callable[[str], object],
         undo: Callable[[Stamp], object] | None,
         *,
@@ -48,21 +48,21 @@ class RestoreScreen(ToldScreen):
         return self._undo is not None or parameters not in (("data",), ("sleep",))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        line = self.line
-        if self._undo is not None and line is not None and line.at is not None and line.sign == "Changed":
+        line = self.selected_line
+        if self._undo is not None and line is not None and line.stamp is not None and line.icon == "Changed":
             event.stop()
             event.prevent_default()  # else it would lead to its line, too
-            at, undo = line.at, self._undo
+            at, undo = line.stamp, self._undo
 
             def answered(yes: bool | None) -> None:
                 if yes:
                     undo(at)
 
-            self.app.push_screen(ConfirmScreen(f"Undone: {line.text}?\n\n{line.more}"), answered)
+            self.app.push_screen(ConfirmScreen(f"Undone: {line.text}?\n\n{line.detail}"), answered)
 
     def action_go(self) -> None:
-        if self.line is not None and self.line.at is not None:
-            self.dismiss(self.line.at)
+        if self.selected_line is not None and self.selected_line.stamp is not None:
+            self.dismiss(self.selected_line.stamp)
 
     def _keys(self) -> str:
         ticks = "enter: undone · g its line" if self._undo is not None else "enter: its line"
@@ -70,7 +70,7 @@ class RestoreScreen(ToldScreen):
         return f"{ticks} · {others} · esc"
 
 
-class SleepScreen(ToldScreen):
+class SleepScreen(ReportScreen):
     """What is still open, and you. Dismissed with ``lights-out``."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("z", "dismiss('lights-out')", "lights out")]
@@ -79,7 +79,7 @@ class SleepScreen(ToldScreen):
         return "z: lights out · enter: its line · esc: not yet"
 
 
-class BlockersScreen(ToldScreen):
+class BlockersScreen(ReportScreen):
     """Who blocks whom, asked again and again by ``ask``; x ends the one under the cursor by ``end``, after a question.
 
     ``ask`` is called on a thread, and raises `JournalError` with the sentence that is shown. Without an ``end``, which
@@ -91,8 +91,8 @@ class BlockersScreen(ToldScreen):
     def __init__(
         self,
         host: str,
-        ask: Callable[[], list[Node]],
-        end: Callable[[Node, int], object] | None,
+        ask: Callable[[], list[BlockerNode]],
+        end: Callable[[BlockerNode, int], object] | None,
         copy: Callable[[str], object],
         *,
         emoji: bool,
@@ -100,7 +100,7 @@ class BlockersScreen(ToldScreen):
         super().__init__(f"blocked queries, {host}", self._parts, copy, emoji=emoji)
         self._ask = ask
         self._end = end
-        self._backends: list[Node] | None = None
+        self._backends: list[BlockerNode] | None = None
         self._failed = ""
 
     def on_mount(self) -> None:
@@ -112,28 +112,28 @@ class BlockersScreen(ToldScreen):
                 self._backends, self._failed = await asyncio.to_thread(self._ask), ""
             except JournalError as error:
                 self._failed = str(error)
-            self.look_again()
+            self.update_report()
             await asyncio.sleep(_LOOK_S)
 
-    def _parts(self) -> Sequence[Part]:
+    def _parts(self) -> Sequence[ReportSection]:
         still = "what is below may not be so any more" if self._backends else ""
-        lines = [Told(self._failed, still, sign="red")] if self._failed else []
+        lines = [ReportLine(self._failed, still, icon="red")] if self._failed else []
         if self._backends is None:
-            return [Part("who blocks whom", lines or [Told("the server is being asked")])]
-        lines += [told(node) for node in self._backends]
-        return [Part("who blocks whom, now", lines or [Told("nobody waits for anybody", sign="ok")])]
+            return [ReportSection("who blocks whom", lines or [ReportLine("the server is being asked")])]
+        lines += [node_line(node) for node in self._backends]
+        return [ReportSection("who blocks whom, now", lines or [ReportLine("nobody waits for anybody", icon="ok")])]
 
     def action_terminate(self) -> None:
         nodes = self._backends or []
-        line, end = self.line, self._end
-        node = next((one for one in nodes if told(one) == line), None)
+        line, end = self.selected_line, self._end
+        node = next((one for one in nodes if node_line(one) == line), None)
         if node is None or end is None:
             return
         if node.backend.pid <= 0:
-            self.notify(not_terminated(node.backend), markup=False)
+            self.notify(why_not_terminable(node.backend), markup=False)
             return
-        waits = len(list(waiting(nodes, node.backend.pid)))
-        question = f"Terminate {in_words(node.backend)}?\n\n{waits} wait for it. Its transaction is rolled back."
+        waits = len(list(waiting_pids(nodes, node.backend.pid)))
+        question = f"Terminate {format_backend(node.backend)}?\n\n{waits} wait for it. Its transaction is rolled back."
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -161,9 +161,9 @@ class ConfirmScreen(ModalScreen[bool]):
         """The question in a frame."""
         with Vertical(id="confirm") as frame:
             frame.border_subtitle = "y yes · n no"
-            yield Static(Content(drawn_lines(self._question)))
+            yield Static(Content(drawable_lines(self._question)))
 
 
-def drawn_lines(text: str) -> str:
+def drawable_lines(text: str) -> str:
     """``text`` as it may be drawn, its lines kept."""
-    return "\n".join(drawn(line) for line in text.split("\n"))
+    return "\n".join(drawable(line) for line in text.split("\n"))

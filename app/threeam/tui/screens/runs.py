@@ -12,17 +12,17 @@ from textual.screen import ModalScreen
 from textual.widgets import Log, OptionList
 
 from threeam.core.format.entry import Stamp
-from threeam.core.format.report import Part, Told
+from threeam.core.format.report import ReportLine, ReportSection
 from threeam.experiments.experiment import Experiment
-from threeam.experiments.experiment_report import listed, parts
+from threeam.experiments.experiment_report import experiment_list_report, experiment_report
 from threeam.tracing.capture import Pane
-from threeam.tui.cells import drawn
-from threeam.tui.screens.report_screen import ToldScreen
+from threeam.tui.cells import drawable
+from threeam.tui.screens.report_screen import ReportScreen
 
 _MOST_LINES = 20_000  # of an output that are shown
 
 
-class RunsScreen(ToldScreen):
+class RunsScreen(ReportScreen):
     """Every command that was run. Dismissed with ``R12``, to open that one."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("g", "go", "its line", show=False)]
@@ -35,29 +35,29 @@ class RunsScreen(ToldScreen):
         *,
         emoji: bool,
     ) -> None:
-        super().__init__("runs", lambda: listed(found(), now()), copy, emoji=emoji)
+        super().__init__("runs", lambda: experiment_list_report(found(), now()), copy, emoji=emoji)
         self._found = found
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         event.prevent_default()  # else it would lead to its line
-        line = self.line
-        one = next((one for one in self._found() if line is not None and one.at == line.at), None)
+        line = self.selected_line
+        one = next((one for one in self._found() if line is not None and one.stamp == line.stamp), None)
         if one is not None:
             self.dismiss(one.name)
 
     def action_go(self) -> None:
-        if self.line is not None and self.line.at is not None:
-            self.dismiss(self.line.at)
+        if self.selected_line is not None and self.selected_line.stamp is not None:
+            self.dismiss(self.selected_line.stamp)
 
     def _keys(self) -> str:
         return "enter opens · g its line · y copies · esc"
 
 
-class ExperimentScreen(ToldScreen):
+class ExperimentScreen(ReportScreen):
     """One experiment: its arms, its runs, and the outputs that were kept, which ``open_file`` shows."""
 
-    stays_at_the_top = True  # where the verdict will be
+    keeps_cursor_at_top = True  # where the verdict will be
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("escape,q", "dismiss('runs')", "back", show=False),
@@ -73,39 +73,42 @@ class ExperimentScreen(ToldScreen):
         *,
         emoji: bool,
     ) -> None:
-        def tell() -> Sequence[Part]:
-            width = max(24, self.list.scrollable_content_region.width)
-            return parts(find(), now(), width, emoji=emoji)
+        def tell() -> Sequence[ReportSection]:
+            width = max(24, self.option_list.scrollable_content_region.width)
+            return experiment_report(find(), now(), width, emoji=emoji)
 
         super().__init__(find().name, tell, copy, emoji=emoji)
         self._open_file = open_file
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        if self.line is not None and self.line.command.endswith(".out"):
+        if self.selected_line is not None and self.selected_line.command.endswith(".out"):
             event.stop()
             event.prevent_default()
-            self._open_file(self.line.text, self.line.command)
+            self._open_file(self.selected_line.text, self.selected_line.command)
 
     def action_go(self) -> None:
-        if self.line is not None and self.line.at is not None:
-            self.dismiss(self.line.at)
+        if self.selected_line is not None and self.selected_line.stamp is not None:
+            self.dismiss(self.selected_line.stamp)
 
     def _keys(self) -> str:
         return "enter: what it printed · g its line · esc: all runs"
 
 
-class PanesScreen(ToldScreen):
+class PanesScreen(ReportScreen):
     """The other panes of tmux. Dismissed with the id of the one that is to be captured."""
 
     def __init__(self, found: Sequence[Pane], copy: Callable[[str], object], *, emoji: bool) -> None:
-        lines = [Told(f"{pane.id} {pane.command}", f"{pane.place} · {pane.title}", command=pane.id) for pane in found]
-        super().__init__("capture which pane?", lambda: [Part("panes", lines)], copy, emoji=emoji)
+        lines = [
+            ReportLine(f"{pane.id} {pane.command}", f"{pane.location} · {pane.title}", command=pane.id)
+            for pane in found
+        ]
+        super().__init__("capture which pane?", lambda: [ReportSection("panes", lines)], copy, emoji=emoji)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         event.prevent_default()
-        if self.line is not None:
-            self.dismiss(self.line.command)
+        if self.selected_line is not None:
+            self.dismiss(self.selected_line.command)
 
     def _keys(self) -> str:
         return "enter captures its last lines · esc"
@@ -135,21 +138,21 @@ class OutputScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The output in a frame."""
-        self._frame.border_title = drawn(self._title)
-        self.ended(None if self._stop is not None else "j k scroll · esc")
+        self._frame.border_title = drawable(self._title)
+        self.set_hint(None if self._stop is not None else "j k scroll · esc")
         yield self._frame
 
     def on_mount(self) -> None:
         self.set_focus(self.output)
-        self.show(self._text)
+        self.append(self._text)
 
-    def show(self, text: str) -> None:
+    def append(self, text: str) -> None:
         """Adds ``text``, the next of it."""
-        self.output.write("\n".join(drawn(line) for line in text.split("\n")))
+        self.output.write("\n".join(drawable(line) for line in text.split("\n")))
 
-    def ended(self, how: str | None) -> None:
+    def set_hint(self, how: str | None) -> None:
         """Says how it went; None: it runs."""
-        self._frame.border_subtitle = "x stops it · esc: it runs on" if how is None else drawn(how)
+        self._frame.border_subtitle = "x stops it · esc: it runs on" if how is None else drawable(how)
 
     def action_scroll(self, where: str) -> None:
         getattr(self.output, f"action_{'scroll_' if '_' not in where else ''}{where}")()

@@ -11,19 +11,19 @@ from rich.text import Text
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import COPIED_TEXT
 from threeam.core.store.attachments import replace_attachment
 from threeam.core.write.draft import Draft
-from threeam.hypotheses.guards import remarks, resembling, why_refuted
+from threeam.hypotheses.guards import similar_refuted, warnings_for, why_refuted
 from threeam.tui import messages
-from threeam.tui.clipboard import copy
-from threeam.tui.commands import draft_of
-from threeam.tui.editor import Desk, short
-from threeam.tui.effects import Effect, Effects
-from threeam.tui.keys import key_of
-from threeam.tui.outbox import Outgoing, Ticket
+from threeam.tui.clipboard import send_to_clipboard
+from threeam.tui.commands import draft_from_box
+from threeam.tui.editor import Editor, abbreviate
+from threeam.tui.effects import Effect, EffectRunner
+from threeam.tui.keys import key_for_action
+from threeam.tui.outbox import Outgoing, WriteRequest
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import DRAFTS, Composer
 from threeam.tui.widgets.header import Header
@@ -41,125 +41,125 @@ class WritingScreen(Screen[None]):
     session: Session
     header: Header
     log_view: LogView
-    desk: Desk | None
+    editor: Editor | None
     state: State
     _tried_before = ""  # the claim in the box that was seen to resemble a refuted one
-    leaving = False  # as soon as everything has its answer
-    parting = ""  # what is said on the terminal then
+    is_leaving = False  # as soon as everything has its answer
+    parting_text = ""  # what is said on the terminal then
 
     def __init__(self) -> None:
         super().__init__()
         self._ends = False  # as soon as it leaves
         self._at_end: list[str] = []  # what else is said then: no notice can be read any more
-        self.effects = Effects(lambda effect: self.post_message(messages.EffectFinished(effect)))
+        self.effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
 
     @property
-    def writes(self) -> bool:
+    def is_writable(self) -> bool:
         """Whether this screen has a writer."""
-        return self.desk is not None
+        return self.editor is not None
 
     # What became of what was written.
 
-    def on_write_waits(self, message: messages.WriteWaits) -> None:
-        if message.seconds < _MOMENT or self.desk is None:
+    def on_write_waiting(self, message: messages.WriteWaiting) -> None:
+        if message.seconds < _MOMENT or self.editor is None:
             return
         held = f"held by {message.holder}" if message.holder else "busy"
-        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s{_back(self, message.ticket)}"
-        if self.desk.composer.sends:
-            self.desk.composer.tell(sentence)
-        elif not self.desk.outbox.blocked:
-            self._say(sentence, title=message.ticket.what)
-        self.desk.outbox.tell()
+        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s{_back(self, message.request)}"
+        if self.editor.composer.sends:
+            self.editor.composer.set_status(sentence)
+        elif not self.editor.outbox.is_blocked:
+            self._say(sentence, title=message.request.kind)
+        self.editor.outbox.tell()
         self._show_waiting()
 
-    def on_write_has_no_room(self, message: messages.WriteHasNoRoom) -> None:
-        if self.desk is None:
+    def on_write_out_of_space(self, message: messages.WriteOutOfSpace) -> None:
+        if self.editor is None:
             return
-        sentence = f"the disk is full: written as soon as there is room{_back(self, message.ticket)}"
-        if self.desk.composer.sends:
-            self.desk.composer.tell(sentence)
-        self._say(message.sentence, title=f"{message.ticket.what}: {sentence}", severity="error")
-        self.desk.outbox.tell()
+        sentence = f"the disk is full: written as soon as there is room{_back(self, message.request)}"
+        if self.editor.composer.sends:
+            self.editor.composer.set_status(sentence)
+        self._say(message.sentence, title=f"{message.request.kind}: {sentence}", severity="error")
+        self.editor.outbox.tell()
         self._show_waiting()
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
-        self._answered(message.ticket, written=True)
-        for remark in remarks(message.block.prior_state, message.block.entries):
-            self._say(remark, title=message.ticket.what, severity="warning", timeout=10)
+        self._answered(message.request, written=True)
+        for remark in warnings_for(message.block.prior_state, message.block.entries):
+            self._say(remark, title=message.request.kind, severity="warning", timeout=10)
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
-        if message.ticket.is_fact:
-            self._at_end_too(f"this happened, and is not in the log: {message.ticket.what} ({message.sentence})")
-        self._answered(message.ticket, written=False)
-        self._remove_beside(message.ticket)
+        if message.request.is_irrevocable:
+            self._at_end_too(f"this happened, and is not in the log: {message.request.kind} ({message.sentence})")
+        self._answered(message.request, written=False)
+        self._remove_beside(message.request)
         if message.sentence:
-            sentence = message.sentence + self._where_kept([message.ticket])
-            self._say(sentence, title=f"{message.ticket.what}: not written", severity="error")
+            sentence = message.sentence + self._where_kept([message.request])
+            self._say(sentence, title=f"{message.request.kind}: not written", severity="error")
 
     def on_write_unsure(self, message: messages.WriteUnsure) -> None:
         self.log_view.mark_unsure(message.first, message.last)
-        self._answered(message.ticket, written=True)
-        self._say(message.sentence, title=message.ticket.what, severity="error", timeout=60)
+        self._answered(message.request, written=True)
+        self._say(message.sentence, title=message.request.kind, severity="error", timeout=60)
 
-    def _answered(self, ticket: Ticket, *, written: bool) -> None:
-        if self.desk is None:
+    def _answered(self, ticket: WriteRequest, *, written: bool) -> None:
+        if self.editor is None:
             return
-        self.desk.answered(ticket, written=written)
+        self.editor.finish_request(ticket, written=written)
         self._show_waiting()
-        if taken_back := self.desk.outbox.all_taken_back():
-            names = Counter(ticket.what for ticket in taken_back)
+        if taken_back := self.editor.outbox.all_taken_back():
+            names = Counter(ticket.kind for ticket in taken_back)
             several = ", ".join(f"{name} × {count}" if count > 1 else name for name, count in names.items())
-            what = taken_back[0].what if len(taken_back) == 1 else f"{len(taken_back)} ({several})"
+            what = taken_back[0].kind if len(taken_back) == 1 else f"{len(taken_back)} ({several})"
             self._say(f"taken back{self._where_kept(taken_back)}", title=f"{what}: not written")
-        if not written and ticket.what == "sleep":  # nobody goes to bed on that
-            self.leaving, self.parting = False, ""
+        if not written and ticket.kind == "sleep":  # nobody goes to bed on that
+            self.is_leaving, self.parting_text = False, ""
         self._leave_if_done()
 
-    def _where_kept(self, tickets: list[Ticket]) -> str:
+    def _where_kept(self, tickets: list[WriteRequest]) -> str:
         """Say where the texts of ``tickets`` are, which were not written."""
         kinds = [ticket.outgoing.kind for ticket in tickets if ticket.outgoing is not None]
-        if self.desk is None or not kinds:
+        if self.editor is None or not kinds:
             return ""
-        composer = self.desk.composer
+        composer = self.editor.composer
         seen = composer.kind if composer.box.has_focus else None
-        keys = dict.fromkeys(key_of(self, kind.partition(" ")[0]) for kind in kinds if kind != seen)
+        keys = dict.fromkeys(key_for_action(self, kind.partition(" ")[0]) for kind in kinds if kind != seen)
         kept = "; your text is still in the box" if len(kinds) == 1 else f"; your {len(kinds)} texts are kept"
         return kept + (f": {' and '.join(keys)} leads there" if keys else "")
 
     def _submit(
         self, draft: Draft, what: str, outgoing: Outgoing | None = None, *, beside: str = "", is_fact: bool = False
-    ) -> Ticket | None:
+    ) -> WriteRequest | None:
         """Send ``draft``; return None if this screen is read-only."""
-        if self.desk is None:
+        if self.editor is None:
             self._read_only()
             return None
-        ticket = Ticket(draft, what, outgoing, beside=beside, is_fact=is_fact)
-        self.desk.submit(ticket)
+        ticket = WriteRequest(draft, what, outgoing, attachment=beside, is_irrevocable=is_fact)
+        self.editor.submit(ticket)
         self._show_waiting()
         return ticket
 
     def _show_waiting(self) -> None:
         """Show how many writes wait: each press of a key is seen, although nothing is written yet."""
-        if self.desk is not None:
-            self.header.waiting = len(self.desk.outbox) if self.desk.outbox.blocked else 0
+        if self.editor is not None:
+            self.header.waiting_writes = len(self.editor.outbox) if self.editor.outbox.is_blocked else 0
 
-    def _remove_beside(self, ticket: Ticket) -> None:
+    def _remove_beside(self, ticket: WriteRequest) -> None:
         try:
-            ticket.remove_beside()
+            ticket.remove_attachment()
         except OSError as error:
-            self._say(f"{ticket.beside} stays, and no line names it: {error.strerror}", severity="warning")
+            self._say(f"{ticket.attachment} stays, and no line names it: {error.strerror}", severity="warning")
 
     # Work with an effect.
 
     @property
     def is_busy(self) -> bool:
         """Whether something is still to be written, or is still being done."""
-        return bool(self.desk is not None and len(self.desk.outbox)) or bool(len(self.effects))
+        return bool(self.editor is not None and len(self.editor.outbox)) or bool(len(self.effects))
 
     @property
-    def under_way(self) -> str:
+    def effects_under_way(self) -> str:
         """Which work with an effect is under way, in words; empty if none."""
-        names = [effect.name for effect in self.effects.under_way]
+        names = [effect.name for effect in self.effects.running]
         return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} still under way" if names else ""
 
     def _effect(self, name: str, work: Callable[[], T], then: Callable[[T], object], check: str) -> None:
@@ -176,37 +176,37 @@ class WritingScreen(Screen[None]):
         self._leave_if_done()
 
     def _settle(self, effect: Effect) -> None:
-        if not self.effects.settle(effect):
+        if not self.effects.remove(effect):
             return
         if effect.problem:
             self._at_end_too(f"{effect.name}: {effect.problem}")
             self._say(effect.problem, title=effect.name, severity="warning", timeout=10)
         else:
-            effect.then(effect.result)
+            effect.on_done(effect.result)
 
     def _at_end_too(self, sentence: str) -> None:
         """Say ``sentence`` on the terminal, too, if this screen ends before its notice can be read."""
-        if self.leaving or self._ends:
-            self._at_end.append(f"3am: {visible(sentence)}")
+        if self.is_leaving or self._ends:
+            self._at_end.append(f"3am: {escape_unprintable(sentence)}")
 
     def _leave_if_done(self) -> None:
-        if self.leaving and not self.is_busy:
+        if self.is_leaving and not self.is_busy:
             self.leave(0)
 
     # The box.
 
     def on_composer_changed(self) -> None:
-        if self.desk is None:
+        if self.editor is None:
             return
-        self.desk.keep()
-        if self._tried_before and self.desk.composer.text != self._tried_before:  # it is another one by now
+        self.editor.save_drafts()
+        if self._tried_before and self.editor.composer.text != self._tried_before:  # it is another one by now
             self._tried_before = ""
-            self.desk.composer.tell("")
+            self.editor.composer.set_status("")
 
     def _not_kept(self, sentence: str) -> None:
-        self.post_message(messages.DraftNotKept(sentence))
+        self.post_message(messages.DraftSaveFailed(sentence))
 
-    def on_draft_not_kept(self, message: messages.DraftNotKept) -> None:
+    def on_draft_save_failed(self, message: messages.DraftSaveFailed) -> None:
         if message.sentence:
             self._say(message.sentence, severity="warning")
 
@@ -216,7 +216,7 @@ class WritingScreen(Screen[None]):
             return
         if not (outgoing.text.strip() or self._may_be_empty(outgoing.kind)):
             self._say("nothing to write yet: type it first")
-            message.composer.settle(outgoing, clear=False)
+            message.composer.release(outgoing, clear=False)
         elif self._send(outgoing) and outgoing.kind not in DRAFTS:
             self.set_focus(self.log_view)  # where it was asked for
         if outgoing.kind not in DRAFTS:
@@ -224,16 +224,16 @@ class WritingScreen(Screen[None]):
 
     def _send(self, outgoing: Outgoing) -> bool:
         """Send a text of the box; a claim that resembles a refuted one only after that was shown."""
-        if self.desk is None:
+        if self.editor is None:
             return False
         kind, text = outgoing.kind, outgoing.text
-        like = resembling(self.state, text) if kind == "hypothesis" and text != self._tried_before else None
+        like = similar_refuted(self.state, text) if kind == "hypothesis" and text != self._tried_before else None
         if like is not None:
             self._tried_before = text
-            stands_there = self.desk.composer.has(outgoing)
-            self.desk.composer.settle(outgoing, clear=False)
+            stands_there = self.editor.composer.has(outgoing)
+            self.editor.composer.release(outgoing, clear=False)
             if stands_there:
-                self.desk.composer.tell("enter again writes it")
+                self.editor.composer.set_status("enter again writes it")
             self._say(f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning")
             return False
         self._tried_before = ""
@@ -245,30 +245,30 @@ class WritingScreen(Screen[None]):
         return False
 
     def _draft(self, kind: str, text: str) -> Draft:
-        return draft_of(kind, text, self.session.settings)
+        return draft_from_box(kind, text, self.session.settings)
 
     def action_write(self, kind: str, text: str | None = None) -> None:
         """Go to the box for ``kind``; ``text`` is added to what stands there."""
-        if (composer := self._writing_composer()) is not None and self.desk is not None:
-            self.desk.keep_words(composer.become(kind))
+        if (composer := self._writing_composer()) is not None and self.editor is not None:
+            self.editor.add_to_history(composer.switch_to(kind))
             self.set_focus(composer.box)
             if text is not None:
                 composer.box.paste(text)
 
     def action_convert(self, kind: str) -> None:
         """Make the draft in the box one of ``kind``."""
-        if (composer := self._writing_composer()) is not None and self.desk is not None:
-            self.desk.keep_words(composer.convert(kind))
+        if (composer := self._writing_composer()) is not None and self.editor is not None:
+            self.editor.add_to_history(composer.convert_to(kind))
 
     def _writing_composer(self) -> Composer | None:
         """The composer; None if this screen is read-only, which is said."""
-        if self.desk is None:
+        if self.editor is None:
             self._read_only()
             return None
-        composer = self.desk.composer
+        composer = self.editor.composer
         if self._tried_before:
             self._tried_before = ""
-            composer.tell("")
+            composer.set_status("")
         return composer
 
     def leave(self, code: int) -> None:
@@ -280,22 +280,24 @@ class WritingScreen(Screen[None]):
         for effect in self.effects.wait(_EFFECT_S):
             self._settle(effect)
         lost = [
-            visible(f"3am: {effect.name} was still under way, and may have happened without a line: {effect.check}")
-            for effect in self.effects.under_way
+            escape_unprintable(
+                f"3am: {effect.name} was still under way, and may have happened without a line: {effect.how_to_check}"
+            )
+            for effect in self.effects.running
         ]
-        if self.desk is not None:
-            lost += [f"3am: this happened, and may not be in the log: {fact.what}" for fact in self.desk.close()]
-        parting = "\n".join([*self._at_end, *lost]) or self.parting
+        if self.editor is not None:
+            lost += [f"3am: this happened, and may not be in the log: {fact.kind}" for fact in self.editor.close()]
+        parting = "\n".join([*self._at_end, *lost]) or self.parting_text
         # As a Text: a path in brackets is no markup.
         self.app.exit(return_code=code, message=Text(parting) if parting else None)
 
     def copy_text(self, text: str, what: str = "line") -> None:
         """Copies ``text``, and says where it is then."""
-        keep = partial(replace_attachment, self.session.journal, COPIED_TEXT) if self.writes else None
+        keep = partial(replace_attachment, self.session.journal, COPIED_TEXT) if self.is_writable else None
 
         async def copied() -> None:
-            told = await copy(text, self.app.copy_to_clipboard, keep)
-            self._say(told, title=f"{what}: {short(text)}", timeout=3)
+            told = await send_to_clipboard(text, self.app.copy_to_clipboard, keep)
+            self._say(told, title=f"{what}: {abbreviate(text)}", timeout=3)
 
         self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other
 
@@ -303,10 +305,19 @@ class WritingScreen(Screen[None]):
         self._say("read-only: this screen was opened without a writer")
 
     def _say(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
-        if any((visible(title), visible(sentence)) == (up.title, up.message) for up in self.app._notifications):
+        if any(
+            (escape_unprintable(title), escape_unprintable(sentence)) == (up.title, up.message)
+            for up in self.app._notifications
+        ):
             return  # a key hit again does not pile it up
-        self.notify(visible(sentence), title=visible(title), severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
+        self.notify(
+            escape_unprintable(sentence),
+            title=escape_unprintable(title),
+            severity=severity,
+            timeout=timeout,
+            markup=False,
+        )  # type: ignore[arg-type]
 
 
-def _back(node: DOMNode, ticket: Ticket) -> str:
-    return "" if ticket.is_fact else f" · {key_of(node, 'leave')} takes it back"
+def _back(node: DOMNode, ticket: WriteRequest) -> str:
+    return "" if ticket.is_irrevocable else f" · {key_for_action(node, 'leave')} takes it back"

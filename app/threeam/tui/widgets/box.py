@@ -12,7 +12,7 @@ from textual.binding import Binding
 from textual.widgets import TextArea
 
 from threeam.actions import ACTIONS, BY_ID
-from threeam.core.format.entry import visible
+from threeam.core.format.entry import escape_unprintable
 from threeam.tui.messages import CommandDone
 
 # tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: whoever lives in tmux has them elsewhere.
@@ -42,12 +42,12 @@ _AT_ONCE = {
 }
 
 
-def cleaned(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """``text`` as it may stand in the box: its lines, with every control made visible."""
-    return "\n".join(map(visible, text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))
+    return "\n".join(map(escape_unprintable, text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))
 
 
-class Box(TextArea, inherit_bindings=False):
+class InputBox(TextArea, inherit_bindings=False):
     """The text itself. Enter sends what stands there at that moment, also when it comes in one read with it.
 
     From then on until `release` the text is held. What is typed meanwhile is not lost: it is kept, and
@@ -56,15 +56,15 @@ class Box(TextArea, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("enter", "send", "send", key_display="enter"),
-        Binding("escape", "screen.leave", "back to the log", tooltip=BY_ID["leave"].about, id="leave"),
+        Binding("escape", "screen.leave", "back to the log", tooltip=BY_ID["leave"].description, id="leave"),
         Binding("pageup", "screen.page_log('up')", "page up", show=False),
         Binding("pagedown", "screen.page_log('down')", "page down", show=False),
         # Not alt+enter: without the kitty protocol a terminal sends that as enter.
         Binding("ctrl+o", "break_line", "new line"),
         *(
-            Binding(a.keys, f"screen.{a.method}", a.label, show=False, tooltip=a.about, id=a.id)
+            Binding(a.keys, f"screen.{a.method}", a.label, show=False, tooltip=a.description, id=a.id)
             for a in ACTIONS
-            if a.place == "box"
+            if a.scope == "box"
         ),
         *_EDITING,
     ]
@@ -77,12 +77,12 @@ class Box(TextArea, inherit_bindings=False):
         self._history: list[str] = []
         self._at = 0
         self._unsent = ""
-        self.takes_alt = False  # whether alt+key means something here
-        self.complete: Callable[[str], tuple[str, list[str]]] | None = None  # what Tab adds, and the words it could be
+        self.accepts_alt_keys = False  # whether alt+key means something here
+        self.completer: Callable[[str], tuple[str, list[str]]] | None = None  # what Tab adds, and the words it could be
         self._ahead: list[str | tuple[str, Any]] = []  # typed while the text is held: text, and (action, arguments)
 
     @property
-    def ahead(self) -> list[str]:
+    def typed_ahead(self) -> list[str]:
         """What has been typed since the text is held: a text for each Enter, and what came after the last."""
         texts = [""]
         for one in self._ahead:
@@ -92,36 +92,36 @@ class Box(TextArea, inherit_bindings=False):
                 texts.append("")
         return [text for text in texts if text.strip()]
 
-    def remember(self, texts: list[str]) -> None:
+    def add_to_history(self, texts: list[str]) -> None:
         """Adds ``texts`` to what up and down walk through."""
-        self._history += map(cleaned, texts)
+        self._history += map(sanitize_text, texts)
         self._at = len(self._history)
 
-    def recall(self, texts: list[str]) -> None:
+    def set_history(self, texts: list[str]) -> None:
         """Makes ``texts`` what up and down walk through."""
-        self._history = list(map(cleaned, texts))
+        self._history = list(map(sanitize_text, texts))
         self._at = len(self._history)
 
-    def replace_all(self, text: str) -> None:
+    def set_text(self, text: str) -> None:
         """Makes ``text`` the whole text, with the cursor at its end."""
         self._came_back = False
-        self.text = cleaned(text)
+        self.text = sanitize_text(text)
         self.move_cursor(self.document.end)
 
     def put_above(self, text: str) -> None:
         """Put ``text``, which was sent and not written, above what has been begun since."""
         if not self.text.strip():
-            self.replace_all(text)
+            self.set_text(text)
             self._came_back = True
             return
         row, column = self.cursor_location
-        text = cleaned(text)
+        text = sanitize_text(text)
         self.text = f"{text}\n{self.text}"
         self.move_cursor((row + text.count("\n") + 1, column))
 
     def paste(self, text: str) -> None:
         """Adds ``text`` where the cursor is, as a paste."""
-        self._type(cleaned(text))
+        self._type(sanitize_text(text))
 
     def hold(self) -> None:
         """Holds the text as it is."""
@@ -194,8 +194,8 @@ class Box(TextArea, inherit_bindings=False):
             event.stop()
             event.prevent_default()
             at_the_end = self.cursor_location == self.document.end and not self.read_only
-            if self.complete is not None and event.key == "tab" and at_the_end:
-                rest, words = self.complete(self.text)
+            if self.completer is not None and event.key == "tab" and at_the_end:
+                rest, words = self.completer(self.text)
                 self.insert(rest)
                 if not rest and len(words) > 1:
                     self.app.notify(", ".join(words), markup=False, timeout=3)
@@ -216,7 +216,7 @@ class Box(TextArea, inherit_bindings=False):
         elif event.character is not None and "\udc80" <= event.character <= "\udcff":  # a byte that is not UTF-8
             event.stop()
             event.prevent_default()
-            self._type(visible(event.character))
+            self._type(escape_unprintable(event.character))
         else:
             if event.is_printable:
                 self._begin_line()
@@ -242,4 +242,4 @@ class Box(TextArea, inherit_bindings=False):
         if self._at == len(self._history):
             self._unsent = self.text
         self._at += step
-        self.replace_all(self._history[self._at] if self._at < len(self._history) else self._unsent)
+        self.set_text(self._history[self._at] if self._at < len(self._history) else self._unsent)

@@ -10,10 +10,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
-from threeam.core.redact.redact import redacted
-from threeam.tui.commands import completion
+from threeam.core.redact.redact import redact
+from threeam.tui.commands import complete_command
 from threeam.tui.outbox import Outgoing
-from threeam.tui.widgets.box import Box
+from threeam.tui.widgets.box import InputBox
 
 DRAFTS = ("note", "hypothesis")  # the kinds that a draft can be, and be changed between
 PLACEHOLDERS = {
@@ -54,7 +54,7 @@ class Composer(Horizontal):
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()
         self.kind = "note"
-        self.box = Box(self._enter)
+        self.box = InputBox(self._enter)
         self._draft_kind = DRAFTS[0]  # of the draft that was in the box last
         self._others: dict[str, str] = {}  # by kind: what was begun in other boxes than this one
         self._held: Outgoing | None = None  # the text that was sent and stands in the box
@@ -82,35 +82,35 @@ class Composer(Horizontal):
     @property
     def drafts(self) -> list[tuple[str, str]]:
         """What must not be lost, as kinds and texts: what is in the box, waits beside it, or was begun elsewhere."""
-        ahead = [("note", text) for text in self.box.ahead]
+        ahead = [("note", text) for text in self.box.typed_ahead]
         beside = [(outgoing.kind, outgoing.text) for outgoing in self._beside]
         every = [(self.kind, self.text), *beside, *ahead, *self._returned.items(), *self._others.items()]
         return [(kind, text) for kind, text in every if text.strip() and kind != "command"]
 
     @property
-    def waiting(self) -> bool:
+    def is_waiting(self) -> bool:
         """Whether the text in the box is on its way into the log."""
         return self._held is not None
 
     @property
     def sends(self) -> bool:
         """Whether any text is on its way into the log."""
-        return self.waiting or bool(self._beside)
+        return self.is_waiting or bool(self._beside)
 
     def has(self, outgoing: Outgoing) -> bool:
         """Whether ``outgoing`` stands in the box."""
         return outgoing is self._held
 
-    def become(self, kind: str) -> str:
+    def switch_to(self, kind: str) -> str:
         """Turn to the box for ``kind`` and what was begun in it; return words that had to go for it."""
         self._make_room()
         return "" if kind == self.kind else self.begin_prompt(kind, "")
 
-    def convert(self, kind: str) -> str:
+    def convert_to(self, kind: str) -> str:
         """Make the draft in the box one of ``kind``; return the words of another draft that had to go for it."""
         self._make_room()
         if kind == self.kind or self.kind not in DRAFTS or not self.text.strip():
-            return self.become(kind)
+            return self.switch_to(kind)
         self._call_it(kind)
         return self._begun(kind)
 
@@ -118,22 +118,22 @@ class Composer(Horizontal):
         """Turn to the box for ``kind`` with ``text``, or what was begun in it; return words that had to go for it."""
         self._make_room()
         dropped = self._put_aside()
-        self.box.replace_all(text or self._begun(kind))
+        self.box.set_text(text or self._begun(kind))
         self._call_it(kind)
         return dropped
 
     def end_prompt(self) -> str:
         """Turn back to the draft; return words that had to go for it."""
-        return self.become(self._draft_kind)
+        return self.switch_to(self._draft_kind)
 
-    def keep_begun(self, kind: str, text: str) -> bool:
+    def add_draft(self, kind: str, text: str) -> bool:
         """Keep ``text`` as begun in a box for ``kind``; return False if something is begun there already."""
         if kind == self.kind or kind in self._others:
             return False
         self._others[kind] = text
         return True
 
-    def name_prompt(self, kind: str, name: str) -> None:
+    def rename_prompt(self, kind: str, name: str) -> None:
         """Calls the prompt that was begun as ``kind`` by its whole name, which was not known then."""
         if self.kind == kind:
             self._call_it(name)
@@ -151,19 +151,19 @@ class Composer(Horizontal):
         self._held = Outgoing(self.kind, self.text)
         return self._held
 
-    def tell(self, sentence: str) -> None:
+    def set_status(self, sentence: str) -> None:
         """Says behind the text what holds it up, and what was typed meanwhile; empty: nothing does."""
         self._holdup = sentence
         self._show_status()
 
     def _show_status(self) -> None:
         beside = "".join(f"\n{text.kind}: {text.text[:_SHOWN_AHEAD]}" for text in self._beside)
-        ahead = "\n".join(self.box.ahead)
+        ahead = "\n".join(self.box.typed_ahead)
         typed = "" if not ahead else f"\ntyped since: {'…' if len(ahead) > _SHOWN_AHEAD else ''}{ahead[-_SHOWN_AHEAD:]}"
         self._status.update(Content(self._holdup + beside + typed))
         self._status.display = bool(self._holdup)
 
-    def settle(self, outgoing: Outgoing, *, clear: bool, came_back: bool = False) -> None:
+    def release(self, outgoing: Outgoing, *, clear: bool, came_back: bool = False) -> None:
         """Take the answer to a text that was sent: it goes if ``clear``, and otherwise comes back.
 
         ``came_back``: nobody has asked for it back, so its sender may be typing the next one already.
@@ -180,7 +180,7 @@ class Composer(Horizontal):
                 self._returned[outgoing.kind] = _below(self._returned.get(outgoing.kind, ""), outgoing.text)
         if not self.sends and (text := self._returned.pop(self.kind, "")):
             self.box.put_above(text)
-        self.tell(self._holdup if self.sends else "")
+        self.set_status(self._holdup if self.sends else "")
         self.post_message(self.Changed())
 
     def _enter(self) -> None:
@@ -199,7 +199,7 @@ class Composer(Horizontal):
 
     def _turn_to_draft(self) -> None:
         kind = DRAFTS[0] if self.kind in DRAFTS else self._draft_kind
-        self.box.replace_all(self._begun(kind))
+        self.box.set_text(self._begun(kind))
         self._call_it(kind)
 
     def _begun(self, kind: str) -> str:
@@ -215,7 +215,7 @@ class Composer(Horizontal):
     def _put_aside(self) -> str:
         """Keep what was begun here for when this kind comes back; return words that cannot be kept so."""
         if self.kind == "command":
-            return redacted(self.text)  # :blockers takes a DSN, and what is given here is kept
+            return redact(self.text)  # :blockers takes a DSN, and what is given here is kept
         if not self.text.strip():
             return ""
         dropped = self._others.get(self.kind, "")  # a command has written a note over a draft of one
@@ -228,8 +228,8 @@ class Composer(Horizontal):
             self._draft_kind = kind
         self._label.update(Content(f" {_STAMP.sub(_clock, kind)} {self._bar}"))
         self._label.set_class(kind == "hypothesis", "-hypothesis")
-        self.box.takes_alt = kind != "command"
-        self.box.complete = completion if kind == "command" else None
+        self.box.accepts_alt_keys = kind != "command"
+        self.box.completer = complete_command if kind == "command" else None
         self.box.placeholder = PLACEHOLDERS.get(kind.partition(" ")[0], "why? one line")
 
 

@@ -28,12 +28,12 @@ class _Key(NamedTuple):
         return cell_len(self.shown) + 1 + cell_len(self.label)
 
 
-class KeysBar(Widget):
+class KeyFooter(Widget):
     """Shows them in one row; a click on one presses it."""
 
     ALLOW_SELECT: ClassVar[bool] = False
-    DEFAULT_CSS: ClassVar[str] = "KeysBar { height: 1; dock: bottom; }"
-    KEPT = "help"  # the label of the one that stays where there is no room: it leads to all the others
+    DEFAULT_CSS: ClassVar[str] = "KeyFooter { height: 1; dock: bottom; }"
+    ALWAYS_SHOWN_LABEL = "help"  # the label of the one that stays where there is no room: it leads to all the others
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,8 +60,10 @@ class KeysBar(Widget):
 
     def _fitting(self) -> list[_Key]:
         keys, width = list(self._keys), self.size.width
-        while sum(key.width + 1 for key in keys) - 1 > width and any(key.label != self.KEPT for key in keys):
-            keys.remove([key for key in keys if key.label != self.KEPT][-1])
+        while sum(key.width + 1 for key in keys) - 1 > width and any(
+            key.label != self.ALWAYS_SHOWN_LABEL for key in keys
+        ):
+            keys.remove([key for key in keys if key.label != self.ALWAYS_SHOWN_LABEL][-1])
         return keys
 
     def render(self) -> Content:

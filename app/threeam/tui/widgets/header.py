@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from threeam.core.platform.disk import format_bytes
 from threeam.core.write.lock import LockHolder
-from threeam.tui.keys import key_of
+from threeam.tui.keys import key_for_action
 
 
 class Header(Widget):
@@ -20,7 +20,7 @@ class Header(Widget):
 
     DEFAULT_CSS: ClassVar[str] = "Header { height: 1; }"
 
-    is_known: reactive[bool] = reactive(False)  # whether it is known what the log says: a big one takes its time
+    is_state_known: reactive[bool] = reactive(False)  # whether it is known what the log says: a big one takes its time
     cups: reactive[int] = reactive(0)
     mg: reactive[float] = reactive(0.0)
     water: reactive[int] = reactive(0)
@@ -28,9 +28,9 @@ class Header(Widget):
     following: reactive[bool] = reactive(True)
     unread: reactive[int] = reactive(0)
     stale: reactive[bool] = reactive(False)
-    free: reactive[int | None] = reactive[int | None](None)
-    ready: reactive[int] = reactive(0)  # reports that wait for their reader
-    waiting: reactive[int] = reactive(0)  # writes that wait for the lock, or for room on the disk
+    free_bytes: reactive[int | None] = reactive[int | None](None)
+    ready_reports: reactive[int] = reactive(0)  # reports that wait for their reader
+    waiting_writes: reactive[int] = reactive(0)  # writes that wait for the lock, or for room on the disk
 
     def __init__(self, name: str, *, toxic_cups: int, read_only: bool, emoji: bool) -> None:
         super().__init__()
@@ -40,10 +40,10 @@ class Header(Widget):
         self._emoji = emoji
         self._dot = "·" if emoji else "|"
         self._held_since = time.monotonic_ns()
-        self.as_of = False  # it is not what is now
+        self.is_as_of = False  # it is not what is now
 
     @property
-    def toxic(self) -> bool:
+    def is_toxic(self) -> bool:
         """Whether this person has had too many."""
         return self.cups > self._toxic_cups
 
@@ -51,11 +51,11 @@ class Header(Widget):
         self._ticking = self.set_interval(1.0, self.refresh, pause=True)  # the seconds for which the lock is held
 
     @property
-    def alarming(self) -> bool:
+    def is_alarming(self) -> bool:
         """Whether something here is red: too many cups, or hardly any room on the disk."""
-        return self.toxic or self.free is not None
+        return self.is_toxic or self.free_bytes is not None
 
-    def held_since(self, holder: LockHolder | None, since_ns: int) -> None:
+    def set_lock_holder(self, holder: LockHolder | None, since_ns: int) -> None:
         """Somebody took the lock at ``since_ns`` (monotonic), or it is free."""
         self._held_since = since_ns
         self.holder = holder
@@ -91,21 +91,23 @@ class Header(Widget):
         parts: list[Content] = []
         cup = "☕ " if self._emoji else "c "
         mg = f" {self.mg:.0f} mg" if dropped < 3 and (self.cups or self.mg >= 1) else ""
-        if not self.is_known:
+        if not self.is_state_known:
             parts.append(Content.assemble((f"{cup}{'…' if self._emoji else '..'}", "$foreground-muted")))
-        elif self.toxic:
+        elif self.is_toxic:
             parts.append(Content.assemble((f"{cup}{self.cups} TOXIC{mg}", "bold $error")))
         else:
             parts.append(Content.assemble((f"{cup}{self.cups}{mg}", "$coffee" if self.cups else "$foreground-muted")))
-        if dropped < 2 and self.is_known:
+        if dropped < 2 and self.is_state_known:
             parts.append(Content.assemble((f"{'💧' if self._emoji else 'w'} {self.water}", "$foreground-muted")))
         parts += self._lock(dropped)
-        if self.waiting:
-            parts.append(Content.assemble((f"{self.waiting} wait", "bold $warning")))
-        if self.free is not None:
-            parts.append(Content.assemble((f"DISK {format_bytes(self.free)}", "bold $error")))
-        if self.ready:
-            parts.append(Content.assemble((f"{self.ready} ready: {key_of(self, 'leave')}", "bold $hypothesis")))
+        if self.waiting_writes:
+            parts.append(Content.assemble((f"{self.waiting_writes} wait", "bold $warning")))
+        if self.free_bytes is not None:
+            parts.append(Content.assemble((f"DISK {format_bytes(self.free_bytes)}", "bold $error")))
+        if self.ready_reports:
+            parts.append(
+                Content.assemble((f"{self.ready_reports} ready: {key_for_action(self, 'leave')}", "bold $hypothesis"))
+            )
         if self._read_only:
             parts.append(Content.assemble(("read-only", "$hypothesis")))
         parts.append(self._tail(dropped))
@@ -114,7 +116,7 @@ class Header(Widget):
         )
 
     def _lock(self, dropped: int) -> list[Content]:
-        if self.as_of:
+        if self.is_as_of:
             return []
         if self.holder is None:
             return [Content.assemble(("lock free", "$foreground-muted"))] if dropped < 1 else []
@@ -126,7 +128,7 @@ class Header(Widget):
     def _tail(self, dropped: int) -> Content:
         if self.stale:  # what is shown may not be what the file has by now
             return Content.assemble((f"{'×' if self._emoji else 'x'} STALE", "bold $error"))
-        if self.as_of:
+        if self.is_as_of:
             return Content.assemble((f"{'◂' if self._emoji else '<'} AS OF", "bold $warning"))
         if self.following:
             return Content.assemble((f"{'●' if self._emoji else '*'} LIVE", "$hypothesis"))

@@ -13,22 +13,22 @@ from textual.message import Message
 from threeam.core.errors import BadInput, JournalError
 from threeam.core.format.clock import Clock, Zone
 from threeam.core.format.entry import Stamp
-from threeam.core.format.times import parse_when
-from threeam.core.store.filters import Condition, Wanted, parse_condition
+from threeam.core.format.times import parse_time
+from threeam.core.store.filters import Condition, LineFilter, parse_term
 from threeam.core.store.follow import batch_start
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
-from threeam.core.store.seek import begins_after, is_wanted, place_of
-from threeam.tui.background_scan import Reading
+from threeam.core.store.seek import find_time, journal_begins_after, passes_filter
+from threeam.tui.background_scan import BackgroundScan
 from threeam.tui.histogram import ActivityIndex
-from threeam.tui.keys import key_of
-from threeam.tui.line_counter import Tally
-from threeam.tui.log_window import Row, Window
+from threeam.tui.keys import key_for_action
+from threeam.tui.line_counter import LineCounter
+from threeam.tui.log_window import LogWindow, Row
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.widgets.prompt import Prompt
-from threeam.tui.widgets.search_bar import FindBar
-from threeam.tui.widgets.status_line import EntryBar
+from threeam.tui.widgets.search_bar import SearchBar
+from threeam.tui.widgets.status_line import StatusLine
 
 _STRIP = 0.5  # s between two pictures of the night, and after the last count one more
 
@@ -36,10 +36,10 @@ _STRIP = 0.5  # s between two pictures of the night, and after the last count on
 class LogPane(Vertical):
     """A `LogView` of ``journal``, and below it what it is asked and what it says."""
 
-    class Counted(Message):
+    class CountsChanged(Message):
         """More of the journal was counted."""
 
-    class Told(Message):
+    class NoticePosted(Message):
         """Something to say in a notice."""
 
         def __init__(self, sentence: str, severity: str = "information") -> None:
@@ -48,35 +48,35 @@ class LogPane(Vertical):
             self.severity = severity
 
     def __init__(
-        self, journal: Journal, window: Window, clock: Clock, zone: Zone, *, emoji: bool, read_only: bool
+        self, journal: Journal, window: LogWindow, clock: Clock, zone: Zone, *, emoji: bool, read_only: bool
     ) -> None:
         super().__init__(id="log")
         self._journal = journal
         self._clock = clock
         self._zone = zone
         self.view = LogView(window, emoji=emoji, read_only=read_only)
-        self.entry_bar = EntryBar(emoji=emoji)
-        self.find_bar = FindBar()
+        self.status_line = StatusLine(emoji=emoji)
+        self.search_bar = SearchBar()
         self.prompt = Prompt()
         self._filters: list[tuple[bool, Condition]] = []  # in the order in which they came
         self._steps: list[int] = []  # of n and N, that are still to be made
         self._counts = self._is_due = False
         self._told = float("-inf")
-        self._reading = Reading(journal, self._counted)
+        self._reading = BackgroundScan(journal, self._counted)
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
         yield self.view
-        yield self.entry_bar
-        yield self.find_bar
+        yield self.status_line
+        yield self.search_bar
         yield self.prompt
 
     def on_mount(self) -> None:
         self._show_counts()
 
-    def begin_to_read(self, steps: Iterator[object], cost: int) -> None:
+    def start_scan(self, steps: Iterator[object], cost: int) -> None:
         """Counts from now on; ``steps`` read the whole log too, at the price of counting ``cost`` bytes."""
-        self._reading.also(steps, cost)
+        self._reading.add_task(steps, cost)
         self._counts = True
         self._count()
 
@@ -84,15 +84,15 @@ class LogPane(Vertical):
         self._counts = False  # whatever arrives still
         self._reading.stop()
 
-    def arrive(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
+    def add_lines(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
         """Takes lines that came back from the file, which has been read up to ``end``."""
-        before = self.view.window.known
-        self.view.arrive(lines, end, unfinished, restarted=restarted)
-        if restarted or _is_taken_back(before, lines, end) or any(line.gap for line in lines):
-            self._reading.anew()
+        before = self.view.window.log_end
+        self.view.add_lines(lines, end, unfinished, restarted=restarted)
+        if restarted or _is_taken_back(before, lines, end) or any(line.gap_reason for line in lines):
+            self._reading.restart()
         self._count()
 
-    def leave(self) -> bool:
+    def cancel(self) -> bool:
         """Gives up what is asked or looked for; whether there was anything."""
         if self.prompt.is_open:
             self.prompt.close()
@@ -116,12 +116,12 @@ class LogPane(Vertical):
     def _open_prompt(self, what: str, words: str = "") -> None:
         filters = self._filter_name
         self.prompt.ask(what, f"{filters} " if what == "filter" and filters else "")
-        self.prompt.box.replace_all(words)
+        self.prompt.box.set_text(words)
 
-    def find_next(self, step: int) -> None:
+    def find_next_match(self, step: int) -> None:
         """Goes to the next match (``step`` 1), or the one before (-1)."""
-        if self.view.look.pattern is None:
-            self._tell(f"nothing is searched yet: {key_of(self, 'search')} asks what for")
+        if self.view.render_options.pattern is None:
+            self._tell(f"nothing is searched yet: {key_for_action(self, 'search')} asks what for")
         else:
             self._find(step)
 
@@ -129,10 +129,10 @@ class LogPane(Vertical):
         if message.what != "command":  # that is the screen's, and so is the focus
             self._answer(message.what, message.text)
 
-    def on_log_view_mark_wanted(self, message: LogView.MarkWanted) -> None:
+    def on_log_view_mark_requested(self, message: LogView.MarkRequested) -> None:
         message.stop()
         if message.ns is None:
-            self._tell(f"no mark there: {key_of(self, 'mark')} marks the selected line")
+            self._tell(f"no mark there: {key_for_action(self, 'mark')} marks the selected line")
         else:
             self._go_to(message.ns, "the mark")
 
@@ -146,16 +146,16 @@ class LogPane(Vertical):
                 case "unfilter":
                     self._show_only([])
                 case _:
-                    self._go_to(parse_when(words, self._clock(), self._zone), words)
+                    self._go_to(parse_time(words, self._clock(), self._zone), words)
         except BadInput as bad:
             self._tell(str(bad), "warning")
             self._open_prompt(what, words)  # else the words are gone, and the keys of the next try act on the log
 
     def _search(self, words: str) -> None:
         if words:
-            self.view.set_look(pattern=Pattern(words, words=True))
+            self.view.set_render_options(pattern=Pattern(words, words=True))
             self._count()
-        if self.view.look.pattern is None:
+        if self.view.render_options.pattern is None:
             self._tell("nothing is searched yet: type what for")
             return
         self._find(-1 if self.view.following else 1)  # at the end, what was is above
@@ -166,33 +166,37 @@ class LogPane(Vertical):
             self.run_worker(self._find_all, group="find")  # type: ignore[arg-type]  # mypy cannot tell which kind it is
 
     async def _find_all(self) -> None:
-        self._reading.may_go_on.clear()
+        self._reading.may_continue.clear()
         try:
             while self._steps:
-                if await self.view.find(step := self._steps[0]) is False:
+                if await self.view.find_match(step := self._steps[0]) is False:
                     await self._find_around(step)
                 self._steps.pop(0)
         except (OSError, JournalError) as error:
             self._tell(f"the search has failed: {error}", "error")
         finally:  # or it was given up
             self._steps.clear()
-            self._reading.may_go_on.set()
-            self.view.searched = 0
+            self._reading.may_continue.set()
+            self.view.searched_bytes = 0
 
     async def _find_around(self, step: int) -> None:
         """Goes on at the other end of the log, since there is no match from here to this one."""
-        before = self.view.selected
+        before = self.view.selected_row
         is_searched = self.view.following and step < 0  # from the end, all of it was above
-        if is_searched or not await self.view.find(step, around=True):
+        if is_searched or not await self.view.find_match(step, around=True):
             self._tell("no match at all")
-        elif before is not None and self.view.selected is not None and self.view.selected.place == before.place:
+        elif (
+            before is not None
+            and self.view.selected_row is not None
+            and self.view.selected_row.position == before.position
+        ):
             self._tell("there is no other match")
         else:
             self._tell(f"continued from the {'top' if step > 0 else 'bottom'}")
 
     def _filter(self, words: str) -> None:
         if words:
-            self._show_only([*self._filters, parse_condition(words, words=True)])
+            self._show_only([*self._filters, parse_term(words, words=True)])
         elif self._filters:
             self._show_only(self._filters[:-1])
         else:
@@ -201,7 +205,7 @@ class LogPane(Vertical):
     def _show_only(self, filters: list[tuple[bool, Condition]]) -> None:
         self._filters = filters
         wanted = tuple(condition for out, condition in filters if not out)
-        self.view.set_filter(Wanted(wanted, tuple(condition for out, condition in filters if out)))
+        self.view.set_filter(LineFilter(wanted, tuple(condition for out, condition in filters if out)))
         self._count()
 
     @property
@@ -214,15 +218,17 @@ class LogPane(Vertical):
         self._go_to(stamp.ns, f"@{stamp}")
 
     def _go_to(self, ns: int, words: str) -> None:
-        end = self.view.window.known
+        end = self.view.window.log_end
         if end is None:
             self._tell("there is no line yet", "warning")
             return
 
         async def go() -> None:
             try:
-                place, others = await asyncio.to_thread(place_of, self._journal, end, ns)
-                too_early = place is not None and await asyncio.to_thread(begins_after, self._journal, place, ns)
+                place, others = await asyncio.to_thread(find_time, self._journal, end, ns)
+                too_early = place is not None and await asyncio.to_thread(
+                    journal_begins_after, self._journal, place, ns
+                )
             except (OSError, JournalError) as error:
                 self._tell(f"the log cannot be read: {error}", "error")
                 return
@@ -231,9 +237,9 @@ class LogPane(Vertical):
                 return
             if too_early:
                 self._tell(f"the journal begins later than {words}")
-            self.view.show_place(place)
-            shown = self.view.selected
-            if self.view.window.wanted and (shown is None or shown.place != place):
+            self.view.go_to_position(place)
+            shown = self.view.selected_row
+            if self.view.window.line_filter and (shown is None or shown.position != place):
                 self._tell("the filter leaves that line out: :unfilter shows it")
             if others:
                 more = "one more place has" if others == 1 else f"{others} more places have"
@@ -243,10 +249,10 @@ class LogPane(Vertical):
 
     # What is said below the log.
 
-    def on_log_view_selected(self) -> None:
+    def on_log_view_row_selected(self) -> None:
         self._show_counts_soon()
 
-    def on_log_view_moved(self) -> None:
+    def on_log_view_tail_changed(self) -> None:
         self._show_counts_soon()
 
     def _show_counts_soon(self) -> None:
@@ -255,17 +261,17 @@ class LogPane(Vertical):
             self.call_later(self._show_counts)
 
     def _count(self) -> None:
-        window, pattern = self.view.window, self.view.look.pattern
-        found = window.shown_with(pattern) if pattern is not None else None
-        self._reading.look_for(window.shown if window.wanted else None, found)
-        if window.known is not None and self._counts:
-            self._reading.count_to(window.known)
+        window, pattern = self.view.window, self.view.render_options.pattern
+        found = window.effective_filter_with(pattern) if pattern is not None else None
+        self._reading.set_filters(window.effective_filter if window.line_filter else None, found)
+        if window.log_end is not None and self._counts:
+            self._reading.scan_to(window.log_end)
         self._show_counts_soon()
 
     @property
     def activity(self) -> ActivityIndex:
         """When how much was written, as far as it was read."""
-        return self._reading.lines
+        return self._reading.line_index
 
     def _counted(self) -> None:
         self._show_counts_soon()
@@ -275,37 +281,37 @@ class LogPane(Vertical):
             self.set_timer(_STRIP, self._tell_counted)
 
     def _tell_counted(self) -> None:
-        self.post_message(self.Counted())
+        self.post_message(self.CountsChanged())
 
     def _show_counts(self) -> None:
         self._is_due = False
-        reading, row, look = self._reading, self.view.selected, self.view.look
-        self.entry_bar.show(row, _number(reading.lines, row), reading.lines)
-        match = _number(reading.found, row)
+        reading, row, look = self._reading, self.view.selected_row, self.view.render_options
+        self.status_line.show(row, _number(reading.line_index, row), reading.line_index)
+        match = _number(reading.match_counter, row)
         pattern = "" if look.pattern is None else look.pattern.text
         filters = self._filter_name
-        self.find_bar.show(
+        self.search_bar.show(
             pattern,
             match,
-            reading.found,
+            reading.match_counter,
             filters,
-            reading.shown,
-            searched=self.view.searched,
-            looking=self.view.looking,
+            reading.shown_counter,
+            searched=self.view.searched_bytes,
+            looking=self.view.is_searching_rows,
         )
 
     def _tell(self, sentence: str, severity: str = "information") -> None:
-        self.post_message(self.Told(sentence, severity))
+        self.post_message(self.NoticePosted(sentence, severity))
 
 
-def _number(tally: Tally | None, row: Row | None) -> int | None:
+def _number(tally: LineCounter | None, row: Row | None) -> int | None:
     """The number of ``row`` among the lines of ``tally``, from 1; None where it is not one, or not counted so far."""
     if tally is None or row is None:
         return None
     try:
-        if not is_wanted(row.line, tally.wanted):
+        if not passes_filter(row.line, tally.line_filter):
             return None
-        before = tally.before(row.place)
+        before = tally.count_before(row.position)
     except OSError:  # whoever reads the lines tells of it
         return None
     return None if before is None else before + 1

@@ -13,21 +13,21 @@ from textual.message import Message
 from textual.reactive import var
 
 from threeam.actions import ACTIONS
-from threeam.core.store.filters import Wanted
+from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Position
 from threeam.core.store.reader import Line
-from threeam.hypotheses.amendments import Said
-from threeam.tracing.observations import Intervals
-from threeam.tui.background_scan import SLICE, TELL, pause_after
+from threeam.hypotheses.amendments import Amendment
+from threeam.tracing.observations import IntervalSet
+from threeam.tui.background_scan import REPORT_INTERVAL_S, SLICE_S, pause_after
 from threeam.tui.log_window import Row
-from threeam.tui.widgets.row_list import RowsView
-from threeam.tui.widgets.row_renderer import TIME_COLUMNS
+from threeam.tui.widgets.row_list import RowList
+from threeam.tui.widgets.row_renderer import TIME_MODES
 
 _WHEEL = 3  # rows a notch
 _BURST = 150  # lines in a frame: of more only so many become rows, since nobody sees the others go by
 
 
-class LogView(RowsView, can_focus=True):
+class LogView(RowList, can_focus=True):
     """The live tail: a cursor that moves through a journal of any length, and what it needs read on the way."""
 
     # Priority makes the app run these itself, key by key: then the `i` and the words of one
@@ -39,64 +39,64 @@ class LogView(RowsView, can_focus=True):
             f"{'' if action.owner == 'log' else 'screen.'}{action.method}",
             action.label,
             show=action.footer,
-            tooltip=action.about,
+            tooltip=action.description,
             id=action.id,
             priority=True,
         )
         for action in ACTIONS
-        if action.place == "log" and action.keys
+        if action.scope == "log" and action.keys
     ]
 
     # Told below the log and not drawn in it.
     unread: var[int] = var(0)
-    searched: var[int] = var(0)  # bytes that a search has gone through; 0 when none is under way
-    looking: var[bool] = var(False)  # the lines that are wanted are far apart, and the screen is not full yet
+    searched_bytes: var[int] = var(0)  # bytes that a search has gone through; 0 when none is under way
+    is_searching_rows: var[bool] = var(False)  # the lines that are wanted are far apart, and the screen is not full yet
 
-    class Selected(Message):
+    class RowSelected(Message):
         """Another row has the cursor."""
 
         def __init__(self, row: Row | None) -> None:
             super().__init__()
             self.row = row
 
-    class Moved(Message):
+    class TailChanged(Message):
         """The tail follows, or pauses, or more is unread."""
 
-    class MarkWanted(Message):
+    class MarkRequested(Message):
         """The mark on the line of this stamp (ns) is to be shown; None: there is none where one was asked for."""
 
         def __init__(self, ns: int | None) -> None:
             super().__init__()
             self.ns = ns
 
-    class Failed(Message):
+    class ReadFailed(Message):
         """The log could not be read."""
 
         def __init__(self, sentence: str) -> None:
             super().__init__()
             self.sentence = sentence
 
-    def arrive(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
+    def add_lines(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
         """Takes lines that came back from the file, which has been read up to ``end``."""
-        if self.following and len(lines) > _BURST and end is not None and not (restarted or self.window.wanted):
-            new = self.window.show_only(lines[-_BURST:], end)
+        if self.following and len(lines) > _BURST and end is not None and not (restarted or self.window.line_filter):
+            new = self.window.replace_rows(lines[-_BURST:], end)
         else:
             new = self.window.append(lines, end, restarted=restarted)
         self._unfinished = unfinished
         if self.following:
             if not self.window.at_end:
-                self.window.to_end()
+                self.window.go_to_end()
                 self._strips.clear()
             else:
                 self.window.forget_before(len(self.window.rows) - 1)
             self._cursor = len(self.window.rows) - 1
         else:
-            self.unread += max(0, new - self.window.count_of(lines, self.own))
+            self.unread += max(0, new - self.window.count_rows_of(lines, self.own_author))
             self._cursor = min(self._cursor, len(self.window.rows) - 1)
             if self._top[0] >= len(self.window.rows):  # lines were taken back
                 self._top = (max(0, self._cursor), 0)
         if new and self.following:
-            self.post_message(self.Selected(self.selected))
+            self.post_message(self.RowSelected(self.selected_row))
         self._redraw()
 
     # What the keys do; each is an action of the table.
@@ -121,7 +121,7 @@ class LogView(RowsView, can_focus=True):
 
     def action_top(self) -> None:
         if not self.window.at_start:
-            self.window.to_start()
+            self.window.go_to_start()
             self._strips.clear()
         self._pause()
         self._top = (0, 0)
@@ -132,15 +132,15 @@ class LogView(RowsView, can_focus=True):
 
     def action_follow(self) -> None:
         if not self.window.at_end:
-            self.window.to_end()
+            self.window.go_to_end()
             self._strips.clear()
         self.following, self.unread = True, 0
         self._cursor = len(self.window.rows) - 1
-        self.post_message(self.Selected(self.selected))
+        self.post_message(self.RowSelected(self.selected_row))
         self._redraw()
 
     def action_wrap(self) -> None:
-        self.set_look(wrap=not self.look.wrap)
+        self.set_render_options(wrap=not self.render_options.wrap)
         self._top = (self._top[0], 0)
         self._redraw()
         if not self.following:
@@ -148,59 +148,59 @@ class LogView(RowsView, can_focus=True):
             self._redraw()
 
     def action_last_mark(self) -> None:
-        *_, last = [None, *self.marks]
-        self.post_message(self.MarkWanted(last))
+        *_, last = [None, *self.marked_ns]
+        self.post_message(self.MarkRequested(last))
 
     def action_mark_before(self) -> None:
         here = self._stamp_here()
-        self.post_message(self.MarkWanted(max((ns for ns in self.marks if ns < here), default=None)))
+        self.post_message(self.MarkRequested(max((ns for ns in self.marked_ns if ns < here), default=None)))
 
     def action_next_mark(self) -> None:
         here = self._stamp_here()
-        self.post_message(self.MarkWanted(min((ns for ns in self.marks if ns > here), default=None)))
+        self.post_message(self.MarkRequested(min((ns for ns in self.marked_ns if ns > here), default=None)))
 
     def _stamp_here(self) -> int:
-        entry = self.selected.entry if self.selected is not None else None
+        entry = self.selected_row.entry if self.selected_row is not None else None
         return entry.stamp.ns if entry is not None else 0
 
     def set_marks(self, marks: Collection[int]) -> None:
         """Draws a sign on the rows of these stamps (ns); the one that was set last is the last."""
-        if list(marks) != list(self.marks):
-            self.marks = marks
+        if list(marks) != list(self.marked_ns):
+            self.marked_ns = marks
             self._redraw()
 
-    def set_texts(self, said: Mapping[int, Said]) -> None:
+    def set_amendments(self, said: Mapping[int, Amendment]) -> None:
         """Draws these words on the rows of these stamps (ns), in place of what was written there."""
-        if said is not self.said:  # the fold makes another one only when there is another word
-            self.said = said
+        if said is not self.amendments:  # the fold makes another one only when there is another word
+            self.amendments = said
             self._redraw()
 
     def set_progress(self, progress: Mapping[int, str]) -> None:
         """Draws how far experiments are on the rows of their plans, by stamp (ns)."""
-        if progress != self.progress:
-            self.progress = progress
+        if progress != self.plan_progress:
+            self.plan_progress = progress
             self._redraw()
 
-    def set_observed(self, observed: Intervals) -> None:
+    def set_observed_intervals(self, observed: IntervalSet) -> None:
         """Draws a sign on the rows of the times in which something was observed."""
-        self.observed = observed
+        self.observed_intervals = observed
         self._redraw()
 
     def action_t0(self) -> None:
-        if self.selected is not None and self.selected.entry is not None:
-            self.set_look(t0=self.selected.entry.stamp, time="t0")
+        if self.selected_row is not None and self.selected_row.entry is not None:
+            self.set_render_options(t0=self.selected_row.entry.stamp, time_mode="t0")
 
     def action_time_column(self) -> None:
-        choices = [one for one in TIME_COLUMNS if one != "t0" or self.look.t0 is not None]
-        self.set_look(time=choices[(choices.index(self.look.time) + 1) % len(choices)])
+        choices = [one for one in TIME_MODES if one != "t0" or self.render_options.t0 is not None]
+        self.set_render_options(time_mode=choices[(choices.index(self.render_options.time_mode) + 1) % len(choices)])
 
     def action_raw(self) -> None:
-        place = self.selected.place if self.selected else None
-        self.window.show_raw(not self.window.raw)
+        place = self.selected_row.position if self.selected_row else None
+        self.window.set_raw(not self.window.raw)
         if self.following and not self.window.at_end:
-            self.window.to_end()
+            self.window.go_to_end()
         self._strips.clear()
-        places = [row.place for row in self.window.rows]
+        places = [row.position for row in self.window.rows]
         at = places.index(place) if place in places else len(places) - 1
         self._top = (at, 0)
         if self.following:
@@ -209,16 +209,16 @@ class LogView(RowsView, can_focus=True):
         self._redraw()
 
     def watch_following(self) -> None:
-        self.post_message(self.Moved())
+        self.post_message(self.TailChanged())
 
     def watch_unread(self) -> None:
-        self.post_message(self.Moved())
+        self.post_message(self.TailChanged())
 
-    def watch_searched(self) -> None:
-        self.post_message(self.Moved())
+    def watch_searched_bytes(self) -> None:
+        self.post_message(self.TailChanged())
 
-    def watch_looking(self) -> None:
-        self.post_message(self.Moved())
+    def watch_is_searching_rows(self) -> None:
+        self.post_message(self.TailChanged())
 
     def _go_down(self, rows: int) -> None:
         """Moves the cursor down; who comes to the last row this way follows again."""
@@ -229,10 +229,10 @@ class LogView(RowsView, can_focus=True):
     def _go(self, to: int) -> None:
         """Moves the cursor, reads what is missing there, and pauses."""
         self._pause()
-        while to < 0 and (came := self.window.back()):
+        while to < 0 and (came := self.window.read_backward()):
             to += came
             self._top = (self._top[0] + came, self._top[1])
-        while to >= len(self.window.rows) and self.window.forward():
+        while to >= len(self.window.rows) and self.window.read_forward():
             pass
         self._cursor = max(0, min(to, len(self.window.rows) - 1))
         dropped = self.window.forget_before(self._cursor)
@@ -241,7 +241,7 @@ class LogView(RowsView, can_focus=True):
             self._top = (max(0, self._top[0] - dropped), self._top[1])
         self.window.forget_after(self._cursor)
         self._show_cursor()
-        self.post_message(self.Selected(self.selected))
+        self.post_message(self.RowSelected(self.selected_row))
         self._redraw()
 
     def _pause(self) -> None:
@@ -266,59 +266,59 @@ class LogView(RowsView, can_focus=True):
 
     # Finding.
 
-    def set_filter(self, wanted: Wanted) -> None:
+    def set_filter(self, wanted: LineFilter) -> None:
         """Shows the lines that are ``wanted``; the selected one, or the next that is, stays where it is."""
-        selected, y = self.selected, next((y for y, (row, _) in enumerate(self._lines()) if row == self._cursor), 0)
-        self.window.wanted = wanted
+        selected, y = self.selected_row, next((y for y, (row, _) in enumerate(self._lines()) if row == self._cursor), 0)
+        self.window.line_filter = wanted
         self._strips.clear()
         if self.following or selected is None:
-            self.window.to_end()
+            self.window.go_to_end()
             self._cursor = len(self.window.rows) - 1
         else:
-            self._cursor = self.window.around(selected.place)
+            self._cursor = self.window.load_around(selected.position)
             self._top = (max(0, self._cursor - y), 0)
-        self.post_message(self.Selected(self.selected))
+        self.post_message(self.RowSelected(self.selected_row))
         self._redraw()
 
-    def set_look(self, **changes: Any) -> None:
+    def set_render_options(self, **changes: Any) -> None:
         """Draws the rows otherwise; see `Look`."""
-        self.look = self.look._replace(**changes)
+        self.render_options = self.render_options._replace(**changes)
         self._strips.clear()
         self._redraw()
 
-    async def find(self, step: int, *, around: bool = False) -> bool | None:
+    async def find_match(self, step: int, *, around: bool = False) -> bool | None:
         """Goes to the next line that the pattern finds, ``step`` 1 down and -1 up; whether there is one.
 
         ``around``: the next one after the end of the log in that direction. None if there is no pattern. Looks through
         the log a few milliseconds at a time, and can be cancelled.
         """
-        pattern, began, searched = self.look.pattern, time.monotonic(), 0
+        pattern, began, searched = self.render_options.pattern, time.monotonic(), 0
         told = began
         if pattern is None:
             return None
-        beside = None if self.following else self.selected  # who is at the end searches all of it
+        beside = None if self.following else self.selected_row  # who is at the end searches all of it
         for found in self.window.search(pattern, beside, step, around=around):
             if found.lines:
                 line = found.lines[0 if step > 0 else -1]
-                self.show_place(Position(line.segment, line.offset))
+                self.go_to_position(Position(line.segment, line.offset))
                 return True
             searched += found.end - found.start
-            if (now := time.monotonic()) - began > SLICE:
-                if now - told > TELL:
-                    self.searched, told = searched, now
+            if (now := time.monotonic()) - began > SLICE_S:
+                if now - told > REPORT_INTERVAL_S:
+                    self.searched_bytes, told = searched, now
                 await asyncio.sleep(pause_after(now - began))
                 began = time.monotonic()
         return False
 
-    def show_place(self, place: Position) -> None:
+    def go_to_position(self, place: Position) -> None:
         """Goes to the row at ``place``, or the next one there is."""
         self._pause()
         rows, height = self.window.rows, self.size.height
         # From the end: after a truncation one of before may have had the same place.
-        index = next((index for index in reversed(range(len(rows))) if rows[index].place == place), None)
+        index = next((index for index in reversed(range(len(rows))) if rows[index].position == place), None)
         on_the_screen = index is not None and any(row == index for row, _ in self._lines())
         if index is None:
-            index = self.window.around(place)
+            index = self.window.load_around(place)
             self._strips.clear()
         if not on_the_screen:
             self._top = (max(0, index - height // 2), 0)
@@ -330,7 +330,7 @@ class LogView(RowsView, can_focus=True):
     def _fill(self) -> None:
         """Reads what the screen has room for. What takes longer than a frame may take goes on after it."""
         window, began = self.window, time.monotonic()
-        self._layout, self.looking = None, False
+        self._layout, self.is_searching_rows = None, False
         height = self.size.height
         while not window.problem:
             lacking = height - len(self._lines())
@@ -338,22 +338,24 @@ class LogView(RowsView, can_focus=True):
             if self.following:
                 if lacking <= 0 or window.at_start:
                     break
-                window.back()
+                window.read_backward()
                 self._cursor = len(window.rows) - 1
             elif lacking > 0 and not window.at_end:
-                window.forward()
+                window.read_forward()
             elif lacking > 0 and self._top > (0, 0):  # too far down for what there is
                 self._top = (self._top[0] - 1, 0) if not self._top[1] else (self._top[0], 0)
-            elif not window.at_start and (lacking > 0 or (window.wanted and above < height)):
-                came = window.back()
+            elif not window.at_start and (lacking > 0 or (window.line_filter and above < height)):
+                came = window.read_backward()
                 self._top, self._cursor = (self._top[0] + came, self._top[1]), self._cursor + came
-            elif not window.at_end and window.wanted and below < height:  # or the next key would find nothing there
-                window.forward()
+            elif (
+                not window.at_end and window.line_filter and below < height
+            ):  # or the next key would find nothing there
+                window.read_forward()
             else:
                 break
             self._layout = None
-            if (took := time.monotonic() - began) > SLICE:
-                self.looking = True
+            if (took := time.monotonic() - began) > SLICE_S:
+                self.is_searching_rows = True
                 # A frame and the keys come first.
                 if pause := pause_after(took):
                     self.set_timer(pause, self._redraw)
@@ -364,9 +366,9 @@ class LogView(RowsView, can_focus=True):
             self._cursor = min(self._cursor, len(window.rows) - 1)
         self._bar_at = self._place_of_bar()
         for sentence in filter(
-            None, (window.problem, *window.missing.pop_unreported(window.known and window.known.segment))
+            None, (window.problem, *window.missing.pop_unreported(window.log_end and window.log_end.segment))
         ):
-            self.post_message(self.Failed(sentence))
+            self.post_message(self.ReadFailed(sentence))
         window.problem = ""
 
     def _redraw(self) -> None:

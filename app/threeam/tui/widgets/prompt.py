@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
-from threeam.tui.commands import completion
-from threeam.tui.widgets.box import Box
+from threeam.tui.commands import complete_command
+from threeam.tui.widgets.box import InputBox
 
 _ASKS = {
     "search": ("/", "a regular expression; capitals count if there are any"),
@@ -32,8 +32,8 @@ class Prompt(Horizontal):
 
     def __init__(self) -> None:
         super().__init__()
-        self.what = ""
-        self.box = Box(self._send)
+        self.kind = ""
+        self.box = InputBox(self._send)
         self._label = Static(classes="prompt--label")
         self._histories: dict[str, list[str]] = {what: [] for what in _ASKS}
 
@@ -50,27 +50,27 @@ class Prompt(Horizontal):
     def ask(self, what: str, about: str = "") -> None:
         """Asks for ``what``: ``search``, ``filter``, ``goto`` or ``command``; ``about``: what is so already."""
         label, placeholder = _ASKS[what]
-        self.what = what
+        self.kind = what
         self._label.update(Content(f" {about}{label} "))
         self.box.placeholder = placeholder
-        self.box.complete = completion if what == "command" else None
-        self.box.replace_all("")
-        self.box.recall(self._histories[what])
+        self.box.completer = complete_command if what == "command" else None
+        self.box.set_text("")
+        self.box.set_history(self._histories[what])
         self.add_class("-open")
 
     def close(self) -> None:
         """Goes away; what stands in it goes with it."""
-        self.box.replace_all("")
+        self.box.set_text("")
         self.remove_class("-open")
 
     def _send(self) -> None:
         text = self.box.text.strip("\n")
-        history = self._histories[self.what]
+        history = self._histories[self.kind]
         if text and history[-1:] != [text]:
             history.append(text)
         self.close()
         self.box.release()
-        self.post_message(self.Answered(self.what, text))
+        self.post_message(self.Answered(self.kind, text))
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()

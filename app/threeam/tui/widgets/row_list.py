@@ -15,30 +15,30 @@ from textual.widget import Widget
 
 from threeam.core.format.entry import Author, Stamp
 from threeam.core.store.reader import Line
-from threeam.hypotheses.amendments import Said
-from threeam.tracing.observations import Intervals
-from threeam.tui.keys import key_of
-from threeam.tui.log_window import Row, Window
-from threeam.tui.widgets.row_renderer import PEOPLE_STYLES, About, Look, draw
+from threeam.hypotheses.amendments import Amendment
+from threeam.tracing.observations import IntervalSet
+from threeam.tui.keys import key_for_action
+from threeam.tui.log_window import LogWindow, Row
+from threeam.tui.widgets.row_renderer import AUTHOR_STYLE_COUNT, RenderOptions, RowFlags, render_row
 
 _STYLES = (
     *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "water", "note"),
-    *("match", "refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(PEOPLE_STYLES))),
+    *("match", "refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(AUTHOR_STYLE_COUNT))),
 )
 
 
-class RowsView(Widget):
+class RowList(Widget):
     """Draws the rows of a `Window`, one of them under the cursor. From memory: drawing reads no file."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"log--{name}" for name in _STYLES}
 
     following: reactive[bool] = reactive(True)
 
-    def __init__(self, window: Window, *, emoji: bool, read_only: bool) -> None:
+    def __init__(self, window: LogWindow, *, emoji: bool, read_only: bool) -> None:
         super().__init__()
         self.window = window
         self._read_only = read_only
-        self.own: Author | None = None  # the author of what is written here, which is not unread
+        self.own_author: Author | None = None  # the author of what is written here, which is not unread
         self._cursor = len(window.rows) - 1
         self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
         self._unfinished: Line | None = None
@@ -48,14 +48,14 @@ class RowsView(Widget):
         self._bar_at: int | None = None
         self._drawn_at = Size(0, 0)  # the size that the layout and the strips are for
         self._styles: dict[str, Style] = {}
-        self.look = Look(emoji=emoji)
-        self.said: Mapping[int, Said] = {}  # by stamp (ns): what is read there, in place of what was written
-        self.progress: Mapping[int, str] = {}  # by the stamp (ns) of a plan: how far its experiment is
-        self.observed = Intervals()  # when a tracer was attached to something
-        self.marks: Collection[int] = ()  # stamps (ns) of rows with a mark, the one set last at the end
+        self.render_options = RenderOptions(emoji=emoji)
+        self.amendments: Mapping[int, Amendment] = {}  # by stamp (ns): what is read there, in place of what was written
+        self.plan_progress: Mapping[int, str] = {}  # by the stamp (ns) of a plan: how far its experiment is
+        self.observed_intervals = IntervalSet()  # when a tracer was attached to something
+        self.marked_ns: Collection[int] = ()  # stamps (ns) of rows with a mark, the one set last at the end
 
     @property
-    def selected(self) -> Row | None:
+    def selected_row(self) -> Row | None:
         """The row under the cursor."""
         rows = self.window.rows
         return rows[self._cursor] if 0 <= self._cursor < len(rows) else None
@@ -124,19 +124,19 @@ class RowsView(Widget):
         rows = self.window.rows
         if index >= len(rows):  # the unfinished line: it changes, so it is never cached
             line = self._unfinished
-            return [] if line is None else self._draw(Row(line, None), None, About())
+            return [] if line is None else self._draw(Row(line, None), None, RowFlags())
         row, before = rows[index], rows[index - 1] if index else None
         entry = row.entry
-        about = About(
-            selected=index == self._cursor and (self.has_focus or not self.following),
-            unsure=entry is not None and any(entry.stamp.ns in stamps for stamps in self._unsure),
-            marked=entry is not None and entry.stamp.ns in self.marks,
-            first=first,
-            said=self.said.get(entry.stamp.ns) if entry is not None and self.said else None,
-            progress=self.progress.get(entry.stamp.ns, "") if entry is not None and self.progress else "",
-            observed=entry is not None and bool(self.observed) and entry.stamp in self.observed,
+        about = RowFlags(
+            is_selected=index == self._cursor and (self.has_focus or not self.following),
+            is_unsure=entry is not None and any(entry.stamp.ns in stamps for stamps in self._unsure),
+            is_marked=entry is not None and entry.stamp.ns in self.marked_ns,
+            is_first=first,
+            amendment=self.amendments.get(entry.stamp.ns) if entry is not None and self.amendments else None,
+            progress=self.plan_progress.get(entry.stamp.ns, "") if entry is not None and self.plan_progress else "",
+            is_observed=entry is not None and bool(self.observed_intervals) and entry.stamp in self.observed_intervals,
         )
-        key = (row, before.place if before else None, about)
+        key = (row, before.position if before else None, about)
         strips = self._strips.get(key)
         if strips is None:
             if len(self._strips) > 1000:
@@ -144,8 +144,8 @@ class RowsView(Widget):
             strips = self._strips[key] = self._draw(row, before, about)
         return strips
 
-    def _draw(self, row: Row, before: Row | None, about: About) -> list[Strip]:
-        return draw(row, before, max(2, self.size.width - 1), self.look, about, self._style)
+    def _draw(self, row: Row, before: Row | None, about: RowFlags) -> list[Strip]:
+        return render_row(row, before, max(2, self.size.width - 1), self.render_options, about, self._style)
 
     def _style(self, name: str) -> Style:
         style = self._styles.get(name)
@@ -158,12 +158,12 @@ class RowsView(Widget):
     def _bar(self, y: int) -> Segment:
         if self._bar_at is None:
             return Segment(" ", self._style("row"))
-        sign = ("┃" if y == self._bar_at else "│") if self.look.emoji else ("#" if y == self._bar_at else "|")
+        sign = ("┃" if y == self._bar_at else "│") if self.render_options.emoji else ("#" if y == self._bar_at else "|")
         return Segment(sign, self._style("bar"))
 
     def _place_of_bar(self) -> int | None:
         """The line of the scrollbar's mark, from the place in the file: the number of lines need not be known."""
-        row, height = self.selected, self.size.height
+        row, height = self.selected_row, self.size.height
         all_here = self.window.at_start and self.window.at_end and len(self.window.rows) <= height
         if row is None or all_here:
             return None
@@ -173,8 +173,8 @@ class RowsView(Widget):
 
     def _why_empty(self) -> tuple[str, ...]:
         """Why nothing is shown, and the keys that change it."""
-        key = partial(key_of, self)
-        if self.window.wanted:
+        key = partial(key_for_action, self)
+        if self.window.line_filter:
             return "No line is like that.", f"{key('filter')} and enter takes the last filter away"
         if self._read_only:
             tail = "This is a read-only tail: it shows what others write."

@@ -6,20 +6,20 @@ from textual.content import Content
 from textual.widgets import Static
 
 from threeam.core.platform.disk import format_bytes
-from threeam.tui.cells import drawn
-from threeam.tui.line_counter import Tally
+from threeam.tui.cells import drawable
+from threeam.tui.line_counter import LineCounter
 
 
-class FindBar(Static):
+class SearchBar(Static):
     """One line of search and filter, with counts."""
 
     def show(
         self,
         search: str,
         place: int | None,
-        found: Tally | None,
+        found: LineCounter | None,
         filters: str,
-        shown: Tally | None,
+        shown: LineCounter | None,
         *,
         searched: int,
         looking: bool,
@@ -33,9 +33,9 @@ class FindBar(Static):
         if search:
             number = f"match {place:,} of {_count(found)}" if place is not None else _count(found, "match", "es")
             number += " in what is shown  " if filters else ""
-            parts += [(" / ", "$coffee"), (drawn(search), "bold"), (f"  {number}", "$foreground-muted")]
+            parts += [(" / ", "$coffee"), (drawable(search), "bold"), (f"  {number}", "$foreground-muted")]
         if filters:
-            parts += [(" & ", "$coffee"), (drawn(filters), "bold")]
+            parts += [(" & ", "$coffee"), (drawable(filters), "bold")]
             parts += [(f"  {_count(shown, 'line', 's')}", "$foreground-muted")]
         if searched:
             parts += [(f"  searching… {format_bytes(searched)}, esc stops ", "$warning")]
@@ -45,8 +45,8 @@ class FindBar(Static):
         self.update(Content.assemble(*parts), layout=False)
 
 
-def _count(tally: Tally | None, one: str = "", more: str = "") -> str:
+def _count(tally: LineCounter | None, one: str = "", more: str = "") -> str:
     if tally is None:
         return "…"
     words = f" {one}{'' if tally.total == 1 else more}" if one else ""
-    return f"{tally.total:,}{words}" if tally.done else f"{tally.total:,}{words} so far, {tally.share:.0%}"
+    return f"{tally.total:,}{words}" if tally.is_done else f"{tally.total:,}{words} so far, {tally.progress:.0%}"

@@ -15,19 +15,19 @@ from textual.widgets.option_list import Option
 
 from threeam.actions import ACTIONS
 from threeam.core.format.entry import NS_PER_S, Stamp
-from threeam.core.format.times import ago
+from threeam.core.format.times import format_age
 from threeam.core.state.fold import OPEN, Hypothesis, State
-from threeam.human.caffeine import HOUR_NS, milligrams
-from threeam.human.intake import human
-from threeam.hypotheses.amendments import claim_of, texts
+from threeam.human.caffeine import HOUR_NS, remaining_mg
+from threeam.human.intake import intake_of
+from threeam.hypotheses.amendments import amendments, claim_of
 from threeam.hypotheses.drafts import VERDICT_VERBS
-from threeam.hypotheses.handoff_notes import holder_of_journal
-from threeam.hypotheses.ledger import Thread, in_order, last_change, thread_of
-from threeam.hypotheses.thread import LOST
-from threeam.tui.cells import drawn
-from threeam.tui.glyphs import SIGNS
-from threeam.tui.keys import key_of
-from threeam.tui.widgets.row_renderer import who_style
+from threeam.hypotheses.handoff_notes import journal_holder
+from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
+from threeam.hypotheses.thread import MISSING_CLAIM
+from threeam.tui.cells import drawable
+from threeam.tui.glyphs import GLYPHS
+from threeam.tui.keys import key_for_action
+from threeam.tui.widgets.row_renderer import author_style
 
 _SHOWN = 200  # options at the most: a script in a loop opens thousands of hypotheses
 _WHOLE = 60  # cells: with more than that a claim is shown whole
@@ -36,7 +36,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_H = 8
 
 
-class Hypotheses(OptionList):
+class HypothesisList(OptionList):
     """The list, the open ones first; the picked one has a mark, and that is the one under the cursor."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -46,9 +46,9 @@ class Hypotheses(OptionList):
         Binding("enter", "select", "thread", key_display="enter"),
         Binding("f", "screen.board_full", "full screen"),
         *(
-            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERDICT_VERBS, tooltip=a.about, id=a.id)
+            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERDICT_VERBS, tooltip=a.description, id=a.id)
             for a in ACTIONS
-            if a.owner == "screen" and a.place == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
+            if a.owner == "screen" and a.scope == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
         ),
     ]
 
@@ -73,7 +73,7 @@ class Hypotheses(OptionList):
             self.show(*self._arguments)
 
     @property
-    def under_cursor(self) -> str | None:
+    def highlighted_name(self) -> str | None:
         """The hypothesis that has the cursor, while the list has the focus."""
         return self.highlighted_option.id if self.has_focus and self.highlighted_option else None
 
@@ -81,10 +81,17 @@ class Hypotheses(OptionList):
         """Shows what the log says; the highlight stays on the same hypothesis."""
         self._arguments = (state, picked, now)
         minutes = now.ns // (60 * NS_PER_S)
-        shown = (state.hypotheses, state.projections["ledger"], texts(state).said, picked, minutes, self._room)
+        shown = (
+            state.hypotheses,
+            state.projections["ledger"],
+            amendments(state).by_target,
+            picked,
+            minutes,
+            self._room,
+        )
         if shown == self._shown:
             return
-        self._shown, ordered = shown, in_order(state)
+        self._shown, ordered = shown, sorted_hypotheses(state)
         at = self.highlighted_option.id if self.highlighted_option else picked
         self.clear_options()
         self.add_options(
@@ -107,23 +114,23 @@ class Hypotheses(OptionList):
             self.post_message(self.Picked(event.option.id, opens=False))
 
     def _prompt(self, state: State, one: Hypothesis, picked: bool, now: Stamp) -> Content:
-        sign = SIGNS.get(one.state, SIGNS["Hypothesis"])
+        sign = GLYPHS.get(one.state, GLYPHS["Hypothesis"])
         live = one.state == OPEN
         mark = ("▸" if self._emoji else ">") if picked else " "
         thread, room = thread_of(state, one), self._room
-        moves = thread.moves
-        author = moves[-1].by if moves else one.author
-        who = self._between + drawn(author.user) if author else ""
-        about = f" {self._counts(thread)}{self._between}{ago(now.ns - last_change(state, one).ns)}{who}"
-        first = f"{mark}{sign.sign if self._emoji else sign.plain} {one.label} "
+        moves = thread.events
+        author = moves[-1].author if moves else one.author
+        who = self._between + drawable(author.user) if author else ""
+        about = f" {self._counts(thread)}{self._between}{format_age(now.ns - last_event_stamp(state, one).ns)}{who}"
+        first = f"{mark}{sign.symbol if self._emoji else sign.ascii_symbol} {one.label} "
         live_style = "$hypothesis" if live else "$foreground-muted"
         head = Content.assemble(
             (first, "bold " + live_style),
-            (drawn(one.state), live_style),
+            (drawable(one.state), live_style),
             (self._fit(about, room + 3 - cell_len(first + one.state)), "$foreground-muted"),
         )
         style = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}.get(one.state, "$foreground")
-        claim = drawn(claim_of(state, one)) or LOST
+        claim = drawable(claim_of(state, one)) or MISSING_CLAIM
         return Content.assemble(head, "\n   ", (claim if room > _WHOLE else self._fit(claim, room), style))
 
     @property
@@ -140,7 +147,7 @@ class Hypotheses(OptionList):
         return set_cell_size(text, max(0, room - 1)) + ("…" if self._emoji else "~")
 
 
-class Board(Vertical):
+class Sidebar(Vertical):
     """The panel with its three parts."""
 
     @property
@@ -153,8 +160,8 @@ class Board(Vertical):
         self._emoji = emoji
         self._between = " · " if emoji else " | "
         self._read_only = read_only
-        self.is_known = False  # whether it is known what the log says: a big one takes its time
-        self.hypotheses = Hypotheses(emoji=emoji)
+        self.is_state_known = False  # whether it is known what the log says: a big one takes its time
+        self.hypothesis_list = HypothesisList(emoji=emoji)
         self._none = Static(classes="board--none")
         self._coffee = Static(classes="board--coffee")
         self._here = Static(classes="board--here")
@@ -163,7 +170,7 @@ class Board(Vertical):
         """The parts, from top to bottom."""
         yield Static(Content("HYPOTHESES"), classes="board--title")
         yield self._none
-        yield self.hypotheses
+        yield self.hypothesis_list
         yield Static(Content("COFFEE"), classes="board--title")
         yield self._coffee
         yield Static(Content("HERE"), classes="board--title")
@@ -171,28 +178,28 @@ class Board(Vertical):
 
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
         """Shows what the log says, as of ``now``."""
-        _put(self._none, self._absent("none yet", f"{key_of(self, 'hypothesis')} opens one"))
+        _put(self._none, self._absent("none yet", f"{key_for_action(self, 'hypothesis')} opens one"))
         self._none.display = not state.hypotheses
-        self.hypotheses.display = bool(state.hypotheses)
-        self.hypotheses.show(state, picked, now)
-        doses = human(state, user).doses
+        self.hypothesis_list.display = bool(state.hypotheses)
+        self.hypothesis_list.show(state, picked, now)
+        doses = intake_of(state, user).doses
         _put(self._coffee, self._curve(doses, now, half_life_h))
         _put(self._here, self._people(state, now))
 
     def _curve(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
-        left = milligrams(doses, now.ns, half_life_h)
+        left = remaining_mg(doses, now.ns, half_life_h)
         if left < 1:
-            return self._absent("none", f"{key_of(self, 'coffee')} counts one")
+            return self._absent("none", f"{key_for_action(self, 'coffee')} counts one")
         points = 16
         step = _CURVE_H * HOUR_NS // points
-        values = [milligrams(doses, now.ns - (points - 1 - i) * step, half_life_h) for i in range(points)]
+        values = [remaining_mg(doses, now.ns - (points - 1 - i) * step, half_life_h) for i in range(points)]
         top = max(*values, 1.0)
         bars = "".join(_BARS[min(7, int(value / top * 7.99))] for value in values) if self._emoji else ""
         return Content.assemble((bars, "$coffee"), (f" {left:.0f} mg now", "$coffee"))
 
     def _absent(self, words: str, key: str = "") -> Content:
         """What stands where there is nothing: why, and the key that makes it something."""
-        if not self.is_known:
+        if not self.is_state_known:
             words = "reading the log"
         elif key and not self._read_only:
             words = f"{words}: {key}"
@@ -206,12 +213,14 @@ class Board(Vertical):
         if not here:
             return self._absent("nobody has written for 15 min")
         lines = []
-        taken = holder_of_journal(state)
+        taken = journal_holder(state)
         for person in here:
-            style = f"${who_style(person.author.user)}"
-            holds = taken is not None and taken.by is not None and taken.by.user == person.author.user
-            about = f" {ago(now.ns - person.last_active_ns)}{self._between + 'holds the journal' if holds else ''}"
-            lines.append(Content.assemble((drawn(person.author.label), style), (about, "$foreground-muted")))
+            style = f"${author_style(person.author.user)}"
+            holds = taken is not None and taken.author is not None and taken.author.user == person.author.user
+            about = (
+                f" {format_age(now.ns - person.last_active_ns)}{self._between + 'holds the journal' if holds else ''}"
+            )
+            lines.append(Content.assemble((drawable(person.author.label), style), (about, "$foreground-muted")))
         return Content("\n").join(lines)
 
 

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import NS_PER_S, Stamp
-from threeam.tui.glyphs import SIGNS
+from threeam.tui.glyphs import GLYPHS
 from threeam.tui.histogram import ActivityIndex
 
 _DAY_NS = 24 * 3600 * NS_PER_S
@@ -17,7 +17,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 _PLAIN_BARS = " .:-=+*%#"
 
 
-class ActivityStrip(Static):
+class ActivitySparkline(Static):
     """Draws the night of an `Activity`."""
 
     def __init__(self, *, emoji: bool, gap_ns: int) -> None:
@@ -61,5 +61,5 @@ class ActivityStrip(Static):
         return Content.assemble(*pieces)
 
     def _sign(self, kind: str) -> str:
-        sign = SIGNS[kind]
-        return sign.sign if self._emoji else sign.plain
+        sign = GLYPHS[kind]
+        return sign.symbol if self._emoji else sign.ascii_symbol

@@ -7,22 +7,22 @@ from typing import ClassVar
 from textual.content import Content
 from textual.widgets import Static
 
-from threeam.core.format.times import duration
-from threeam.tui.cells import drawn
-from threeam.tui.line_counter import Tally
+from threeam.core.format.times import format_duration
+from threeam.tui.cells import drawable
+from threeam.tui.line_counter import LineCounter
 from threeam.tui.log_window import Row
 
 
-class EntryBar(Static):
+class StatusLine(Static):
     """Shows one row's facts."""
 
-    DEFAULT_CSS: ClassVar[str] = "EntryBar { height: 1; }"
+    DEFAULT_CSS: ClassVar[str] = "StatusLine { height: 1; }"
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()
         self._between = " · " if emoji else " | "
 
-    def show(self, row: Row | None, number: int | None, lines: Tally) -> None:
+    def show(self, row: Row | None, number: int | None, lines: LineCounter) -> None:
         """Shows ``row``, and its ``number`` among the ``lines`` as far as they are counted; or nothing."""
         if row is None:
             self.update(Content(""), layout=False)
@@ -39,11 +39,11 @@ class EntryBar(Static):
             ]
             if hypothesis := entry.hypothesis:
                 parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
-            if row.held_ns is not None:
-                parts.append(f"held {duration(row.held_ns)}")
-        self.update(Content(drawn(self._between.join(parts))), layout=False)
+            if row.lock_held_ns is not None:
+                parts.append(f"held {format_duration(row.lock_held_ns)}")
+        self.update(Content(drawable(self._between.join(parts))), layout=False)
 
-    def _count(self, number: int | None, lines: Tally) -> list[str]:
-        if not lines.done:
-            return [f"counting the lines: {lines.share:.0%}"] if lines.share else []
+    def _count(self, number: int | None, lines: LineCounter) -> list[str]:
+        if not lines.is_done:
+            return [f"counting the lines: {lines.progress:.0%}"] if lines.progress else []
         return [] if number is None else [f"line {number:,}/{lines.total:,}"]
