@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import resource
 import signal
@@ -28,6 +29,7 @@ def fail(*_: object) -> NoReturn:
 
 def held() -> tuple[list[int], set[str], set[int]]:
     """Return the children, the descriptors and the blocked signals of this process."""
+    gc.collect()  # garbage of an earlier test may hold descriptors, and may go at any time
     links = {f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}" for fd in os.listdir("/proc/self/fd") if is_open(fd)}
     return child_pids(os.getpid()), links, set(signal.pthread_sigmask(signal.SIG_BLOCK, []))
 
