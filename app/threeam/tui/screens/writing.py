@@ -313,10 +313,10 @@ class WritingScreen(Screen[None]):
         self.notify(
             escape_unprintable(sentence),
             title=escape_unprintable(title),
-            severity=severity,
+            severity=severity,  # type: ignore[arg-type]
             timeout=timeout,
             markup=False,
-        )  # type: ignore[arg-type]
+        )
 
 
 def _back(node: DOMNode, ticket: WriteRequest) -> str:
