@@ -51,8 +51,8 @@ def time_below_ns(doses: Iterable[tuple[int, int]], now_ns: int, half_life_h: fl
 
 
 def caffeine_curve(
-    doses: Sequence[tuple[int, int]], begin_ns: int, end_ns: int, points: int, half_life_h: float
+    doses: Sequence[tuple[int, int]], begin_ns: int, end_ns: int, point_count: int, half_life_h: float
 ) -> list[float]:
-    """Milligrams at ``points`` instants from ``begin_ns`` to ``end_ns``, both included."""
-    step = (end_ns - begin_ns) / max(1, points - 1)
-    return [remaining_mg(doses, begin_ns + round(n * step), half_life_h) for n in range(points)]
+    """Milligrams at ``point_count`` instants from ``begin_ns`` to ``end_ns``, both included."""
+    step = (end_ns - begin_ns) / max(1, point_count - 1)
+    return [remaining_mg(doses, begin_ns + round(n * step), half_life_h) for n in range(point_count)]

@@ -18,8 +18,8 @@ MAX_CUP_MG = 1000  # in one cup: more is another one
 def coffee_draft(cups: int, mg: int, toxic_cups: int) -> Draft:
     """``cups`` cups of ``mg`` milligrams each, a line a cup, and the warning when that is too many."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        before = author.cups(state, stamp)
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        before = context.cups(state, stamp)
         said = [
             DraftLine(f"Coffee: cup {n} of the night.", (("MG", str(mg)),), n)
             for n in range(before + 1, before + cups + 1)
@@ -32,9 +32,9 @@ def coffee_draft(cups: int, mg: int, toxic_cups: int) -> Draft:
 def undo_coffee_draft() -> Draft:
     """Takes the author's last cup of this night back: a new line, since nothing is rewritten."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        cups = author.cups(state, stamp)
-        doses = intake_of(state, author.user).doses
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        cups = context.cups(state, stamp)
+        doses = intake_of(state, context.user).doses
         if cups == 0:
             raise PreconditionFailed("no cup to take back: you have had none this night")
         tags = (("MG", str(-doses[-1][1])),) if doses else ()
@@ -46,18 +46,18 @@ def undo_coffee_draft() -> Draft:
 def water_draft() -> Draft:
     """One glass of water."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        glasses = glasses_tonight(state, author.user, stamp.ns, author.night_gap_ns) + 1
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        glasses = glasses_tonight(state, context.user, stamp.ns, context.night_gap_ns) + 1
         return [DraftLine(f"Water: glass {glasses} of the night.", (("WATER", str(glasses)),))]
 
     return Draft(lines)
 
 
-def sleep_line(state: State, author: WriteContext, stamp: Stamp, half_life_h: float) -> DraftLine:
+def sleep_line(state: State, context: WriteContext, stamp: Stamp, half_life_h: float) -> DraftLine:
     """The last line of a night: what it came to. Cups are counted anew after it; milligrams go their own way."""
-    cups = author.cups(state, stamp)
-    glasses = glasses_tonight(state, author.user, stamp.ns, author.night_gap_ns)
-    left = remaining_mg(intake_of(state, author.user).doses, stamp.ns, half_life_h)
+    cups = context.cups(state, stamp)
+    glasses = glasses_tonight(state, context.user, stamp.ns, context.night_gap_ns)
+    left = remaining_mg(intake_of(state, context.user).doses, stamp.ns, half_life_h)
     text = (
         f"Sleep: {pluralize(cups, 'cup')}, {pluralize(glasses, 'glass', 'es')} of water, "
         f"{left:.0f} mg of caffeine left. The ghost will still be there tomorrow."
@@ -70,6 +70,6 @@ def glasses_tonight(state: State, user: str, now_ns: int, gap_ns: int) -> int:
     return 0 if state.current_night(user, now_ns, gap_ns) is None else intake_of(state, user).glasses
 
 
-def pluralize(n: int, word: str, plural: str = "s") -> str:
+def pluralize(count: int, noun: str, plural_suffix: str = "s") -> str:
     """``1 cup``, ``2 cups``."""
-    return f"{n} {word}{'' if n == 1 else plural}"
+    return f"{count} {noun}{'' if count == 1 else plural_suffix}"

@@ -11,8 +11,8 @@ from threeam.core.state.fold import Projection, State
 
 _DOSE = re.compile(r"(\d{1,6})@(-?\d{1,20})", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,6}", re.ASCII)
-_KEYS = ("MG", "WATER", "NIGHT", "DOSES")
-_KEPT = 64  # doses a person: more than a week of excess, and after two days none of them counts
+_TAG_KEYS = ("MG", "WATER", "NIGHT", "DOSES")
+_MAX_DOSES = 64  # doses a person: more than a week of excess, and after two days none of them counts
 
 
 class Intake(NamedTuple):
@@ -33,50 +33,50 @@ def _fold(people: Mapping[str, Intake], entries: Sequence[Entry]) -> Mapping[str
     others: dict[str, Intake] | None = None
     for entry in entries:
         by = entry.author
-        if by is not None and any(key in _KEYS for key, _ in entry.tags):
+        if by is not None and any(key in _TAG_KEYS for key, _ in entry.tags):
             others = dict(people) if others is None else others
-            one = _after(others.get(by.user, Intake()), entry, by)
+            one = _apply_entry(others.get(by.user, Intake()), entry, by)
             if one.author is not None:  # else nothing but nonsense is known of them
                 others[by.user] = one
     return people if others is None else others
 
 
-def _after(one: Intake, entry: Entry, by: Author) -> Intake:
-    mg, water, night = _number(entry.tag("MG")), _number(entry.tag("WATER")), entry.tag("NIGHT")
+def _apply_entry(intake: Intake, entry: Entry, author: Author) -> Intake:
+    mg, water, night = _parse_number(entry.tag("MG")), _parse_number(entry.tag("WATER")), entry.tag("NIGHT")
     doses = entry.tag("DOSES")
     if mg is None and water is None and night is None and doses is None:  # [MG: lots], written by hand
-        return one
+        return intake
     if doses is not None:
-        return Intake(water or 0, _doses(doses), by)
-    one = one._replace(author=by)
+        return Intake(water or 0, _parse_doses(doses), author)
+    intake = intake._replace(author=author)
     if night is not None:
-        one = one._replace(glasses=0)
+        intake = intake._replace(glasses=0)
     if water is not None:
-        one = one._replace(glasses=water)
+        intake = intake._replace(glasses=water)
     if mg is not None and mg > 0:
-        one = one._replace(doses=(*one.doses, (entry.stamp.ns, mg))[-_KEPT:])
-    elif mg is not None and one.doses:  # a negative dose takes the last one back
-        one = one._replace(doses=one.doses[:-1])
-    return one
+        intake = intake._replace(doses=(*intake.doses, (entry.stamp.ns, mg))[-_MAX_DOSES:])
+    elif mg is not None and intake.doses:  # a negative dose takes the last one back
+        intake = intake._replace(doses=intake.doses[:-1])
+    return intake
 
 
-def _number(value: str | None) -> int | None:
+def _parse_number(value: str | None) -> int | None:
     if value is None or not _NUMBER.fullmatch(value):
         return None
     return int(value)
 
 
-def _carry(people: Mapping[str, Intake]) -> Iterator[Entry]:
+def _checkpoint(people: Mapping[str, Intake]) -> Iterator[Entry]:
     for user, one in people.items():
         doses = ",".join(f"{mg}@{at}" for at, mg in one.doses)
         tags = (("BY", str(one.author)), ("WATER", str(one.glasses)), ("DOSES", doses))
         yield Entry(Stamp(one.doses[-1][0] if one.doses else 0), 0, tags, f"Doses: {len(one.doses)} of {user}.")
 
 
-def _doses(value: str) -> tuple[tuple[int, int], ...]:
+def _parse_doses(value: str) -> tuple[tuple[int, int], ...]:
     """``95@ns,95@ns`` as doses; what is no dose is left out."""
     found = (_DOSE.fullmatch(one) for one in value.split(","))
-    return tuple((int(dose[2]), int(dose[1])) for dose in found if dose)[-_KEPT:]
+    return tuple((int(dose[2]), int(dose[1])) for dose in found if dose)[-_MAX_DOSES:]
 
 
-PROJECTION = Projection("human", ("MG", "WATER", "DOSES"), {}, _fold, _carry)
+PROJECTION = Projection("human", ("MG", "WATER", "DOSES"), {}, _fold, _checkpoint)

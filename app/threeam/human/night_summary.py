@@ -65,20 +65,21 @@ def next_morning(now: Stamp, zone: Zone) -> Stamp:
     return Stamp(ns, zone(ns))
 
 
-def format_forecast(one: NightSummary) -> str:
+def format_forecast(night: NightSummary) -> str:
     """``102 mg left at 07:00, under 50 mg at 11:40``; empty where hardly anything is left."""
-    if one.mg_now < 1:
+    if night.mg_now < 1:
         return ""
-    tomorrow = " tomorrow" if one.morning.ns - one.now.ns > 12 * HOUR_NS else ""
-    at_seven = f"{one.mg_at_morning:.0f} mg left at {one.morning.time_of_day[:5]}{tomorrow}"
+    tomorrow = " tomorrow" if night.morning.ns - night.now.ns > 12 * HOUR_NS else ""
+    at_seven = f"{night.mg_at_morning:.0f} mg left at {night.morning.time_of_day[:5]}{tomorrow}"
     day = (
         ""
-        if one.below_threshold_at.iso_date == one.now.iso_date or one.below_threshold_at.ns - one.now.ns < 12 * HOUR_NS
-        else f" ({one.below_threshold_at.iso_date})"
+        if night.below_threshold_at.iso_date == night.now.iso_date
+        or night.below_threshold_at.ns - night.now.ns < 12 * HOUR_NS
+        else f" ({night.below_threshold_at.iso_date})"
     )
-    if one.below_threshold_at.ns == one.now.ns:
+    if night.below_threshold_at.ns == night.now.ns:
         return f"{at_seven}, under {SLEEP_THRESHOLD_MG} mg already"
-    return f"{at_seven}, under {SLEEP_THRESHOLD_MG} mg at {one.below_threshold_at.time_of_day[:5]}{day}"
+    return f"{at_seven}, under {SLEEP_THRESHOLD_MG} mg at {night.below_threshold_at.time_of_day[:5]}{day}"
 
 
 def summarize_others(
@@ -92,6 +93,6 @@ def summarize_others(
     )
 
 
-def format_intake(one: NightSummary) -> str:
+def format_intake(night: NightSummary) -> str:
     """``3 cups, 1 glass of water``."""
-    return f"{pluralize(len(one.tonight_doses), 'cup')}, {pluralize(one.glasses, 'glass', 'es')} of water"
+    return f"{pluralize(len(night.tonight_doses), 'cup')}, {pluralize(night.glasses, 'glass', 'es')} of water"

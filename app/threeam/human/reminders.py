@@ -18,15 +18,15 @@ Dawson and Reid, *Fatigue, alcohol and performance impairment*, Nature 1997;388:
 
 
 def coffee_reminders(
-    state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, wanted: Collection[str]
+    state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, enabled: Collection[str]
 ) -> Iterator[str]:
-    """What is said to ``user`` after a coffee; ``wanted``: the reminders that are not switched off."""
+    """What is said to ``user`` after a coffee; ``enabled``: the reminders that are not switched off."""
     cups = state.cups(user, now.ns, gap_ns)
     glasses = glasses_tonight(state, user, now.ns, gap_ns)
     doses = intake_of(state, user).doses
-    if "water" in wanted and cups > glasses:
+    if "water" in enabled and cups > glasses:
         yield f"{pluralize(cups, 'cup')}, {pluralize(glasses, 'glass', 'es')} of water: a glass of water with it?"
-    if "dose" not in wanted:
+    if "dose" not in enabled:
         return
     left, day = remaining_mg(doses, now.ns, half_life_h), mg_last_24h(doses, now.ns)
     if day > DAILY_LIMIT_MG:
@@ -35,9 +35,9 @@ def coffee_reminders(
         yield f"about {left:.0f} mg of caffeine in you: more than the {SINGLE_DOSE_LIMIT_MG} mg at once that are no concern"
 
 
-def awake_reminder(awake_since: Stamp | None, now: Stamp, wanted: Collection[str]) -> str | None:
+def awake_reminder(awake_since: Stamp | None, now: Stamp, enabled: Collection[str]) -> str | None:
     """What is said of the hours, once they are too many; None before that, or where they are not known."""
-    if "awake" not in wanted or awake_since is None or now.ns - awake_since.ns < AWAKE_LIMIT_H * HOUR_NS:
+    if "awake" not in enabled or awake_since is None or now.ns - awake_since.ns < AWAKE_LIMIT_H * HOUR_NS:
         return None
     hours = (now.ns - awake_since.ns) // HOUR_NS
     return f"awake for {hours} hours at least: after {AWAKE_LIMIT_H} one works as with half a per mille of alcohol"

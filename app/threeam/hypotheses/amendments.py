@@ -51,15 +51,15 @@ def amendments(state: State) -> Amendments:
     return found
 
 
-def current_text(state: State, at: Stamp, text: str) -> str:
-    """What is read in the line of ``at`` now, where ``text`` was written."""
-    said = amendments(state).by_target.get(at.ns)
+def current_text(state: State, stamp: Stamp, text: str) -> str:
+    """What is read in the line of ``stamp`` now, where ``text`` was written."""
+    said = amendments(state).by_target.get(stamp.ns)
     return text if said is None else said.text
 
 
-def claim_of(state: State, one: Hypothesis) -> str:
+def claim_of(state: State, hypothesis: Hypothesis) -> str:
     """The claim as it is read now."""
-    return current_text(state, one.opened_at, one.claim)
+    return current_text(state, hypothesis.opened_at, hypothesis.claim)
 
 
 def stamp_draft() -> Draft:
@@ -69,11 +69,11 @@ def stamp_draft() -> Draft:
     )
 
 
-def stamp_words_draft(stamp_taken: Callable[[], Stamp | None], text: str) -> Draft:
-    """The words for the stamp that ``stamp_taken`` gives under the lock; None: it was taken back."""
+def stamp_words_draft(get_stamp: Callable[[], Stamp | None], text: str) -> Draft:
+    """The words for the stamp that ``get_stamp`` gives under the lock; None: it was taken back."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        found, of = amendments(state), stamp_taken()
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        found, of = amendments(state), get_stamp()
         if of is None:
             raise PreconditionFailed("the stamp for these words was taken back: take another")
         if of.ns in found.by_target:
@@ -85,7 +85,7 @@ def stamp_words_draft(stamp_taken: Callable[[], Stamp | None], text: str) -> Dra
             raise PreconditionFailed(
                 f"@{of} is no stamp without words: {f'{waiting} wait' if waiting else 'none waits'} for them"
             )
-        return _about("Words", (("STAMP", "words"),), of, text)
+        return _amendment_lines("Words", (("STAMP", "words"),), of, text)
 
     return Draft(lines)
 
@@ -98,42 +98,44 @@ def amended_stamp(state: State, entry: Entry) -> Stamp:
     return entry.effective_stamp if numbered is None else numbered.opened_at
 
 
-def strip_kind(entry: Entry, words: str) -> str:
-    """``words`` for ``entry`` without its kind, which stays in front of them whatever is typed."""
+def strip_kind(entry: Entry, text: str) -> str:
+    """``text`` for ``entry`` without its kind, which stays in front of them whatever is typed."""
     kind = entry.kind
-    return words.removeprefix(f"{kind}:").strip() if kind != "note" else words
+    return text.removeprefix(f"{kind}:").strip() if kind != "note" else text
 
 
-def correction_draft(of: Stamp, text: str) -> Draft:
-    """Other words for the line of ``of``, as `spoken_for` gives it."""
+def correction_draft(target: Stamp, text: str) -> Draft:
+    """Other words for the line of ``target``, as `spoken_for` gives it."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        known = amendments(state).by_target.get(of.ns)
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        known = amendments(state).by_target.get(target.ns)
         times = 0 if known is None else known.correction_count
-        return _about("Correction", (("CORRECTION", str(times + 1)),), of, text)
+        return _amendment_lines("Correction", (("CORRECTION", str(times + 1)),), target, text)
 
     return Draft(lines)
 
 
-def entry_correction_draft(state: State, entry: Entry, words: str) -> Draft:
+def entry_correction_draft(state: State, entry: Entry, text: str) -> Draft:
     """Other words for ``entry``."""
-    return correction_draft(amended_stamp(state, entry), strip_kind(entry, words))
+    return correction_draft(amended_stamp(state, entry), strip_kind(entry, text))
 
 
-def _about(kind: str, tags: tuple[tuple[str, str], ...], of: Stamp, text: str) -> list[DraftLine]:
+def _amendment_lines(kind: str, tags: tuple[tuple[str, str], ...], target: Stamp, text: str) -> list[DraftLine]:
     # On one line, since they stand for one.
-    first, *rest = split_submission(f"@{of} {' / '.join(line.strip() for line in text.splitlines() if line.strip())}")
+    first, *rest = split_submission(
+        f"@{target} {' / '.join(line.strip() for line in text.splitlines() if line.strip())}"
+    )
     return [DraftLine(f"{kind}: {first}", tags), *map(DraftLine, rest)]
 
 
-def _fold(found: Amendments, entries: Sequence[Entry]) -> Amendments:
+def _fold(current: Amendments, entries: Sequence[Entry]) -> Amendments:
     said: dict[int, Amendment] | None = None
     stamps: dict[int, PendingStamp] = {}
     for entry in entries:
         if (taken := entry.tag("STAMP")) is None and entry.tag("CORRECTION") is None:
             continue
         if said is None:
-            said, stamps = dict(found.by_target), dict(found.pending_stamps)
+            said, stamps = dict(current.by_target), dict(current.pending_stamps)
         kind, body, stamp = entry.kind, entry.body, entry.effective_stamp
         if kind == "Stamp" and taken == "now" and stamp.ns not in said:
             stamps.pop(stamp.ns, None)
@@ -141,20 +143,20 @@ def _fold(found: Amendments, entries: Sequence[Entry]) -> Amendments:
         elif kind in ("Words", "Correction") and (of := leading_stamp_ref(body)) is not None:
             text = body.removeprefix(f"@{of}").strip()
             said.pop(of.ns, None)
-            said[of.ns] = Amendment(of, text, entry.author, stamp, _times(entry), entry.position)
+            said[of.ns] = Amendment(of, text, entry.author, stamp, _correction_count(entry), entry.position)
             stamps.pop(of.ns, None)
-    return found if said is None else Amendments(said, stamps)
+    return current if said is None else Amendments(said, stamps)
 
 
-def _times(entry: Entry) -> int:
+def _correction_count(entry: Entry) -> int:
     value = entry.tag("CORRECTION")
     return int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 7 else 0
 
 
-def _carry(found: Amendments) -> Iterator[Entry]:
-    for taken in found.pending_stamps.values():
+def _checkpoint(current: Amendments) -> Iterator[Entry]:
+    for taken in current.pending_stamps.values():
         yield Entry(taken.stamp, 0, (*by_tag(taken.author), ("STAMP", "now")), f"Stamp: {PENDING_TEXT}")
-    for one in found.by_target.values():
+    for one in current.by_target.values():
         kind, tag = (
             ("Correction", ("CORRECTION", str(one.correction_count)))
             if one.correction_count
@@ -163,4 +165,4 @@ def _carry(found: Amendments) -> Iterator[Entry]:
         yield Entry(one.stamp, 0, (*by_tag(one.author), tag), f"{kind}: @{one.target} {one.text}", one.position)
 
 
-PROJECTION = Projection("texts", ("STAMP", "CORRECTION"), Amendments(), _fold, _carry)
+PROJECTION = Projection("texts", ("STAMP", "CORRECTION"), Amendments(), _fold, _checkpoint)

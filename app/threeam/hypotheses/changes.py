@@ -12,7 +12,7 @@ from threeam.core.state.fold import Projection, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, change_lines, hypothesis_tag, split_undo
 from threeam.hypotheses.amendments import amendments
 
-_BOUND = re.compile(r"(?:-H|--hyp)[ =]([Hh]?\d{1,9}|@\S+) +(?=\S)")
+_HYPOTHESIS_OPTION = re.compile(r"(?:-H|--hyp)[ =]([Hh]?\d{1,9}|@\S+) +(?=\S)")
 
 
 class Change(NamedTuple):
@@ -38,16 +38,16 @@ class Change(NamedTuple):
 def changes(state: State) -> list[Change]:
     """All changes, in their order, as they are read now."""
     found: Mapping[int, Change] = state.projections[PROJECTION.name]
-    return [_as_read(state, one) for one in found.values()]
+    return [_apply_amendment(state, one) for one in found.values()]
 
 
-def _as_read(state: State, one: Change) -> Change:
-    """``one`` with the words that were put in place of its own; without an undo among them, that of before."""
-    said = amendments(state).by_target.get(one.stamp.ns)
+def _apply_amendment(state: State, change: Change) -> Change:
+    """``change`` with the words that were put in place of its own; without an undo among them, that of before."""
+    said = amendments(state).by_target.get(change.stamp.ns)
     if said is None:
-        return one
+        return change
     text, undo, _ = parse_typed_change(said.text)
-    return one._replace(text=text, undo=undo or one.undo)
+    return change._replace(text=text, undo=undo or change.undo)
 
 
 def open_changes(state: State) -> list[Change]:
@@ -58,64 +58,66 @@ def open_changes(state: State) -> list[Change]:
 def change_draft(text: str, undo: str = "", hypothesis: str | None = None) -> Draft:
     """Return the draft of the line that says what was changed, how it is undone, and for which hypothesis."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         return change_lines(text, undo, hypothesis_tag(state, hypothesis))
 
     return Draft(lines, needs_full_state=hypothesis is not None)
 
 
-def parse_typed_change(words: str) -> tuple[str, str, str | None]:
+def parse_typed_change(typed: str) -> tuple[str, str, str | None]:
     """Return the text, the way to undo it and the hypothesis of a change as it is typed.
 
     That is ``TEXT (undo: HOW)`` or ``TEXT --undo HOW``, with ``-H H7`` in front if it is bound to a hypothesis.
     """
-    bound = _BOUND.match(words.lstrip())
-    words = words.lstrip()[bound.end() :] if bound else words
-    text, option, undo = words.partition(" --undo ")
-    text, undo = (text, undo.strip().strip("'\"")) if option else split_undo(words)
+    bound = _HYPOTHESIS_OPTION.match(typed.lstrip())
+    typed = typed.lstrip()[bound.end() :] if bound else typed
+    text, option, undo = typed.partition(" --undo ")
+    text, undo = (text, undo.strip().strip("'\"")) if option else split_undo(typed)
     return text, undo, bound[1] if bound else None
 
 
-def undone_draft(at: Stamp | None, words: str) -> Draft:
-    """Ticks off the change of ``at``; without one, the only change that is open."""
+def undone_draft(change_stamp: Stamp | None, text: str) -> Draft:
+    """Ticks off the change of ``change_stamp``; without one, the only change that is open."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = _to_undo(state, at)
-        said = split_submission(f"@{one.stamp} {words.strip() or one.undo or one.text}")
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        one = _find_change_to_undo(state, change_stamp)
+        said = split_submission(f"@{one.stamp} {text.strip() or one.undo or one.text}")
         return [DraftLine(f"Undone: {said[0]}", (("CHANGE", "undone"),)), *map(DraftLine, said[1:])]
 
     return Draft(lines)
 
 
-def _to_undo(state: State, at: Stamp | None) -> Change:
+def _find_change_to_undo(state: State, change_stamp: Stamp | None) -> Change:
     left = open_changes(state)
-    if at is None:
+    if change_stamp is None:
         if len(left) == 1:
             return left[0]
         raise PreconditionFailed(
-            f"name the change by its @stamp: {_listed(left)}" if left else "nothing is left to undo"
+            f"name the change by its @stamp: {_format_changes(left)}" if left else "nothing is left to undo"
         )
     for one in changes(state):
-        if one.stamp.ns == at.ns and one.undone_at is not None:
+        if one.stamp.ns == change_stamp.ns and one.undone_at is not None:
             who = author_name(one.undone_by)
             raise PreconditionFailed(f"that was undone already, by {who} at {one.undone_at}: {one.undone_how}")
-        if one.stamp.ns == at.ns:
+        if one.stamp.ns == change_stamp.ns:
             return one
     raise PreconditionFailed(
-        f"@{at} is no change: {_listed(left)}" if left else f"@{at} is no change, and none is left to undo"
+        f"@{change_stamp} is no change: {_format_changes(left)}"
+        if left
+        else f"@{change_stamp} is no change, and none is left to undo"
     )
 
 
-def _listed(left: Sequence[Change]) -> str:
-    return "; ".join(f"@{one.stamp} {one.text}" for one in left)
+def _format_changes(listed: Sequence[Change]) -> str:
+    return "; ".join(f"@{one.stamp} {one.text}" for one in listed)
 
 
-def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int, Change]:
+def _fold(changes_by_ns: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int, Change]:
     others: dict[int, Change] | None = None
     for entry in entries:
         if entry.tag("CHANGE") is None or (kind := entry.kind) not in ("Changed", "Undone"):
             continue
-        others = dict(found) if others is None else others
+        others = dict(changes_by_ns) if others is None else others
         stamp, body = entry.effective_stamp, entry.body
         if kind == "Changed":
             text, undo = split_undo(body)
@@ -127,11 +129,11 @@ def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int,
             others[one.stamp.ns] = one._replace(
                 undone_at=stamp, undone_by=entry.author, undone_how=how, undone_position=entry.position
             )
-    return found if others is None else others
+    return changes_by_ns if others is None else others
 
 
-def _carry(found: Mapping[int, Change]) -> Iterator[Entry]:
-    for one in found.values():
+def _checkpoint(changes_by_ns: Mapping[int, Change]) -> Iterator[Entry]:
+    for one in changes_by_ns.values():
         undo = f" (undo: {one.undo})" if one.undo else ""
         bound = () if one.hypothesis is None else ((f"H{one.hypothesis}", "change"),)
         tags = (*by_tag(one.author), *bound, ("CHANGE", "open"))
@@ -141,4 +143,4 @@ def _carry(found: Mapping[int, Change]) -> Iterator[Entry]:
             yield Entry(one.undone_at, 0, tags, f"Undone: @{one.stamp} {one.undone_how}", one.undone_position)
 
 
-PROJECTION = Projection("changes", ("CHANGE",), {}, _fold, _carry)
+PROJECTION = Projection("changes", ("CHANGE",), {}, _fold, _checkpoint)

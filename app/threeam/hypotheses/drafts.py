@@ -27,7 +27,7 @@ VERDICT_VERBS = {
     "park": ("Conclusion", "parked"),
     "reopen": ("Reopened", OPEN),
 }
-_GLANCE = 160  # characters
+_MAX_EXCERPT_CHARS = 160  # characters
 EVIDENCE_VERBS = {"support": SUPPORTS, "contradict": CONTRADICTS}
 
 
@@ -35,10 +35,10 @@ def hypothesis_draft(text: str, toxic_cups: int) -> Draft:
     """A new hypothesis, open, with the next number, and the warning when its author had too many."""
     first, *rest = split_submission(text)
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tag = ((f"H{state.next_number()}", OPEN),)
         said = [DraftLine(f"Hypothesis: {first}", tag), *(DraftLine(line, tag) for line in rest)]
-        return said + toxicity_warning(author.cups(state, stamp), toxic_cups)
+        return said + toxicity_warning(context.cups(state, stamp), toxic_cups)
 
     return Draft(lines, ceremonial=True)
 
@@ -47,31 +47,36 @@ def prediction_draft(name: str, text: str) -> Draft:
     """What is to be seen if the hypothesis ``name`` is true: said before the experiment, it can be wrong."""
     first, *rest = split_submission(text)
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         one = require_hypothesis(state, name)
-        said, tag = _with_a_number(state, one)
+        said, tag = _ensure_numbered(state, one)
         return [*said, DraftLine(f"{PREDICTION}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
 
 
-def evidence_draft(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | None = None) -> Draft:
-    """What ``support`` or ``contradict`` does: ties the line of ``at`` to the hypothesis ``name``, with words for it.
+def evidence_draft(verb: str, name: str, cited_stamp: Stamp | None, words: str, entry: Entry | None = None) -> Draft:
+    """What ``support`` or ``contradict`` does: ties the line of ``cited_stamp`` to the hypothesis ``name``, with words for it.
 
     Without words those of ``entry`` stand there, as they are read under the lock. Without a line the words are the
     evidence. A line counts once; what is said of it last is what counts.
     """
     kind = EVIDENCE_VERBS[verb]
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         one = require_hypothesis(state, name)
         said = words.strip() or (excerpt(state, entry) if entry is not None else "")
-        first, *rest = split_submission(f"@{at} {said}".rstrip() if at is not None else said)
+        first, *rest = split_submission(f"@{cited_stamp} {said}".rstrip() if cited_stamp is not None else said)
         for move in thread_of(state, one).evidence:
-            if at is not None and move.cited is not None and move.cited.ns == at.ns and move.kind == kind:
+            if (
+                cited_stamp is not None
+                and move.cited is not None
+                and move.cited.ns == cited_stamp.ns
+                and move.kind == kind
+            ):
                 who = author_name(move.author)
                 raise PreconditionFailed(f"{who} has said already that this line {kind.lower()} {one.name}")
-        numbered, tag = _with_a_number(state, one)
+        numbered, tag = _ensure_numbered(state, one)
         return [*numbered, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
@@ -91,27 +96,27 @@ def excerpt(state: State, entry: Entry) -> str:
         if move is None or move.cited is None
         else event_text(state, move)
     )
-    return text if len(text) <= _GLANCE else text[: _GLANCE - 1] + "…"
+    return text if len(text) <= _MAX_EXCERPT_CHARS else text[: _MAX_EXCERPT_CHARS - 1] + "…"
 
 
-def conclusion_draft(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
+def conclusion_draft(verb: str, name: str, reason: str, toxic_cups: int) -> Draft:
     """What one of `VERDICT_VERBS` does to the hypothesis ``name`` (``H7``, or the script's ``@stamp``), and why.
 
     Over ``toxic_cups`` the verdict is marked: it is to be looked at again.
     """
     kind, state_after = VERDICT_VERBS[verb]
-    first, *rest = split_submission(why)
+    first, *rest = split_submission(reason)
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         one = require_hypothesis(state, name)
         if one.state == state_after:
             verdict = verdict_of(state, one)
             is_open = verdict is None or state_after == OPEN
             why_already = claim_of(state, one) if verdict is None or is_open else event_text(state, verdict)
             raise PreconditionFailed(f"{one.name} is {state_after} already: {why_already}")
-        said, ((key, _),) = _with_a_number(state, one)
+        said, ((key, _),) = _ensure_numbered(state, one)
         tag = ((key, state_after),)
-        recheck = RECHECK_TAGS if kind == "Conclusion" and author.cups(state, stamp) > toxic_cups else ()
+        recheck = RECHECK_TAGS if kind == "Conclusion" and context.cups(state, stamp) > toxic_cups else ()
         return [*said, DraftLine(f"{kind}: {first}", (*tag, *recheck)), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
@@ -127,9 +132,9 @@ def require_hypothesis(state: State, name: str) -> Hypothesis:
     return one
 
 
-def _with_a_number(state: State, one: Hypothesis) -> tuple[list[DraftLine], tuple[tuple[str, str]]]:
-    """The tag of ``one``; and for one of the script's the line before, which gives it a number and cites it."""
-    if one.number is not None:
-        return [], ((f"H{one.number}", one.state),)
-    tag = ((f"H{state.next_number()}", one.state),)
-    return [DraftLine(f"Hypothesis: @{one.opened_at} {one.claim}", tag)], tag
+def _ensure_numbered(state: State, hypothesis: Hypothesis) -> tuple[list[DraftLine], tuple[tuple[str, str]]]:
+    """The tag of ``hypothesis``; and for one of the script's the line before, which gives it a number and cites it."""
+    if hypothesis.number is not None:
+        return [], ((f"H{hypothesis.number}", hypothesis.state),)
+    tag = ((f"H{state.next_number()}", hypothesis.state),)
+    return [DraftLine(f"Hypothesis: @{hypothesis.opened_at} {hypothesis.claim}", tag)], tag

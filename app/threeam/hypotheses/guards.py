@@ -25,11 +25,11 @@ from threeam.hypotheses.ledger import (
 
 NO_EVIDENCE = "no evidence stands for it or against it"
 LATE_PREDICTION = "written after the evidence: a prediction counts when it comes first"
-_COMPARED = 50  # claims
-_LIKE = 0.5  # of the words of two claims: so many in common, and they are taken for one
-_STEM = 3  # letters, at least, that two forms of a word begin with
-_SAME_WORD = 0.7  # of the letters of two words
-_SMALL = frozenset(
+_MAX_COMPARED_CLAIMS = 50  # claims
+_MIN_CLAIM_SIMILARITY = 0.5  # of the words of two claims: so many in common, and they are taken for one
+_MIN_STEM_CHARS = 3  # letters, at least, that two forms of a word begin with
+_MIN_WORD_SIMILARITY = 0.7  # of the letters of two words
+_STOP_WORDS = frozenset(
     (
         *("a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "it", "not", "of", "on", "or"),
         *("than", "that", "the", "then", "this", "to", "was", "when", "which", "with"),
@@ -39,66 +39,68 @@ _SMALL = frozenset(
 
 def similar_refuted(state: State, claim: str) -> Hypothesis | None:
     """The refuted hypothesis that ``claim`` resembles most, if it resembles any."""
-    words = _words(claim)
+    words = _significant_words(claim)
     refuted = [one for one in state.hypotheses.values() if one.state == "refuted"]
-    claims = [(_words(claim_of(state, one)), one) for one in refuted]
+    claims = [(_significant_words(claim_of(state, one)), one) for one in refuted]
     # Who has no word in common is not compared letter by letter: that takes long with thousands of them.
-    claims = nlargest(_COMPARED, claims, key=lambda claim: len(words & claim[0]))
-    ranked = [(_likeness(words, others), one) for others, one in claims]
+    claims = nlargest(_MAX_COMPARED_CLAIMS, claims, key=lambda claim: len(words & claim[0]))
+    ranked = [(_claim_similarity(words, others), one) for others, one in claims]
     best = max(ranked, default=None, key=lambda found: found[0])
-    return best[1] if best is not None and best[0] >= _LIKE else None
+    return best[1] if best is not None and best[0] >= _MIN_CLAIM_SIMILARITY else None
 
 
-def why_refuted(state: State, one: Hypothesis) -> str:
+def why_refuted(state: State, hypothesis: Hypothesis) -> str:
     """A refuted hypothesis with its reason, in a sentence."""
-    verdict = verdict_of(state, one)
+    verdict = verdict_of(state, hypothesis)
     who = f" by {verdict.author.user}" if verdict is not None and verdict.author is not None else ""
     why = f": {event_text(state, verdict)}" if verdict is not None and verdict.text else ""
-    return f"{one.name} {claim_of(state, one)!r}, refuted{who}{why}"
+    return f"{hypothesis.name} {claim_of(state, hypothesis)!r}, refuted{who}{why}"
 
 
-def warnings_for(before: State, entries: Sequence[Entry]) -> list[str]:
-    """What is to be said of a block that was written, given the state ``before`` it."""
+def warnings_for(prior_state: State, entries: Sequence[Entry]) -> list[str]:
+    """What is to be said of a block that was written, given the state ``prior_state`` it."""
     said: list[str] = []
-    scripts = [one for one in before.hypotheses.values() if one.number is None]
+    scripts = [one for one in prior_state.hypotheses.values() if one.number is None]
     for entry in entries:
         if (tagged := entry.hypothesis) is None:
             continue
-        one = before.hypotheses.get(tagged[0])
+        one = prior_state.hypotheses.get(tagged[0])
         is_new = entry.kind == "Hypothesis" and one is None and script_hypothesis_numbered_by(scripts, entry) is None
-        if is_new and (like := similar_refuted(before, entry.body)) is not None:
-            said.append(f"H{tagged[0]} resembles {why_refuted(before, like)}")
+        if is_new and (like := similar_refuted(prior_state, entry.body)) is not None:
+            said.append(f"H{tagged[0]} resembles {why_refuted(prior_state, like)}")
         move = parse_event(entry)
         if move is None:
             continue
         # No fold has given the lines of a block their positions yet.
-        move = move._replace(position=max(move.stamp.ns + before.clock_lag_ns, before.last_position + 1))
-        moves = () if one is None else thread_of(before, one).events
+        move = move._replace(position=max(move.stamp.ns + prior_state.clock_lag_ns, prior_state.last_position + 1))
+        moves = () if one is None else thread_of(prior_state, one).events
         evidence = next((other for other in reversed(moves) if other.kind in EVIDENCE_KINDS), None)
-        said += (f"H{tagged[0]}: {remark}" for remark in event_warnings(move, evidence, before, tagged[0]))
-        if one is not None and move.kind in VERDICT_KINDS and (verdict := verdict_of(before, one)) is not None:
+        said += (f"H{tagged[0]}: {remark}" for remark in event_warnings(move, evidence, prior_state, tagged[0]))
+        if one is not None and move.kind in VERDICT_KINDS and (verdict := verdict_of(prior_state, one)) is not None:
             who = author_name(verdict.author)
             ago = format_duration(max(0, move.stamp.ns - verdict.stamp.ns))
             said.append(
-                f"H{tagged[0]} was {verdict.state} by {who} {ago} before ({event_text(before, verdict)}): "
+                f"H{tagged[0]} was {verdict.state} by {who} {ago} before ({event_text(prior_state, verdict)}): "
                 "both stand, and the later counts"
             )
     return said
 
 
-def overturned_verdicts(before: State, entries: Sequence[Entry], user: str) -> list[str]:
-    """What ``user`` is told when ``entries``, which others wrote, overturn a verdict of theirs in ``before``."""
+def overturned_verdicts(prior_state: State, entries: Sequence[Entry], user: str) -> list[str]:
+    """What ``user`` is told when ``entries``, which others wrote, overturn a verdict of theirs in ``prior_state``."""
     said: list[str] = []
     if not any(entry.kind in VERDICT_KINDS for entry in entries):  # nearly always
         return said
-    verdicts = {one.number: verdict_of(before, one) for one in before.hypotheses.values() if one.number is not None}
-    mine = {number: move for number, move in verdicts.items() if move is not None and _is_of(move, user)}
+    verdicts = {
+        one.number: verdict_of(prior_state, one) for one in prior_state.hypotheses.values() if one.number is not None
+    }
+    mine = {number: move for number, move in verdicts.items() if move is not None and _is_by(move, user)}
     for entry in entries:
         tagged, move = entry.hypothesis, parse_event(entry)
         if tagged is None or move is None or move.kind not in VERDICT_KINDS:
             continue
         own = mine.pop(tagged[0], None)
-        if _is_of(move, user):
+        if _is_by(move, user):
             mine[tagged[0]] = move
         elif own is not None and own.state != move.state:
             who = author_name(move.author)
@@ -107,66 +109,71 @@ def overturned_verdicts(before: State, entries: Sequence[Entry], user: str) -> l
     return said
 
 
-def _is_of(move: HypothesisEvent, user: str) -> bool:
-    return move.author is not None and move.author.user == user
+def _is_by(event: HypothesisEvent, user: str) -> bool:
+    return event.author is not None and event.author.user == user
 
 
 def event_warnings(
-    move: HypothesisEvent, evidence: HypothesisEvent | None, state: State, hypothesis: int | None
+    event: HypothesisEvent, last_evidence: HypothesisEvent | None, state: State, hypothesis_number: int | None
 ) -> Iterator[str]:
-    """What is to be said of ``move``, given the last evidence before it about the same hypothesis.
+    """What is to be said of ``event``, given the last evidence before it about the same hypothesis.
 
     A change that is bound to another hypothesis is not counted among those between two pieces of evidence.
     """
-    if move.kind == PREDICTION and evidence is not None:
+    if event.kind == PREDICTION and last_evidence is not None:
         yield LATE_PREDICTION
-    if move.kind == "Conclusion" and move.state in ("confirmed", "refuted") and evidence is None:
+    if event.kind == "Conclusion" and event.state in ("confirmed", "refuted") and last_evidence is None:
         yield NO_EVIDENCE
-    if move.cited is not None and evidence is not None and evidence.cited is not None:
-        first, after = sorted((_position(evidence, evidence.cited), _position(move, move.cited)))
-        concerned = [one for one in changes(state) if one.hypothesis in (None, hypothesis)]
+    if event.cited is not None and last_evidence is not None and last_evidence.cited is not None:
+        first, after = sorted(
+            (_cited_position(last_evidence, last_evidence.cited), _cited_position(event, event.cited))
+        )
+        concerned = [one for one in changes(state) if one.hypothesis in (None, hypothesis_number)]
         between = [one.text for one in concerned if first < one.position < after]
         if len(between) > 1:
-            yield f"{_COUNTS.get(len(between), len(between))} things changed at once since the evidence before: " + (
-                "; ".join(between)
+            yield (
+                f"{_NUMBER_WORDS.get(len(between), len(between))} things changed at once since the evidence before: "
+                + ("; ".join(between))
             )
 
 
-def _position(move: HypothesisEvent, cited: Stamp) -> int:
-    """Return the position of the line that ``move`` cites, as far as the stamps of both tell it.
+def _cited_position(event: HypothesisEvent, cited: Stamp) -> int:
+    """Return the position of the line that ``event`` cites, as far as the stamps of both tell it.
 
     A cited stamp that is later than that of the move is from before the clock was stepped back.
     """
-    return cited.ns if cited.ns > move.stamp.ns else cited.ns + move.position - move.stamp.ns
+    return cited.ns if cited.ns > event.stamp.ns else cited.ns + event.position - event.stamp.ns
 
 
-_COUNTS = {2: "two", 3: "three", 4: "four"}
+_NUMBER_WORDS = {2: "two", 3: "three", 4: "four"}
 
 
-def _words(text: str) -> frozenset[str]:
+def _significant_words(text: str) -> frozenset[str]:
     words = re.findall(r"[^\W_]+", re.sub(r"@\S+", " ", text).casefold())  # a reference is no word
-    return frozenset(word for word in words if word not in _SMALL) or frozenset(words)
+    return frozenset(word for word in words if word not in _STOP_WORDS) or frozenset(words)
 
 
-def _likeness(words: frozenset[str], others: frozenset[str]) -> float:
+def _claim_similarity(words: frozenset[str], other_words: frozenset[str]) -> float:
     """How much of the words of two claims is common to both, from 0 to 1; a word may be in another form."""
-    if not words or not others:
+    if not words or not other_words:
         return 0.0
-    common = sum(any(_is_like(word, other) for other in others) for word in words)
-    common += sum(any(_is_like(word, other) for word in words) for other in others)
-    return common / (len(words) + len(others))
+    common = sum(any(_is_similar_word(word, other) for other in other_words) for word in words)
+    common += sum(any(_is_similar_word(word, other) for word in words) for other in other_words)
+    return common / (len(words) + len(other_words))
 
 
-def _is_like(word: str, other: str) -> bool:
+def _is_similar_word(word: str, other: str) -> bool:
     if word == other:
         return True
     short, long = sorted((word, other), key=len)
-    if len(short) >= _STEM and long.startswith(short[: max(_STEM, len(short) - 1)]):  # lags, lagging
+    if len(short) >= _MIN_STEM_CHARS and long.startswith(
+        short[: max(_MIN_STEM_CHARS, len(short) - 1)]
+    ):  # lags, lagging
         return True
     # The upper bounds first: they cost little.
     matcher = SequenceMatcher(None, word, other)
     return (
-        matcher.real_quick_ratio() >= _SAME_WORD
-        and matcher.quick_ratio() >= _SAME_WORD
-        and matcher.ratio() >= _SAME_WORD
+        matcher.real_quick_ratio() >= _MIN_WORD_SIMILARITY
+        and matcher.quick_ratio() >= _MIN_WORD_SIMILARITY
+        and matcher.ratio() >= _MIN_WORD_SIMILARITY
     )

@@ -11,7 +11,7 @@ from threeam.core.state.fold import Projection, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
 
 NOTE_KINDS = ("next", "topology", "shared")  # the words that such a note begins with
-_HOLDER = "holder"  # and under this, who has taken the journal
+_HOLDER_KEY = "holder"  # and under this, who has taken the journal
 
 
 class HandoffNote(NamedTuple):
@@ -22,54 +22,54 @@ class HandoffNote(NamedTuple):
     lines: tuple[str, ...]
 
 
-def handoff_note(state: State, what: str) -> HandoffNote | None:
+def handoff_note(state: State, kind: str) -> HandoffNote | None:
     """What was last noted under ``next``, ``topology`` or ``shared``."""
     found: Mapping[str, HandoffNote] = state.projections[PROJECTION.name]
-    return found.get(what)
+    return found.get(kind)
 
 
 def journal_holder(state: State) -> HandoffNote | None:
     """Who has taken the journal last, and when."""
-    return handoff_note(state, _HOLDER)
+    return handoff_note(state, _HOLDER_KEY)
 
 
-def take_journal_draft(by: Author) -> Draft:
-    """``by`` holds the journal from now on."""
+def take_journal_draft(author: Author) -> Draft:
+    """``author`` holds the journal from now on."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         before = journal_holder(state)
         had = before.author.user if before is not None and before.author is not None else ""
-        if had == author.user:
+        if had == context.user:
             raise PreconditionFailed(f"{had} holds the journal already")
-        text = f"Taken: {author.user} holds the journal now{f', and no longer {had}' if had else ''}."
-        return [DraftLine(text, (("HOLDS", author.user),))]
+        text = f"Taken: {context.user} holds the journal now{f', and no longer {had}' if had else ''}."
+        return [DraftLine(text, (("HOLDS", context.user),))]
 
     return Draft(lines)
 
 
-def _fold(found: Mapping[str, HandoffNote], entries: Sequence[Entry]) -> Mapping[str, HandoffNote]:
+def _fold(notes: Mapping[str, HandoffNote], entries: Sequence[Entry]) -> Mapping[str, HandoffNote]:
     others: dict[str, HandoffNote] | None = None
     for entry in entries:
         what, taken, stamp = entry.tag("NOTED"), entry.tag("HOLDS"), entry.effective_stamp
         if taken is not None and entry.kind == "Taken":
-            others = dict(found) if others is None else others
-            others[_HOLDER] = HandoffNote(stamp, entry.author, (entry.body,))
+            others = dict(notes) if others is None else others
+            others[_HOLDER_KEY] = HandoffNote(stamp, entry.author, (entry.body,))
         elif what not in NOTE_KINDS:
             continue
         elif entry.kind.lower() == what:
-            others = dict(found) if others is None else others
+            others = dict(notes) if others is None else others
             others[what] = HandoffNote(stamp, entry.author, (entry.body,))
         elif entry.text.startswith(("| ", CONTINUATION_PREFIX)):
-            before = (others or found).get(what)
+            before = (others or notes).get(what)
             if before is not None and before.author == entry.author:
-                others = dict(found) if others is None else others
+                others = dict(notes) if others is None else others
                 others[what] = before._replace(lines=(*before.lines, entry.text.partition(" ")[2]))
-    return found if others is None else others
+    return notes if others is None else others
 
 
-def _carry(found: Mapping[str, HandoffNote]) -> Iterator[Entry]:
-    for what, one in found.items():
-        if what == _HOLDER:
+def _checkpoint(notes: Mapping[str, HandoffNote]) -> Iterator[Entry]:
+    for what, one in notes.items():
+        if what == _HOLDER_KEY:
             user = one.author.user if one.author is not None else ""
             yield Entry(one.stamp, 0, (*by_tag(one.author), ("HOLDS", user)), f"Taken: {one.lines[0]}")
             continue
@@ -79,4 +79,4 @@ def _carry(found: Mapping[str, HandoffNote]) -> Iterator[Entry]:
             yield Entry(one.stamp, 0, (*by_tag(one.author), tag), f"| {line}")
 
 
-PROJECTION = Projection("noted", ("NOTED", "HOLDS"), {}, _fold, _carry)
+PROJECTION = Projection("noted", ("NOTED", "HOLDS"), {}, _fold, _checkpoint)

@@ -69,46 +69,48 @@ class Thread(NamedTuple):
         return tuple(move for move in self.events if move.kind == PREDICTION)
 
 
-def thread_of(state: State, one: Hypothesis) -> Thread:
+def thread_of(state: State, hypothesis: Hypothesis) -> Thread:
     """What was said of a hypothesis; nothing, for one that has no number yet."""
     threads: Mapping[int, Thread] = state.projections[PROJECTION.name]
-    return threads.get(one.number, Thread()) if one.number is not None else Thread()
+    return threads.get(hypothesis.number, Thread()) if hypothesis.number is not None else Thread()
 
 
-def verdict_of(state: State, one: Hypothesis) -> HypothesisEvent | None:
+def verdict_of(state: State, hypothesis: Hypothesis) -> HypothesisEvent | None:
     """The verdict that gave it the state that it has; None for one that has had none."""
-    verdicts = (move for move in reversed(thread_of(state, one).events) if move.kind in VERDICT_KINDS)
+    verdicts = (move for move in reversed(thread_of(state, hypothesis).events) if move.kind in VERDICT_KINDS)
     last = next(verdicts, None)
-    return last if last is not None and last.state == one.state else None
+    return last if last is not None and last.state == hypothesis.state else None
 
 
-def event_text(state: State, move: HypothesisEvent) -> str:
+def event_text(state: State, event: HypothesisEvent) -> str:
     """The words of a move as they are read now; for evidence whose line was corrected since, the new words first."""
-    words = own_event_text(state, move)
+    words = own_event_text(state, event)
     said = (
-        amendments(state).by_target.get(move.cited.ns) if move.cited is not None and move.cited != move.stamp else None
+        amendments(state).by_target.get(event.cited.ns)
+        if event.cited is not None and event.cited != event.stamp
+        else None
     )
-    if said is None or said.position <= move.position or words == said.text:
+    if said is None or said.position <= event.position or words == said.text:
         return words
     return f"{said.text} (before it was corrected: {words})" if said.correction_count and words else said.text
 
 
-def own_event_text(state: State, move: HypothesisEvent) -> str:
+def own_event_text(state: State, event: HypothesisEvent) -> str:
     """The words of a move's own line as they are read now, without the reference that evidence begins with."""
-    text = current_text(state, move.stamp, move.text)
-    at = leading_stamp_ref(text) if move.kind in EVIDENCE_KINDS else None
+    text = current_text(state, event.stamp, event.text)
+    at = leading_stamp_ref(text) if event.kind in EVIDENCE_KINDS else None
     return text if at is None else text.removeprefix(f"@{at}").strip()
 
 
-def last_event_stamp(state: State, one: Hypothesis) -> Stamp:
+def last_event_stamp(state: State, hypothesis: Hypothesis) -> Stamp:
     """When something was last said of it."""
-    moves = thread_of(state, one).events
-    return moves[-1].stamp if moves else one.opened_at
+    moves = thread_of(state, hypothesis).events
+    return moves[-1].stamp if moves else hypothesis.opened_at
 
 
-def _last_position(state: State, one: Hypothesis) -> int:
-    moves = thread_of(state, one).events
-    return moves[-1].position if moves else one.opened_at.ns
+def _last_event_position(state: State, hypothesis: Hypothesis) -> int:
+    moves = thread_of(state, hypothesis).events
+    return moves[-1].position if moves else hypothesis.opened_at.ns
 
 
 def sorted_hypotheses(state: State) -> list[Hypothesis]:
@@ -117,12 +119,12 @@ def sorted_hypotheses(state: State) -> list[Hypothesis]:
     Those by fewest contradictions and then by most support, the others by their verdicts, the last one first.
     """
 
-    def place(one: Hypothesis) -> tuple[int, ...]:
-        if one.state != OPEN:
-            verdict = verdict_of(state, one)
-            return (1, -(verdict.position if verdict is not None else one.opened_at.ns))
-        thread = thread_of(state, one)
-        return (0, len(thread.contradicts), -len(thread.supports), -_last_position(state, one))
+    def place(hypothesis: Hypothesis) -> tuple[int, ...]:
+        if hypothesis.state != OPEN:
+            verdict = verdict_of(state, hypothesis)
+            return (1, -(verdict.position if verdict is not None else hypothesis.opened_at.ns))
+        thread = thread_of(state, hypothesis)
+        return (0, len(thread.contradicts), -len(thread.supports), -_last_event_position(state, hypothesis))
 
     return sorted(state.hypotheses.values(), key=place)
 
@@ -160,7 +162,7 @@ def _fold(threads: Mapping[int, Thread], entries: Sequence[Entry]) -> Mapping[in
     return {**threads, **{number: Thread.from_events(moves) for number, moves in changed.items()}}
 
 
-def _carry(threads: Mapping[int, Thread]) -> Iterator[Entry]:
+def _checkpoint(threads: Mapping[int, Thread]) -> Iterator[Entry]:
     for number, thread in threads.items():
         for move in thread.events:
             recheck = RECHECK_TAGS if move.recheck else ()
@@ -168,4 +170,4 @@ def _carry(threads: Mapping[int, Thread]) -> Iterator[Entry]:
             yield Entry(move.stamp, 0, tags, f"{move.kind}: {move.text}", move.position)
 
 
-PROJECTION = Projection("ledger", (), {}, _fold, _carry)
+PROJECTION = Projection("ledger", (), {}, _fold, _checkpoint)

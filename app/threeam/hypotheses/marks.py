@@ -25,33 +25,33 @@ def marks(state: State) -> Mapping[int, Mark]:
     return found
 
 
-def mark_draft(at: Stamp, *, on: bool) -> Draft:
-    """Sets a mark on the line of ``at``, or takes it away."""
+def mark_draft(target: Stamp, *, on: bool) -> Draft:
+    """Sets a mark on the line of ``target``, or takes it away."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        if (at.ns in marks(state)) == on:
-            raise PreconditionFailed(f"@{at} is {'marked already' if on else 'not marked any more'}")
-        return [DraftLine(f"Mark: @{at}", (("MARK", "on" if on else "off"),))]
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        if (target.ns in marks(state)) == on:
+            raise PreconditionFailed(f"@{target} is {'marked already' if on else 'not marked any more'}")
+        return [DraftLine(f"Mark: @{target}", (("MARK", "on" if on else "off"),))]
 
     return Draft(lines)
 
 
-def _fold(found: Mapping[int, Mark], entries: Sequence[Entry]) -> Mapping[int, Mark]:
+def _fold(marks_by_ns: Mapping[int, Mark], entries: Sequence[Entry]) -> Mapping[int, Mark]:
     others: dict[int, Mark] | None = None
     for entry in entries:
         value = entry.tag("MARK")
         if value not in ("on", "off") or entry.kind != "Mark" or not (cited := find_stamp_refs(entry.text)[:1]):
             continue
-        others = dict(found) if others is None else others
+        others = dict(marks_by_ns) if others is None else others
         others.pop(cited[0].ns, None)
         if value == "on":
             others[cited[0].ns] = Mark(cited[0], entry.author, entry.effective_stamp)
-    return found if others is None else others
+    return marks_by_ns if others is None else others
 
 
-def _carry(found: Mapping[int, Mark]) -> Iterator[Entry]:
-    for one in found.values():
+def _checkpoint(marks_by_ns: Mapping[int, Mark]) -> Iterator[Entry]:
+    for one in marks_by_ns.values():
         yield Entry(one.set_at, 0, (*by_tag(one.author), ("MARK", "on")), f"Mark: @{one.stamp}")
 
 
-PROJECTION = Projection("marks", ("MARK",), {}, _fold, _carry)
+PROJECTION = Projection("marks", ("MARK",), {}, _fold, _checkpoint)

@@ -22,7 +22,7 @@ from threeam.hypotheses.ledger import (
     verdict_of,
 )
 
-_MOST = 200  # lines of a part
+_MAX_LINES = 200  # lines of a part
 MISSING_CLAIM = "(its first line is not in this log)"
 
 
@@ -43,7 +43,7 @@ def thread_report(state: State, one: Hypothesis, now: Stamp | None) -> list[Repo
                 f"it was: {one.claim}", format_attribution(said.author, said.stamp, now), said.stamp, "Correction"
             )
         )
-    doubts = _doubts(state, thread, one.number)
+    doubts = _warnings_by_event(state, thread, one.number)
 
     def told(move: HypothesisEvent) -> ReportLine:
         """A move with what a colleague would say of it. Evidence leads to the line that it cites."""
@@ -55,37 +55,47 @@ def thread_report(state: State, one: Hypothesis, now: Stamp | None) -> list[Repo
     where.append(ReportLine(one.state, icon=one.state) if verdict is None else told(verdict))
     found = [
         ReportSection("claim", where),
-        ReportSection("predictions", _last(thread.predictions, told)),
-        ReportSection(f"{SUPPORTS.lower()} it: {len(thread.supports)}", _last(thread.supports, told)),
-        ReportSection(f"{CONTRADICTS.lower()} it: {len(thread.contradicts)}", _last(thread.contradicts, told)),
-        ReportSection("history", _last([move for move in thread.events if move.kind in VERDICT_KINDS], told)),
+        ReportSection("predictions", _last_lines(thread.predictions, told)),
+        ReportSection(f"{SUPPORTS.lower()} it: {len(thread.supports)}", _last_lines(thread.supports, told)),
+        ReportSection(f"{CONTRADICTS.lower()} it: {len(thread.contradicts)}", _last_lines(thread.contradicts, told)),
+        ReportSection("history", _last_lines([move for move in thread.events if move.kind in VERDICT_KINDS], told)),
     ]
     return [part for part in found if part.lines]
 
 
-def verdict_line(state: State, one: Hypothesis, now: Stamp | None) -> ReportLine:
+def verdict_line(state: State, hypothesis: Hypothesis, now: Stamp | None) -> ReportLine:
     """A hypothesis in a line, with the verdict on it and its reason."""
-    verdict, claim = verdict_of(state, one), f"{one.label} {claim_of(state, one) or MISSING_CLAIM}"
+    verdict, claim = verdict_of(state, hypothesis), f"{hypothesis.label} {claim_of(state, hypothesis) or MISSING_CLAIM}"
     if verdict is None:
-        return ReportLine(claim, format_attribution(one.author, one.opened_at, now), one.opened_at, one.state)
-    more = [f"{one.state}: {event_text(state, verdict)}", format_attribution(verdict.author, verdict.stamp, now)]
+        return ReportLine(
+            claim,
+            format_attribution(hypothesis.author, hypothesis.opened_at, now),
+            hypothesis.opened_at,
+            hypothesis.state,
+        )
+    more = [f"{hypothesis.state}: {event_text(state, verdict)}", format_attribution(verdict.author, verdict.stamp, now)]
     return ReportLine(
-        claim, " · ".join([*more, *([RECHECK_NOTE] if verdict.recheck else [])]), verdict.stamp, one.state
+        claim, " · ".join([*more, *([RECHECK_NOTE] if verdict.recheck else [])]), verdict.stamp, hypothesis.state
     )
 
 
-def _last(moves: Sequence[HypothesisEvent], told: Callable[[HypothesisEvent], ReportLine]) -> list[ReportLine]:
-    """The last of ``moves``, as many as anybody reads."""
-    before = len(moves) - _MOST
-    return [*([ReportLine(f"and {before:,} before them")] if before > 0 else []), *map(told, moves[-_MOST:])]
+def _last_lines(
+    events: Sequence[HypothesisEvent], format_event: Callable[[HypothesisEvent], ReportLine]
+) -> list[ReportLine]:
+    """The last of ``events``, as many as anybody reads."""
+    before = len(events) - _MAX_LINES
+    return [
+        *([ReportLine(f"and {before:,} before them")] if before > 0 else []),
+        *map(format_event, events[-_MAX_LINES:]),
+    ]
 
 
-def _doubts(state: State, thread: Thread, hypothesis: int | None) -> dict[HypothesisEvent, list[str]]:
+def _warnings_by_event(state: State, thread: Thread, hypothesis_number: int | None) -> dict[HypothesisEvent, list[str]]:
     """What is to be said of each move, of which there is anything."""
     found: dict[HypothesisEvent, list[str]] = {}
     evidence: HypothesisEvent | None = None
     for move in thread.events:
-        remarks = [*event_warnings(move, evidence, state, hypothesis), *([RECHECK_NOTE] if move.recheck else [])]
+        remarks = [*event_warnings(move, evidence, state, hypothesis_number), *([RECHECK_NOTE] if move.recheck else [])]
         if remarks:
             found[move] = remarks
         evidence = move if move.kind in EVIDENCE_KINDS else evidence
