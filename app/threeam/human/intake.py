@@ -1,4 +1,4 @@
-"""The human room: doses (MG) and water (WATER) of each person, folded from their lines."""
+"""The projection of what each person drank: doses of caffeine (MG) and glasses of water (WATER)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from threeam.core.state.fold import Projection, State
 _DOSE = re.compile(r"(\d{1,6})@(-?\d{1,20})", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,6}", re.ASCII)
 _TAG_KEYS = ("MG", "WATER", "NIGHT", "DOSES")
-_MAX_DOSES = 64  # doses a person: more than a week of excess, and after two days none of them counts
+_MAX_DOSES = 64  # doses a person: more than a week of excess; a dose has no effect after two days
 
 
 class Intake(NamedTuple):
-    """One person: glasses of water this night, doses as (ns, mg), the oldest first, and from where they wrote."""
+    """What one person drank: glasses of water this night, doses as (ns, mg), oldest first; and their last ``[BY]``."""
 
     glasses: int = 0
     doses: tuple[tuple[int, int], ...] = ()
@@ -24,21 +24,21 @@ class Intake(NamedTuple):
 
 
 def intake_of(state: State, user: str) -> Intake:
-    """What the log says of ``user``; a newcomer has had nothing."""
+    """Return what ``user`` drank; nothing if the log does not mention them."""
     people: Mapping[str, Intake] = state.projections[PROJECTION.name]
     return people.get(user, Intake())
 
 
 def _fold(people: Mapping[str, Intake], entries: Sequence[Entry]) -> Mapping[str, Intake]:
-    others: dict[str, Intake] | None = None
+    updated: dict[str, Intake] | None = None
     for entry in entries:
-        by = entry.author
-        if by is not None and any(key in _TAG_KEYS for key, _ in entry.tags):
-            others = dict(people) if others is None else others
-            one = _apply_entry(others.get(by.user, Intake()), entry, by)
-            if one.author is not None:  # else nothing but nonsense is known of them
-                others[by.user] = one
-    return people if others is None else others
+        author = entry.author
+        if author is not None and any(key in _TAG_KEYS for key, _ in entry.tags):
+            updated = dict(people) if updated is None else updated
+            intake = _apply_entry(updated.get(author.user, Intake()), entry, author)
+            if intake.author is not None:  # else their lines had malformed tags only
+                updated[author.user] = intake
+    return people if updated is None else updated
 
 
 def _apply_entry(intake: Intake, entry: Entry, author: Author) -> Intake:
@@ -67,16 +67,18 @@ def _parse_number(value: str | None) -> int | None:
 
 
 def _checkpoint(people: Mapping[str, Intake]) -> Iterator[Entry]:
-    for user, one in people.items():
-        doses = ",".join(f"{mg}@{at}" for at, mg in one.doses)
-        tags = (("BY", str(one.author)), ("WATER", str(one.glasses)), ("DOSES", doses))
-        yield Entry(Stamp(one.doses[-1][0] if one.doses else 0), 0, tags, f"Doses: {len(one.doses)} of {user}.")
+    for user, intake in people.items():
+        doses = ",".join(f"{mg}@{ns}" for ns, mg in intake.doses)
+        tags = (("BY", str(intake.author)), ("WATER", str(intake.glasses)), ("DOSES", doses))
+        yield Entry(
+            Stamp(intake.doses[-1][0] if intake.doses else 0), 0, tags, f"Doses: {len(intake.doses)} of {user}."
+        )
 
 
 def _parse_doses(value: str) -> tuple[tuple[int, int], ...]:
-    """``95@ns,95@ns`` as doses; what is no dose is left out."""
-    found = (_DOSE.fullmatch(one) for one in value.split(","))
-    return tuple((int(dose[2]), int(dose[1])) for dose in found if dose)[-_MAX_DOSES:]
+    """Return the doses in ``95@ns,95@ns``; malformed ones are left out."""
+    matches = (_DOSE.fullmatch(dose) for dose in value.split(","))
+    return tuple((int(match[2]), int(match[1])) for match in matches if match)[-_MAX_DOSES:]
 
 
 PROJECTION = Projection("human", ("MG", "WATER", "DOSES"), {}, _fold, _checkpoint)
