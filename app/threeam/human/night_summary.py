@@ -12,7 +12,7 @@ from threeam.human.caffeine import HOUR_NS, SLEEP_THRESHOLD_MG, mg_last_24h, rem
 from threeam.human.drafts import glasses_tonight, pluralize
 from threeam.human.intake import intake_of
 
-MORNING_HOUR = 7  # o'clock, in the writer's time zone: a person who is still in bed then feels the caffeine left
+MORNING_HOUR = 7  # o'clock, in the writer's time zone
 
 
 class NightSummary(NamedTuple):
