@@ -113,7 +113,7 @@ def last_event_stamp(state: State, hypothesis: Hypothesis) -> Stamp:
 
 def _last_event_position(state: State, hypothesis: Hypothesis) -> int:
     events = thread_of(state, hypothesis).events
-    return events[-1].position if events else hypothesis.opened_at.ns
+    return events[-1].position if events else hypothesis.position
 
 
 def sorted_hypotheses(state: State) -> list[Hypothesis]:
@@ -123,14 +123,14 @@ def sorted_hypotheses(state: State) -> list[Hypothesis]:
     follow by their verdicts, newest first.
     """
 
-    def place(hypothesis: Hypothesis) -> tuple[int, ...]:
+    def sort_key(hypothesis: Hypothesis) -> tuple[int, ...]:
         if hypothesis.state != OPEN:
             verdict = verdict_of(state, hypothesis)
-            return (1, -(verdict.position if verdict is not None else hypothesis.opened_at.ns))
+            return (1, -(verdict.position if verdict is not None else hypothesis.position))
         thread = thread_of(state, hypothesis)
         return (0, len(thread.contradicts), -len(thread.supports), -_last_event_position(state, hypothesis))
 
-    return sorted(state.hypotheses.values(), key=place)
+    return sorted(state.hypotheses.values(), key=sort_key)
 
 
 def parse_event(entry: Entry) -> HypothesisEvent | None:
