@@ -26,7 +26,8 @@ from threeam.host.baseline import (
     format_score,
 )
 from threeam.host.baseline_log import SavedBaseline, baseline_compared_draft, baseline_saved_draft
-from threeam.host.snapshot import WatchedProcess, command_failed, span_seconds, take_snapshot
+from threeam.host.snapshot import WatchedProcess, span_seconds
+from threeam.host.snapshot_collector import command_failed, take_snapshot
 
 _MAX_IN_LOG_LINE = 5  # differences that the log's one line names
 _MAX_ROWS = 200  # and that anybody reads

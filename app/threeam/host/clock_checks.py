@@ -28,8 +28,8 @@ def _check_source(system: System) -> Check:
     if not source:
         return Check("clock source", UNKNOWN, "the kernel does not say")
     if source in _SLOW_SOURCES:
-        mend = f"cat {_CLOCKSOURCE_FILE.replace('current', 'available')}; echo tsc | {system.sudo_prefix}tee {_CLOCKSOURCE_FILE}"
-        return Check("clock source", YELLOW, f"{source}: slow to read, or coarse", mend)
+        fix = f"cat {_CLOCKSOURCE_FILE.replace('current', 'available')}; echo tsc | {system.sudo_prefix}tee {_CLOCKSOURCE_FILE}"
+        return Check("clock source", YELLOW, f"{source}: slow to read, or coarse", fix)
     return Check("clock source", OK, source)
 
 
@@ -61,10 +61,10 @@ def _check_synchronised(system: System) -> Check:
         return _check_offset(
             system, name, "by timesyncd", sum(round(float(count) * _UNITS_NS[unit]) for count, unit in parts)
         )
-    mend = system.install_command("chrony")
+    fix = system.install_command("chrony")
     if says == "no":
-        return Check(name, YELLOW, "no: lines of two hosts cannot be compared", mend)
-    return Check(name, UNKNOWN, "neither chrony nor timesyncd is here to say", mend)
+        return Check(name, YELLOW, "no: lines of two hosts cannot be compared", fix)
+    return Check(name, UNKNOWN, "neither chrony nor timesyncd is here to say", fix)
 
 
 def _check_chrony(system: System, name: str, output: str) -> Check:

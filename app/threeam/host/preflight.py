@@ -21,7 +21,7 @@ def preflight_draft(groups: Sequence[CheckGroup]) -> Draft:
     head = DraftLine(f"Preflight: {format_verdict_counts(checks)}.", (("PREFLIGHT", worst_verdict(checks)),))
     lines = [
         head,
-        *(DraftLine(f"| {_format_check(one)}{f' ({one.mend})' if one.mend else ''}") for one in _problems(checks)),
+        *(DraftLine(f"| {_format_check(one)}{f' ({one.fix})' if one.fix else ''}") for one in _problems(checks)),
     ]
     if well := [one.name for one in checks if one.verdict == OK]:
         lines.append(DraftLine(f"| {OK:<7} {', '.join(well)}"))
@@ -49,8 +49,8 @@ def _problems(checks: Sequence[Check]) -> list[Check]:
 
 
 def _report_line(check: Check) -> ReportLine:
-    return ReportLine(_format_check(check), check.mend, icon=check.verdict, command=check.mend)
+    return ReportLine(_format_check(check), check.fix, icon=check.verdict, command=check.fix)
 
 
 def _format_check(check: Check) -> str:
-    return f"{check.verdict:<7} {check.name}: {' / '.join(split_submission(check.found))}"
+    return f"{check.verdict:<7} {check.name}: {' / '.join(split_submission(check.detail))}"

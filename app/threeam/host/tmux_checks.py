@@ -26,8 +26,8 @@ def _check_clipboard(system: System) -> Check:
     if value is None:
         return Check("tmux clipboard", UNKNOWN, "tmux does not say")
     if value == "off":
-        mend = "tmux set-option -s set-clipboard external"
-        return Check("tmux clipboard", YELLOW, "set-clipboard off: y copies into tmux's buffer alone", mend)
+        fix = "tmux set-option -s set-clipboard external"
+        return Check("tmux clipboard", YELLOW, "set-clipboard off: y copies into tmux's buffer alone", fix)
     return Check("tmux clipboard", OK, f"set-clipboard {value}")
 
 
@@ -36,8 +36,8 @@ def _check_escape_time(system: System) -> Check:
     if value is None or not (value.isascii() and value.isdigit()):
         return Check("tmux escape-time", UNKNOWN, "tmux does not say")
     if int(value) > _SLOW_ESCAPE_MS:
-        mend = "tmux set-option -s escape-time 10"
-        return Check("tmux escape-time", YELLOW, f"{value} ms: esc comes so much later", mend)
+        fix = "tmux set-option -s escape-time 10"
+        return Check("tmux escape-time", YELLOW, f"{value} ms: esc comes so much later", fix)
     return Check("tmux escape-time", OK, f"{value} ms")
 
 
@@ -48,8 +48,8 @@ def _check_colours(system: System) -> Check:
     if "RGB" in features.split(","):
         return Check("tmux colours", OK, f"16 million, {term}")
     if "256" in features.split(",") or "256color" in term:
-        mend = "tmux set-option -as terminal-features ',*:RGB'"
-        return Check("tmux colours", YELLOW, f"256 ({term}): the theme is approximated", mend)
+        fix = "tmux set-option -as terminal-features ',*:RGB'"
+        return Check("tmux colours", YELLOW, f"256 ({term}): the theme is approximated", fix)
     return Check(
         "tmux colours", YELLOW, f"few ({term or 'no TERM'})", "tmux set-option -g default-terminal tmux-256color"
     )

@@ -56,8 +56,8 @@ def _check_ptrace(system: System) -> Check:
     if scope in ("", "0"):
         return Check(name, OK, "to your own" + (", ptrace_scope 0" if scope else ""))
     whose = "only to children of the tracer" if scope == "1" else "not without CAP_SYS_PTRACE"
-    mend = "sudo sysctl kernel.yama.ptrace_scope=0"
-    return Check(name, YELLOW if scope == "1" else RED, f"{whose}: ptrace_scope {scope}", mend)
+    fix = "sudo sysctl kernel.yama.ptrace_scope=0"
+    return Check(name, YELLOW if scope == "1" else RED, f"{whose}: ptrace_scope {scope}", fix)
 
 
 def _check_perf_events(system: System) -> Check:
@@ -67,11 +67,11 @@ def _check_perf_events(system: System) -> Check:
         return Check(name, UNKNOWN, "the kernel does not say: no perf_event_paranoid")
     if system.has_capability(_CAP_PERFMON) or system.has_capability(_CAP_SYS_ADMIN):
         return Check(name, OK, f"all (perf_event_paranoid {level}, and CAP_PERFMON)")
-    mend = "sudo sysctl kernel.perf_event_paranoid=1"
+    fix = "sudo sysctl kernel.perf_event_paranoid=1"
     if int(level) >= 3:
-        return Check(name, RED, f"none: perf_event_paranoid {level}", mend)
+        return Check(name, RED, f"none: perf_event_paranoid {level}", fix)
     if int(level) == 2:
-        return Check(name, YELLOW, "your own programs, and not the kernel: perf_event_paranoid 2", mend)
+        return Check(name, YELLOW, "your own programs, and not the kernel: perf_event_paranoid 2", fix)
     return Check(name, OK, f"perf_event_paranoid {level}")
 
 
@@ -94,4 +94,4 @@ def attach_obstacle(system: System, tool: str, pid: int) -> str | None:
     check = checks[tool](system) if tool in checks else _try_tool(system, tool, _TRIALS[tool][1])
     if check.verdict in (OK, UNKNOWN) or (tool == "perf" and check.verdict != RED):
         return None
-    return f"{tool} may not: {check.found}{f'; mend it with {check.mend}' if check.mend else ''}"
+    return f"{tool} may not: {check.detail}{f'; mend it with {check.fix}' if check.fix else ''}"

@@ -48,8 +48,8 @@ def _check_architecture_notes(state: State, now: Stamp) -> list[Check]:
     for name, example in (("topology", "LB -> app1, app2 -> primary, replica"), ("shared", "the carts, in redis 0")):
         one = handoff_note(state, name)
         if one is None:
-            mend = f"3am log '{name.capitalize()}: {example}'"
-            checks.append(Check(name, YELLOW, "nobody has said", mend))
+            fix = f"3am log '{name.capitalize()}: {example}'"
+            checks.append(Check(name, YELLOW, "nobody has said", fix))
         else:
             checks.append(Check(name, OK, f"{one.lines[0]} ({format_when(one.stamp, now)})"))
     return checks
@@ -58,13 +58,13 @@ def _check_architecture_notes(state: State, now: Stamp) -> list[Check]:
 def _check_baseline(state: State, now: Stamp) -> Check:
     found = saved_baselines(state)
     if not found:
-        mend = "3am baseline save --samples 5 --every 2"
-        return Check("baseline", YELLOW, "none: nobody can say what is unusual", mend)
+        fix = "3am baseline save --samples 5 --every 2"
+        return Check("baseline", YELLOW, "none: nobody can say what is unusual", fix)
     last = found[-1]
     days = (now.ns - last.stamp.ns) // (86_400 * NS_PER_S)
-    mend = f"3am baseline save {last.name} --samples 5 --every 2"
+    fix = f"3am baseline save {last.name} --samples 5 --every 2"
     if now.ns - last.stamp.ns > _MAX_BASELINE_AGE_NS:
-        return Check("baseline", YELLOW, f"{last.name} is {days} days old", mend)
+        return Check("baseline", YELLOW, f"{last.name} is {days} days old", fix)
     return Check("baseline", OK, f"{last.name}, {format_when(last.stamp, now)}")
 
 
