@@ -547,7 +547,7 @@ def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
     ]
     now = FOLD(OF_THE_SCRIPT, block)
     assert list(now.hypotheses) == [4, 5]
-    assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at(2))
+    assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at(2), at(2).ns)
     assert now.find_hypothesis(CRON) == now.hypotheses[5]  # the name that it had still works
     assert texts_of(said(prediction_draft(CRON, "again"), now, 20)) == [
         "Prediction: again"
@@ -669,7 +669,7 @@ def test_anybody_may_give_the_words_for_a_stamp_that_they_name() -> None:
 
 def test_words_for_what_has_some_or_is_no_stamp_are_declined_with_what_there_is() -> None:
     assert refusal(stamp_words_draft(lambda: at(1), "x"), BY_ALICE) == (
-        f"@{at(1)} is no stamp without words: @{at(0)} wait for them"
+        f"@{at(1)} is not a stamp without words: @{at(0)} wait for them"
     )
     now = FOLD(BY_ALICE, said(stamp_words_draft(lambda: at(0), "the lag"), BY_ALICE, 5))
     assert refusal(stamp_words_draft(lambda: at(0), "x"), now) == (
@@ -843,8 +843,8 @@ def test_what_was_undone_is_not_undone_again() -> None:
 
 
 def test_a_stamp_of_no_change_is_declined_with_what_is_left() -> None:
-    assert refusal(undone_draft(at(7), ""), after(*changed_at(1))) == f"@{at(7)} is no change: @{at(1)} thing 1"
-    assert refusal(undone_draft(at(7), ""), FOLD.empty_state) == f"@{at(7)} is no change, and none is left to undo"
+    assert refusal(undone_draft(at(7), ""), after(*changed_at(1))) == f"@{at(7)} is not a change: @{at(1)} thing 1"
+    assert refusal(undone_draft(at(7), ""), FOLD.empty_state) == f"@{at(7)} is not a change, and none is left to undo"
 
 
 def test_a_change_says_how_it_was_undone_by_the_best_words_there_are() -> None:
@@ -1002,8 +1002,8 @@ def one_line_as(run: Run, user: str, *argv: str) -> Entry:
         (["hyp", "support", "H1", NOT_YET, "precious"], f"{NOT_YET} precious", f"the nearest one is @{at(0)}"),
         (["correct", NOT_YET, "precious"], f"{NOT_YET} precious", f"the nearest one is @{at(0)}"),
         (["correct", f"@{at(99)}", "precious"], f"@{at(99)} precious", f"the nearest one is @{at(5)}"),
-        (["stamp", f"@{at(0)}", "precious"], f"@{at(0)} precious", "is no stamp without words"),
-        (["undone", f"@{at(0)}", "precious"], f"@{at(0)} precious", "is no change"),
+        (["stamp", f"@{at(0)}", "precious"], f"@{at(0)} precious", "is not a stamp without words"),
+        (["undone", f"@{at(0)}", "precious"], f"@{at(0)} precious", "is not a change"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

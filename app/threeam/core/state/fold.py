@@ -42,13 +42,17 @@ class Person(NamedTuple):
 
 
 class Hypothesis(NamedTuple):
-    """A claim and its state. ``number`` is None for one that the Bash script wrote."""
+    """A claim and its state. ``number`` is None for one that the Bash script wrote.
+
+    ``position``: that of its opening line, see `Entry.position`.
+    """
 
     number: int | None
     state: str
     claim: str
     author: Author | None
     opened_at: Stamp
+    position: int = 0
 
     @property
     def name(self) -> str:
@@ -311,7 +315,7 @@ def _fold_hypothesis(
     tagged = entry.hypothesis
     if tagged is None:
         if entry_author is None and entry.kind == "Hypothesis":  # the Bash script's: no tag, no author
-            hypotheses[stamp], unnumbered[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp), None
+            hypotheses[stamp], unnumbered[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp, stamp.ns), None
             if (
                 len(unnumbered) > MAX_SCRIPT_HYPOTHESES
             ):  # else a log of the script alone would be carried over for the most part
@@ -322,15 +326,15 @@ def _fold_hypothesis(
     known = hypotheses.get(number)
     if carried is not None:  # of what was said about it the state is no news
         if entry.kind == "Hypothesis":
-            hypotheses[number] = Hypothesis(number, state, entry.body, entry_author, stamp)
+            hypotheses[number] = Hypothesis(number, state, entry.body, entry_author, stamp, entry.position)
     elif known is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
-        opened, author = stamp, entry_author
+        opened, author, position = stamp, entry_author, entry.position
         script = script_hypothesis_numbered_by((one for one in hypotheses.values() if one.number is None), entry)
         if script is not None:
-            claim, opened, author = script.claim, script.opened_at, script.author
+            claim, opened, author, position = script.claim, script.opened_at, script.author, script.position
             del hypotheses[script.opened_at], unnumbered[script.opened_at]
-        hypotheses[number] = Hypothesis(number, state, claim, author, opened)
+        hypotheses[number] = Hypothesis(number, state, claim, author, opened, position)
     elif state != known.state:
         hypotheses[number] = known._replace(state=state)
 
@@ -362,4 +366,5 @@ def _checkpoint_clock(state: State) -> Iterator[Entry]:
 
 def _checkpoint_hypothesis(hypothesis: Hypothesis) -> Entry:
     tag = ((f"H{hypothesis.number}", hypothesis.state),) if hypothesis.number is not None else ()
-    return Entry(hypothesis.opened_at, 0, (*by_tag(hypothesis.author), *tag), f"Hypothesis: {hypothesis.claim}")
+    tags, text = (*by_tag(hypothesis.author), *tag), f"Hypothesis: {hypothesis.claim}"
+    return Entry(hypothesis.opened_at, 0, tags, text, hypothesis.position)
