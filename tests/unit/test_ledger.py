@@ -547,7 +547,7 @@ def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
     ]
     now = FOLD(OF_THE_SCRIPT, block)
     assert list(now.hypotheses) == [4, 5]
-    assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at(2), at(2).ns)
+    assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at(2), block[0].stamp.ns)
     assert now.find_hypothesis(CRON) == now.hypotheses[5]  # the name that it had still works
     assert texts_of(said(prediction_draft(CRON, "again"), now, 20)) == [
         "Prediction: again"

@@ -44,7 +44,8 @@ class Person(NamedTuple):
 class Hypothesis(NamedTuple):
     """A claim and its state. ``number`` is None for one that the Bash script wrote.
 
-    ``position``: that of its opening line, see `Entry.position`.
+    ``position``: of the line that gave it its number, see `Entry.position`; `opened_at` may be the stamp of a line of
+    the Bash script, which has no place in the order.
     """
 
     number: int | None
@@ -52,7 +53,7 @@ class Hypothesis(NamedTuple):
     claim: str
     author: Author | None
     opened_at: Stamp
-    position: int = 0
+    position: int
 
     @property
     def name(self) -> str:
@@ -329,12 +330,12 @@ def _fold_hypothesis(
             hypotheses[number] = Hypothesis(number, state, entry.body, entry_author, stamp, entry.position)
     elif known is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
-        opened, author, position = stamp, entry_author, entry.position
+        opened, author = stamp, entry_author
         script = script_hypothesis_numbered_by((one for one in hypotheses.values() if one.number is None), entry)
         if script is not None:
-            claim, opened, author, position = script.claim, script.opened_at, script.author, script.position
+            claim, opened, author = script.claim, script.opened_at, script.author
             del hypotheses[script.opened_at], unnumbered[script.opened_at]
-        hypotheses[number] = Hypothesis(number, state, claim, author, opened, position)
+        hypotheses[number] = Hypothesis(number, state, claim, author, opened, entry.position)
     elif state != known.state:
         hypotheses[number] = known._replace(state=state)
 
@@ -366,5 +367,5 @@ def _checkpoint_clock(state: State) -> Iterator[Entry]:
 
 def _checkpoint_hypothesis(hypothesis: Hypothesis) -> Entry:
     tag = ((f"H{hypothesis.number}", hypothesis.state),) if hypothesis.number is not None else ()
-    tags, text = (*by_tag(hypothesis.author), *tag), f"Hypothesis: {hypothesis.claim}"
-    return Entry(hypothesis.opened_at, 0, tags, text, hypothesis.position)
+    tags = (*by_tag(hypothesis.author), *tag)
+    return Entry(hypothesis.opened_at, 0, tags, f"Hypothesis: {hypothesis.claim}", hypothesis.position)
