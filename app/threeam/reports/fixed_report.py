@@ -87,7 +87,7 @@ def find_occurrences(journal: Journal, live: Segment, text: str, start: int | No
 
     Watched from ``start`` on (ns), or from the first line. Read the journal. Raise OSError and `BadPattern`.
     """
-    sought = MatchesPattern(Pattern(text, exact=True))
+    sought = MatchesPattern(Pattern(text, case_sensitive=True))
     seen: list[int] = []
     changed: dict[int, int] = {}
     behind = 0

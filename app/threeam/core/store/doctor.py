@@ -16,9 +16,7 @@ from threeam.core.store.reader import Line, lines_forward, read_chunks
 from threeam.core.store.recognize import UTF16_HINT, is_utf16
 
 # The beginning of a line of the Bash script. A line of 3am, which begins with its author, is never glued to another.
-_SCRIPT_LINE_BEGIN = re.compile(
-    rb"\[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4})\] \[COFFEE: \d(?!\d*\] \[BY: )"
-)
+_SCRIPT_LINE_BEGIN = re.compile(rb"\[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4})\] \[COFFEE: \d(?!\d*\] \[BY: )")
 _ENCODING_PROBE_BYTES = 1024  # bytes: they tell the encoding of a file
 _MAX_QUOTED_CHARS = 60  # characters of a bad line that are shown
 
