@@ -87,7 +87,7 @@ def find_occurrences(journal: Journal, live: Segment, pattern: str, start_ns: in
 
     Watched from ``start_ns`` on (ns), or from the first line. Read the journal. Raise OSError and `BadPattern`.
     """
-    sought = MatchesPattern(Pattern(pattern, exact=True))
+    sought = MatchesPattern(Pattern(pattern, case_sensitive=True))
     seen: list[int] = []
     changed: dict[int, int] = {}
     behind = 0

@@ -153,7 +153,7 @@ class LogPane(Vertical):
 
     def _search(self, words: str) -> None:
         if words:
-            self.view.set_render_options(pattern=Pattern(words, words=True))
+            self.view.set_render_options(pattern=Pattern(words, skip_stamp=True))
             self._count()
         if self.view.render_options.pattern is None:
             self._tell("nothing is searched yet: type what for")
@@ -196,7 +196,7 @@ class LogPane(Vertical):
 
     def _filter(self, words: str) -> None:
         if words:
-            self._show_only([*self._filters, parse_term(words, words=True)])
+            self._show_only([*self._filters, parse_term(words, skip_stamp=True)])
         elif self._filters:
             self._show_only(self._filters[:-1])
         else:
