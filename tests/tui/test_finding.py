@@ -23,7 +23,7 @@ from threeam.tui import log_window as window
 from threeam.tui.line_counter import LineCounter
 from threeam.tui.log_window import Row
 from threeam.tui.screens.entry import EntryScreen
-from threeam.tui.widgets.log_pane import _number
+from threeam.tui.widgets.log_pane import _line_number
 
 
 def hay(needles: dict[int, str], count: int = 3000) -> bytes:
@@ -366,7 +366,7 @@ def test_a_row_of_a_file_that_was_deleted_has_no_number(journal: Journal, log: P
         other.write_bytes(b"")
         others.append(RotatedSegment(str(other)))
     path.unlink()
-    assert _number(LineCounter(journal, LineFilter(skip_repeated=True)), Row(read, read.entry)) is None
+    assert _line_number(LineCounter(journal, LineFilter(skip_repeated=True)), Row(read, read.entry)) is None
 
 
 async def test_lines_of_a_file_that_the_new_one_does_not_continue_are_not_counted(journal: Journal, log: Path) -> None:
