@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import threeam
@@ -25,6 +26,11 @@ from threeam.projections import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
 SLOW_TIMEOUT_S = 900  # of a test marked `slow`; all others have the `timeout` of pyproject.toml
+
+_UNHURRIED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])  # under load
+hypothesis.settings.register_profile("dev", _UNHURRIED, max_examples=25)
+hypothesis.settings.register_profile("ci", _UNHURRIED, max_examples=150, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
