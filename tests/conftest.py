@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import threeam
@@ -24,6 +25,12 @@ from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
+SLOW_TIMEOUT_S = 900  # of a test marked `slow`; all others have the `timeout` of pyproject.toml
+
+_UNHURRIED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])  # under load
+hypothesis.settings.register_profile("dev", _UNHURRIED, max_examples=25)
+hypothesis.settings.register_profile("ci", _UNHURRIED, max_examples=150, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -41,8 +48,15 @@ def pytest_configure(config: pytest.Config) -> None:
         compileall.compile_dir(Path(threeam.__file__).parent, quiet=1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the slow tests more time before they count as hanging."""
+    for item in items:
+        if item.get_closest_marker("slow") is not None:
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
+
+
 def pytest_collection_finish() -> None:
-    """What is imported by now stays, and is not looked through for garbage again: a quarter of the pilots' time."""
+    """Exclude all that is imported by now from garbage collection: it takes a quarter of the time of the pilots."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

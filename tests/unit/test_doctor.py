@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, writer_of
@@ -301,7 +301,6 @@ def test_a_bad_line_is_quoted_in_short_and_made_safe(log_: Log) -> None:
     assert len(finding.text) < 200
 
 
-@settings(deadline=None)
 @given(st.binary())
 def test_the_doctor_is_total_on_any_bytes(data: bytes) -> None:
     log = Log()

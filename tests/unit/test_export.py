@@ -20,7 +20,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -724,7 +724,6 @@ mangled_lines = st.tuples(entry_lines, st.sampled_from([b"\r\n", b" \n", b"\xff\
 any_log = st.lists(entry_lines | foreign_lines | mangled_lines, max_size=8).map(b"".join)
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(
     any_log,
     st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")),
@@ -770,7 +769,6 @@ def test_any_log_is_the_same_after_export_and_import(whole: bytes, torn: bytes, 
         assert b"".join(map(line_of_row, rows(cells))) == whole + torn
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(any_log)
 def test_any_log_has_a_page_and_a_postmortem_that_do_nothing(whole: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

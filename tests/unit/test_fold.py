@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from unittest.mock import patch
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
@@ -26,7 +26,6 @@ NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 HOUR = 3600 * NS_PER_S
 GAP = 8 * HOUR
 
-steady = settings(deadline=None)
 
 people = st.sampled_from(["alice@db1:4121%3", "alice@db1:7", "bob@db1:9%1", "mallory@web:1"])
 words = st.sampled_from(
@@ -212,20 +211,17 @@ def line(ns: int, coffee: int, *tags: tuple[str, str], text: str = "x") -> Entry
 ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
 
 
-@settings(deadline=None, max_examples=300)
 @given(logs(), st.sampled_from([64, 100, 200, 700, reader.CHUNK_BYTES]))
 def test_the_byte_search_finds_what_folding_every_line_gives(data: bytes, block: int) -> None:
     assert searched(data, block) == FOLD(FOLD.empty_state, every(data))
 
 
-@steady
 @given(logs(), st.integers(0, 20))
 def test_folding_in_two_goes_is_folding_in_one(data: bytes, at: int) -> None:
     entries = every(data)
     assert FOLD(FOLD(FOLD.empty_state, entries[:at]), entries[at:]) == FOLD(FOLD.empty_state, entries)
 
 
-@steady
 @given(logs(), st.integers(0, 20), st.sampled_from([64, 200, reader.CHUNK_BYTES]))
 def test_searching_on_from_a_line_gives_what_searching_all_gives(data: bytes, at: int, block: int) -> None:
     segment = segment_of(data)
@@ -237,7 +233,6 @@ def test_searching_on_from_a_line_gives_what_searching_all_gives(data: bytes, at
         )
 
 
-@steady
 @given(logs(), st.sampled_from([64, 200, reader.CHUNK_BYTES]))
 def test_a_step_at_a_time_gives_what_searching_all_gives(data: bytes, block: int) -> None:
     with patch.object(reader, "CHUNK_BYTES", block):
@@ -265,7 +260,6 @@ def test_no_step_is_long_whatever_the_log_is_made_of(monkeypatch: pytest.MonkeyP
     assert max(folded) <= 2000
 
 
-@steady
 @given(logs(), logs())
 def test_folding_leaves_the_state_that_it_began_with_alone(before: bytes, after: bytes) -> None:
     state = FOLD(FOLD.empty_state, every(before))
@@ -276,7 +270,6 @@ def test_folding_leaves_the_state_that_it_began_with_alone(before: bytes, after:
     assert FOLD(FOLD.empty_state, []) == FOLD.empty_state
 
 
-@steady
 @given(logs(), st.lists(st.integers(0, 200), max_size=3), st.integers(1, 3))
 def test_the_newest_of_the_scripts_hypotheses_count_in_as_many_goes_as_they_come(
     data: bytes, cuts: list[int], limit: int
@@ -296,7 +289,6 @@ def test_the_newest_of_the_scripts_hypotheses_count_in_as_many_goes_as_they_come
         )
 
 
-@steady
 @given(logs(), st.sampled_from([64, 200, reader.CHUNK_BYTES]))
 @example(  # judged in the very instant in which it was opened, and without a reason
     b"".join(format_entry(line(0, 0, ALICE, ("H1", state), text="x")) for state in ("confirmed", "open")), 64
@@ -326,7 +318,6 @@ def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: 
     )
 
 
-@steady
 @given(logs())
 @example(  # bob's clock was ahead when he wrote a note, which changes nothing but when he was active
     b"".join(
@@ -355,7 +346,6 @@ def test_a_rotation_right_after_a_step_of_the_clock_keeps_the_order_of_the_lines
     assert after == before.after_rotation(after.last_stamp)
 
 
-@steady
 @given(logs())
 def test_an_unfinished_last_line_changes_nothing(data: bytes) -> None:
     whole = data[: data.rfind(b"\n") + 1]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, writer_of
@@ -228,7 +228,6 @@ def boards(state: State) -> list[Expected]:
     return sorted(as_expected(state, one) for one in state.hypotheses.values())
 
 
-@settings(deadline=None, max_examples=60)
 @given(steps, st.integers(0, 40))
 def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
     tmp_path_factory: pytest.TempPathFactory, todo: list[Step], cut: int
@@ -261,7 +260,6 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
     assert [one.name for one in sorted_hypotheses(rotated)] == [one.name for one in sorted_hypotheses(state)]
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     st.lists(
         st.tuples(st.sampled_from([ALICE, BOB]), st.sampled_from(["confirmed", "refuted", "parked", "open"])),
@@ -283,7 +281,6 @@ def test_the_later_verdict_counts_and_every_one_stands(verdicts: list[tuple[Auth
     assert verdict.text == f"why {len(verdicts) - 1}"
 
 
-@settings(deadline=None, max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(EVIDENCE_KINDS)), max_size=10))
 def test_a_line_counts_once_and_as_what_was_said_of_it_last(moves: list[tuple[int, str]]) -> None:
     last = dict(moves)

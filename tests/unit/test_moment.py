@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import NIGHT, FakeClock, writer_of
@@ -268,7 +268,6 @@ def counted(state: State) -> tuple[object, ...]:
     return people, {one.number: (one.state, one.claim) for one in state.hypotheses.values()}
 
 
-@settings(deadline=None, max_examples=40)
 @given(STEPS)
 def test_the_state_of_a_moment_is_that_of_the_lines_before_it(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import FakeClock, Run, entries, texts, writer_of
@@ -223,7 +223,6 @@ steps = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(steps, max_size=12), st.sampled_from(["always", "never"]))
 def test_awake_since_and_awake_after_agree(night: list[tuple[str, str, int]], ceremony: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

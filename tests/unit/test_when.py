@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from threeam.core.errors import BadTime
@@ -18,8 +18,6 @@ NOW = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
 HOUR = 3600 * NS_PER_S
 BERLIN = Stamp(NOW.ns, 3600)
 UTC_ALL_YEAR = fixed_zone(0)
-
-steady = settings(deadline=None)
 
 
 def at(*fields: int, offset: int = 0) -> int:
@@ -89,7 +87,6 @@ def test_a_stamp_is_its_own_instant(text: str) -> None:
     assert parse_time(text, BERLIN, fixed_zone(3600)) == NOW.ns
 
 
-@steady
 @given(
     st.integers(-1439, 1439).map(lambda minutes: minutes * 60), st.integers(0, 23), st.integers(0, 59), st.booleans()
 )
@@ -102,7 +99,6 @@ def test_a_clock_time_alone_is_the_last_such_time(offset: int, hour: int, minute
     assert local // (60 * NS_PER_S) % 1440 == hour * 60 + minute
 
 
-@steady
 @given(
     st.integers(0, 7_258_118_399 * NS_PER_S + NS_PER_S - 1), st.integers(-1439, 1439).map(lambda minutes: minutes * 60)
 )
@@ -139,7 +135,6 @@ def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
         parse_time(text, NOW, UTC_ALL_YEAR)
 
 
-@steady
 @given(st.text(st.sampled_from("0123456789-+:.TZ @dhms"), max_size=24))
 def test_any_text_is_a_time_or_refused(text: str) -> None:
     with suppress(BadTime):  # and nothing else
