@@ -116,7 +116,8 @@ class JournalApp(App[None], inherit_bindings=False):
         import asyncio
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):  # else they would leave the terminal as it is
+        # Else they would leave the terminal as it is: an exception may come anywhere, and end the loop in its middle.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             loop.add_signal_handler(number, self._signalled, 128 + number)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
         if self._as_of is not None:
