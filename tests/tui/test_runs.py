@@ -243,7 +243,7 @@ async def test_may_it_be_called_fixed(journal: Journal) -> None:
     write(journal, hypothesis_draft("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
     async with night(journal, size=WIDE) as it:
         await it.command("fixed H1")
-        await it.says("nothing was changed that still stands")
+        await it.says("no change still stands")
         clock.forward(NS_PER_S)
         write(journal, change_draft("the row lock"), clock=clock)
         await it.shows("Changed: the row lock")
@@ -287,7 +287,7 @@ async def test_an_open_answer_that_holds_no_more_says_so(journal: Journal) -> No
         await it.shows("not yet: no run since the change")
         clock.forward(NS_PER_S)
         write(journal, undone_draft(None, "taken out"), clock=clock)
-        await it.shows("nothing was changed that still stands")
+        await it.shows("no change still stands")
         assert it.app.is_running
 
 

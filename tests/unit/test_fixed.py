@@ -271,7 +271,7 @@ def test_without_a_run_since_the_change_the_first_line_says_so() -> None:
 
 
 def test_nothing_is_left_to_be_the_fix() -> None:
-    with pytest.raises(PreconditionFailed, match="all that was changed is undone: 3am changed -H H7"):
+    with pytest.raises(PreconditionFailed, match="every change is undone: 3am changed -H H7"):
         answer_to([HALF, FIX, Undone("fix"), Runs(0, 20)])
 
 
