@@ -40,7 +40,7 @@ def check_baseline_name(name: str) -> str:
 
 def saved_baselines(state: State) -> list[SavedBaseline]:
     """The newest snapshot of each name, the one that was saved last at the end."""
-    found: Mapping[str, SavedBaseline] = state.projections[PROJECTION.name]
+    found = PROJECTION.of(state)
     return list(found.values())
 
 
@@ -88,4 +88,4 @@ def _carry(found: Mapping[str, SavedBaseline]) -> Iterator[Entry]:
         yield Entry(one.stamp, 0, tags, f"Baseline: {one.text}")
 
 
-PROJECTION = Projection("baselines", ("BASELINE",), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[str, SavedBaseline]] = Projection("baselines", ("BASELINE",), {}, _fold, _carry)

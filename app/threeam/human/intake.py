@@ -25,7 +25,7 @@ class Intake(NamedTuple):
 
 def intake_of(state: State, user: str) -> Intake:
     """What the log says of ``user``; a newcomer has had nothing."""
-    people: Mapping[str, Intake] = state.projections[PROJECTION.name]
+    people = PROJECTION.of(state)
     return people.get(user, Intake())
 
 
@@ -79,4 +79,4 @@ def _doses(value: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(dose[2]), int(dose[1])) for dose in found if dose)[-_KEPT:]
 
 
-PROJECTION = Projection("human", ("MG", "WATER", "DOSES"), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[str, Intake]] = Projection("human", ("MG", "WATER", "DOSES"), {}, _fold, _carry)

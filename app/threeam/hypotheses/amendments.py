@@ -47,8 +47,7 @@ class Amendments(NamedTuple):
 
 def amendments(state: State) -> Amendments:
     """What the log says of later words."""
-    found: Amendments = state.projections[PROJECTION.name]
-    return found
+    return PROJECTION.of(state)
 
 
 def current_text(state: State, at: Stamp, text: str) -> str:
@@ -163,4 +162,4 @@ def _carry(found: Amendments) -> Iterator[Entry]:
         yield Entry(one.stamp, 0, (*by_tag(one.author), tag), f"{kind}: @{one.target} {one.text}", one.position)
 
 
-PROJECTION = Projection("texts", ("STAMP", "CORRECTION"), Amendments(), _fold, _carry)
+PROJECTION: Projection[Amendments] = Projection("texts", ("STAMP", "CORRECTION"), Amendments(), _fold, _carry)

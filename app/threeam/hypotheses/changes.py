@@ -37,7 +37,7 @@ class Change(NamedTuple):
 
 def changes(state: State) -> list[Change]:
     """All changes, in their order, as they are read now."""
-    found: Mapping[int, Change] = state.projections[PROJECTION.name]
+    found = PROJECTION.of(state)
     return [_as_read(state, one) for one in found.values()]
 
 
@@ -141,4 +141,4 @@ def _carry(found: Mapping[int, Change]) -> Iterator[Entry]:
             yield Entry(one.undone_at, 0, tags, f"Undone: @{one.stamp} {one.undone_how}", one.undone_position)
 
 
-PROJECTION = Projection("changes", ("CHANGE",), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[int, Change]] = Projection("changes", ("CHANGE",), {}, _fold, _carry)

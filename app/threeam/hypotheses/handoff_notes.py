@@ -24,7 +24,7 @@ class HandoffNote(NamedTuple):
 
 def handoff_note(state: State, what: str) -> HandoffNote | None:
     """What was last noted under ``next``, ``topology`` or ``shared``."""
-    found: Mapping[str, HandoffNote] = state.projections[PROJECTION.name]
+    found = PROJECTION.of(state)
     return found.get(what)
 
 
@@ -79,4 +79,4 @@ def _carry(found: Mapping[str, HandoffNote]) -> Iterator[Entry]:
             yield Entry(one.stamp, 0, (*by_tag(one.author), tag), f"| {line}")
 
 
-PROJECTION = Projection("noted", ("NOTED", "HOLDS"), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[str, HandoffNote]] = Projection("noted", ("NOTED", "HOLDS"), {}, _fold, _carry)

@@ -71,7 +71,7 @@ class Thread(NamedTuple):
 
 def thread_of(state: State, one: Hypothesis) -> Thread:
     """What was said of a hypothesis; nothing, for one that has no number yet."""
-    threads: Mapping[int, Thread] = state.projections[PROJECTION.name]
+    threads = PROJECTION.of(state)
     return threads.get(one.number, Thread()) if one.number is not None else Thread()
 
 
@@ -168,4 +168,4 @@ def _carry(threads: Mapping[int, Thread]) -> Iterator[Entry]:
             yield Entry(move.stamp, 0, tags, f"{move.kind}: {move.text}", move.position)
 
 
-PROJECTION = Projection("ledger", (), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[int, Thread]] = Projection("ledger", (), {}, _fold, _carry)

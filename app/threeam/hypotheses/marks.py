@@ -21,8 +21,7 @@ class Mark(NamedTuple):
 
 def marks(state: State) -> Mapping[int, Mark]:
     """The marks that are set, by the stamps (ns) of their lines; the one set last is the last."""
-    found: Mapping[int, Mark] = state.projections[PROJECTION.name]
-    return found
+    return PROJECTION.of(state)
 
 
 def mark_draft(at: Stamp, *, on: bool) -> Draft:
@@ -54,4 +53,4 @@ def _carry(found: Mapping[int, Mark]) -> Iterator[Entry]:
         yield Entry(one.set_at, 0, (*by_tag(one.author), ("MARK", "on")), f"Mark: @{one.stamp}")
 
 
-PROJECTION = Projection("marks", ("MARK",), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[int, Mark]] = Projection("marks", ("MARK",), {}, _fold, _carry)
