@@ -51,8 +51,7 @@ class Amendments(NamedTuple):
 
 def amendments(state: State) -> Amendments:
     """Return all amendments in ``state``."""
-    projected: Amendments = state.projections[PROJECTION.name]
-    return projected
+    return PROJECTION.of(state)
 
 
 def current_text(state: State, stamp: Stamp, text: str) -> str:
@@ -182,4 +181,4 @@ def _checkpoint(current: Amendments) -> Iterator[Entry]:
         )
 
 
-PROJECTION = Projection("texts", ("STAMP", "CORRECTION"), Amendments(), _fold, _checkpoint)
+PROJECTION: Projection[Amendments] = Projection("texts", ("STAMP", "CORRECTION"), Amendments(), _fold, _checkpoint)

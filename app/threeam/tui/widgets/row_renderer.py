@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from threeam.core.format.entry import (
     decode_utf8,
     find_stamp_refs,
 )
+from threeam.core.format.kinds import is_own_tag
 from threeam.core.format.times import format_duration
 from threeam.core.platform.disk import format_bytes
 from threeam.core.store.pattern import Pattern
@@ -267,7 +267,7 @@ def _text_segments(
         segments.append(Segment(f"H{hypothesis[0]} ", base + get_style("hypothesis")))
     if (run := run_label(entry)) is not None:
         segments.append(Segment(f"{run} ", base + get_style("hypothesis")))
-    others = [f"[{key}: {value}] " for key, value in entry.tags if not KNOWN_TAG.fullmatch(key)]
+    others = [f"[{key}: {value}] " for key, value in entry.tags if not is_own_tag(key)]
     if others:  # tags of a later version, or of another tool: shown as they are
         segments.append(Segment(drawable("".join(others)), base + get_style("dim")))
     kind = entry.kind
@@ -296,16 +296,6 @@ def _shorten_references(text: str) -> str:
     for stamp in find_stamp_refs(text):
         text = text.replace(f"@{stamp}", f"@{stamp.time_of_day[:12]}")
     return text
-
-
-# The tags that 3am writes: their sign, their word or their column says the same.
-KNOWN_TAG = re.compile(
-    r"[HR]\d+|BY|VIA|MG|WATER|NIGHT|AT|DOSES|MARK|DISK"
-    r"|STAMP|CORRECTION|CHANGE|NOTED|HOLDS|RECHECK|FORK|HANDOFF|PREFLIGHT"
-    r"|BASELINE|FILE|STABLE|TREE|TERMINATED|RESTORE"
-    r"|PLAN|IDENTITY|RUN|VERDICT|RUNS|SPENT|CUTS|LAST|ORDER|REPEATED|OBSERVER|CAPTURED",
-    re.ASCII,
-)
 
 
 def _fit_cells(text: str, width: int, emoji: bool) -> str:
