@@ -199,7 +199,7 @@ async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> Non
         await it.press("enter")
         await it.shows("row 8812 \\x1b[2J was updated")
         await it.press("escape", "j", "enter")
-        await it.says("R1-3-1.out is not there")
+        await it.says("R1-3-1.out does not exist")
 
 
 async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Journal) -> None:
