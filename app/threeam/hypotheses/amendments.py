@@ -120,9 +120,13 @@ def entry_correction_draft(state: State, entry: Entry, words: str) -> Draft:
     return correction_draft(amended_stamp(state, entry), strip_kind(entry, words))
 
 
+def join_lines(text: str) -> str:
+    """Return the lines of ``text`` on one line, since they stand for one."""
+    return " / ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
 def _about(kind: str, tags: tuple[tuple[str, str], ...], of: Stamp, text: str) -> list[DraftLine]:
-    # On one line, since they stand for one.
-    first, *rest = split_submission(f"@{of} {' / '.join(line.strip() for line in text.splitlines() if line.strip())}")
+    first, *rest = split_submission(f"@{of} {join_lines(text)}")
     return [DraftLine(f"{kind}: {first}", tags), *map(DraftLine, rest)]
 
 
