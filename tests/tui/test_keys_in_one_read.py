@@ -51,3 +51,25 @@ async def test_keys_behind_a_quit_that_has_to_wait_act(journal: Journal, log: Pa
             it.at_once(*"qq")
             await has_ended(it)
     assert texts(log) == []
+
+
+# --- the keys of the box itself
+
+
+async def test_alt_h_and_enter_in_one_read_write_a_hypothesis(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        it.at_once(*"ifoo", "alt+h", *"\n")
+        await it.eventually(lambda: texts(log) == ["Hypothesis: foo"], "it is a hypothesis")
+        await it.settled()
+        assert it.composer.kind == "note"
+        it.at_once("escape", *"Hbar", "alt+n", *"\n")
+        await it.eventually(lambda: texts(log)[1:] == ["bar"], "it is a note")
+
+
+async def test_a_text_that_is_typed_ahead_becomes_a_hypothesis_before_its_enter(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            it.at_once(*"ifoo\n", *"bar", "alt+h", *"\n")
+            await it.shows("waits for the lock")
+        await it.eventually(lambda: len(texts(log)) == 2, "both are written")
+    assert texts(log) == ["foo", "Hypothesis: bar"]
