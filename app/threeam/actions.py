@@ -54,7 +54,7 @@ ACTIONS = (
     Action("undo-coffee", "", "take a cup back", "Take the last cup back, by a new line", "write", writes=True, command="uncoffee"),
     Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", scope="box", writes=True, call="convert('hypothesis')"),
     Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", scope="box", writes=True, call="convert('note')"),
-    Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", scope="box", writes=True, call="coffee"),
+    Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", scope="box", writes=True, call="box_coffee"),
     Action("board", "h", "hypotheses", "The hypotheses: j k pick, enter opens one, f is full screen", "hypotheses", command="board"),
     *(
         Action(f"pick-{n}", str(n), f"pick H{n}", f"Pick hypothesis {n}", "hypotheses", call=f"pick('H{n}')")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pilots import Night, append, held, line, night, notes
 
-from conftest import texts
+from conftest import entries, texts
 from threeam.core.store.journal import Journal
 
 CLAIM = line("Hypothesis: the pool", 10_000_000, tags=(("H1", "open"),))
@@ -73,3 +73,28 @@ async def test_a_text_that_is_typed_ahead_becomes_a_hypothesis_before_its_enter(
             await it.shows("waits for the lock")
         await it.eventually(lambda: len(texts(log)) == 2, "both are written")
     assert texts(log) == ["foo", "Hypothesis: bar"]
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_what_is_sent_first_is_written_first(journal: Journal, log: Path, is_held: bool) -> None:
+    async with night(journal) as it:
+        burst = (*"ione\n", *"two\n", "alt+c", *"three\n", "alt+c", *"four")
+        if is_held:
+            with held(journal.lock_path):
+                it.at_once(*burst)
+                await it.shows("waits for the lock")
+        else:
+            it.at_once(*burst)
+        await it.eventually(lambda: len(texts(log)) == 5, "all of it is written")
+        await it.eventually(lambda: it.composer.text == "four", "and the next text is in the box")
+    assert [entry.cups or entry.text for entry in entries(log)] == ["one", "two", 1, 1, 2]
+    assert texts(log)[3] == "three"
+
+
+async def test_a_key_of_the_log_writes_behind_what_was_sent_before_it(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            it.at_once(*"ione\n", *"two\n", "escape", *"c")
+            await it.shows("3 wait")
+        await it.eventually(lambda: len(texts(log)) == 3, "all of it is written")
+    assert texts(log)[:2] == ["one", "two"]

@@ -148,6 +148,7 @@ class CommandingScreen(WritingScreen):
             composer = self.editor.composer
             if composer.kind not in DRAFTS and (composer.kind == "command" or not composer.text.strip()):
                 self.editor.add_to_history(composer.end_prompt())
+            composer.send_typed_ahead()
         self.sidebar.remove_class("-open")
         if self.focused is self.log_view and self._ready:
             self._ready.pop(0)()

@@ -255,6 +255,12 @@ class WritingScreen(Screen[None]):
             if text is not None:
                 composer.box.paste(text)
 
+    def action_box_coffee(self) -> None:
+        """Write a coffee from within the box, behind the texts that were sent before."""
+        if self.editor is not None:
+            self.editor.composer.send_typed_ahead()
+        self.call_later(self.run_action, "coffee")  # this screen gets the texts as messages: they are before it
+
     def action_convert(self, kind: str) -> None:
         """Make the draft in the box one of ``kind``."""
         if (composer := self._writing_composer()) is not None and self.editor is not None:

@@ -94,6 +94,11 @@ class InputBox(TextArea, inherit_bindings=False):
                 texts.append("")
         return [text for text in texts if text.strip()]
 
+    @property
+    def is_enter_typed_ahead(self) -> bool:
+        """Whether Enter was typed since the text is held: what stands before it is sent as soon as the box is free."""
+        return any(part[0] == "send" for part in self._ahead if not isinstance(part, str))
+
     def add_to_history(self, texts: list[str]) -> None:
         """Adds ``texts`` to what up and down walk through."""
         self._history += map(sanitize_text, texts)
@@ -201,10 +206,10 @@ class InputBox(TextArea, inherit_bindings=False):
                 self.insert(rest)
                 if not rest and len(words) > 1:
                     self.app.notify(", ".join(words), markup=False, timeout=3)
-        elif (action := self._box_action(event)) is not None:
+        elif (box_action := self._box_action(event)) is not None:
             event.stop()
             event.prevent_default()
-            await self.screen.run_action(action)
+            await self.screen.run_action(box_action)
         elif event.key.startswith("alt+"):  # the letter that comes with it is not typed
             event.prevent_default()
         elif walk and not self.read_only and self._can_walk(walk):

@@ -151,6 +151,11 @@ class Composer(Horizontal):
         self._held = Outgoing(self.kind, self.text)
         return self._held
 
+    def send_typed_ahead(self) -> None:
+        """Send what Enter was typed behind while the box was held, so that a later write does not overtake it."""
+        if self.box.is_enter_typed_ahead:
+            self._make_room()
+
     def set_status(self, sentence: str) -> None:
         """Says behind the text what holds it up, and what was typed meanwhile; empty: nothing does."""
         self._holdup = sentence
@@ -206,6 +211,9 @@ class Composer(Horizontal):
         """Return what was begun in a box for ``kind``, below what came back to it, to be put into the box."""
         returned = "" if self.sends else self._returned.pop(kind, "")
         return _below(returned, self._others.pop(kind, ""))
+
+    def on_descendant_blur(self) -> None:
+        self.send_typed_ahead()  # the next key may write, and a mouse has led to it
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
