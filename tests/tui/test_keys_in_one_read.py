@@ -10,6 +10,8 @@ from pilots import Night, append, held, line, night, notes
 
 from conftest import entries, texts
 from threeam.core.store.journal import Journal
+from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.screens.looking import LookingScreen
 
 CLAIM = line("Hypothesis: the pool", 10_000_000, tags=(("H1", "open"),))
 
@@ -98,3 +100,78 @@ async def test_a_key_of_the_log_writes_behind_what_was_sent_before_it(journal: J
             await it.shows("3 wait")
         await it.eventually(lambda: len(texts(log)) == 3, "all of it is written")
     assert texts(log)[:2] == ["one", "two"]
+
+
+# --- text for a box that did not open
+
+
+@pytest.mark.parametrize("key", ["p", "v", "x", "~", "+", "-"])
+async def test_words_for_a_hypothesis_that_is_not_picked_do_nothing(journal: Journal, log: Path, key: str) -> None:
+    append(log, CLAIM)
+    async with night(journal) as it:
+        it.at_once(key, *"scc qm\n")
+        await it.says("pick a hypothesis first")
+        assert it.app.is_running
+        assert it.in_the_log
+        it.at_once("escape", *"c")
+        await it.eventually(lambda: len(texts(log)) == 2, "after esc the keys act again")
+    assert entries(log)[-1].cups == 1
+
+
+async def test_a_paste_for_a_box_that_did_not_open_is_not_sent(journal: Journal, log: Path) -> None:
+    append(log, CLAIM)
+    async with night(journal) as it:
+        it.at_once("p")
+        await it.paste("it stops")
+        await it.press("enter")
+        await it.settled()
+        assert it.in_the_log
+    assert len(texts(log)) == 1
+
+
+async def test_after_a_pause_keys_act_again(journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threeam.tui.app.REFUSED_TEXT_PAUSE_S", 0.2)
+    append(log, CLAIM)
+    async with night(journal) as it:
+        it.at_once(*"psc")
+        await it.says("pick a hypothesis first")
+        await asyncio.sleep(0.3)
+        await it.press("c")
+        await it.eventually(lambda: len(texts(log)) == 2, "one cup")
+
+
+@pytest.mark.parametrize("key", ["i", "H", "s", "p", "!"])
+async def test_words_for_a_box_of_a_read_only_screen_do_nothing(journal: Journal, log: Path, key: str) -> None:
+    append(log, notes(2))
+    async with night(journal, read_only=True) as it:
+        it.at_once(key, *"quiet <\n")
+        await it.says("read-only")
+        assert it.app.is_running
+        assert isinstance(it.app.screen, JournalScreen)
+        assert it.in_the_log
+
+
+async def test_words_for_a_box_of_the_journal_as_it_was_do_nothing(journal: Journal, log: Path) -> None:
+    append(log, notes(2))
+    async with night(journal) as it:
+        await it.press("k")
+        await it.press("<")
+        await it.eventually(lambda: not isinstance(it.app.screen, JournalScreen), "it is shown as it was")
+        screen = it.app.screen
+        assert isinstance(screen, LookingScreen)
+        it.at_once(*"iquick >cs\n")
+        await it.says("this is as it was")
+        assert it.app.screen is screen
+    assert len(texts(log)) == 2
+
+
+async def test_words_typed_while_the_log_is_still_being_read_do_nothing(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(log, CLAIM)
+    monkeypatch.setattr("threeam.tui.screens.looking._FIRST", 3600)
+    async with night(journal) as it:
+        it.at_once(*"1pscc\n")
+        await it.says("the log is still being read")
+        assert it.in_the_log
+    assert len(texts(log)) == 1

@@ -132,7 +132,7 @@ async def test_a_key_about_the_picked_one_says_that_nothing_is_picked(journal: J
         await known(it)
         for key in "p+-":
             it.app.clear_notifications()
-            await it.press(key)
+            await it.press("escape", key)
             await it.says("pick a hypothesis first")
             assert it.in_the_log
         assert len(texts(log)) == 1
@@ -179,7 +179,7 @@ async def test_a_foreign_line_cannot_be_cited(journal: Journal, log: Path) -> No
         await it.press("1")
         for key in ("+", "-"):
             it.app.clear_notifications()
-            await it.press(key)
+            await it.press("escape", key)
             await it.says("only those have a stamp")
         assert log.read_bytes().endswith(b"last)\n")
 
@@ -890,7 +890,7 @@ async def test_a_read_only_screen_says_so_for_the_keys_of_the_method(journal: Jo
         await it.press("1")
         for key in "p+-s":
             it.app.clear_notifications()
-            await it.press(key)
+            await it.press("escape", key)
             await it.says("read-only")
             assert it.in_the_log
     assert log.read_bytes() == before

@@ -86,14 +86,17 @@ class MethodScreen(CommandingScreen):
 
     def action_ask_about(self, verb: str) -> None:
         """Goes to the box for what ``verb`` says about the picked hypothesis."""
-        if (one := self._picked()) is not None:
-            self.action_write(f"{verb} {one.name}")
+        if (hypothesis := self._picked()) is not None:
+            self.action_write(f"{verb} {hypothesis.name}")
+        else:
+            self._refuse_text()
 
     async def action_evidence(self, verb: str, argument: str = "") -> None:
         """Ties the selected line to the picked hypothesis; with an argument, what it names: ``H7 @stamp words``."""
         name, _, rest = argument.partition(" ")
         one = self._named(name) if name else self._picked()
         if one is None:
+            self._refuse_text()
             return
         at, words = self._stamp_in(rest)
         if words is None:
@@ -114,6 +117,7 @@ class MethodScreen(CommandingScreen):
             self._submit(evidence_draft(verb, one.name, None, words), verb)
         elif at is None:
             self._say("select a line of the log first: only those have a stamp")
+            self._refuse_text()
 
     def action_thread(self, name: str = "") -> None:
         """Shows all that was said of a hypothesis."""
@@ -155,6 +159,7 @@ class MethodScreen(CommandingScreen):
     def action_stamp(self) -> None:
         if self.editor is None:
             self._read_only()
+            self._refuse_text()
             return
         if (ticket := self._submit(stamp_draft(), "stamp")) is not None:
             self._stamp_ticket = ticket
@@ -190,6 +195,7 @@ class MethodScreen(CommandingScreen):
             at = selected.effective_stamp
         elif at is None and not mine:
             self._say(f"no stamp of yours is without words: {key_for_action(self, 'stamp')} takes one")
+            self._refuse_text()
             return
         self._write_at_once(f"words @{at or mine[-1]}", words)
 
@@ -206,6 +212,7 @@ class MethodScreen(CommandingScreen):
                 return
         if selected is None:
             self._say("select a line of the log first, or name it: :correct @stamp text")
+            self._refuse_text()
             return
         named, at = at is not None, amended_stamp(self.state, selected)
         words = strip_kind(selected, words)

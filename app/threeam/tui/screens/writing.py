@@ -270,6 +270,7 @@ class WritingScreen(Screen[None]):
         """The composer; None if this screen is read-only, which is said."""
         if self.editor is None:
             self._read_only()
+            self._refuse_text()
             return None
         composer = self.editor.composer
         if self._tried_before:
@@ -306,6 +307,10 @@ class WritingScreen(Screen[None]):
             self._say(told, title=f"{what}: {abbreviate(text)}", timeout=3)
 
         self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other
+
+    def _refuse_text(self) -> None:
+        """Drop what was typed behind the key of a box that does not open."""
+        self.app.refuse_text()  # type: ignore[attr-defined]  # the app is the journals'
 
     def _read_only(self) -> None:
         self._say("read-only: this screen was opened without a writer")
