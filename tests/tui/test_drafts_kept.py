@@ -151,6 +151,19 @@ async def test_the_same_words_of_another_kind_do_not_take_a_draft_away(
         assert it.composer.drafts == [(kind, "the sweeper")]
 
 
+@pytest.mark.parametrize("kind", ["words", "words +1"])
+async def test_words_whose_stamp_was_never_written_are_a_note_and_not_for_the_next_stamp(
+    journal: Journal, log: Path, kind: str
+) -> None:
+    leave_behind(journal, "old words", kind)
+    async with night(journal) as it:
+        assert it.composer.drafts == [("note", "old words")]
+        it.at_once(*"snew words\n")
+        await it.eventually(lambda: len(texts(log)) == 2, "the stamp has its words")
+        assert texts(log)[1].endswith(" new words")
+        assert it.composer.drafts == [("note", "old words")]
+
+
 async def test_a_draft_whose_first_line_alone_stands_in_the_log_is_restored(journal: Journal, log: Path) -> None:
     append(log, line("Traceback:").replace(b"bob@db1:77%1", str(BY).encode()))
     leave_behind(journal, "Traceback:\n  an hour of typing below it")

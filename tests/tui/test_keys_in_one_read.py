@@ -175,3 +175,33 @@ async def test_words_typed_while_the_log_is_still_being_read_do_nothing(
         await it.says("the log is still being read")
         assert it.in_the_log
     assert len(texts(log)) == 1
+
+
+# --- words and their stamp
+
+
+async def test_the_words_that_were_begun_for_one_stamp_are_not_for_the_next(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            it.at_once(*"sfirst", "escape", *"ssecond\n")
+            await it.shows("waits for the lock")
+        await it.eventually(lambda: len(texts(log)) == 3, "all but the first words is written")
+        first, second, words = entries(log)
+        assert words.text == f"Words: @{second.stamp} second"
+        assert dict(it.composer.drafts) == {f"words @{first.stamp}": "first"}
+
+
+async def test_the_words_for_a_stamp_that_was_taken_back_are_a_note(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            it.at_once(*"sfirst")
+            await it.shows("waits for the lock")
+            await it.press("escape")
+            await it.says("taken back")
+            assert it.composer.drafts == [("note", "first")]
+            it.at_once("escape", *"ssecond\n")
+            await it.shows("2 wait")
+        await it.eventually(lambda: len(texts(log)) == 2, "a stamp with its words is written")
+        stamp, words = entries(log)
+        assert words.text == f"Words: @{stamp.stamp} second"
+        assert it.composer.drafts == [("note", "first")]

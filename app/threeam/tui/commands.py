@@ -43,9 +43,9 @@ def valid_box_kind(kind: str) -> str:
     if verb in EVIDENCE_VERBS:
         name, _, at = name.partition(" ")
         return kind if name and Stamp.parse(at.removeprefix("@")) is not None else "note"
-    if verb == "correct" or (verb == "words" and name):
+    if verb in ("correct", "words"):
         return kind if Stamp.parse(name.removeprefix("@")) is not None else "note"
-    return kind if kind in ("hypothesis", "changed", "words") else "note"
+    return kind if kind in ("hypothesis", "changed") else "note"  # words whose stamp was not written are a note
 
 
 def draft_from_box(kind: str, text: str, settings: Settings) -> Draft:
@@ -88,7 +88,10 @@ def texts_of_box(kind: str, text: str) -> list[str]:
             return split_submission(f"Hypothesis: {text}")
         case "words" | "correct":
             label = "Words" if verb == "words" else "Correction"
-            return split_submission(f"{label}: {name} {join_lines(text)}" if name else f"{label}: {join_lines(text)}")
+            is_cited = name.startswith("@")
+            return split_submission(
+                f"{label}: {name} {join_lines(text)}" if is_cited else f"{label}: {join_lines(text)}"
+            )
         case "changed":
             words, undo, _ = parse_typed_change(text)
             return [line.text for line in change_lines(words, undo)]

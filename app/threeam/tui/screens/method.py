@@ -41,11 +41,11 @@ class MethodScreen(CommandingScreen):
 
     picked_name: str | None = None
     open_report: ReportScreen | None = None  # what lies over it, and is to be told of news
-    _stamp_ticket: WriteRequest | None = None  # of the stamp that was taken last
 
     def __init__(self) -> None:
         super().__init__()
         self._cited: dict[str, Entry] = {}  # by kind of box: the line that is cited there
+        self._stamp_requests: dict[str, WriteRequest] = {}  # by kind of box: the stamp whose words are typed there
 
     # Hypotheses.
 
@@ -161,17 +161,30 @@ class MethodScreen(CommandingScreen):
             self._read_only()
             self._refuse_text()
             return
-        if (ticket := self._submit(stamp_draft(), "stamp")) is not None:
-            self._stamp_ticket = ticket
-            self.action_write("words")
+        if (request := self._submit(stamp_draft(), "stamp")) is not None:
+            kind = f"words +{len(self._stamp_requests) + 1}"  # its stamp is not known yet
+            self._stamp_requests[kind] = request
+            self.action_write(kind)
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
-        if self.editor is not None and message.request is self._stamp_ticket:
-            self.editor.composer.rename_prompt("words", f"words @{message.block.draft_entries[-1].stamp}")
+        self._name_words(message.request, f"words @{message.block.draft_entries[-1].stamp}")
+
+    def on_write_refused(self, message: messages.WriteRefused) -> None:
+        self._name_words(message.request, "note")  # there is no stamp, so they stand for themselves
+
+    def on_write_unsure(self, message: messages.WriteUnsure) -> None:
+        self._name_words(message.request, f"words @{message.last}")
+
+    def _name_words(self, request: WriteRequest, kind: str) -> None:
+        """Make the box for the words of the stamp that ``request`` takes, if it takes one, a box of ``kind``."""
+        if self.editor is not None:
+            for begun_kind, stamp_request in self._stamp_requests.items():
+                if stamp_request is request:
+                    self.editor.composer.rename_prompt(begun_kind, kind)
 
     def _draft(self, kind: str, text: str) -> Draft:
-        if kind == "words":
-            return stamp_words_draft(partial(_stamp_of, self._stamp_ticket), text)
+        if (stamp_request := self._stamp_requests.get(kind)) is not None:
+            return stamp_words_draft(partial(_stamp_of, stamp_request), text)
         if (entry := self._cited.get(kind)) is not None:
             verb, name, _ = kind.split(" ")
             return evidence_draft(verb, name, citable_stamp(entry), text, entry)

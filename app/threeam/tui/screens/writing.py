@@ -25,7 +25,7 @@ from threeam.tui.effects import Effect, EffectRunner
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import Outgoing, WriteRequest
 from threeam.tui.session import Session
-from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.composer import DRAFTS, Composer, title_of
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
 
@@ -237,7 +237,7 @@ class WritingScreen(Screen[None]):
             self._say(f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning")
             return False
         self._tried_before = ""
-        self._submit(self._draft(kind, text), kind, outgoing)
+        self._submit(self._draft(kind, text), title_of(kind), outgoing)
         return True
 
     def _may_be_empty(self, kind: str) -> bool:
