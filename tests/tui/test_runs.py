@@ -140,7 +140,7 @@ async def test_a_read_only_screen_runs_nothing_and_shows_all(journal: Journal) -
     async with night(journal, read_only=True) as it:
         await it.press("exclamation_mark")
         await it.says("read-only")
-        await it.press("P")
+        await it.press("escape", "P")
         await it.says("read-only")
         await it.press("r", "enter")
         await it.shows("5 of 8 runs")
