@@ -31,7 +31,7 @@ from threeam.hypotheses.amendments import Amendment
 from threeam.tui.cells import drawable
 from threeam.tui.glyphs import Glyph, glyph_of
 from threeam.tui.log_blocks import BLOCK_GAP_NS
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 from threeam.tui.widgets.segments import (
     Span,
     count_cells,
