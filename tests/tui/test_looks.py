@@ -20,7 +20,7 @@ from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_renderer import RenderOptions, render_row
 from threeam.tui.widgets.row_renderer import RowFlags as RowAbout
 

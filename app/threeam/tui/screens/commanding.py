@@ -14,7 +14,7 @@ from threeam.core.state.fold import Hypothesis
 from threeam.tui import messages
 from threeam.tui.commands import HYPOTHESIS_VERBS, UnknownCommand, parse_command
 from threeam.tui.keys import key_for_action
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.composer import DRAFTS, Composer
