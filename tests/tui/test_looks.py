@@ -15,7 +15,7 @@ from textual.app import App
 from textual.widgets._toast import Toast
 
 import threeam
-from conftest import FakeClock, entries, texts
+from support.journals import FakeClock, entries, texts
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal, resolve_journal

@@ -21,7 +21,8 @@ from select import select
 
 import pytest
 
-from conftest import NIGHT, Run, command
+from support.commands import Done, Run, command, good, refused, stderr_lines
+from support.lines import HARMFUL, NIGHT
 from threeam.cli.commands import COMMANDS
 from threeam.cli.main import main
 from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry, parse_entry
@@ -29,10 +30,7 @@ from threeam.core.store import reader
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import TOXIC_TEXT
 
-Done = subprocess.CompletedProcess[bytes]
-
 VERBS = ("new", "list", "show", "predict", "support", "contradict", "confirm", "refute", "park", "reopen")
-HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 LONG_AGO = Stamp(NIGHT.ns - 900 * 24 * 3600 * NS_PER_S)
 ALICE = ("BY", "alice@db1:4121%3")
 BOB = ("BY", "bob@db1:9%1")
@@ -61,29 +59,6 @@ log_debug "Releasing sanity lock."
 ) 200> "${LOCK_FILE}"
 exit 0
 """
-
-
-def talk(done: Done) -> list[str]:
-    """What was said on stderr, a line each; never a traceback."""
-    said = done.stderr.decode()
-    assert "Traceback" not in said, said
-    assert not HARMFUL.search(said), said
-    return said.splitlines()
-
-
-def good(done: Done) -> str:
-    assert done.returncode == 0, talk(done)
-    assert "Traceback" not in done.stderr.decode()
-    return done.stdout.decode()
-
-
-def refused(done: Done, code: int) -> str:
-    """The one sentence of a command that did not do it, after the words that it gives back."""
-    lines = [one for one in talk(done) if not one.startswith("3am: not written: ")]
-    assert done.returncode == code, lines
-    assert done.stdout == b""
-    assert len(lines) == 1, lines
-    return lines[0]
 
 
 def entries(raw: bytes) -> list[Entry]:
@@ -221,7 +196,7 @@ def test_an_extra_word_is_not_called_an_option(run: Run) -> None:
 def test_a_control_on_the_command_line_never_reaches_the_terminal(run: Run, argv: list[str]) -> None:
     done = run(*argv)
     assert done.returncode in (2, 3)
-    assert not HARMFUL.search("".join(talk(done)))
+    assert not HARMFUL.search("".join(stderr_lines(done)))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +216,7 @@ def test_a_control_on_the_command_line_never_reaches_the_terminal(run: Run, argv
 def test_undecodable_arguments_are_refused_in_a_sentence(run: Run, argv: list[bytes]) -> None:
     done = run(*argv)
     assert done.returncode in (1, 2, 3)
-    assert talk(done)
+    assert stderr_lines(done)
     assert done.stdout == b""
 
 
@@ -257,7 +232,7 @@ def test_undecodable_arguments_are_refused_in_a_sentence(run: Run, argv: list[by
     ids=lambda argv: f"{argv[0]}, {len(argv[-1])} digits",
 )
 def test_a_number_of_any_length_is_no_traceback(night: Path, run: Run, argv: list[str]) -> None:
-    talk(run(*argv))
+    stderr_lines(run(*argv))
 
 
 # --- log
@@ -310,7 +285,7 @@ def test_an_empty_stdin_writes_nothing(run_process: Run, log: Path) -> None:
 
 def test_a_closed_stdin_is_no_traceback(log: Path) -> None:
     done = subprocess.run(["/bin/sh", "-c", 'exec "$0" log - <&-', command()], capture_output=True)
-    talk(done)
+    stderr_lines(done)
 
 
 def test_a_hypothesis_from_the_shell_is_a_block_with_the_ceremony(run: Run, log: Path) -> None:
@@ -336,20 +311,20 @@ def to_full_disk(*argv: str) -> Done:
 @pytest.mark.parametrize("argv", [["tail"], ["hyp", "list"], ["doctor"], ["status"], ["path"]], ids=" ".join)
 def test_a_full_disk_under_stdout_is_a_sentence(night: Path, argv: list[str]) -> None:
     done = to_full_disk(*argv)
-    assert talk(done)
+    assert stderr_lines(done)
     assert done.returncode == 3
 
 
 def test_a_note_that_cannot_be_printed_was_written_all_the_same(log: Path) -> None:
     done = to_full_disk("log", "once")
     assert [entry.text for entry in entries(log.read_bytes())] == ["once"]
-    assert not any("not written" in one for one in talk(done))
+    assert not any("not written" in one for one in stderr_lines(done))
 
 
 @pytest.mark.parametrize("closed", [">&-", "<&- >&-", "<&- >&- 2>&-", "2>&-"])
 def test_a_note_is_written_once_whatever_is_closed(log: Path, closed: str) -> None:
     done = subprocess.run(["/bin/sh", "-c", f'exec "$0" log "once" {closed}', command()], capture_output=True)
-    talk(done)
+    stderr_lines(done)
     assert [entry.text for entry in entries(log.read_bytes())] == ["once"]
 
 
@@ -375,8 +350,8 @@ def test_the_words_that_were_refused_are_given_back(run: Run, log: Path, argv: l
     log.mkdir()
     done = run(*argv, stdin=b"my words\n")
     assert (done.returncode, done.stdout) == (3, b"")
-    assert talk(done)[0].endswith("my words")
-    assert "is a folder" in talk(done)[-1]
+    assert stderr_lines(done)[0].endswith("my words")
+    assert "is a folder" in stderr_lines(done)[-1]
     assert list(log.iterdir()) == []
 
 
@@ -385,32 +360,32 @@ def test_a_log_that_is_a_fifo_is_refused_and_never_hangs(run_process: Run, log: 
     os.mkfifo(log)
     done = run_process(*argv, timeout=20)
     assert done.returncode == 3
-    assert "FIFO" in talk(done)[-1]
+    assert "FIFO" in stderr_lines(done)[-1]
 
 
 def test_a_log_that_is_a_device_is_refused(run: Run) -> None:
     for argv in (["log", "x"], ["tail"]):
         done = run("--log", "/dev/null", "--lock", "x.lock", *argv)
         assert done.returncode == 3
-        assert "device" in talk(done)[-1]
+        assert "device" in stderr_lines(done)[-1]
 
 
 def test_a_name_that_is_too_long_says_so(run: Run) -> None:
     done = run("--log", "x" * 300, "log", "x")
     assert done.returncode == 3
-    assert "too long" in talk(done)[-1]
+    assert "too long" in stderr_lines(done)[-1]
 
 
 def test_a_state_folder_that_cannot_be_made_says_so(run: Run) -> None:
     done = run("-j", "checkout", "log", "x", XDG_STATE_HOME="/proc")
     assert done.returncode == 3
-    assert "/proc/3am" in talk(done)[-1]
+    assert "/proc/3am" in stderr_lines(done)[-1]
 
 
 def test_a_working_folder_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
     shell = 'mkdir gone; cd gone; rmdir ../gone; exec "$0" --log x.log log x'
     done = subprocess.run(["/bin/sh", "-c", shell, command()], capture_output=True, cwd=tmp_path)
-    assert talk(done)
+    assert stderr_lines(done)
     assert done.returncode == 3
 
 
@@ -419,7 +394,7 @@ def test_a_lock_that_is_held_is_exit_4_and_names_the_holder(run: Run, log: Path,
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run("log", "x", SANITY_LOCK_TIMEOUT="0.05")
         assert done.returncode == 4
-        assert f"pid {os.getpid()}" in talk(done)[-1]
+        assert f"pid {os.getpid()}" in stderr_lines(done)[-1]
         assert json.loads(good(run("status", "--json")))["holder"]["pid"] == os.getpid()
     assert not log.exists()
 
@@ -448,8 +423,8 @@ def test_a_file_size_limit_refuses_whole_and_gives_the_words_back(run: Run, log:
     before = log.read_bytes()
     done = limited(len(before) + 20, "log", "my words")
     assert (done.returncode, done.stdout) == (3, b"")
-    assert talk(done)[0].endswith("my words")
-    assert "nothing was written" in talk(done)[-1]
+    assert stderr_lines(done)[0].endswith("my words")
+    assert "nothing was written" in stderr_lines(done)[-1]
     assert log.read_bytes() == before
 
 
@@ -458,7 +433,7 @@ def test_a_script_run_that_stops_half_way_never_says_that_nothing_was_written(lo
     done = limited(one + 20, "sanity", "5", "my words", "--delay", "0")
     assert done.returncode == 3
     assert [entry.text for entry in entries(log.read_bytes())] == [ACQUIRED]
-    assert "nothing was written" not in talk(done)[-1]
+    assert "nothing was written" not in stderr_lines(done)[-1]
 
 
 def limited(size: int, *argv: str) -> Done:
@@ -540,8 +515,8 @@ def test_a_log_that_can_be_read_and_not_written_is_read_and_never_written(
     good(as_nobody("doctor"))
     done = as_nobody("log", "my words")
     assert done.returncode == 3
-    assert talk(done)[0].endswith("my words")
-    assert "permission denied" in talk(done)[-1]
+    assert stderr_lines(done)[0].endswith("my words")
+    assert "permission denied" in stderr_lines(done)[-1]
     assert log.read_bytes() == before
     assert os.listdir(commons) == ["sanity.log"]
 
@@ -550,7 +525,7 @@ def test_a_home_that_cannot_be_written_to_is_a_sentence(as_nobody: Callable[...,
     commons.chmod(0o555)
     done = as_nobody("-j", "checkout", "log", "my words")
     assert done.returncode == 3
-    assert talk(done)[0].endswith("my words")
+    assert stderr_lines(done)[0].endswith("my words")
     assert os.listdir(commons) == []
 
 
@@ -561,12 +536,12 @@ def test_a_log_that_is_a_symlink_of_somebody_elses_is_refused(run: Run, log: Pat
         os.lchown(log, NOBODY, NOBODY)
         done = run("log", "x")
         assert done.returncode == 3
-        assert "is a symlink of" in talk(done)[-1]
+        assert "is a symlink of" in stderr_lines(done)[-1]
         assert (tmp_path / "target").read_bytes() == b""
         (tmp_path / "inner").mkdir()
         (tmp_path / "link").symlink_to("inner")
         done = run("log", "--log", f"{tmp_path}/link/../{log.name}", "x")
-        assert talk(done)[-1].endswith(": name the file that it points to")
+        assert stderr_lines(done)[-1].endswith(": name the file that it points to")
     else:  # only root can make one: our own is resolved
         good(run("log", "x"))
 
@@ -800,7 +775,7 @@ def test_tail_is_in_colour_on_a_terminal_only(night: Path) -> None:
 def test_tail_of_no_log_says_so_and_is_exit_1(run: Run, log: Path) -> None:
     done = run("tail")
     assert (done.returncode, done.stdout) == (1, b"")
-    assert "no log at" in talk(done)[0]
+    assert "no log at" in stderr_lines(done)[0]
     assert not log.exists()
 
 
@@ -919,7 +894,7 @@ def test_the_doctor_finds_damage_and_changes_nothing(run: Run, night: Path) -> N
     done = run("doctor")
     assert done.returncode == 5
     assert done.stdout.decode().startswith(f"sanity.log, offset {at}, line 6: ")
-    assert "1 finding in" in talk(done)[0]
+    assert "1 finding in" in stderr_lines(done)[0]
     finding = json.loads(run("doctor", "--json").stdout)
     assert (finding["offset"], finding["line"], finding["what"]) == (at, 6, "foreign")
     assert night.read_bytes() == before
@@ -929,20 +904,20 @@ def test_the_doctor_calls_a_sound_log_sound(run: Run, log: Path) -> None:
     good(run("log", "-H", "x"))
     done = run("doctor")
     assert good(done) == ""
-    assert "sound" in talk(done)[0]
+    assert "sound" in stderr_lines(done)[0]
 
 
 def test_the_doctor_calls_no_log_that_is_not_there_sound(run: Run, log: Path) -> None:
     done = run("doctor")
     assert (done.returncode, done.stdout) == (1, b"")
-    assert "no log at" in talk(done)[0]
+    assert "no log at" in stderr_lines(done)[0]
     assert not log.exists()
 
 
 def test_the_words_of_a_verdict_that_is_declined_are_handed_back(run: Run) -> None:
     done = run("hyp", "refute", "H9", "precious", "why")
     assert done.returncode == 1
-    assert talk(done)[0] == "3am: not written: precious why"
+    assert stderr_lines(done)[0] == "3am: not written: precious why"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda it: str(it))
@@ -964,7 +939,7 @@ def test_the_words_of_a_note_that_is_ended_while_it_waits_are_handed_back(
 def test_what_a_stream_was_given_is_handed_back_when_the_settings_are_broken(run: Run) -> None:
     done = run("log", "-", stdin=b"precious\nwords\n", SANITY_SYNC="bogus")
     assert done.returncode == 2
-    assert talk(done)[:2] == ["3am: not written: precious", "3am: not written: words"]
+    assert stderr_lines(done)[:2] == ["3am: not written: precious", "3am: not written: words"]
 
 
 def test_stdout_into_the_log_itself_doubles_nothing(run: Run, log: Path) -> None:
@@ -981,7 +956,7 @@ def test_the_log_is_not_read_into_itself(run: Run, log: Path) -> None:
     with log.open("rb") as file:
         done = subprocess.run([command(), "log", "-q", "-"], stdin=file, capture_output=True, timeout=20)
     assert done.returncode == 3
-    assert "stdin is the log itself" in talk(done)[-1]
+    assert "stdin is the log itself" in stderr_lines(done)[-1]
     assert len(entries(log.read_bytes())) == 1
 
 
@@ -1048,7 +1023,7 @@ def test_the_options_of_every_command_may_stand_before_or_after_it(run: Run, tmp
 def test_3am_without_a_terminal_is_tail_and_says_so(run: Run, night: Path, argv: list[str]) -> None:
     done = run(*argv)
     assert good(done) == good(run("tail"))
-    assert talk(done) == ["3am: stdout is no terminal, so this is 3am tail"]
+    assert stderr_lines(done) == ["3am: stdout is no terminal, so this is 3am tail"]
 
 
 def test_text_piped_into_the_full_screen_names_the_command_for_it(log: Path) -> None:
@@ -1059,7 +1034,7 @@ def test_text_piped_into_the_full_screen_names_the_command_for_it(log: Path) -> 
         os.close(primary)
         os.close(replica)
     assert done.returncode == 2
-    (sentence,) = talk(done)
+    (sentence,) = stderr_lines(done)
     assert "3am log -" in sentence
     assert not log.exists()
 
