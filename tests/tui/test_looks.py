@@ -238,7 +238,7 @@ def test_every_tag_that_is_written_is_known_to_be_our_own() -> None:
 def test_a_match_is_in_view_however_far_into_the_line_it_is(width: int, emoji: bool, text: str, cut: str) -> None:
     entry = Entry(Stamp(NIGHT.ns), 0, (("BY", "bob@db1:77%1"),), text)
     row = Row(Line(None, 0, format_entry(entry)[:-1]), entry)  # type: ignore[arg-type]
-    look = RenderOptions(False, emoji, pattern=Pattern("needle", words=True))
+    look = RenderOptions(False, emoji, pattern=Pattern("needle", skip_stamp=True))
     (strip,) = render_row(row, None, width, look, RowAbout(), lambda name: Style(bold=name == "match"))
     shown = strip.text
     more = "…" if emoji else "~"

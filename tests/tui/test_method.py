@@ -720,7 +720,7 @@ async def test_undone_names_one_of_several(journal: Journal, log: Path) -> None:
         await it.command("undone")
         await it.eventually(lambda: texts(log)[6:] == [f"Undone: @{at(1)} 20"], "the selected one")
         await it.command(f"undone @{at(9)}")
-        await it.says("is no change")
+        await it.says("is not a change")
         assert len(texts(log)) == 7
 
 

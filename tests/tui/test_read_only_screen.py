@@ -98,7 +98,7 @@ async def test_a_journal_whose_folder_is_not_there_yet_is_empty_and_not_stale(
         looked.append(place)
         return disk.free_bytes(place)
 
-    monkeypatch.setattr(bridge, "_QUIET", 0.02)
+    monkeypatch.setattr(bridge, "_QUIET_S", 0.02)
     monkeypatch.setattr(bridge, "free_bytes", free_bytes)
     log = tmp_path / "not" / "yet" / "sanity.log"
     async with night(resolve_journal(str(log)), read_only=True) as it:

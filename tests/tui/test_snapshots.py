@@ -52,7 +52,7 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines are counted at once, and the night drawn with them."""
-    monkeypatch.setattr(log_pane, "_STRIP", 0.01)
+    monkeypatch.setattr(log_pane, "_COUNTS_INTERVAL_S", 0.01)
 
 
 def story(

@@ -81,7 +81,7 @@ class Small:
 
     def __init__(self, step: int, kept: int) -> None:
         # the sections of these tests are of six lines at the most
-        self.patch = mock.patch.multiple(window_module, ROWS_PER_READ=step, MAX_ROWS=kept, _LONGEST_SECTION=8)
+        self.patch = mock.patch.multiple(window_module, ROWS_PER_READ=step, MAX_ROWS=kept, _MAX_SECTION_LINES=8)
 
     def __enter__(self) -> None:
         self.patch.start()

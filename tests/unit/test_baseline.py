@@ -362,7 +362,7 @@ def test_what_is_kept_is_what_its_line_says(journal: Journal, log: Path, clock: 
 
 
 def test_a_command_that_hangs_is_given_up_and_what_it_started_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looking, "_COMMAND_S", 0.1)
+    monkeypatch.setattr(looking, "_COMMAND_TIMEOUT_S", 0.1)
     texts = take_snapshot([], ["sleep 54321 | cat"], lambda: NIGHT).texts
     sleeps = [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == ["sleep", "54321"]]
     # SIGKILL was sent, but kill(2) does not wait: on a busy machine a killed process can still be seen for a moment.

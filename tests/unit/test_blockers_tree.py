@@ -26,7 +26,7 @@ from threeam.projections import FOLD
 from threeam.restore.blockers import (
     Backend,
     BlockerNode,
-    _as_backend,
+    _backend_of_prepared,
     build_blocker_tree,
     format_backend,
     format_other_blockers,
@@ -85,7 +85,7 @@ def test_what_hangs_on_a_circle_stands_below_it() -> None:
 
 
 def prepared(xid: int, gid: str) -> Backend:
-    return _as_backend(PreparedTransaction(xid, gid, "app", "shop", 3.2))
+    return _backend_of_prepared(PreparedTransaction(xid, gid, "app", "shop", 3.2))
 
 
 def test_a_prepared_transaction_says_what_it_is_and_what_ends_it() -> None:

@@ -221,7 +221,7 @@ def test_the_head_is_looked_for_once_also_while_there_is_nothing_else(log: Path,
     log.write_bytes(head(1) + some * 100)
     live = journal.open_live()
     assert live is not None
-    with patch.object(segment_module, "_head_of", wraps=segment_module._head_of) as looked:
+    with patch.object(segment_module, "_read_head", wraps=segment_module._read_head) as looked:
         assert [line.is_forged for line in lines_forward(live)] == [False] * 101
         with log.open("ab") as file:  # the rest of what is copied there
             file.write(some + line(2, "a note") + some)
@@ -247,7 +247,7 @@ def test_every_line_that_a_rotation_repeats_is_in_the_head(
     data = begin + b"".join(map(format_entry, some))
     fd = os.memfd_create("log")
     os.write(fd, data + b"foreign\n")
-    with patch.object(segment_module, "_BLOCK", block):
+    with patch.object(segment_module, "_READ_BYTES", block):
         found = Segment(fd, "sanity.log").head
     inside = begin + b"".join(map(format_entry, some[:stated]))
     assert (found.end, found.missing_lines) == (len(inside), None if stated is None else max(0, stated - len(some)))
@@ -416,7 +416,7 @@ def test_rows_of_many_files_can_be_read_again(log: Path, journal: Journal) -> No
     lines = [line for segment in journal.segments_forward(live) for line in lines_forward(segment)]
     open_files = set(os.listdir("/proc/self/fd"))
     assert [line.segment.read(line.offset, len(line.raw)) for line in lines] == [line.raw for line in lines]
-    assert len(set(os.listdir("/proc/self/fd")) - open_files) <= segment_module._MOST_OPEN
+    assert len(set(os.listdir("/proc/self/fd")) - open_files) <= segment_module._MAX_OPEN_FILES
     gone = lines[4].segment
     (log.parent / "other").write_bytes(b"another file")
     os.replace(log.parent / "other", gone.path)
@@ -426,7 +426,7 @@ def test_rows_of_many_files_can_be_read_again(log: Path, journal: Journal) -> No
 
 def test_a_known_head_needs_neither_a_look_at_the_file_nor_the_file(log: Path) -> None:
     """An export asks for it at each line, and the screen at each row, also after ``keep`` has deleted the file."""
-    paths = chain_of(log, segment_module._MOST_OPEN + 2)
+    paths = chain_of(log, segment_module._MAX_OPEN_FILES + 2)
     segment = RotatedSegment(str(paths[1]))
     known = segment.head
     with patch.object(os, "fstat", wraps=os.fstat) as looked:
@@ -437,7 +437,7 @@ def test_a_known_head_needs_neither_a_look_at_the_file_nor_the_file(log: Path) -
     with pytest.raises(FileNotFoundError):  # it was closed for the others
         segment.size()
     assert segment.head == known
-    assert len(others) == segment_module._MOST_OPEN
+    assert len(others) == segment_module._MAX_OPEN_FILES
 
 
 def test_a_follower_from_the_beginning_reads_every_file(log: Path) -> None:

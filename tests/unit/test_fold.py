@@ -89,7 +89,7 @@ def logs(draw: st.DrawFn) -> bytes:
     """Whatever several people, streams, the Bash script and foreign tools leave in a log."""
     lines: list[bytes] = []
     ns = NIGHT.ns
-    scripts: list[Stamp] = []
+    scripts: list[tuple[Stamp, str]] = []
     stamps: list[Stamp] = [NIGHT]
     for _ in range(draw(st.integers(0, 14))):
         ns += draw(later)
@@ -171,12 +171,14 @@ def logs(draw: st.DrawFn) -> bytes:
                 there = (("FILE", draw(files)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "observe"), tag, *there, text=f"Observer: {text}"))
             case 10:
-                scripts.append(stamp)
-                lines.append(said(text="Acquired sanity lock."))
-                lines.append(said(text=f"Hypothesis: {text}"))
-            case 11 if scripts:
-                script = draw(st.sampled_from(scripts))
-                lines.append(said(by, (number, OPEN), text=f"Hypothesis: @{script} {text}"))
+                ahead = Stamp(ns + draw(st.sampled_from([0, HOUR])), stamp.utc_offset_s)  # its clock may be ahead
+                scripts.append((ahead, text))
+                lines.append(said(text="Acquired sanity lock.", stamp=ahead))
+                lines.append(said(text=f"Hypothesis: {text}", stamp=ahead))
+            case 11 | 31 if scripts:
+                script, claim = draw(st.sampled_from(scripts))
+                claim = draw(st.sampled_from([claim, claim, text]))
+                lines.append(said(by, (number, OPEN), text=f"Hypothesis: @{script} {claim}"))
             case _:
                 foreign = [b"kernel: oops [H2: open]\n", b"\n", b"\xff\x00 [BY: bob@x:1]\n", said(by)[:60] + b"\n"]
                 lines.append(draw(st.sampled_from(foreign)))
@@ -314,6 +316,14 @@ def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: 
         [
             format_entry(line(10**9, 0, BOB)),
             format_entry(line(0, 0, ALICE, ("H1", "open"), text="Hypothesis: x")),
+        ]
+    )
+)
+@example(  # the clock of the Bash script was ahead when it wrote a hypothesis, which got a number after that
+    b"".join(
+        [
+            format_entry(line(HOUR, 0, text="Hypothesis: x")),
+            format_entry(line(0, 0, ALICE, ("H1", "open"), text=f"Hypothesis: @{Stamp(NIGHT.ns + HOUR)} x")),
         ]
     )
 )

@@ -543,7 +543,7 @@ def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
     ]
     now = FOLD(OF_THE_SCRIPT, block)
     assert list(now.hypotheses) == [4, 5]
-    assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at_second(2))
+    assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at_second(2), block[0].stamp.ns)
     assert now.find_hypothesis(CRON) == now.hypotheses[5]  # the name that it had still works
     assert texts_of(said(prediction_draft(CRON, "again"), now, 20)) == [
         "Prediction: again"
@@ -667,7 +667,7 @@ def test_anybody_may_give_the_words_for_a_stamp_that_they_name() -> None:
 
 def test_words_for_what_has_some_or_is_no_stamp_are_declined_with_what_there_is() -> None:
     assert refusal(stamp_words_draft(lambda: at_second(1), "x"), BY_ALICE) == (
-        f"@{at_second(1)} is no stamp without words: @{at_second(0)} wait for them"
+        f"@{at_second(1)} is not a stamp without words: @{at_second(0)} wait for them"
     )
     now = FOLD(BY_ALICE, said(stamp_words_draft(lambda: at_second(0), "the lag"), BY_ALICE, 5))
     assert refusal(stamp_words_draft(lambda: at_second(0), "x"), now) == (
@@ -845,11 +845,11 @@ def test_what_was_undone_is_not_undone_again() -> None:
 def test_a_stamp_of_no_change_is_declined_with_what_is_left() -> None:
     assert (
         refusal(undone_draft(at_second(7), ""), after(*changed_at(1)))
-        == f"@{at_second(7)} is no change: @{at_second(1)} thing 1"
+        == f"@{at_second(7)} is not a change: @{at_second(1)} thing 1"
     )
     assert (
         refusal(undone_draft(at_second(7), ""), FOLD.empty_state)
-        == f"@{at_second(7)} is no change, and none is left to undo"
+        == f"@{at_second(7)} is not a change, and none is left to undo"
     )
 
 
@@ -1005,19 +1005,15 @@ def one_line_as(run: Run, user: str, *argv: str) -> Entry:
         (["hyp", "contradict", "9", "precious"], "precious", "there are H1"),
         (["hyp", "confirm", "H9", "precious"], "precious", "there are H1"),
         (["hyp", "confirm", "H1", "precious"], "precious", "H1 is confirmed already: 300 clean runs"),
-        (
-            ["hyp", "support", "H1", NOT_YET, "precious"],
-            f"{NOT_YET} precious",
-            f"the nearest one is @{at_second(0)}",
-        ),
+        (["hyp", "support", "H1", NOT_YET, "precious"], f"{NOT_YET} precious", f"the nearest one is @{at_second(0)}"),
         (["correct", NOT_YET, "precious"], f"{NOT_YET} precious", f"the nearest one is @{at_second(0)}"),
         (
             ["correct", f"@{at_second(99)}", "precious"],
             f"@{at_second(99)} precious",
             f"the nearest one is @{at_second(5)}",
         ),
-        (["stamp", f"@{at_second(0)}", "precious"], f"@{at_second(0)} precious", "is no stamp without words"),
-        (["undone", f"@{at_second(0)}", "precious"], f"@{at_second(0)} precious", "is no change"),
+        (["stamp", f"@{at_second(0)}", "precious"], f"@{at_second(0)} precious", "is not a stamp without words"),
+        (["undone", f"@{at_second(0)}", "precious"], f"@{at_second(0)} precious", "is not a change"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -117,7 +117,7 @@ def test_blocks_backwards_are_whole_lines_and_all_of_them(data: bytes, block: in
     starts = [offset for offset, _, _ in expected(data)]
     since = draw.draw(st.sampled_from([0, *starts]))
     end = draw.draw(st.integers(since, len(data) + 9))
-    with patch.object(reader, "CHUNK_BYTES", block), patch.object(reader, "_PROBE", probe):
+    with patch.object(reader, "CHUNK_BYTES", block), patch.object(reader, "_PROBE_BYTES", probe):
         read = list(chunks_backward(segment, end, since))
     at = max(since, data.rfind(b"\n", 0, end) + 1)
     for start, whole, _ in read:

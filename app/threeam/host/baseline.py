@@ -12,17 +12,19 @@ from threeam.core.errors import FileUnusable
 from threeam.core.platform.disk import format_bytes
 from threeam.host.snapshot import Snapshot, WatchedProcess
 
-_FORMAT = 1
+_FORMAT_VERSION = 1
 _NUMBER = re.compile(r"(?<! ) *\d[\d.,:]*")  # from the first of many blanks only: from each one costs their square
-_SHARE = 0.10  # of the middle: less than that is no difference, however still it was while it was looked at
-_STEPS = {
+_RELATIVE_TOLERANCE = (
+    0.10  # of the middle: less than that is no difference, however still it was while it was looked at
+)
+_ABSOLUTE_TOLERANCES = {
     "load": 0.25,
     "cpu": 5.0,
     "bytes": 16.0 * 1024 * 1024,
     "%": 1.0,
     "inodes free": 10_000.0,
 }  # and less than this
-_FOR_NOTHING = 1e9  # a text that was always the same, and is not: more unusual than any number
+_CATEGORICAL_SCORE = 1e9  # a text that was always the same, and is not: more unusual than any number
 
 
 class Baseline(NamedTuple):
@@ -56,7 +58,7 @@ class NormalRange(NamedTuple):
     def tolerance(self, name: str) -> float:
         """How much variation of ``name`` is nothing: what was seen, a tenth of its size, and a step at the least."""
         middle = (self.low + self.high) / 2
-        return max(self.high - self.low, _SHARE * abs(middle), _step(name))
+        return max(self.high - self.low, _RELATIVE_TOLERANCE * abs(middle), _absolute_tolerance(name))
 
     def distance_outside(self, value: float) -> float:
         """How far ``value`` is outside; 0 inside."""
@@ -76,7 +78,7 @@ def normal_ranges(baseline: Baseline) -> dict[str, NormalRange]:
 def find_differences(baseline: Baseline, now: Snapshot) -> list[Difference]:
     """What is not normal in ``now``, the most unusual first."""
     blind = tuple(prefix for one in (*baseline.snapshots, now) for prefix in one.blind)  # what is not known is no news
-    found = [*_numbers(normal_ranges(baseline), now.numbers), *_texts(baseline, now.texts)]
+    found = [*_number_differences(normal_ranges(baseline), now.numbers), *_text_differences(baseline, now.texts)]
     found = [one for one in found if not one.name.startswith(blind)]
     return sorted(found, key=lambda one: (-one.score, one.name))
 
@@ -87,18 +89,18 @@ def count_compared(baseline: Baseline, now: Snapshot) -> int:
     return len(names | set(now.numbers) | set(now.texts))
 
 
-def _numbers(normal: Mapping[str, NormalRange], now: Mapping[str, float]) -> Iterator[Difference]:
-    for name in sorted({*normal, *now}):
-        range_ = normal.get(name, NormalRange(0.0, 0.0))
+def _number_differences(ranges: Mapping[str, NormalRange], now: Mapping[str, float]) -> Iterator[Difference]:
+    for name in sorted({*ranges, *now}):
+        range_ = ranges.get(name, NormalRange(0.0, 0.0))
         value = now.get(name, 0.0)
         unusual = range_.distance_outside(value) / range_.tolerance(name)
         if (unusual and name.startswith("listening/")) or name.endswith("/there"):
-            unusual *= _FOR_NOTHING  # who is gone, or new, stands before every amount
+            unusual *= _CATEGORICAL_SCORE  # who is gone, or new, stands before every amount
         if unusual >= 1.0:
             yield Difference(name, format_amount(name, value), format_range(name, range_), unusual)
 
 
-def _texts(baseline: Baseline, now: Mapping[str, str]) -> Iterator[Difference]:
+def _text_differences(baseline: Baseline, now: Mapping[str, str]) -> Iterator[Difference]:
     names = {name for one in baseline.snapshots for name in one.texts}
     for name in sorted({*names, *now}):
         before = [one.texts.get(name) for one in baseline.snapshots]
@@ -106,39 +108,39 @@ def _texts(baseline: Baseline, now: Mapping[str, str]) -> Iterator[Difference]:
         if here in before:
             continue
         if name.startswith("command/"):
-            plain = set(map(_without_numbers, before))
-            if len(set(before)) > 1 and _without_numbers(here) in plain:  # it counts, and is another one each time
+            plain = set(map(_mask_numbers, before))
+            if len(set(before)) > 1 and _mask_numbers(here) in plain:  # it counts, and is another one each time
                 continue
-            usual = _without_numbers(here) in plain
+            usual = _mask_numbers(here) in plain
         elif len(set(before)) == len(before) > 1:  # it was another one each time: there is no normal
             continue
         else:
             usual = False
-        yield Difference(name, *_changed(before[-1], here), 1.0 if usual else _FOR_NOTHING)
+        yield Difference(name, *_changed_lines(before[-1], here), 1.0 if usual else _CATEGORICAL_SCORE)
 
 
-def _without_numbers(text: str | None) -> str | None:
+def _mask_numbers(text: str | None) -> str | None:
     """``text`` with each number as ``0``: what a command counts is another one each time."""
     return None if text is None else _NUMBER.sub("0", text)
 
 
-def _changed(before: str | None, here: str | None) -> tuple[str, str]:
+def _changed_lines(before: str | None, now: str | None) -> tuple[str, str]:
     """What differs between two texts, in a line for each: the lines that the other has not."""
-    if before is None or here is None:
-        return _first(here), _first(before)
-    old, new = before.splitlines(), here.splitlines()
+    if before is None or now is None:
+        return _abbreviate_text(now), _abbreviate_text(before)
+    old, new = before.splitlines(), now.splitlines()
     gone = [line for line in old if line not in new]
     come = [line for line in new if line not in old]
-    return _few(come) if come or gone else "in another order", _few(gone)
+    return _abbreviate_lines(come) if come or gone else "in another order", _abbreviate_lines(gone)
 
 
-def _few(lines: Sequence[str]) -> str:
+def _abbreviate_lines(lines: Sequence[str]) -> str:
     more = f" (and {len(lines) - 1} lines more)" if len(lines) > 1 else ""
     return f"{lines[0].strip() if lines else 'nothing'}{more}"
 
 
-def _first(text: str | None) -> str:
-    return "not there" if text is None else _few(text.splitlines())
+def _abbreviate_text(text: str | None) -> str:
+    return "not there" if text is None else _abbreviate_lines(text.splitlines())
 
 
 def format_amount(name: str, value: float) -> str:
@@ -161,20 +163,20 @@ def format_difference(difference: Difference) -> str:
 
 def format_score(difference: Difference) -> str:
     """``15 ×`` its normal variation; of a text, and of what is new or gone, a word."""
-    if difference.score < _FOR_NOTHING / 1000:
+    if difference.score < _CATEGORICAL_SCORE / 1000:
         return f"{difference.score:,.0f} ×"
     return "gone" if difference.now in ("0", "not there") else "never before"
 
 
-def _step(name: str) -> float:
+def _absolute_tolerance(name: str) -> float:
     group, _, what = name.partition("/")
-    return next((step for word, step in _STEPS.items() if group == word or what.endswith(word)), 1.0)
+    return next((step for word, step in _ABSOLUTE_TOLERANCES.items() if group == word or what.endswith(word)), 1.0)
 
 
 def encode_baseline(baseline: Baseline) -> bytes:
     """``baseline`` as the file that it is kept in: JSON."""
     value = {
-        "format": _FORMAT,
+        "format": _FORMAT_VERSION,
         "name": baseline.name,
         "host": baseline.host,
         "watched": [one._asdict() for one in baseline.watched_processes],
@@ -188,17 +190,19 @@ def decode_baseline(data: bytes, path: str) -> Baseline:
     """The baseline that a file holds. Raises `Unusable`, naming ``path``."""
     try:
         value: Any = json.loads(data)
-        if value["format"] != _FORMAT:
+        if value["format"] != _FORMAT_VERSION:
             raise FileUnusable(f"{path} is of a later 3am: format {value['format']!r}")
         baseline = Baseline(
             str(value["name"]),
             str(value["host"]),
-            tuple(_snapshot(one) for one in value["snapshots"]),
+            tuple(_parse_snapshot(one) for one in value["snapshots"]),
             tuple(
-                WatchedProcess(_pid(one["pid"]), float(one["created"]), str(one["name"]), _texts_in(one["cmdline"]))
+                WatchedProcess(
+                    _parse_pid(one["pid"]), float(one["created"]), str(one["name"]), _parse_texts(one["cmdline"])
+                )
                 for one in value["watched"]
             ),
-            _texts_in(value["commands"]),
+            _parse_texts(value["commands"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         raise FileUnusable(f"{path} is no baseline: 3am baseline save takes a new one") from None
@@ -207,21 +211,21 @@ def decode_baseline(data: bytes, path: str) -> Baseline:
     return baseline
 
 
-def _snapshot(value: Any) -> Snapshot:
+def _parse_snapshot(value: Any) -> Snapshot:
     numbers = {str(name): float(number) for name, number in value["numbers"].items()}
     if not all(map(math.isfinite, numbers.values())):
         raise ValueError
     texts = {str(name): str(text) for name, text in value["texts"].items()}
-    return Snapshot(int(value["at_ns"]), numbers, texts, _texts_in(value["unread"]), _texts_in(value["blind"]))
+    return Snapshot(int(value["at_ns"]), numbers, texts, _parse_texts(value["unread"]), _parse_texts(value["blind"]))
 
 
-def _pid(value: Any) -> int:
+def _parse_pid(value: Any) -> int:
     if not isinstance(value, int) or not 0 < value < 2**31:
         raise ValueError
     return value
 
 
-def _texts_in(value: Any) -> tuple[str, ...]:
+def _parse_texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):  # a string is one of letters, too
         raise TypeError
     return tuple(map(str, value))

@@ -71,21 +71,21 @@ def baseline_compared_draft(name: str, text: str) -> Draft:
     return Draft(lambda state, author, stamp: [line], needs_full_state=False)
 
 
-def _read(entry: Entry) -> tuple[str, SavedBaseline] | None:
+def _parse_entry(entry: Entry) -> tuple[str, SavedBaseline] | None:
     name, file = entry.tag("BASELINE"), entry.tag("FILE")
     if name is None or file is None or entry.kind != "Baseline":
         return None
     return name, SavedBaseline(name, file, entry.body, entry.effective_stamp, entry.author)
 
 
-def _fold(found: Mapping[str, SavedBaseline], entries: Sequence[Entry]) -> Mapping[str, SavedBaseline]:
-    return latest_by_key(found, entries, _read)
+def _fold(saved_by_name: Mapping[str, SavedBaseline], entries: Sequence[Entry]) -> Mapping[str, SavedBaseline]:
+    return latest_by_key(saved_by_name, entries, _parse_entry)
 
 
-def _carry(found: Mapping[str, SavedBaseline]) -> Iterator[Entry]:
-    for one in found.values():
+def _checkpoint(saved_by_name: Mapping[str, SavedBaseline]) -> Iterator[Entry]:
+    for one in saved_by_name.values():
         tags = (*by_tag(one.author), ("BASELINE", one.name), ("FILE", one.file))
         yield Entry(one.stamp, 0, tags, f"Baseline: {one.text}")
 
 
-PROJECTION = Projection("baselines", ("BASELINE",), {}, _fold, _carry)
+PROJECTION = Projection("baselines", ("BASELINE",), {}, _fold, _checkpoint)

@@ -28,10 +28,10 @@ from threeam.host.baseline import (
 from threeam.host.baseline_log import SavedBaseline, baseline_compared_draft, baseline_saved_draft
 from threeam.host.snapshot import WatchedProcess, command_failed, span_seconds, take_snapshot
 
-_IN_THE_LINE = 5  # differences that the log's one line names
-_SHOWN = 200  # and that anybody reads
-_WIDEST = 40  # characters of a column
-_VERY = 10  # times its normal variation: that is looked at first
+_MAX_IN_LOG_LINE = 5  # differences that the log's one line names
+_MAX_ROWS = 200  # and that anybody reads
+_MAX_COLUMN_CHARS = 40  # characters of a column
+_RED_SCORE = 10  # times its normal variation: that is looked at first
 
 
 class BaselineComparison(NamedTuple):
@@ -94,16 +94,16 @@ class LoadedBaseline(NamedTuple):
         return () if self.commands_refused_reason else self.baseline.commands
 
 
-def load_baseline(journal: Journal, saved_as: SavedBaseline) -> LoadedBaseline:
+def load_baseline(journal: Journal, saved_baseline: SavedBaseline) -> LoadedBaseline:
     """Load the baseline that a line of the log names. Raises `Unusable`.
 
     Only this user's key says that its commands are this user's: the line can be written by anybody in the team.
     """
-    path, content, signed = read_attachment(journal, saved_as.file, BASELINE)
+    path, content, signed = read_attachment(journal, saved_baseline.file, BASELINE)
     baseline = decode_baseline(content, path)
-    if baseline.name != saved_as.name:
+    if baseline.name != saved_baseline.name:
         raise FileUnusable(
-            f"{path} is the baseline {baseline.name}, and its line calls it {saved_as.name}: take a new one"
+            f"{path} is the baseline {baseline.name}, and its line calls it {saved_baseline.name}: take a new one"
         )
     if signed or not baseline.commands:
         return LoadedBaseline(baseline, "")
@@ -126,31 +126,32 @@ def compare_now(journal: Journal, saved_as: SavedBaseline, clock: Callable[[], S
     )
 
 
-def comparison_draft(looked: BaselineComparison) -> Draft:
+def comparison_draft(comparison: BaselineComparison) -> Draft:
     """The one line of the log about it."""
-    found = looked.differences
-    named = redact("; ".join(format_difference(one) for one in found[:_IN_THE_LINE]))
-    more = f"; and {len(found) - _IN_THE_LINE} more" if len(found) > _IN_THE_LINE else ""
+    found = comparison.differences
+    named = redact("; ".join(format_difference(one) for one in found[:_MAX_IN_LOG_LINE]))
+    more = f"; and {len(found) - _MAX_IN_LOG_LINE} more" if len(found) > _MAX_IN_LOG_LINE else ""
     said = (
-        f"{len(found)} of {looked.compared_count:,} differ: {named}{more}"
+        f"{len(found)} of {comparison.compared_count:,} differ: {named}{more}"
         if found
-        else f"all {looked.compared_count:,} are normal"
+        else f"all {comparison.compared_count:,} are normal"
     )
     return baseline_compared_draft(
-        looked.saved_baseline.name, f"with {looked.saved_baseline.name} @{looked.saved_baseline.stamp}: {said}"
+        comparison.saved_baseline.name,
+        f"with {comparison.saved_baseline.name} @{comparison.saved_baseline.stamp}: {said}",
     )
 
 
-def _rows(found: Sequence[Difference]) -> Iterator[tuple[str, str]]:
+def _table_rows(differences: Sequence[Difference]) -> Iterator[tuple[str, str]]:
     """The rows of the table, under their heads, each with the sign that it has: columns as wide as they must be."""
     rows = [
         ("what", "now", "normal", "unusual"),
-        *((one.name, one.now, one.normal, format_score(one)) for one in found),
+        *((one.name, one.now, one.normal, format_score(one)) for one in differences),
     ]
-    widths = [min(_WIDEST, max(len(row[column]) for row in rows)) for column in range(3)]
-    for row, one in zip(rows, (None, *found), strict=True):
+    widths = [min(_MAX_COLUMN_CHARS, max(len(row[column]) for row in rows)) for column in range(3)]
+    for row, one in zip(rows, (None, *differences), strict=True):
         text = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, (*widths, 0), strict=True))
-        yield text.rstrip(), "" if one is None else "red" if one.score >= _VERY else "yellow"
+        yield text.rstrip(), "" if one is None else "red" if one.score >= _RED_SCORE else "yellow"
 
 
 def baseline_report(looked: BaselineComparison, now: Stamp) -> list[ReportSection]:
@@ -158,9 +159,9 @@ def baseline_report(looked: BaselineComparison, now: Stamp) -> list[ReportSectio
     found = looked.differences
     at = format_when(looked.saved_baseline.stamp, now)
     head = [ReportLine(looked.saved_baseline.text, at, looked.saved_baseline.stamp)]
-    table = [ReportLine(row, icon=sign) for row, sign in _rows(found[:_SHOWN])] if found else []
-    if len(found) > _SHOWN:
-        table.append(ReportLine(f"and {len(found) - _SHOWN:,} more: 3am baseline diff"))
+    table = [ReportLine(row, icon=sign) for row, sign in _table_rows(found[:_MAX_ROWS])] if found else []
+    if len(found) > _MAX_ROWS:
+        table.append(ReportLine(f"and {len(found) - _MAX_ROWS:,} more: 3am baseline diff"))
     normal = [] if found else [ReportLine(f"all {looked.compared_count:,} things are as they were", icon="ok")]
     told = [
         ReportSection("baseline", head),

@@ -22,9 +22,13 @@ from threeam.host.system import System
 
 _DAY_NS = 86_400 * NS_PER_S
 _HOUR_NS = 3600 * NS_PER_S
-_STATES = ("/var/lib/logrotate/status", "/var/lib/logrotate/logrotate.status", "/var/lib/logrotate.status")
-_OVERDUE = {"hourly": 2, "daily": 3, "weekly": 9, "monthly": 34, "yearly": 370}  # days, with some of grace
-_STATE = re.compile(r'"(.+)" (\d+)-(\d+)-(\d+)(?:-(\d+):(\d+):(\d+))?')
+_LOGROTATE_STATE_FILES = (
+    "/var/lib/logrotate/status",
+    "/var/lib/logrotate/logrotate.status",
+    "/var/lib/logrotate.status",
+)
+_OVERDUE_DAYS = {"hourly": 2, "daily": 3, "weekly": 9, "monthly": 34, "yearly": 370}  # days, with some of grace
+_STATE_LINE = re.compile(r'"(.+)" (\d+)-(\d+)-(\d+)(?:-(\d+):(\d+):(\d+))?')
 
 
 def check_disk(system: System, journal: Journal, now_ns: int, disk_floor: int, rotate_bytes: int) -> list[Check]:
@@ -34,15 +38,15 @@ def check_disk(system: System, journal: Journal, now_ns: int, disk_floor: int, r
         folder = os.path.dirname(folder)
     free = free_bytes(folder)
     return [
-        _space(folder, free, disk_floor),
-        _file_system(journal, folder),
-        _how_long(journal, now_ns, free),
-        _rotation(system, journal, now_ns, rotate_bytes),
-        *_locks(system, journal),
+        _check_space(folder, free, disk_floor),
+        _check_file_system(journal, folder),
+        _check_time_to_full(journal, now_ns, free),
+        _check_rotation(system, journal, now_ns, rotate_bytes),
+        *_check_lock_files(system, journal),
     ]
 
 
-def _space(folder: str, free: int, disk_floor: int) -> Check:
+def _check_space(folder: str, free: int, disk_floor: int) -> Check:
     about = os.statvfs(folder)
     found = f"{format_bytes(free)} free of {format_bytes(about.f_blocks * about.f_frsize)}"
     mend = f"du -xh {shlex.quote(folder)} | sort -h | tail"
@@ -54,7 +58,7 @@ def _space(folder: str, free: int, disk_floor: int) -> Check:
     return Check("disk space", YELLOW if few else OK, found, mend if few else "")
 
 
-def _file_system(journal: Journal, folder: str) -> Check:
+def _check_file_system(journal: Journal, folder: str) -> Check:
     warning = network_fs_warning(os.path.join(folder, journal.log_name))
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as table:
@@ -70,7 +74,7 @@ def _file_system(journal: Journal, folder: str) -> Check:
     return Check("file system", OK, f"{kind}, local")
 
 
-def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
+def _check_time_to_full(journal: Journal, now_ns: int, free: int) -> Check:
     """How long the room lasts, if the log grows on as in the last hour, by its own stamps."""
     name, live = "disk full in", journal.open_live()
     if live is None:
@@ -85,11 +89,11 @@ def _how_long(journal: Journal, now_ns: int, free: int) -> Check:
     if grown <= 0:
         return Check(name, OK, "nothing was written in the last hour")
     left_ns = free * _HOUR_NS // grown
-    found = f"{_long(left_ns)}, at {format_bytes(grown)} an hour"
+    found = f"{_format_long_duration(left_ns)}, at {format_bytes(grown)} an hour"
     return Check(name, RED if left_ns < _DAY_NS else YELLOW if left_ns < 7 * _DAY_NS else OK, found)
 
 
-def _locks(system: System, journal: Journal) -> list[Check]:
+def _check_lock_files(system: System, journal: Journal) -> list[Check]:
     """The lock files that users who may not write the log can hold, and so keep every writer waiting."""
     like, checks = LockFileSpec.for_journal(journal, 0o600), []
     for path in journal.lock_paths:
@@ -100,18 +104,18 @@ def _locks(system: System, journal: Journal) -> list[Check]:
     return checks
 
 
-def _long(ns: int) -> str:
+def _format_long_duration(ns: int) -> str:
     days = ns // _DAY_NS
     return f"{days // 365:,} years" if days >= 730 else f"{days} days" if days >= 2 else format_duration(ns)
 
 
-def _rotation(system: System, journal: Journal, now_ns: int, rotate_bytes: int) -> Check:
+def _check_rotation(system: System, journal: Journal, now_ns: int, rotate_bytes: int) -> Check:
     """Whether the log can be rotated, and by whom: 3am, or logrotate, and when that last did its work.
 
     cron reports to nobody when it fails.
     """
     name, log = "rotation", journal.log_path
-    rule = _rule(system, log)
+    rule = _find_logrotate_rule(system, log)
     try:
         if (live := journal.open_live()) is not None:
             check_rotatable(live, log)
@@ -125,24 +129,24 @@ def _rotation(system: System, journal: Journal, now_ns: int, rotate_bytes: int) 
         found = f"{copies} has copytruncate for it: lines that come between the copy and the cut are lost"
         return Check(name, RED, found, f"{system.sudo_prefix}sed -i s/copytruncate/create/ {shlex.quote(copies)}")
     mend = f"{system.sudo_prefix}logrotate -v {by}"
-    texts = [text for path in _STATES if (text := system.read_file(path)) is not None]
+    texts = [text for path in _LOGROTATE_STATE_FILES if (text := system.read_file(path)) is not None]
     if not texts:
-        there = any(os.path.exists(path) for path in _STATES)
+        there = any(os.path.exists(path) for path in _LOGROTATE_STATE_FILES)
         found = f"{by} names it, and its state file {'is not yours to read' if there else 'is not there'}"
         return Check(name, UNKNOWN if there else RED, found + ("" if there else ": it has never run"), mend)
-    seen = {match[1]: _ns(match) for match in map(_STATE.fullmatch, texts[0].splitlines()) if match}
+    seen = {match[1]: _state_time_ns(match) for match in map(_STATE_LINE.fullmatch, texts[0].splitlines()) if match}
     last = seen.get(log)
     if last is None:
         return Check(name, YELLOW, f"{by} names it, and logrotate has not seen it yet", mend)
     days = max(0, now_ns - last) // _DAY_NS
     ago = f"{days} day{'' if days == 1 else 's'} ago"
-    if every in _OVERDUE and now_ns - last > _OVERDUE[every] * _DAY_NS:
+    if every in _OVERDUE_DAYS and now_ns - last > _OVERDUE_DAYS[every] * _DAY_NS:
         others = "; it has rotated others since" if max(seen.values()) > last else ""
         return Check(name, RED, f"by logrotate ({by}, {every}), and last {ago}{others}: it fails silently", mend)
     return Check(name, OK, f"by logrotate ({by}, {every}), last {ago}")
 
 
-def _rule(system: System, log: str) -> tuple[str, str, str] | None:
+def _find_logrotate_rule(system: System, log: str) -> tuple[str, str, str] | None:
     """Return the file in which logrotate is told of ``log``, how often it rotates it, and the file that says
     copytruncate (empty: none does); None if no file names the log.
 
@@ -153,7 +157,7 @@ def _rule(system: System, log: str) -> tuple[str, str, str] | None:
         inside, ours, every, copies = False, False, "", ""
         named: list[str] = []
         for line in (system.read_file(path) or "").splitlines():
-            words = _words(line.replace("{", " { ").replace("}", " } "))
+            words = _shell_words(line.replace("{", " { ").replace("}", " } "))
             for word in words:
                 if word == "{":
                     inside, ours = True, any(PurePosixPath(log).match(pattern) for pattern in named)
@@ -164,7 +168,7 @@ def _rule(system: System, log: str) -> tuple[str, str, str] | None:
                     inside, named = False, []
                 elif word.startswith("/") and not inside:
                     named.append(word)
-                elif word in _OVERDUE or word == "size":
+                elif word in _OVERDUE_DAYS or word == "size":
                     every = word
                     usual = usual if inside else word
                 elif word in ("copytruncate", "nocopytruncate"):
@@ -173,16 +177,16 @@ def _rule(system: System, log: str) -> tuple[str, str, str] | None:
     return None
 
 
-def _words(line: str) -> list[str]:
+def _shell_words(line: str) -> list[str]:
     try:
         return shlex.split(line, comments=True)
     except ValueError:  # a quote that is not closed
         return line.split()
 
 
-def _ns(found: re.Match[str]) -> int:
+def _state_time_ns(match: re.Match[str]) -> int:
     """The time of a line of the state file, which has no zone: logrotate writes local time."""
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[1:])
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[1:])
     try:
         return round(datetime(year, month, day, hour, minute, second).timestamp()) * NS_PER_S
     except (ValueError, OverflowError, OSError):

@@ -19,7 +19,10 @@ def preflight_draft(groups: Sequence[CheckGroup]) -> Draft:
     """What was looked at before the hunt, as one block: a line for each that is not well."""
     checks = all_checks(groups)
     head = DraftLine(f"Preflight: {format_verdict_counts(checks)}.", (("PREFLIGHT", worst_verdict(checks)),))
-    lines = [head, *(DraftLine(f"| {_line(one)}{f' ({one.mend})' if one.mend else ''}") for one in _not_well(checks))]
+    lines = [
+        head,
+        *(DraftLine(f"| {_format_check(one)}{f' ({one.mend})' if one.mend else ''}") for one in _problems(checks)),
+    ]
     if well := [one.name for one in checks if one.verdict == OK]:
         lines.append(DraftLine(f"| {OK:<7} {', '.join(well)}"))
     return Draft(lambda state, author, stamp: lines, needs_full_state=False)
@@ -31,23 +34,23 @@ def preflight_report(groups: Sequence[CheckGroup]) -> list[ReportSection]:
     told = [
         ReportSection(
             format_verdict_counts(checks),
-            [_told(one) for one in _not_well(checks)] or [ReportLine("all is well", icon=OK)],
+            [_report_line(one) for one in _problems(checks)] or [ReportLine("all is well", icon=OK)],
         )
     ]
     for group in groups:
-        well = [_told(one) for one in group.checks if one.verdict == OK]
+        well = [_report_line(one) for one in group.checks if one.verdict == OK]
         told += [ReportSection(group.title, well)] if well else []
     return told
 
 
-def _not_well(checks: Sequence[Check]) -> list[Check]:
+def _problems(checks: Sequence[Check]) -> list[Check]:
     """Those that are not ok, the worst first."""
     return sorted((one for one in checks if one.verdict != OK), key=lambda one: VERDICTS.index(one.verdict))
 
 
-def _told(check: Check) -> ReportLine:
-    return ReportLine(_line(check), check.mend, icon=check.verdict, command=check.mend)
+def _report_line(check: Check) -> ReportLine:
+    return ReportLine(_format_check(check), check.mend, icon=check.verdict, command=check.mend)
 
 
-def _line(check: Check) -> str:
+def _format_check(check: Check) -> str:
     return f"{check.verdict:<7} {check.name}: {' / '.join(split_submission(check.found))}"

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-_LONGEST_S = 5.0  # that a program may take to say what it is asked
-_LONGEST = 64 * 1024  # bytes of what it says that are kept
+_TIMEOUT_S = 5.0  # that a program may take to say what it is asked
+_MAX_OUTPUT_BYTES = 64 * 1024  # bytes of what it says that are kept
 
 CommandResult = tuple[int, str]  # exit code, and what it said on both streams
 
@@ -44,13 +44,13 @@ class System(NamedTuple):
     def install_command(self, package: str) -> str:
         """The command that installs ``package`` here."""
         sudo = self.sudo_prefix
-        for manager, words in _MANAGERS.items():
+        for manager, words in _INSTALL_VERBS.items():
             if self.which(manager):
                 return f"{sudo}{manager} {words} {package}"
         return f"install {package}"
 
 
-_MANAGERS = {
+_INSTALL_VERBS = {
     "apt-get": "install",
     "dnf": "install",
     "yum": "install",
@@ -63,10 +63,10 @@ _MANAGERS = {
 
 def this_system(environ: Mapping[str, str] = os.environ) -> System:
     """The system that this process runs on."""
-    return System(_read, _run, shutil.which, environ, os.geteuid())
+    return System(_read_file, _run_command, shutil.which, environ, os.geteuid())
 
 
-def _read(path: str) -> str | None:
+def _read_file(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -74,17 +74,17 @@ def _read(path: str) -> str | None:
         return None
 
 
-def _run(argv: Sequence[str]) -> CommandResult | None:
-    heard = run_captured(argv, _LONGEST_S, {**os.environ, "LC_ALL": "C"})
+def _run_command(argv: Sequence[str]) -> CommandResult | None:
+    heard = run_captured(argv, _TIMEOUT_S, {**os.environ, "LC_ALL": "C"})
     return None if heard is None or heard[0] is None else (heard[0], heard[1])
 
 
-def run_captured(argv: Sequence[str], seconds: float, environ: Mapping[str, str]) -> tuple[int | None, str] | None:
-    """The exit code of a program (None: it took longer than ``seconds``) and all that it said on both streams, cut.
+def run_captured(argv: Sequence[str], timeout_s: float, environ: Mapping[str, str]) -> tuple[int | None, str] | None:
+    """The exit code of a program (None: it took longer than ``timeout_s``) and all that it said on both streams, cut.
 
     None where it cannot be started. Whatever it has started ends with it.
     """
-    deadline, said, is_open = time.monotonic() + seconds, bytearray(), True
+    deadline, said, is_open = time.monotonic() + timeout_s, bytearray(), True
     try:
         process = subprocess.Popen(
             argv,
@@ -101,8 +101,8 @@ def run_captured(argv: Sequence[str], seconds: float, environ: Mapping[str, str]
         fd = process.stdout.fileno()
         while is_open and (left := deadline - time.monotonic()) > 0:
             if select.select([fd], [], [], left)[0]:
-                data = os.read(fd, _LONGEST)
-                said += data[: _LONGEST - len(said)]
+                data = os.read(fd, _MAX_OUTPUT_BYTES)
+                said += data[: _MAX_OUTPUT_BYTES - len(said)]
                 is_open = bool(data)
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))

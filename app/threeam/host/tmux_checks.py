@@ -12,17 +12,17 @@ def check_tmux(system: System) -> list[Check]:
     """tmux's clipboard, escape-time and colours; one `unknown` where there is no tmux around this."""
     if not system.environ.get("TMUX"):
         return [Check("tmux", UNKNOWN, "not inside tmux")]
-    return [_clipboard(system), _escape_time(system), _colours(system)]
+    return [_check_clipboard(system), _check_escape_time(system), _check_colours(system)]
 
 
-def _option(system: System, name: str) -> str | None:
+def _tmux_option(system: System, name: str) -> str | None:
     ran = system.run(("tmux", "show-options", "-sv", name))
     return ran[1].strip() if ran is not None and ran[0] == 0 else None
 
 
-def _clipboard(system: System) -> Check:
+def _check_clipboard(system: System) -> Check:
     """y copies through tmux's buffer, which goes on to the terminal unless this is off (tmux(1))."""
-    value = _option(system, "set-clipboard")
+    value = _tmux_option(system, "set-clipboard")
     if value is None:
         return Check("tmux clipboard", UNKNOWN, "tmux does not say")
     if value == "off":
@@ -31,8 +31,8 @@ def _clipboard(system: System) -> Check:
     return Check("tmux clipboard", OK, f"set-clipboard {value}")
 
 
-def _escape_time(system: System) -> Check:
-    value = _option(system, "escape-time")
+def _check_escape_time(system: System) -> Check:
+    value = _tmux_option(system, "escape-time")
     if value is None or not (value.isascii() and value.isdigit()):
         return Check("tmux escape-time", UNKNOWN, "tmux does not say")
     if int(value) > _SLOW_ESCAPE_MS:
@@ -41,7 +41,7 @@ def _escape_time(system: System) -> Check:
     return Check("tmux escape-time", OK, f"{value} ms")
 
 
-def _colours(system: System) -> Check:
+def _check_colours(system: System) -> Check:
     ran = system.run(("tmux", "display-message", "-p", "#{client_termfeatures}"))
     features = ran[1].strip() if ran is not None and ran[0] == 0 else ""
     term = system.environ.get("TERM", "")

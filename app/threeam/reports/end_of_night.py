@@ -19,8 +19,8 @@ from threeam.hypotheses.thread import MISSING_CLAIM
 
 SLEEP_ADVICE = "the system is eventually consistent, and right now you are not"
 UNDO_UNKNOWN = "nobody has said how it is undone"
-_MOST = 12  # lines of each kind: a list that is longer is read by nobody
-_LONGEST = 160  # characters of a line of it
+_MAX_LINES = 12  # lines of each kind: a list that is longer is read by nobody
+_MAX_LINE_CHARS = 160  # characters of a line of it
 
 
 def open_items(state: State) -> list[list[ReportLine]]:
@@ -55,43 +55,43 @@ def open_items(state: State) -> list[list[ReportLine]]:
     return [undo, live, then, unworded]
 
 
-def _short_list(kinds: Sequence[Sequence[ReportLine]]) -> list[ReportLine]:
+def _limit_lines(kinds: Sequence[Sequence[ReportLine]]) -> list[ReportLine]:
     """As many lines of each kind as anybody reads."""
     told: list[ReportLine] = []
     for lines in kinds:
-        more = len(lines) - _MOST
-        told += [*lines[:_MOST], *([ReportLine(f"and {more:,} more: 3am handoff")] if more > 0 else [])]
+        more = len(lines) - _MAX_LINES
+        told += [*lines[:_MAX_LINES], *([ReportLine(f"and {more:,} more: 3am handoff")] if more > 0 else [])]
     return told
 
 
 def sleep_draft(half_life_h: float) -> Draft:
     """The end of the author's night, as one block: what is still open, for whoever is up, and the sleep line."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        me = state.people.get(author.user)
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        me = state.people.get(context.user)
         if me is not None and me.asleep:
             raise PreconditionFailed(
-                f"the night of {author.user} is over already, since {Stamp(me.last_active_ns, stamp.utc_offset_s)}"
+                f"the night of {context.user} is over already, since {Stamp(me.last_active_ns, stamp.utc_offset_s)}"
             )
         kinds = open_items(state)
         left = sum(map(len, kinds))
-        head = f"Handoff: {author.user} goes to sleep, and {left or 'nothing'} {_is(left)} still open."
+        head = f"Handoff: {context.user} goes to sleep, and {left or 'nothing'} {_things_are(left)} still open."
         return [
             DraftLine(head, (("HANDOFF", str(left)),)),
-            *(DraftLine(f"| {_short(one)}") for one in _short_list(kinds)),
-            drafts.sleep_line(state, author, stamp, half_life_h),
+            *(DraftLine(f"| {_format_item(one)}") for one in _limit_lines(kinds)),
+            drafts.sleep_line(state, context, stamp, half_life_h),
         ]
 
     return Draft(lines)
 
 
-def _is(count: int) -> str:
+def _things_are(count: int) -> str:
     return "thing is" if count == 1 else "things are" if count else "is"
 
 
-def _short(line: ReportLine) -> str:
+def _format_item(line: ReportLine) -> str:
     text = f"{line.text}{f' ({line.detail})' if line.detail else ''}"
-    text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    text = text if len(text) <= _MAX_LINE_CHARS else text[: _MAX_LINE_CHARS - 1] + "…"
     return f"{text}{f' @{line.stamp}' if line.stamp is not None else ''}"
 
 
@@ -101,6 +101,6 @@ def sleep_report(state: State, one: NightSummary, awake_since: Stamp | None) -> 
     if awake_since is not None:
         you.append(ReportLine("awake", f"since {format_when(awake_since, one.now)} at least", awake_since))
     return [
-        ReportSection("still open", _short_list(open_items(state)) or [ReportLine("nothing", icon="ok")]),
+        ReportSection("still open", _limit_lines(open_items(state)) or [ReportLine("nothing", icon="ok")]),
         ReportSection("you", [*you, ReportLine("a glass of water, and then lights out"), ReportLine(SLEEP_ADVICE)]),
     ]

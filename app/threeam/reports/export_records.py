@@ -37,7 +37,15 @@ CSV_COLUMNS = (
     "more",
     "continues",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # with what a spreadsheet begins to calculate, and the quote itself
+_FORMULA_PREFIXES = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "'",
+)  # with what a spreadsheet begins to calculate, and the quote itself
 
 
 class InvalidRecord(BadInput):
@@ -52,18 +60,18 @@ MAX_RECORD_BYTES = (
 def line_records(line: Line, observed: IntervalSet) -> Iterator[dict[str, Any]]:
     """The record of a line, and those of the bytes that are not held. Raises OSError."""
     if not line.omitted_bytes:
-        yield _record_of(line, observed) | _end(line)
+        yield _head_record(line, observed) | _end_fields(line)
         return
     more = line.omitted_bytes
-    yield _record_of(line, observed) | {"more": more}
+    yield _head_record(line, observed) | {"more": more}
     start = line.offset + len(line.raw)
     for piece in read_chunks(line.segment, start, start + more):
         more -= len(piece)
         record = {"ts": None, "ts_ns": None, "continues": True, "raw": base64.b64encode(piece).decode()}
-        yield record | ({"more": more} if more else _end(line))
+        yield record | ({"more": more} if more else _end_fields(line))
 
 
-def _record_of(line: Line, observed: IntervalSet) -> dict[str, Any]:
+def _head_record(line: Line, observed: IntervalSet) -> dict[str, Any]:
     """A line as a record: stamp, cups, tags in their order, text; ``observed`` where a tracer was attached then.
 
     A line of which these do not give every byte back (torn, foreign, or written otherwise than 3am writes) has its
@@ -95,7 +103,7 @@ def _record_of(line: Line, observed: IntervalSet) -> dict[str, Any]:
     return record
 
 
-def _end(line: Line) -> dict[str, Any]:
+def _end_fields(line: Line) -> dict[str, Any]:
     return {} if line.finished else {"unfinished": True}
 
 
@@ -134,26 +142,26 @@ class RecordDecoder:
 
     def __init__(self) -> None:
         self.is_at_unfinished_line = False
-        self._more = 0  # bytes of the line that the next records must have
+        self._missing_bytes = 0  # bytes of the line that the next records must have
 
     def decode(self, record: object) -> bytes:
         """The bytes that ``record`` stands for. Raises `BadRecord`."""
         data = record_to_bytes(record)
         assert isinstance(record, Mapping)
-        if (record.get("continues") is True) != (self._more > 0):
+        if (record.get("continues") is True) != (self._missing_bytes > 0):
             raise InvalidRecord(
-                "the rest of a long line is missing before it" if self._more else "it continues no line"
+                "the rest of a long line is missing before it" if self._missing_bytes else "it continues no line"
             )
         size, more = len(data.removesuffix(b"\n")), record.get("more", 0)
-        if type(more) is not int or more < 0 or (self._more and more != self._more - size):
+        if type(more) is not int or more < 0 or (self._missing_bytes and more != self._missing_bytes - size):
             raise InvalidRecord("its 'more' is not the number of bytes that the line still has")
-        self._more, self.is_at_unfinished_line = more, record.get("unfinished") is True
+        self._missing_bytes, self.is_at_unfinished_line = more, record.get("unfinished") is True
         return data
 
     def check_complete(self) -> None:
         """Raises `BadRecord` if the rest of a line has not come."""
-        if self._more:
-            raise InvalidRecord(f"{self._more:,} bytes of its line are missing")
+        if self._missing_bytes:
+            raise InvalidRecord(f"{self._missing_bytes:,} bytes of its line are missing")
 
 
 def json_lines(line: Line, observed: IntervalSet) -> Iterator[str]:
@@ -164,7 +172,7 @@ def json_lines(line: Line, observed: IntervalSet) -> Iterator[str]:
 
 def csv_header() -> str:
     """The first row: what the columns are."""
-    return _row(list(CSV_COLUMNS))
+    return _csv_row(list(CSV_COLUMNS))
 
 
 def csv_rows(line: Line, observed: IntervalSet) -> Iterator[str]:
@@ -176,10 +184,10 @@ def csv_rows(line: Line, observed: IntervalSet) -> Iterator[str]:
         if "tags" in record:
             record["tags"] = json.dumps(record["tags"], ensure_ascii=False)
         cells = ["" if (value := record.get(name)) is None else escape_unprintable(str(value)) for name in CSV_COLUMNS]
-        yield _row([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+        yield _csv_row([f"'{cell}" if cell.startswith(_FORMULA_PREFIXES) else cell for cell in cells])
 
 
-def _row(cells: list[str]) -> str:
+def _csv_row(cells: list[str]) -> str:
     row = io.StringIO()
     csv.writer(row).writerow(cells)
     return row.getvalue()

@@ -23,8 +23,8 @@ from threeam.hypotheses.ledger import HypothesisEvent, event_text, sorted_hypoth
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.reports.fixed_report import fix_progress_lines
 
-_MOST = 100  # lines of a part
-_STATES = (OPEN, "confirmed", "refuted", "parked")
+_MAX_LINES = 100  # lines of a part
+_STATE_ORDER = (OPEN, "confirmed", "refuted", "parked")
 
 
 class AwakePerson(NamedTuple):
@@ -52,12 +52,15 @@ class Handoff(NamedTuple):
 
 
 def collect_handoff(
-    state: State, now: Stamp, gap_ns: int, half_life_h: float, nights: Mapping[str, Stamp | None]
+    state: State, now: Stamp, gap_ns: int, half_life_h: float, awake_since_by_user: Mapping[str, Stamp | None]
 ) -> Handoff:
-    """What ``state`` comes to, as of ``now``. ``nights``: since when each is awake, from `nights_of`."""
+    """What ``state`` comes to, as of ``now``. ``awake_since_by_user``: since when each is awake, from `nights_of`."""
     people = [
         AwakePerson(
-            user, person.cups, remaining_mg(intake_of(state, user).doses, now.ns, half_life_h), nights.get(user)
+            user,
+            person.cups,
+            remaining_mg(intake_of(state, user).doses, now.ns, half_life_h),
+            awake_since_by_user.get(user),
         )
         for user in state.people
         if (person := state.current_night(user, now.ns, gap_ns)) is not None
@@ -87,39 +90,39 @@ def handoff_report(all_of_it: Handoff) -> list[ReportSection]:
     state, now, every = all_of_it.state, all_of_it.now, all_of_it.hypotheses
     plans = [one for one in experiments(state) if one.remaining]
     found = [
-        ReportSection("where we stand", _standing(all_of_it)),
-        ReportSection("live hypotheses", [line for one in every if one.state == OPEN for line in _live(state, one, now)]),
+        ReportSection("where we stand", _status_lines(all_of_it)),
+        ReportSection("live hypotheses", [line for one in every if one.state == OPEN for line in _open_hypothesis_lines(state, one, now)]),
         ReportSection("running", [experiment_line(one, now) for one in plans if is_running(one, now)]),
-        ReportSection("running, or ended without a word", [_resumable(one, now) for one in plans if is_stalled(one, now)]),
-        ReportSection("interrupted", [_resumable(one, now) for one in plans if one.interrupted_run is not None]),
+        ReportSection("running, or ended without a word", [_resumable_line(one, now) for one in plans if is_stalled(one, now)]),
+        ReportSection("interrupted", [_resumable_line(one, now) for one in plans if one.interrupted_run is not None]),
         ReportSection("may it be called fixed", fix_progress_lines(state)),
         ReportSection("ruled out", [verdict_line(state, one, now) for one in every if one.state == "refuted"]),
         ReportSection("parked", [verdict_line(state, one, now) for one in every if one.state not in (OPEN, "refuted", "confirmed")]),
-        ReportSection("to be undone", [_to_undo(one, now) for one in all_of_it.open_changes]),
-        ReportSection("topology", _noted(state, all_of_it.topology, now)),
-        ReportSection("shared state", _noted(state, all_of_it.shared_state, now)),
-        ReportSection("next", _noted(state, all_of_it.next_step, now)),
+        ReportSection("to be undone", [_find_change_to_undo(one, now) for one in all_of_it.open_changes]),
+        ReportSection("topology", _note_lines(state, all_of_it.topology, now)),
+        ReportSection("shared state", _note_lines(state, all_of_it.shared_state, now)),
+        ReportSection("next", _note_lines(state, all_of_it.next_step, now)),
         ReportSection("stamps without words", [ReportLine("no words yet", format_attribution(one.author, one.stamp, now), one.stamp, "Stamp")
                                       for one in all_of_it.pending_stamps]),
-        ReportSection("people", [_person(one, now) for one in all_of_it.people]),
+        ReportSection("people", [_person_line(one, now) for one in all_of_it.people]),
     ]  # fmt: skip
-    return [ReportSection(part.title, _readable(part.lines)) for part in found if part.lines]
+    return [ReportSection(part.title, _limit_lines(part.lines)) for part in found if part.lines]
 
 
-def _readable(lines: Sequence[ReportLine]) -> list[ReportLine]:
+def _limit_lines(lines: Sequence[ReportLine]) -> list[ReportLine]:
     """As many lines as anybody reads: a script in a loop opens thousands of hypotheses."""
-    more = len(lines) - _MOST
-    return [*lines[:_MOST], *([ReportLine(f"and {more:,} lines more: 3am hyp list")] if more > 0 else [])]
+    more = len(lines) - _MAX_LINES
+    return [*lines[:_MAX_LINES], *([ReportLine(f"and {more:,} lines more: 3am hyp list")] if more > 0 else [])]
 
 
-def _standing(all_of_it: Handoff) -> list[ReportLine]:
-    state, now = all_of_it.state, all_of_it.now
-    counts = Counter(one.state for one in all_of_it.hypotheses)
-    known = [f"{counts.pop(name)} {name}" for name in _STATES if counts[name]]
+def _status_lines(handoff: Handoff) -> list[ReportLine]:
+    state, now = handoff.state, handoff.now
+    counts = Counter(one.state for one in handoff.hypotheses)
+    known = [f"{counts.pop(name)} {name}" for name in _STATE_ORDER if counts[name]]
     others = [f"{count} {name}" for name, count in counts.items() if count]
-    lines = [verdict_line(state, one, now) for one in all_of_it.hypotheses if one.state == "confirmed"]
+    lines = [verdict_line(state, one, now) for one in handoff.hypotheses if one.state == "confirmed"]
     lines.append(ReportLine("hypotheses: " + (", ".join([*known, *others]) or "none yet")))
-    if (holder := all_of_it.holder) is not None:
+    if (holder := handoff.holder) is not None:
         user = author_name(holder.author)
         lines.append(
             ReportLine(f"{user} holds the journal", f"since {holder.stamp.time_of_day[:8]}", holder.stamp, "Taken")
@@ -129,59 +132,62 @@ def _standing(all_of_it: Handoff) -> list[ReportLine]:
     return lines
 
 
-def _live(state: State, one: Hypothesis, now: Stamp) -> list[ReportLine]:
+def _open_hypothesis_lines(state: State, hypothesis: Hypothesis, now: Stamp) -> list[ReportLine]:
     """An open hypothesis, and of what stands for it and against it the last of each."""
-    thread = thread_of(state, one)
+    thread = thread_of(state, hypothesis)
     counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
     lines = [
         ReportLine(
-            f"{one.label} {claim_of(state, one) or MISSING_CLAIM}",
-            f"{counts} · {format_attribution(one.author, one.opened_at, now)}",
-            one.opened_at,
+            f"{hypothesis.label} {claim_of(state, hypothesis) or MISSING_CLAIM}",
+            f"{counts} · {format_attribution(hypothesis.author, hypothesis.opened_at, now)}",
+            hypothesis.opened_at,
             "Hypothesis",
         )
     ]
     for best in (thread.supports[-1:], thread.contradicts[-1:], thread.predictions[-1:]):
-        lines += [_evidence(state, move, now) for move in best]
+        lines += [_event_line(state, move, now) for move in best]
     return lines
 
 
-def _evidence(state: State, move: HypothesisEvent, now: Stamp) -> ReportLine:
+def _event_line(state: State, event: HypothesisEvent, now: Stamp) -> ReportLine:
     return ReportLine(
-        f"    {move.kind}: {event_text(state, move)}",
-        format_attribution(move.author, move.stamp, now),
-        move.cited or move.stamp,
-        move.kind,
+        f"    {event.kind}: {event_text(state, event)}",
+        format_attribution(event.author, event.stamp, now),
+        event.cited or event.stamp,
+        event.kind,
     )
 
 
-def _resumable(one: Experiment, now: Stamp) -> ReportLine:
-    told, resume = experiment_line(one, now), f"3am run --resume {one.name}"
+def _resumable_line(experiment: Experiment, now: Stamp) -> ReportLine:
+    told, resume = experiment_line(experiment, now), f"3am run --resume {experiment.name}"
     return told._replace(detail=f"{told.detail} · {resume} goes on", command=resume)
 
 
-def _to_undo(one: Change, now: Stamp) -> ReportLine:
+def _find_change_to_undo(one: Change, now: Stamp) -> ReportLine:
     undo = f"undo: {one.undo}" if one.undo else "nobody has said how"
     return ReportLine(one.text, f"{undo} · {format_attribution(one.author, one.stamp, now)}", one.stamp, "Changed")
 
 
-def _noted(state: State, one: HandoffNote | None, now: Stamp) -> list[ReportLine]:
-    if one is None:
+def _note_lines(state: State, note: HandoffNote | None, now: Stamp) -> list[ReportLine]:
+    if note is None:
         return []
-    first, *rest = one.lines
+    first, *rest = note.lines
     return [
-        ReportLine(current_text(state, one.stamp, first), format_attribution(one.author, one.stamp, now), one.stamp),
-        *(ReportLine(line, stamp=one.stamp) for line in rest),
+        ReportLine(
+            current_text(state, note.stamp, first), format_attribution(note.author, note.stamp, now), note.stamp
+        ),
+        *(ReportLine(line, stamp=note.stamp) for line in rest),
     ]
 
 
-def _person(one: AwakePerson, now: Stamp) -> ReportLine:
-    awake = "" if one.awake_since is None else f" · awake for {hours_awake(one, now)} h at least"
+def _person_line(person: AwakePerson, now: Stamp) -> ReportLine:
+    awake = "" if person.awake_since is None else f" · awake for {hours_awake(person, now)} h at least"
     return ReportLine(
-        f"{one.user}: {one.cups} {'cup' if one.cups == 1 else 'cups'}, {one.mg:.0f} mg{awake}", stamp=one.awake_since
+        f"{person.user}: {person.cups} {'cup' if person.cups == 1 else 'cups'}, {person.mg:.0f} mg{awake}",
+        stamp=person.awake_since,
     )
 
 
-def hours_awake(one: AwakePerson, now: Stamp) -> float | None:
+def hours_awake(person: AwakePerson, now: Stamp) -> float | None:
     """Hours since the night of somebody began, to a tenth."""
-    return None if one.awake_since is None else max(0, now.ns - one.awake_since.ns) * 10 // HOUR_NS / 10
+    return None if person.awake_since is None else max(0, now.ns - person.awake_since.ns) * 10 // HOUR_NS / 10

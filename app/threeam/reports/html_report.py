@@ -26,8 +26,8 @@ _LANES = {  # what is drawn on which line of it, from the top, in which colour
     "Coffee": (4, "coffee", "#a15c00"),
     "WARNING": (4, "coffee", "#b3261e"),
 }
-_ROW, _BARS = 22, 40  # units: a line of it, and the height of what is below them
-_COLUMNS = 100
+_ROW_HEIGHT, _BARS_HEIGHT = 22, 40  # units: a line of it, and the height of what is below them
+_COLUMN_COUNT = 100
 
 
 class Tick(NamedTuple):
@@ -47,7 +47,7 @@ class Bar(NamedTuple):
     height: float
 
 
-def postmortem_to_html(report: Postmortem) -> str:
+def postmortem_to_html(postmortem: Postmortem) -> str:
     """The page."""
     environment = Environment(
         loader=PackageLoader("threeam.reports"),
@@ -56,26 +56,26 @@ def postmortem_to_html(report: Postmortem) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    entries = [event for event in report.events if not event.foreign]
+    entries = [event for event in postmortem.events if not event.foreign]
     there = frozenset(stamp.ns for event in entries for stamp in (event.entry.stamp, *event.amendment_stamps))
     environment.filters |= {
-        "linked": partial(link_stamps, there=there),
+        "linked": partial(link_stamps, known_ns=there),
         "anchor": anchor_id,
         "user": author_name,
         "shown": escape_unprintable,
     }
     environment.tests["there"] = lambda stamp: stamp.ns in there
-    lanes = {(row * _ROW + _ROW / 2, name) for row, name, _ in _LANES.values()}
+    lanes = {(row * _ROW_HEIGHT + _ROW_HEIGHT / 2, name) for row, name, _ in _LANES.values()}
     return environment.get_template("night.html").render(
-        report=report,
+        report=postmortem,
         too_many_cups=RECHECK_NOTE,
         observed=OBSERVED_NOTE,
-        ticks=list(_ticks(entries)),
-        bars=_bars(entries),
+        ticks=list(_make_ticks(entries)),
+        bars=_make_bars(entries),
         lanes=sorted(lanes),
         width=_WIDTH,
-        height=5 * _ROW + _BARS,
-        column=_WIDTH / _COLUMNS,
+        height=5 * _ROW_HEIGHT + _BARS_HEIGHT,
+        column=_WIDTH / _COLUMN_COUNT,
     )
 
 
@@ -84,12 +84,12 @@ def anchor_id(stamp: Stamp) -> str:
     return f"at-{stamp.ns}"
 
 
-def link_stamps(text: str, there: frozenset[int]) -> Markup:
-    """``text``, with each ``@stamp`` in it a link to its entry, if that is one of ``there`` (ns)."""
+def link_stamps(text: str, known_ns: frozenset[int]) -> Markup:
+    """``text``, with each ``@stamp`` in it a link to its entry, if that is one of ``known_ns`` (ns)."""
     whole, pieces = escape_unprintable(text), list[Markup]()
     for stamp in find_stamp_refs(whole):
         before, cited, whole = whole.partition(f"@{stamp}")
-        if cited and stamp.ns not in there:
+        if cited and stamp.ns not in known_ns:
             pieces.append(escape(before + cited))
         elif cited:
             pieces += [
@@ -101,26 +101,28 @@ def link_stamps(text: str, there: frozenset[int]) -> Markup:
     return Markup("").join([*pieces, escape(whole)])
 
 
-def _ticks(events: Sequence[TimelineEvent]) -> Iterator[Tick]:
-    for event, x in zip(events, _places(events), strict=True):
+def _make_ticks(events: Sequence[TimelineEvent]) -> Iterator[Tick]:
+    for event, x in zip(events, _x_positions(events), strict=True):
         entry = event.entry
         if entry.kind in _LANES:
             row, _, colour = _LANES[entry.kind]
             if entry.hypothesis is not None and entry.hypothesis[1] == "refuted":
                 colour = "#b3261e"
             title = f"{entry.stamp.time_of_day[:12]} {event.text}"
-            yield Tick(x, row * _ROW + _ROW / 2, colour, "#" + anchor_id(entry.stamp), escape_unprintable(title))
+            yield Tick(
+                x, row * _ROW_HEIGHT + _ROW_HEIGHT / 2, colour, "#" + anchor_id(entry.stamp), escape_unprintable(title)
+            )
 
 
-def _bars(events: Sequence[TimelineEvent]) -> list[Bar]:
-    counts = [0] * _COLUMNS
-    for x in _places(events):
-        counts[min(_COLUMNS - 1, int(x * _COLUMNS / _WIDTH))] += 1
+def _make_bars(events: Sequence[TimelineEvent]) -> list[Bar]:
+    counts = [0] * _COLUMN_COUNT
+    for x in _x_positions(events):
+        counts[min(_COLUMN_COUNT - 1, int(x * _COLUMN_COUNT / _WIDTH))] += 1
     most = max(*counts, 1)
-    return [Bar(i * _WIDTH / _COLUMNS, count * _BARS / most) for i, count in enumerate(counts) if count]
+    return [Bar(i * _WIDTH / _COLUMN_COUNT, count * _BARS_HEIGHT / most) for i, count in enumerate(counts) if count]
 
 
-def _places(events: Sequence[TimelineEvent]) -> list[float]:
+def _x_positions(events: Sequence[TimelineEvent]) -> list[float]:
     times = [event.entry.stamp.ns for event in events]
     begin, span = min(times, default=0), max(max(times, default=0) - min(times, default=0), 1)
     return [round((ns - begin) * _WIDTH / span, 2) for ns in times]

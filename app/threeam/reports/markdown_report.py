@@ -11,27 +11,27 @@ from threeam.hypotheses.ledger import RECHECK_NOTE
 from threeam.reports.postmortem import OBSERVED_NOTE, Postmortem
 
 
-def format_list(part: ReportSection) -> Iterator[str]:
-    """The lines of ``part`` as a list."""
-    for line in part.lines:
+def format_list(section: ReportSection) -> Iterator[str]:
+    """The lines of ``section`` as a list."""
+    for line in section.lines:
         indent = "  " if line.text.startswith(" ") else ""
         more = f" ({escape_markdown(line.detail)})" if line.detail else ""
         at = f" `@{line.stamp}`" if line.stamp is not None else ""
         yield f"{indent}- {escape_markdown(line.text)}{more}{at}"
 
 
-def sections_to_markdown(title: str, told: Sequence[ReportSection]) -> str:
+def sections_to_markdown(title: str, sections: Sequence[ReportSection]) -> str:
     """Parts under a title."""
     lines = [f"# {escape_markdown(title)}"]
-    for part in told:
+    for part in sections:
         lines += ["", f"## {escape_markdown(part.title.capitalize())}", "", *format_list(part)]
     return "\n".join(lines)
 
 
-def postmortem_to_markdown(report: Postmortem) -> str:
+def postmortem_to_markdown(postmortem: Postmortem) -> str:
     """A postmortem to go on with by hand."""
-    lines = [f"# Postmortem: {escape_markdown(report.name)}"]
-    for section in report.sections:
+    lines = [f"# Postmortem: {escape_markdown(postmortem.name)}"]
+    for section in postmortem.sections:
         lines += ["", f"## {section.title}", ""]
         if section.hint:
             lines += [f"*{section.hint}*", ""]
@@ -44,12 +44,12 @@ def postmortem_to_markdown(report: Postmortem) -> str:
         while not lines[-1]:
             lines.pop()
         if section.title == "Impact":
-            lines += ["", "## Timeline", "", *_timeline(report)]
+            lines += ["", "## Timeline", "", *_timeline_lines(postmortem)]
     return "\n".join(lines)
 
 
-def _timeline(report: Postmortem) -> Iterator[str]:
-    for event in report.events:
+def _timeline_lines(postmortem: Postmortem) -> Iterator[str]:
+    for event in postmortem.events:
         if event.foreign:
             yield f"- {escape_markdown(event.text)}"
             continue
@@ -60,5 +60,5 @@ def _timeline(report: Postmortem) -> Iterator[str]:
         recheck = f" ({RECHECK_NOTE})" if entry.tag("RECHECK") is not None else ""
         observed = f" ({OBSERVED_NOTE})" if event.observed else ""
         yield f"- `{entry.stamp}` {who}: {tag}{escape_markdown(event.text)}{was}{recheck}{observed}"
-    if report.omitted_lines:
-        yield f"\n{report.omitted_lines:,} lines that came through a pipe, or are of another program, are not in it."
+    if postmortem.omitted_lines:
+        yield f"\n{postmortem.omitted_lines:,} lines that came through a pipe, or are of another program, are not in it."

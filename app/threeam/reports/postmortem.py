@@ -22,10 +22,10 @@ from threeam.hypotheses.ledger import event_text, own_event_text, sorted_hypothe
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.tracing.observations import observed_intervals
 
-_QUIET = ("ceremony", "Continued")  # lines of the journal itself
-_MANY = IsExperimentRun()
-_MOST_FOREIGN = 100  # lines that are not entries, one after the other: more of them are another program's stream
-_LONGEST_FOREIGN = 2000  # characters of one
+_SKIPPED_KINDS = ("ceremony", "Continued")  # lines of the journal itself
+_RUN_OF_EXPERIMENT = IsExperimentRun()
+_MAX_FOREIGN_LINES = 100  # lines that are not entries, one after the other: more of them are another program's stream
+_MAX_FOREIGN_CHARS = 2000  # characters of one
 OBSERVED_NOTE = "observed: timings perturbed"
 
 
@@ -79,17 +79,17 @@ def build_postmortem(name: str, state: State, lines: Iterable[Line]) -> Postmort
     last = Stamp(0)
     for line in lines:
         entry = None if line.is_forged else line.entry  # else a forged verdict would be told as one
-        if entry is None and foreign < _MOST_FOREIGN:
+        if entry is None and foreign < _MAX_FOREIGN_LINES:
             foreign += 1
-            events.append(TimelineEvent(Entry(last, 0, (), ""), _shortened(line.display_text), foreign=True))
+            events.append(TimelineEvent(Entry(last, 0, (), ""), _truncate(line.display_text), foreign=True))
             continue
         if entry is None or (_is_streamed(line, entry) and entry.stamp.ns not in cited):
             left_out += 1
             continue
         foreign, last = 0, entry.stamp
-        if entry.kind in _QUIET or line.offset < line.segment.head.end:
+        if entry.kind in _SKIPPED_KINDS or line.offset < line.segment.head.end:
             continue
-        if (of := _told_at(state, entry)) is not None:
+        if (of := _merged_into(state, entry)) is not None:
             elsewhere.setdefault(of.ns, []).append(entry.stamp)
             continue
         said = amendments(state).by_target.get(entry.stamp.ns)
@@ -106,26 +106,28 @@ def build_postmortem(name: str, state: State, lines: Iterable[Line]) -> Postmort
     stamps = [event.entry.stamp for event in events if not event.foreign]
     begin, end = (stamps[0], stamps[-1]) if stamps else (None, None)
     sections = [
-        PostmortemSection("Summary", [_summary(state, stamps, people)], "In two sentences: what broke, and why."),
+        PostmortemSection(
+            "Summary", [_summary_section(state, stamps, people)], "In two sentences: what broke, and why."
+        ),
         PostmortemSection("Impact", [], "Who noticed, what it did to them, and for how long."),
-        PostmortemSection("Theories tried, and their verdicts", _theories(state)),
-        PostmortemSection("Evidence", [_evidence(state, events)]),
-        PostmortemSection("What was changed, and undone", [_changes(state)]),
-        PostmortemSection("Open questions", [_open(state)]),
+        PostmortemSection("Theories tried, and their verdicts", _theory_sections(state)),
+        PostmortemSection("Evidence", [_evidence_section(state, events)]),
+        PostmortemSection("What was changed, and undone", [_changes_section(state)]),
+        PostmortemSection("Open questions", [_open_questions_section(state)]),
     ]
     return Postmortem(name, begin, end, sections, events, left_out)
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_FOREIGN else text[:_LONGEST_FOREIGN] + "…"
+def _truncate(text: str) -> str:
+    return text if len(text) <= _MAX_FOREIGN_CHARS else text[:_MAX_FOREIGN_CHARS] + "…"
 
 
 def _is_streamed(line: Line, entry: Entry) -> bool:
     """Whether a line came through a pipe, or is one of an experiment's many: there are too many of them to be told."""
-    return entry.tag("VIA") == "stdin" or _MANY.matches(line.raw)
+    return entry.tag("VIA") == "stdin" or _RUN_OF_EXPERIMENT.matches(line.raw)
 
 
-def _told_at(state: State, entry: Entry) -> Stamp | None:
+def _merged_into(state: State, entry: Entry) -> Stamp | None:
     """The line for which this one only has words that are read there, or a number; None where it says something."""
     of = amended_stamp(state, entry)
     if entry.kind in ("Words", "Correction"):
@@ -133,7 +135,7 @@ def _told_at(state: State, entry: Entry) -> Stamp | None:
     return of if of.ns != entry.stamp.ns else None
 
 
-def _summary(state: State, stamps: Sequence[Stamp], people: Counter[str]) -> ReportSection:
+def _summary_section(state: State, stamps: Sequence[Stamp], people: Counter[str]) -> ReportSection:
     lines = [verdict_line(state, one, None) for one in sorted_hypotheses(state) if one.state == "confirmed"]
     if stamps:
         begin, end = stamps[0], stamps[-1]
@@ -155,34 +157,43 @@ def _summary(state: State, stamps: Sequence[Stamp], people: Counter[str]) -> Rep
     return ReportSection("", lines)
 
 
-def _theories(state: State) -> list[ReportSection]:
+def _theory_sections(state: State) -> list[ReportSection]:
     found = []
     for one in sorted_hypotheses(state):
-        lines = [line for part in thread.thread_report(state, one, None) for line in _under(part)]
-        lines += [told for made in experiments(state) if made.hypothesis == one.number for told in _shown_by(made)]
+        lines = [line for part in thread.thread_report(state, one, None) for line in _labelled_lines(part)]
+        lines += [
+            told for made in experiments(state) if made.hypothesis == one.number for told in _experiment_lines(made)
+        ]
         found.append(ReportSection(f"{one.label} {claim_of(state, one) or MISSING_CLAIM}: {one.state}", lines))
     return found
 
 
-def _shown_by(one: Experiment) -> list[ReportLine]:
+def _experiment_lines(experiment: Experiment) -> list[ReportLine]:
     """The verdict of an experiment, or how far it came."""
-    if one.seed is None:
+    if experiment.seed is None:
         return []  # one run is a line of the timeline
-    text = one.verdict or f"{one.done_count} of {one.total} runs, and no verdict"
-    return [ReportLine(f"experiment {one.name}: {text}", one.command, one.verdict_stamp or one.stamp, "Verdict")]
+    text = experiment.verdict or f"{experiment.done_count} of {experiment.total} runs, and no verdict"
+    return [
+        ReportLine(
+            f"experiment {experiment.name}: {text}",
+            experiment.command,
+            experiment.verdict_stamp or experiment.stamp,
+            "Verdict",
+        )
+    ]
 
 
-def _under(part: ReportSection) -> list[ReportLine]:
+def _labelled_lines(section: ReportSection) -> list[ReportLine]:
     """The lines of a part of the thread, each of which says what it is."""
-    if part.title == "claim":
-        return [line for line in part.lines if line.stamp is not None]
-    if part.title == "history":  # the verdict that stands is told with the claim
-        return list(part.lines) if len(part.lines) > 1 else []
-    word = "predicted" if part.title == "predictions" else part.title.partition(":")[0]
-    return [line._replace(text=f"{word}: {line.text}") for line in part.lines]
+    if section.title == "claim":
+        return [line for line in section.lines if line.stamp is not None]
+    if section.title == "history":  # the verdict that stands is told with the claim
+        return list(section.lines) if len(section.lines) > 1 else []
+    word = "predicted" if section.title == "predictions" else section.title.partition(":")[0]
+    return [line._replace(text=f"{word}: {line.text}") for line in section.lines]
 
 
-def _evidence(state: State, events: Sequence[TimelineEvent]) -> ReportSection:
+def _evidence_section(state: State, events: Sequence[TimelineEvent]) -> ReportSection:
     """Every line that is cited, and for what."""
     found = {event.entry.stamp.ns: event for event in events if not event.foreign}
     lines = []
@@ -200,7 +211,7 @@ def _evidence(state: State, events: Sequence[TimelineEvent]) -> ReportSection:
     return ReportSection("", lines)
 
 
-def _changes(state: State) -> ReportSection:
+def _changes_section(state: State) -> ReportSection:
     lines = []
     for one in changes(state):
         undo = f"undo: {one.undo}" if one.undo else "nobody has said how to undo it"
@@ -216,7 +227,7 @@ def _changes(state: State) -> ReportSection:
     return ReportSection("", lines)
 
 
-def _open(state: State) -> ReportSection:
+def _open_questions_section(state: State) -> ReportSection:
     lines = []
     for one in sorted_hypotheses(state):
         verdict = verdict_of(state, one)

@@ -19,7 +19,7 @@ from threeam.human.caffeine import SINGLE_DOSE_LIMIT_MG
 from threeam.human.night_summary import format_intake, summarize_night
 from threeam.hypotheses.handoff_notes import handoff_note
 
-_OLD_NS = 30 * 86_400 * NS_PER_S  # after a month of deploys, what was normal is a guess
+_MAX_BASELINE_AGE_NS = 30 * 86_400 * NS_PER_S  # after a month of deploys, what was normal is a guess
 
 
 def run_preflight_checks(
@@ -32,12 +32,17 @@ def run_preflight_checks(
         CheckGroup("the log's disk", check_disk(system, journal, now.ns, settings.disk_floor, settings.rotate_bytes)),
         CheckGroup("the terminal", check_tmux(system)),
         CheckGroup(
-            "the hunt", [*_architecture(state, now), _baseline(state, now), _hunter(state, settings, user, now)]
+            "the hunt",
+            [
+                *_check_architecture_notes(state, now),
+                _check_baseline(state, now),
+                _check_person(state, settings, user, now),
+            ],
         ),
     ]
 
 
-def _architecture(state: State, now: Stamp) -> list[Check]:
+def _check_architecture_notes(state: State, now: Stamp) -> list[Check]:
     """ "You need the topology. Where is the shared state actually living?" """
     checks = []
     for name, example in (("topology", "LB -> app1, app2 -> primary, replica"), ("shared", "the carts, in redis 0")):
@@ -50,7 +55,7 @@ def _architecture(state: State, now: Stamp) -> list[Check]:
     return checks
 
 
-def _baseline(state: State, now: Stamp) -> Check:
+def _check_baseline(state: State, now: Stamp) -> Check:
     found = saved_baselines(state)
     if not found:
         mend = "3am baseline save --samples 5 --every 2"
@@ -58,12 +63,12 @@ def _baseline(state: State, now: Stamp) -> Check:
     last = found[-1]
     days = (now.ns - last.stamp.ns) // (86_400 * NS_PER_S)
     mend = f"3am baseline save {last.name} --samples 5 --every 2"
-    if now.ns - last.stamp.ns > _OLD_NS:
+    if now.ns - last.stamp.ns > _MAX_BASELINE_AGE_NS:
         return Check("baseline", YELLOW, f"{last.name} is {days} days old", mend)
     return Check("baseline", OK, f"{last.name}, {format_when(last.stamp, now)}")
 
 
-def _hunter(state: State, settings: Settings, user: str, now: Stamp) -> Check:
+def _check_person(state: State, settings: Settings, user: str, now: Stamp) -> Check:
     """ "Caffeine and hydration": whoever is about to begin."""
     one = summarize_night(
         state, user, now, settings.night_gap_ns, settings.half_life_h, fixed_zone(now.utc_offset_s)

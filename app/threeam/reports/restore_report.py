@@ -14,8 +14,8 @@ from threeam.reports.end_of_night import UNDO_UNKNOWN
 from threeam.restore.git import ChangesSince, GitFailed, changes_since
 from threeam.restore.stable_commit import stable_commits
 
-_FILES = 40  # of a work tree that are named
-_DONE = 5  # changes that are undone already and are shown for comfort
+_MAX_FILES = 40  # of a work tree that are named
+_MAX_UNDONE = 5  # changes that are undone already and are shown for comfort
 
 TreeChanges = Mapping[str, ChangesSince | str]
 """What has changed in each work tree since its stable commit; or the sentence that says why git cannot tell."""
@@ -44,7 +44,7 @@ def application_report(state: State, now: Stamp, looked: TreeChanges) -> list[Re
         )
         for one in left
     ]
-    done = [one for one in changes(state) if one.undone_at is not None][::-1][:_DONE]
+    done = [one for one in changes(state) if one.undone_at is not None][::-1][:_MAX_UNDONE]
     ticked = [
         ReportLine(
             one.text,
@@ -60,25 +60,25 @@ def application_report(state: State, now: Stamp, looked: TreeChanges) -> list[Re
     return [
         ReportSection("to be undone, the newest first", undo or nothing),
         *([ReportSection("undone", ticked)] if ticked else []),
-        *_code(state, now, looked),
+        *_code_sections(state, now, looked),
         ReportSection(
             "blocked queries", [ReportLine("who blocks whom", "3am blockers --dsn …", command="3am blockers --dsn ")]
         ),
     ]
 
 
-def remaining_work(state: State, looked: TreeChanges) -> list[str]:
+def remaining_work(state: State, tree_changes: TreeChanges) -> list[str]:
     """What is to be done still, or nobody can say: changes to undo, sleeps to take out, no git."""
     undo = len(open_changes(state))
-    sleeps = sum(len(one.added_sleeps) for one in looked.values() if isinstance(one, ChangesSince))
+    sleeps = sum(len(one.added_sleeps) for one in tree_changes.values() if isinstance(one, ChangesSince))
     return [
         *([f"changes to undo: {undo}"] if undo else []),
         *([f"sleeps to take out: {sleeps}"] if sleeps else []),
-        *(one for one in looked.values() if isinstance(one, str)),
+        *(one for one in tree_changes.values() if isinstance(one, str)),
     ]
 
 
-def _code(state: State, now: Stamp, looked: TreeChanges) -> list[ReportSection]:
+def _code_sections(state: State, now: Stamp, tree_changes: TreeChanges) -> list[ReportSection]:
     found = stable_commits(state)
     if not found:
         return [
@@ -90,26 +90,26 @@ def _code(state: State, now: Stamp, looked: TreeChanges) -> list[ReportSection]:
     told = []
     for one in reversed(found):
         lines = [ReportLine(one.text, format_attribution(one.author, one.stamp, now), one.stamp, "Stable")]
-        seen = looked.get(one.tree)
+        seen = tree_changes.get(one.tree)
         if isinstance(seen, str):
             lines.append(ReportLine(seen, icon="unknown"))
         elif seen is None:
             lines.append(ReportLine("git is being asked"))
         else:
-            lines += _since(seen, one.commit, one.tree)
+            lines += _tree_lines(seen, one.commit, one.tree)
         told.append(ReportSection("since the stable commit", lines))
     return told
 
 
-def _since(seen: ChangesSince, commit: str, tree: str) -> Sequence[ReportLine]:
-    if not seen.files:
+def _tree_lines(diff: ChangesSince, commit: str, tree: str) -> Sequence[ReportLine]:
+    if not diff.files:
         return [ReportLine("nothing has changed since", icon="ok")]
-    sleeps = [ReportLine(f"sleeps: {one.file}:{one.line}  {one.text}", icon="red") for one in seen.added_sleeps]
+    sleeps = [ReportLine(f"sleeps: {one.file}:{one.line}  {one.text}", icon="red") for one in diff.added_sleeps]
     if sleeps:
         sleeps[-1] = sleeps[-1]._replace(detail="do not leave temporary sleep statements in the code")
-    files = [ReportLine(f"  {name}") for name in seen.files[:_FILES]]
-    if len(seen.files) > _FILES:
-        files.append(ReportLine(f"  and {len(seen.files) - _FILES:,} files more"))
-    counts = f"commits since: {seen.commit_count} · files that differ: {len(seen.files)} · not committed: {seen.uncommitted_count}"
+    files = [ReportLine(f"  {name}") for name in diff.files[:_MAX_FILES]]
+    if len(diff.files) > _MAX_FILES:
+        files.append(ReportLine(f"  and {len(diff.files) - _MAX_FILES:,} files more"))
+    counts = f"commits since: {diff.commit_count} · files that differ: {len(diff.files)} · not committed: {diff.uncommitted_count}"
     back = f"git -C {shlex.quote(tree)} diff {commit[:12]}"
     return [ReportLine(counts, back, command=back), *sleeps, *files]

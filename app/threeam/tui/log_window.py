@@ -26,8 +26,8 @@ from threeam.tui.background_scan import SLICE_S
 
 MAX_ROWS = 3000  # rows in memory
 ROWS_PER_READ = 300  # rows read at a time
-_LONGEST_SECTION = 64  # lines: a longer one that is cut by an edge loses its hold time
-_HIDDEN = (IsCeremony(), IsExperimentRun())  # what is a row only when the log is shown raw
+_MAX_SECTION_LINES = 64  # lines: a longer one that is cut by an edge loses its hold time
+_HIDDEN_UNLESS_RAW = (IsCeremony(), IsExperimentRun())  # what is a row only when the log is shown raw
 _CEREMONY_BYTES = (ACQUIRED.encode(), RELEASING.encode())
 
 
@@ -45,7 +45,7 @@ class Row(NamedTuple):
         return Position(self.line.segment, self.line.offset)
 
 
-class _Section(NamedTuple):
+class _LockSection(NamedTuple):
     """A critical section that has begun: its first line, and the index of the first row after it."""
 
     acquired: Entry
@@ -75,10 +75,10 @@ class LogWindow:
         self.anchor: ResumePoint | None = (
             None  # where the journal ended when it was opened: a follower goes on from here
         )
-        self._start: Position | None = None
-        self._end: Position | None = None
+        self._rows_start: Position | None = None
+        self._rows_end: Position | None = None
         self.log_end: Position | None = None  # how far the follower has told
-        self._section: _Section | None = None
+        self._section: _LockSection | None = None
         segment = journal.open_live() if until is None else None
         if until is not None:
             self.log_end = until
@@ -91,35 +91,35 @@ class LogWindow:
     def go_to_end(self) -> None:
         """The last rows of the journal."""
         if self.log_end is not None:
-            self._begin_at(self.log_end)
+            self._reset_to(self.log_end)
             self.at_end = True
             self.read_backward()
 
     def go_to_start(self) -> None:
         """The first rows of the journal."""
-        if self._start is None:
+        if self._rows_start is None:
             return
         try:
-            oldest = self._journal.oldest_segment(self._start.segment)
+            oldest = self._journal.oldest_segment(self._rows_start.segment)
         except OSError as error:
-            self._failed(self._start.segment, error)
+            self._report_failure(self._rows_start.segment, error)
             return
-        self._begin_at(Position(oldest, 0))
+        self._reset_to(Position(oldest, 0))
         self.at_start, self.at_end = True, False
         self.read_forward()
 
     def load_around(self, place: Position) -> int:
         """The rows around ``place``; gives the index of the first that is there or after it."""
-        self._begin_at(place)
+        self._reset_to(place)
         self.at_end = False
         self.read_forward()
         return self.read_backward()
 
     def read_backward(self) -> int:
         """Reads rows before the first; gives how many came. None while `at_start` is not so: there may be more."""
-        if self._start is None or self.at_start:
+        if self._rows_start is None or self.at_start:
             return 0
-        segment, offset = self._start
+        segment, offset = self._rows_start
         try:
             if offset == 0:
                 before = self._journal.predecessor(segment)
@@ -127,15 +127,15 @@ class LogWindow:
                     self.at_start = True
                     return 0
                 segment, offset = before, before.size()
-            begin, lines = self._before(segment, offset)
+            begin, lines = self._read_before(segment, offset)
         except OSError as error:
-            self._failed(segment, error)
+            self._report_failure(segment, error)
             return 0
-        self._start = Position(segment, begin)
+        self._rows_start = Position(segment, begin)
         if not lines:
             return 0 if self.line_filter else self.read_backward()
         rows: list[Row] = []
-        section = self._fold(lines, rows, None)
+        section = self._add_rows(lines, rows, None)
         if not self.rows:  # the first ones: what they leave open is open at the end
             self._section = section
         elif self._section is not None:
@@ -145,27 +145,27 @@ class LogWindow:
 
     def read_forward(self) -> int:
         """Reads rows after the last; gives how many came. None while `at_end` is not so: there may be more."""
-        if self._end is None or self.at_end:
+        if self._rows_end is None or self.at_end:
             return 0
-        segment, offset = self._end
+        segment, offset = self._rows_end
         known = self.log_end
         stop = known.offset if known is not None and segment == known.segment else None
         try:
-            until, lines = self._after(segment, offset, stop)
+            until, lines = self._read_after(segment, offset, stop)
             after = None if until > offset or known is None else self._journal.successor(segment) or known.segment
         except (OSError, JournalError) as error:
-            self._failed(segment, error)
+            self._report_failure(segment, error)
             return 0
         if until == offset:
             if known is not None and after is not None and known.segment != segment:  # rotated since
-                self._end, self._section = Position(after, 0), None
+                self._rows_end, self._section = Position(after, 0), None
                 return self.read_forward()
             self.at_end = True
             return 0
-        self._end = Position(segment, until)
-        return self._take(lines)
+        self._rows_end = Position(segment, until)
+        return self._append_rows(lines)
 
-    def append(self, lines: Sequence[Line], end: Position | None = None, *, restarted: bool = False) -> int:
+    def append(self, lines: Sequence[Line], end: Position | None = None, *, truncated: bool = False) -> int:
         """Adds lines that the follower has told of, up to ``end``; gives how many rows they are, shown or not.
 
         While the last row is not the last that is known of, or there would be too many, they are only counted.
@@ -173,31 +173,31 @@ class LogWindow:
         end = end or (Position(lines[-1].segment, lines[-1].end) if lines else None)
         if end is None:
             return 0
-        if not restarted:
+        if not truncated:
             self._drop_from(Position(end.segment, batch_start(lines, end)))
         self.log_end = end
-        if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
+        if truncated:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
             self.rows = [row._replace(read_from=None) for row in self.rows]
             self._section, self.at_start = None, True
-            self._start = self._end = Position(self.log_end.segment, 0)
+            self._rows_start = self._rows_end = Position(self.log_end.segment, 0)
         if not lines:
             return 0
         begin = Position(lines[0].segment, lines[0].offset)
         if self.line_filter:
-            lines = _among(lines, self.effective_filter)
+            lines = _select_lines(lines, self.effective_filter)
         if not self.at_end or len(self.rows) + len(lines) > 2 * MAX_ROWS:
             self.at_end = False
-            return len(lines if self.line_filter or self.raw else _among(lines, self.effective_filter))
-        self._end = self.log_end
-        if self._start is None:
-            self._start = begin
-        return self._take(lines)
+            return len(lines if self.line_filter or self.raw else _select_lines(lines, self.effective_filter))
+        self._rows_end = self.log_end
+        if self._rows_start is None:
+            self._rows_start = begin
+        return self._append_rows(lines)
 
     def count_rows_of(self, lines: Sequence[Line], author: Author | None) -> int:
         """Return how many of ``lines`` are rows of ``author``."""
         needle = str(author).encode()
         own = [line for line in lines if needle in line.raw and line.entry is not None and line.entry.author == author]
-        return len(_among(own, self.effective_filter)) if author is not None else 0
+        return len(_select_lines(own, self.effective_filter)) if author is not None else 0
 
     def read_lines_around(self, line: Line) -> list[Line]:
         """Some lines before ``line``, itself, and some after it, in their order. Raises OSError."""
@@ -205,28 +205,28 @@ class LogWindow:
         if segment.size() < line.end:  # it was truncated: nothing is beside it any more
             return [line]
         end = known.offset if known is not None and known.segment == segment else None
-        before = list(islice(lines_backward(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
-        return [*before, line, *islice(lines_forward(segment, line.end, end), _LONGEST_SECTION)]
+        before = list(islice(lines_backward(segment, line.offset), _MAX_SECTION_LINES))[::-1] if line.offset else []
+        return [*before, line, *islice(lines_forward(segment, line.end, end), _MAX_SECTION_LINES)]
 
     def search(
-        self, pattern: Pattern, beside: Row | None, step: int, *, around: bool = False
+        self, pattern: Pattern, from_row: Row | None, direction: int, *, wrapped: bool = False
     ) -> Iterator[ChunkMatches]:
-        """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1).
+        """The shown lines that ``pattern`` finds, below the row ``from_row`` (``direction`` 1) or above it (-1).
 
-        ``around``: those on its other side and itself, in the same direction. Raises OSError.
+        ``wrapped``: those on its other side and itself, in the same direction. Raises OSError.
         """
         if self.log_end is None:
             return iter(())
         wanted = self.effective_filter_with(pattern)
-        if around:
-            if step < 0:
+        if wrapped:
+            if direction < 0:
                 return search_backward(self._journal, self.log_end, wanted)
             first = Position(self._journal.oldest_segment(self.log_end.segment), 0)
-            end = self.log_end if beside is None else Position(beside.line.segment, beside.line.end)
+            end = self.log_end if from_row is None else Position(from_row.line.segment, from_row.line.end)
             return search_forward(self._journal, first, end, wanted)
-        if step < 0:
-            return search_backward(self._journal, self.log_end if beside is None else beside.position, wanted)
-        after = self.log_end if beside is None else Position(beside.line.segment, beside.line.end)
+        if direction < 0:
+            return search_backward(self._journal, self.log_end if from_row is None else from_row.position, wanted)
+        after = self.log_end if from_row is None else Position(from_row.line.segment, from_row.line.end)
         if after.segment == self.log_end.segment and after.offset > self.log_end.offset:  # it was truncated since
             after = Position(after.segment, 0)
         return search_forward(self._journal, after, self.log_end, wanted)
@@ -236,10 +236,10 @@ class LogWindow:
 
         Those before them are read when they are asked for.
         """
-        self._begin_at(Position(lines[0].segment, lines[0].offset))
-        self.log_end = self._end = end
+        self._reset_to(Position(lines[0].segment, lines[0].offset))
+        self.log_end = self._rows_end = end
         self.at_end = True
-        return self._take(lines)
+        return self._append_rows(lines)
 
     @property
     def effective_filter(self) -> LineFilter:
@@ -247,20 +247,30 @@ class LogWindow:
         return (
             self.line_filter
             if self.raw
-            else LineFilter(self.line_filter.include, (*self.line_filter.exclude, *_HIDDEN), skip_repeated=True)
+            else LineFilter(
+                self.line_filter.include, (*self.line_filter.exclude, *_HIDDEN_UNLESS_RAW), skip_repeated=True
+            )
         )
 
     def effective_filter_with(self, pattern: Pattern) -> LineFilter:
         """The lines that are rows now and that ``pattern`` finds."""
         return self.effective_filter._replace(include=(*self.effective_filter.include, MatchesPattern(pattern)))
 
-    def _drop_from(self, place: Position) -> None:
-        """Drops the rows of lines that stood at ``place`` or after it, and were taken back."""
-        if self._end is None or self._end.segment != place.segment or self._end.offset <= place.offset:
+    def _drop_from(self, position: Position) -> None:
+        """Drops the rows of lines that stood at ``position`` or after it, and were taken back."""
+        if (
+            self._rows_end is None
+            or self._rows_end.segment != position.segment
+            or self._rows_end.offset <= position.offset
+        ):
             return
-        while self.rows and self.rows[-1].line.segment == place.segment and self.rows[-1].line.offset >= place.offset:
+        while (
+            self.rows
+            and self.rows[-1].line.segment == position.segment
+            and self.rows[-1].line.offset >= position.offset
+        ):
             self.rows.pop()
-        self._end, self._section = place, None
+        self._rows_end, self._section = position, None
 
     def forget_before(self, index: int) -> int:
         """Drops rows far before ``index``; gives how many."""
@@ -274,7 +284,7 @@ class LogWindow:
         del self.rows[:excess]
         if self._section is not None:
             self._section = self._section._replace(first=self._section.first - excess)
-        self._start, self.at_start = Position(segment, begin), False
+        self._rows_start, self.at_start = Position(segment, begin), False
         return excess
 
     def forget_after(self, index: int) -> None:
@@ -285,26 +295,26 @@ class LogWindow:
         if len(self.rows) - keep >= ROWS_PER_READ and index < MAX_ROWS // 2:
             segment, begin = self.rows[keep].line.segment, self.rows[keep].read_from
             assert begin is not None
-            self._end, self._section, self.at_end = Position(segment, begin), None, False
+            self._rows_end, self._section, self.at_end = Position(segment, begin), None, False
             del self.rows[keep:]
 
     def set_raw(self, raw: bool) -> None:
         """Folds or unfolds the sections of the rows that are here."""
         self.raw = raw
-        if self._start is None or self._end is None:
+        if self._rows_start is None or self._rows_end is None:
             return
         if self.line_filter:
-            self.load_around(self.rows[0].position if self.rows else self._start)
+            self.load_around(self.rows[0].position if self.rows else self._rows_start)
             return
         try:
-            lines = [line for line in self._lines_between(self._start, self._end) if line.finished]
+            lines = [line for line in self._lines_between(self._rows_start, self._rows_end) if line.finished]
         except (OSError, JournalError) as error:
-            self._failed(self._end.segment, error)
+            self._report_failure(self._rows_end.segment, error)
             return
         self.rows = []
-        self._section = self._fold(lines, self.rows, None)
+        self._section = self._add_rows(lines, self.rows, None)
 
-    def _before(self, segment: Segment, offset: int) -> tuple[int, list[Line]]:
+    def _read_before(self, segment: Segment, offset: int) -> tuple[int, list[Line]]:
         """Lines before ``offset`` that may be rows, and from where on they are all that there are."""
         if not self.line_filter:
             lines = _lines_before(segment, offset)
@@ -315,7 +325,7 @@ class LogWindow:
                 return found.start, found.lines
         return 0, []
 
-    def _after(self, segment: Segment, offset: int, stop: int | None) -> tuple[int, list[Line]]:
+    def _read_after(self, segment: Segment, offset: int, stop: int | None) -> tuple[int, list[Line]]:
         """Lines after ``offset`` that may be rows, and up to where they are all that there are."""
         if not self.line_filter:
             lines = list(islice(lines_forward(segment, offset, stop), ROWS_PER_READ))
@@ -334,21 +344,21 @@ class LogWindow:
             offset = start.offset if segment == start.segment else 0
             yield from lines_forward(segment, offset, end.offset if segment == end.segment else None)
 
-    def _failed(self, segment: Segment, error: OSError | JournalError) -> None:
+    def _report_failure(self, segment: Segment, error: OSError | JournalError) -> None:
         why = error.strerror if isinstance(error, OSError) else error
         self.problem = f"{segment.path} cannot be read: {why}"
 
-    def _begin_at(self, place: Position) -> None:
+    def _reset_to(self, position: Position) -> None:
         self.rows, self._section = [], None
-        self._start = self._end = place
+        self._rows_start = self._rows_end = position
         self.at_start = False
 
-    def _take(self, lines: Sequence[Line]) -> int:
+    def _append_rows(self, lines: Sequence[Line]) -> int:
         before = len(self.rows)
-        self._section = self._fold(lines, self.rows, self._section)
+        self._section = self._add_rows(lines, self.rows, self._section)
         return len(self.rows) - before
 
-    def _fold(self, lines: Iterable[Line], rows: list[Row], section: _Section | None) -> _Section | None:
+    def _add_rows(self, lines: Iterable[Line], rows: list[Row], section: _LockSection | None) -> _LockSection | None:
         """Adds the rows of ``lines`` to ``rows``; gives the section that is still open after them."""
         for line in lines:
             entry = line.entry
@@ -358,12 +368,16 @@ class LogWindow:
                 continue
             if section is not None:
                 begin = section.begin if section.first == len(rows) else None
-            if self.raw or entry is None or not (line.is_repeated or any(one.matches(line.raw) for one in _HIDDEN)):
+            if (
+                self.raw
+                or entry is None
+                or not (line.is_repeated or any(one.matches(line.raw) for one in _HIDDEN_UNLESS_RAW))
+            ):
                 rows.append(Row(line, entry, None, begin))
             if entry is None or entry.text not in CEREMONY_TEXTS:
                 continue
             if entry.text == ACQUIRED:
-                section = _Section(entry, len(rows), line.offset)
+                section = _LockSection(entry, len(rows), line.offset)
             elif section is not None:
                 if not self.raw and section.acquired.tag("BY") == entry.tag("BY") and 0 <= section.first < len(rows):
                     held = entry.stamp.ns - section.acquired.stamp.ns
@@ -372,20 +386,20 @@ class LogWindow:
         return section
 
 
-def _among(lines: Sequence[Line], wanted: LineFilter) -> list[Line]:
-    """Those of ``lines`` that are ``wanted``: found all at once."""
+def _select_lines(lines: Sequence[Line], line_filter: LineFilter) -> list[Line]:
+    """Those of ``lines`` that are ``line_filter``: found all at once."""
     begins = list(accumulate((len(line.raw) + 1 for line in lines), initial=0))
-    found = set(wanted.matching_line_offsets(b"".join(line.raw + b"\n" for line in lines)))
+    found = set(line_filter.matching_line_offsets(b"".join(line.raw + b"\n" for line in lines)))
     among = (line for line, begin in zip(lines, begins, strict=False) if begin in found)
-    return [line for line in among if not (wanted.skip_repeated and line.is_repeated)]
+    return [line for line in among if not (line_filter.skip_repeated and line.is_repeated)]
 
 
 def _lines_before(segment: Segment, offset: int) -> list[Line]:
     """Some lines before ``offset``, in their order; a section that would be cut and lose its hold time comes whole."""
     earlier = lines_backward(segment, offset)
     lines = list(islice(earlier, ROWS_PER_READ))
-    if _cuts_a_section(lines):
-        for line in islice(earlier, _LONGEST_SECTION):
+    if _is_inside_section(lines):
+        for line in islice(earlier, _MAX_SECTION_LINES):
             lines.append(line)
             if line.raw.endswith(_CEREMONY_BYTES[0]):
                 break
@@ -393,7 +407,7 @@ def _lines_before(segment: Segment, offset: int) -> list[Line]:
     return lines
 
 
-def _cuts_a_section(lines: Sequence[Line]) -> bool:
+def _is_inside_section(lines: Sequence[Line]) -> bool:
     """Whether the earliest of ``lines`` (the last first) is inside a section."""
     for line in reversed(lines):
         if line.raw.endswith(_CEREMONY_BYTES[1]):

@@ -10,7 +10,7 @@ import fcntl
 import os
 import signal
 
-_ACL = "system.posix_acl_access"
+_ACL_XATTR = "system.posix_acl_access"
 
 
 def fsync_fd(fd: int) -> None:
@@ -49,12 +49,12 @@ def make_nonblocking_pipe() -> tuple[int, int]:
     return reader, writer
 
 
-def consume_pending_signal(number: int) -> None:
+def consume_pending_signal(signum: int) -> None:
     """Take a signal that is blocked in this thread and pending, so that it is not delivered later."""
     if hasattr(signal, "sigtimedwait"):
-        signal.sigtimedwait([number], 0)
+        signal.sigtimedwait([signum], 0)
     else:
-        signal.sigwait([number])  # it returns at once, since the signal is pending
+        signal.sigwait([signum])  # it returns at once, since the signal is pending
 
 
 def read_acl(file: int | str) -> bytes | None:
@@ -65,13 +65,13 @@ def read_acl(file: int | str) -> bytes | None:
     if not hasattr(os, "getxattr"):
         return None
     try:
-        return os.getxattr(file, _ACL)
+        return os.getxattr(file, _ACL_XATTR)
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
             return None
         raise
 
 
-def write_acl(fd: int, access: bytes) -> None:
+def write_acl(fd: int, acl: bytes) -> None:
     """Give a file an access list that `access_list` has returned. Raises OSError."""
-    os.setxattr(fd, _ACL, access)
+    os.setxattr(fd, _ACL_XATTR, acl)

@@ -42,13 +42,18 @@ class Person(NamedTuple):
 
 
 class Hypothesis(NamedTuple):
-    """A claim and its state. ``number`` is None for one that the Bash script wrote."""
+    """A claim and its state. ``number`` is None for one that the Bash script wrote.
+
+    ``position``: of the line that gave it its number, see `Entry.position`; `opened_at` may be the stamp of a line of
+    the Bash script, which has no place in the order.
+    """
 
     number: int | None
     state: str
     claim: str
     author: Author | None
     opened_at: Stamp
+    position: int
 
     @property
     def name(self) -> str:
@@ -311,7 +316,7 @@ def _fold_hypothesis(
     tagged = entry.hypothesis
     if tagged is None:
         if entry_author is None and entry.kind == "Hypothesis":  # the Bash script's: no tag, no author
-            hypotheses[stamp], unnumbered[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp), None
+            hypotheses[stamp], unnumbered[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp, stamp.ns), None
             if (
                 len(unnumbered) > MAX_SCRIPT_HYPOTHESES
             ):  # else a log of the script alone would be carried over for the most part
@@ -322,7 +327,7 @@ def _fold_hypothesis(
     known = hypotheses.get(number)
     if carried is not None:  # of what was said about it the state is no news
         if entry.kind == "Hypothesis":
-            hypotheses[number] = Hypothesis(number, state, entry.body, entry_author, stamp)
+            hypotheses[number] = Hypothesis(number, state, entry.body, entry_author, stamp, entry.position)
     elif known is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
         opened, author = stamp, entry_author
@@ -330,7 +335,7 @@ def _fold_hypothesis(
         if script is not None:
             claim, opened, author = script.claim, script.opened_at, script.author
             del hypotheses[script.opened_at], unnumbered[script.opened_at]
-        hypotheses[number] = Hypothesis(number, state, claim, author, opened)
+        hypotheses[number] = Hypothesis(number, state, claim, author, opened, entry.position)
     elif state != known.state:
         hypotheses[number] = known._replace(state=state)
 
@@ -362,4 +367,5 @@ def _checkpoint_clock(state: State) -> Iterator[Entry]:
 
 def _checkpoint_hypothesis(hypothesis: Hypothesis) -> Entry:
     tag = ((f"H{hypothesis.number}", hypothesis.state),) if hypothesis.number is not None else ()
-    return Entry(hypothesis.opened_at, 0, (*by_tag(hypothesis.author), *tag), f"Hypothesis: {hypothesis.claim}")
+    tags = (*by_tag(hypothesis.author), *tag)
+    return Entry(hypothesis.opened_at, 0, tags, f"Hypothesis: {hypothesis.claim}", hypothesis.position)

@@ -240,7 +240,7 @@ class MethodScreen(CommandingScreen):
         self._submit(undone_draft(at, words), "undone")
 
     def action_take(self) -> None:
-        self._submit(take_journal_draft(self.session.author), "taking the journal")
+        self._submit(take_journal_draft(), "taking the journal")
 
     # The hand-off, and whatever is told.
 

@@ -36,8 +36,8 @@ from threeam.tui.log_window import Row
 
 AUTHOR_STYLE_COUNT = 6  # log--who-0 … log--who-5
 
-_MOST_DRAWN = MAX_TEXT_BYTES + 1024  # bytes of a line: the longest text that 3am writes, and its tags
-_DRAWN_BEFORE = 1024  # characters of a longer one that are drawn before what is searched in it
+_MAX_DRAWN_BYTES = MAX_TEXT_BYTES + 1024  # bytes of a line: the longest text that 3am writes, and its tags
+_CONTEXT_CHARS = 1024  # characters of a longer one that are drawn before what is searched in it
 GAP_NS = 5 * 60 * NS_PER_S  # so long without a line is marked
 TIME_MODES = ("full", "since", "t0", "local")
 
@@ -105,50 +105,52 @@ def truncate_line(line: Line, pattern: Pattern | None = None) -> tuple[Line, str
     Its beginning stays, and if ``pattern`` finds something only after that, also the part around it. What 3am writes is
     never so long.
     """
-    raw, end = line.raw, _MOST_DRAWN
+    raw, end = line.raw, _MAX_DRAWN_BYTES
     if len(raw) <= end:
         return line, ""
-    while end > _MOST_DRAWN - 4 and raw[end] & 0xC0 == 0x80:  # inside a character
+    while end > _MAX_DRAWN_BYTES - 4 and raw[end] & 0xC0 == 0x80:  # inside a character
         end -= 1
     kept = raw[:end]
     if pattern is not None and not pattern.matches(kept):
         text = decode_utf8(raw)
-        for begin, _ in pattern.spans(text[_DRAWN_BEFORE:])[:1]:  # not in the stamp
-            kept = f"{text[:_DRAWN_BEFORE]} … {text[begin : begin + _MOST_DRAWN // 4]}".encode()
+        for begin, _ in pattern.spans(text[_CONTEXT_CHARS:])[:1]:  # not in the stamp
+            kept = f"{text[:_CONTEXT_CHARS]} … {text[begin : begin + _MAX_DRAWN_BYTES // 4]}".encode()
     return line._replace(
         raw=kept, omitted_bytes=0
     ), f" and {format_bytes(len(raw) - len(kept) + line.omitted_bytes)} more"
 
 
 def render_row(
-    row: Row, before: Row | None, width: int, look: RenderOptions, about: RowFlags, styles: StyleGetter
+    row: Row, previous: Row | None, width: int, options: RenderOptions, flags: RowFlags, get_style: StyleGetter
 ) -> list[Strip]:
     """The strips of ``row``, each ``width`` cells; one, unless they wrap."""
-    line, left_out = truncate_line(row.line, look.pattern)
+    line, left_out = truncate_line(row.line, options.pattern)
     if left_out:
         row = row._replace(line=line, entry=line.entry if row.entry is not None else None)
-    columns, emoji, selected = Columns.for_width(width), look.emoji, about.is_selected
-    base = styles("selected") if selected else styles("row")
-    head = [Segment("▌" if emoji and selected else ">" if selected else " ", styles("cursor") if selected else base)]
-    head += _head(row.entry, before, columns, base, styles, look, about)
-    text = [Segment("unsure: ", base + styles("toxic"))] if about.is_unsure else []
-    text += _text(row, about.amendment, base, styles, emoji)
+    columns, emoji, selected = Columns.for_width(width), options.emoji, flags.is_selected
+    base = get_style("selected") if selected else get_style("row")
+    head = [Segment("▌" if emoji and selected else ">" if selected else " ", get_style("cursor") if selected else base)]
+    head += _head_segments(row.entry, previous, columns, base, get_style, options, flags)
+    text = [Segment("unsure: ", base + get_style("toxic"))] if flags.is_unsure else []
+    text += _text_segments(row, flags.amendment, base, get_style, emoji)
     if left_out:
-        text.append(Segment(left_out, base + styles("dim")))
+        text.append(Segment(left_out, base + get_style("dim")))
     match = None
-    if look.pattern is not None and (spans := look.pattern.spans("".join(one.text for one in text))):
+    if options.pattern is not None and (spans := options.pattern.spans("".join(one.text for one in text))):
         match = spans[0]
-        text = _highlighted(text, spans, styles("match"))
+        text = _highlight(text, spans, get_style("match"))
     indent, tail = sum(cell_len(one.text) for one in head), list[Segment]()
-    if about.progress:  # it says more than the end of its plan
-        tail = [Segment(f"  {about.progress} ", base + styles("hypothesis"))]
+    if flags.progress:  # it says more than the end of its plan
+        tail = [Segment(f"  {flags.progress} ", base + get_style("hypothesis"))]
     elif columns.shows_hold and row.lock_held_ns is not None:
         held = f"  held {format_duration(row.lock_held_ns)} "
-        if look.wrap or indent + sum(cell_len(one.text) for one in text) + len(held) <= width:  # the words come first
-            tail = [Segment(held, base + styles("dim"))]
+        if (
+            options.wrap or indent + sum(cell_len(one.text) for one in text) + len(held) <= width
+        ):  # the words come first
+            tail = [Segment(held, base + get_style("dim"))]
     room = max(1, width - indent - sum(cell_len(one.text) for one in tail))
-    lines = _broken(text, room) if look.wrap else [_cut(text, room, emoji, base, match)]
-    strips = [_border(row.line.gap_reason, width, emoji, styles)] if row.line.gap_reason else []
+    lines = _wrap_segments(text, room) if options.wrap else [_crop_segments(text, room, emoji, base, match)]
+    strips = [_gap_strip(row.line.gap_reason, width, emoji, get_style)] if row.line.gap_reason else []
     for i, segments in enumerate(lines):
         left = head if i == 0 else [Segment(" " * indent, base)]
         used = sum(cell_len(one.text) for one in segments)
@@ -158,75 +160,75 @@ def render_row(
     return strips
 
 
-def _border(gap: str, width: int, emoji: bool, styles: StyleGetter) -> Strip:
+def _gap_strip(gap: str, width: int, emoji: bool, get_style: StyleGetter) -> Strip:
     """The line above a row before which others may be missing."""
     rule = "─" if emoji else "-"
     text = set_cell_size(f"{rule * 2} {gap} ", min(width, cell_len(gap) + 4))
-    return Strip([Segment(text + rule * (width - cell_len(text)), styles("row") + styles("toxic"))], width)
+    return Strip([Segment(text + rule * (width - cell_len(text)), get_style("row") + get_style("toxic"))], width)
 
 
-def _head(
+def _head_segments(
     entry: Entry | None,
-    before: Row | None,
+    previous: Row | None,
     columns: Columns,
     base: Style,
-    styles: StyleGetter,
-    look: RenderOptions,
-    about: RowFlags,
+    get_style: StyleGetter,
+    options: RenderOptions,
+    flags: RowFlags,
 ) -> list[Segment]:
     time = cups = who = ""
-    time_style, who_class, emoji = base + styles("time"), "dim", look.emoji
-    earlier = before.entry if before is not None else None
+    time_style, who_class, emoji = base + get_style("time"), "dim", options.emoji
+    earlier = previous.entry if previous is not None else None
     if entry is not None:
-        time = _time(entry, earlier, columns.time, look, about)
+        time = _format_time(entry, earlier, columns.time, options, flags)
         by = entry.author
         who = by.label if by else "script"
         who_class = author_style(by.user) if by else "dim"
         if entry.cups:
             cups = f"☕{entry.cups}" if emoji else f"c{entry.cups}"
-    sign, style = _gutter(entry, earlier, emoji, about)
-    segments = [Segment(time.rjust(columns.time), time_style), Segment(sign, base + styles(style))]
+    sign, style = _gutter_mark(entry, earlier, emoji, flags)
+    segments = [Segment(time.rjust(columns.time), time_style), Segment(sign, base + get_style(style))]
     if columns.cups:
-        segments.append(Segment(set_cell_size(cups, columns.cups) + " ", base + styles("coffee")))
+        segments.append(Segment(set_cell_size(cups, columns.cups) + " ", base + get_style("coffee")))
     if columns.author:
-        segments.append(Segment(_fit(drawable(who), columns.author, emoji) + " ", base + styles(who_class)))
+        segments.append(Segment(_fit_cells(drawable(who), columns.author, emoji) + " ", base + get_style(who_class)))
     return segments
 
 
-def _gutter(entry: Entry | None, before: Entry | None, emoji: bool, about: RowFlags) -> tuple[str, str]:
+def _gutter_mark(entry: Entry | None, previous: Entry | None, emoji: bool, flags: RowFlags) -> tuple[str, str]:
     """The sign between the time and what follows it, and its style.
 
     A mark, a step of the clock backwards, an observer, a gap: the first of these that there is.
     """
-    if about.is_marked:
+    if flags.is_marked:
         return ("◆" if emoji else "*"), "hypothesis"
-    after = entry.stamp.ns - before.stamp.ns if entry is not None and before is not None else 0
+    after = entry.stamp.ns - previous.stamp.ns if entry is not None and previous is not None else 0
     if after < 0:
         return ("«" if emoji else "<"), "toxic"
-    if about.is_observed:
+    if flags.is_observed:
         return ("◉" if emoji else "o"), "coffee"
     if after >= GAP_NS:
         return ("┊" if emoji else ":"), "dim"
     return " ", "dim"
 
 
-def _time(entry: Entry, before: Entry | None, width: int, look: RenderOptions, about: RowFlags) -> str:
+def _format_time(entry: Entry, previous: Entry | None, width: int, options: RenderOptions, flags: RowFlags) -> str:
     """The clock time, or how long after another line; for a later line of a block, after the one before it."""
     stamp = entry.stamp
-    if look.time_mode == "since" and before is not None:
-        return _signed(stamp.ns - before.stamp.ns, width)
-    if look.time_mode == "t0" and look.t0 is not None:
-        return _signed(stamp.ns - look.t0.ns, width)
-    if look.time_mode == "local":
+    if options.time_mode == "since" and previous is not None:
+        return _format_signed_duration(stamp.ns - previous.stamp.ns, width)
+    if options.time_mode == "t0" and options.t0 is not None:
+        return _format_signed_duration(stamp.ns - options.t0.ns, width)
+    if options.time_mode == "local":
         return Stamp(stamp.ns, localtime(stamp.ns // NS_PER_S).tm_gmtoff).time_of_day[:width]
-    if before is not None and not about.is_first and width >= 12:
-        after = stamp.ns - before.stamp.ns
-        if 0 < after < BLOCK_GAP_NS and entry.tag("BY") == before.tag("BY"):
+    if previous is not None and not flags.is_first and width >= 12:
+        after = stamp.ns - previous.stamp.ns
+        if 0 < after < BLOCK_GAP_NS and entry.tag("BY") == previous.tag("BY"):
             return f"+{format_duration(after)}"
     return stamp.time_of_day[:width]
 
 
-def _signed(ns: int, width: int) -> str:
+def _format_signed_duration(ns: int, width: int) -> str:
     """A length of time with its sign, to the nanosecond where that fits: ``+3:12.123456789``."""
     seconds, fraction = divmod(abs(ns), NS_PER_S)
     minutes, hours = seconds // 60, seconds // 3600
@@ -234,7 +236,7 @@ def _signed(ns: int, width: int) -> str:
     return f"{'-' if ns < 0 else '+'}{whole}.{fraction:09d}"[:width].rstrip(".")
 
 
-def _highlighted(segments: list[Segment], spans: list[tuple[int, int]], style: Style) -> list[Segment]:
+def _highlight(segments: list[Segment], spans: list[tuple[int, int]], style: Style) -> list[Segment]:
     """``segments`` with the ``spans`` of their text (in characters, in their order) in another style."""
     begins = [first for first, _ in spans]
     edges = [edge for span in spans for edge in span]
@@ -249,45 +251,47 @@ def _highlighted(segments: list[Segment], spans: list[tuple[int, int]], style: S
     return shown
 
 
-def _text(row: Row, said: Amendment | None, base: Style, styles: StyleGetter, emoji: bool) -> list[Segment]:
+def _text_segments(
+    row: Row, amendment: Amendment | None, base: Style, get_style: StyleGetter, emoji: bool
+) -> list[Segment]:
     entry, line = row.entry, row.line
-    if entry is not None and said is not None:
+    if entry is not None and amendment is not None:
         kind = "" if entry.text == entry.body else f"{entry.text.partition(':')[0]}: "
-        entry = entry._replace(text=kind + said.text)
+        entry = entry._replace(text=kind + amendment.text)
     sign = glyph_of(entry, finished=line.finished)
-    segments = [Segment((sign.symbol if emoji else sign.ascii_symbol) + " ", base + styles(sign.style))]
+    segments = [Segment((sign.symbol if emoji else sign.ascii_symbol) + " ", base + get_style(sign.style))]
     if entry is None or not line.finished:
         word = "unfinished" if not line.finished else "foreign"
-        return [*segments, Segment(f"{word}: {drawable(line.display_text)}", base + styles("foreign"))]
+        return [*segments, Segment(f"{word}: {drawable(line.display_text)}", base + get_style("foreign"))]
     if hypothesis := entry.hypothesis:
-        segments.append(Segment(f"H{hypothesis[0]} ", base + styles("hypothesis")))
+        segments.append(Segment(f"H{hypothesis[0]} ", base + get_style("hypothesis")))
     if (run := run_label(entry)) is not None:
-        segments.append(Segment(f"{run} ", base + styles("hypothesis")))
+        segments.append(Segment(f"{run} ", base + get_style("hypothesis")))
     others = [f"[{key}: {value}] " for key, value in entry.tags if not KNOWN_TAG.fullmatch(key)]
     if others:  # tags of a later version, or of another tool: shown as they are
-        segments.append(Segment(drawable("".join(others)), base + styles("dim")))
+        segments.append(Segment(drawable("".join(others)), base + get_style("dim")))
     kind = entry.kind
     if entry.tag("RECHECK") is not None:
-        segments.append(Segment("recheck ", base + styles("toxic")))
-    if said is not None and said.correction_count:
-        segments.append(Segment("corrected ", base + styles("dim")))
+        segments.append(Segment("recheck ", base + get_style("toxic")))
+    if amendment is not None and amendment.correction_count:
+        segments.append(Segment("corrected ", base + get_style("dim")))
     if kind == "note" and entry.text.startswith(("| ", CONTINUATION_PREFIX)):  # of the block that begins above
         bar = "│ " if emoji else "| "
-        segments = [Segment(bar + drawable(entry.text.partition(" ")[2]), base + styles("text"))]
+        segments = [Segment(bar + drawable(entry.text.partition(" ")[2]), base + get_style("text"))]
     elif kind == "note":
-        segments.append(Segment("note: ", base + styles("dim")))
-        segments.append(Segment(drawable(entry.text), base + styles("text")))
+        segments.append(Segment("note: ", base + get_style("dim")))
+        segments.append(Segment(drawable(entry.text), base + get_style("text")))
     elif kind in ("ceremony", "Continued"):
-        segments.append(Segment(drawable(entry.text), base + styles("dim")))
+        segments.append(Segment(drawable(entry.text), base + get_style("dim")))
     else:
         word = hypothesis[1] if kind == "Conclusion" and hypothesis else kind
-        segments.append(Segment(drawable(f"{word}: "), base + styles(sign.style)))
+        segments.append(Segment(drawable(f"{word}: "), base + get_style(sign.style)))
         style = sign.style if kind == "WARNING" else "text"
-        segments.append(Segment(drawable(_short_references(entry.body)), base + styles(style)))
+        segments.append(Segment(drawable(_shorten_references(entry.body)), base + get_style(style)))
     return segments
 
 
-def _short_references(text: str) -> str:
+def _shorten_references(text: str) -> str:
     """``text`` with ``@03:14:07.123`` for a whole stamp: the words are what is read here."""
     for stamp in find_stamp_refs(text):
         text = text.replace(f"@{stamp}", f"@{stamp.time_of_day[:12]}")
@@ -304,26 +308,26 @@ KNOWN_TAG = re.compile(
 )
 
 
-def _fit(text: str, width: int, emoji: bool) -> str:
+def _fit_cells(text: str, width: int, emoji: bool) -> str:
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(text, width - 1) + ("…" if emoji else "~")
 
 
-def _cut(
-    segments: list[Segment], room: int, emoji: bool, base: Style, match: tuple[int, int] | None = None
+def _crop_segments(
+    segments: list[Segment], width_cells: int, emoji: bool, base: Style, match: tuple[int, int] | None = None
 ) -> list[Segment]:
-    """``segments`` in ``room`` cells: their beginning, or the part around ``match`` if that lies further on."""
+    """``segments`` in ``width_cells`` cells: their beginning, or the part around ``match`` if that lies further on."""
     cells = sum(cell_len(one.text) for one in segments)
-    if cells <= room:
+    if cells <= width_cells:
         return segments
     more = Segment("…" if emoji else "~", base)
     sign = segments[0]
-    left = [sign, more] if cell_len(sign.text) < room // 2 else [more]
-    width = room - sum(cell_len(one.text) for one in left)
+    left = [sign, more] if cell_len(sign.text) < width_cells // 2 else [more]
+    width = width_cells - sum(cell_len(one.text) for one in left)
     text = "".join(one.text for one in segments)
-    if match is None or width < 2 or cell_len(text[: match[1]]) < room:
-        return [*Strip(segments).crop(0, max(0, room - 1)), more]
+    if match is None or width < 2 or cell_len(text[: match[1]]) < width_cells:
+        return [*Strip(segments).crop(0, max(0, width_cells - 1)), more]
     # A third of the room is for what stands before the match; the end of the line leaves none empty.
     begin = min(cell_len(text[: match[0]]) - width // 3, cells - width)
     if begin + width >= cells:
@@ -331,14 +335,14 @@ def _cut(
     return [*left, *Strip(segments).crop(begin, begin + width - 1), more]
 
 
-def _broken(segments: list[Segment], room: int) -> list[list[Segment]]:
-    """``segments`` in lines of at most ``room`` cells; words stay whole where they fit."""
+def _wrap_segments(segments: list[Segment], width_cells: int) -> list[list[Segment]]:
+    """``segments`` in lines of at most ``width_cells`` cells; words stay whole where they fit."""
     text = "".join(one.text for one in segments)
     cuts, begin, width, space = [], 0, 0, -1
     for i, char in enumerate(text):
         cells = cell_len(char)
-        if width + cells > room:
-            end = space + 1 if space >= begin + room // 2 else i
+        if width + cells > width_cells:
+            end = space + 1 if space >= begin + width_cells // 2 else i
             cuts.append(end)
             width = cell_len(text[end:i])
             begin, space = end, -1
