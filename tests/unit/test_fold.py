@@ -171,7 +171,7 @@ def logs(draw: st.DrawFn) -> bytes:
                 there = (("FILE", draw(files)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "observe"), tag, *there, text=f"Observer: {text}"))
             case 10:
-                ahead = Stamp(ns + draw(st.sampled_from([0, HOUR])), stamp.utc_offset_s)  # its clock may be ahead
+                ahead = Stamp(ns + draw(st.sampled_from([0, HOUR_NS])), stamp.utc_offset_s)  # its clock may be ahead
                 scripts.append((ahead, text))
                 lines.append(said(text="Acquired sanity lock.", stamp=ahead))
                 lines.append(said(text=f"Hypothesis: {text}", stamp=ahead))
@@ -322,8 +322,8 @@ def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: 
 @example(  # the clock of the Bash script was ahead when it wrote a hypothesis, which got a number after that
     b"".join(
         [
-            format_entry(line(HOUR, 0, text="Hypothesis: x")),
-            format_entry(line(0, 0, ALICE, ("H1", "open"), text=f"Hypothesis: @{Stamp(NIGHT.ns + HOUR)} x")),
+            format_entry(line(HOUR_NS, 0, text="Hypothesis: x")),
+            format_entry(line(0, 0, ALICE, ("H1", "open"), text=f"Hypothesis: @{Stamp(NIGHT.ns + HOUR_NS)} x")),
         ]
     )
 )
