@@ -18,6 +18,7 @@ import pytest
 import threeam
 from support.commands import Run, command
 from support.journals import FakeClock, writer_of
+from support.night_log import NIGHT_LOG
 from threeam.cli.main import main
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.writer import Writer
@@ -79,6 +80,13 @@ def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def log(tmp_path: Path) -> Path:
     """Where this test's log is (or will be)."""
     return tmp_path / "sanity.log"
+
+
+@pytest.fixture
+def night_log(log: Path) -> Path:
+    """Write a log with a night of two people and the script in it."""
+    log.write_bytes(NIGHT_LOG)
+    return log
 
 
 @pytest.fixture

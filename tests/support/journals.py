@@ -43,8 +43,13 @@ def lines(log: Path) -> list[bytes]:
 
 def entries(log: Path) -> list[Entry]:
     """Return the entries of a log in which every line is whole and one of ours."""
+    return parse_entries(b"\n".join(lines(log)))
+
+
+def parse_entries(raw: bytes) -> list[Entry]:
+    """Return the entries of lines that are all whole and ours."""
     parsed = []
-    for line in lines(log):
+    for line in raw.splitlines():
         entry = parse_entry(line)
         assert entry is not None, f"not a line of the log: {line!r}"
         parsed.append(entry)
