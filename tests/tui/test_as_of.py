@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pilots import NIGHT, SMALL, TINY, WIDE, Night, append, line, night, notes, section
 
-from conftest import FakeClock, texts
+from support.journals import FakeClock, texts
 from threeam.actions import ACTIONS
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store.journal import Journal

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pilots import BY, NIGHT, append, full_disk, held, line, night
 
-from conftest import texts
+from support.journals import texts
 from threeam.core.store.journal import Journal
 from threeam.tui import draft_store
 from threeam.tui.widgets.log_view import LogView

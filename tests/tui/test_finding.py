@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pilots import SMALL, TINY, append, held, line, night, notes, section
 
-from conftest import NIGHT, entries, texts
+from support.journals import entries, texts
+from support.lines import NIGHT
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store import reader
 from threeam.core.store.filters import LineFilter

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pilots import SMALL, WIDE, append, full_disk, held, line, night
 
-from conftest import FakeClock, entries, texts
+from support.journals import FakeClock, entries, texts
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pilots import Night, append, held, line, night, notes
 
-from conftest import entries, texts
+from support.journals import entries, texts
 from threeam.core.store.journal import Journal
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.screens.looking import LookingScreen

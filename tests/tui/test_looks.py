@@ -14,7 +14,7 @@ from rich.style import Style
 from textual.app import App
 from textual.widgets._toast import Toast
 
-from conftest import FakeClock, entries, texts
+from support.journals import FakeClock, entries, texts
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal, resolve_journal

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pilots import BY, NIGHT, TINY, WIDE, Night, append, held, line, night, notes
 
-from conftest import FakeClock, entries, texts
+from support.journals import FakeClock, entries, texts
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp
 from threeam.core.store.journal import Journal
 from threeam.tui import draft_store

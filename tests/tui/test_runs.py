@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pilots import BY, NIGHT, SMALL, TINY, WIDE, Night, night
 
-from conftest import FakeClock, entries, texts
+from support.journals import FakeClock, entries, texts
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.attachment_kinds import RUN_OUTPUT

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conftest import FakeClock, entries, writer_of
+from support.journals import FakeClock, entries, writer_of
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.attachment_kinds import BASELINE

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import NIGHT, FakeClock, writer_of
+from support.journals import FakeClock, writer_of
+from support.lines import NIGHT
 from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry
 from threeam.core.store.doctor import Finding, LogChecker
 from threeam.core.store.journal import Journal, Segment

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from support.lines import BY, NIGHT
 from threeam.core.format import entry as entry_module
 from threeam.core.format.entry import (
     CONTINUATION_PREFIX,
@@ -31,8 +32,6 @@ from threeam.core.format.entry import (
 )
 
 HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-BY = ("BY", "alice@db1:4121%3")
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 YEAR_2200 = 7_258_118_400 * NS_PER_S
 
 

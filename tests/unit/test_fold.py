@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import os
 from collections.abc import Iterable
 from unittest.mock import patch
 
@@ -12,19 +11,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
+from support.journals import segment_of
+from support.lines import HOUR_NS, NIGHT
+from threeam.core.format.entry import Entry, Stamp, format_entry, parse_entry
 from threeam.core.state import fold as fold_module
 from threeam.core.state.fold import OPEN, Fold, State
 from threeam.core.store import reader
-from threeam.core.store.journal import Segment
 from threeam.core.store.reader import lines_forward
 from threeam.human.intake import Intake, intake_of
 from threeam.hypotheses.ledger import verdict_of
 from threeam.projections import FOLD
 
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)
-HOUR = 3600 * NS_PER_S
-GAP = 8 * HOUR
+GAP = 8 * HOUR_NS
 
 
 people = st.sampled_from(["alice@db1:4121%3", "alice@db1:7", "bob@db1:9%1", "mallory@web:1"])
@@ -83,7 +81,7 @@ observers = st.builds(
     st.sampled_from(["1795490047000000000", "1795490048000000000", "-1"]),
     st.sampled_from(["now", "now", "1795490049000000000", "later"]),
 )
-later = st.one_of(st.integers(1, 3), st.integers(0, 20 * HOUR), st.integers(-2 * HOUR, 0))
+later = st.one_of(st.integers(1, 3), st.integers(0, 20 * HOUR_NS), st.integers(-2 * HOUR_NS, 0))
 
 
 @st.composite
@@ -173,7 +171,7 @@ def logs(draw: st.DrawFn) -> bytes:
                 there = (("FILE", draw(files)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "observe"), tag, *there, text=f"Observer: {text}"))
             case 10:
-                ahead = Stamp(ns + draw(st.sampled_from([0, HOUR])), stamp.utc_offset_s)  # its clock may be ahead
+                ahead = Stamp(ns + draw(st.sampled_from([0, HOUR_NS])), stamp.utc_offset_s)  # its clock may be ahead
                 scripts.append((ahead, text))
                 lines.append(said(text="Acquired sanity lock.", stamp=ahead))
                 lines.append(said(text=f"Hypothesis: {text}", stamp=ahead))
@@ -187,12 +185,6 @@ def logs(draw: st.DrawFn) -> bytes:
     if draw(st.booleans()):  # a last line that is not finished is not there yet
         lines.append(format_entry(Entry(Stamp(ns + 1), 9, (("BY", "alice@db1:1"), ("H4", "refuted")), "torn"))[:-1])
     return b"".join(lines)
-
-
-def segment_of(data: bytes) -> Segment:
-    fd = os.memfd_create("log")
-    os.write(fd, data)
-    return Segment(fd, "sanity.log")
 
 
 def every(data: bytes) -> list[Entry]:
@@ -330,8 +322,8 @@ def test_what_is_carried_over_a_rotation_stands_alone_and_changes_nothing(data: 
 @example(  # the clock of the Bash script was ahead when it wrote a hypothesis, which got a number after that
     b"".join(
         [
-            format_entry(line(HOUR, 0, text="Hypothesis: x")),
-            format_entry(line(0, 0, ALICE, ("H1", "open"), text=f"Hypothesis: @{Stamp(NIGHT.ns + HOUR)} x")),
+            format_entry(line(HOUR_NS, 0, text="Hypothesis: x")),
+            format_entry(line(0, 0, ALICE, ("H1", "open"), text=f"Hypothesis: @{Stamp(NIGHT.ns + HOUR_NS)} x")),
         ]
     )
 )
@@ -349,7 +341,7 @@ def test_a_rotation_right_after_a_step_of_the_clock_keeps_the_order_of_the_lines
 @given(logs())
 def test_an_unfinished_last_line_changes_nothing(data: bytes) -> None:
     whole = data[: data.rfind(b"\n") + 1]
-    torn = format_entry(line(99 * HOUR, 9, ALICE, ("H4", "refuted"), ("MG", "95")))[:-1]
+    torn = format_entry(line(99 * HOUR_NS, 9, ALICE, ("H4", "refuted"), ("MG", "95")))[:-1]
     assert searched(whole + torn) == searched(whole)
 
 
@@ -395,13 +387,13 @@ def test_a_night_ends_only_after_the_whole_gap() -> None:
 
 
 def test_a_stream_keeps_no_night_going() -> None:
-    state = FOLD(FOLD.empty_state, [line(0, 3, ALICE), line(7 * HOUR, 3, ALICE, ("VIA", "stdin"))])
-    assert state.cups("alice", NIGHT.ns + 9 * HOUR, GAP) == 0
+    state = FOLD(FOLD.empty_state, [line(0, 3, ALICE), line(7 * HOUR_NS, 3, ALICE, ("VIA", "stdin"))])
+    assert state.cups("alice", NIGHT.ns + 9 * HOUR_NS, GAP) == 0
 
 
 def test_a_typed_note_keeps_a_night_going() -> None:
-    state = FOLD(FOLD.empty_state, [line(0, 3, ALICE), line(7 * HOUR, 3, ALICE)])
-    assert state.cups("alice", NIGHT.ns + 9 * HOUR, GAP) == 3
+    state = FOLD(FOLD.empty_state, [line(0, 3, ALICE), line(7 * HOUR_NS, 3, ALICE)])
+    assert state.cups("alice", NIGHT.ns + 9 * HOUR_NS, GAP) == 3
 
 
 def test_sleep_starts_cups_and_water_anew() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conftest import FakeClock, writer_of
+from support.journals import FakeClock, segment_of, writer_of
 from threeam.core.format.entry import parse_entry
 from threeam.core.store import reader
 from threeam.core.store.doctor import LogChecker
@@ -57,12 +57,6 @@ pieces = st.sampled_from(
     ]
 )
 logs = st.lists(pieces, max_size=12).map(b"".join)
-
-
-def segment_of(data: bytes) -> Segment:
-    fd = os.memfd_create("log")
-    os.write(fd, data)
-    return Segment(fd, "sanity.log")
 
 
 def expected(data: bytes) -> list[tuple[int, bytes, bool]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from conftest import FakeClock
+from support.journals import FakeClock
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal, resolve_journal

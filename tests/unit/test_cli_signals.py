@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import command
+from support.commands import command
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 # Loaded by the interpreter at its start. The signal comes when a certain module is looked for: in the import itself,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import Run as Run3am
+from support.commands import Run as Run3am
 from threeam.cli import run as run_command
 from threeam.cli.exits import run_reporting_errors
 from threeam.core.errors import BadInput, FileUnusable, JournalError, LockTimeout, PreconditionFailed

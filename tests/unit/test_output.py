@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import FakeClock
+from support.journals import FakeClock
 from threeam.core.redact.redact import Redactor, redact
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.journal import Journal

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from conftest import Run as Run3am
-from conftest import command
+from support.commands import Run as Run3am
+from support.commands import command
 from threeam.cli.fixed import answer_json
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
