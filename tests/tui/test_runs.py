@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pilots import BY, NIGHT, SMALL, TINY, WIDE, Night, night
 
-from conftest import FakeClock, entries, texts
+from support.journals import FakeClock, entries, texts
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
@@ -140,7 +140,7 @@ async def test_a_read_only_screen_runs_nothing_and_shows_all(journal: Journal) -
     async with night(journal, read_only=True) as it:
         await it.press("exclamation_mark")
         await it.says("read-only")
-        await it.press("P")
+        await it.press("escape", "P")
         await it.says("read-only")
         await it.press("r", "enter")
         await it.shows("5 of 8 runs")
@@ -199,7 +199,7 @@ async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> Non
         await it.press("enter")
         await it.shows("row 8812 \\x1b[2J was updated")
         await it.press("escape", "j", "enter")
-        await it.says("R1-3-1.out is not there")
+        await it.says("R1-3-1.out does not exist")
 
 
 async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Journal) -> None:

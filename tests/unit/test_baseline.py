@@ -10,10 +10,10 @@ from typing import Any
 
 import psutil
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conftest import FakeClock, entries, writer_of
+from support.journals import FakeClock, entries, writer_of
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.attachment_kinds import BASELINE
@@ -254,7 +254,6 @@ PLACES = ("format", "name", "host", "watched", "commands", "snapshots", "at_ns",
 mangled = st.dictionaries(st.sampled_from(PLACES), json_values).map(lambda changed: a_file(**changed))
 
 
-@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=60), mangled))
 @example(b'{"format": 1}')
 def test_from_bytes_is_total(data: bytes) -> None:

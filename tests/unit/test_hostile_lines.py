@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NIGHT
+from support.lines import NIGHT
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.store.filters import ByAuthor, Condition, InHypothesis, IsCeremony, IsClockStep, IsKind
 from threeam.core.store.journal import Journal, Position

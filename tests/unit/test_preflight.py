@@ -19,8 +19,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import FakeClock, Run, entries, texts, writer_of
-from people import Person
+from support.commands import Run
+from support.golden import assert_golden
+from support.journals import FakeClock, entries, texts, writer_of
+from support.people import Person
 from threeam.cli import preflight as command
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.store.journal import Journal, resolve_journal
@@ -34,8 +36,6 @@ from threeam.host.tmux_checks import check_tmux
 from threeam.host.tracer_checks import check_tracers
 from threeam.human.drafts import coffee_draft
 
-REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
-GOLDEN = Path(__file__).parent / "golden" / "preflight.txt"
 NOW = 1_795_490_047 * NS_PER_S  # 2026-11-24T03:14:07 UTC
 MINUTE, DAY = 60 * NS_PER_S, 86_400 * NS_PER_S
 MIB = 1024 * 1024
@@ -512,9 +512,7 @@ def test_the_text_is_what_it_was_when_it_was_read(shell: Run, log: Path) -> None
     text = re.sub(r"\w+ +disk space: .*\n( +\$ du.*\n)?", "ok       disk space: …\n", text)
     text = re.sub(r"\w+ +file system: .*", "ok       file system: …", text)
     text = re.sub(r"(\d+ red), .*ok\.", r"\1, …", text)
-    if REWRITE:
-        GOLDEN.write_text(text)
-    assert text == GOLDEN.read_text()
+    assert_golden("preflight.txt", text)
 
 
 def test_the_log_has_one_block_with_a_line_for_each_that_is_not_well(shell: Run, log: Path) -> None:

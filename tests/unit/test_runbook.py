@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -135,7 +135,6 @@ def kinds(text: str) -> set[str]:
     return {child.type for token in MarkdownIt("commonmark").parse(text) for child in [token, *(token.children or [])]}
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.text(st.sampled_from("`~ab \n\t-#*<>[]()!\\'\"\x1b\u202e|@12"), min_size=1, max_size=30))
 @example(PASTED)
 @example("~~~\n")

@@ -82,8 +82,8 @@ def _diff(args: Namespace) -> int:
     for unread in looked.unread:
         print_err(f"not read: {unread}")
     _show(at, looked, as_json=args.json)
-    code = submit(lambda: at, lambda _: comparison_draft(looked), "", quiet=True)
-    return code or (ExitCode.NEGATIVE if looked.differences else ExitCode.OK)
+    code = ExitCode.NEGATIVE if looked.differences else ExitCode.OK
+    return submit(lambda: at, lambda _: comparison_draft(looked), "", quiet=True, exit_code=code)
 
 
 def _show(at: Context, looked: BaselineComparison, *, as_json: bool) -> None:

@@ -44,8 +44,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
                 print_out(escape_unprintable(f"           $ {one.fix}"))
     if not args.json:
         print_out(f"{format_verdict_counts(checks)}.")
-    code = submit(lambda: at, lambda _: preflight_draft(groups), "", quiet=True)
-    return code or (ExitCode.NEGATIVE if worst_verdict(checks) == RED else ExitCode.OK)
+    code = ExitCode.NEGATIVE if worst_verdict(checks) == RED else ExitCode.OK
+    return submit(lambda: at, lambda _: preflight_draft(groups), "", quiet=True, exit_code=code)
 
 
 def _looked_at(at: Context) -> list[CheckGroup]:

@@ -40,7 +40,7 @@ def check_baseline_name(name: str) -> str:
 
 def saved_baselines(state: State) -> list[SavedBaseline]:
     """Return the newest baseline of each name, in the order in which they were saved."""
-    saved_by_name: Mapping[str, SavedBaseline] = state.projections[PROJECTION.name]
+    saved_by_name = PROJECTION.of(state)
     return list(saved_by_name.values())
 
 
@@ -87,4 +87,4 @@ def _checkpoint(saved_by_name: Mapping[str, SavedBaseline]) -> Iterator[Entry]:
         yield Entry(saved.stamp, 0, tags, f"Baseline: {saved.text}")
 
 
-PROJECTION = Projection("baselines", ("BASELINE",), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[str, SavedBaseline]] = Projection("baselines", ("BASELINE",), {}, _fold, _checkpoint)

@@ -102,7 +102,7 @@ def find_occurrences(journal: Journal, live: Segment, pattern: str, start_ns: in
 
     The search begins at ``start_ns``, or at the first line. Read the journal. Raise OSError and `BadPattern`.
     """
-    occurs = MatchesPattern(Pattern(pattern, exact=True))
+    occurs = MatchesPattern(Pattern(pattern, case_sensitive=True))
     times_ns: list[int] = []
     change_times_ns: dict[int, int] = {}
     behind_ns = 0

@@ -22,8 +22,7 @@ class StableCommit(NamedTuple):
 
 def stable_commits(state: State) -> list[StableCommit]:
     """Return the newest stable commit of each work tree, in the order in which they were noted."""
-    commits: Mapping[str, StableCommit] = state.projections[PROJECTION.name]
-    return list(commits.values())
+    return list(PROJECTION.of(state).values())
 
 
 def stable_draft(commit: str, tree: str, text: str) -> Draft:
@@ -49,4 +48,4 @@ def _checkpoint(commits: Mapping[str, StableCommit]) -> Iterator[Entry]:
         yield Entry(stable.stamp, 0, tags, f"Stable: {stable.text}")
 
 
-PROJECTION = Projection("stables", ("STABLE",), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[str, StableCommit]] = Projection("stables", ("STABLE",), {}, _fold, _checkpoint)

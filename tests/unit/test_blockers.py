@@ -14,7 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conftest import Run, entries
+from support.commands import Run
+from support.journals import entries
 from threeam.cli import blockers as cli
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
