@@ -275,7 +275,7 @@ def _termination_draft(
     subject = f"{escape_unprintable(uncertainty)}{format_backend(backend)} on {escape_unprintable(host)}"
     text = f"Terminated: {subject}, for whom {waiting_count} waited: {query}{remark}"
     line = DraftLine(text, (("TERMINATED", str(backend.pid)),))
-    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
+    return Draft.fixed([line])
 
 
 def _format_host(connection: Connection) -> str:

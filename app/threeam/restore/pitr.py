@@ -137,4 +137,4 @@ def restore_draft(engine: str, target: RecoveryTarget, path: str) -> Draft:
     destination = target.microsecond if engine == "postgres" else f"{target.second}, and on by position or GTID"
     text = f"Restore: data of {engine} to {destination}, {format_duration(target.minus_ns)} before @{target.t}: {path}"
     line = DraftLine(text, (("RESTORE", "data"), ("FILE", os.path.basename(path))))
-    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
+    return Draft.fixed([line])

@@ -28,7 +28,7 @@ def stable_commits(state: State) -> list[StableCommit]:
 def stable_draft(commit: str, tree: str, text: str) -> Draft:
     """Return the draft of the line that ``commit`` of a work tree is stable."""
     line = DraftLine(f"Stable: {text}", (("STABLE", commit), ("TREE", tree)))
-    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
+    return Draft.fixed([line])
 
 
 def _parse_entry(entry: Entry) -> tuple[str, StableCommit] | None:
