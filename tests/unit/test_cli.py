@@ -1048,7 +1048,7 @@ def test_the_options_of_every_command_may_stand_before_or_after_it(run: Run, tmp
 def test_3am_without_a_terminal_is_tail_and_says_so(run: Run, night: Path, argv: list[str]) -> None:
     done = run(*argv)
     assert good(done) == good(run("tail"))
-    assert talk(done) == ["3am: stdout is no terminal, so this is 3am tail"]
+    assert talk(done) == ["3am: stdout is not a terminal, so this is 3am tail"]
 
 
 def test_text_piped_into_the_full_screen_names_the_command_for_it(log: Path) -> None:
