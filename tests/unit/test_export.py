@@ -630,7 +630,7 @@ def test_a_torn_line_at_the_end_of_a_rotated_file_is_ended(run: Run, log: Path, 
 def test_an_endless_line_is_refused(run: Run, log: Path) -> None:
     done = run("import", "/dev/zero")
     assert (done.returncode, log.exists()) == (2, False)
-    assert b"line 1: it is longer than the 16 MiB" in done.stderr
+    assert b"line 1: it is longer than the limit of 16 MiB" in done.stderr
 
 
 def test_a_long_line_is_exported_in_pieces_and_imported_whole(run: Run, log: Path, tmp_path: Path) -> None:
