@@ -91,7 +91,8 @@ class LogChecker:
             if entry is None:
                 self._drop_script_sections()
                 continue
-            yield from self._check_glued(entry.stamp)
+            if self._embedded is not None:
+                yield from self._check_glued(entry.stamp)
             earliest_ns = _earliest_embedded_ns(line.raw, entry)
             if earliest_ns is not None:
                 self._embedded = _EmbeddedStamps(line, number, earliest_ns)
