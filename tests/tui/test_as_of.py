@@ -333,7 +333,7 @@ async def test_what_names_no_moment_is_said(journal: Journal, a_night: Path, clo
             (at(99), "there is no entry"),
             ("03:00", "begins later"),
             ("tea time", "is no time"),
-            ("@tea", "is no stamp"),
+            ("@tea", "is not a stamp"),
         ):
             it.app.clear_notifications()
             await it.command(f"as-of {word}")

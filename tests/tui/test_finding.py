@@ -105,10 +105,10 @@ async def test_what_is_no_pattern_is_said_and_changes_nothing(journal: Journal, 
     log.write_bytes(notes(3))
     async with night(journal) as it:
         await it.type("/(\n")
-        await it.says("'(' is no regular expression")
+        await it.says("'(' is not a regular expression")
         await it.press("escape")
         await it.type("&(\n")
-        await it.says("'(' is no regular expression")
+        await it.says("'(' is not a regular expression")
         await it.press("escape")
         assert "note 2" in it.shown
         assert it.in_the_log

@@ -225,9 +225,9 @@ async def test_what_a_command_names_wrongly_is_said_and_nothing_is_written(journ
         "support H9 words": "there is no hypothesis H9",
         "predict H9 words": "there is no hypothesis H9",
         "thread H9": "there is no hypothesis H9",
-        "support H1 @03:14 words": "'@03:14' is no stamp",
-        "correct @yesterday words": "'@yesterday' is no stamp",
-        "undone @yesterday": "'@yesterday' is no stamp",
+        "support H1 @03:14 words": "'@03:14' is not a stamp",
+        "correct @yesterday words": "'@yesterday' is not a stamp",
+        "undone @yesterday": "'@yesterday' is not a stamp",
         "undone": "nothing is left to undo",
         "take two": ":take takes nothing more",
     }

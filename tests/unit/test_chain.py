@@ -172,7 +172,9 @@ def test_the_head_is_no_longer_than_it_states_and_than_what_is_repeated(
     findings = run_here("doctor").stdout
     assert findings.count(b": forged: ") == 4 - repeats
     assert (b"offset 0, line 1: lines are missing: " in findings) == bool(missing)
-    assert (b"offset 0, line 1: its REPEATED tag is no number" in findings) == (stated is not None and missing is None)
+    assert (b"offset 0, line 1: its REPEATED tag is not a number" in findings) == (
+        stated is not None and missing is None
+    )
 
 
 def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal: Journal, clock: FakeClock) -> None:

@@ -242,8 +242,8 @@ def test_what_is_there_stays_as_it_is(run: Run, night: Path, to: Path, what: str
     [
         (["--at", f"@{at_second(99)}"], 1, "there is no entry"),
         (["--blank", f"@{at_second(99)}"], 1, "there is no entry"),
-        (["--blank", "the secret"], 2, "is no stamp"),
-        (["--at", "@03:14"], 2, "is no stamp"),
+        (["--blank", "the secret"], 2, "is not a stamp"),
+        (["--at", "@03:14"], 2, "is not a stamp"),
         (["--at", "tea"], 2, "is no time"),
         (["--at", "2020-01-01"], 1, "begins later"),
     ],

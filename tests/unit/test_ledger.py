@@ -868,7 +868,7 @@ def test_a_stamp_is_taken_from_the_beginning_of_the_words() -> None:
     assert parse_stamp_ref(f"see @{at_second(1)}") == (None, f"see @{at_second(1)}")
     assert parse_stamp_ref("") == (None, "")
     for bad in ("@", "@nobody", f"@{at_second(1)},", "@2026-02-31T00:00:00.000000000+0000"):
-        with pytest.raises(BadStamp, match="is no stamp"):
+        with pytest.raises(BadStamp, match="is not a stamp"):
             parse_stamp_ref(f"{bad} words")
 
 
@@ -1041,7 +1041,7 @@ def test_a_word_that_is_no_stamp_is_bad_usage_and_the_words_come_back(run: Run, 
     given_back, why = refused(run, 2, *argv)
     assert given_back.startswith("3am: not written: @")
     assert given_back.endswith("precious")
-    assert "is no stamp: write it as the log has it" in why
+    assert "is not a stamp: write it as the log has it" in why
 
 
 @pytest.mark.parametrize(
