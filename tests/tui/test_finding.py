@@ -143,7 +143,7 @@ async def test_the_history_of_searches_is_one_key_away(journal: Journal, log: Pa
 async def test_a_search_goes_through_every_file_of_the_journal(journal: Journal, log: Path, writer: Writer) -> None:
     for n in range(3):
         writer.write(note_draft(f"needle {n}"))
-        with writer.lock_log(whole=True) as file:
+        with writer.lock_log(full_state=True) as file:
             file.rotate()
     writer.write(note_draft("hay"))
     async with night(journal) as it:
@@ -289,7 +289,7 @@ async def test_a_filter_outlives_a_rotation(journal: Journal, log: Path, writer:
     async with night(journal) as it:
         await it.type("&needle\n")
         await it.shows("1 line")
-        with writer.lock_log(whole=True) as file:
+        with writer.lock_log(full_state=True) as file:
             file.rotate()
         writer.write(note_draft("hay"))
         writer.write(note_draft("needle 2"))
@@ -436,7 +436,7 @@ async def test_marks_survive_a_rotation(journal: Journal, log: Path, writer: Wri
         await it.shows("marked")
         await it.press("k", "m")
         await it.eventually(lambda: len(it.view.marked_ns) == 1, "it is marked")
-        with writer.lock_log(whole=True) as file:
+        with writer.lock_log(full_state=True) as file:
             file.rotate()
         writer.write(note_draft("after"))
         await it.shows("after")

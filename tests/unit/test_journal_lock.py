@@ -67,7 +67,7 @@ def test_whoever_has_another_tmp_is_kept_out_all_the_same(
     """A service with PrivateTmp=yes has the same log, and another /tmp/sanity.lock."""
     here, there = resolve_journal(str(log)), resolve_journal(str(log), str(tmp_path / "another sanity.lock"))
     assert here.lock_path == str(of_the_script)
-    with writer_on(here, clock).lock_log(whole=True) as held:
+    with writer_on(here, clock).lock_log(full_state=True) as held:
         with pytest.raises(LockTimeout, match=r"sanity\.log\.lock within"):
             writer_on(there, clock).write(coffee_draft(1, 95, 4))
         held.write(coffee_draft(1, 95, 4))

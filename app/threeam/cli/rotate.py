@@ -21,7 +21,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     at = context(parser.parse_args(argv))
     try:
-        with at.writer().lock_log(whole=True, rotating=True) as log:
+        with at.writer().lock_log(full_state=True, will_rotate=True) as log:
             rotated = log.rotate()
             remark = (
                 "" if rotated.durability_warning else log.prune_rotated()

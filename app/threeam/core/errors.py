@@ -80,8 +80,8 @@ class PartialAppend(Exception):
 class RotationSkipped(Exception):
     """The log is as it was. The message says why; ``remedy`` is a command that changes that, if there is one."""
 
-    def __init__(self, why: str, remedy: str = "") -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
         self.remedy = remedy
 
 

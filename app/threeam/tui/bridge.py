@@ -139,7 +139,7 @@ class Bridge:
         why: str | None = None
         try:
             # Whole: a ticket that arrives meanwhile may need it, and under the lock it is too late to read it all.
-            with writer.lock_log(whole=True, abandoned=first.cancelled, on_wait=on_wait) as log:
+            with writer.lock_log(full_state=True, cancelled=first.cancelled, on_wait=on_wait) as log:
                 taken += self._arrived()
                 for number, ticket in enumerate(taken):
                     try:

@@ -68,46 +68,53 @@ def load_config(flags: PathFlags, environ: Mapping[str, str], uid: int) -> Resol
         folder = xdg_dir(environ, "XDG_CONFIG_HOME", ".config")
         config = os.path.join(folder, "3am", "config.toml") if folder is not None else ""
         why["settings"] = "default" if config else "none: there is no home folder"
-    table = _read(config) if config else {}
-    settings = _settings(table, environ, config, why)
-    journal = _journal(flags, environ, table, config, uid, why)
+    table = _read_toml(config) if config else {}
+    settings = _merge_settings(table, environ, config, why)
+    journal = _choose_journal(flags, environ, table, config, uid, why)
     return ResolvedConfig(journal, settings, config, why)
 
 
-def _journal(
-    flags: PathFlags, environ: Mapping[str, str], table: Mapping[str, Any], config: str, uid: int, why: dict[str, str]
+def _choose_journal(
+    flags: PathFlags,
+    environ: Mapping[str, str],
+    table: Mapping[str, Any],
+    config_path: str,
+    uid: int,
+    origins: dict[str, str],
 ) -> Journal:
     home: str | None = None
     if flags.log is not None:
-        log, why["log"] = flags.log, "--log"
+        log, origins["log"] = flags.log, "--log"
     elif flags.journal_name is not None:
-        home, why["log"] = user_state_dir(environ), f"-j {flags.journal_name}"
-        log = os.path.join(home, _name(flags.journal_name) + ".log")
+        home, origins["log"] = user_state_dir(environ), f"-j {flags.journal_name}"
+        log = os.path.join(home, _check_journal_name(flags.journal_name) + ".log")
     elif environ.get("SANITY_LOG"):
-        log, why["log"] = environ["SANITY_LOG"], "SANITY_LOG"
+        log, origins["log"] = environ["SANITY_LOG"], "SANITY_LOG"
     elif "log" in table:
         if not isinstance(table["log"], str) or not table["log"]:
-            raise BadSetting(f"{config}: log must be the path of a file, in quotes")
-        log, why["log"] = os.path.expanduser(table["log"]), config
+            raise BadSetting(f"{config_path}: log must be the path of a file, in quotes")
+        log, origins["log"] = os.path.expanduser(table["log"]), config_path
         if log.startswith("~"):
-            raise BadSetting(f"{config}: log begins with ~, and there is no such home folder: write the whole path")
+            raise BadSetting(
+                f"{config_path}: log begins with ~, and there is no such home folder: write the whole path"
+            )
     elif uid == 0:
-        log, why["log"] = SCRIPT_LOG, "default for root, the log of the Bash script"
+        log, origins["log"] = SCRIPT_LOG, "default for root, the log of the Bash script"
     else:
-        home, why["log"] = user_state_dir(environ), "default"
+        home, origins["log"] = user_state_dir(environ), "default"
         log = os.path.join(home, "sanity.log")
     lock = flags.lock if flags.lock is not None else environ.get("SANITY_LOCK") or None
-    why["lock"] = "--lock" if flags.lock is not None else "SANITY_LOCK" if lock else "beside the log"
-    for path, of in ((log, why["log"]), (lock, why["lock"])):
+    origins["lock"] = "--lock" if flags.lock is not None else "SANITY_LOCK" if lock else "beside the log"
+    for path, of in ((log, origins["log"]), (lock, origins["lock"])):
         if path is not None and (not path or "\0" in path):
             raise BadSetting(f"{of} must be the path of a file, and {escape_tag_value(path)!r} is none")
     journal = resolve_journal(log, lock, state_dir=home)
     if lock is None and journal.lock_path == SCRIPT_LOCK:
-        why["lock"] = "the lock of the Bash script, for its log"
+        origins["lock"] = "the lock of the Bash script, for its log"
     return journal
 
 
-def _name(name: str) -> str:
+def _check_journal_name(name: str) -> str:
     if (
         not name.strip(". ")
         or "/" in name
@@ -119,7 +126,7 @@ def _name(name: str) -> str:
     return name
 
 
-def _read(path: str) -> Mapping[str, Any]:
+def _read_toml(path: str) -> Mapping[str, Any]:
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -143,27 +150,29 @@ def _read(path: str) -> Mapping[str, Any]:
         raise BadSetting(f"{path}, line {line}: {what}") from None
 
 
-def _settings(table: Mapping[str, Any], environ: Mapping[str, str], config: str, why: dict[str, str]) -> Settings:
+def _merge_settings(
+    table: Mapping[str, Any], environ: Mapping[str, str], config_path: str, origins: dict[str, str]
+) -> Settings:
     default = Settings()
     for key in table:
         if key not in default._fields and key != "log":
-            near = _nearest(key, (*default._fields, "log"))
-            raise BadSetting(f"{config}: there is no setting {escape_tag_value(key)!r}{near}")
+            near = _suggestion(key, (*default._fields, "log"))
+            raise BadSetting(f"{config_path}: there is no setting {escape_tag_value(key)!r}{near}")
     values: dict[str, Any] = {}
     for name in default._fields:
         variable = f"SANITY_{name.upper()}"
         if name != "keys" and environ.get(variable):
-            values[name] = _checked(name, environ[variable], variable)
-            why[name] = variable
+            values[name] = _validate(name, environ[variable], variable)
+            origins[name] = variable
         elif name in table:
-            values[name] = _checked(name, table[name], f"{config}: {name}")
-            why[name] = config
+            values[name] = _validate(name, table[name], f"{config_path}: {name}")
+            origins[name] = config_path
         else:
-            why[name] = "default"
+            origins[name] = "default"
     return default._replace(**values)
 
 
-def _checked(name: str, value: object, where: str) -> object:
+def _validate(name: str, value: object, origin: str) -> object:
     """``value`` as the setting has it, or `BadSetting` with what it should have been."""
     match name:
         case "ceremony" | "sync":
@@ -202,11 +211,11 @@ def _checked(name: str, value: object, where: str) -> object:
                 return int(number) if whole else number
             words = "all, or a" if name == "keep" else "a"
             wanted = f"{words} {'whole ' if whole else ''}number{'' if low == 0.0 else ' above 0'}"
-    raise BadSetting(f"{where} must be {wanted}, and not {escape_tag_value(str(value))!r}")
+    raise BadSetting(f"{origin} must be {wanted}, and not {escape_tag_value(str(value))!r}")
 
 
-def _nearest(word: str, words: tuple[str, ...]) -> str:
+def _suggestion(word: str, choices: tuple[str, ...]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(word, words, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(words)}"
+    near = get_close_matches(word, choices, 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(choices)}"

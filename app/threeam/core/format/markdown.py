@@ -14,15 +14,15 @@ _REFERENCE = (
 # What is markup anywhere, what GitHub makes a link of by itself, and what GitLab takes for a reference: there a
 # backslash is enough.
 _MARKUP = r"[\\`*_\[\]<>&~|$]|(?<=[a-zA-Z]):(?=//)|(?<=[wW]{3})\.|(?<=[\w.+-])@(?=\w)|!(?=\d)|%(?=[\w\"])"
-_ANYWHERE = re.compile(f"{_REFERENCE}|{_MARKUP}")
-_BLOCK = re.compile(r"(\d{1,9})([.)])|([#+\-=>:])")  # what would make a block of a line
-_TICKS = re.compile("`+")
+_SPECIAL = re.compile(f"{_REFERENCE}|{_MARKUP}")
+_BLOCK_MARKER = re.compile(r"(\d{1,9})([.)])|([#+\-=>:])")  # what would make a block of a line
+_BACKTICKS = re.compile("`+")
 
 
 def escape_markdown(text: str) -> str:
     """Return ``text`` as one line that Markdown shows as it is. ``@user`` and ``#12`` become code, not mentions."""
-    text = _ANYWHERE.sub(_shown, escape_unprintable(text).strip())
-    if match := _BLOCK.match(text):
+    text = _SPECIAL.sub(_escape_match, escape_unprintable(text).strip())
+    if match := _BLOCK_MARKER.match(text):
         text = f"{match[1]}\\{match[2]}{text[match.end() :]}" if match[1] else "\\" + text
     return text
 
@@ -30,11 +30,11 @@ def escape_markdown(text: str) -> str:
 def inline_code(text: str) -> str:
     """Return ``text`` as inline code, in backticks that it cannot close."""
     text = escape_unprintable(text)
-    ticks = "`" * (1 + max((len(run) for run in _TICKS.findall(text)), default=0))
+    ticks = "`" * (1 + max((len(run) for run in _BACKTICKS.findall(text)), default=0))
     # One blank on each side is taken off by Markdown. It keeps a backtick at an end apart, and what is only blanks.
     pad = " " if text[:1] in ("`", " ", "") or text[-1:] in ("`", " ") else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
 
 
-def _shown(match: re.Match[str]) -> str:
+def _escape_match(match: re.Match[str]) -> str:
     return f"`{match[0]}`" if match["reference"] is not None else f"\\{match[0]}"

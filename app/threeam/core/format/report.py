@@ -8,7 +8,7 @@ from typing import NamedTuple
 from threeam.core.format.entry import NS_PER_S, Author, Stamp, author_name
 from threeam.core.format.times import format_age
 
-_THESE_HOURS_NS = 12 * 3600 * NS_PER_S
+_CLOCK_ONLY_NS = 12 * 3600 * NS_PER_S
 
 
 class ReportLine(NamedTuple):
@@ -32,14 +32,18 @@ class ReportSection(NamedTuple):
     lines: Sequence[ReportLine]
 
 
-def format_attribution(by: Author | None, at: Stamp, now: Stamp | None) -> str:
+def format_attribution(author: Author | None, stamp: Stamp, now: Stamp | None) -> str:
     """``alice, 03:14:07 (5 min)``: by whom and when, as `when` tells it."""
-    return f"{author_name(by)}, {format_when(at, now)}"
+    return f"{author_name(author)}, {format_when(stamp, now)}"
 
 
-def format_when(at: Stamp, now: Stamp | None) -> str:
+def format_when(stamp: Stamp, now: Stamp | None) -> str:
     """``03:14:07 (5 min)``, with the day where it is not of these hours; without a ``now``, day and time."""
     if now is None:
-        return f"{at.iso_date} {at.time_of_day[:8]}"
-    clock = at.time_of_day[:8] if abs(now.ns - at.ns) < _THESE_HOURS_NS else f"{at.iso_date} {at.time_of_day[:8]}"
-    return f"{clock} ({format_age(now.ns - at.ns)})"
+        return f"{stamp.iso_date} {stamp.time_of_day[:8]}"
+    clock = (
+        stamp.time_of_day[:8]
+        if abs(now.ns - stamp.ns) < _CLOCK_ONLY_NS
+        else f"{stamp.iso_date} {stamp.time_of_day[:8]}"
+    )
+    return f"{clock} ({format_age(now.ns - stamp.ns)})"

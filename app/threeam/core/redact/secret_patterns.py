@@ -37,28 +37,30 @@ class SecretKind(NamedTuple):
     name_tail: str = ""
 
 
-_SEPARATOR = rf"(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}|:(?!:)){BLANK}"
-_KEYS = r"(?:api|access|secret|private|account)[-_ ]?key"
-_NAMED = rf"(?:passw(?:or)?d|passphrase|pwd(?!(?<=\bpwd)=/)(?!(?<=\boldpwd)=/)|secret|token|{_KEYS})"
+_ASSIGNMENT = rf"(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}|:(?!:)){BLANK}"
+_KEY_NAMES = r"(?:api|access|secret|private|account)[-_ ]?key"
+_SECRET_NAME = rf"(?:passw(?:or)?d|passphrase|pwd(?!(?<=\bpwd)=/)(?!(?<=\boldpwd)=/)|secret|token|{_KEY_NAMES})"
 # Of a name that ends in "_file" none of the words in it is a secret. Looked for at the end of the name, which all of them share.
-_NO_FILE = r"(?<![-_]file)(?<![-_]path)(?<![-_]dir)(?<![-_]stdin)"
-_PASS = r"(?:(?<![a-z])|(?<=db)|(?<=user)|(?<=smtp)|(?<=mail)|(?<=root)|(?<=admin)|(?<=ftp)|(?<=ldap))pass\d{0,3}"
-_OPTION = r"(?:[ \t]++|[\"'],\s{0,64})(?![-|<>&;])"  # an option and its value, also as two strings of a list
+_NOT_A_FILE_NAME = r"(?<![-_]file)(?<![-_]path)(?<![-_]dir)(?<![-_]stdin)"
+_PASS_NAME = r"(?:(?<![a-z])|(?<=db)|(?<=user)|(?<=smtp)|(?<=mail)|(?<=root)|(?<=admin)|(?<=ftp)|(?<=ldap))pass\d{0,3}"
+_OPTION_SEPARATOR = r"(?:[ \t]++|[\"'],\s{0,64})(?![-|<>&;])"  # an option and its value, also as two strings of a list
 _OPTION_NAME = r"(?:password|passwd|passphrase|pass|pwd|secret|token|(?:api|access|secret|private|account)[-_]?key)"
 _SQL_STRING = r"(?:E|U&|N)?'(?:''|\\.|[^'\\\n])*+'?|\"[^\"\n]*+\"?|\$(?P<tag>\w{0,32})\$(?:(?!\$(?P=tag)\$)[^\n])*+(?:\$(?P=tag)\$)?"
 _SQL_NESTED = r"(?:E|U&|N)?[\"']?\\++[\"'][^\n]*+"  # quotes of a string in a string: nobody can tell where they end
-_SQL_WORD = r"(?:passw(?:or)?d\s{1,64}|passw(?:or)?d\s{0,16}\(\s{0,16}|passw(?:or)?d\s{1,16}for\s{1,16}\S{1,128}\s{0,16}=\s{0,16})"
-_SQL_BY = r"identified\s{1,16}(?:(?:via|with)\s{1,16}\w{1,64}\s{1,16}(?:using|as|by)|by)\s{1,16}(?:password\s{1,16})?"
+_SQL_PASSWORD = r"(?:passw(?:or)?d\s{1,64}|passw(?:or)?d\s{0,16}\(\s{0,16}|passw(?:or)?d\s{1,16}for\s{1,16}\S{1,128}\s{0,16}=\s{0,16})"
+_SQL_IDENTIFIED_BY = (
+    r"identified\s{1,16}(?:(?:via|with)\s{1,16}\w{1,64}\s{1,16}(?:using|as|by)|by)\s{1,16}(?:password\s{1,16})?"
+)
 
 # For RE2, which knows no possessive repetition.
-_AT_WORD = r"(?:\b|_)"
-_AT_OPTION = r"[^\w-]"
-_USER = r"(?:[ \t=]*[\"']?|[\"'],\s*[\"'])[^\s:\"'-]"
+_WORD_EDGE = r"(?:\b|_)"
+_OPTION_EDGE = r"[^\w-]"
+_USER_ARGUMENT = r"(?:[ \t=]*[\"']?|[\"'],\s*[\"'])[^\s:\"'-]"
 _AFTER_NAME = r"(?:\x1b\[[0-9;:]*m)*(?:\\*[\"'])?\]?[ \t]*(?:\x1b\[[0-9;:]*m)*[ \t]*"
-_NAME = rf"[\w-]*{_AFTER_NAME}(?:[?+]?=|:)"
+_NAME_TAIL = rf"[\w-]*{_AFTER_NAME}(?:[?+]?=|:)"
 
 
-def _tokens(*patterns: str) -> tuple[str, ...]:
+def _token_patterns(*patterns: str) -> tuple[str, ...]:
     return (rf"(?<![A-Za-z0-9])(?:{'|'.join(patterns)})",)
 
 
@@ -86,7 +88,7 @@ SECRET_KINDS = (
             *("passw(?:or)?d", "passphrase", "pwd", "secret", "token"),
             *("api[-_ ]?key", "access[-_ ]?key", "secret[-_ ]?key", "private[-_ ]?key", "account[-_ ]?key"),
         ),
-        (rf"(?P<keep>{_NAMED}[\w-]*+{_NO_FILE}{COLOUR}{_SEPARATOR}){VALUE}",),
+        (rf"(?P<keep>{_SECRET_NAME}[\w-]*+{_NOT_A_FILE_NAME}{COLOUR}{_ASSIGNMENT}){VALUE}",),
         (
             "PASSWORD=«hunter2» ./run",
             "DB_PASSWORD=«ab,S3cr3t» ./run",
@@ -128,19 +130,19 @@ SECRET_KINDS = (
             "POSTGRES_PASSWORD_FILE=/run/secrets/db",
             "a secret to everybody",
         ),
-        name_tail=_NAME,
+        name_tail=_NAME_TAIL,
     ),
     SecretKind(
         "what follows PASS and a =",
         (rf"pass\d{{0,3}}{_AFTER_NAME}[?+:]?=",),
-        (rf"(?P<keep>{_PASS}{COLOUR}(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}){BLANK}){VALUE}",),
+        (rf"(?P<keep>{_PASS_NAME}{COLOUR}(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}){BLANK}){VALUE}",),
         ("PASS=«hunter2» ./run", "DB_PASS=«hunter2»", "dbpass=«hunter2»"),
         ("pass: 12, fail: 3", "compass=north", "bypass=true", "passed=12"),
     ),
     SecretKind(
-        "what follows _PASS, .pass or a quoted pass and a :",
+        "what follows _PASS_NAME, .pass or a quoted pass and a :",
         (rf"pass\d{{0,3}}{_AFTER_NAME}:",),
-        (rf"(?P<keep>(?<=[_\-.\"']){_PASS}(?:\\*+[\"'])?{BLANK}:(?!:){BLANK}){VALUE}",),
+        (rf"(?P<keep>(?<=[_\-.\"']){_PASS_NAME}(?:\\*+[\"'])?{BLANK}:(?!:){BLANK}){VALUE}",),
         ("smtp_pass: «hunter2»", '{"pass": "«hunter2»"}'),
         ("PASS: test_reader", "--- PASS: TestReader (0.01s)"),
         preceded_by=r"[_\-.\"']",
@@ -148,7 +150,7 @@ SECRET_KINDS = (
     SecretKind(
         "the value of an option like --password or --token",
         (rf"--(?:[\w-]*[-_])?{_OPTION_NAME}[ \t\"']",),
-        (rf"(?P<keep>(?<![\w-])--(?:[\w-]{{0,64}}?[-_])?{_OPTION_NAME}{_OPTION}){VALUE}",),
+        (rf"(?P<keep>(?<![\w-])--(?:[\w-]{{0,64}}?[-_])?{_OPTION_NAME}{_OPTION_SEPARATOR}){VALUE}",),
         (
             "curl --token «hunter2» https://h/",
             "psql --password '«a hunter2»' -h db1",
@@ -156,11 +158,11 @@ SECRET_KINDS = (
             'execve("x", ["x", "--password", "«hunter2»", "y"])',
         ),
         ("login --password-stdin --user app", "x --token-file /run/t", "x --password --user app", "-- password reset"),
-        preceded_by=_AT_OPTION,
+        preceded_by=_OPTION_EDGE,
     ),
     SecretKind(
         "the password in -u USER:PASSWORD",
-        (rf"-u{_USER}", rf"--(?:proxy-)?user{_USER}"),
+        (rf"-u{_USER_ARGUMENT}", rf"--(?:proxy-)?user{_USER_ARGUMENT}"),
         (
             r"(?P<keep>(?<![\w-])(?:-u|--(?:proxy-)?user)[ \t=]*+\"[^\s:\"]{1,128}:)[^\"\n]++",
             r"(?P<keep>(?<![\w-])(?:-u|--(?:proxy-)?user)[ \t=]*+'[^\s:']{1,128}:)[^'\n]++",
@@ -169,7 +171,7 @@ SECRET_KINDS = (
         ),
         ("curl -u app:«hunter2» https://h/", "curl -u 'app:«a hunter2»' https://h/", "curl --user app:«hunter2» x"),
         ("docker run -u 1000:1000 x", "gobuster -u http://h/", "sort -u a.txt"),
-        preceded_by=_AT_OPTION,
+        preceded_by=_OPTION_EDGE,
     ),
     SecretKind(
         "a password in SQL",
@@ -178,9 +180,9 @@ SECRET_KINDS = (
             r"identified\s+(?:by|via|with)\s",
         ),
         (
-            rf"(?P<keep>{_SQL_WORD}){_SQL_NESTED}",
-            rf"(?P<keep>{_SQL_WORD})(?:{_SQL_STRING})",
-            rf"(?P<keep>{_SQL_BY})(?:{_SQL_NESTED}|{_SQL_STRING}|{WORD})",
+            rf"(?P<keep>{_SQL_PASSWORD}){_SQL_NESTED}",
+            rf"(?P<keep>{_SQL_PASSWORD})(?:{_SQL_STRING})",
+            rf"(?P<keep>{_SQL_IDENTIFIED_BY})(?:{_SQL_NESTED}|{_SQL_STRING}|{WORD})",
         ),
         (
             "ALTER ROLE app PASSWORD '«it''s hunter2»' VALID UNTIL 'infinity'",
@@ -209,7 +211,7 @@ SECRET_KINDS = (
             '{"authorization": "«Bearer hunter2»", "accept": "*/*"}',
         ),
         ("authorization failed", "a cookie is missing"),
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "a Bearer or Basic token",
@@ -219,7 +221,7 @@ SECRET_KINDS = (
         ("sent Basic «hunter2hunter2==»", "Bearer «{20}»"),
         ("Basic functionality works", "the bearer of bad news"),
         case_sensitive=True,
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "a line of .pgpass",
@@ -251,11 +253,13 @@ SECRET_KINDS = (
     SecretKind(
         "keys and tokens of AWS and Google",
         (*(f"{prefix}[0-9A-Z]" for prefix in ("AKIA", "ASIA", "ABIA", "ACCA")), "AIza", r"ya29\.", "GOCSPX-"),
-        _tokens(r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}", r"AIza[\w-]{35}", r"ya29\.[\w-]{20,}+", r"GOCSPX-[\w-]{20,}+"),
+        _token_patterns(
+            r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}", r"AIza[\w-]{35}", r"ya29\.[\w-]{20,}+", r"GOCSPX-[\w-]{20,}+"
+        ),
         ("using «AKIAIOSFODNN7EXAMPLE» now", "«AIza{35}»", "«ya29.{40}»", "«GOCSPX-{28}»"),
         ("AKIA is a prefix", "aizawa", "Asia/Tokyo"),
         case_sensitive=True,
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "client secrets of Azure, bot tokens of Telegram",
@@ -272,7 +276,7 @@ SECRET_KINDS = (
             *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "npm_", "pypi-", "dckr_pat_", "dckr_oat_"),
             *("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "gloas-", "glsoat-", "glagent-"),
         ),
-        _tokens(
+        _token_patterns(
             r"gh[pousr]_[A-Za-z0-9]{20,}+",
             r"github_pat_\w{20,}+",
             r"gl(?:pat|dt|rt|ptt|cbt|ft|oas|soat|agent)-[\w.-]{16,}+",
@@ -286,7 +290,7 @@ SECRET_KINDS = (
         ),
         ("npm_config_cache", "pypi-mirror is down", "ghp_short"),
         case_sensitive=True,
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "keys and tokens of Slack, Stripe, Twilio, SendGrid and Shopify",
@@ -294,7 +298,7 @@ SECRET_KINDS = (
             *("xox[abceoprs][.-]", "xapp-", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"),
             *(r"SG\.[\w-]{8}", "SK[0-9a-f]{8}", "shp(?:at|ca|pa|ss)_"),
         ),
-        _tokens(
+        _token_patterns(
             r"xox[abceoprs][.-][\w.-]{10,}+",
             r"xapp-[\w-]{10,}+",
             r"[rs]k_(?:live|test)_[A-Za-z0-9]{16,}+",
@@ -310,7 +314,7 @@ SECRET_KINDS = (
         ),
         ("SKIP 3 tests", "SG. is short", "task-list", "xoxo"),
         case_sensitive=True,
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "keys and tokens of OpenAI, Anthropic, Hugging Face, DigitalOcean, Vault, Grafana, Databricks and others",
@@ -318,7 +322,7 @@ SECRET_KINDS = (
             *(r"sk-[\w-]{8}", "hf_", "do[opr]_v1_", r"hv[sb]\.", "glsa_", "glc_", "dapi[0-9a-f]{8}", "NRAK-", "PMAK-"),
             *("lin_api_", "sntry[su]_", "pscale_", "ATATT3", "LTAI", "AGE-SECRET-KEY-1", "xai-", "gsk_", "r8_"),
         ),
-        _tokens(
+        _token_patterns(
             r"sk-(?:ant-|proj-|svcacct-|admin-|or-v1-)?(?=[a-zA-Z_-]{0,256}+\d)[\w-]{20,}+",
             r"(?:hf|gsk|r8)_[A-Za-z0-9]{30,}+",
             r"do[opr]_v1_[0-9a-f]{64}",
@@ -350,7 +354,7 @@ SECRET_KINDS = (
         ),
         ("sk-learn-contrib-and-other-packages", "task-1234567890123456789012", "hf_hub", "dapi is short"),
         case_sensitive=True,
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "a webhook of Slack, Discord, Teams or Telegram",
@@ -370,7 +374,7 @@ SECRET_KINDS = (
             "https://x.webhook.office.com/webhookb2/«a@b/IncomingWebhook/c/d»",
         ),
         ("https://discord.com/api/v10/gateway",),
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "the signature of a signed URL",
@@ -387,7 +391,7 @@ SECRET_KINDS = (
         ("jwt «eyJ{20}.eyJ{20}.{30}» end",),
         ("eyJa.b",),
         case_sensitive=True,
-        preceded_by=_AT_OPTION,
+        preceded_by=_OPTION_EDGE,
     ),
     SecretKind(
         "a PEM private key",

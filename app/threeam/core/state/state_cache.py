@@ -12,7 +12,7 @@ from threeam.core.store.journal import Fingerprint, Segment
 from threeam.core.store.reader import CHUNK_BYTES, last_active_entry, last_entry, last_line_end, matching_lines_backward
 
 TRUNCATION_WARNING = b"] WARNING: Log truncated by another program: "  # and how many bytes are gone
-_DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
+_DISK_WARNING = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
 
 
 class StateCache:
@@ -25,11 +25,13 @@ class StateCache:
         self.fold = fold
         self.failed_rotation_bytes = 0  # of the log when it could not be rotated; 0: it did not fail
         self._user = user
-        self._mark: Fingerprint | None = None  # and no open file: the log may be renamed or removed between two holds
-        self._whole = False
-        self._written: Fingerprint | None = None  # the end of the last append
+        self._fingerprint: Fingerprint | None = (
+            None  # and no open file: the log may be renamed or removed between two holds
+        )
+        self._is_full_state = False
+        self._append_fingerprint: Fingerprint | None = None  # the end of the last append
         self.durable_name: tuple[int, int] | None = None
-        self._warned_ns: int | None = None  # when the log last said that its disk is nearly full
+        self._disk_warning_ns: int | None = None  # when the log last said that its disk is nearly full
         self._state = CORE_FOLD.empty_state
 
     def empty(self, whole: bool) -> State:
@@ -38,45 +40,45 @@ class StateCache:
 
     def state_at(self, segment: Segment, end: int, whole: bool) -> State:
         """The state as of the last whole line before ``end``."""
-        mark = self._mark
-        if mark is None or not mark.matches(segment) or (whole and not self._whole):
+        mark = self._fingerprint
+        if mark is None or not mark.matches(segment) or (whole and not self._is_full_state):
             end = last_line_end(segment, end)
-            self._whole = whole
-            self._state = self.fold.state_at(segment, end) if whole else self._authors(segment, end)
-            self._mark = Fingerprint.capture(segment, end)
+            self._is_full_state = whole
+            self._state = self.fold.state_at(segment, end) if whole else self._author_state(segment, end)
+            self._fingerprint = Fingerprint.capture(segment, end)
         elif (end := last_line_end(segment, end)) > mark.offset:
-            self._state = self._known.advance(self._state, segment, mark.offset, end)
-            self._mark = Fingerprint.capture(segment, end)
+            self._state = self._current_fold.advance(self._state, segment, mark.offset, end)
+            self._fingerprint = Fingerprint.capture(segment, end)
         return self._state
 
     def record_append(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
         """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
-        mark, self._mark = self._mark, None  # whatever fails from here on must not be taken for a refusal
+        mark, self._fingerprint = self._fingerprint, None  # whatever fails from here on must not be taken for a refusal
         with suppress(OSError):  # then it is read again, and the next write says what is wrong
             written = Fingerprint.capture(segment, end)
             if segment.size() < end:  # truncated meanwhile: that mark would hold in every file
                 return
-            self._written = written
+            self._append_fingerprint = written
             if mark is not None and mark.identity == segment.identity and mark.offset == begin:
-                self._state, self._mark = self._known(self._state, entries), written
+                self._state, self._fingerprint = self._current_fold(self._state, entries), written
             else:
-                self._mark = mark
+                self._fingerprint = mark
 
     def record_rotation(self, segment: Segment, end: int, state: State) -> None:
         """Know ``state`` of a new log, ``segment``, whose first ``end`` bytes a rotation has made of it.
 
         They need not be read again under the lock, which is long for a log that carries much.
         """
-        self._mark = None
+        self._fingerprint = None
         with suppress(OSError):
-            self._state, self._whole, self._mark = state, True, Fingerprint.capture(segment, end)
+            self._state, self._is_full_state, self._fingerprint = state, True, Fingerprint.capture(segment, end)
 
     def truncated_bytes(self, segment: Segment) -> int:
         """Return how many bytes another program has cut off ``segment`` since the last append; 0 if the log says so.
 
         Only a process that has appended before can know that, and only under the lock. Raises OSError.
         """
-        written = self._written
+        written = self._append_fingerprint
         if written is None or written.identity != segment.identity or written.matches(segment):
             return 0
         size = segment.size()
@@ -93,20 +95,20 @@ class StateCache:
 
         It is searched under the lock, so what was found once is not searched for again.
         """
-        if self._warned_ns is not None and 0 <= now_ns - self._warned_ns < within_ns:
+        if self._disk_warning_ns is not None and 0 <= now_ns - self._disk_warning_ns < within_ns:
             return True
-        for line in matching_lines_backward(segment, end, _DISK):
+        for line in matching_lines_backward(segment, end, _DISK_WARNING):
             if (entry := line.entry) is not None and entry.tag("DISK") is not None:
-                self._warned_ns = entry.stamp.ns
-                return 0 <= now_ns - self._warned_ns < within_ns
+                self._disk_warning_ns = entry.stamp.ns
+                return 0 <= now_ns - self._disk_warning_ns < within_ns
         return False
 
     @property
-    def _known(self) -> Fold:
+    def _current_fold(self) -> Fold:
         """The fold of what is known: of all, or of the author's cups alone."""
-        return self.fold if self._whole else CORE_FOLD
+        return self.fold if self._is_full_state else CORE_FOLD
 
-    def _authors(self, segment: Segment, end: int) -> State:
+    def _author_state(self, segment: Segment, end: int) -> State:
         """The state as far as the author's cups and the next stamp need it."""
         pair = (last_active_entry(segment, end, self._user), last_entry(segment, end))
         return CORE_FOLD(CORE_FOLD.empty_state, [found[1] for found in pair if found is not None])

@@ -198,8 +198,8 @@ class LockedLog:
             stamp,
             last,
             carried,
-            gain=only_if_smaller,
-            lost=self._lock.was_replaced,
+            only_if_smaller=only_if_smaller,
+            lock_lost=self._lock.was_replaced,
         )
         with suppress(OSError):  # it is about the old file, and so says nothing of the new one
             os.unlink(no_gain_note_path(self._path))

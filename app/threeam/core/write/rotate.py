@@ -39,20 +39,20 @@ class RotationResult(NamedTuple):
 def rotate(
     journal: Journal,
     old: Segment,
-    by: str,
+    author: str,
     stamp: Stamp,
-    last: Stamp,
+    last_stamp: Stamp,
     carried: bytes,
     *,
-    gain: bool,
-    lost: Callable[[], bool],
+    only_if_smaller: bool,
+    lock_lost: Callable[[], bool],
 ) -> RotationResult:
     """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
 
-    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and states how
+    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last_stamp``, and states how
     many lines ``carried`` has; these follow. It has the mode and group of the old one, and the owner if root rotates;
-    else it is ours. ``gain``: only if the new one is at most half as long: else a log that carries much would be
-    rotated for every block. ``lost``: whether the lock may be somebody else's by now. Raises `NotRotated`.
+    else it is ours. ``only_if_smaller``: only if the new one is at most half as long: else a log that carries much would be
+    rotated for every block. ``lock_lost``: whether the lock may be somebody else's by now. Raises `NotRotated`.
     """
     folder, name = os.path.split(journal.log_path)
     with ExitStack() as stack:
@@ -63,21 +63,24 @@ def rotate(
         aside, rotated = f"{name}.{os.getpid()}.rotating", ""
         try:
             about = os.fstat(old.fd)
-            if gain and 2 * len(carried) > about.st_size:
+            if only_if_smaller and 2 * len(carried) > about.st_size:
                 raise RotationSkipped("what the new log would have to carry over is as long as the log")
             if not has_space(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            rotated = _link(name, dir_fd, stamp)
+            rotated = _link_rotated_name(name, dir_fd, stamp)
             count = carried.count(b"\n")  # the head of the new log ends after them, whatever is appended
             first = Entry(
-                stamp, 0, (("BY", by), ("AT", str(last)), (REPEATED_TAG, str(count))), CONTINUED_FROM + rotated
+                stamp,
+                0,
+                (("BY", author), ("AT", str(last_stamp)), (REPEATED_TAG, str(count))),
+                CONTINUED_FROM + rotated,
             )
             data = format_entry(first) + carried
-            _make(aside, dir_fd, data, old, about)
-            _sync(old)
+            _create_log_file(aside, dir_fd, data, old, about)
+            _sync_old_log(old)
             fsync_dir_fd(dir_fd)  # the second name is on the disk before it is the only one
             named = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
-            if lost() or not all(os.path.samestat(one, about) for one in named):
+            if lock_lost() or not all(os.path.samestat(one, about) for one in named):
                 raise RotationSkipped(
                     f"the lock file was removed meanwhile, and somebody else was at {journal.log_path}"
                 )
@@ -177,17 +180,21 @@ def _is_mount_point(path: str) -> bool:
     return any(row.split(b" ", 5)[4] == escaped for row in rows)
 
 
-def check_replaceable(path: str, folder: os.stat_result, log: os.stat_result) -> None:
+def check_replaceable(path: str, folder_status: os.stat_result, log_status: os.stat_result) -> None:
     """Raise `NotRotated` if the new log could not be to everybody what the old one is to them.
 
     It has the same mode and group, but unless we are root it is ours. So if another user owns the old one, they must
     be able to write the new one as a member of the group.
     """
     me = os.geteuid()
-    if folder.st_mode & stat.S_ISVTX and me not in (0, folder.st_uid, log.st_uid):
+    if folder_status.st_mode & stat.S_ISVTX and me not in (0, folder_status.st_uid, log_status.st_uid):
         raise RotationSkipped(f"{path} lies in a folder where only its owner can give it another name")
-    if me in (0, log.st_uid) or (
-        log.st_mode & stat.S_IWGRP and (_is_in_group(log.st_uid, log.st_gid) or _is_for_group(path, folder, log))
+    if me in (0, log_status.st_uid) or (
+        log_status.st_mode & stat.S_IWGRP
+        and (
+            _is_group_member(log_status.st_uid, log_status.st_gid)
+            or _is_accessible_by_group_only(path, folder_status, log_status)
+        )
     ):
         return
     raise RotationSkipped(
@@ -196,7 +203,7 @@ def check_replaceable(path: str, folder: os.stat_result, log: os.stat_result) ->
     )
 
 
-def _is_in_group(uid: int, gid: int) -> bool:
+def _is_group_member(uid: int, gid: int) -> bool:
     """Return whether the system's lists say that a user has the rights of a group. A login may give more groups."""
     import pwd
 
@@ -209,17 +216,21 @@ def _is_in_group(uid: int, gid: int) -> bool:
     return gid in os.getgrouplist(user.pw_name, user.pw_gid)
 
 
-def _is_for_group(path: str, folder: os.stat_result, log: os.stat_result) -> bool:
+def _is_accessible_by_group_only(path: str, folder_status: os.stat_result, log_status: os.stat_result) -> bool:
     """Return whether the owner of the log at ``path`` gets to it only as a member of its group.
 
     Then a log of another member takes nothing from them, whatever the list of groups says of them.
     """
-    if folder.st_mode & stat.S_IXOTH or folder.st_uid == log.st_uid or folder.st_gid != log.st_gid:
+    if (
+        folder_status.st_mode & stat.S_IXOTH
+        or folder_status.st_uid == log_status.st_uid
+        or folder_status.st_gid != log_status.st_gid
+    ):
         return False
     return read_acl(os.path.dirname(path)) is None
 
 
-def _link(name: str, dir_fd: int, stamp: Stamp) -> str:
+def _link_rotated_name(name: str, dir_fd: int, stamp: Stamp) -> str:
     """Gives the log its second name, which was nobody's before; gives that name. Raises OSError."""
     stem = name.removesuffix(".log")
     ns = stamp.ns
@@ -234,7 +245,7 @@ def _link(name: str, dir_fd: int, stamp: Stamp) -> str:
             return rotated
 
 
-def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_result) -> None:
+def _create_log_file(name: str, dir_fd: int, data: bytes, old: Segment, old_status: os.stat_result) -> None:
     """Make a synced file with ``data`` in it, and with the mode, group and access list of ``old``. Raises OSError.
 
     Only root can give it the owner, too.
@@ -242,9 +253,9 @@ def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_resul
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
     try:
         made = os.fstat(fd)
-        if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
-            os.fchown(fd, like.st_uid if os.geteuid() == 0 else -1, like.st_gid)
-        os.fchmod(fd, stat.S_IMODE(like.st_mode))
+        if (made.st_uid, made.st_gid) != (old_status.st_uid, old_status.st_gid):
+            os.fchown(fd, old_status.st_uid if os.geteuid() == 0 else -1, old_status.st_gid)
+        os.fchmod(fd, stat.S_IMODE(old_status.st_mode))
         if (access := read_acl(old.fd)) is not None:
             write_acl(fd, access)
         view = memoryview(data)
@@ -255,7 +266,7 @@ def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_resul
         os.close(fd)
 
 
-def _sync(old: Segment) -> None:
+def _sync_old_log(old: Segment) -> None:
     try:
         fdatasync_fd(old.fd)
     except OSError as error:

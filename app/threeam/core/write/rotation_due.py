@@ -19,9 +19,9 @@ from threeam.core.state.fold import Fold, State, carry_entry
 from threeam.core.store.journal import Segment
 from threeam.core.write.rotate import check_rotatable
 
-_STAMP_BYTES = 37  # of a line: the stamp, its brackets, and the newline
-_NOTE = re.compile(r"(\d+):(\d+) was not rotated at (\d{1,18}) bytes")
-_NOTE_BYTES = 4096  # of a note that are read
+_STAMP_OVERHEAD_BYTES = 37  # of a line: the stamp, its brackets, and the newline
+_NOTE_LINE = re.compile(r"(\d+):(\d+) was not rotated at (\d{1,18}) bytes")
+_MAX_NOTE_BYTES = 4096  # of a note that are read
 
 
 class CarriedLines:
@@ -32,14 +32,20 @@ class CarriedLines:
 
     def __init__(self, fold: Fold, state: State) -> None:
         self._fold = fold
-        self._parts = [(part, list(map(_tail, entries))) for part, entries in fold.checkpoint_parts(state)]
-        self.size = sum(len(tail.encode()) + _STAMP_BYTES for _, tails in self._parts for tail in tails)
+        self._formatted_parts = [
+            (part, list(map(_format_without_stamp, entries))) for part, entries in fold.checkpoint_parts(state)
+        ]
+        self.size = sum(
+            len(tail.encode()) + _STAMP_OVERHEAD_BYTES for _, tails in self._formatted_parts for tail in tails
+        )
 
     def format_lines(self, state: State, stamp: Stamp) -> tuple[bytes, int]:
         """Return the lines that carry ``state`` over, at ``stamp`` and then + 1 ns a line, and how many they are."""
         lines: list[str] = []
-        for (part, entries), (known, tails) in zip(self._fold.checkpoint_parts(state), self._parts, strict=True):
-            lines += tails if part == known else map(_tail, entries)
+        for (part, entries), (known, tails) in zip(
+            self._fold.checkpoint_parts(state), self._formatted_parts, strict=True
+        ):
+            lines += tails if part == known else map(_format_without_stamp, entries)
         return format_stamped_lines(stamp, "", lines), len(lines)
 
 
@@ -49,7 +55,7 @@ def is_rotation_due(log: Segment, path: str, rotate_bytes: int) -> bool:
     A few system calls. Raises OSError.
     """
     size = log.size()
-    if size < rotate_bytes or size < 2 * _noted_size(log, path):
+    if size < rotate_bytes or size < 2 * _read_noted_size(log, path):
         return False
     try:
         check_rotatable(log, path)
@@ -58,15 +64,15 @@ def is_rotation_due(log: Segment, path: str, rotate_bytes: int) -> bool:
     return True
 
 
-def write_no_gain_note(log: Segment, path: str, size: int, carried: int) -> None:
-    """Note beside ``log`` at ``path`` that at ``size`` bytes it would not shrink: ``carried`` would be carried over.
+def write_no_gain_note(log: Segment, path: str, size: int, carried_bytes: int) -> None:
+    """Note beside ``log`` at ``path`` that at ``size`` bytes it would not shrink: ``carried_bytes`` would be carried over.
 
     If the note cannot be written, the next writer finds out for itself.
     """
     device, inode = log.identity
     note = (
         f"{device}:{inode} was not rotated at {size} bytes\n"
-        f"{os.path.basename(path)} stays in use: {carried} of its bytes would be carried over into a new log.\n"
+        f"{os.path.basename(path)} stays in use: {carried_bytes} of its bytes would be carried over into a new log.\n"
         f"3am tries again at {2 * size} bytes.\n"
     )
     folder, name = os.path.split(no_gain_note_path(path))
@@ -89,7 +95,7 @@ def no_gain_note_path(path: str) -> str:
     return path + ".not-rotated"
 
 
-def _noted_size(log: Segment, path: str) -> int:
+def _read_noted_size(log: Segment, path: str) -> int:
     """Return the size at which ``log`` would not shrink, or 0 if nothing is noted of it."""
     try:
         fd = open_file(no_gain_note_path(path), os.O_RDONLY)
@@ -102,7 +108,7 @@ def _noted_size(log: Segment, path: str) -> int:
             folder.st_mode & stat.S_ISVTX and about.st_uid not in (0, os.geteuid(), os.fstat(log.fd).st_uid)
         ):
             return 0
-        match = _NOTE.match(os.read(fd, _NOTE_BYTES).decode("ascii", "replace"))
+        match = _NOTE_LINE.match(os.read(fd, _MAX_NOTE_BYTES).decode("ascii", "replace"))
     except OSError:
         return 0
     finally:
@@ -113,7 +119,7 @@ def _noted_size(log: Segment, path: str) -> int:
     return size if size <= log.size() else 0  # a larger one is of a log that was truncated since
 
 
-def _tail(entry: Entry) -> str:
+def _format_without_stamp(entry: Entry) -> str:
     """Return everything of the line that carries ``entry`` over but its stamp."""
     line = carry_entry(entry, entry.stamp)
     return format_tail(line.cups, line.tags, line.text)

@@ -41,13 +41,13 @@ class Writer:
         self._clock = clock
         self._cache = StateCache(fold, options.user)
 
-    def write(self, draft: Draft, *, abandoned: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
+    def write(self, draft: Draft, *, cancelled: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
         """Writes what ``draft`` gives as one block, and returns it once it is synced.
 
         Nothing was written if it raises `Refused`, `LockTimeout`, `LockUnusable`, `Unusable`,
         `Abandoned`, or the draft's own `Declined`. `Unsure`: it was written, and may not last.
         """
-        with self.lock_log(whole=draft.needs_full_state, abandoned=abandoned, on_wait=on_wait) as log:
+        with self.lock_log(full_state=draft.needs_full_state, cancelled=cancelled, on_wait=on_wait) as log:
             return log.write(draft)
 
     def write_stream(self, texts: list[str]) -> bytes:
@@ -56,7 +56,7 @@ class Writer:
         For what comes through a pipe: no person typed it, so it keeps no night going. Raises as
         `write` does.
         """
-        with self.lock_log(whole=False) as log:
+        with self.lock_log(full_state=False) as log:
             return log.write_stream(texts)
 
     def create(self, chunks: Callable[[], Iterable[bytes]]) -> int:
@@ -85,16 +85,16 @@ class Writer:
     def lock_log(
         self,
         *,
-        whole: bool,
-        rotating: bool = False,
+        full_state: bool,
+        will_rotate: bool = False,
         interruptible: bool = False,
-        abandoned: threading.Event | None = None,
+        cancelled: threading.Event | None = None,
         on_wait: OnWait | None = None,
     ) -> Iterator[LockedLog]:
         """The log, with the lock held; what was written to it is synced after the release.
 
-        ``whole``: the whole state will be needed, and not the author's cups alone: so much is read before the lock is
-        asked for. ``rotating``: the log will be rotated, whatever its size. Unless it is ``interruptible``, an
+        ``full_state``: the whole state will be needed, and not the author's cups alone: so much is read before the lock is
+        asked for. ``will_rotate``: the log will be rotated, whatever its size. Unless it is ``interruptible``, an
         interrupt that comes after the lock was granted waits until everything is done, and then becomes `Unsure` if
         there is something in the log that was not acknowledged.
         """
@@ -103,10 +103,10 @@ class Writer:
             journal.ensure_state_dir()
             if (why := journal.write_obstacle()) is not None:  # before a lock is left beside it
                 raise FileUnusable(why)
-            carried = self._look(whole, rotating)
+            carried = self._read_ahead(full_state, will_rotate)
             mode = new_log_mode(journal)
             lock = JournalLock(journal, mode)
-            lock.acquire(self.options.lock_timeout, cancelled=abandoned, on_wait=on_wait)
+            lock.acquire(self.options.lock_timeout, cancelled=cancelled, on_wait=on_wait)
             since, written = time.monotonic_ns(), 0
             with defer_interrupts(not interruptible) as interrupted:
                 try:
@@ -134,10 +134,10 @@ class Writer:
                 raise Unsure(self.first_stamp, f"then the disk failed ({error.strerror})") from None
             raise WriteFailed(f"nothing was written: {journal.log_path}: {error.strerror}") from None
 
-    def _look(self, whole: bool, rotating: bool) -> CarriedLines | None:
+    def _read_ahead(self, full_state: bool, will_rotate: bool) -> CarriedLines | None:
         """Read the log before the lock is asked for, which may take seconds.
 
-        Return what a rotation has to carry over, if the log is to be rotated: ``rotating``, or it is full and shrinks.
+        Return what a rotation has to carry over, if the log is to be rotated: ``will_rotate``, or it is full and shrinks.
         """
         segment, cache, path = self.journal.open_live(), self._cache, self.journal.log_path
         if segment is None:
@@ -147,11 +147,11 @@ class Writer:
         # After a failure the log grows a little before the next attempt, which may write megabytes under the lock.
         retry_at = cache.failed_rotation_bytes + full // 16 if 0 < cache.failed_rotation_bytes <= size else 0
         due = size >= retry_at and is_rotation_due(segment, path, full)
-        state = cache.state_at(segment, size, whole or due or rotating)
-        if not (due or rotating):
+        state = cache.state_at(segment, size, full_state or due or will_rotate)
+        if not (due or will_rotate):
             return None
         carried = CarriedLines(cache.fold, state)
-        if not rotating and 2 * carried.size > size:
+        if not will_rotate and 2 * carried.size > size:
             write_no_gain_note(segment, path, size, carried.size)
             return None
         return carried
