@@ -1,4 +1,4 @@
-"""The one list of rooms: what each capability brings to the fold."""
+"""The one list of projections: the part of the fold that each capability defines."""
 
 from __future__ import annotations
 

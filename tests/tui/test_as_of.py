@@ -332,7 +332,7 @@ async def test_what_names_no_moment_is_said(journal: Journal, a_night: Path, clo
         for word, why in (
             (at(99), "there is no entry"),
             ("03:00", "begins later"),
-            ("tea time", "is no time"),
+            ("tea time", "is not a time"),
             ("@tea", "is no stamp"),
         ):
             it.app.clear_notifications()

@@ -327,7 +327,7 @@ async def test_goto_finds_a_time_in_a_big_log(journal: Journal, log: Path) -> No
         await it.shows("there")
         assert it.selected_text == "there"
         await it.command("goto nonsense")
-        await it.says("is no time")
+        await it.says("is not a time")
         await it.press("escape")
         await it.command("goto 2030-01-01")
         await it.says("there is no line as late as 2030-01-01")

@@ -1,9 +1,9 @@
-"""Text made safe to print: what moves a cursor, reorders text or cannot be seen at all stands there as an escape.
+"""Escaping of characters that are not safe to print: those that move a cursor, reorder text, or cannot be seen.
 
-Some invisible characters belong to the words that they stand in, and stay: the joiners in Arabic and in the scripts of
+Some invisible characters are part of the words around them, and stay: the joiners in Arabic and in the scripts of
 India and its neighbours, those in an emoji of several people, the selectors after a symbol or an ideograph, and the
-tags in the flags of England, Scotland and Wales. What decides is always a visible character beside them, so text that
-was made visible stays as it is when that is done again.
+tags in the flags of England, Scotland and Wales. A visible character beside them decides, so escaping twice gives the
+same as escaping once.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _EMOJI += "\U0001f000-\U0001faff"
 _IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _SYMBOLS = _EMOJI + _IDEOGRAPHS + "\u2200-\u22ff\u1000-\u109f\ua840-\ua877"  # with a selector of their own form
 
-# Unsafe, whatever stands beside them: C0 with tab, DEL, C1, the line and paragraph separators, every bidirectional
-# control, the surrogates with which Python carries undecodable bytes; and never seen: fillers, zero-width spaces,
-# invisible operators, annotations.
+# Unsafe, whatever is beside them: C0 with tab, DEL, C1, the line and paragraph separators, all bidirectional controls,
+# and the surrogates that Python uses for undecodable bytes. Never visible: fillers, zero-width spaces, invisible
+# operators, annotations.
 _ALWAYS_UNSAFE = (
     "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
     "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
@@ -33,9 +33,9 @@ _ALWAYS_UNSAFE = (
 )
 
 
-@cache  # compiled when it is needed first: it takes as long as the rest of a one-shot's imports
+@cache  # compiled at the first use: it takes as long as the other imports of a short command
 def _suspect_pattern() -> re.Pattern[str]:
-    """Every character that may be unsafe: one class is searched ten times as fast as what looks beside a character."""
+    """Return a pattern for each character that may be unsafe: ten times as fast as one that looks at its neighbours."""
     selectors = "\u200c\u200d\ufe00-\ufe0f\u180b-\u180d\u180f\U000e0020-\U000e007f\U000e0100-\U000e01ef"
     return re.compile(f"[{_ALWAYS_UNSAFE}{selectors}]")
 
@@ -60,12 +60,12 @@ def _control_pattern() -> re.Pattern[str]:
 
 
 def escape_unprintable(text: str) -> str:
-    """``text`` with every character that is unsafe or unseen made visible (``\\x1b``, ``\\u202e``, ``\\xff``)."""
+    """Return ``text`` with each unsafe or invisible character escaped (``\\x1b``, ``\\u202e``, ``\\xff``)."""
     return _escape(text, _escape_char)
 
 
 def escape_json(text: str) -> str:
-    """``text``, which is JSON, with those characters as its escapes: it is the same JSON, and safe to print."""
+    """Return ``text``, which is JSON, with those characters as JSON escapes: the same JSON, and safe to print."""
     return _escape(text, _json_escape)
 
 
@@ -84,7 +84,9 @@ def _escape_char(match: re.Match[str]) -> str:
         return "\\t"
     if 0xDC80 <= code <= 0xDCFF:  # a byte that os.fsdecode could not read
         return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _json_escape(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What is told of the journal: parts with titles, line by line; a line may be that of an entry."""
+"""Reports about the journal: sections with titles, and lines that may refer to an entry."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _CLOCK_ONLY_NS = 12 * 3600 * NS_PER_S
 
 
 class ReportLine(NamedTuple):
-    """One line: the words, what is added to them (who, when, why), and the entry that it is about.
+    """One line: the text, a detail (who, when, why), and the stamp of the entry that it is about.
 
-    ``sign``: the kind of line, the state of a hypothesis or the verdict that its sign stands for; empty: none.
-    ``command``: what is to be typed in a shell for it, to be copied.
+    ``icon``: the kind of line, the state of a hypothesis or the verdict whose icon is shown; empty: no icon.
+    ``command``: a shell command for the user to copy.
     """
 
     text: str
@@ -26,24 +26,22 @@ class ReportLine(NamedTuple):
 
 
 class ReportSection(NamedTuple):
-    """Lines under a title."""
+    """Some lines under a title."""
 
     title: str
     lines: Sequence[ReportLine]
 
 
 def format_attribution(author: Author | None, stamp: Stamp, now: Stamp | None) -> str:
-    """``alice, 03:14:07 (5 min)``: by whom and when, as `when` tells it."""
+    """Return author and time: ``alice, 03:14:07 (5 min)``; the time as in `format_when`."""
     return f"{author_name(author)}, {format_when(stamp, now)}"
 
 
 def format_when(stamp: Stamp, now: Stamp | None) -> str:
-    """``03:14:07 (5 min)``, with the day where it is not of these hours; without a ``now``, day and time."""
+    """Return ``03:14:07 (5 min)``, with the day if it is 12 hours away or more; without ``now``, day and time."""
+    clock = stamp.time_of_day[:8]
     if now is None:
-        return f"{stamp.iso_date} {stamp.time_of_day[:8]}"
-    clock = (
-        stamp.time_of_day[:8]
-        if abs(now.ns - stamp.ns) < _CLOCK_ONLY_NS
-        else f"{stamp.iso_date} {stamp.time_of_day[:8]}"
-    )
+        return f"{stamp.iso_date} {clock}"
+    if abs(now.ns - stamp.ns) >= _CLOCK_ONLY_NS:
+        clock = f"{stamp.iso_date} {clock}"
     return f"{clock} ({format_age(now.ns - stamp.ns)})"

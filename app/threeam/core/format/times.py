@@ -1,4 +1,4 @@
-"""A time as people write it: ``03:14``, ``-15m``, ``yesterday``, RFC 3339, ``@stamp``."""
+"""Times and durations as people write them: ``03:14``, ``-15m``, ``yesterday``, RFC 3339, ``@stamp``, ``500us``."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _FIRST_NS = (1 - _EPOCH_DAY) * DAY_NS
 
 
 def parse_duration(text: str) -> int:
-    """``1ms``, ``500us``, ``2s`` in ns. Raises `BadTime`."""
-    found = _DURATION.fullmatch(text.strip())
-    if not found or int(found[1]) == 0:
-        raise BadTime(f"{text!r} is no length of time: write 1ms, 500us, 2s")
-    return int(found[1]) * _UNIT_NS[found[2]]
+    """Return ``text`` (``1ms``, ``500us``, ``2s``) in ns. Raises `BadTime`."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or int(match[1]) == 0:
+        raise BadTime(f"{text!r} is not a duration: write 1ms, 500us, 2s")
+    return int(match[1]) * _UNIT_NS[match[2]]
 
 
 def parse_time(text: str, now: Stamp, zone: Zone) -> int:
     """Return the instant that ``text`` names, in ns since the epoch; a local time is one of ``zone``.
 
-    A clock time alone is the last such time: ``23:50`` asked at 03:14 is yesterday's. Raises `BadTime`, also if the
-    clocks showed that time twice.
+    A clock time alone is the last such time: at 03:14, ``23:50`` is yesterday's. Raises `BadTime`, also if the clocks
+    showed that time twice.
     """
     instants = _resolve_instants(text, now, zone)
     if len(instants) > 1:
@@ -54,8 +54,8 @@ def parse_time_bound(
 ) -> tuple[int, str]:
     """Return the first (or ``latest``) instant that ``text`` names, and a sentence if there are two. Raises `BadTime`.
 
-    For an end of a range: it then holds all that the text can mean. ``after_ns``: a clock time alone is the first such
-    time after this instant, and not the last one before ``now``.
+    For an end of a range: the range then includes both meanings. ``after_ns``: a clock time alone is the first such
+    time after this instant, not the last one before ``now``.
     """
     instants = _resolve_instants(text, now, zone, after_ns)
     if len(instants) == 1:
@@ -71,28 +71,29 @@ def _resolve_instants(text: str, now: Stamp, zone: Zone, after_ns: int | None = 
         return [now.ns]
     if text.startswith("-") and (ago := _DURATION.fullmatch(text[1:])):
         if (ns := now.ns - int(ago[1]) * _UNIT_NS[ago[2]]) < _FIRST_NS:
-            raise BadTime(f"{text!r} is no time: there is no year before the first")
+            raise BadTime(f"{text!r} is not a time: it is before the year 1")
         return [ns]
     if stamp := Stamp.parse(text.removeprefix("@")):
         return [stamp.ns]
     if text in ("today", "yesterday"):
-        return [instant_at_hour(local_day_number(now.ns, zone) - (text == "yesterday"), 0, zone)]
+        days_ago = 1 if text == "yesterday" else 0
+        return [instant_at_hour(local_day_number(now.ns, zone) - days_ago, 0, zone)]
     match = _TIME.fullmatch(text)
     if not text or not match or not (match[1] or match[4]):
-        raise BadTime(f"{text!r} is no time: write 03:14, -15m, yesterday, 2026-11-24T03:14:07.5Z or @stamp")
+        raise BadTime(f"{text!r} is not a time: write 03:14, -15m, yesterday, 2026-11-24T03:14:07.5Z or @stamp")
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     if offset is not None:
         zone = fixed_zone(_parse_utc_offset(offset))
     try:
-        of_day = time(int(hour or 0), int(minute or 0), int(second or 0))
+        clock_time = time(int(hour or 0), int(minute or 0), int(second or 0))
         day_number = date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY if year else None
         if offset is not None:
-            timezone(timedelta(seconds=zone(0)))  # raises, if nothing is so far from UTC
+            timezone(timedelta(seconds=zone(0)))  # raises for 24 hours and more
     except ValueError as error:
-        raise BadTime(f"{text!r} is no time: {error}") from None
+        raise BadTime(f"{text!r} is not a time: {error}") from None
     if day_number is not None and hour is None:
         return [instant_at_hour(day_number, 0, zone)]
-    since_midnight = ((of_day.hour * 60 + of_day.minute) * 60 + of_day.second) * NS_PER_S
+    since_midnight = ((clock_time.hour * 60 + clock_time.minute) * 60 + clock_time.second) * NS_PER_S
     since_midnight += int((fraction or "0").ljust(9, "0"))
     if day_number is not None:
         return _require_instants(text, day_number * DAY_NS + since_midnight, zone)
@@ -123,8 +124,8 @@ def _require_instants(text: str, local_ns: int, zone: Zone) -> list[int]:
 
 
 def _instants_of_local_time(local_ns: int, zone: Zone) -> list[int]:
-    """Return the instants at which clocks of ``zone`` show ``local_ns``: one; none or two if the clocks are changed."""
-    offsets = {zone(local_ns + ns) for ns in (-DAY_NS, 0, DAY_NS)}  # those of before a change and of after it
+    """Return the instants at which clocks of ``zone`` show ``local_ns``: one, or none or two at a change of clocks."""
+    offsets = {zone(local_ns + ns) for ns in (-DAY_NS, 0, DAY_NS)}  # before and after a change
     instants = (local_ns - offset * NS_PER_S for offset in offsets)
     return sorted(ns for ns in instants if ns + zone(ns) * NS_PER_S == local_ns)
 
@@ -144,9 +145,9 @@ def instant_at_hour(day: int, hour: int, zone: Zone) -> int:
 
 
 def _ambiguity_sentence(text: str, instants: list[int], zone: Zone) -> str:
-    """Return a sentence that says how the two ``instants`` of ``text`` are written."""
+    """Return a sentence with the unambiguous forms of the two ``instants`` of ``text``."""
     first, second = (_format_trimmed(Stamp(ns, zone(ns))) for ns in instants)
-    return f"{text!r} is there twice, since the clocks went back: {first}, and then {second}"
+    return f"{text!r} exists twice, since the clocks went back: {first}, and then {second}"
 
 
 def _format_trimmed(stamp: Stamp) -> str:
@@ -156,7 +157,7 @@ def _format_trimmed(stamp: Stamp) -> str:
 
 
 def _parse_utc_offset(text: str) -> int:
-    """Return the seconds east of UTC that ``Z``, ``+0200`` or ``+02:00`` says."""
+    """Return the seconds east of UTC for ``Z``, ``+0200`` or ``+02:00``."""
     if text == "Z":
         return 0
     digits = text[1:].replace(":", "")
@@ -165,7 +166,7 @@ def _parse_utc_offset(text: str) -> int:
 
 
 def format_duration(ns: int) -> str:
-    """A length of time with the unit that fits: ``12 ns``, ``0.8 ms``, ``1.003 s``, ``5 min``, ``3 h``."""
+    """Return a duration with a unit that fits: ``12 ns``, ``0.8 ms``, ``1.003 s``, ``5 min``, ``3 h``."""
     sign, ns = ("-", -ns) if ns < 0 else ("", ns)
     if ns < 1000:
         return f"{sign}{ns} ns"
@@ -180,5 +181,5 @@ def format_duration(ns: int) -> str:
 
 
 def format_age(ns: int) -> str:
-    """How long ago, as a person says it: ``now``, ``5 min``, ``3 h``. Seconds would only flicker."""
+    """Return an age as a person says it: ``now``, ``5 min``, ``3 h``. Seconds would only flicker."""
     return "now" if ns < 60 * NS_PER_S else format_duration(ns)

@@ -54,7 +54,9 @@ class _CompiledKinds(NamedTuple):
     triggers: Any  # for RE2, which finds a hundred as fast as one
     secret_names: Any  # for RE2: the triggers of names, each with the rest of its name
     secret_name_triggers: Any  # for RE2: these triggers alone
-    patterns_by_prefix: dict[bytes, tuple[re.Pattern[bytes], ...]]  # what is tried where a trigger begins with these two
+    patterns_by_prefix: dict[
+        bytes, tuple[re.Pattern[bytes], ...]
+    ]  # what is tried where a trigger begins with these two
     line_patterns: tuple[re.Pattern[bytes], ...]  # what is searched for at the beginning of each line
 
 
