@@ -1,7 +1,7 @@
-"""The story that `3am demo` tells: one night, two people, a Bash script, one log.
+"""The story of `3am demo`: one night, two people, a Bash script, one log.
 
-Told live it is written by real writers, the script's part by a real ``bash`` with a real flock(1).
-Told at once, for a pipe or a picture, it is written by the same writers with a clock of its own.
+Live, it is written by real writers, and the script's part by a real ``bash`` with a real flock(1). At once, for a pipe
+or a picture, it is written by the same writers with a clock of the story.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ ALICE = Author("alice", "db1", 4121, "%3")
 BOB = Author("bob", "db1", 2290, "%1")
 TOUR = Author("tour", "3am", 1)
 STORY_BEGIN = Stamp(1_795_487_469_418_273_645)  # 2026-11-24T02:31:09.418273645+0000
-BEAT_INTERVAL_S = 3.6  # s between two beats when it is told live: about two minutes in all
+BEAT_INTERVAL_S = 3.6  # seconds between two beats of the live story: about two minutes in all
 
 _DEFAULT_SETTINGS = Settings()
 
 
 class Beat(NamedTuple):
-    """One thing that happens: how long after the last (ns of story time), who, and what they write.
+    """One event of the story: how long after the last one (ns of story time), who writes, and what.
 
-    ``draft`` None: the Bash script speaks, and ``said`` is (cups, message).
+    ``draft``: None for the Bash script, which then writes ``script_args``: (cups, message).
     """
 
     after_ns: int
@@ -64,7 +64,7 @@ def _conclude(verb: str, name: str, why: str) -> Draft:
 
 
 def _evidence_for_last_line(verb: str, name: str, words: str) -> Draft:
-    """Evidence that points at the line before."""
+    """Return the draft of evidence that cites the line before it."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         return evidence_draft(verb, name, state.last_stamp, words).make_lines(state, context, stamp)
@@ -81,7 +81,7 @@ def _script_beat(seconds: float, cups: int, message: str) -> Beat:
 
 
 def _jittered_ns(seconds: float) -> int:
-    """About so many seconds: nothing at night happens on the second."""
+    """Return ``seconds`` in ns with a fraction: nothing at night happens on the second."""
     return round(seconds * NS_PER_S) + round(seconds * 7_919_331_017) % NS_PER_S
 
 
@@ -99,24 +99,27 @@ def _plan_draft() -> Draft:
 
 
 def _runs_draft() -> Draft:
-    """Twelve of 200 fail, and with strace one: the numbers of a tracer that hides it."""
+    """Return the draft of the runs: 12 of 200 fail, and 1 of 200 with strace, which hides the bug."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        made: list[Run] = []
-        seen = [0, 0]
-        for nth, arm in enumerate(run_order(len(_ARMS), _RUNS, _SEED), 1):
-            failed = seen[arm] % 17 == 5 if arm == 0 else seen[arm] == 131
-            seen[arm] += 1
-            ns = (1_900_000, 9_100_000)[arm] + nth * 7_919_331 % 400_000
-            began, outcome = stamp.ns - (2 * _RUNS - nth) * 6_000_000, FAILED if failed else PASSED
-            made.append(Run(nth, _ARMS[arm], outcome, int(failed), began, ns, ns * 3 // 4, 44 * failed))
-        return runs_draft(1, len(made), made).make_lines(state, context, stamp)
+        runs: list[Run] = []
+        counts = [0, 0]
+        for number, arm in enumerate(run_order(len(_ARMS), _RUNS, _SEED), 1):
+            failed = counts[arm] % 17 == 5 if arm == 0 else counts[arm] == 131
+            counts[arm] += 1
+            duration_ns = (1_900_000, 9_100_000)[arm] + number * 7_919_331 % 400_000
+            began_ns, outcome = stamp.ns - (2 * _RUNS - number) * 6_000_000, FAILED if failed else PASSED
+            cpu_ns, output_bytes = duration_ns * 3 // 4, 44 if failed else 0
+            runs.append(Run(number, _ARMS[arm], outcome, int(failed), began_ns, duration_ns, cpu_ns, output_bytes))
+        return runs_draft(1, len(runs), runs).make_lines(state, context, stamp)
 
     return Draft(lines, source=SOURCE)
 
 
 STORY = (
-    _beat(0, ALICE, note_draft("paged: GET /cart/8812 answered with somebody else's cart. Once. 02:30:54, never in staging")),
+    _beat(0, ALICE, note_draft(
+        "paged: GET /cart/8812 answered with somebody else's cart. Once. 02:30:54, never in staging"
+    )),
     _beat(41, ALICE, _coffee()),
     _beat(210, ALICE, note_draft("row 8812: DELETE at .335, UPDATE at .337: it was updated 2 ms after it was gone")),
     _beat(95, ALICE, _hypothesis("the TTL sweeper races the cart writer: it deletes what is being renewed")),
@@ -158,7 +161,7 @@ STORY = (
     _beat(24, BOB, note_draft("Next: the window of H1, by daylight: take the row lock in Sweeper.tick")),
 )  # fmt: skip
 
-# What the tour suggests, and before which beat of the story; each key once.
+# The hints of the tour, by the beat before which they are shown; each key once.
 HINTS = {
     1: "a throwaway journal: press anything\nc  counts a coffee",
     3: "i  writes a note\nEnter sends it, esc comes back here",
@@ -179,7 +182,7 @@ HINTS = {
 
 
 class StoryClock:
-    """A clock that says what time it is in the story; every look at it takes a moment."""
+    """A clock with the time of the story; each reading advances it a little."""
 
     def __init__(self) -> None:
         self.now = STORY_BEGIN
@@ -189,12 +192,12 @@ class StoryClock:
         return self.now
 
     def advance(self, ns: int) -> None:
-        """Lets ``ns`` pass."""
+        """Advance the clock by ``ns``."""
         self.now = Stamp(self.now.ns + ns, self.now.utc_offset_s)
 
 
 def write_story(journal: Journal, fold: Fold, max_beats: int | None = None) -> StoryClock:
-    """Writes the story (its first ``max_beats``) into ``journal`` at once; gives the clock as it is then."""
+    """Write the story (its first ``max_beats``) into ``journal`` at once; return its clock."""
     clock = StoryClock()
     writers = _make_writers(journal, fold, clock, sync=False)
     for beat in STORY[:max_beats]:
@@ -211,7 +214,7 @@ def write_story(journal: Journal, fold: Fold, max_beats: int | None = None) -> S
 
 
 def play_story(journal: Journal, fold: Fold, stop: threading.Event) -> None:
-    """Writes the story into ``journal`` as it happens, with the hints, until it ends or ``stop`` is set."""
+    """Write the story into ``journal`` as it happens, with the hints, until it ends or ``stop`` is set."""
     writers = _make_writers(journal, fold, system_clock, sync=True)
     for number, beat in enumerate(STORY, 1):
         if hint := HINTS.get(number):
@@ -228,7 +231,10 @@ def play_story(journal: Journal, fold: Fold, stop: threading.Event) -> None:
 
 
 def _make_writers(journal: Journal, fold: Fold, clock: Clock, *, sync: bool) -> dict[Author, Writer]:
-    return {by: Writer(journal, fold, clock, WriteOptions(by.user, str(by), sync=sync)) for by in (ALICE, BOB, TOUR)}
+    return {
+        author: Writer(journal, fold, clock, WriteOptions(author.user, str(author), sync=sync))
+        for author in (ALICE, BOB, TOUR)
+    }
 
 
 _SCRIPT = r"""
@@ -244,7 +250,7 @@ log_debug() { echo "[$(date +'%Y-%m-%dT%H:%M:%S.%N%z')] [COFFEE: $3] $4" | tee -
 
 
 def _run_script(journal: Journal, cups: int, message: str) -> None:
-    """The essay's critical section, by bash itself; where there is no flock(1) the script stays silent."""
+    """Run the critical section of the Bash script; without bash or flock(1) do nothing."""
     if shutil.which("bash") and shutil.which("flock"):
         command = ["bash", "-c", _SCRIPT, "3am-sanity-lock.sh", journal.log_path, journal.lock_path, str(cups), message]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=30)

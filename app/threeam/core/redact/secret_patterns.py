@@ -1,10 +1,10 @@
-"""The kinds of secrets that `core.redact` leaves out, as a table: the tests and the manual are made from it.
+"""The kinds of secrets that `core.redact` replaces, as a table from which the tests and the manual are made.
 
-The triggers are for RE2, which finds all of them in one pass and knows no lookaround. They demand as much of what stands
-around a secret as they can: each place that they find costs a step of Python, and most text has none.
+The triggers are for RE2, which finds all of them in one pass, and has no lookaround. They include as much of the context
+of a secret as possible: each match costs a step of Python, and most text has none.
 
-All attempts together take time that is linear in the length of the text. What a pattern scans before it fails is bounded by
-a constant, or ends before the next place at which the same pattern is tried.
+All attempts together take time that is linear in the length of the text: what a pattern scans before it fails is bounded
+by a constant, or ends before the next offset at which the same pattern is tried.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from threeam.core.redact.secret_values import BLANK, COLOUR, VALUE, WORD
 class SecretKind(NamedTuple):
     """One kind of secret.
 
-    ``name``: how the manual names it. ``triggers``: for RE2, case-insensitive unless ``exact``; the patterns are tried where
-    one matches. Each begins with two characters that stand for themselves. ``before``: what must precede a trigger: nothing
-    or one character. Without triggers the patterns are tried at the beginning of each line.
-    ``patterns``: the first one that matches counts. The group ``keep`` stays, the rest of the match is replaced.
-    ``secrets``: examples; what stands between « and » must be replaced, all else must stay. ``{20}`` stands for twenty
-    letters and digits, so that no file of this project looks like it holds a key. ``plain``: lines that must stay.
-    ``exact``: capitals count. ``to_the_end``: for RE2, what follows a trigger to the end of a name of any length. The
-    patterns match at the first trigger of the name or at none of it, so the search goes on after its end.
+    ``name``: its name in the manual. ``triggers``: for RE2; the patterns are tried at each match. Each trigger begins with
+    two literal characters. Without triggers the patterns are tried at the beginning of each line. ``patterns``: the first
+    one that matches counts. The group ``keep`` stays, the rest of the match is replaced. ``examples``: the text between «
+    and » must be replaced, all else must stay. ``{20}`` means twenty letters and digits, so that no file of this project
+    looks as if it had a key in it. ``counterexamples``: lines that must stay. ``case_sensitive``: of triggers and patterns.
+    ``preceded_by``: what must precede a trigger: nothing or one character. ``name_tail``: for RE2, what follows a trigger
+    to the end of a name of any length. The patterns match at the first trigger of the name or at none of them, so the
+    search continues after its end.
     """
 
     name: str
@@ -40,19 +40,17 @@ class SecretKind(NamedTuple):
 _ASSIGNMENT = rf"(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}|:(?!:)){BLANK}"
 _KEY_NAMES = r"(?:api|access|secret|private|account)[-_ ]?key"
 _SECRET_NAME = rf"(?:passw(?:or)?d|passphrase|pwd(?!(?<=\bpwd)=/)(?!(?<=\boldpwd)=/)|secret|token|{_KEY_NAMES})"
-# Of a name that ends in "_file" none of the words in it is a secret. Looked for at the end of the name, which all of them share.
+# A name that ends in "_file" is not that of a secret. This is checked at the end of the name, which all triggers share.
 _NOT_A_FILE_NAME = r"(?<![-_]file)(?<![-_]path)(?<![-_]dir)(?<![-_]stdin)"
 _PASS_NAME = r"(?:(?<![a-z])|(?<=db)|(?<=user)|(?<=smtp)|(?<=mail)|(?<=root)|(?<=admin)|(?<=ftp)|(?<=ldap))pass\d{0,3}"
 _OPTION_SEPARATOR = r"(?:[ \t]++|[\"'],\s{0,64})(?![-|<>&;])"  # an option and its value, also as two strings of a list
 _OPTION_NAME = r"(?:password|passwd|passphrase|pass|pwd|secret|token|(?:api|access|secret|private|account)[-_]?key)"
 _SQL_STRING = r"(?:E|U&|N)?'(?:''|\\.|[^'\\\n])*+'?|\"[^\"\n]*+\"?|\$(?P<tag>\w{0,32})\$(?:(?!\$(?P=tag)\$)[^\n])*+(?:\$(?P=tag)\$)?"
-_SQL_NESTED = r"(?:E|U&|N)?[\"']?\\++[\"'][^\n]*+"  # quotes of a string in a string: nobody can tell where they end
+_SQL_NESTED = r"(?:E|U&|N)?[\"']?\\++[\"'][^\n]*+"  # a string in a string: its end cannot be found
 _SQL_PASSWORD = r"(?:passw(?:or)?d\s{1,64}|passw(?:or)?d\s{0,16}\(\s{0,16}|passw(?:or)?d\s{1,16}for\s{1,16}\S{1,128}\s{0,16}=\s{0,16})"
-_SQL_IDENTIFIED_BY = (
-    r"identified\s{1,16}(?:(?:via|with)\s{1,16}\w{1,64}\s{1,16}(?:using|as|by)|by)\s{1,16}(?:password\s{1,16})?"
-)
+_SQL_BY = r"identified\s{1,16}(?:(?:via|with)\s{1,16}\w{1,64}\s{1,16}(?:using|as|by)|by)\s{1,16}(?:password\s{1,16})?"
 
-# For RE2, which knows no possessive repetition.
+# For RE2, which has no possessive repetition.
 _WORD_EDGE = r"(?:\b|_)"
 _OPTION_EDGE = r"[^\w-]"
 _USER_ARGUMENT = r"(?:[ \t=]*[\"']?|[\"'],\s*[\"'])[^\s:\"'-]"
@@ -60,7 +58,7 @@ _AFTER_NAME = r"(?:\x1b\[[0-9;:]*m)*(?:\\*[\"'])?\]?[ \t]*(?:\x1b\[[0-9;:]*m)*[ 
 _NAME_TAIL = rf"[\w-]*{_AFTER_NAME}(?:[?+]?=|:)"
 
 
-def _token_patterns(*patterns: str) -> tuple[str, ...]:
+def _tokens(*patterns: str) -> tuple[str, ...]:
     return (rf"(?<![A-Za-z0-9])(?:{'|'.join(patterns)})",)
 
 
@@ -68,7 +66,7 @@ SECRET_KINDS = (
     SecretKind(
         "the password in a URL",
         (r"://[^/\s:@'\"]*:(?:[^\d\s'\"]|\d{1,5}[^\d/?'\",;)\s]|\d{6})",),
-        # What is looked through for an @ ends where the next URL with a user begins.
+        # The search for an @ ends at the next URL with a user.
         (
             r"(?P<keep>://[^/\s:@'\"]{0,256}:)(?!\d{1,5}(?:[/?'\",;)\s]|\Z))"
             r"(?=(?:[^\s'\"@:]|:(?!//[^/\s:@'\"]{0,256}:)){0,1024}+@)[^\s'\"]{1,1024}(?=@)",
@@ -140,7 +138,7 @@ SECRET_KINDS = (
         ("pass: 12, fail: 3", "compass=north", "bypass=true", "passed=12"),
     ),
     SecretKind(
-        "what follows _PASS_NAME, .pass or a quoted pass and a :",
+        "what follows _PASS, .pass or a quoted pass and a :",
         (rf"pass\d{{0,3}}{_AFTER_NAME}:",),
         (rf"(?P<keep>(?<=[_\-.\"']){_PASS_NAME}(?:\\*+[\"'])?{BLANK}:(?!:){BLANK}){VALUE}",),
         ("smtp_pass: «hunter2»", '{"pass": "«hunter2»"}'),
@@ -182,7 +180,7 @@ SECRET_KINDS = (
         (
             rf"(?P<keep>{_SQL_PASSWORD}){_SQL_NESTED}",
             rf"(?P<keep>{_SQL_PASSWORD})(?:{_SQL_STRING})",
-            rf"(?P<keep>{_SQL_IDENTIFIED_BY})(?:{_SQL_NESTED}|{_SQL_STRING}|{WORD})",
+            rf"(?P<keep>{_SQL_BY})(?:{_SQL_NESTED}|{_SQL_STRING}|{WORD})",
         ),
         (
             "ALTER ROLE app PASSWORD '«it''s hunter2»' VALID UNTIL 'infinity'",
@@ -253,9 +251,7 @@ SECRET_KINDS = (
     SecretKind(
         "keys and tokens of AWS and Google",
         (*(f"{prefix}[0-9A-Z]" for prefix in ("AKIA", "ASIA", "ABIA", "ACCA")), "AIza", r"ya29\.", "GOCSPX-"),
-        _token_patterns(
-            r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}", r"AIza[\w-]{35}", r"ya29\.[\w-]{20,}+", r"GOCSPX-[\w-]{20,}+"
-        ),
+        _tokens(r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}", r"AIza[\w-]{35}", r"ya29\.[\w-]{20,}+", r"GOCSPX-[\w-]{20,}+"),
         ("using «AKIAIOSFODNN7EXAMPLE» now", "«AIza{35}»", "«ya29.{40}»", "«GOCSPX-{28}»"),
         ("AKIA is a prefix", "aizawa", "Asia/Tokyo"),
         case_sensitive=True,
@@ -276,7 +272,7 @@ SECRET_KINDS = (
             *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "npm_", "pypi-", "dckr_pat_", "dckr_oat_"),
             *("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "gloas-", "glsoat-", "glagent-"),
         ),
-        _token_patterns(
+        _tokens(
             r"gh[pousr]_[A-Za-z0-9]{20,}+",
             r"github_pat_\w{20,}+",
             r"gl(?:pat|dt|rt|ptt|cbt|ft|oas|soat|agent)-[\w.-]{16,}+",
@@ -298,7 +294,7 @@ SECRET_KINDS = (
             *("xox[abceoprs][.-]", "xapp-", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"),
             *(r"SG\.[\w-]{8}", "SK[0-9a-f]{8}", "shp(?:at|ca|pa|ss)_"),
         ),
-        _token_patterns(
+        _tokens(
             r"xox[abceoprs][.-][\w.-]{10,}+",
             r"xapp-[\w-]{10,}+",
             r"[rs]k_(?:live|test)_[A-Za-z0-9]{16,}+",
@@ -322,7 +318,7 @@ SECRET_KINDS = (
             *(r"sk-[\w-]{8}", "hf_", "do[opr]_v1_", r"hv[sb]\.", "glsa_", "glc_", "dapi[0-9a-f]{8}", "NRAK-", "PMAK-"),
             *("lin_api_", "sntry[su]_", "pscale_", "ATATT3", "LTAI", "AGE-SECRET-KEY-1", "xai-", "gsk_", "r8_"),
         ),
-        _token_patterns(
+        _tokens(
             r"sk-(?:ant-|proj-|svcacct-|admin-|or-v1-)?(?=[a-zA-Z_-]{0,256}+\d)[\w-]{20,}+",
             r"(?:hf|gsk|r8)_[A-Za-z0-9]{30,}+",
             r"do[opr]_v1_[0-9a-f]{64}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-COLOUR = r"(?:\x1b\[[0-9;:]*m)*+"  # of a terminal: around a word, and before a value
+COLOUR = r"(?:\x1b\[[0-9;:]*m)*+"  # of a terminal, around a word and before a value
 BLANK = rf"[ \t]*+{COLOUR}[ \t]*+"
 _QUOTED_STRING = r"(?:\"(?:\\.|[^\"\\\n])*+\"?|'(?:\\.|[^'\\\n])*+'?)"
 # JSON in a string of JSON has a backslash before its quotes, or three. The closing quote is not part of the match.
@@ -11,7 +11,7 @@ _LIST = (
     rf"(?:\[\s{{0,512}}{_QUOTED_STRING}(?:\s{{0,512}},\s{{0,512}}{_QUOTED_STRING})*+\s{{0,512}},?\s{{0,512}}\]?"
     rf"|[\[(][^\])\n]{{1,1024}}+[\])])"
 )
-# To the end of the word. A separator, a bracket or a quote that ends the word belongs to what stands around it.
+# To the end of the word, without a separator, bracket or quote at its end.
 WORD = (
     r"(?:[^\s\"'`,;&)}\]\\]|\\[^\s\"']|,(?=[^\s\"'`)}\],])|[;&](?![\w.-]{1,64}=)(?=[^\s\"'`)}\];&])"
     r"|[`)}\]](?=[^\s\"'`,;&)}\]])"
