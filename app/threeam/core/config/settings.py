@@ -213,7 +213,7 @@ def _choice(*choices: str) -> _Validator:
 
 
 def _subset(*choices: str) -> _Validator:
-    """Return the rule for a list of ``choices``, or for text that names some of them; ``none`` is no choice."""
+    """Return the rule for a list of ``choices``, or for text that names some of them; ``none``: an empty one."""
 
     def convert(value: object) -> tuple[str, ...]:
         names = value if isinstance(value, list) else re.findall(r"[^\s,]+", str(value).lower())

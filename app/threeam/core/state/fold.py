@@ -328,11 +328,11 @@ def _fold_hypothesis(
                 del hypotheses[oldest], unnumbered[oldest]
         return
     number, state = tag
-    known = hypotheses.get(number)
+    hypothesis = hypotheses.get(number)
     if entry.carried_from is not None:  # only the hypothesis itself: the repeated lines about it have older states
         if entry.kind == "Hypothesis":
             hypotheses[number] = Hypothesis(number, state, entry.body, author, stamp, entry.position)
-    elif known is None:
+    elif hypothesis is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
         opened = Hypothesis(number, state, claim, author, stamp, entry.position)
         script = script_hypothesis_numbered_by((hypotheses[key] for key in unnumbered), entry)
@@ -340,8 +340,8 @@ def _fold_hypothesis(
             opened = opened._replace(claim=script.claim, author=script.author, opened_at=script.opened_at)
             del hypotheses[script.opened_at], unnumbered[script.opened_at]
         hypotheses[number] = opened
-    elif state != known.state:
-        hypotheses[number] = known._replace(state=state)
+    elif state != hypothesis.state:
+        hypotheses[number] = hypothesis._replace(state=state)
 
 
 def _checkpoint_person(user: str, person: Person) -> Entry:

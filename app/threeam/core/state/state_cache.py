@@ -34,17 +34,17 @@ class StateCache:
         self._disk_warning_ns: int | None = None  # the stamp of the last warning that the disk is nearly full
         self._state = CORE_FOLD.empty_state
 
-    def empty(self, whole: bool) -> State:
+    def empty(self, full_state: bool) -> State:
         """Return the state without a log."""
-        return (self.fold if whole else CORE_FOLD).empty_state
+        return (self.fold if full_state else CORE_FOLD).empty_state
 
-    def state_at(self, segment: Segment, end: int, whole: bool) -> State:
+    def state_at(self, segment: Segment, end: int, full_state: bool) -> State:
         """Return the state after the last complete line before ``end``. Raises OSError."""
         mark = self._fingerprint
-        if mark is None or not mark.matches(segment) or (whole and not self._is_full_state):
+        if mark is None or not mark.matches(segment) or (full_state and not self._is_full_state):
             end = last_line_end(segment, end)
-            self._is_full_state = whole
-            self._state = self.fold.state_at(segment, end) if whole else self._author_state(segment, end)
+            self._is_full_state = full_state
+            self._state = self.fold.state_at(segment, end) if full_state else self._author_state(segment, end)
             self._fingerprint = Fingerprint.capture(segment, end)
         elif (end := last_line_end(segment, end)) > mark.offset:
             self._state = self._current_fold.advance(self._state, segment, mark.offset, end)

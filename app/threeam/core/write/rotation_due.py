@@ -42,10 +42,10 @@ class CarriedLines:
     def format_lines(self, state: State, stamp: Stamp) -> bytes:
         """Return the lines that repeat ``state``, at ``stamp`` and then + 1 ns a line."""
         lines: list[str] = []
-        for (part, entries), (known, tails) in zip(
+        for (part, entries), (formatted_part, tails) in zip(
             self._fold.checkpoint_parts(state), self._formatted_parts, strict=True
         ):
-            lines += tails if part == known else map(_format_without_stamp, entries)
+            lines += tails if part == formatted_part else map(_format_without_stamp, entries)
         return format_stamped_lines(stamp, "", lines)
 
 
