@@ -14,13 +14,13 @@ from rich.style import Style
 from textual.app import App
 from textual.widgets._toast import Toast
 
-from conftest import FakeClock, entries, texts
+from support.journals import FakeClock, entries, texts
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_renderer import RenderOptions, render_row
 from threeam.tui.widgets.row_renderer import RowFlags as RowAbout
 
@@ -224,7 +224,7 @@ def test_a_tag_of_another_tool_is_drawn_and_one_of_our_own_is_not(tag: str, is_o
 def test_a_match_is_in_view_however_far_into_the_line_it_is(width: int, emoji: bool, text: str, cut: str) -> None:
     entry = Entry(Stamp(NIGHT.ns), 0, (("BY", "bob@db1:77%1"),), text)
     row = Row(Line(None, 0, format_entry(entry)[:-1]), entry)  # type: ignore[arg-type]
-    look = RenderOptions(False, emoji, pattern=Pattern("needle", words=True))
+    look = RenderOptions(False, emoji, pattern=Pattern("needle", skip_stamp=True))
     (strip,) = render_row(row, None, width, look, RowAbout(), lambda name: Style(bold=name == "match"))
     shown = strip.text
     more = "…" if emoji else "~"

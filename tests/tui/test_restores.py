@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pilots import HOUR_NS, append, full_disk, line, night, notes
 
-from conftest import FakeClock, entries, texts
-from postgres import PASSWORD, Cluster, Sessions, cluster
-from repos import a_tree
+from support.journals import FakeClock, entries, texts
+from support.postgres import PASSWORD, Cluster, Sessions, cluster
+from support.repos import a_tree
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from conftest import FakeClock
+from support.journals import FakeClock
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal, resolve_journal
@@ -27,7 +27,7 @@ from threeam.hypotheses.amendments import correction_draft
 from threeam.hypotheses.changes import change_draft, undone_draft
 from threeam.hypotheses.drafts import evidence_draft, hypothesis_draft, prediction_draft
 from threeam.hypotheses.guards import event_warnings, warnings_for
-from threeam.hypotheses.ledger import event_text, thread_of
+from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_occurrences, assess_runs, find_occurrences
 
@@ -349,3 +349,17 @@ def test_a_note_that_quotes_a_step_of_the_clock_lengthens_no_time(
     before = seen(night)
     night.says("WARNING: Clock stepped back 99999.000 s; the order of the file is the true order.")
     assert seen(night).clean_since == before.clean_since + MINUTE
+
+
+@pytest.mark.parametrize("rotate_after", [None, 0, 1, 2, 3])
+def test_the_newest_open_hypothesis_is_first_on_the_board_after_the_clock_was_stepped_back(
+    journal: Journal, clock: FakeClock, writer: Writer, rotate_after: int | None
+) -> None:
+    night = Night(journal, clock, writer, rotate_after)
+    night.claims()
+    night.back()
+    night.claims()
+    night.back()
+    night.claims()
+    night.says("rotated before this, if not earlier")
+    assert [hypothesis.name for hypothesis in sorted_hypotheses(night.state)] == ["H3", "H2", "H1"]

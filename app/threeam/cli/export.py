@@ -11,6 +11,7 @@ from threeam.cli.console import print_err, write_bytes
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
+from threeam.cli.signals import settle_exit_code
 from threeam.cli.tail import LineQuery, join_time_options, parse_hypothesis_number, parse_time_range
 from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
@@ -151,6 +152,7 @@ def _import(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     at = context(args)
     size = at.writer().create(lambda: _lines(args.file))
+    settle_exit_code(ExitCode.OK)
     print_err(f"{at.journal.log_path}: {size} bytes, as they were")
     return ExitCode.OK
 

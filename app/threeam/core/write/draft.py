@@ -53,15 +53,24 @@ class Draft(NamedTuple):
 
 def note_draft(text: str) -> Draft:
     """Return the draft of a note, with a block of lines for a text of several lines."""
+    lines = _note_lines(text)
+    return Draft(lambda state, context, stamp: lines, needs_full_state=False)
+
+
+def _note_lines(text: str) -> list[DraftLine]:
     word, colon, rest = text.partition(":")
     kind = WORDS.get(word.capitalize()) if colon else None
     tags: tuple[tuple[str, str], ...] = ()
     if kind is not None and kind.tag == NOTED_TAG:  # what the next person must know
         tags, text = ((NOTED_TAG, word.lower()),), f"{kind.name}:{rest}"
     elif kind is not None and kind.name == "Changed":  # what must be undone, by anyone
-        return Draft(lambda state, context, stamp: change_lines(*split_undo(rest.strip())), needs_full_state=False)
-    lines = [DraftLine(line, tags) for line in split_submission(text)]
-    return Draft(lambda state, context, stamp: lines, needs_full_state=False)
+        return change_lines(*split_undo(rest.strip()))
+    return [DraftLine(line, tags) for line in split_submission(text)]
+
+
+def note_texts(text: str) -> list[str]:
+    """Return the texts of the lines that `note_draft` writes."""
+    return [line.text for line in _note_lines(text)]
 
 
 def split_undo(text: str) -> tuple[str, str]:
