@@ -155,7 +155,7 @@ def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry
         clock.forward(NS_PER_S)
         writer, first = writers[step.user], step.words.partition("\n")[0]
         if step.verb == "script":
-            with writer.lock_log(whole=False) as log:
+            with writer.lock_log(full_state=False) as log:
                 entry = parse_entry(log.write_script_line(f"Hypothesis: {first}", 0).rstrip(b"\n"))
             assert entry is not None
             board.append(Expected(f"@{entry.stamp}", "open", first, None, {}, [], []))
@@ -247,7 +247,7 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
     # What a writer is told of before it writes is no different.
     before = writer.write(Draft(lambda *_: [DraftLine("good morning")])).prior_state
     assert boards(before) == boards(state)
-    with writer.lock_log(whole=True) as held:
+    with writer.lock_log(full_state=True) as held:
         held.rotate()
     live = journal.open_live()
     assert live is not None
@@ -878,7 +878,7 @@ def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, write
         clock.forward(NS_PER_S)
         blocks.append(writer.write(Draft(lambda *_, n=n: [DraftLine(f"note {n}")])))
         if n % 2:
-            with writer.lock_log(whole=True) as held:
+            with writer.lock_log(full_state=True) as held:
                 held.rotate()
     for n, block in enumerate(blocks):
         found = find_line(journal, Stamp(block.entries[0].stamp.ns, 3600)).entry
