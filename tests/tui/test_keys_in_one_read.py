@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,20 @@ async def test_the_words_for_a_stamp_that_was_taken_back_are_a_note(journal: Jou
         stamp, words = entries(log)
         assert words.text == f"Words: @{stamp.stamp} second"
         assert it.composer.drafts == [("note", "first")]
+
+
+# --- the end of the program
+
+
+async def test_a_copy_that_does_not_begin_before_the_end_leaves_no_warning(journal: Journal, log: Path) -> None:
+    append(log, notes(2))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async with night(journal, read_only=True) as it:
+            it.at_once(*"kyYq")
+            await has_ended(it)
+        del it
+        import gc
+
+        gc.collect()
+    assert [str(one.message) for one in caught if "never awaited" in str(one.message)] == []

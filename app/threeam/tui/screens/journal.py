@@ -97,9 +97,9 @@ class JournalScreen(LookingScreen):
         if me is not None and me.asleep:
             self.awake_is_known = True
         else:
-            self.run_worker(self._remind_of_the_hours(), group="awake")
+            self._start_worker(self._remind_of_the_hours, "awake")
         if self.is_writable and (end := self.pane.view.window.log_end) is not None:
-            self.run_worker(self._good_morning(end), group="morning")
+            self._start_worker(partial(self._good_morning, end), "morning")
         self.set_interval(_HOURS_AGAIN, self._say_the_hours)
 
     async def _good_morning(self, end: Position) -> None:

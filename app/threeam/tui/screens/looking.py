@@ -178,7 +178,7 @@ class LookingScreen(ObservingScreen):
             if screen.is_mounted:
                 screen.update_content()
 
-        self.run_worker(look_again(), group="cups", exclusive=True)
+        self._start_worker(look_again, "cups", exclusive=True)
 
     def action_journal(self, name: str = "") -> None:
         others = {journal_name(one): one for one in self.app.other_journals}  # type: ignore[attr-defined]  # the app is the journals'

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -45,7 +45,7 @@ class MachineScreen(MethodScreen):
     # Before the hunt.
 
     def action_preflight(self) -> None:
-        self._work(self._preflight(), "preflight")
+        self._work(self._preflight, "preflight")
 
     async def _preflight(self) -> None:
         session, state = self.session, self.state
@@ -76,7 +76,7 @@ class MachineScreen(MethodScreen):
         elif verb == "save":
             self._save(name.strip())
         else:
-            self._work(self._diff(name.strip()), "baseline")
+            self._work(partial(self._diff, name.strip()), "baseline")
 
     def _save(self, name: str) -> None:
         session, state = self.session, self.state
@@ -125,7 +125,7 @@ class MachineScreen(MethodScreen):
     def action_restore(self, argument: str = "") -> None:
         what, _, rest = argument.partition(" ")
         if what in ("", "application"):
-            self._work(self._application(), "restore")
+            self._work(self._application, "restore")
         elif what == "data":
             self._restore_data(rest)
         else:
@@ -201,7 +201,7 @@ class MachineScreen(MethodScreen):
     def action_blockers(self, dsn: str = "") -> None:
         dsn = dsn.removeprefix("--dsn").strip(" =")
         if dsn or any(os.environ.get(name) for name in _LIBPQ):
-            self._work(self._blockers(dsn), "blockers")
+            self._work(partial(self._blockers, dsn), "blockers")
             return
         self._say("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
         if self.editor is not None:
@@ -247,7 +247,7 @@ class MachineScreen(MethodScreen):
     # The sysadmin.
 
     def action_sleep(self) -> None:
-        self._work(self._sleep(), "sleep")
+        self._work(self._sleep, "sleep")
 
     async def _sleep(self) -> None:
         session = self.session
@@ -303,8 +303,8 @@ class MachineScreen(MethodScreen):
             self._say(str(error), severity="warning", timeout=10)
             return None
 
-    def _work(self, work: Coroutine[None, None, None], group: str) -> None:
-        self.run_worker(work, group=group, exclusive=True)
+    def _work(self, work: Callable[[], Awaitable[object]], group: str) -> None:
+        self._start_worker(work, group, exclusive=True)
 
     def _note_down(self, draft: Draft, what: str) -> None:
         """Writes a line about what was looked at; a read-only screen only looks."""

@@ -265,7 +265,7 @@ class MethodScreen(CommandingScreen):
     # The hand-off, and whatever is told.
 
     def action_handoff(self) -> None:
-        self.run_worker(self._handoff(), group="handoff", exclusive=True)  # it may have to read much of the log
+        self._start_worker(self._handoff, "handoff", exclusive=True)  # it may have to read much of the log
 
     async def _handoff(self) -> None:
         from threeam.reports.handoff import collect_handoff, find_awake_since, handoff_report

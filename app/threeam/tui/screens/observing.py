@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, decode_utf8
@@ -54,7 +55,7 @@ class ObservingScreen(MachineScreen):
             return
         words = [*options, "--", *command] if command else options
         many = any(word[:2] == "-n" or word == "--resume" for word in options)
-        self.run_worker(self._go_through(words, argument) if many else self._run(words, argument), group="run")
+        self._start_worker(partial(self._go_through if many else self._run, words, argument), "run")
 
     async def _go_through(self, words: Sequence[str], said: str) -> None:
         """Goes through a plan; `r` shows how far it is, here and everywhere."""
@@ -152,7 +153,7 @@ class ObservingScreen(MachineScreen):
             self._experiment(kept)
 
     def _show_file(self, title: str, name: str) -> None:
-        self._work(self._output(title, name), "output")
+        self._work(partial(self._output, title, name), "output")
 
     async def _output(self, title: str, name: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
@@ -169,7 +170,7 @@ class ObservingScreen(MachineScreen):
                 self.show_when_free("output", lambda: self.app.push_screen(screen))
 
     def action_capture(self, name: str = "") -> None:
-        self._work(self._capture(name or None), "capture")
+        self._work(partial(self._capture, name or None), "capture")
 
     async def _capture(self, name: str | None) -> None:
         from threeam.tracing.capture import DEFAULT_LINES, Pane, capture_pane, list_panes, select_pane

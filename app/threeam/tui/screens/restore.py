@@ -104,7 +104,7 @@ class BlockersScreen(ReportScreen):
         self._failed = ""
 
     def on_mount(self) -> None:
-        self.run_worker(self._look(), group="blockers")
+        self.run_worker(self._look, group="blockers")  # type: ignore[arg-type]  # mypy cannot tell which kind it is
 
     async def _look(self) -> None:
         while True:

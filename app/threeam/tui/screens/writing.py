@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -306,7 +306,14 @@ class WritingScreen(Screen[None]):
             told = await send_to_clipboard(text, self.app.copy_to_clipboard, keep)
             self._say(told, title=f"{what}: {abbreviate(text)}", timeout=3)
 
-        self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other
+        self._start_worker(copied)  # not in the key's own time: a tmux that hangs would hold up every other
+
+    def _start_worker(self, work: Callable[[], Awaitable[object]], group: str = "", *, exclusive: bool = False) -> None:
+        """Run ``work`` beside the keys; ``exclusive`` cancels what runs in ``group``.
+
+        It is called by its worker. A coroutine would be left behind, with a warning, if the program ends before that.
+        """
+        self.run_worker(work, group=group or "default", exclusive=exclusive)
 
     def _refuse_text(self) -> None:
         """Drop what was typed behind the key of a box that does not open."""
