@@ -37,6 +37,7 @@ from threeam.tui import messages
 from threeam.tui.commands import ActionProvider, JournalProvider
 from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import LogWindow
+from threeam.tui.prompts import NOTE
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.journal import JournalScreen
@@ -196,7 +197,7 @@ class JournalApp(App[None], inherit_bindings=False):
             and isinstance(screen, CommandingScreen)
             and not isinstance(screen.focused, InputBox)
         ):
-            screen.action_write("note", event.text)  # a paste is a note, and never keys
+            screen.open_box(NOTE, event.text)  # a paste is a note, and never keys
             return
         is_ctrl_c = typed and isinstance(event, events.Key) and event.key == "ctrl+c"
         if is_ctrl_c and self.screen.is_modal and not self.screen.get_selected_text():

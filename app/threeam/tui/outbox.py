@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from threeam.core.write.draft import Draft
 from threeam.core.write.locked_log import Block
+from threeam.tui.prompts import BoxKind
 
 _FACT_S = 1.5  # how long quitting waits for a line about something that has happened
 
@@ -19,7 +20,7 @@ _FACT_S = 1.5  # how long quitting waits for a line about something that has hap
 class Outgoing:
     """A text of the input box, from its Enter until it is written or comes back; ``kind``: of its box."""
 
-    kind: str
+    kind: BoxKind
     text: str
 
 

@@ -18,11 +18,11 @@ from threeam.human.awake import last_sleep, update_awake_since
 from threeam.human.caffeine import DAY_NS
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
-from threeam.tui.commands import HYPOTHESIS_VERBS
 from threeam.tui.draft_store import DraftStore
 from threeam.tui.editor import Editor
 from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import LogWindow
+from threeam.tui.prompts import HYPOTHESIS_VERBS
 from threeam.tui.screens.looking import CLOCK_REFRESH_S, LookingScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import Composer
@@ -56,8 +56,9 @@ class JournalScreen(LookingScreen):
     def on_mount(self) -> None:
         if self.editor is not None:
             sentence, title = self.editor.restore(self.session.journal)
-            verb, _, name = self.editor.composer.kind.partition(" ")
-            self.picked_name = name if verb in HYPOTHESIS_VERBS else None  # a verdict that was begun is on this one
+            kind = self.editor.composer.kind
+            # A verdict that was begun is on this one.
+            self.picked_name = kind.hypothesis if kind.verb in HYPOTHESIS_VERBS else None
             if sentence:
                 self._say(sentence, title=title)
         if self.session.notice:

@@ -23,6 +23,7 @@ from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require
 from threeam.human.awake import awake_since, update_awake_since
 from threeam.human.night_summary import summarize_night
 from threeam.hypotheses.changes import undone_draft
+from threeam.tui.prompts import COMMAND
 from threeam.tui.screens.method import MethodScreen
 from threeam.tui.screens.report_screen import ReportScreen
 
@@ -164,7 +165,7 @@ class MachineScreen(MethodScreen):
         """Goes to the `:` line, with a restore to before the selected line in it."""
         entry = self._selected_entry()
         at = f"@{entry.effective_stamp}" if entry is not None else "03:14:07.123456"
-        self.action_write("command", f"restore data {at} --engine postgres")
+        self.open_box(COMMAND, f"restore data {at} --engine postgres")
 
     def _restore_data(self, argument: str) -> None:
         try:
@@ -205,7 +206,7 @@ class MachineScreen(MethodScreen):
             return
         self._say("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
         if self.editor is not None:
-            self.action_write("command", "blockers postgresql://")
+            self.open_box(COMMAND, "blockers postgresql://")
 
     async def _blockers(self, dsn: str) -> None:
         from threeam.tui.screens.restore import BlockersScreen

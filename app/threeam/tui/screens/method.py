@@ -31,6 +31,7 @@ from threeam.tui import messages
 from threeam.tui.editor import abbreviate
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import WriteRequest
+from threeam.tui.prompts import CHANGED, NOTE, BoxKind
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
 from threeam.tui.widgets.sidebar import HypothesisList
@@ -44,8 +45,8 @@ class MethodScreen(CommandingScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._cited: dict[str, Entry] = {}  # by kind of box: the line that is cited there
-        self._stamp_requests: dict[str, WriteRequest] = {}  # by kind of box: the stamp whose words are typed there
+        self._cited: dict[BoxKind, Entry] = {}  # by kind of box: the line that is cited there
+        self._stamp_requests: dict[BoxKind, WriteRequest] = {}  # by kind of box: the stamp whose words are typed there
 
     # Hypotheses.
 
@@ -87,7 +88,7 @@ class MethodScreen(CommandingScreen):
     def action_ask_about(self, verb: str) -> None:
         """Goes to the box for what ``verb`` says about the picked hypothesis."""
         if (hypothesis := self._picked()) is not None:
-            self.action_write(f"{verb} {hypothesis.name}")
+            self.open_box(BoxKind(verb, hypothesis.name))
         else:
             self._refuse_text()
 
@@ -107,7 +108,7 @@ class MethodScreen(CommandingScreen):
             entry = line.entry if line is not None else None
         if entry is not None:
             cites = citable_stamp(entry)
-            kind = f"{verb} {one.name} @{cites}"
+            kind = BoxKind(verb, one.name, cites)
             self._cited[kind] = entry
             if at is not None and not words:  # who names the line wants no box
                 self._submit(evidence_draft(verb, one.name, cites, "", entry), verb)
@@ -162,35 +163,34 @@ class MethodScreen(CommandingScreen):
             self._refuse_text()
             return
         if (request := self._submit(stamp_draft(), "stamp")) is not None:
-            kind = f"words +{len(self._stamp_requests) + 1}"  # its stamp is not known yet
+            kind = BoxKind("words", pending_stamp=len(self._stamp_requests) + 1)  # its stamp is not known yet
             self._stamp_requests[kind] = request
-            self.action_write(kind)
+            self.open_box(kind)
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
-        self._name_words(message.request, f"words @{message.block.draft_entries[-1].stamp}")
+        self._name_words(message.request, BoxKind("words", cites=message.block.draft_entries[-1].stamp))
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
-        self._name_words(message.request, "note")  # there is no stamp, so they stand for themselves
+        self._name_words(message.request, NOTE)  # there is no stamp, so they stand for themselves
 
     def on_write_unsure(self, message: messages.WriteUnsure) -> None:
-        self._name_words(message.request, f"words @{message.last}")
+        self._name_words(message.request, BoxKind("words", cites=_stamp_of(message.request) or message.last))
 
-    def _name_words(self, request: WriteRequest, kind: str) -> None:
+    def _name_words(self, request: WriteRequest, kind: BoxKind) -> None:
         """Make the box for the words of the stamp that ``request`` takes, if it takes one, a box of ``kind``."""
         if self.editor is not None:
             for begun_kind, stamp_request in self._stamp_requests.items():
                 if stamp_request is request:
                     self.editor.composer.rename_prompt(begun_kind, kind)
 
-    def _draft(self, kind: str, text: str) -> Draft:
+    def _draft(self, kind: BoxKind, text: str) -> Draft:
         if (stamp_request := self._stamp_requests.get(kind)) is not None:
             return stamp_words_draft(partial(_stamp_of, stamp_request), text)
         if (entry := self._cited.get(kind)) is not None:
-            verb, name, _ = kind.split(" ")
-            return evidence_draft(verb, name, citable_stamp(entry), text, entry)
+            return evidence_draft(kind.verb, kind.hypothesis, kind.cites, text, entry)
         return super()._draft(kind, text)
 
-    def _may_be_empty(self, kind: str) -> bool:
+    def _may_be_empty(self, kind: BoxKind) -> bool:
         return kind in self._cited
 
     async def action_words(self, argument: str = "") -> None:
@@ -210,7 +210,7 @@ class MethodScreen(CommandingScreen):
             self._say(f"no stamp of yours is without words: {key_for_action(self, 'stamp')} takes one")
             self._refuse_text()
             return
-        self._write_at_once(f"words @{at or mine[-1]}", words)
+        self._write_at_once(BoxKind("words", cites=at or mine[-1]), words)
 
     async def action_correct(self, argument: str = "") -> None:
         """Writes other words for an entry: the one that is named, or the selected one."""
@@ -229,7 +229,7 @@ class MethodScreen(CommandingScreen):
             return
         named, at = at is not None, amended_stamp(self.state, selected)
         words = strip_kind(selected, words)
-        self._write_at_once(f"correct @{at}", words if named else "")
+        self._write_at_once(BoxKind("correct", cites=at), words if named else "")
         if (
             not named and self.editor is not None and not self.editor.composer.is_waiting
         ):  # to be seen before it is sent
@@ -244,7 +244,7 @@ class MethodScreen(CommandingScreen):
             return None, None
 
     def action_changed(self) -> None:
-        self.action_write("changed")
+        self.open_box(CHANGED)
 
     async def action_undone(self, argument: str = "") -> None:
         at, words = self._stamp_in(argument)

@@ -28,6 +28,7 @@ from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tui.editor import abbreviate
 from threeam.tui.keys import key_for_action
+from threeam.tui.prompts import COMMAND
 from threeam.tui.screens.machine import MachineScreen
 from threeam.tui.screens.report_screen import ReportScreen
 
@@ -42,7 +43,7 @@ class ObservingScreen(MachineScreen):
     def action_run(self, argument: str = "") -> None:
         if not argument:
             bound = f"-H {self.picked_name} " if self.picked_name and self.picked_name[:1] == "H" else ""
-            self.action_write("command", f"run {bound}-- ")
+            self.open_box(COMMAND, f"run {bound}-- ")
             return
         try:
             options, command = _words_of(argument)

@@ -19,13 +19,13 @@ from threeam.core.write.draft import Draft
 from threeam.hypotheses.guards import similar_refuted, warnings_for, why_refuted
 from threeam.tui import messages
 from threeam.tui.clipboard import send_to_clipboard
-from threeam.tui.commands import draft_from_box
 from threeam.tui.editor import Editor, abbreviate
 from threeam.tui.effects import Effect, EffectRunner
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import Outgoing, WriteRequest
+from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS, BoxKind
 from threeam.tui.session import Session
-from threeam.tui.widgets.composer import DRAFTS, Composer, title_of
+from threeam.tui.widgets.composer import Composer
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
 
@@ -122,7 +122,7 @@ class WritingScreen(Screen[None]):
             return ""
         composer = self.editor.composer
         seen = composer.kind if composer.box.has_focus else None
-        keys = dict.fromkeys(key_for_action(self, kind.partition(" ")[0]) for kind in kinds if kind != seen)
+        keys = dict.fromkeys(key_for_action(self, kind.verb) for kind in kinds if kind != seen)
         kept = "; your text is still in the box" if len(kinds) == 1 else f"; your {len(kinds)} texts are kept"
         return kept + (f": {' and '.join(keys)} leads there" if keys else "")
 
@@ -212,7 +212,7 @@ class WritingScreen(Screen[None]):
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         outgoing = message.outgoing
-        if outgoing.kind == "command":  # done where the commands are
+        if outgoing.kind == COMMAND:  # done where the commands are
             return
         if not (outgoing.text.strip() or self._may_be_empty(outgoing.kind)):
             self._say("nothing to write yet: type it first")
@@ -227,7 +227,7 @@ class WritingScreen(Screen[None]):
         if self.editor is None:
             return False
         kind, text = outgoing.kind, outgoing.text
-        like = similar_refuted(self.state, text) if kind == "hypothesis" and text != self._tried_before else None
+        like = similar_refuted(self.state, text) if kind == HYPOTHESIS and text != self._tried_before else None
         if like is not None:
             self._tried_before = text
             stands_there = self.editor.composer.has(outgoing)
@@ -237,17 +237,20 @@ class WritingScreen(Screen[None]):
             self._say(f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning")
             return False
         self._tried_before = ""
-        self._submit(self._draft(kind, text), title_of(kind), outgoing)
+        self._submit(self._draft(kind, text), kind.title, outgoing)
         return True
 
-    def _may_be_empty(self, kind: str) -> bool:
+    def _may_be_empty(self, kind: BoxKind) -> bool:
         """Whether a box of this kind can be sent without a text."""
         return False
 
-    def _draft(self, kind: str, text: str) -> Draft:
-        return draft_from_box(kind, text, self.session.settings)
+    def _draft(self, kind: BoxKind, text: str) -> Draft:
+        return kind.draft(text, self.session.settings)
 
-    def action_write(self, kind: str, text: str | None = None) -> None:
+    def action_write(self, kind: str) -> None:
+        self.open_box(BoxKind.parse(kind))
+
+    def open_box(self, kind: BoxKind, text: str | None = None) -> None:
         """Go to the box for ``kind``; ``text`` is added to what stands there."""
         if (composer := self._writing_composer()) is not None and self.editor is not None:
             self.editor.add_to_history(composer.switch_to(kind))
@@ -264,7 +267,7 @@ class WritingScreen(Screen[None]):
     def action_convert(self, kind: str) -> None:
         """Make the draft in the box one of ``kind``."""
         if (composer := self._writing_composer()) is not None and self.editor is not None:
-            self.editor.add_to_history(composer.convert_to(kind))
+            self.editor.add_to_history(composer.convert_to(BoxKind.parse(kind)))
 
     def _writing_composer(self) -> Composer | None:
         """The composer; None if this screen is read-only, which is said."""
