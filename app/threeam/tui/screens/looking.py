@@ -32,6 +32,16 @@ from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.marks import mark_draft, marks
 from threeam.tracing.observations import Observation, observations, observed_intervals
 from threeam.tui.log_window import LogWindow
+from threeam.tui.report_answers import (
+    AskAbout,
+    CapturePane,
+    GoTo,
+    LightsOut,
+    OpenRun,
+    ReportAnswer,
+    RestoreData,
+    RunAction,
+)
 from threeam.tui.screens.coffee import CoffeeScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
@@ -154,6 +164,26 @@ class LookingScreen(ObservingScreen):
             self._observers_shown = observers
             self.log_view.set_observed_intervals(observed_intervals(self.state))
         self._show_marks()
+
+    def on_report_closed(self, answer: ReportAnswer | None) -> None:
+        super().on_report_closed(answer)
+        match answer:
+            case GoTo(stamp):
+                self.sidebar.remove_class("-full", "-open")
+                self.set_focus(self.log_view)
+                self.pane.go_to(stamp)
+            case AskAbout(verb):
+                self.action_ask_about(verb)
+            case RunAction(action_id):
+                self.call_next(self.run_action, BY_ID[action_id].method)
+            case RestoreData():
+                self.begin_data_restore()
+            case OpenRun(name):
+                self.open_run(name)
+            case CapturePane(pane_id):
+                self.action_capture(pane_id)
+            case LightsOut():
+                self.lights_out()
 
     # What the keys do; each is an action of the table.
 

@@ -161,8 +161,8 @@ class MachineScreen(MethodScreen):
         check = "3am stable writes it"
         self._effect("stable", noted, lambda draft: self._submit(draft, "stable"), check)
 
-    def action_data(self) -> None:
-        """Goes to the `:` line, with a restore to before the selected line in it."""
+    def begin_data_restore(self) -> None:
+        """Go to the `:` line, with a restore to before the selected line in it."""
         entry = self._selected_entry()
         at = f"@{entry.effective_stamp}" if entry is not None else "03:14:07.123456"
         self.open_box(COMMAND, f"restore data {at} --engine postgres")
@@ -277,16 +277,6 @@ class MachineScreen(MethodScreen):
         for entry in meanwhile:
             since = update_awake_since(since, entry, user)
         self.awake_from, self.awake_is_known = since, True
-
-    def _told_and_closed(self, answer: Stamp | str | None) -> None:
-        if answer in ("data", "blockers", "sleep"):
-            self.open_report = None
-            self.call_next(self.run_action, str(answer))
-        elif answer == "lights-out":
-            self.open_report = None
-            self.lights_out()
-        else:
-            super()._told_and_closed(answer)
 
     def lights_out(self) -> None:
         """Writes the end of the night, and quits when it is written."""

@@ -32,6 +32,7 @@ from threeam.tui.editor import abbreviate
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import CHANGED, NOTE, BoxKind
+from threeam.tui.report_answers import ReportAnswer
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
 from threeam.tui.widgets.sidebar import HypothesisList
@@ -295,16 +296,11 @@ class MethodScreen(CommandingScreen):
     def _tell(self, screen: ReportScreen) -> None:
         if self.open_report is None:  # S again while the log is read for it
             self.open_report = screen
-            self.app.push_screen(screen, self._told_and_closed)
+            self.app.push_screen(screen, self.on_report_closed)
 
-    def _told_and_closed(self, answer: Stamp | str | None) -> None:
+    def on_report_closed(self, answer: ReportAnswer | None) -> None:
+        """Do what the report that lay over the journal was closed with."""
         self.open_report = None
-        if isinstance(answer, Stamp):
-            self.sidebar.remove_class("-full", "-open")
-            self.set_focus(self.log_view)
-            self.pane.go_to(answer)
-        elif answer:
-            self.action_ask_about(answer)
 
     async def _line_of(self, at: Stamp) -> Line | None:
         """The line of a stamp; None, and it is said, where there is none."""

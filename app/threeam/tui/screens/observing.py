@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import Entry, Stamp, decode_utf8
+from threeam.core.format.entry import Entry, decode_utf8
 from threeam.core.format.report import ReportSection
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
 from threeam.core.store.attachments import read_attachment
@@ -115,7 +115,7 @@ class ObservingScreen(MachineScreen):
 
     def action_runs(self, name: str = "") -> None:
         if name:
-            self._experiment(name)
+            self.open_run(name)
             return
         from threeam.tui.screens.runs import RunsScreen
 
@@ -124,7 +124,8 @@ class ObservingScreen(MachineScreen):
         )
         self._tell(found)
 
-    def _experiment(self, name: str) -> None:
+    def open_run(self, name: str) -> None:
+        """Show an experiment, or what a single run printed."""
         from threeam.tui.screens.runs import ExperimentScreen
 
         try:
@@ -151,7 +152,7 @@ class ObservingScreen(MachineScreen):
         if kept is not None and kept.endswith(".out"):
             self._show_file(entry.body, kept)
         elif kept is not None:
-            self._experiment(kept)
+            self.open_run(kept)
 
     def _show_file(self, title: str, name: str) -> None:
         self._work(partial(self._output, title, name), "output")
@@ -216,19 +217,6 @@ class ObservingScreen(MachineScreen):
             self._say(str(declined), severity="warning", timeout=10)
             return
         self._tell(ReportScreen(f"{one.label}: may I call it fixed?", tell, self.copy_text, emoji=self.session.emoji))
-
-    def _told_and_closed(self, answer: Stamp | str | None) -> None:
-        if isinstance(answer, str) and answer[:1] == "R":
-            self.open_report = None
-            self._experiment(answer)
-        elif isinstance(answer, str) and answer[:1] == "%":
-            self.open_report = None
-            self.action_capture(answer)
-        elif answer == "runs":
-            self.open_report = None
-            self.action_runs()
-        else:
-            super()._told_and_closed(answer)
 
 
 @contextmanager
