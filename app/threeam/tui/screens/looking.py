@@ -32,6 +32,7 @@ from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.marks import mark_draft, marks
 from threeam.tracing.observations import Observation, observations, observed_intervals
 from threeam.tui.log_window import LogWindow
+from threeam.tui.outbox import WriteRequest
 from threeam.tui.report_answers import (
     AskAbout,
     CapturePane,
@@ -245,8 +246,11 @@ class LookingScreen(ObservingScreen):
         if entry is None:
             self._say("select a line of the log first: only those have a stamp")
         elif self.editor is not None:
-            self._submit(
-                mark_draft(entry.effective_stamp, on=entry.effective_stamp.ns not in self.log_view.marked_ns), "mark"
+            self.submit(
+                WriteRequest(
+                    mark_draft(entry.effective_stamp, on=entry.effective_stamp.ns not in self.log_view.marked_ns),
+                    "mark",
+                )
             )
         else:  # nobody else sees it, and it goes with this screen
             if entry.stamp.ns in self._own_marks:

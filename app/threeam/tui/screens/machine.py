@@ -23,6 +23,7 @@ from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require
 from threeam.human.awake import awake_since, update_awake_since
 from threeam.human.night_summary import summarize_night
 from threeam.hypotheses.changes import undone_draft
+from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import COMMAND
 from threeam.tui.screens.method import MethodScreen
 from threeam.tui.screens.report_screen import ReportScreen
@@ -104,7 +105,7 @@ class MachineScreen(MethodScreen):
         path, draft, not_run = saved
         if not_run:
             self._say(f"not taken over: {not_run}", title="baseline", severity="warning", timeout=10)
-        self._submit(draft, "baseline", beside=path)
+        self.submit(WriteRequest(draft, "baseline", attachment=path))
 
     async def _diff(self, name: str) -> None:
         session, state = self.session, self.state
@@ -143,7 +144,7 @@ class MachineScreen(MethodScreen):
             return application.application_report(self.state, self.session.clock(), looked)
 
         def undo(at: Stamp) -> None:
-            self._submit(undone_draft(at, ""), "undone")
+            self.submit(WriteRequest(undone_draft(at, ""), "undone"))
 
         screen = RestoreScreen(tell, self.copy_text, undo if self.is_writable else None, emoji=self.session.emoji)
         self._show(screen)
@@ -159,7 +160,7 @@ class MachineScreen(MethodScreen):
             return stable_commit_draft(rev or "HEAD", os.getcwd())
 
         check = "3am stable writes it"
-        self._effect("stable", noted, lambda draft: self._submit(draft, "stable"), check)
+        self._effect("stable", noted, lambda draft: self.submit(WriteRequest(draft, "stable")), check)
 
     def begin_data_restore(self) -> None:
         """Go to the `:` line, with a restore to before the selected line in it."""
@@ -193,7 +194,7 @@ class MachineScreen(MethodScreen):
 
         def then(result: tuple[RestorePlan, str, Draft]) -> None:
             plan, path, draft = result
-            self._submit(draft, "restore", beside=path)
+            self.submit(WriteRequest(draft, "restore", attachment=path))
             report = _as_parts(plan.text, path, plan.obstacles)
             self._show(ReportScreen("runbook", lambda: report, self.copy_text, emoji=session.emoji))
 
@@ -243,7 +244,11 @@ class MachineScreen(MethodScreen):
 
         what = f"terminated {backend.pid}"
         check = f"SELECT * FROM pg_stat_activity WHERE pid = {backend.pid}, on {host}, shows whether it is there still"
-        self._effect(f"terminate {backend.pid}", ended, lambda draft: self._submit(draft, what, is_fact=True), check)
+
+        def then(draft: Draft) -> None:
+            self.submit(WriteRequest(draft, what, is_irrevocable=True))
+
+        self._effect(f"terminate {backend.pid}", ended, then, check)
 
     # The sysadmin.
 
@@ -279,11 +284,15 @@ class MachineScreen(MethodScreen):
         self.awake_from, self.awake_is_known = since, True
 
     def lights_out(self) -> None:
-        """Writes the end of the night, and quits when it is written."""
+        """Write the end of the night, and quit when it is written."""
         from threeam.reports import end_of_night as sleep
 
-        if self._submit(sleep.sleep_draft(self.session.settings.half_life_h), "sleep") is not None:
+        draft = sleep.sleep_draft(self.session.settings.half_life_h)
+        if self.submit(WriteRequest(draft, "sleep", on_refused=self._stay)):
             self.is_leaving, self.parting_text = True, f"a glass of water, and lights out: {sleep.SLEEP_ADVICE}"
+
+    def _stay(self) -> None:
+        self.is_leaving, self.parting_text = False, ""
 
     # How it is done: what takes its time is asked on a thread, and what went wrong is said.
 
@@ -300,7 +309,7 @@ class MachineScreen(MethodScreen):
     def _note_down(self, draft: Draft, what: str) -> None:
         """Writes a line about what was looked at; a read-only screen only looks."""
         if self.is_writable:
-            self._submit(draft, what)
+            self.submit(WriteRequest(draft, what))
 
 
 def _data_options(argument: str) -> dict[str, str]:

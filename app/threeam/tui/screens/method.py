@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 
 from threeam.core.errors import BadStamp, JournalError, PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
@@ -13,6 +12,7 @@ from threeam.core.state.fold import Hypothesis
 from threeam.core.store.reader import Line
 from threeam.core.store.seek import find_line, parse_stamp_ref
 from threeam.core.write.draft import Draft
+from threeam.core.write.locked_log import Block
 from threeam.hypotheses import thread
 from threeam.hypotheses.amendments import (
     amended_stamp,
@@ -27,7 +27,6 @@ from threeam.hypotheses.changes import open_changes, undone_draft
 from threeam.hypotheses.drafts import citable_stamp, evidence_draft
 from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.handoff_notes import take_journal_draft
-from threeam.tui import messages
 from threeam.tui.editor import abbreviate
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import WriteRequest
@@ -112,11 +111,11 @@ class MethodScreen(CommandingScreen):
             kind = BoxKind(verb, one.name, cites)
             self._cited[kind] = entry
             if at is not None and not words:  # who names the line wants no box
-                self._submit(evidence_draft(verb, one.name, cites, "", entry), verb)
+                self.submit(WriteRequest(evidence_draft(verb, one.name, cites, "", entry), verb))
             else:
                 self._write_at_once(kind, words)
         elif words and at is None:
-            self._submit(evidence_draft(verb, one.name, None, words), verb)
+            self.submit(WriteRequest(evidence_draft(verb, one.name, None, words), verb))
         elif at is None:
             self._say("select a line of the log first: only those have a stamp")
             self._refuse_text()
@@ -163,30 +162,22 @@ class MethodScreen(CommandingScreen):
             self._read_only()
             self._refuse_text()
             return
-        if (request := self._submit(stamp_draft(), "stamp")) is not None:
-            kind = BoxKind("words", pending_stamp=len(self._stamp_requests) + 1)  # its stamp is not known yet
-            self._stamp_requests[kind] = request
-            self.open_box(kind)
-
-    def on_block_written(self, message: messages.BlockWritten) -> None:
-        self._name_words(message.request, BoxKind("words", cites=message.block.draft_entries[-1].stamp))
-
-    def on_write_refused(self, message: messages.WriteRefused) -> None:
-        self._name_words(message.request, NOTE)  # there is no stamp, so they stand for themselves
-
-    def on_write_unsure(self, message: messages.WriteUnsure) -> None:
-        self._name_words(message.request, BoxKind("words", cites=_stamp_of(message.request) or message.last))
-
-    def _name_words(self, request: WriteRequest, kind: BoxKind) -> None:
-        """Make the box for the words of the stamp that ``request`` takes, if it takes one, a box of ``kind``."""
-        if self.editor is not None:
-            for begun_kind, stamp_request in self._stamp_requests.items():
-                if stamp_request is request:
-                    self.editor.composer.rename_prompt(begun_kind, kind)
+        composer = self.editor.composer
+        kind = BoxKind("words", pending_stamp=len(self._stamp_requests) + 1)
+        request = WriteRequest(
+            stamp_draft(),
+            "stamp",
+            on_written=lambda block: composer.rename_prompt(kind, BoxKind("words", cites=_stamp_of(block))),
+            on_refused=lambda: composer.rename_prompt(kind, NOTE),  # there is no stamp for these words
+        )
+        self._stamp_requests[kind] = request
+        self.submit(request)
+        self.open_box(kind)
 
     def _draft(self, kind: BoxKind, text: str) -> Draft:
         if (stamp_request := self._stamp_requests.get(kind)) is not None:
-            return stamp_words_draft(partial(_stamp_of, stamp_request), text)
+            # The writer's thread asks for the stamp when it is in the log.
+            return stamp_words_draft(lambda: stamp_request.block and _stamp_of(stamp_request.block), text)
         if (entry := self._cited.get(kind)) is not None:
             return evidence_draft(kind.verb, kind.hypothesis, kind.cites, text, entry)
         return super()._draft(kind, text)
@@ -258,10 +249,10 @@ class MethodScreen(CommandingScreen):
             and selected.effective_stamp.ns in {c.stamp.ns for c in open_changes(self.state)}
         ):
             at = selected.effective_stamp
-        self._submit(undone_draft(at, words), "undone")
+        self.submit(WriteRequest(undone_draft(at, words), "undone"))
 
     def action_take(self) -> None:
-        self._submit(take_journal_draft(self.session.author), "taking the journal")
+        self.submit(WriteRequest(take_journal_draft(self.session.author), "taking the journal"))
 
     # The hand-off, and whatever is told.
 
@@ -323,6 +314,6 @@ class MethodScreen(CommandingScreen):
             self.open_report.update_report()
 
 
-def _stamp_of(ticket: WriteRequest | None) -> Stamp | None:
-    """Return the stamp that ``ticket`` became, once it is in the log. The writer's thread calls this, in its turn."""
-    return ticket.block.draft_entries[-1].stamp if ticket is not None and ticket.block is not None else None
+def _stamp_of(block: Block) -> Stamp:
+    """Return the stamp of what was written in ``block``, without the ceremony around it."""
+    return block.draft_entries[-1].stamp

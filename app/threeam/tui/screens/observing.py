@@ -28,6 +28,7 @@ from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tui.editor import abbreviate
 from threeam.tui.keys import key_for_action
+from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import COMMAND
 from threeam.tui.screens.machine import MachineScreen
 from threeam.tui.screens.report_screen import ReportScreen
@@ -196,7 +197,12 @@ class ObservingScreen(MachineScreen):
             return capture_pane(session.journal, there[0], DEFAULT_LINES, session.clock(), None)
 
         check = f"look for a new pane-… in {session.journal.attachments_dir}"
-        self._effect("capture", captured, lambda saved: self._submit(saved[1], "capture", beside=saved[0]), check)
+        self._effect(
+            "capture",
+            captured,
+            lambda saved: self.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
+            check,
+        )
 
     def action_fixed(self, name: str = "") -> None:
         one = self._named(name) if name else self._picked()

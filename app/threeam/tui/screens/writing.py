@@ -68,7 +68,7 @@ class WritingScreen(Screen[None]):
         if self.editor.composer.sends:
             self.editor.composer.set_status(sentence)
         elif not self.editor.outbox.is_blocked:
-            self._say(sentence, title=message.request.kind)
+            self._say(sentence, title=message.request.title)
         self.editor.outbox.tell()
         self._show_waiting()
 
@@ -78,28 +78,34 @@ class WritingScreen(Screen[None]):
         sentence = f"the disk is full: written as soon as there is room{_back(self, message.request)}"
         if self.editor.composer.sends:
             self.editor.composer.set_status(sentence)
-        self._say(message.sentence, title=f"{message.request.kind}: {sentence}", severity="error")
+        self._say(message.sentence, title=f"{message.request.title}: {sentence}", severity="error")
         self.editor.outbox.tell()
         self._show_waiting()
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
+        if message.request.on_written is not None:
+            message.request.on_written(message.block)
         self._answered(message.request, written=True)
         for remark in warnings_for(message.block.prior_state, message.block.entries):
-            self._say(remark, title=message.request.kind, severity="warning", timeout=10)
+            self._say(remark, title=message.request.title, severity="warning", timeout=10)
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
+        if message.request.on_refused is not None:
+            message.request.on_refused()
         if message.request.is_irrevocable:
-            self._at_end_too(f"this happened, and is not in the log: {message.request.kind} ({message.sentence})")
+            self._at_end_too(f"this happened, and is not in the log: {message.request.title} ({message.sentence})")
         self._answered(message.request, written=False)
         self._remove_beside(message.request)
         if message.sentence:
             sentence = message.sentence + self._where_kept([message.request])
-            self._say(sentence, title=f"{message.request.kind}: not written", severity="error")
+            self._say(sentence, title=f"{message.request.title}: not written", severity="error")
 
     def on_write_unsure(self, message: messages.WriteUnsure) -> None:
         self.log_view.mark_unsure(message.first, message.last)
+        if message.request.on_written is not None and message.request.block is not None:
+            message.request.on_written(message.request.block)
         self._answered(message.request, written=True)
-        self._say(message.sentence, title=message.request.kind, severity="error", timeout=60)
+        self._say(message.sentence, title=message.request.title, severity="error", timeout=60)
 
     def _answered(self, ticket: WriteRequest, *, written: bool) -> None:
         if self.editor is None:
@@ -107,12 +113,10 @@ class WritingScreen(Screen[None]):
         self.editor.finish_request(ticket, written=written)
         self._show_waiting()
         if taken_back := self.editor.outbox.all_taken_back():
-            names = Counter(ticket.kind for ticket in taken_back)
+            names = Counter(ticket.title for ticket in taken_back)
             several = ", ".join(f"{name} × {count}" if count > 1 else name for name, count in names.items())
-            what = taken_back[0].kind if len(taken_back) == 1 else f"{len(taken_back)} ({several})"
+            what = taken_back[0].title if len(taken_back) == 1 else f"{len(taken_back)} ({several})"
             self._say(f"taken back{self._where_kept(taken_back)}", title=f"{what}: not written")
-        if not written and ticket.kind == "sleep":  # nobody goes to bed on that
-            self.is_leaving, self.parting_text = False, ""
         self._leave_if_done()
 
     def _where_kept(self, tickets: list[WriteRequest]) -> str:
@@ -126,17 +130,14 @@ class WritingScreen(Screen[None]):
         kept = "; your text is still in the box" if len(kinds) == 1 else f"; your {len(kinds)} texts are kept"
         return kept + (f": {' and '.join(keys)} leads there" if keys else "")
 
-    def _submit(
-        self, draft: Draft, what: str, outgoing: Outgoing | None = None, *, beside: str = "", is_fact: bool = False
-    ) -> WriteRequest | None:
-        """Send ``draft``; return None if this screen is read-only."""
+    def submit(self, request: WriteRequest) -> bool:
+        """Send ``request``; return False if this screen is read-only."""
         if self.editor is None:
             self._read_only()
-            return None
-        ticket = WriteRequest(draft, what, outgoing, attachment=beside, is_irrevocable=is_fact)
-        self.editor.submit(ticket)
+            return False
+        self.editor.submit(request)
         self._show_waiting()
-        return ticket
+        return True
 
     def _show_waiting(self) -> None:
         """Show how many writes wait: each press of a key is seen, although nothing is written yet."""
@@ -237,7 +238,7 @@ class WritingScreen(Screen[None]):
             self._say(f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning")
             return False
         self._tried_before = ""
-        self._submit(self._draft(kind, text), kind.title, outgoing)
+        self.submit(WriteRequest(self._draft(kind, text), kind.title, outgoing))
         return True
 
     def _may_be_empty(self, kind: BoxKind) -> bool:
@@ -296,7 +297,7 @@ class WritingScreen(Screen[None]):
             for effect in self.effects.running
         ]
         if self.editor is not None:
-            lost += [f"3am: this happened, and may not be in the log: {fact.kind}" for fact in self.editor.close()]
+            lost += [f"3am: this happened, and may not be in the log: {fact.title}" for fact in self.editor.close()]
         parting = "\n".join([*self._at_end, *lost]) or self.parting_text
         # As a Text: a path in brackets is no markup.
         self.app.exit(return_code=code, message=Text(parting) if parting else None)
