@@ -15,7 +15,7 @@ from threeam.actions import ACTIONS, BY_COMMAND, BY_ID, GROUPS, format_keys, key
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal
 from threeam.tui.app import JournalApp
-from threeam.tui.commands import UnknownCommand, parse_command
+from threeam.tui.command_line import UnknownCommand, parse_command
 from threeam.tui.screens.coffee import CoffeeScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.journal import JournalScreen

@@ -12,7 +12,7 @@ from threeam.core.format.entry import Entry
 from threeam.core.redact.redact import redact
 from threeam.core.state.fold import Hypothesis
 from threeam.tui import messages
-from threeam.tui.commands import UnknownCommand, parse_command
+from threeam.tui.command_line import UnknownCommand, parse_command
 from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import Row
 from threeam.tui.prompts import CHANGED, COMMAND, DRAFTS, HYPOTHESIS_VERBS, BoxKind
@@ -153,7 +153,7 @@ class CommandingScreen(WritingScreen):
         if self.editor is not None:
             outbox = self.editor.outbox
             # Not what is just being written. Who pressed Esc before the screen told of the wait wants to leave the box.
-            pressed_s: float = self.app.leave_pressed_s  # type: ignore[attr-defined]  # the app is the journals'
+            pressed_s = self.program.leave_pressed_s
             if outbox.is_blocked and pressed_s > outbox.told_s and outbox.cancel_waiting():
                 return
             composer = self.editor.composer

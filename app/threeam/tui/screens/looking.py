@@ -212,9 +212,9 @@ class LookingScreen(ObservingScreen):
         self._start_worker(look_again, "cups", exclusive=True)
 
     def action_journal(self, name: str = "") -> None:
-        others = {journal_name(one): one for one in self.app.other_journals}  # type: ignore[attr-defined]  # the app is the journals'
+        others = {journal_name(journal): journal for journal in self.program.other_journals}
         if name in others:
-            self.app.open_journal(others[name])  # type: ignore[attr-defined]
+            self.program.open_journal(others[name])
         else:
             there = f"there are {', '.join(others)}" if others else "3am -j NAME begins one"
             self._say(f"there is no other journal {name}: {there}" if name else f"other journals: {there}")
@@ -282,8 +282,6 @@ class LookingScreen(ObservingScreen):
 
     async def action_as_of(self, argument: str = "") -> None:
         """Shows the journal as it was 1 ms before the selected line, or at the time that is named."""
-        from threeam.tui.screens.as_of import AsOfScreen  # which is one of these
-
         journal, end, row = self.session.journal, self.log_view.window.log_end, self.log_view.selected_row
         if end is None or (not argument and (row is None or row.entry is None)):
             self._say("select a line of the log first: only those have a stamp")
@@ -298,8 +296,7 @@ class LookingScreen(ObservingScreen):
         except (OSError, JournalError) as error:
             self._say(str(error), severity="warning")
             return
-        screen = AsOfScreen(self.session, moment)
-        self.show_when_free("as of then", lambda: self.app.push_screen(screen))
+        self.show_when_free("as of then", lambda: self.program.open_as_of(self.session, moment))
 
     def action_now(self) -> None:
         self._say("this is now")

@@ -24,6 +24,7 @@ from threeam.tui.effects import Effect, EffectRunner
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import Outgoing, WriteRequest
 from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS, BoxKind
+from threeam.tui.services import Program
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import Composer
 from threeam.tui.widgets.header import Header
@@ -52,6 +53,12 @@ class WritingScreen(Screen[None]):
         self._ends = False  # as soon as it leaves
         self._at_end: list[str] = []  # what else is said then: no notice can be read any more
         self.effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
+
+    @property
+    def program(self) -> Program:
+        """The program around this screen."""
+        assert isinstance(self.app, Program)
+        return self.app
 
     @property
     def is_writable(self) -> bool:
@@ -321,7 +328,7 @@ class WritingScreen(Screen[None]):
 
     def _refuse_text(self) -> None:
         """Drop what was typed behind the key of a box that does not open."""
-        self.app.refuse_text()  # type: ignore[attr-defined]  # the app is the journals'
+        self.program.refuse_text()
 
     def _read_only(self) -> None:
         self._say("read-only: this screen was opened without a writer")

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from threeam.core.redact.redact import redact
-from threeam.tui.commands import complete_command
+from threeam.tui.command_line import complete_command
 from threeam.tui.outbox import Outgoing
 from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS, NOTE, BoxKind
 from threeam.tui.widgets.box import InputBox
