@@ -1026,7 +1026,7 @@ async def test_a_filter_that_hides_the_evidence_is_named(journal: Journal, log: 
         await it.command("thread")
         await it.eventually(lambda: isinstance(it.app.screen, ThreadScreen), "the thread")
         await it.press("j", "j", "enter")
-        await it.says("leaves that line out")
+        await it.says("the filter hides that line")
 
 
 async def test_the_panel_has_a_cursor_at_once(journal: Journal, log: Path) -> None:

@@ -1,4 +1,4 @@
-"""The sign of each kind of line, and its plain twin for terminals that cannot draw it."""
+"""The sign of each kind of line, and an ASCII sign for terminals that cannot draw it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threeam.experiments.runs import run_outcome
 
 
 class Glyph(NamedTuple):
-    """A sign one cell wide, the same in ASCII, the style class that it has, and what it stands for."""
+    """A sign one cell wide, its ASCII replacement, its style class, and its meaning."""
 
     symbol: str
     ascii_symbol: str
@@ -24,33 +24,33 @@ GLYPHS = {
     "refuted": Glyph("✗", "x", "refuted", "a hypothesis refuted"),
     "parked": Glyph("~", "~", "parked", "a hypothesis parked"),
     "Reopened": Glyph("↺", "o", "hypothesis", "a hypothesis opened again"),
-    "Prediction": Glyph("→", ">", "hypothesis", "a prediction: what is to be seen if it is true"),
+    "Prediction": Glyph("→", ">", "hypothesis", "a prediction: what will be seen if it is true"),
     "Supports": Glyph("+", "+", "hypothesis", "evidence for a hypothesis"),
     "Contradicts": Glyph("−", "-", "hypothesis", "evidence against a hypothesis"),
-    "Stamp": Glyph("◌", "@", "note", "a stamp, and its words"),
-    "Words": Glyph("“", '"', "note", "the words for a stamp"),
-    "Correction": Glyph("≠", "%", "note", "other words for an entry, which are read there now"),
+    "Stamp": Glyph("◌", "@", "note", "a stamp, whose text may come later"),
+    "Words": Glyph("“", '"', "note", "the text for a stamp"),
+    "Correction": Glyph("≠", "%", "note", "a corrected text for an entry, shown in its place"),
     "Changed": Glyph("Δ", "d", "coffee", "something that was changed and must be undone"),
     "Undone": Glyph("∇", "D", "note", "a change undone"),
-    "Next": Glyph("»", "&", "hypothesis", "what comes next; it stands in the hand-off"),
-    "Topology": Glyph("»", "&", "note", "how things are connected; it stands in the hand-off"),
-    "Shared": Glyph("»", "&", "note", "what is shared; it stands in the hand-off"),
-    "Taken": Glyph("⚑", "P", "hypothesis", "somebody holds the journal now"),
+    "Next": Glyph("»", "&", "hypothesis", "what comes next; shown in the hand-off"),
+    "Topology": Glyph("»", "&", "note", "how things are connected; shown in the hand-off"),
+    "Shared": Glyph("»", "&", "note", "what is shared; shown in the hand-off"),
+    "Taken": Glyph("⚑", "P", "hypothesis", "a person holds the journal now"),
     "Coffee": Glyph("∪", "u", "coffee", "a coffee"),
     "Water": Glyph("≈", "=", "water", "a glass of water"),
-    "Handoff": Glyph("⚑", "P", "hypothesis", "what is still open, as somebody goes to sleep"),
-    "Preflight": Glyph("☑", "c", "note", "what the hunt needs, looked at"),
+    "Handoff": Glyph("⚑", "P", "hypothesis", "what is still open when a person goes to sleep"),
+    "Preflight": Glyph("☑", "c", "note", "a check of what the hunt needs"),
     "Baseline": Glyph("≡", "b", "note", "a snapshot of normal"),
     "Compared": Glyph("≢", "B", "coffee", "what is not normal now"),
     "Stable": Glyph("⊙", "g", "note", "the last known stable commit"),
     "Terminated": Glyph("†", "k", "toxic", "a blocking query that was terminated"),
     "Restore": Glyph("↶", "r", "note", "the runbook of a restore"),
-    "Plan": Glyph("▷", "#", "hypothesis", "an experiment: how far it is stands behind it; r opens it"),
-    "Run": Glyph("▸", "r", "note", "a command that was run, and what it printed is kept"),
+    "Plan": Glyph("▷", "#", "hypothesis", "an experiment, with its progress; r opens it"),
+    "Run": Glyph("▸", "r", "note", "a command that was run; its output is saved"),
     "failed": Glyph("✗", "x", "toxic", "a run that failed"),
     "timed-out": Glyph("◷", "o", "coffee", "a run that was ended for taking too long"),
-    "inconclusive": Glyph("?", "?", "coffee", "a run that neither failed nor passed: it ended in another way"),
-    "Observer": Glyph("◉", "o", "coffee", "a tracer attached or detached; beside a time: one was attached then"),
+    "inconclusive": Glyph("?", "?", "coffee", "a run that neither failed nor passed"),
+    "Observer": Glyph("◉", "o", "coffee", "a tracer attached or detached; next to a time: one was attached then"),
     "Captured": Glyph("▣", "p", "note", "the last lines of a pane of tmux"),
     "Verdict": Glyph("∴", "V", "hypothesis", "what an experiment has shown"),
     "Sleep": Glyph("☾", "z", "water", "the end of a night"),
@@ -58,9 +58,9 @@ GLYPHS = {
     "ok": Glyph("✓", "v", "fine", "as it should be"),
     "yellow": Glyph("▲", "!", "coffee", "not as it should be"),
     "red": Glyph("✗", "x", "toxic", "in the way of the hunt"),
-    "unknown": Glyph("?", "?", "note", "nobody here can say"),
+    "unknown": Glyph("?", "?", "note", "cannot be determined here"),
     "WARNING": Glyph("▲", "!", "toxic", "a warning"),
-    "Continued": Glyph("↑", "^", "dim", "the journal goes on from the file before"),
+    "Continued": Glyph("↑", "^", "dim", "the journal continues the previous file"),
     "Forked": Glyph("⑂", "Y", "dim", "the journal was copied up to here from another one"),
     "ceremony": Glyph("┆", "|", "dim", "the lock taken or released (shown by z)"),
     "foreign": Glyph("¿", "?", "foreign", "not a line of the log: torn, or from another tool"),
@@ -69,7 +69,7 @@ GLYPHS = {
 
 
 def glyph_of(entry: Entry | None, *, finished: bool = True) -> Glyph:
-    """The sign of a line."""
+    """Return the sign of a line; ``entry`` is None for a line that is not an entry."""
     if not finished:
         return GLYPHS["unfinished"]
     if entry is None:
