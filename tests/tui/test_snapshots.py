@@ -72,7 +72,7 @@ async def settled(pilot: Pilot[None]) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, LookingScreen)
     while screen.log_view.window.rows and (
-        screen.state.last_stamp is None or not screen.pane.activity.is_done or screen.sparkline._shown is None
+        screen.state.last_stamp is None or not screen.pane.activity.is_done or screen.sparkline._shown_data is None
     ):
         await pilot.pause(0.01)
 
