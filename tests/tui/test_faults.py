@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from pilots import SMALL, append, full_disk, held, line, night, notes
 
-from conftest import entries, texts
+from support.journals import entries, texts
 from threeam.core.state.fold import Fold
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from pilots import SMALL, TINY, append, held, line, night, notes, section
 
-from conftest import NIGHT, entries, texts
+from support.journals import entries, texts
+from support.lines import NIGHT
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store import reader
 from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import lines_forward
 from threeam.core.store.seek import ChunkMatches
-from threeam.core.store.segment import _MOST_OPEN, RotatedSegment
+from threeam.core.store.segment import _MAX_OPEN_FILES, RotatedSegment
 from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.tui import log_window as window
@@ -361,7 +362,7 @@ def test_a_row_of_a_file_that_was_deleted_has_no_number(journal: Journal, log: P
     segment = RotatedSegment(str(path))
     (read,) = lines_forward(segment)
     others = []
-    for n in range(_MOST_OPEN):
+    for n in range(_MAX_OPEN_FILES):
         other = path.with_name(f"other-{n}")
         other.write_bytes(b"")
         others.append(RotatedSegment(str(other)))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pilots import append, line, night, notes, section
 
-from conftest import writer_of
+from support.journals import writer_of
 from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import ACQUIRED, RELEASING
 from threeam.core.store.follow import Follower

@@ -13,9 +13,9 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_fold import logs, segment_of
 from textual.message import Message
 
+from support.journals import segment_of
 from threeam.core.format.entry import Entry
 from threeam.core.state.fold import Fold, State
 from threeam.core.store import reader
@@ -25,6 +25,7 @@ from threeam.projections import FOLD
 from threeam.tui import bridge as bridge_module
 from threeam.tui.bridge import Bridge, _state_entries
 from threeam.tui.messages import FollowFailed, LinesArrived
+from unit.test_fold import logs
 
 WAIT_S = 10
 REFUSED = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 1] [BY: bob@db1:9] [H7: open] Hypothesis: refused\n"

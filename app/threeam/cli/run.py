@@ -13,7 +13,7 @@ from threeam.cli.console import Echo, OutputFailed, is_open_on, print_err, print
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.submit import submit
+from threeam.cli.submit import acknowledgement, submit
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed, Unsure
 from threeam.core.format.times import format_duration, parse_duration
 from threeam.core.store.attachment_kinds import PLAN
@@ -146,21 +146,24 @@ def _once(args: Namespace, command: list[str]) -> int:
     if kept.problem:
         print_err(f"what it printed is not kept: {kept.problem}")
     draft = single_run_draft(loggable_command(command), made, identity, args.hyp)
+    text = f"{format_run(made)}: {loggable_command(command)}"
+    code = 128 + cut if cut else _code_of_run(made, as_command=args.exit_code, saved=not kept.problem)
     try:
-        submit(
-            lambda: at, lambda _: draft, f"{format_run(made)}: {loggable_command(command)}", quiet=args.quiet, fd=STDERR
-        )
+        submit(lambda: at, lambda _: draft, text, quiet=args.quiet, fd=STDERR, exit_code=code)
     except JournalError:
         if kept.path:
             print_err(f"what it printed is kept in {kept.path}")
         raise
-    if cut:
-        return 128 + cut
-    if args.exit_code:
-        return _TIMED_OUT if made.outcome == TIMED_OUT else made.exit_code
-    if made.outcome != PASSED:
+    return code
+
+
+def _code_of_run(run: Run, *, as_command: bool, saved: bool) -> int:
+    """Return the exit code for one run. ``saved``: whether its output was kept."""
+    if as_command:
+        return _TIMED_OUT if run.outcome == TIMED_OUT else run.exit_code
+    if run.outcome != PASSED:
         return ExitCode.NEGATIVE
-    return ExitCode.IO_ERROR if kept.problem else ExitCode.OK
+    return ExitCode.OK if saved else ExitCode.IO_ERROR
 
 
 class _Shows:
@@ -307,15 +310,18 @@ def _go_through(
         raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
     finally:
         counter.close()
-    echo(_conclude(number, plan, writer))
+    verdict, code = _conclude(number, plan, at, writer)
+    with acknowledgement(code, len(verdict)):
+        echo(verdict)
     echo.close()
-    return _answer(require_experiment(at.load_state(), f"R{number}"))
+    return code
 
 
-def _conclude(number: int, plan: ExperimentPlan, writer: Writer) -> bytes:
-    """Write the verdict and return its lines. If that fails, say that no run is lost: the plan is done."""
+def _conclude(number: int, plan: ExperimentPlan, at: Context, writer: Writer) -> tuple[bytes, ExitCode]:
+    """Write the verdict and return its lines and the exit code. If that fails, say that no run is lost."""
     try:
-        return writer.write(verdict_draft(number)).raw
+        code = _answer(require_experiment(at.load_state(), f"R{number}"))
+        return writer.write(verdict_draft(number)).raw, code
     except Unsure:
         raise
     except (JournalError, KeyboardInterrupt):

@@ -153,7 +153,7 @@ class LogPane(Vertical):
 
     def _search(self, text: str) -> None:
         if text:
-            self.view.set_render_options(pattern=Pattern(text, words=True))
+            self.view.set_render_options(pattern=Pattern(text, skip_stamp=True))
             self._update_scan()
         if self.view.render_options.pattern is None:
             self._post_notice("no search yet: type a pattern")
@@ -195,7 +195,7 @@ class LogPane(Vertical):
 
     def _add_filter(self, text: str) -> None:
         if text:
-            self._set_filters([*self._filters, parse_term(text, words=True)])
+            self._set_filters([*self._filters, parse_term(text, skip_stamp=True)])
         elif self._filters:
             self._set_filters(self._filters[:-1])
         else:

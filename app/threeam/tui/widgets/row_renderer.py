@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable, Iterable
 from time import localtime
@@ -22,6 +21,7 @@ from threeam.core.format.entry import (
     decode_utf8,
     find_stamp_refs,
 )
+from threeam.core.format.kinds import is_own_tag
 from threeam.core.format.times import format_duration
 from threeam.core.platform.disk import format_bytes
 from threeam.core.store.pattern import Pattern
@@ -298,7 +298,7 @@ def _label_segments(entry: Entry, amendment: Amendment | None, brush: _Brush) ->
     if run is not None:
         yield brush.segment(f"{run} ", "hypothesis")
     # Tags of a later version or of another tool are shown as they are.
-    unknown_tags = [f"[{key}: {value}] " for key, value in entry.tags if not KNOWN_TAG.fullmatch(key)]
+    unknown_tags = [f"[{key}: {value}] " for key, value in entry.tags if not is_own_tag(key)]
     if unknown_tags:
         yield brush.segment(drawable("".join(unknown_tags)), "dim")
     if entry.tag("RECHECK") is not None:
@@ -336,16 +336,6 @@ def _shorten_references(text: str) -> str:
     for stamp in find_stamp_refs(text):
         text = text.replace(f"@{stamp}", f"@{stamp.time_of_day[:12]}")
     return text
-
-
-# The tags that 3am writes: the sign, the word or a column of the row shows the same.
-KNOWN_TAG = re.compile(
-    r"[HR]\d+|BY|VIA|MG|WATER|NIGHT|AT|DOSES|MARK|DISK"
-    r"|STAMP|CORRECTION|CHANGE|NOTED|HOLDS|RECHECK|FORK|HANDOFF|PREFLIGHT"
-    r"|BASELINE|FILE|STABLE|TREE|TERMINATED|RESTORE"
-    r"|PLAN|IDENTITY|RUN|VERDICT|RUNS|SPENT|CUTS|LAST|ORDER|REPEATED|OBSERVER|CAPTURED",
-    re.ASCII,
-)
 
 
 def _fit_cells(text: str, width: int, brush: _Brush) -> str:

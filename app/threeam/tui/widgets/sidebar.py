@@ -22,6 +22,7 @@ from threeam.human.intake import intake_of
 from threeam.hypotheses.amendments import amendments, claim_of
 from threeam.hypotheses.drafts import VERDICT_VERBS
 from threeam.hypotheses.handoff_notes import journal_holder
+from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM
 from threeam.tui.cells import drawable
@@ -82,7 +83,7 @@ class HypothesisList(OptionList):
         """Show the hypotheses of ``state``; the cursor stays on the same one."""
         self._shown_arguments = (state, picked, now)
         minutes = now.ns // (60 * NS_PER_S)
-        ledger, amended = state.projections["ledger"], amendments(state).by_target
+        ledger, amended = LEDGER.of(state), amendments(state).by_target
         key = (state.hypotheses, ledger, amended, picked, minutes, self._claim_cells)
         if key == self._shown_key:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -21,7 +21,6 @@ from threeam.experiments.stats import (
     required_sample_size,
 )
 
-many = settings(deadline=None, max_examples=400)
 runs = st.one_of(st.integers(1, 60), st.sampled_from([200, 1000, 3000, 50_000]))
 
 
@@ -32,7 +31,6 @@ def counts(draw: st.DrawFn) -> tuple[int, int]:
     return draw(st.one_of(st.integers(0, min(of, 12)), st.integers(0, of))), of
 
 
-@many
 @given(counts())
 def test_an_interval_is_that_of_the_beta_distribution(seen: tuple[int, int]) -> None:
     failed, of = seen
@@ -42,7 +40,6 @@ def test_an_interval_is_that_of_the_beta_distribution(seen: tuple[int, int]) -> 
     assert low <= failed / of <= high
 
 
-@many
 @given(counts(), st.floats(0.0001, 0.9999))
 def test_the_tails_are_those_of_the_binomial_distribution(seen: tuple[int, int], p: float) -> None:
     failed, of = seen
@@ -50,7 +47,6 @@ def test_the_tails_are_those_of_the_binomial_distribution(seen: tuple[int, int],
     assert binom_upper_tail(failed, of, p) == pytest.approx(stats.binom.sf(failed - 1, of, p), rel=1e-7, abs=1e-12)
 
 
-@many
 @given(counts(), counts())
 def test_p_is_that_of_fishers_exact_test(one: tuple[int, int], other: tuple[int, int]) -> None:
     p = stats.fisher_exact([[one[0], one[1] - one[0]], [other[0], other[1] - other[0]]])[1]
@@ -86,7 +82,6 @@ def test_a_bug_of_every_three_hours_takes_nine_clean_ones() -> None:
     assert required_clean_time(8, 24.0)[0] == pytest.approx(8.987, abs=0.001)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 30), st.integers(0, 30))
 def test_clean_runs_are_the_least_that_do(failed: int, passed: int) -> None:
     of = failed + passed
