@@ -296,7 +296,9 @@ async def test_enter_on_the_board_opens_the_thread_and_esc_goes_back(
     append(log, notes(3) + claim(1) + claim(2, "the pool"))
     async with night(journal, size=size) as it:
         await it.press("h", "j")
-        name = it.journal_screen.sidebar.hypothesis_list.highlighted_name
+        highlighted = it.journal_screen.sidebar.hypothesis_list.highlighted_option
+        assert highlighted is not None
+        name = highlighted.id
         assert name is not None
         assert it.journal_screen.picked_name == name, "the highlighted one is picked"
         await it.press("enter")

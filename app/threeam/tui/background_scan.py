@@ -1,4 +1,4 @@
-"""What is read from end to end in the background: to count all lines, the filtered ones and the matches, and to fold.
+"""Reads the whole log in the background: to count all lines, the filtered lines and the matches, and to fold.
 
 It runs in the screen's own thread, a few milliseconds at a time between two keys: a thread of its own would take
 as long, and the keys would wait for it all the same.

@@ -22,7 +22,6 @@ class _FileCount:
 
     def __init__(self, segment: Segment) -> None:
         self.identity = segment.identity
-        self.path = segment.path
         self.chunk_starts = array("Q")
         self.counts_before = array("Q")
         self.counted_end = 0

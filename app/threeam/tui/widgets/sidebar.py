@@ -74,11 +74,6 @@ class HypothesisList(OptionList):
         if self._shown_arguments is not None:
             self.show(*self._shown_arguments)
 
-    @property
-    def highlighted_name(self) -> str | None:
-        """The hypothesis that has the cursor, while the list has the focus."""
-        return self.highlighted_option.id if self.has_focus and self.highlighted_option else None
-
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
         """Show the hypotheses of ``state``; the cursor stays on the same one."""
         self._shown_arguments = (state, picked, now)
@@ -222,7 +217,7 @@ class Sidebar(Vertical):
     def _people_content(self, state: State, now: Stamp) -> Content:
         present = [p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _PRESENT_NS]
         if not present:
-            return self._empty_content("nobody has written for 15 min")
+            return self._empty_content("no one has written for 15 min")
         holder = journal_holder(state)
         holder_user = holder.author.user if holder is not None and holder.author is not None else None
         lines = []
