@@ -117,7 +117,7 @@ async def test_what_is_no_pattern_is_said_and_changes_nothing(journal: Journal, 
 async def test_n_before_any_search_says_how_to_begin_one(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.press("n")
-        await it.says("/ asks what for")
+        await it.says("/ starts one")
 
 
 async def test_the_lock_s_own_lines_are_found_only_where_they_are_shown(journal: Journal, log: Path) -> None:
@@ -248,7 +248,7 @@ async def test_a_filter_is_live(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(5))
     async with night(journal) as it:
         await it.type("&needle\n")
-        await it.shows("No line is like that")
+        await it.shows("No line matches")
         append(log, line("hay") + line("a needle"))
         await it.shows("a needle")
         assert "hay" not in it.shown

@@ -303,11 +303,11 @@ async def test_in_the_panel_the_keys_act_on_the_one_under_the_cursor(journal: Jo
     opened(log, 1, 2, 3)
     async with night(journal, size=WIDE) as it:
         await it.press("1", "h", "j")
-        under = it.journal_screen.sidebar.hypothesis_list.highlighted_name
-        assert under is not None
-        assert under != "H1"
+        highlighted = it.journal_screen.sidebar.hypothesis_list.highlighted_option
+        assert highlighted is not None
+        assert highlighted.id != "H1"
         await it.press("x")
-        assert it.box_kind == f"refute {under}"
+        assert it.box_kind == f"refute {highlighted.id}"
         assert it.in_the_box
 
 

@@ -294,7 +294,9 @@ async def test_enter_on_the_board_opens_the_thread_and_esc_goes_back(
     append(log, notes(3) + claim(1) + claim(2, "the pool"))
     async with night(journal, size=size) as it:
         await it.press("h", "j")
-        name = it.journal_screen.sidebar.hypothesis_list.highlighted_name
+        highlighted = it.journal_screen.sidebar.hypothesis_list.highlighted_option
+        assert highlighted is not None
+        name = highlighted.id
         assert name is not None
         assert it.journal_screen.picked_name == name, "the highlighted one is picked"
         await it.press("enter")
@@ -1023,7 +1025,7 @@ async def test_a_filter_that_hides_the_evidence_is_named(journal: Journal, log: 
         await it.command("thread")
         await it.eventually(lambda: isinstance(it.app.screen, ThreadScreen), "the thread")
         await it.press("j", "j", "enter")
-        await it.says("leaves that line out")
+        await it.says("the filter hides that line")
 
 
 async def test_the_panel_has_a_cursor_at_once(journal: Journal, log: Path) -> None:

@@ -88,7 +88,7 @@ class JournalScreen(LookingScreen):
                 self._begin()
             else:
                 self._follow_the_night(message.lines)
-        self.pane.add_lines(message.lines, message.end, message.unfinished, restarted=message.truncated)
+        self.pane.add_lines(message.lines, message.end, message.unfinished, truncated=message.truncated)
         if message.truncated:
             self._say("the log was truncated: what is above may be nowhere else than here", severity="warning")
         self._show_state()

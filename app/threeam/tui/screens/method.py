@@ -82,7 +82,7 @@ class MethodScreen(CommandingScreen):
         if message.name != self.picked_name:
             self.picked_name = message.name
             self._show_state()
-        if message.opens:
+        if message.opens_thread:
             self.action_thread()
 
     def action_ask_about(self, verb: str) -> None:
