@@ -6,9 +6,7 @@ one before it.
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from support.commands import Run as Run3am
-from support.commands import command
 from threeam.cli.fixed import answer_json
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
@@ -40,8 +36,14 @@ from threeam.reports.fixed_report import assess_runs, fix_progress_lines
 from threeam.reports.fixed_report import fix_report as told_parts
 
 BEGIN = 1_795_490_047 * NS_PER_S
+
+
 MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
+
+
 BY = ("BY", str(Author("alice", "db1", 4121)))
+
+
 REPRO = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
@@ -126,9 +128,12 @@ def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None
 
 
 FIX, OTHER, MORE = Changed("fix", 7), Changed("other"), Changed("more", 7)
+
+
 LOOSE = Changed("fix")  # bound to nothing
+
+
 HALF = Runs(100, 100)
-HOLDS = "yes", "no", "not yet"
 
 
 @pytest.mark.parametrize(
@@ -427,24 +432,6 @@ def test_a_wrapper_is_its_words_and_not_its_name() -> None:
     same = [wrapper_fingerprint(parse_arm(said, [0])) for said in ("a=strace -f", "b=strace -f", "b=strace", "bare")]
     assert same[0] == same[1] != same[2]
     assert same[3] == "-"
-
-
-def test_a_wrong_yes_is_none_through_the_command_line(run_here: Run3am, run_process: Run3am, tmp_path: Path) -> None:
-    """The whole way, with real runs: `changed -H`, the same words in another folder, and the answer as JSON."""
-    assert run_here("hyp", "new", "it races").returncode == 0
-    script = "test -e fixed"
-    assert run_process("run", "-q", "-n", "5", "-H", "H1", "--", "sh", "-c", script).returncode == 1
-    assert run_here("changed", "-H", "H9", "fix").returncode == 1
-    assert b"[H1: open] [CHANGE: open] Changed: fix" in run_here("changed", "-H", "H1", "fix").stdout
-    folder = tmp_path / "another"
-    folder.mkdir()
-    (folder / "fixed").touch()
-    argv = [command(), "run", "-q", "-n", "40", "-H", "H1", "--", "sh", "-c", script]
-    assert subprocess.run(argv, cwd=folder, timeout=60).returncode == 0
-    done = run_here("fixed", "H1", "--json")
-    told = json.loads(done.stdout)
-    assert (done.returncode, told["fixed"], told["since"]["clean"]) == (1, False, 0)
-    assert told["not_counted"][0]["differs"].startswith(f"run in {folder}, not in ")
 
 
 def test_the_json_has_the_names_of_the_report() -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from support.commands import Done, Run, command
+from support.commands import Run
+from support.forks import A_NIGHT, ALICE, BOB, OPEN, copied, good, line, refused
 from support.journals import entries, state_of
 from support.lines import NIGHT, at_second
-from support.people import CAROL
 from threeam.core.format.entry import (
     ACQUIRED,
     NS_PER_S,
@@ -34,22 +32,6 @@ from threeam.core.store.journal import resolve_journal
 from threeam.projections import FOLD
 
 SECRET = "hunter2-4f1d9c"
-ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
-OPEN = ("H1", "open")
-
-
-def line(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
-    return format_entry(Entry(at_second(seconds), cups, tags, text))
-
-
-A_NIGHT = (
-    line(0, "paged", ALICE)
-    + line(1, "Hypothesis: the sweeper", ALICE, OPEN)
-    + b"kernel: \x1b[2J oops \xff\n"
-    + line(2, "Coffee: cup 1 of the night.", BOB, ("MG", "95"), cups=1)
-    + line(3, "Conclusion: it was off", ALICE, ("H1", "refuted"))
-    + line(4, "the last one", BOB, cups=1)
-)
 
 
 @pytest.fixture
@@ -63,37 +45,6 @@ def night(log: Path) -> Path:
 def to(tmp_path: Path) -> Path:
     """Where the copy goes."""
     return tmp_path / "copy.log"
-
-
-def good(done: Done) -> bytes:
-    """What was printed; of words that were left out it is said as well where else they may stand."""
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == b"" or done.stderr.startswith(b"3am: the words may still stand in"), done.stderr
-    return done.stdout
-
-
-def refused(done: Done, *codes: int) -> str:
-    """The one sentence of a fork that was not made."""
-    said = done.stderr.decode()
-    assert done.returncode in codes, said
-    assert "Traceback" not in said
-    assert done.stdout == b""
-    return said
-
-
-def copied(to: Path) -> tuple[bytes, Entry]:
-    """The bytes that were copied, and the line behind them, which must be true."""
-    raw = to.read_bytes()
-    assert raw.endswith(b"\n")
-    cut = raw.rfind(b"\n", 0, -1) + 1
-    last = parse_entry(raw[cut:-1])
-    assert last is not None
-    assert last.kind == "Forked"
-    sha256 = hashlib.sha256(raw[:cut]).hexdigest()
-    assert last.tag("FORK") == sha256
-    assert sha256 in last.text
-    assert f" {cut} bytes" in last.text
-    return raw[:cut], last
 
 
 def rotate(run: Run, text: str) -> None:
@@ -258,28 +209,6 @@ def test_where_there_is_no_log_there_is_nothing_to_copy(run: Run, to: Path) -> N
     assert not to.exists()
 
 
-def test_of_two_forks_at_once_one_wins_and_the_file_is_whole(night: Path, to: Path) -> None:
-    """Whoever is second is refused, wherever the first is by then."""
-    for n in range(3):
-        path = to.with_name(f"copy{n}.log")
-        both = [
-            subprocess.Popen(
-                [command(), "fork", "--to", str(path)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-            for _ in range(2)
-        ]
-        told = [one.communicate(timeout=60) for one in both]
-        assert sorted(one.returncode for one in both) == [0, 1], told
-        raw, _ = copied(path)
-        assert raw == A_NIGHT
-        won = next(out for one, (out, _) in zip(both, told, strict=True) if one.returncode == 0)
-        assert path.read_bytes() == raw + won
-        assert not list(path.parent.glob("*.creating"))
-
-
 # --- what is left out
 
 
@@ -421,50 +350,6 @@ def _end(log: Path):  # type: ignore[no-untyped-def]
     live = resolve_journal(str(log)).open_live()
     assert live is not None
     return live, live.size()
-
-
-# --- who may
-
-
-def as_user(place: Path, *argv: str) -> Done:
-    return subprocess.run(
-        CAROL.argv(*argv),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        env={**os.environ, "HOME": str(place), "SANITY_LOG": str(place / "sanity.log"), "SANITY_LOCK": ""},
-    )
-
-
-def test_it_needs_to_read_the_journal_and_no_more(place: Path) -> None:
-    log, own = place / "sanity.log", place / "own"
-    log.write_bytes(A_NIGHT)
-    log.chmod(0o644)
-    own.mkdir()
-    os.chown(own, 64021, 64021)
-    good(as_user(place, "fork", "--to", str(own / "copy.log")))
-    assert copied(own / "copy.log")[0] == A_NIGHT
-    assert (own / "copy.log").stat().st_uid == 64021
-    assert sorted(path.name for path in place.iterdir()) == ["own", "sanity.log"]
-
-
-def test_a_folder_that_may_not_be_written_is_a_sentence_and_nothing_is_left(place: Path) -> None:
-    log = place / "sanity.log"
-    log.write_bytes(A_NIGHT)
-    log.chmod(0o644)
-    said = refused(as_user(place, "fork", "--to", str(place / "copy.log")), 3)
-    assert str(place / "copy.log") in said
-    assert [path.name for path in place.iterdir()] == ["sanity.log"]
-
-
-def test_a_journal_that_may_not_be_read_is_a_sentence(place: Path) -> None:
-    log, own = place / "sanity.log", place / "own"
-    log.write_bytes(A_NIGHT)
-    log.chmod(0o600)
-    own.mkdir()
-    os.chown(own, 64021, 64021)
-    assert str(log) in refused(as_user(place, "fork", "--to", str(own / "copy.log")), 3)
-    assert not (own / "copy.log").exists()
 
 
 # --- what a first reading of all this got wrong
