@@ -8,12 +8,12 @@ import psutil
 import pytest
 
 from support.lines import NIGHT
-from threeam.host import snapshot as looking
-from threeam.host.snapshot import take_snapshot
+from threeam.host import snapshot_collector
+from threeam.host.snapshot_collector import take_snapshot
 
 
 def test_a_command_that_hangs_is_given_up_and_what_it_started_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looking, "_COMMAND_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(snapshot_collector, "_COMMAND_TIMEOUT_S", 0.1)
     texts = take_snapshot([], ["sleep 54321 | cat"], lambda: NIGHT.ns).texts
     sleeps = [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == ["sleep", "54321"]]
     # SIGKILL was sent, but kill(2) does not wait: on a busy machine a killed process can still be seen for a moment.

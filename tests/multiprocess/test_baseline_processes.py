@@ -299,7 +299,7 @@ def test_any_command_can_be_kept_and_is_as_it_was(run_here: Run, log: Path, comm
 
 
 def test_a_command_that_hangs_is_given_up(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.host.snapshot._COMMAND_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("threeam.host.snapshot_collector._COMMAND_TIMEOUT_S", 0.1)
     save(run_here, "--cmd", "sleep 3")
     assert "command/sleep 3" not in differing(run_here)
 

@@ -14,8 +14,6 @@ from threeam.core.format.entry import (
 )
 
 ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
-
-
 OPEN = ("H1", "open")
 
 

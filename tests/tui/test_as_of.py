@@ -220,7 +220,7 @@ async def test_the_writing_keys_say_read_only_and_write_nothing(
         await it.press("1")
         for key in WRITING_KEYS:
             it.app.clear_notifications()
-            await it.press(key)
+            await it.press("escape", key)
             assert any("> leads back to now" in notice for notice in it.notices), key
         for command in ("note no", "coffee", "confirm H2 no", f"undone {at(3)}"):
             it.app.clear_notifications()

@@ -22,7 +22,7 @@ from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.tui import log_window as window
 from threeam.tui.line_counter import LineCounter
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.widgets.log_pane import _line_number
 

@@ -59,7 +59,7 @@ async def test_a_verdict_on_nothing_says_so(journal: Journal, log: Path) -> None
     async with night(journal) as it:
         for key in ("v", "x", "tilde"):
             it.app.clear_notifications()
-            await it.press(key)
+            await it.press("escape", key)
             await it.says("pick a hypothesis first")
             assert it.in_the_log
         assert len(texts(log)) == 1

@@ -39,26 +39,17 @@ from threeam.host.baseline_log import (
     saved_baselines,
 )
 from threeam.host.baseline_store import BaselineComparison, comparison_draft, save_baseline, take_baseline
-from threeam.host.snapshot import Snapshot, WatchedProcess, take_snapshot
+from threeam.host.snapshot import Snapshot, WatchedProcess
+from threeam.host.snapshot_collector import take_snapshot
 from threeam.projections import FOLD
 
 # Names as there are on a machine, of every kind that has a step of its own, and any.
 NAMES = ("load/1 min", "cpu/user %", "memory/used bytes", "disk/ inodes free", "processes/nginx", "peers/10.0.0.7:5432")
-
-
 names = st.one_of(st.sampled_from(NAMES), st.text(max_size=20))
-
-
 # Texts as psutil decodes them: bytes that are no UTF-8 are single surrogates.
 words = st.text(st.one_of(st.characters(), st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF)), max_size=30)
-
-
 finite = st.floats(allow_nan=False, allow_infinity=False)
-
-
 counts = st.one_of(st.integers(0, 10**12).map(float), finite)
-
-
 snapshots = st.builds(
     Snapshot,
     st.integers(0, 10**20),
@@ -66,11 +57,7 @@ snapshots = st.builds(
     st.dictionaries(st.text(max_size=9).map("command/{}".format), words, max_size=4),
     st.lists(words, max_size=2).map(tuple),
 )
-
-
 watcheds = st.builds(WatchedProcess, st.integers(1, 2**22), finite, words, st.lists(words, max_size=3).map(tuple))
-
-
 kept = st.builds(
     Baseline,
     st.from_regex(r"\A[a-z0-9]{1,9}\Z"),
@@ -260,11 +247,7 @@ json_values = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
     max_leaves=8,
 )
-
-
 PLACES = ("format", "name", "host", "watched", "commands", "snapshots", "at_ns", "numbers", "texts", "unread", "pid")
-
-
 mangled = st.dictionaries(st.sampled_from(PLACES), json_values).map(lambda changed: a_file(**changed))
 
 

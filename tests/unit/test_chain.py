@@ -283,7 +283,7 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_a_deleted_one(
 def test_each_window_on_a_chain_says_what_could_not_be_read(log: Path, journal: Journal) -> None:
     paths = chain_of(log, 3)
     as_a_symlink(paths[1])
-    missing = [f"{paths[1]} cannot be read (it is a symlink): what stands in it is missing here"]
+    missing = [f"{paths[1]} cannot be read (it is a symlink): its lines are missing here"]
     main = LogWindow(journal)
     live = journal.open_live()
     assert live is not None

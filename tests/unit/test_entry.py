@@ -31,14 +31,8 @@ from threeam.core.format.entry import (
 )
 
 HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
 YEAR_2200 = 7_258_118_400 * NS_PER_S
-
-
 stamps = st.builds(Stamp, st.integers(0, YEAR_2200 - 1), st.integers(-1439, 1439).map(lambda minutes: minutes * 60))
-
-
 pieces = st.one_of(
     st.text(st.characters(exclude_categories=())),
     st.text(st.sampled_from("[]:\\ AH0 9@-\n\r\t\x1b\x00\x85\x9b\u2028\u202e\udcff%"), max_size=8),
@@ -57,17 +51,9 @@ pieces = st.one_of(
         ]
     ),
 )
-
-
 texts = st.lists(pieces, max_size=4).map("".join)
-
-
 keys = st.text(st.sampled_from("ABCGHMVY0179"), min_size=1, max_size=6)
-
-
 tags = st.lists(st.tuples(keys, texts), max_size=4).map(tuple)
-
-
 entries = st.builds(Entry, stamps, st.integers(0, 999_999_999), tags, texts, st.none())
 
 

@@ -36,14 +36,8 @@ from threeam.reports.fixed_report import assess_runs, fix_progress_lines
 from threeam.reports.fixed_report import fix_report as told_parts
 
 BEGIN = 1_795_490_047 * NS_PER_S
-
-
 MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
-
-
 BY = ("BY", str(Author("alice", "db1", 4121)))
-
-
 REPRO = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
@@ -128,11 +122,7 @@ def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None
 
 
 FIX, OTHER, MORE = Changed("fix", 7), Changed("other"), Changed("more", 7)
-
-
 LOOSE = Changed("fix")  # bound to nothing
-
-
 HALF = Runs(100, 100)
 
 
@@ -276,7 +266,7 @@ def test_without_a_run_since_the_change_the_first_line_says_so() -> None:
 
 
 def test_nothing_is_left_to_be_the_fix() -> None:
-    with pytest.raises(PreconditionFailed, match="all that was changed is undone: 3am changed -H H7"):
+    with pytest.raises(PreconditionFailed, match="every change is undone: 3am changed -H H7"):
         answer_to([HALF, FIX, Undone("fix"), Runs(0, 20)])
 
 

@@ -23,8 +23,6 @@ from threeam.hypotheses.ledger import verdict_of
 from threeam.projections import FOLD
 
 GAP = 8 * HOUR_NS
-
-
 people = st.sampled_from(["alice@db1:4121%3", "alice@db1:7", "bob@db1:9%1", "mallory@web:1"])
 words = st.sampled_from(
     [

@@ -13,18 +13,10 @@ import threeam
 from support.modules import DRAWING, is_below
 
 HOME = Path(threeam.__file__).parent
-
-
 CAPABILITIES = ("human", "hypotheses", "host", "experiments", "tracing", "restore")
-
-
 # Who may import whom. A package may import itself, and nothing that is not in its row.
 _BELOW_WRITE = ("core.errors", "core.format", "core.platform", "core.redact", "core.store", "core.config", "core.state")
-
-
 _CORE = (*_BELOW_WRITE, "core.write")
-
-
 WALLS: dict[str, tuple[str, ...]] = {
     "core.errors": (),
     "core.format": _BELOW_WRITE[:1],

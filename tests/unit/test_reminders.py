@@ -78,8 +78,6 @@ WANTED = [
     ('["none"]', ()),
     ("[]", ()),
 ]
-
-
 NONSENSE = ['["wine"]', '"water, wine"', '"none, water"', "7", "true", '[["water"]]', "{water = true}"]
 
 

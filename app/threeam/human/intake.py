@@ -25,7 +25,7 @@ class Intake(NamedTuple):
 
 def intake_of(state: State, user: str) -> Intake:
     """Return what ``user`` drank; nothing if the log does not mention them."""
-    people: Mapping[str, Intake] = state.projections[PROJECTION.name]
+    people = PROJECTION.of(state)
     return people.get(user, Intake())
 
 
@@ -81,4 +81,4 @@ def _parse_doses(value: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(match[2]), int(match[1])) for match in matches if match)[-_MAX_DOSES:]
 
 
-PROJECTION = Projection("human", ("MG", "WATER", "DOSES"), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[str, Intake]] = Projection("human", ("MG", "WATER", "DOSES"), {}, _fold, _checkpoint)

@@ -51,8 +51,7 @@ class Amendments(NamedTuple):
 
 def amendments(state: State) -> Amendments:
     """Return all amendments in ``state``."""
-    projected: Amendments = state.projections[PROJECTION.name]
-    return projected
+    return PROJECTION.of(state)
 
 
 def current_text(state: State, stamp: Stamp, text: str) -> str:
@@ -130,10 +129,13 @@ def entry_correction_draft(state: State, entry: Entry, text: str) -> Draft:
     return correction_draft(amended_stamp(state, entry), strip_kind(entry, text))
 
 
+def join_lines(text: str) -> str:
+    """Return the lines of ``text`` on one line, since they replace one line."""
+    return " / ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
 def _amendment_lines(kind: str, tags: tuple[tuple[str, str], ...], target: Stamp, text: str) -> list[DraftLine]:
-    # The text is joined into one line, since it replaces one line.
-    joined = " / ".join(line.strip() for line in text.splitlines() if line.strip())
-    first, *rest = split_submission(f"@{target} {joined}")
+    first, *rest = split_submission(f"@{target} {join_lines(text)}")
     return [DraftLine(f"{kind}: {first}", tags), *map(DraftLine, rest)]
 
 
@@ -182,4 +184,4 @@ def _checkpoint(current: Amendments) -> Iterator[Entry]:
         )
 
 
-PROJECTION = Projection("texts", ("STAMP", "CORRECTION"), Amendments(), _fold, _checkpoint)
+PROJECTION: Projection[Amendments] = Projection("texts", ("STAMP", "CORRECTION"), Amendments(), _fold, _checkpoint)

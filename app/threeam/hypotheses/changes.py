@@ -37,7 +37,7 @@ class Change(NamedTuple):
 
 def changes(state: State) -> list[Change]:
     """Return all changes, oldest first, as they read now."""
-    changes_by_ns: Mapping[int, Change] = state.projections[PROJECTION.name]
+    changes_by_ns = PROJECTION.of(state)
     return [_apply_amendment(state, change) for change in changes_by_ns.values()]
 
 
@@ -147,4 +147,4 @@ def _checkpoint(changes_by_ns: Mapping[int, Change]) -> Iterator[Entry]:
             )
 
 
-PROJECTION = Projection("changes", ("CHANGE",), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[int, Change]] = Projection("changes", ("CHANGE",), {}, _fold, _checkpoint)

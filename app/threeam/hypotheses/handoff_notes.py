@@ -24,7 +24,7 @@ class HandoffNote(NamedTuple):
 
 def handoff_note(state: State, kind: str) -> HandoffNote | None:
     """Return the last note of a kind: ``next``, ``topology`` or ``shared``."""
-    notes: Mapping[str, HandoffNote] = state.projections[PROJECTION.name]
+    notes = PROJECTION.of(state)
     return notes.get(kind)
 
 
@@ -79,4 +79,4 @@ def _checkpoint(notes: Mapping[str, HandoffNote]) -> Iterator[Entry]:
             yield Entry(note.stamp, 0, (*by_tag(note.author), tag), f"| {line}")
 
 
-PROJECTION = Projection("noted", ("NOTED", "HOLDS"), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[str, HandoffNote]] = Projection("noted", ("NOTED", "HOLDS"), {}, _fold, _checkpoint)

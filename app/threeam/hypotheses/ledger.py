@@ -71,7 +71,7 @@ class Thread(NamedTuple):
 
 def thread_of(state: State, hypothesis: Hypothesis) -> Thread:
     """Return the thread of a hypothesis; an empty one if it has no number yet."""
-    threads: Mapping[int, Thread] = state.projections[PROJECTION.name]
+    threads = PROJECTION.of(state)
     return threads.get(hypothesis.number, Thread()) if hypothesis.number is not None else Thread()
 
 
@@ -174,4 +174,4 @@ def _checkpoint(threads: Mapping[int, Thread]) -> Iterator[Entry]:
             yield Entry(event.stamp, 0, tags, f"{event.kind}: {event.text}", event.position)
 
 
-PROJECTION = Projection("ledger", (), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[int, Thread]] = Projection("ledger", (), {}, _fold, _checkpoint)

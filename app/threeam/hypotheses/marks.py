@@ -21,8 +21,7 @@ class Mark(NamedTuple):
 
 def marks(state: State) -> Mapping[int, Mark]:
     """Return the marks that are set, by the stamps (ns) of the marked lines, in the order in which they were set."""
-    marks_by_ns: Mapping[int, Mark] = state.projections[PROJECTION.name]
-    return marks_by_ns
+    return PROJECTION.of(state)
 
 
 def mark_draft(target: Stamp, *, on: bool) -> Draft:
@@ -54,4 +53,4 @@ def _checkpoint(marks_by_ns: Mapping[int, Mark]) -> Iterator[Entry]:
         yield Entry(mark.set_at, 0, (*by_tag(mark.author), ("MARK", "on")), f"Mark: @{mark.stamp}")
 
 
-PROJECTION = Projection("marks", ("MARK",), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[int, Mark]] = Projection("marks", ("MARK",), {}, _fold, _checkpoint)

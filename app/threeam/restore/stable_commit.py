@@ -22,7 +22,7 @@ class StableCommit(NamedTuple):
 
 def stable_commits(state: State) -> list[StableCommit]:
     """The newest stable commit of each work tree, the one noted last at the end."""
-    found: Mapping[str, StableCommit] = state.projections[PROJECTION.name]
+    found = PROJECTION.of(state)
     return list(found.values())
 
 
@@ -49,4 +49,4 @@ def _checkpoint(commits: Mapping[str, StableCommit]) -> Iterator[Entry]:
         yield Entry(one.stamp, 0, tags, f"Stable: {one.text}")
 
 
-PROJECTION = Projection("stables", ("STABLE",), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[str, StableCommit]] = Projection("stables", ("STABLE",), {}, _fold, _checkpoint)

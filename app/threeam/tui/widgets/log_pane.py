@@ -24,7 +24,8 @@ from threeam.tui.background_scan import BackgroundScan
 from threeam.tui.histogram import ActivityIndex
 from threeam.tui.keys import key_for_action
 from threeam.tui.line_counter import LineCounter
-from threeam.tui.log_window import LogWindow, Row
+from threeam.tui.log_rows import Row
+from threeam.tui.log_window import LogWindow
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.widgets.search_bar import SearchBar

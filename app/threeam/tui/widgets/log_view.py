@@ -19,7 +19,7 @@ from threeam.core.store.reader import Line
 from threeam.hypotheses.amendments import Amendment
 from threeam.tracing.observations import IntervalSet
 from threeam.tui.background_scan import REPORT_INTERVAL_S, SLICE_S, pause_after
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_list import RowList
 from threeam.tui.widgets.row_renderer import TIME_MODES
 

@@ -22,6 +22,7 @@ from threeam.human.intake import intake_of
 from threeam.hypotheses.amendments import amendments, claim_of
 from threeam.hypotheses.drafts import VERDICT_VERBS
 from threeam.hypotheses.handoff_notes import journal_holder
+from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM
 from threeam.tui.cells import drawable
@@ -83,7 +84,7 @@ class HypothesisList(OptionList):
         minutes = now.ns // (60 * NS_PER_S)
         shown = (
             state.hypotheses,
-            state.projections["ledger"],
+            LEDGER.of(state),
             amendments(state).by_target,
             picked,
             minutes,

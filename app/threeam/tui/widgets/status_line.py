@@ -10,7 +10,7 @@ from textual.widgets import Static
 from threeam.core.format.times import format_duration
 from threeam.tui.cells import drawable
 from threeam.tui.line_counter import LineCounter
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 
 
 class StatusLine(Static):
