@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
-from support.commands import Done
-from support.lines import at_second
+from support.commands import Done, Run
+from support.lines import NIGHT, at_second
 from threeam.core.format.entry import (
+    NS_PER_S,
     Entry,
+    Stamp,
     format_entry,
     parse_entry,
 )
@@ -60,3 +63,22 @@ def copied(to: Path) -> tuple[bytes, Entry]:
     assert sha256 in last.text
     assert f" {cut} bytes" in last.text
     return raw[:cut], last
+
+
+def rotate(run: Run, text: str) -> None:
+    """Rotates the log, and goes on with a line."""
+    good(run("rotate"))
+    good(run("log", text))
+
+
+def files(log: Path) -> list[Path]:
+    return [*sorted(log.parent.glob("sanity.2*.log")), log]
+
+
+def board(run: Run, log: Path) -> list[dict[str, object]]:
+    listed = good(run("--log", str(log), "hyp", "list", "--json"))
+    return [json.loads(one) for one in listed.splitlines()]
+
+
+def by(user: str, seconds: int, text: str, *tags: tuple[str, str]) -> bytes:
+    return format_entry(Entry(Stamp(NIGHT.ns + seconds * NS_PER_S), 0, (("BY", f"{user}@db1:1"), *tags), text))

@@ -7,123 +7,44 @@ one before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
+from support.experiments import (
+    BY,
+    FIX,
+    HALF,
+    MINUTE,
+    MORE,
+    OTHER,
+    REPRO,
+    Changed,
+    Event,
+    Runs,
+    Undone,
+    answer_to,
+    plan_entry,
+    stamp,
+    state_after,
+)
 from threeam.cli.fixed import answer_json
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
-from threeam.core.state.fold import State
+from threeam.core.format.entry import NS_PER_S, Entry
 from threeam.experiments.arms import Arm, parse_arm
-from threeam.experiments.experiment import outcome_code
-from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, FailureRule
+from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.fingerprint import ExperimentIdentity, identity_of, parse_identity, wrapper_fingerprint
 from threeam.experiments.fix_confidence import (
-    FixConfidence,
     answer_line,
-    estimate_from_occurrences,
     fix_confidence_report,
 )
-from threeam.experiments.regime import ChangePeriod, Period, RateBaseline, configuration_between, last_regime_baseline
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_runs, fix_progress_lines
 from threeam.reports.fixed_report import fix_report as told_parts
 
-BEGIN = 1_795_490_047 * NS_PER_S
-MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
-BY = ("BY", str(Author("alice", "db1", 4121)))
-REPRO = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
-
-
-class Runs(NamedTuple):
-    """An experiment: how many runs failed, passed, were inconclusive and timed out, and how long it lasted (ns)."""
-
-    failed: int
-    passed: int
-    inconclusive: int = 0
-    timed_out: int = 0
-    identity: ExperimentIdentity = REPRO
-    command: str = "./repro"
-    arm: Arm = Arm("bare")
-    hypothesis: int | None = 7
-    lasts: int = 1000
-
-
-class Changed(NamedTuple):
-    """A change; ``hypothesis``: to which it is bound."""
-
-    text: str
-    hypothesis: int | None = None
-
-
-class Undone(NamedTuple):
-    """A change is undone."""
-
-    text: str
-
-
-Event = Runs | Changed | Undone
-
-
-def stamp(minute: float) -> Stamp:
-    return Stamp(BEGIN + round(minute * MINUTE))
-
-
-def state_after(events: Sequence[Event]) -> State:
-    """The state after the events, each a minute after the one before it; H7 and H8 are open."""
-    entries = [Entry(stamp(-9 + n), 0, (BY, (f"H{n}", "open")), "Hypothesis: it races") for n in (7, 8)]
-    made: dict[str, Stamp] = {}
-    for minute, event in enumerate(events):
-        now = stamp(minute)
-        match event:
-            case Runs():
-                entries.append(_plan(minute + 1, now, event))
-            case Changed(text, hypothesis):
-                bound = () if hypothesis is None else ((f"H{hypothesis}", "open"),)
-                made[text] = now
-                entries.append(Entry(now, 0, (BY, *bound, ("CHANGE", "open")), f"Changed: {text}"))
-            case Undone(text):
-                entries.append(Entry(now, 0, (BY, ("CHANGE", "undone")), f"Undone: @{made[text]} {text}"))
-    return FOLD(FOLD.empty_state, entries)
-
-
-def _plan(number: int, now: Stamp, runs: Runs) -> Entry:
-    """The line with which a rotation carries an experiment over: it says all of it at once."""
-    counts = ((FAILED, runs.failed), (PASSED, runs.passed), (INCONCLUSIVE, runs.inconclusive))
-    counts += ((TIMED_OUT, runs.timed_out),)
-    letters = "".join(outcome_code(0, outcome) * count for outcome, count in counts)
-    facts = f"n={len(letters)} seed=1 arms={runs.arm.name} same={runs.identity.fingerprint}"
-    facts += f" wrappers={wrapper_fingerprint(runs.arm)}"
-    tags = (
-        (f"R{number}", f"0/{len(letters)}"),
-        ("AT", str(now)),
-        *(() if runs.hypothesis is None else ((f"H{runs.hypothesis}", "run"),)),
-        ("PLAN", facts),
-        runs.identity.to_tag(),
-        ("RUNS", letters),
-        ("SPENT", f"{len(letters)} 1 1 {now.ns + runs.lasts} 86400"),
-    )
-    return Entry(now, 0, (BY, *tags), f"Plan: {runs.command}; {len(letters)} runs of {runs.arm.name}, seed 1")
-
-
-def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None = None) -> tuple[str, FixConfidence]:
-    """The text of the change that is taken for the fix, and the answer about H7."""
-    state = state_after(events)
-    hypothesis = state.find_hypothesis("H7")
-    assert hypothesis is not None
-    change, answer = assess_runs(state, hypothesis, since, arm)
-    return change.text, answer
-
-
-FIX, OTHER, MORE = Changed("fix", 7), Changed("other"), Changed("more", 7)
 LOOSE = Changed("fix")  # bound to nothing
-HALF = Runs(100, 100)
 
 
 @pytest.mark.parametrize(
@@ -339,7 +260,7 @@ def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     entries = [Entry(stamp(-2), 0, (BY, ("H7", "open")), "Hypothesis: it races")]
     for minute, event in enumerate(events):
         if isinstance(event, Runs):
-            entry = _plan(minute + 1, stamp(minute), event)
+            entry = plan_entry(minute + 1, stamp(minute), event)
             plan = f"n={event.failed + event.passed} seed=1 arms=bare same=5f1c0a77e2d4"
             old = [("PLAN", plan) if key == "PLAN" else (key, value) for key, value in entry.tags if key != "IDENTITY"]
             entries.append(entry._replace(tags=tuple(old)))
@@ -349,7 +270,7 @@ def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     hypothesis = older.find_hypothesis("H7")
     assert hypothesis is not None
     assert assess_runs(older, hypothesis)[1].is_fixed
-    mixed = FOLD(FOLD.empty_state, [*entries[:-1], _plan(3, stamp(2), Runs(0, 150))])
+    mixed = FOLD(FOLD.empty_state, [*entries[:-1], plan_entry(3, stamp(2), Runs(0, 150))])
     _, answer = assess_runs(mixed, hypothesis)
     assert (answer.clean_since, len(answer.not_counted)) == (0, 1)
     assert answer.not_counted[0].differs.startswith("an older 3am wrote R1, and did not record its program")
@@ -447,78 +368,3 @@ def test_the_json_has_the_names_of_the_report() -> None:
     assert told["apart"].text == f"apart:  {apart['what']}"
     assert (runs["passed"], runs["differs"]) == (150, "it is bound to no hypothesis")
     assert told["not counted"].text.startswith(f"not counted: {runs['what']}: ")
-
-
-# A bug that comes by time.
-
-
-def test_a_bug_of_every_30_seconds_is_never_clean() -> None:
-    """Lines that follow each other within a minute are one occurrence, and none of them is a time without the bug."""
-    seen = range(0, 10 * HOUR, 30 * NS_PER_S)
-    answer = estimate_from_occurrences("deadlock", seen, 0, 3 * HOUR, 10 * HOUR)
-    assert (answer.failed, answer.recurrences, answer.levels_reached) == (1, 1, 0)
-    assert answer.clean_since == 30 * NS_PER_S, "since the last one of all"
-    assert answer_line(answer).text.startswith("no: ")
-
-
-def test_the_time_without_it_begins_with_the_last_sighting() -> None:
-    answer = estimate_from_occurrences("deadlock", [HOUR, 5 * HOUR], 0, 2 * HOUR, 6 * HOUR)
-    assert (answer.recurrences, answer.clean_since) == (1, HOUR)
-    (line,) = (one.text for one in fix_confidence_report(answer)[1].lines if one.text.startswith("since:"))
-    assert line == "since:  seen once again, the last time 60 min ago"
-
-
-def test_the_rate_by_time_is_that_of_the_last_regime_too() -> None:
-    """It came each 10 minutes; after a half fix once in 6 hours; and then three hours without it prove nothing."""
-    seen = [*range(10 * MINUTE, 6 * HOUR, 10 * MINUTE), 9 * HOUR]
-    half = ChangePeriod(6 * HOUR)
-    answer = estimate_from_occurrences("deadlock", seen, 0, 12 * HOUR, 15 * HOUR, [half])
-    assert (answer.failed, answer.exposure, answer.earlier) == (1, 6 * HOUR, (35, 6 * HOUR))
-    assert not answer.is_fixed
-    assert estimate_from_occurrences("deadlock", seen, 0, 12 * HOUR, 15 * HOUR).failed == 36
-
-
-@pytest.mark.parametrize(("failed", "over"), [(2, 200), (1, 6), (35, 36), (101, 201)])
-def test_the_levels_of_a_regime_are_those_of_scipy(failed: int, over: int) -> None:
-    """Independent of the program's own arithmetic: the three levels for runs, and for time."""
-    _, answer = answer_to([HALF, FIX, Runs(failed, over - failed), MORE, Runs(0, 1)], stamp(3).ns)
-    assert (answer.failed, answer.exposure) == (failed, over)
-    weak, fair, strong = answer.required
-    assert weak is not None and fair is not None and strong is not None  # noqa: PT018
-    low = stats.binomtest(failed, over).proportion_ci(0.95, "exact").low
-    for needed, rate in ((weak, failed / over), (strong, low)):
-        assert stats.binom.pmf(0, needed, rate) <= 0.05 < stats.binom.pmf(0, needed - 1, rate)
-    p = [stats.fisher_exact([[failed, over - failed], [0, clean]])[1] for clean in (fair, fair - 1)]
-    assert p[0] < 0.05 <= p[1]
-
-    seen = [HOUR * (n + 1) for n in range(failed)]
-    since = HOUR * (failed + 1)
-    timed = estimate_from_occurrences("x", seen, 0, since, since)
-    lowest = stats.chi2.ppf(0.025, 2 * failed) / 2
-    expected = [
-        since * 2.995732273553991 / failed,
-        since * (0.05 ** (-1 / failed) - 1),
-        since * 2.995732273553991 / lowest,
-    ]
-    assert timed.required == pytest.approx(expected, rel=1e-9)
-
-
-# Regimes.
-
-
-def test_the_configuration_of_a_time() -> None:
-    changes = [ChangePeriod(10, 20), ChangePeriod(15), ChangePeriod(30, None, concerns_hypothesis=False)]
-    assert configuration_between(changes, 0, 10) == frozenset()
-    assert configuration_between(changes, 12, 14) == {10}
-    assert configuration_between(changes, 16, 16) == {10, 15}
-    assert configuration_between(changes, 20, 30) == {15}
-    assert configuration_between(changes, 12, 16) is None, "one was made meanwhile"
-    assert configuration_between(changes, 16, 25) is None, "one was undone meanwhile"
-
-
-def test_without_a_failure_in_the_last_regime_the_one_before_it_is_added() -> None:
-    old, new, now = frozenset({1}), frozenset({2}), frozenset({3})
-    pieces = [Period(old, 5, 50), Period(new, 2, 20), Period(now, 0, 9)]
-    rate = last_regime_baseline(pieces, now)
-    assert (rate.failed, rate.exposure, rate.earlier, rate.includes_earlier) == (2, 29, (5, 50), True)
-    assert last_regime_baseline([Period(now, 0, 9)], now) == RateBaseline(0, 9)
