@@ -135,7 +135,7 @@ def append(log: Path, data: bytes) -> None:
 
 
 def play(log: Path, steps: list[tuple[str, bytes, int]], screen: Screen) -> None:
-    for step, data, count in steps:
+    for index, (step, data, count) in enumerate(steps):
         whole = data[: data.rfind(b"\n") + 1]
         before = log.read_bytes()
         if step == "append":
@@ -149,7 +149,7 @@ def play(log: Path, steps: list[tuple[str, bytes, int]], screen: Screen) -> None
         elif step == "truncate":
             screen.state()
             with log.open("wb") as file:
-                file.write(b"anew\n" + whole)
+                file.write(b"file %d\n" % index + whole)  # another beginning: it is how a truncation is noticed
         else:
             log.rename(f"{log}.1")
             log.write_bytes(whole + b"a new file\n")
