@@ -35,7 +35,7 @@ def test_a_process_that_is_killed_while_it_makes_the_lock_leaves_no_file(journal
     before = set(os.listdir(log.parent))
     child = os.fork()
     if child == 0:
-        os.link = lambda *_, **__: os._exit(9)  # type: ignore[assignment]
+        os.link = lambda *_, **__: os._exit(9)
         JournalLock(journal, 0o600).acquire(0.0)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

@@ -206,8 +206,7 @@ def _reversed_batches() -> None:
 
 def _nothing_repeated() -> None:
     from threeam.core.write import locked_log
-
-    real = locked_log.rotate
+    from threeam.core.write.rotate import rotate as real
 
     def rotate(journal: Any, old: Any, by: str, stamp: Any, last: Any, carried: Any, **how: Any) -> Any:
         return real(journal, old, by, stamp, last, type(carried)(), **how)

@@ -77,8 +77,8 @@ def state_after(events: Sequence[Event]) -> State:
 
 def plan_entry(number: int, now: Stamp, runs: Runs) -> Entry:
     """The line with which a rotation carries an experiment over: it says all of it at once."""
-    counts = ((FAILED, runs.failed), (PASSED, runs.passed), (INCONCLUSIVE, runs.inconclusive))
-    counts += ((TIMED_OUT, runs.timed_out),)
+    counts = [(FAILED, runs.failed), (PASSED, runs.passed), (INCONCLUSIVE, runs.inconclusive)]
+    counts.append((TIMED_OUT, runs.timed_out))
     letters = "".join(outcome_code(0, outcome) * count for outcome, count in counts)
     facts = f"n={len(letters)} seed=1 arms={runs.arm.name} same={runs.identity.fingerprint}"
     facts += f" wrappers={wrapper_fingerprint(runs.arm)}"

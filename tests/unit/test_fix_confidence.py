@@ -91,7 +91,7 @@ def test_the_table_of_cases(events: list[Event], fix: str, answer: str, before: 
 
 def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one_left() -> None:
     """A half fix brought it from 50 % to 1 %: what remains needs thousands of runs, and not 13."""
-    events = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
+    events: list[Event] = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
     state = state_after(events)
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
@@ -135,7 +135,7 @@ def test_of_two_unrelated_changes_neither_makes_a_yes_of_a_no() -> None:
 @pytest.mark.parametrize("others", [[], [Runs(0, 50)]], ids=["no run is left", "no failure is left"])
 def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(others: list[Event]) -> None:
     """With that change counted, the failing runs have no single configuration, and no rate remains to compare."""
-    events = [*others, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
+    events: list[Event] = [*others, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
     _, answer = answer_to(events)
     _, without = answer_to([Changed("of H8", 8) if event == OTHER else event for event in events])
     assert (answer.failed, answer.exposure, answer.required) == (without.failed, without.exposure, without.required)
@@ -155,7 +155,7 @@ def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(oth
     ids=["its stamp", "a time before it", "long before", "a time after the first", "its stamp", "just before"],
 )
 def test_since_is_a_change_or_the_first_one_from_that_time_on(minute: float, change: str) -> None:
-    events = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
+    events: list[Event] = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
     assert answer_to(events, stamp(minute).ns)[0] == change
 
 
@@ -167,7 +167,7 @@ def test_since_a_time_after_every_change_names_those_there_are() -> None:
 
 
 def test_since_names_no_change_that_is_undone_or_of_another_hypothesis() -> None:
-    events = [HALF, FIX, Changed("of H8", 8), Undone("fix"), OTHER, Runs(0, 20)]
+    events: list[Event] = [HALF, FIX, Changed("of H8", 8), Undone("fix"), OTHER, Runs(0, 20)]
     undone = f"@{stamp(1)} fix was undone by alice at {stamp(3)}, so it fixes nothing now: "
     for minute, why in ((1, undone), (2, f"@{stamp(2)} of H8 was made for H8, not for H7: ")):
         with pytest.raises(PreconditionFailed, match=re.escape(why)):
@@ -194,13 +194,13 @@ def test_nothing_is_left_to_be_the_fix() -> None:
 # Which runs are compared.
 
 
-ARGUMENTS = {"identity": REPRO._replace(arguments="ba9876543210"), "command": "./repro --new"}
+OTHER_ARGUMENTS = Runs(0, 150, identity=REPRO._replace(arguments="ba9876543210"), command="./repro --new")
 
 
 @pytest.mark.parametrize(
     ("other", "differs"),
     [
-        (Runs(0, 150)._replace(**ARGUMENTS), "other arguments: ./repro --new, not ./repro"),
+        (OTHER_ARGUMENTS, "other arguments: ./repro --new, not ./repro"),
         (Runs(0, 150, identity=REPRO._replace(folder="/srv/b [2]")), "run in /srv/b [2], not in /srv"),
         (Runs(0, 150, identity=REPRO._replace(program="/opt/repro")), "program /opt/repro, not /srv/repro"),
         (
@@ -249,14 +249,14 @@ def test_an_arm_with_another_wrapper_is_another_arm() -> None:
 
 def test_the_nearest_of_those_that_do_not_count_is_named_first() -> None:
     far = Runs(0, 9, identity=ExperimentIdentity("/x", "1" * 12, "/y", "timeout after 1 s"), arm=Arm("pin"))
-    near = Runs(0, 150)._replace(**ARGUMENTS)
+    near = OTHER_ARGUMENTS
     _, answer = answer_to([HALF, FIX, near, far])
     assert [one.passed for one in answer.not_counted] == [150, 9]
 
 
 def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     """It recorded neither the program nor the folder: that it is the same experiment, nobody can say."""
-    events = [HALF, FIX, Runs(0, 150)]
+    events: list[Event] = [HALF, FIX, Runs(0, 150)]
     entries = [Entry(stamp(-2), 0, (BY, ("H7", "open")), "Hypothesis: it races")]
     for minute, event in enumerate(events):
         if isinstance(event, Runs):
@@ -349,7 +349,7 @@ def test_the_json_has_the_names_of_the_report() -> None:
     """``apart`` keeps the meaning that it had before there was ``not_counted``: scripts read it."""
     pin = Arm("pin", ("taskset", "1"))
     other = Runs(0, 150, hypothesis=None)
-    events = [HALF, Runs(3, 7, arm=pin), FIX, Runs(0, 20, inconclusive=2, timed_out=5), other]
+    events: list[Event] = [HALF, Runs(3, 7, arm=pin), FIX, Runs(0, 20, inconclusive=2, timed_out=5), other]
     state = state_after(events)
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None

@@ -83,9 +83,9 @@ def test_the_levels_of_a_regime_are_those_of_scipy(failed: int, over: int) -> No
 def test_the_configuration_of_a_time() -> None:
     changes = [ChangePeriod(10, 20), ChangePeriod(15), ChangePeriod(30, None, concerns_hypothesis=False)]
     assert configuration_between(changes, 0, 10) == frozenset()
-    assert configuration_between(changes, 12, 14) == {10}
-    assert configuration_between(changes, 16, 16) == {10, 15}
-    assert configuration_between(changes, 20, 30) == {15}
+    assert configuration_between(changes, 12, 14) == frozenset({10})
+    assert configuration_between(changes, 16, 16) == frozenset({10, 15})
+    assert configuration_between(changes, 20, 30) == frozenset({15})
     assert configuration_between(changes, 12, 16) is None, "one was made meanwhile"
     assert configuration_between(changes, 16, 25) is None, "one was undone meanwhile"
 

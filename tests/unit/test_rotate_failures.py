@@ -125,7 +125,7 @@ def test_a_rotation_that_the_disk_does_not_confirm_is_in_doubt_and_so_is_what_ca
     writer = Writer(journal, FOLD, clock, WriteOptions("alice", "alice@db1:4121%3", rotate_bytes=SMALL))
     fill(writer, log)
 
-    tried: list[str] = []
+    tried: list[int] = []
 
     def failing_after_the_rename(folder: int) -> None:
         tried.append(folder)

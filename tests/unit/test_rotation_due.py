@@ -130,7 +130,12 @@ def test_who_was_active_is_found_behind_whatever_was_carried_over(
     with writer.lock_log(whole=True, rotating=True) as locked:
         locked.rotate()
     parsed: list[bytes] = []
-    monkeypatch.setattr(reader_module, "parse_entry", lambda raw: parsed.append(raw) or parse_entry(raw))
+
+    def counted(raw: bytes) -> Entry | None:
+        parsed.append(raw)
+        return parse_entry(raw)
+
+    monkeypatch.setattr(reader_module, "parse_entry", counted)
     live = segment(journal)
     found = last_active_entry(live, live.size(), "alice")
     assert found is not None

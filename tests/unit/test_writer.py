@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from support.journals import FakeClock, all_texts, entries, writer_of
 from support.lines import BY, NIGHT
-from support.writes import stamps
+from support.writes import recorded_writes, stamps
 from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import TOXIC_TEXT, note_draft
@@ -106,20 +105,14 @@ def test_a_torn_last_line_is_ended_first_in_the_same_write(
 ) -> None:
     torn = format_entry(Entry(NIGHT, 0, (BY,), "torn"))[:-5]
     log.write_bytes(torn)
-    written: list[bytes] = []
-    write = os.write
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
+    with recorded_writes(monkeypatch) as written:
         block = writer.write(note_draft("a"))
     assert written == [b"\n" + block.raw]
     assert log.read_bytes() == torn + b"\n" + block.raw
 
 
 def test_a_block_is_one_write(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[bytes] = []
-    write = os.write
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
+    with recorded_writes(monkeypatch) as written:
         block = writer.write(hypothesis_draft("a\nb\nc", 4))
     assert written == [block.raw]
 

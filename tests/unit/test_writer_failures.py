@@ -12,7 +12,7 @@ import pytest
 
 from support.journals import FakeClock, all_texts, entries
 from support.lines import BY, NIGHT
-from support.writes import stamps
+from support.writes import recorded_writes, stamps
 from threeam.core.errors import LockTimeout, PreconditionFailed, Unsure, WriteFailed
 from threeam.core.format.entry import Entry, format_entry
 from threeam.core.store.journal import Journal
@@ -155,13 +155,11 @@ def test_where_there_is_no_room_for_a_block_nothing_of_it_is_ever_to_be_seen(
     writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.write(note_draft("before"))
-    before, written = log.read_bytes(), list[bytes]()
-    real = os.statvfs(log)
-    with monkeypatch.context() as patch:
+    before, real = log.read_bytes(), os.statvfs(log)
+    with recorded_writes(monkeypatch) as written, monkeypatch.context() as patch:
         patch.setattr(
             os, "fstatvfs", lambda _: SimpleNamespace(f_blocks=9, f_bfree=0, f_bavail=0, f_frsize=real.f_frsize)
         )
-        patch.setattr(os, "write", lambda fd, data: written.append(data) or real_write(fd, data))
         writer.write(note_draft("there is room in the last block"))
         with pytest.raises(WriteFailed, match="disk"):
             writer.write(note_draft("x" * real.f_frsize))

@@ -9,10 +9,10 @@ import pytest
 from support.journals import FakeClock, all_texts, entries, writer_of
 from support.lines import NIGHT
 from support.writes import stamps
+from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note_draft
-from threeam.core.write.locked_log import MAX_TIE_NS
 from threeam.core.write.writer import Writer
 from threeam.hypotheses.drafts import hypothesis_draft
 
