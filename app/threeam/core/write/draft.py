@@ -51,11 +51,15 @@ class Draft(NamedTuple):
     needs_full_state: bool = True
     source: str = ""
 
+    @classmethod
+    def fixed(cls, lines: Sequence[DraftLine], source: str = "") -> Draft:
+        """Return a draft of lines that do not depend on the state."""
+        return cls(lambda state, context, stamp: lines, needs_full_state=False, source=source)
+
 
 def note_draft(text: str) -> Draft:
     """A note; the lines of a text with several become one block."""
-    note_lines = _note_lines(text)
-    return Draft(lambda state, author, stamp: note_lines, needs_full_state=False)
+    return Draft.fixed(_note_lines(text))
 
 
 def _note_lines(text: str) -> list[DraftLine]:
