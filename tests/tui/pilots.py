@@ -157,7 +157,7 @@ class Night:
         await self.press("colon")
         await self.type(text + "\n")
 
-    async def eventually(self, fact: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+    async def eventually(self, fact: Callable[..., T], what: str, seconds: float = 10.0) -> T:
         """Waits for what a thread does; fails loudly, with the screen, when it does not come."""
         deadline = time.monotonic() + seconds
         while not (value := fact()):

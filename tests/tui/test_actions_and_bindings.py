@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pilots import append, line, method_of, night
-from textual.binding import Binding
+from textual.binding import Binding, BindingsMap
 from textual.command import CommandPalette
 from textual.widget import Widget
 
@@ -29,7 +29,7 @@ MARKED = [action for action in ACTIONS if not action.id.startswith("pick-")]
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
 def test_every_action_says_what_it_is_and_its_method_exists(action: object) -> None:
     assert action in ACTIONS
-    one = BY_ID[action.id]  # type: ignore[attr-defined]
+    one = BY_ID[action.id]
     assert one.id
     assert one.label
     assert one.description
@@ -51,8 +51,8 @@ def test_an_action_without_a_key_can_be_called_by_its_word() -> None:
     assert [action.id for action in ACTIONS if not action.keys and not action.command] == []
 
 
-def keys_of(bindings: object) -> set[str]:
-    return set(bindings.key_to_bindings)  # type: ignore[attr-defined]
+def keys_of(bindings: BindingsMap) -> set[str]:
+    return set(bindings.key_to_bindings)
 
 
 async def test_keys_of_tmux_flow_control_and_vim_are_never_bound(journal: Journal, log: Path) -> None:

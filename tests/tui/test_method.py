@@ -144,7 +144,8 @@ async def test_evidence_is_the_selected_line_with_its_words(journal: Journal, lo
         await counted(it, "+0 −0")
         await it.press("+")
         assert it.box_kind == f"support H1 @{at(1)}"
-        assert "its words" in it.composer.box.placeholder or "words of the line" in it.composer.box.placeholder
+        placeholder = str(it.composer.box.placeholder)
+        assert "its words" in placeholder or "words of the line" in placeholder
         await it.press("enter")
         await counted(it, "+1 −0")
         assert texts(log)[4:] == [f"Supports: @{at(1)} note 1"]

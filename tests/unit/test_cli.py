@@ -295,31 +295,3 @@ def test_the_options_of_every_command_may_stand_before_or_after_it(run: Run, tmp
 
 
 # --- 3am by itself
-
-
-@pytest.mark.parametrize("argv", [[], ["-R"]], ids=["3am", "3am -R"])
-def test_3am_without_a_terminal_is_tail_and_says_so(run: Run, night: Path, argv: list[str]) -> None:
-    done = run(*argv)
-    assert good(done) == good(run("tail"))
-    assert talk(done) == ["3am: stdout is not a terminal, so this is 3am tail"]
-
-
-def test_text_piped_into_the_full_screen_names_the_command_for_it(log: Path) -> None:
-    primary, replica = os.openpty()
-    try:
-        done = subprocess.run([command()], input=b"text\n", stdout=replica, stderr=subprocess.PIPE)
-    finally:
-        os.close(primary)
-        os.close(replica)
-    assert done.returncode == 2
-    (sentence,) = talk(done)
-    assert "3am log -" in sentence
-    assert not log.exists()
-
-
-def test_an_interrupt_while_modules_are_imported_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_: str) -> object:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("threeam.cli.main.import_module", interrupted)
-    assert main(["run", "--", "true"]) == 130

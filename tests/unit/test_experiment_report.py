@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from hypothesis import given
@@ -370,8 +370,12 @@ def test_a_verdict_that_cannot_be_written_is_told_as_that(
     plan = ExperimentPlan(("true",), (Arm("bare"),), 2, 7, FailureRule(), None, "/")
 
     def conclude() -> int:
-        with patch.object(Writer, "write", side_effect=error):
-            run_command._conclude(1, plan, writer)
+        with (
+            patch.object(Writer, "write", side_effect=error),
+            patch.object(run_command, "require_experiment"),
+            patch.object(run_command, "_answer"),
+        ):
+            run_command._conclude(1, plan, Mock(), writer)
         return 0
 
     assert run_reporting_errors(conclude) == code

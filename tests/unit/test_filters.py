@@ -12,6 +12,7 @@ from threeam.core.errors import BadKind, BadPattern
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.store.filters import (
     ByAuthor,
+    Condition,
     InHypothesis,
     IsKind,
     LineFilter,
@@ -116,9 +117,9 @@ def test_a_block_finds_the_lines_that_each_line_by_itself_finds(text: str, lines
 @given(st.lists(TAGGED, max_size=12), st.lists(CONDITIONS, max_size=3), st.lists(CONDITIONS, max_size=2), st.booleans())
 def test_wanted_lines_are_those_of_which_all_conditions_hold(
     entries: list[Entry],
-    conditions: list,
-    exclusions: list,
-    foreign: bool,  # type: ignore[type-arg]
+    conditions: list[Condition],
+    exclusions: list[Condition],
+    foreign: bool,
 ) -> None:
     lines = [format_entry(entry)[:-1] for entry in entries] + [b"foreign [H7: x"] * foreign
     wanted = LineFilter(tuple(conditions), tuple(exclusions))

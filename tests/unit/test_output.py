@@ -64,8 +64,6 @@ PLAIN = [
     "monkey=banana",
     "exit status: 3",
 ]
-
-
 MIB = 1 << 20
 OTHERS_LONGEST = 2 * MIB  # bytes that may be looked through at once, and so over the cap
 LEFT_OUT = re.compile(rb"\n\[3am: (\d+) bytes are left out here\]\n")

@@ -9,7 +9,7 @@ import pytest
 
 from support.commands import Run
 from support.journals import FakeClock, entries, texts, writer_of
-from support.lines import NIGHT
+from support.lines import NIGHT, parse_stamp
 from threeam.core.errors import RotationSkipped, Unsure, WriteFailed
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 from threeam.core.store.journal import Journal
@@ -20,8 +20,7 @@ from threeam.human.drafts import coffee_draft, undo_coffee_draft
 from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
 
-LAST = Stamp.parse("9999-12-31T23:59:59.999999999+0000")
-assert LAST is not None
+LAST = parse_stamp("9999-12-31T23:59:59.999999999+0000")
 UNREADABLE = [
     Stamp(NIGHT.ns, 24 * 3600),
     Stamp(NIGHT.ns, -25 * 3600),
