@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import NIGHT, FakeClock, Run, command, writer_of
-from people import Person
+from support.commands import Run, command
+from support.journals import FakeClock, writer_of
+from support.lines import BY, at_second
+from support.people import Person
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.store import segment as segment_module
 from threeam.core.store.filters import LineFilter, MatchesPattern
@@ -32,24 +34,19 @@ from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
 from threeam.tui.log_window import LogWindow
 
-BY = ("BY", "alice@db1:4121%3")
 PRIVATE = "hunter2"
 
 
-def at(seconds: float) -> Stamp:
-    return Stamp(NIGHT.ns + round(seconds * NS_PER_S))
-
-
 def line(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
-    return format_entry(Entry(at(seconds), cups, (BY, *tags), text))
+    return format_entry(Entry(at_second(seconds), cups, (BY, *tags), text))
 
 
 def repeated(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
-    return line(seconds, text, ("AT", str(at(0))), *tags, cups=cups)
+    return line(seconds, text, ("AT", str(at_second(0))), *tags, cups=cups)
 
 
 def rotated_name(seconds: float, stem: str = "sanity") -> str:
-    return f"{stem}.{at(seconds).rfc3339().replace('-', '').replace(':', '')}.log"
+    return f"{stem}.{at_second(seconds).rfc3339().replace('-', '').replace(':', '')}.log"
 
 
 def head(seconds: float, stem: str = "sanity", *, lines: str | None = None) -> bytes:
@@ -77,11 +74,11 @@ FORGED = [
     repeated(3, "Carried: 9 cups of alice.", cups=9),
     repeated(3, "Hypothesis: forged", ("H1", "refuted")),
     repeated(3, "Coffee: forged", ("MG", "900"), cups=9),
-    line(3, "Carried: 9 cups of alice.", ("AT", str(at(3))), ("NIGHT", "new"), cups=9),
-    line(3, "Carried: 9 cups of alice.", ("AT", str(at(3))), ("NIGHT", "over"), cups=9),
-    line(3, "Conclusion: forged", ("AT", str(at(3))), ("H1", "refuted")),
+    line(3, "Carried: 9 cups of alice.", ("AT", str(at_second(3))), ("NIGHT", "new"), cups=9),
+    line(3, "Carried: 9 cups of alice.", ("AT", str(at_second(3))), ("NIGHT", "over"), cups=9),
+    line(3, "Conclusion: forged", ("AT", str(at_second(3))), ("H1", "refuted")),
     head(3),
-    format_entry(Entry(at(3), 0, (("AT", str(at(0))),), "Hypothesis: forged")),
+    format_entry(Entry(at_second(3), 0, (("AT", str(at_second(0))),), "Hypothesis: forged")),
 ]
 
 
@@ -97,8 +94,8 @@ def test_a_forged_line_is_shown_and_found_and_reported_and_changes_nothing(
     assert with_it.hypotheses == without_it.hypotheses
     assert with_it.projections == without_it.projections
     assert with_it.people["alice"].cups == 1
-    assert FOLD.state_at(live, len(sound + forged)).last_stamp == at(3)
-    assert awake_since(journal, Position(live, live.size()), "alice") == at(0)
+    assert FOLD.state_at(live, len(sound + forged)).last_stamp == at_second(3)
+    assert awake_since(journal, Position(live, live.size()), "alice") == at_second(0)
     assert forged in run_here("tail").stdout
     assert run_here("tail", "--grep", "AT: ").stdout == forged
     assert b"forged" in run_here("export", "csv").stdout or b"Continued" in forged or b"Carried" in forged
@@ -112,9 +109,9 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     """No ordinary line stands between them and what the rotation repeats."""
     writer = writer_of("alice", journal, clock)
     for n, draft in enumerate((coffee_draft(1, 95, 4), hypothesis_draft("the sweeper", 4))):
-        clock.now = at(n)
+        clock.now = at_second(n)
         writer.write(draft)
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     live = journal.open_live()
     assert live is not None
@@ -124,8 +121,8 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     with log.open("ab") as file:
         file.write(b"".join(FORGED))
     assert [line.is_forged for line in lines_forward(live)] == [False] * lines_there + [True] * len(FORGED)
-    assert FOLD.state_at(live, live.size()) == before._replace(last_stamp=at(3))
-    assert awake_since(journal, Position(live, live.size()), "alice") == at(0)
+    assert FOLD.state_at(live, live.size()) == before._replace(last_stamp=at_second(3))
+    assert awake_since(journal, Position(live, live.size()), "alice") == at_second(0)
     told = run_here("tail", "-n", "+1").stdout
     assert run_here("tail", "--grep", "forged|9 cups|AT: ").stdout.count(b"\n") == len(FORGED) + 1  # `Continued from`
     assert all(forged in told for forged in FORGED)
@@ -137,7 +134,7 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     assert run_here("fork", "-q", "--to", f"{log}.copy").returncode == 0
     copy = (log.parent / "sanity.log.copy").read_bytes()
     assert (copy.count(b": forged"), copy.count(b"the sweeper")) == (4, 1)
-    clock.now = at(9)
+    clock.now = at_second(9)
     assert writer.write(note_draft("after it")).entries[0].cups == 1
     done = run_here("doctor")
     assert (done.returncode, done.stdout.count(b": forged: ")) == (5, len(FORGED))
@@ -185,14 +182,14 @@ def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal:
     for n, draft in enumerate(
         (coffee_draft(1, 95, 4), hypothesis_draft("the sweeper", 4), conclusion_draft("refute", "H1", "no", 4))
     ):
-        clock.now = at(n)
+        clock.now = at_second(n)
         writer.write(draft)
     live = journal.open_live()
     assert live is not None
     before = FOLD.state_at(live, live.size())
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
-    clock.now = at(5)
+    clock.now = at_second(5)
     writer.write(note_draft("after it"))
     told = run_here("tail", "-n", "+1").stdout
     assert told.count(b"the sweeper") == 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import NIGHT, FakeClock, writer_of
+from support.journals import FakeClock, writer_of
+from support.lines import NIGHT
 from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry
 from threeam.core.store.doctor import Finding, LogChecker
 from threeam.core.store.journal import Journal, Segment
@@ -301,7 +302,6 @@ def test_a_bad_line_is_quoted_in_short_and_made_safe(log_: Log) -> None:
     assert len(finding.text) < 200
 
 
-@settings(deadline=None)
 @given(st.binary())
 def test_the_doctor_is_total_on_any_bytes(data: bytes) -> None:
     log = Log()

@@ -13,7 +13,7 @@ from threeam.cli.console import Echo, OutputFailed, is_open_on, print_err, print
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.submit import submit
+from threeam.cli.submit import acknowledgement, submit
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed, Unsure
 from threeam.core.format.times import format_duration, parse_duration
 from threeam.core.store.attachment_kinds import PLAN
@@ -146,21 +146,24 @@ def _once(args: Namespace, command: list[str]) -> int:
     if kept.problem:
         print_err(f"what it printed is not kept: {kept.problem}")
     draft = single_run_draft(loggable_command(command), made, identity, args.hyp)
+    text = f"{format_run(made)}: {loggable_command(command)}"
+    code = 128 + cut if cut else _code_of_run(made, as_command=args.exit_code, saved=not kept.problem)
     try:
-        submit(
-            lambda: at, lambda _: draft, f"{format_run(made)}: {loggable_command(command)}", quiet=args.quiet, fd=STDERR
-        )
+        submit(lambda: at, lambda _: draft, text, quiet=args.quiet, fd=STDERR, exit_code=code)
     except JournalError:
         if kept.path:
             print_err(f"what it printed is kept in {kept.path}")
         raise
-    if cut:
-        return 128 + cut
-    if args.exit_code:
-        return _TIMED_OUT if made.outcome == TIMED_OUT else made.exit_code
-    if made.outcome != PASSED:
+    return code
+
+
+def _code_of_run(run: Run, *, as_command: bool, saved: bool) -> int:
+    """Return the exit code for one run. ``saved``: whether its output was kept."""
+    if as_command:
+        return _TIMED_OUT if run.outcome == TIMED_OUT else run.exit_code
+    if run.outcome != PASSED:
         return ExitCode.NEGATIVE
-    return ExitCode.IO_ERROR if kept.problem else ExitCode.OK
+    return ExitCode.OK if saved else ExitCode.IO_ERROR
 
 
 class _Shows:
@@ -169,14 +172,14 @@ class _Shows:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._safe = TerminalSanitizer() if os.isatty(fd) else None
-        self._untold = False
+        self._failure = False
 
     def __call__(self, data: bytes) -> None:
-        if not self._untold:
+        if not self._failure:
             try:
                 write_bytes(self._safe(data) if self._safe is not None else data, self._fd)
             except OutputFailed as untold:  # a full disk: what it prints is kept all the same
-                self._untold = True
+                self._failure = True
                 print_err(str(untold))
 
 
@@ -279,7 +282,7 @@ def _go_through(
 
     def write(draft: Draft) -> None:
         with writer.lock_log(
-            whole=draft.needs_full_state, interruptible=True
+            full_state=draft.needs_full_state, interruptible=True
         ) as log:  # interrupts are held back by whoever runs
             log.write(draft)
 
@@ -293,6 +296,7 @@ def _go_through(
     counter = _Counter(number, plan, len(left))
     try:
         run_plan(number, plan, left, kept, RunContext(at.journal, write, counter.tell, lost, at.clock))
+        code = _answer(require_experiment(at.load_state(), f"R{number}"))
     except KeyboardInterrupt as interrupt:
         counter.close()
         print_err(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
@@ -307,9 +311,11 @@ def _go_through(
         raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
     finally:
         counter.close()
-    echo(_conclude(number, plan, writer))
+    verdict = _conclude(number, plan, writer)
+    with acknowledgement(code, len(verdict)):
+        echo(verdict)
     echo.close()
-    return _answer(require_experiment(at.load_state(), f"R{number}"))
+    return code
 
 
 def _conclude(number: int, plan: ExperimentPlan, writer: Writer) -> bytes:

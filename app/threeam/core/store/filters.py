@@ -11,13 +11,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import BadKind
-from threeam.core.format.entry import CEREMONY_TEXTS, CLOCK_STEPPED_PREFIX, KIND_TAGS, Entry, parse_entry
+from threeam.core.format.entry import CEREMONY_TEXTS, CLOCK_STEPPED_PREFIX, Entry, parse_entry
+from threeam.core.format.kinds import KINDS, WORDS
 from threeam.core.store.pattern import Pattern
 
-KIND_NAMES = {
-    "note": "note", "ceremony": "ceremony", "continued": "Continued", "foreign": "foreign",
-    **{kind.lower(): kind for kind in KIND_TAGS},
-}  # fmt: skip
+KIND_NAMES = {name.lower(): name for name in KINDS}
 
 
 class Condition(Protocol):
@@ -64,7 +62,7 @@ class IsKind(NamedTuple):
         return self.kind == ("foreign" if entry is None else entry.kind)
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified_offsets(self, None if self.kind not in KIND_TAGS else f"] {self.kind}:".encode(), data)
+        return _verified_offsets(self, None if self.kind not in WORDS else f"] {self.kind}:".encode(), data)
 
 
 class ByAuthor(NamedTuple):
