@@ -15,7 +15,7 @@ from threeam.actions import ACTIONS, BY_COMMAND, BY_ID, GROUPS, format_keys, key
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal
 from threeam.tui.app import JournalApp
-from threeam.tui.commands import UnknownCommand, parse_command
+from threeam.tui.command_line import UnknownCommand, parse_command
 from threeam.tui.screens.coffee import CoffeeScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.journal import JournalScreen
@@ -282,7 +282,7 @@ async def test_remapped_keys_act_in_the_sidebar_and_in_the_box(journal: Journal,
         await it.press("f2")
         await it.eventually(lambda: texts(log)[1:] == ["Coffee: cup 1 of the night."], "one cup")
         await it.press("f3")
-        assert it.composer.kind == "refute H1"
+        assert it.box_kind == "refute H1"
         it.at_once(*"because", "escape", *"!", "f9", "f4")
         await it.settled()
         assert it.composer.text == "because!"

@@ -305,7 +305,7 @@ def test_baselines_survive_a_rotation(journal: Journal, log: Path, clock: FakeCl
     before = saved_baselines(FOLD(FOLD.empty_state, entries(log)))
     for _ in range(2):
         clock.forward(NS_PER_S)
-        with alice.lock_log(whole=True) as held:
+        with alice.lock_log(full_state=True) as held:
             held.rotate()
         assert saved_baselines(FOLD(FOLD.empty_state, entries(log))) == before
     alice.write(note_draft("life goes on"))

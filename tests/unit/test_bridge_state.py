@@ -150,7 +150,7 @@ def play(log: Path, steps: list[tuple[str, bytes, int]], screen: Screen) -> None
         elif step == "truncate":
             screen.has_the_state_of_the_file()
             with log.open("wb") as file:
-                file.write(b"truncated %d\n" % number + whole)
+                file.write(b"truncated %d\n" % number + whole)  # another beginning: it is how a truncation is noticed
         else:
             log.rename(f"{log}.1")
             log.write_bytes(whole + b"a new file\n")

@@ -111,7 +111,7 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     for n, draft in enumerate((coffee_draft(1, 95, 4), hypothesis_draft("the sweeper", 4))):
         clock.now = at_second(n)
         writer.write(draft)
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     live = journal.open_live()
     assert live is not None
@@ -172,7 +172,9 @@ def test_the_head_is_no_longer_than_it_states_and_than_what_is_repeated(
     findings = run_here("doctor").stdout
     assert findings.count(b": forged: ") == 4 - repeats
     assert (b"offset 0, line 1: lines are missing: " in findings) == bool(missing)
-    assert (b"offset 0, line 1: its REPEATED tag is no number" in findings) == (stated is not None and missing is None)
+    assert (b"offset 0, line 1: its REPEATED tag is not a number" in findings) == (
+        stated is not None and missing is None
+    )
 
 
 def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal: Journal, clock: FakeClock) -> None:
@@ -185,7 +187,7 @@ def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal:
     live = journal.open_live()
     assert live is not None
     before = FOLD.state_at(live, live.size())
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     clock.now = at_second(5)
     writer.write(note_draft("after it"))

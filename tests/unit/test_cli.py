@@ -286,3 +286,40 @@ def test_status_has_no_signs_if_the_settings_say_so(run_here: Run, monkeypatch: 
     printed = good(run_here("status"))
     assert printed.isascii()
     assert printed.startswith("c 0 0 mg | w 0 | 0 open | lock ")
+
+
+@pytest.mark.parametrize("argv", [["-j", "checkout", "log", "x"], ["log", "-j", "checkout", "x"]], ids=" ".join)
+def test_the_options_of_every_command_may_stand_before_or_after_it(run: Run, tmp_path: Path, argv: list[str]) -> None:
+    good(run(*argv, XDG_STATE_HOME=str(tmp_path / "state")))
+    assert (tmp_path / "state" / "3am" / "checkout.log").exists()
+
+
+# --- 3am by itself
+
+
+@pytest.mark.parametrize("argv", [[], ["-R"]], ids=["3am", "3am -R"])
+def test_3am_without_a_terminal_is_tail_and_says_so(run: Run, night: Path, argv: list[str]) -> None:
+    done = run(*argv)
+    assert good(done) == good(run("tail"))
+    assert talk(done) == ["3am: stdout is not a terminal, so this is 3am tail"]
+
+
+def test_text_piped_into_the_full_screen_names_the_command_for_it(log: Path) -> None:
+    primary, replica = os.openpty()
+    try:
+        done = subprocess.run([command()], input=b"text\n", stdout=replica, stderr=subprocess.PIPE)
+    finally:
+        os.close(primary)
+        os.close(replica)
+    assert done.returncode == 2
+    (sentence,) = talk(done)
+    assert "3am log -" in sentence
+    assert not log.exists()
+
+
+def test_an_interrupt_while_modules_are_imported_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: str) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("threeam.cli.main.import_module", interrupted)
+    assert main(["run", "--", "true"]) == 130

@@ -148,7 +148,7 @@ def test_capitals_count_only_if_there_are_any() -> None:
 
 
 def test_what_is_no_regular_expression_is_said() -> None:
-    with pytest.raises(BadPattern, match=r"'\(' is no regular expression: "):
+    with pytest.raises(BadPattern, match=r"'\(' is not a regular expression: "):
         Pattern("(")
 
 
@@ -159,5 +159,5 @@ def test_conditions_are_typed_as_words() -> None:
     out, text = parse_term("!dead lock:")
     assert out
     assert text.name == "dead lock:"
-    with pytest.raises(BadKind, match="there is no kind 'nope': there are note, "):
+    with pytest.raises(BadKind, match="there is no kind 'nope': the kinds are note, "):
         parse_kind("nope")

@@ -18,7 +18,7 @@ from threeam.core.errors import LockTimeout
 from threeam.core.store import journal as journal_module
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.draft import note_draft
-from threeam.core.write.lock import JournalLock, SanityLock, find_lock_holder
+from threeam.core.write.lock import JournalLock, SanityLock, WaitPolicy, find_lock_holder
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee_draft
@@ -68,7 +68,7 @@ def test_whoever_has_another_tmp_is_kept_out_all_the_same(
     """A service with PrivateTmp=yes has the same log, and another /tmp/sanity.lock."""
     here, there = resolve_journal(str(log)), resolve_journal(str(log), str(tmp_path / "another sanity.lock"))
     assert here.lock_path == str(of_the_script)
-    with writer_on(here, clock).lock_log(whole=True) as held:
+    with writer_on(here, clock).lock_log(full_state=True) as held:
         with pytest.raises(LockTimeout, match=r"sanity\.log\.lock within"):
             writer_on(there, clock).write(coffee_draft(1, 95, 4))
         held.write(coffee_draft(1, 95, 4))
@@ -107,7 +107,7 @@ def test_two_locks_are_taken_in_their_order_and_have_one_deadline(
 
     monkeypatch.setattr(SanityLock, "acquire", spied)
     lock = JournalLock(resolve_journal(str(log)), 0o600)
-    lock.acquire(7.0)
+    lock.acquire(WaitPolicy(7.0))
     lock.release()
     first, second = asked
     assert (first[0], second[0]) == (str(of_the_script), f"{log}.lock")
@@ -176,7 +176,7 @@ def test_a_process_that_is_killed_while_it_makes_the_lock_leaves_no_file(journal
     child = os.fork()
     if child == 0:
         os.link = lambda *_, **__: os._exit(9)  # type: ignore[assignment]
-        JournalLock(journal, 0o600).acquire(0.0)
+        JournalLock(journal, 0o600).acquire(WaitPolicy(0.0))
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     assert set(os.listdir(log.parent)) == before

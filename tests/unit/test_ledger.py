@@ -155,7 +155,7 @@ def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry
         clock.forward(NS_PER_S)
         writer, first = writers[step.user], step.words.partition("\n")[0]
         if step.verb == "script":
-            with writer.lock_log(whole=False) as log:
+            with writer.lock_log(full_state=False) as log:
                 entry = parse_entry(log.write_script_line(f"Hypothesis: {first}", 0).rstrip(b"\n"))
             assert entry is not None
             board.append(Expected(f"@{entry.stamp}", "open", first, None, {}, [], []))
@@ -247,7 +247,7 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
     # What a writer is told of before it writes is no different.
     before = writer.write(Draft(lambda *_: [DraftLine("good morning")])).prior_state
     assert boards(before) == boards(state)
-    with writer.lock_log(whole=True) as held:
+    with writer.lock_log(full_state=True) as held:
         held.rotate()
     live = journal.open_live()
     assert live is not None
@@ -868,7 +868,7 @@ def test_a_stamp_is_taken_from_the_beginning_of_the_words() -> None:
     assert parse_stamp_ref(f"see @{at_second(1)}") == (None, f"see @{at_second(1)}")
     assert parse_stamp_ref("") == (None, "")
     for bad in ("@", "@nobody", f"@{at_second(1)},", "@2026-02-31T00:00:00.000000000+0000"):
-        with pytest.raises(BadStamp, match="is no stamp"):
+        with pytest.raises(BadStamp, match="is not a stamp"):
             parse_stamp_ref(f"{bad} words")
 
 
@@ -878,7 +878,7 @@ def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, write
         clock.forward(NS_PER_S)
         blocks.append(writer.write(Draft(lambda *_, n=n: [DraftLine(f"note {n}")])))
         if n % 2:
-            with writer.lock_log(whole=True) as held:
+            with writer.lock_log(full_state=True) as held:
                 held.rotate()
     for n, block in enumerate(blocks):
         found = find_line(journal, Stamp(block.entries[0].stamp.ns, 3600)).entry
@@ -1041,7 +1041,7 @@ def test_a_word_that_is_no_stamp_is_bad_usage_and_the_words_come_back(run: Run, 
     given_back, why = refused(run, 2, *argv)
     assert given_back.startswith("3am: not written: @")
     assert given_back.endswith("precious")
-    assert "is no stamp: write it as the log has it" in why
+    assert "is not a stamp: write it as the log has it" in why
 
 
 @pytest.mark.parametrize(

@@ -336,9 +336,9 @@ def test_what_a_run_prints_is_redacted_after_its_end_and_shown_as_it_comes(
         return ExecutionResult(1, 1, 0)
 
     class Recorded(Redactor):
-        def __call__(self, data: bytes, *, more: bool = False) -> bytes:
+        def __call__(self, data: bytes, *, has_more: bool = False) -> bytes:
             happened.append("redacted")
-            return super().__call__(data, more=more)
+            return super().__call__(data, has_more=has_more)
 
     monkeypatch.setattr(output_module, "Redactor", Recorded)
     monkeypatch.setattr(hunt, "execute", execute)

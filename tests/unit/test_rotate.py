@@ -107,7 +107,7 @@ def test_a_one_shot_knows_its_cups_from_what_was_carried(
 ) -> None:
     small.write(coffee_draft(2, 95, 4))
     fill(small, log)
-    with small.lock_log(whole=True) as locked:
+    with small.lock_log(full_state=True) as locked:
         locked.rotate()
     assert writer_with(journal, clock).write(note_draft("a")).entries[0].cups == 2
     clock.forward(9 * 3600 * NS_PER_S)
@@ -119,7 +119,7 @@ def test_a_rotation_keeps_no_night_going(small: Writer, journal: Journal, clock:
     small.write(coffee_draft(2, 95, 4))
     fill(small, log)
     clock.forward(7 * 3600 * NS_PER_S)
-    with writer_with(journal, clock).lock_log(whole=True) as locked:
+    with writer_with(journal, clock).lock_log(full_state=True) as locked:
         locked.rotate()
     clock.forward(2 * 3600 * NS_PER_S)
     assert small.write(note_draft("b")).entries[0].cups == 0
@@ -200,7 +200,7 @@ def test_a_rotation_that_fails_leaves_the_log_and_the_block_is_written(
     with monkeypatch.context() as patch:
         patch.setattr(os, call, failing)
         small.write(note_draft("after"))
-        with small.lock_log(whole=True) as locked, pytest.raises(RotationSkipped):
+        with small.lock_log(full_state=True) as locked, pytest.raises(RotationSkipped):
             locked.rotate()
     assert log.read_bytes().startswith(before)
     assert entries(log)[-1].text == "after"
@@ -256,7 +256,12 @@ class Work:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folded = self.folded_under_lock = self.formatted_under_lock = 0
         self._held = False
-        call, acquire, release, tail = Fold.__call__, SanityLock.acquire, SanityLock.release, rotation_due._tail
+        call, acquire, release, tail = (
+            Fold.__call__,
+            SanityLock.acquire,
+            SanityLock.release,
+            rotation_due._format_without_stamp,
+        )
 
         def counted(fold: Fold, state: State, entries: Iterable[Entry]) -> State:
             entries = list(entries)
@@ -279,7 +284,7 @@ class Work:
         monkeypatch.setattr(Fold, "__call__", counted)
         monkeypatch.setattr(SanityLock, "acquire", acquired)
         monkeypatch.setattr(SanityLock, "release", released)
-        monkeypatch.setattr(rotation_due, "_tail", formatted)
+        monkeypatch.setattr(rotation_due, "_format_without_stamp", formatted)
 
 
 def changes(count: int) -> bytes:
@@ -330,7 +335,7 @@ def test_who_was_active_is_found_behind_whatever_was_carried_over(
     writer = writer_with(journal, clock)
     writer.write(coffee_draft(2, 95, 4))
     writer.write(sleep_draft(5.0))
-    with writer.lock_log(whole=True, rotating=True) as locked:
+    with writer.lock_log(full_state=True, will_rotate=True) as locked:
         locked.rotate()
     parsed: list[bytes] = []
     monkeypatch.setattr(reader_module, "parse_entry", lambda raw: parsed.append(raw) or parse_entry(raw))
@@ -362,7 +367,7 @@ def test_a_note_that_a_log_would_not_shrink_goes_with_the_rotation(
     beside = Path(rotation_due.no_gain_note_path(str(log)))
     assert stat.S_IMODE(beside.stat().st_mode) == 0o640
     assert "3am tries again at" in beside.read_text()
-    with writer.lock_log(whole=True, rotating=True) as locked:
+    with writer.lock_log(full_state=True, will_rotate=True) as locked:
         locked.rotate()
     assert not beside.exists()
 
@@ -601,7 +606,7 @@ def test_an_old_file_that_cannot_be_deleted_refuses_no_line(
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", failing)
         writer.write(note_draft("after"))
-        with writer.lock_log(whole=True) as locked:
+        with writer.lock_log(full_state=True) as locked:
             assert "cannot be deleted" in locked.prune_rotated()
     assert len(files(log)) == 2
 
@@ -613,7 +618,10 @@ def test_a_log_whose_name_no_line_can_hold_grows_on(tmp_path: Path, clock: FakeC
     writer = writer_with(journal, clock)
     for _ in range(60):
         writer.write(note_draft("x" * 60))
-    with writer.lock_log(whole=True) as locked, pytest.raises(RotationSkipped, match="a line of the log cannot hold"):
+    with (
+        writer.lock_log(full_state=True) as locked,
+        pytest.raises(RotationSkipped, match="a line of the log cannot hold"),
+    ):
         locked.rotate()
     assert len(list(journal.segments_backward(segment(journal)))) == 1
     assert segment(journal).size() > SMALL

@@ -35,6 +35,6 @@ def run(_command: str, argv: Sequence[str]) -> int:
     hypothesis_tag(at.load_state(), args.hyp)
     pane = select_pane(args.pane, os.environ.get("TMUX_PANE"))
     path, draft = capture_pane(at.journal, pane, args.n, at.clock(), args.hyp)
-    code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet, beside=path)
+    code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet, attachment_path=path)
     print_err(f"kept as {path}")
     return code

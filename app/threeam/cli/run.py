@@ -172,14 +172,14 @@ class _Shows:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._safe = TerminalSanitizer() if os.isatty(fd) else None
-        self._untold = False
+        self._failure = False
 
     def __call__(self, data: bytes) -> None:
-        if not self._untold:
+        if not self._failure:
             try:
                 write_bytes(self._safe(data) if self._safe is not None else data, self._fd)
             except OutputFailed as untold:  # a full disk: what it prints is kept all the same
-                self._untold = True
+                self._failure = True
                 print_err(str(untold))
 
 
@@ -282,7 +282,7 @@ def _go_through(
 
     def write(draft: Draft) -> None:
         with writer.lock_log(
-            whole=draft.needs_full_state, interruptible=True
+            full_state=draft.needs_full_state, interruptible=True
         ) as log:  # interrupts are held back by whoever runs
             log.write(draft)
 
@@ -296,6 +296,7 @@ def _go_through(
     counter = _Counter(number, plan, len(left))
     try:
         run_plan(number, plan, left, kept, RunContext(at.journal, write, counter.tell, lost, at.clock))
+        code = _answer(require_experiment(at.load_state(), f"R{number}"))
     except KeyboardInterrupt as interrupt:
         counter.close()
         print_err(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
@@ -310,18 +311,17 @@ def _go_through(
         raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
     finally:
         counter.close()
-    verdict, code = _conclude(number, plan, at, writer)
+    verdict = _conclude(number, plan, writer)
     with acknowledgement(code, len(verdict)):
         echo(verdict)
     echo.close()
     return code
 
 
-def _conclude(number: int, plan: ExperimentPlan, at: Context, writer: Writer) -> tuple[bytes, ExitCode]:
-    """Write the verdict and return its lines and the exit code. If that fails, say that no run is lost."""
+def _conclude(number: int, plan: ExperimentPlan, writer: Writer) -> bytes:
+    """Write the verdict and return its lines. If that fails, say that no run is lost: the plan is done."""
     try:
-        code = _answer(require_experiment(at.load_state(), f"R{number}"))
-        return writer.write(verdict_draft(number)).raw, code
+        return writer.write(verdict_draft(number)).raw
     except Unsure:
         raise
     except (JournalError, KeyboardInterrupt):
