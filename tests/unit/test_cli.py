@@ -18,16 +18,19 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from select import select
+from types import SimpleNamespace
 
 import pytest
 
 from conftest import NIGHT, Run, command
 from threeam.cli.commands import COMMANDS
 from threeam.cli.main import main
+from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry, parse_entry
 from threeam.core.store import reader
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import TOXIC_TEXT
+from threeam.core.write.locked_log import LockedLog
 
 Done = subprocess.CompletedProcess[bytes]
 
@@ -63,23 +66,23 @@ exit 0
 """
 
 
-def talk(done: Done) -> list[str]:
-    """What was said on stderr, a line each; never a traceback."""
-    said = done.stderr.decode()
-    assert "Traceback" not in said, said
-    assert not HARMFUL.search(said), said
-    return said.splitlines()
+def stderr_lines(done: Done) -> list[str]:
+    """Return the lines of stderr. They have neither a traceback nor a control character."""
+    text = done.stderr.decode()
+    assert "Traceback" not in text, text
+    assert not HARMFUL.search(text), text
+    return text.splitlines()
 
 
-def good(done: Done) -> str:
-    assert done.returncode == 0, talk(done)
+def stdout_of(done: Done) -> str:
+    assert done.returncode == 0, stderr_lines(done)
     assert "Traceback" not in done.stderr.decode()
     return done.stdout.decode()
 
 
-def refused(done: Done, code: int) -> str:
-    """The one sentence of a command that did not do it, after the words that it gives back."""
-    lines = [one for one in talk(done) if not one.startswith("3am: not written: ")]
+def refusal(done: Done, code: int) -> str:
+    """Return the only sentence on stderr besides the words that are handed back; nothing is on stdout."""
+    lines = [line for line in stderr_lines(done) if not line.startswith("3am: not written: ")]
     assert done.returncode == code, lines
     assert done.stdout == b""
     assert len(lines) == 1, lines
@@ -116,28 +119,28 @@ def night(log: Path) -> Path:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_every_command_has_an_example(run: Run, name: str) -> None:
-    printed = good(run(name, "--help"))
+    printed = stdout_of(run(name, "--help"))
     assert "example" in printed
     assert f"3am {name}" in printed.partition("example")[2]
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_help_of_every_hypothesis_command_has_an_example(run: Run, verb: str) -> None:
-    assert f"3am hyp {verb}" in good(run("hyp", verb, "--help")).partition("example")[2]
+    assert f"3am hyp {verb}" in stdout_of(run("hyp", verb, "--help")).partition("example")[2]
 
 
 def test_the_help_of_3am_lists_every_command(run: Run) -> None:
-    printed = good(run("--help"))
+    printed = stdout_of(run("--help"))
     assert all(re.search(rf"^  {name} ", printed, re.MULTILINE) for name in COMMANDS)
     assert "example" in printed
 
 
 def test_help_has_no_colour_where_there_is_no_terminal(run: Run) -> None:
-    assert "\x1b" not in good(run("log", "--help", FORCE_COLOR="1", TERM="xterm-256color"))
+    assert "\x1b" not in stdout_of(run("log", "--help", FORCE_COLOR="1", TERM="xterm-256color"))
 
 
 def test_the_version_is_told(run: Run) -> None:
-    assert re.fullmatch(r"3am \d+\.\d+\.\d+\n", good(run("--version")))
+    assert re.fullmatch(r"3am \d+\.\d+\.\d+\n", stdout_of(run("--version")))
 
 
 # --- what was mistyped
@@ -158,7 +161,7 @@ def test_the_version_is_told(run: Run) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )
 def test_a_slip_names_the_nearest_right_word(run: Run, log: Path, argv: list[str], right: str) -> None:
-    sentence = refused(run(*argv), 2)
+    sentence = refusal(run(*argv), 2)
     assert f"did you mean {right}?" in sentence
     assert argv[0] in sentence
     assert not log.exists()
@@ -199,12 +202,12 @@ def test_a_slip_names_the_nearest_right_word(run: Run, log: Path, argv: list[str
     ids=lambda argv: " ".join(argv).encode("unicode_escape").decode() or "nothing",
 )
 def test_a_bad_command_line_is_one_sentence_and_exit_2(run: Run, log: Path, argv: list[str]) -> None:
-    refused(run(*argv), 2)
+    refusal(run(*argv), 2)
     assert not log.exists()
 
 
 def test_an_extra_word_is_not_called_an_option(run: Run) -> None:
-    assert "option" not in refused(run("status", "extra"), 2)
+    assert "option" not in refusal(run("status", "extra"), 2)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +224,7 @@ def test_an_extra_word_is_not_called_an_option(run: Run) -> None:
 def test_a_control_on_the_command_line_never_reaches_the_terminal(run: Run, argv: list[str]) -> None:
     done = run(*argv)
     assert done.returncode in (2, 3)
-    assert not HARMFUL.search("".join(talk(done)))
+    assert not HARMFUL.search("".join(stderr_lines(done)))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +244,7 @@ def test_a_control_on_the_command_line_never_reaches_the_terminal(run: Run, argv
 def test_undecodable_arguments_are_refused_in_a_sentence(run: Run, argv: list[bytes]) -> None:
     done = run(*argv)
     assert done.returncode in (1, 2, 3)
-    assert talk(done)
+    assert stderr_lines(done)
     assert done.stdout == b""
 
 
@@ -257,7 +260,7 @@ def test_undecodable_arguments_are_refused_in_a_sentence(run: Run, argv: list[by
     ids=lambda argv: f"{argv[0]}, {len(argv[-1])} digits",
 )
 def test_a_number_of_any_length_is_no_traceback(night: Path, run: Run, argv: list[str]) -> None:
-    talk(run(*argv))
+    stderr_lines(run(*argv))
 
 
 # --- log
@@ -266,7 +269,7 @@ def test_a_number_of_any_length_is_no_traceback(night: Path, run: Run, argv: lis
 def test_a_note_is_written_and_printed_as_written(run: Run, log: Path) -> None:
     done = run("log", "it", "happened", "again")
     assert done.stderr == b""
-    assert good(done).encode() == log.read_bytes()
+    assert stdout_of(done).encode() == log.read_bytes()
     (entry,) = entries(log.read_bytes())
     assert entry.text == "it happened again"
     assert entry.author is not None
@@ -274,29 +277,29 @@ def test_a_note_is_written_and_printed_as_written(run: Run, log: Path) -> None:
 
 
 def test_a_quiet_note_prints_nothing(run: Run, log: Path) -> None:
-    assert good(run("log", "-q", "x")) == ""
+    assert stdout_of(run("log", "-q", "x")) == ""
     assert len(entries(log.read_bytes())) == 1
 
 
 def test_words_after_two_dashes_are_words(run: Run, log: Path) -> None:
-    good(run("log", "--", "-H", "--quiet"))
+    stdout_of(run("log", "--", "-H", "--quiet"))
     assert entries(log.read_bytes())[0].text == "-H --quiet"
 
 
 def test_undecodable_words_are_made_visible(run: Run, log: Path) -> None:
-    good(run("log", b"caf\xe9 \x1b[2J"))
+    stdout_of(run("log", b"caf\xe9 \x1b[2J"))
     assert entries(log.read_bytes())[0].text == "caf\\xe9 \\x1b[2J"
     assert not HARMFUL.search(log.read_text())
 
 
 def test_a_pasted_stack_trace_is_one_block(run: Run, log: Path) -> None:
-    good(run("log", "Traceback:\n  File x\r\n    raise\n"))
+    stdout_of(run("log", "Traceback:\n  File x\r\n    raise\n"))
     assert [entry.text for entry in entries(log.read_bytes())] == ["Traceback:", "|   File x", "|     raise"]
 
 
 def test_every_line_of_stdin_is_an_entry(run: Run, log: Path) -> None:
     done = run("log", "-", stdin=b"one\r\n\n[H9: open] \xff\x00two\nlast without a newline")
-    assert good(done).encode() == log.read_bytes()
+    assert stdout_of(done).encode() == log.read_bytes()
     read = entries(log.read_bytes())
     assert [entry.text for entry in read] == ["one", "", "[H9: open] \\xff\\x00two", "last without a newline"]
     assert all(entry.tag("VIA") for entry in read)
@@ -304,24 +307,24 @@ def test_every_line_of_stdin_is_an_entry(run: Run, log: Path) -> None:
 
 
 def test_an_empty_stdin_writes_nothing(run_process: Run, log: Path) -> None:
-    assert good(run_process("log", "-")) == ""
+    assert stdout_of(run_process("log", "-")) == ""
     assert not log.exists()
 
 
 def test_a_closed_stdin_is_no_traceback(log: Path) -> None:
     done = subprocess.run(["/bin/sh", "-c", 'exec "$0" log - <&-', command()], capture_output=True)
-    talk(done)
+    stderr_lines(done)
 
 
 def test_a_hypothesis_from_the_shell_is_a_block_with_the_ceremony(run: Run, log: Path) -> None:
-    good(run("log", "-H", "the sweeper"))
+    stdout_of(run("log", "-H", "the sweeper"))
     read = entries(log.read_bytes())
     assert [entry.text for entry in read] == [ACQUIRED, "Hypothesis: the sweeper", RELEASING]
     assert read[1].hypothesis == (1, "open")
 
 
 def test_the_ceremony_follows_the_setting(run: Run, log: Path) -> None:
-    good(run("log", "-H", "the sweeper", SANITY_CEREMONY="never"))
+    stdout_of(run("log", "-H", "the sweeper", SANITY_CEREMONY="never"))
     assert [entry.text for entry in entries(log.read_bytes())] == ["Hypothesis: the sweeper"]
 
 
@@ -336,20 +339,20 @@ def to_full_disk(*argv: str) -> Done:
 @pytest.mark.parametrize("argv", [["tail"], ["hyp", "list"], ["doctor"], ["status"], ["path"]], ids=" ".join)
 def test_a_full_disk_under_stdout_is_a_sentence(night: Path, argv: list[str]) -> None:
     done = to_full_disk(*argv)
-    assert talk(done)
+    assert stderr_lines(done)
     assert done.returncode == 3
 
 
 def test_a_note_that_cannot_be_printed_was_written_all_the_same(log: Path) -> None:
     done = to_full_disk("log", "once")
     assert [entry.text for entry in entries(log.read_bytes())] == ["once"]
-    assert not any("not written" in one for one in talk(done))
+    assert not any("not written" in text for text in stderr_lines(done))
 
 
 @pytest.mark.parametrize("closed", [">&-", "<&- >&-", "<&- >&- 2>&-", "2>&-"])
 def test_a_note_is_written_once_whatever_is_closed(log: Path, closed: str) -> None:
     done = subprocess.run(["/bin/sh", "-c", f'exec "$0" log "once" {closed}', command()], capture_output=True)
-    talk(done)
+    stderr_lines(done)
     assert [entry.text for entry in entries(log.read_bytes())] == ["once"]
 
 
@@ -367,7 +370,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(night: Path) -> None:
 def test_a_log_that_is_a_folder_is_refused(run: Run, log: Path) -> None:
     log.mkdir()
     for argv in (["tail"], ["status"], ["doctor"], ["hyp", "list"]):
-        assert "is a folder" in refused(run(*argv), 3)
+        assert "is a folder" in refusal(run(*argv), 3)
 
 
 @pytest.mark.parametrize("argv", [["log", "my words"], ["hyp", "new", "my words"], ["log", "-"]], ids=" ".join)
@@ -375,8 +378,8 @@ def test_the_words_that_were_refused_are_given_back(run: Run, log: Path, argv: l
     log.mkdir()
     done = run(*argv, stdin=b"my words\n")
     assert (done.returncode, done.stdout) == (3, b"")
-    assert talk(done)[0].endswith("my words")
-    assert "is a folder" in talk(done)[-1]
+    assert stderr_lines(done)[0].endswith("my words")
+    assert "is a folder" in stderr_lines(done)[-1]
     assert list(log.iterdir()) == []
 
 
@@ -385,32 +388,32 @@ def test_a_log_that_is_a_fifo_is_refused_and_never_hangs(run_process: Run, log: 
     os.mkfifo(log)
     done = run_process(*argv, timeout=20)
     assert done.returncode == 3
-    assert "FIFO" in talk(done)[-1]
+    assert "FIFO" in stderr_lines(done)[-1]
 
 
 def test_a_log_that_is_a_device_is_refused(run: Run) -> None:
     for argv in (["log", "x"], ["tail"]):
         done = run("--log", "/dev/null", "--lock", "x.lock", *argv)
         assert done.returncode == 3
-        assert "device" in talk(done)[-1]
+        assert "device" in stderr_lines(done)[-1]
 
 
 def test_a_name_that_is_too_long_says_so(run: Run) -> None:
     done = run("--log", "x" * 300, "log", "x")
     assert done.returncode == 3
-    assert "too long" in talk(done)[-1]
+    assert "too long" in stderr_lines(done)[-1]
 
 
 def test_a_state_folder_that_cannot_be_made_says_so(run: Run) -> None:
     done = run("-j", "checkout", "log", "x", XDG_STATE_HOME="/proc")
     assert done.returncode == 3
-    assert "/proc/3am" in talk(done)[-1]
+    assert "/proc/3am" in stderr_lines(done)[-1]
 
 
 def test_a_working_folder_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
     shell = 'mkdir gone; cd gone; rmdir ../gone; exec "$0" --log x.log log x'
     done = subprocess.run(["/bin/sh", "-c", shell, command()], capture_output=True, cwd=tmp_path)
-    assert talk(done)
+    assert stderr_lines(done)
     assert done.returncode == 3
 
 
@@ -419,8 +422,8 @@ def test_a_lock_that_is_held_is_exit_4_and_names_the_holder(run: Run, log: Path,
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run("log", "x", SANITY_LOCK_TIMEOUT="0.05")
         assert done.returncode == 4
-        assert f"pid {os.getpid()}" in talk(done)[-1]
-        assert json.loads(good(run("status", "--json")))["holder"]["pid"] == os.getpid()
+        assert f"pid {os.getpid()}" in stderr_lines(done)[-1]
+        assert json.loads(stdout_of(run("status", "--json")))["holder"]["pid"] == os.getpid()
     assert not log.exists()
 
 
@@ -435,30 +438,30 @@ def test_the_name_of_a_lock_holder_cannot_drive_the_terminal(run: Run, tmp_path:
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        printed = [good(run("status")), good(run("status", "--tmux"))]
+        printed = [stdout_of(run("status")), stdout_of(run("status", "--tmux"))]
         holder.communicate()
-    for one in printed:
-        assert "held by" in one
-        assert not HARMFUL.search(one)
-        assert one.count("\n") == 1
+    for status in printed:
+        assert "held by" in status
+        assert not HARMFUL.search(status)
+        assert status.count("\n") == 1
 
 
 def test_a_file_size_limit_refuses_whole_and_gives_the_words_back(run: Run, log: Path) -> None:
-    good(run("log", "before"))
+    stdout_of(run("log", "before"))
     before = log.read_bytes()
     done = limited(len(before) + 20, "log", "my words")
     assert (done.returncode, done.stdout) == (3, b"")
-    assert talk(done)[0].endswith("my words")
-    assert "nothing was written" in talk(done)[-1]
+    assert stderr_lines(done)[0].endswith("my words")
+    assert "nothing was written" in stderr_lines(done)[-1]
     assert log.read_bytes() == before
 
 
 def test_a_script_run_that_stops_half_way_never_says_that_nothing_was_written(log: Path) -> None:
-    one = len(line(0, ACQUIRED))
-    done = limited(one + 20, "sanity", "5", "my words", "--delay", "0")
+    first_size = len(line(0, ACQUIRED))
+    done = limited(first_size + 20, "sanity", "5", "my words", "--delay", "0")
     assert done.returncode == 3
     assert [entry.text for entry in entries(log.read_bytes())] == [ACQUIRED]
-    assert "nothing was written" not in talk(done)[-1]
+    assert "nothing was written" not in stderr_lines(done)[-1]
 
 
 def limited(size: int, *argv: str) -> Done:
@@ -476,11 +479,11 @@ def test_bad_settings_are_a_sentence_and_exit_2(
     run: Run, log: Path, tmp_path: Path, content: bytes, argv: list[str]
 ) -> None:
     (tmp_path / "config.toml").write_bytes(content)
-    assert "config.toml" in refused(run(*argv, SANITY_CONFIG=str(tmp_path / "config.toml")), 2)
+    assert "config.toml" in refusal(run(*argv, SANITY_CONFIG=str(tmp_path / "config.toml")), 2)
     assert not log.exists()
 
 
-# --- other people's files, seen by somebody who is not root
+# --- other people's files, seen by an ordinary user
 
 NOBODY = 65534
 AS_NOBODY = f"""
@@ -522,7 +525,7 @@ def test_a_log_that_cannot_be_read_says_whom_to_ask(as_nobody: Callable[..., Don
     (commons / "sanity.log").write_bytes(line(0, "secret"))
     (commons / "sanity.log").chmod(0)
     for argv in (["tail"], ["status"], ["doctor"], ["hyp", "list"]):
-        sentence = refused(as_nobody(*argv), 3)
+        sentence = refusal(as_nobody(*argv), 3)
         assert "permission denied" in sentence
         assert "--log" in sentence
 
@@ -535,13 +538,13 @@ def test_a_log_that_can_be_read_and_not_written_is_read_and_never_written(
     log.chmod(0o444)
     commons.chmod(0o555)
     before = log.read_bytes()
-    assert good(as_nobody("tail")).encode() == before
-    good(as_nobody("status"))
-    good(as_nobody("doctor"))
+    assert stdout_of(as_nobody("tail")).encode() == before
+    stdout_of(as_nobody("status"))
+    stdout_of(as_nobody("doctor"))
     done = as_nobody("log", "my words")
     assert done.returncode == 3
-    assert talk(done)[0].endswith("my words")
-    assert "permission denied" in talk(done)[-1]
+    assert stderr_lines(done)[0].endswith("my words")
+    assert "permission denied" in stderr_lines(done)[-1]
     assert log.read_bytes() == before
     assert os.listdir(commons) == ["sanity.log"]
 
@@ -550,7 +553,7 @@ def test_a_home_that_cannot_be_written_to_is_a_sentence(as_nobody: Callable[...,
     commons.chmod(0o555)
     done = as_nobody("-j", "checkout", "log", "my words")
     assert done.returncode == 3
-    assert talk(done)[0].endswith("my words")
+    assert stderr_lines(done)[0].endswith("my words")
     assert os.listdir(commons) == []
 
 
@@ -561,14 +564,14 @@ def test_a_log_that_is_a_symlink_of_somebody_elses_is_refused(run: Run, log: Pat
         os.lchown(log, NOBODY, NOBODY)
         done = run("log", "x")
         assert done.returncode == 3
-        assert "is a symlink of" in talk(done)[-1]
+        assert "is a symlink of" in stderr_lines(done)[-1]
         assert (tmp_path / "target").read_bytes() == b""
         (tmp_path / "inner").mkdir()
         (tmp_path / "link").symlink_to("inner")
         done = run("log", "--log", f"{tmp_path}/link/../{log.name}", "x")
-        assert talk(done)[-1].endswith(": name the file that it points to")
+        assert stderr_lines(done)[-1].endswith(": name the file that it points to")
     else:  # only root can make one: our own is resolved
-        good(run("log", "x"))
+        stdout_of(run("log", "x"))
 
 
 # --- sanity
@@ -577,8 +580,8 @@ def test_a_log_that_is_a_symlink_of_somebody_elses_is_refused(run: Run, log: Pat
 def texts_without_stamps(raw: bytes) -> list[bytes]:
     stamped = rb"^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4}\] "
     lines = raw.splitlines()
-    assert all(re.match(stamped, one) for one in lines)
-    return [re.sub(stamped, b"", one) for one in lines]
+    assert all(re.match(stamped, raw) for raw in lines)
+    return [re.sub(stamped, b"", raw) for raw in lines]
 
 
 @pytest.mark.parametrize(
@@ -590,7 +593,7 @@ def test_sanity_writes_what_the_script_writes(run: Run, log: Path, tmp_path: Pat
     env = {**os.environ, "SCRIPT_LOG": str(tmp_path / "script.log"), "SCRIPT_LOCK": str(tmp_path / "script.lock")}
     script = subprocess.run(["bash", "-c", SCRIPT, "3am-sanity-lock.sh", *argv], env=env, capture_output=True)
     done = run("sanity", *argv, "--delay", "0")
-    assert good(done).encode() == log.read_bytes()
+    assert stdout_of(done).encode() == log.read_bytes()
     assert done.stderr == b""
     assert script.returncode == 0
     assert texts_without_stamps(done.stdout) == texts_without_stamps(script.stdout)
@@ -607,7 +610,7 @@ def test_sanity_has_no_tag_but_coffee(run: Run, log: Path) -> None:
 
 
 def test_sanity_pauses_inside_the_lock(run: Run, log: Path) -> None:
-    good(run("sanity", "--delay", "0.05"))
+    stdout_of(run("sanity", "--delay", "0.05"))
     first, second, *_ = entries(log.read_bytes())
     assert second.stamp.ns - first.stamp.ns >= NS_PER_S // 20
 
@@ -617,20 +620,20 @@ def test_sanity_pauses_inside_the_lock(run: Run, log: Path) -> None:
 
 def test_tail_prints_the_last_lines_as_they_are_and_safe(run: Run, night: Path) -> None:
     done = run("tail", "-n", "2")
-    assert good(done).splitlines() == ["kernel: \\x1b[2J oops \\xff", night.read_bytes().splitlines()[-1].decode()]
+    assert stdout_of(done).splitlines() == ["kernel: \\x1b[2J oops \\xff", night.read_bytes().splitlines()[-1].decode()]
     assert done.stderr == b""
 
 
 def test_tail_prints_ten_lines_by_itself_and_none_of_none(run: Run, log: Path) -> None:
     log.write_bytes(b"".join(line(i, f"n{i}") for i in range(30)))
-    assert [entry.text for entry in entries(good(run("tail")).encode())] == [f"n{i}" for i in range(20, 30)]
-    assert good(run("tail", "-n", "0")) == ""
+    assert [entry.text for entry in entries(stdout_of(run("tail")).encode())] == [f"n{i}" for i in range(20, 30)]
+    assert stdout_of(run("tail", "-n", "0")) == ""
 
 
 def test_tail_prints_an_unfinished_last_line(run: Run, night: Path) -> None:
     with night.open("ab") as file:
         file.write(b"[2026-11-2")
-    assert good(run("tail", "-n", "1")) == "[2026-11-2\n"
+    assert stdout_of(run("tail", "-n", "1")) == "[2026-11-2\n"
 
 
 @pytest.mark.parametrize(
@@ -668,7 +671,7 @@ def test_tail_prints_an_unfinished_last_line(run: Run, night: Path) -> None:
 def test_tail_filters(run: Run, night: Path, argv: list[str], numbers: list[int]) -> None:
     lines = night.read_bytes().splitlines()
     lines[5] = b"kernel: \\x1b[2J oops \\xff"
-    assert good(run("tail", *argv)).encode().splitlines() == [lines[i] for i in numbers]
+    assert stdout_of(run("tail", *argv)).encode().splitlines() == [lines[i] for i in numbers]
 
 
 @pytest.mark.parametrize(
@@ -730,7 +733,7 @@ def test_a_log_in_a_file_is_refused_with_the_name_of_the_file(run: Run, bare_hom
 
 
 def test_a_run_that_was_made_once_has_nothing_to_resume(run_here: Run) -> None:
-    good(run_here("run", "-q", "--", "true"))
+    stdout_of(run_here("run", "-q", "--", "true"))
     done = run_here("run", "--resume", "R1")
     assert (done.returncode, done.stderr.startswith(b"3am: R1 is a single run, and has no plan")) == (1, True)
 
@@ -765,7 +768,7 @@ def test_tail_from_a_line_on_counts_through_rotated_files(
 
 @pytest.mark.parametrize("end", ["-1d", "@" + str(Stamp(LONG_AGO.ns + 3600 * NS_PER_S))])
 def test_tail_f_ends_at_once_if_until_is_over(run_here: Run, night: Path, end: str) -> None:
-    assert len(good(run_here("tail", "-f", "--until", end)).splitlines()) == 6
+    assert len(stdout_of(run_here("tail", "-f", "--until", end)).splitlines()) == 6
 
 
 def test_tail_f_ends_when_a_line_later_than_until_has_come(night: Path) -> None:
@@ -800,13 +803,13 @@ def test_tail_is_in_colour_on_a_terminal_only(night: Path) -> None:
 def test_tail_of_no_log_says_so_and_is_exit_1(run: Run, log: Path) -> None:
     done = run("tail")
     assert (done.returncode, done.stdout) == (1, b"")
-    assert "no log at" in talk(done)[0]
+    assert "no log at" in stderr_lines(done)[0]
     assert not log.exists()
 
 
 def test_tail_json_has_one_object_a_line(run: Run, night: Path) -> None:
     script, hypothesis, _, foreign, verdict = (
-        json.loads(one) for one in good(run("tail", "-n", "5", "--json")).splitlines()
+        json.loads(text) for text in stdout_of(run("tail", "-n", "5", "--json")).splitlines()
     )
     assert script["ts"] == Stamp(LONG_AGO.ns + 2).rfc3339()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", script["ts"])
@@ -829,7 +832,7 @@ def test_whatever_a_foreign_line_holds_is_made_safe_to_show(run: Run, log: Path,
     log.write_bytes(
         f"[{LONG_AGO}] [COFFEE: 1] [BY: al{bad}ice@h{bad}:1] [H1: op{bad}en] [X: {bad}] Hypothesis: {bad}\n".encode()
     )
-    assert not HARMFUL.search(good(run(*argv)))
+    assert not HARMFUL.search(stdout_of(run(*argv)))
 
 
 # --- coffee, water, sleep, status
@@ -837,67 +840,89 @@ def test_whatever_a_foreign_line_holds_is_made_safe_to_show(run: Run, log: Path,
 
 def test_the_human_state_goes_up_and_down_in_the_log(run: Run, log: Path) -> None:
     for argv in (["coffee", "5"], ["coffee", "--undo"], ["water"]):
-        good(run(*argv))
+        stdout_of(run(*argv))
     read = entries(log.read_bytes())
     assert [entry.cups for entry in read] == [1, 2, 3, 4, 5, 5, 4, 4]
     assert [entry.tag("MG") for entry in read] == ["95"] * 5 + [None, "-95", None]
     assert read[5].text == TOXIC_TEXT
-    facts = json.loads(good(run("status", "--json")))
+    facts = json.loads(stdout_of(run("status", "--json")))
     assert {key: facts[key] for key in ("cups", "water", "open", "lock", "toxic")} == {
         "cups": 4, "water": 1, "open": 0, "lock": "free", "toxic": False
     }  # fmt: skip
     assert facts["mg"] == pytest.approx(380, abs=1)
-    good(run("sleep"))
-    assert json.loads(good(run("status", "--json")))["cups"] == 0
+    stdout_of(run("sleep"))
+    assert json.loads(stdout_of(run("status", "--json")))["cups"] == 0
+
+
+def test_reminders_that_cannot_be_read_do_not_change_the_exit_code_of_a_coffee(
+    run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> object:
+        raise FileUnusable("the log cannot be read")
+
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr("threeam.cli.coffee.sys", SimpleNamespace(stderr=terminal))
+    monkeypatch.setattr("threeam.cli.coffee.coffee_reminders", fail)
+    done = run_here("coffee")
+    assert (done.returncode, stderr_lines(done)) == (0, ["3am: no reminders: the log cannot be read"])
+    assert len(entries(log.read_bytes())) == 1
+
+
+def test_an_interrupt_after_a_rotation_does_not_hide_it(
+    run_here: Run, night: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LockedLog, "prune_rotated", lambda _: os.kill(os.getpid(), signal.SIGINT) or "")
+    assert Path(stdout_of(run_here("rotate")).strip()).exists()
 
 
 def test_a_cup_that_is_not_there_cannot_be_taken_back(run: Run) -> None:
-    assert "none this night" in refused(run("coffee", "--undo"), 1)
+    assert "none this night" in refusal(run("coffee", "--undo"), 1)
 
 
 @pytest.mark.parametrize("argv", [["status"], ["status", "--tmux"]], ids=" ".join)
 def test_status_is_one_line_without_a_log(run: Run, log: Path, argv: list[str]) -> None:
-    printed = good(run(*argv))
+    printed = stdout_of(run(*argv))
     assert printed.count("\n") == 1
     assert "lock free" in printed
     assert not log.exists()
 
 
 def test_status_says_toxic_in_a_word(run: Run) -> None:
-    good(run("coffee", "5"))
-    assert "5 TOXIC" in good(run("status"))
-    assert "#[fg=red]" in good(run("status", "--tmux"))
+    stdout_of(run("coffee", "5"))
+    assert "5 TOXIC" in stdout_of(run("status"))
+    assert "#[fg=red]" in stdout_of(run("status", "--tmux"))
 
 
 def test_a_dose_that_a_hand_wrote_with_400_digits_is_no_traceback(run: Run, log: Path) -> None:
     log.write_bytes(line(0, "Coffee: a lot", ("BY", "alice@db1:1"), ("MG", "1" + "0" * 400), ("WATER", "9" * 4300)))
     for argv in (["status"], ["status", "--json"], ["sleep"], ["water"]):
-        good(run(*argv))
+        stdout_of(run(*argv))
 
 
 # --- hyp
 
 
 def test_a_hypothesis_has_its_story_told_from_the_shell(run: Run, log: Path) -> None:
-    good(run("hyp", "new", "the", "sweeper"))
+    stdout_of(run("hyp", "new", "the", "sweeper"))
     assert entries(log.read_bytes())[1].hypothesis == (1, "open")
-    assert good(run("hyp", "list")) == "H1   open      +0 -0  the sweeper\n"
-    good(run("hyp", "refute", "h1", "it was off"))
-    (one,) = [json.loads(one) for one in good(run("hyp", "list", "--json")).splitlines()]
-    assert (one["number"], one["state"], one["claim"], one["why"]) == (1, "refuted", "the sweeper", "it was off")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", one["ts"])
-    assert isinstance(one["ts_ns"], str)
-    shown = entries(good(run("hyp", "show", "1")).encode())
+    assert stdout_of(run("hyp", "list")) == "H1   open      +0 -0  the sweeper\n"
+    stdout_of(run("hyp", "refute", "h1", "it was off"))
+    (hypothesis,) = [json.loads(text) for text in stdout_of(run("hyp", "list", "--json")).splitlines()]
+    facts = {key: hypothesis[key] for key in ("number", "state", "claim", "why")}
+    assert facts == {"number": 1, "state": "refuted", "claim": "the sweeper", "why": "it was off"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", hypothesis["ts"])
+    assert isinstance(hypothesis["ts_ns"], str)
+    shown = entries(stdout_of(run("hyp", "show", "1")).encode())
     assert [entry.text for entry in shown] == ["Hypothesis: the sweeper", "Conclusion: it was off"]
 
 
 def test_a_hypothesis_of_the_scripts_can_be_refuted_by_its_stamp(run: Run, night: Path) -> None:
     cited = f"@{Stamp(LONG_AGO.ns + 1)}"
-    good(run("hyp", "refute", cited, "cron was off"))
+    stdout_of(run("hyp", "refute", cited, "cron was off"))
     numbered, verdict = entries(b"\n".join(night.read_bytes().splitlines()[-2:]))
     assert (numbered.hypothesis, numbered.text) == ((2, "open"), f"Hypothesis: {cited} the cron job")
     assert (verdict.hypothesis, verdict.text) == ((2, "refuted"), "Conclusion: cron was off")
-    story = entries(good(run("hyp", "show", "H2")).encode())
+    story = entries(stdout_of(run("hyp", "show", "H2")).encode())
     assert [entry.text for entry in story] == ["Hypothesis: the cron job", numbered.text, verdict.text]
 
 
@@ -906,7 +931,7 @@ def test_a_hypothesis_of_the_scripts_can_be_refuted_by_its_stamp(run: Run, night
 )
 def test_the_answer_may_be_no(run: Run, night: Path, argv: list[str]) -> None:
     before = night.read_bytes()
-    refused(run("hyp", *argv), 1)
+    refusal(run("hyp", *argv), 1)
     assert night.read_bytes() == before
 
 
@@ -919,33 +944,33 @@ def test_the_doctor_finds_damage_and_changes_nothing(run: Run, night: Path) -> N
     done = run("doctor")
     assert done.returncode == 5
     assert done.stdout.decode().startswith(f"sanity.log, offset {at}, line 6: ")
-    assert "1 finding in" in talk(done)[0]
+    assert "1 finding in" in stderr_lines(done)[0]
     finding = json.loads(run("doctor", "--json").stdout)
     assert (finding["offset"], finding["line"], finding["what"]) == (at, 6, "foreign")
     assert night.read_bytes() == before
 
 
 def test_the_doctor_calls_a_sound_log_sound(run: Run, log: Path) -> None:
-    good(run("log", "-H", "x"))
+    stdout_of(run("log", "-H", "x"))
     done = run("doctor")
-    assert good(done) == ""
-    assert "sound" in talk(done)[0]
+    assert stdout_of(done) == ""
+    assert "sound" in stderr_lines(done)[0]
 
 
 def test_the_doctor_calls_no_log_that_is_not_there_sound(run: Run, log: Path) -> None:
     done = run("doctor")
     assert (done.returncode, done.stdout) == (1, b"")
-    assert "no log at" in talk(done)[0]
+    assert "no log at" in stderr_lines(done)[0]
     assert not log.exists()
 
 
 def test_the_words_of_a_verdict_that_is_declined_are_handed_back(run: Run) -> None:
     done = run("hyp", "refute", "H9", "precious", "why")
     assert done.returncode == 1
-    assert talk(done)[0] == "3am: not written: precious why"
+    assert stderr_lines(done)[0] == "3am: not written: precious why"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda it: str(it))
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=str)
 def test_the_words_of_a_note_that_is_ended_while_it_waits_are_handed_back(
     journal: Journal, log: Path, number: int
 ) -> None:
@@ -955,16 +980,16 @@ def test_the_words_of_a_note_that_is_ended_while_it_waits_are_handed_back(
         while not re.search(rf"-> FLOCK .* {process.pid} ", Path("/proc/locks").read_text()):  # in the kernel's queue
             assert process.poll() is None
         process.send_signal(number)
-        out, said = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=20)
     assert process.returncode == 128 + number
-    assert (out, said) == (b"", b"3am: not written: precious\n")
+    assert (out, err) == (b"", b"3am: not written: precious\n")
     assert not log.exists()
 
 
 def test_what_a_stream_was_given_is_handed_back_when_the_settings_are_broken(run: Run) -> None:
     done = run("log", "-", stdin=b"precious\nwords\n", SANITY_SYNC="bogus")
     assert done.returncode == 2
-    assert talk(done)[:2] == ["3am: not written: precious", "3am: not written: words"]
+    assert stderr_lines(done)[:2] == ["3am: not written: precious", "3am: not written: words"]
 
 
 def test_stdout_into_the_log_itself_doubles_nothing(run: Run, log: Path) -> None:
@@ -981,7 +1006,7 @@ def test_the_log_is_not_read_into_itself(run: Run, log: Path) -> None:
     with log.open("rb") as file:
         done = subprocess.run([command(), "log", "-q", "-"], stdin=file, capture_output=True, timeout=20)
     assert done.returncode == 3
-    assert "stdin is the log itself" in talk(done)[-1]
+    assert "stdin is the log itself" in stderr_lines(done)[-1]
     assert len(entries(log.read_bytes())) == 1
 
 
@@ -995,15 +1020,15 @@ def test_a_script_run_whose_log_is_removed_is_unsure(journal: Journal, log: Path
 
 
 def test_path_says_which_files_and_why(run: Run, log: Path, tmp_path: Path) -> None:
-    printed = good(run("path"))
+    printed = stdout_of(run("path"))
     assert re.search(rf"^log +{re.escape(str(log))} +\(SANITY_LOG\)$", printed, re.MULTILINE)
     assert re.search(r"^lock .*\(SANITY_LOCK\)$", printed, re.MULTILINE)
     assert re.search(r"^settings .*config.toml +\(default\)$", printed, re.MULTILINE)
-    assert re.search(r"^log +/x/y.log +\(--log\)$", good(run("path", "--log", "/x/y.log")), re.MULTILINE)
+    assert re.search(r"^log +/x/y.log +\(--log\)$", stdout_of(run("path", "--log", "/x/y.log")), re.MULTILINE)
 
 
 def test_path_tells_the_settings_in_force_and_where_each_comes_from(run: Run) -> None:
-    printed = good(run("path", "--settings", SANITY_TOXIC_CUPS="6"))
+    printed = stdout_of(run("path", "--settings", SANITY_TOXIC_CUPS="6"))
     assert re.search(r"^toxic_cups = 6 +# SANITY_TOXIC_CUPS$", printed, re.MULTILINE)
     assert re.search(r"^cup_mg = 95 +# default$", printed, re.MULTILINE)
 
@@ -1017,9 +1042,9 @@ def test_what_path_prints_of_the_settings_is_a_settings_file(
         '[keys]\ncoffee = "f2"\n"an odd one" = "c,d"\n'
     )
     monkeypatch.setenv("SANITY_CONFIG", str(config))
-    printed = good(run_here("path", "--settings"))
+    printed = stdout_of(run_here("path", "--settings"))
     config.write_text(printed)
-    again = good(run_here("path", "--settings"))
+    again = stdout_of(run_here("path", "--settings"))
     in_force = tomllib.loads(printed)
     assert tomllib.loads(again) == in_force
     assert (in_force["emoji"], in_force["keep"], in_force["reminders"]) == (False, "all", ["none"])
@@ -1028,16 +1053,16 @@ def test_what_path_prints_of_the_settings_is_a_settings_file(
 
 
 def test_status_has_no_signs_if_the_settings_say_so(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert good(run_here("status")).startswith("☕ 0 ")
+    assert stdout_of(run_here("status")).startswith("☕ 0 ")
     monkeypatch.setenv("SANITY_EMOJI", "false")
-    printed = good(run_here("status"))
+    printed = stdout_of(run_here("status"))
     assert printed.isascii()
     assert printed.startswith("c 0 0 mg | w 0 | 0 open | lock ")
 
 
 @pytest.mark.parametrize("argv", [["-j", "checkout", "log", "x"], ["log", "-j", "checkout", "x"]], ids=" ".join)
 def test_the_options_of_every_command_may_stand_before_or_after_it(run: Run, tmp_path: Path, argv: list[str]) -> None:
-    good(run(*argv, XDG_STATE_HOME=str(tmp_path / "state")))
+    stdout_of(run(*argv, XDG_STATE_HOME=str(tmp_path / "state")))
     assert (tmp_path / "state" / "3am" / "checkout.log").exists()
 
 
@@ -1047,8 +1072,8 @@ def test_the_options_of_every_command_may_stand_before_or_after_it(run: Run, tmp
 @pytest.mark.parametrize("argv", [[], ["-R"]], ids=["3am", "3am -R"])
 def test_3am_without_a_terminal_is_tail_and_says_so(run: Run, night: Path, argv: list[str]) -> None:
     done = run(*argv)
-    assert good(done) == good(run("tail"))
-    assert talk(done) == ["3am: stdout is not a terminal, so this is 3am tail"]
+    assert stdout_of(done) == stdout_of(run("tail"))
+    assert stderr_lines(done) == ["3am: stdout is not a terminal, so this is 3am tail"]
 
 
 def test_text_piped_into_the_full_screen_names_the_command_for_it(log: Path) -> None:
@@ -1059,7 +1084,7 @@ def test_text_piped_into_the_full_screen_names_the_command_for_it(log: Path) -> 
         os.close(primary)
         os.close(replica)
     assert done.returncode == 2
-    (sentence,) = talk(done)
+    (sentence,) = stderr_lines(done)
     assert "3am log -" in sentence
     assert not log.exists()
 
