@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import Author, Stamp
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
 
@@ -84,15 +86,20 @@ class MidwayChange(NamedTuple):
     first_run_after: int = 0
 
 
-def has_begun_after(began_ns: int, line: LogPoint, change: LogPoint) -> bool:
-    """Return whether a run that began at ``began_ns``, and is told of in ``line``, began after ``change``.
+def has_begun_after(run: Run, line: LogPoint, change: LogPoint) -> bool:
+    """Return whether ``run``, which is logged in ``line``, began after ``change``.
 
-    If the clock was stepped back between the two lines, its reading says nothing, and the order of the lines does.
+    If the clock was stepped back, readings from before and after the step cannot be compared. The lag of a line
+    (position - ns) grows with each step back, so two lines with another lag have a step between them. The duration of a
+    run is measured by a clock that is never stepped, so a run that seems to end after its line began before a step.
     """
     if line.position < change.position:
         return False
-    stepped_back = line.position - line.ns > change.position - change.ns
-    return stepped_back or began_ns > change.ns
+    stepped_since_change = line.position - line.ns > change.position - change.ns
+    stepped_since_begin = run.began_ns + run.duration_ns > line.ns + MAX_TIE_NS
+    if stepped_since_change != stepped_since_begin:  # the step is between the two events, and tells their order
+        return stepped_since_change
+    return run.began_ns > change.ns
 
 
 class Experiment(NamedTuple):
@@ -142,24 +149,25 @@ class Experiment(NamedTuple):
         """Return the place of its last line."""
         return LogPoint(self.last_stamp.ns if self.last_position is None else self.last_position, self.last_stamp.ns)
 
-    @property
-    def began_position(self) -> int:
-        """Return the position at which the first run began: the line of a command that was run once follows its end."""
-        place = self.first_point
-        return (
-            place.position
-            if self.seed is not None
-            else place.position - max(0, place.ns - self.detailed_runs[0].began_ns)
-        )
+    def began_position(self, changes: Iterable[LogPoint]) -> int:
+        """Return a position that is at or after each of ``changes`` made before the first run began, and before others.
+
+        A plan is logged before its first run. A single run is logged after its end, so each change is compared with it.
+        """
+        if self.seed is not None:
+            return self.first_point.position
+        return max((change.position for change in changes if self.is_after(change)), default=0)
 
     def is_after(self, change: LogPoint) -> bool:
         """Return whether all of its runs began after ``change``."""
         if self.seed is not None:
             return self.first_point.position > change.position
-        return has_begun_after(self.detailed_runs[0].began_ns, self.first_point, change)
+        return has_begun_after(self.detailed_runs[0], self.first_point, change)
 
     def count_failed_since(self, change: LogPoint) -> int:
         """Return how many runs failed that began after ``change``, of an experiment that went on while it was made."""
+        if self.seed is None:
+            return sum(run.outcome == FAILED for run in self.detailed_runs) if self.is_after(change) else 0
         cut = next((cut for cut in self.midway_changes if cut.position == change.position), None)
         if cut is None:  # an older version carried it over, and said of the kept runs alone when they began
             return sum(run.outcome == FAILED and run.began_ns > change.ns for run in self.detailed_runs)

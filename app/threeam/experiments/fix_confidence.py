@@ -159,11 +159,15 @@ def _sides(experiments: Iterable[Experiment], since: LogPoint, changes: Sequence
         last = one.last_point.position
         if one.is_after(since):
             sides.after.append(one)
-        elif last <= since.position and configuration_between(own, one.began_position, last) is not None:
+        elif last <= since.position and configuration_between(own, _began(one, own), last) is not None:
             sides.before.append(one)
         else:
             sides.between.append(one)
     return sides
+
+
+def _began(experiment: Experiment, changes: Iterable[ChangePeriod]) -> int:
+    return experiment.began_position(point for change in changes for point in change.points)
 
 
 def _arms(one: Experiment) -> list[tuple[ArmKey, Counts]]:
@@ -186,7 +190,7 @@ def _tallies(sides: _Sides) -> dict[ArmKey, ArmTally]:
 def _pieces(before: Iterable[Experiment], arm: ArmKey, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
     """Yield what came of the runs of ``arm``, one experiment after the other; none that a change came into."""
     for one in before:
-        now = configuration_between(changes, one.began_position, one.last_point.position)
+        now = configuration_between(changes, _began(one, changes), one.last_point.position)
         for key, counts in _arms(one):
             if key == arm and now is not None:
                 yield Period(now, counts.failed, counts.conclusive)

@@ -19,18 +19,29 @@ from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import NamedTuple
 
+from threeam.experiments.experiment import LogPoint
+
 Configuration = frozenset[int]
 
 
 class ChangePeriod(NamedTuple):
-    """A change was in force from ``since`` to ``until`` (ns; None: it still is).
+    """The time that a change was in force: the positions ``since`` and ``until`` (None: it still is).
 
-    ``own``: whether it is known to concern the hypothesis. Otherwise it is bound to no hypothesis.
+    ``concerns_hypothesis``: whether it is known to concern the hypothesis. Otherwise it is bound to no hypothesis.
+    ``since_ns``, ``until_ns``: the stamps of its two lines (ns); None: the same as the position.
     """
 
     since: int
     until: int | None = None
     concerns_hypothesis: bool = True
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+    @property
+    def points(self) -> list[LogPoint]:
+        """The lines that say that the change was made and undone."""
+        stamped = ((self.since, self.since_ns), (self.until, self.until_ns))
+        return [LogPoint(position, position if ns is None else ns) for position, ns in stamped if position is not None]
 
 
 class Period(NamedTuple):

@@ -176,7 +176,7 @@ class _Noting:
             for i in range(len(self._cuts) - 1, -1, -1):
                 if (cut := self._cuts[i]).first_run_after:  # and so has each change before it
                     break
-                if has_begun_after(run.began_ns, LogPoint(position, run.stamp.ns), LogPoint(cut.position, cut.ns)):
+                if has_begun_after(run, LogPoint(position, run.stamp.ns), LogPoint(cut.position, cut.ns)):
                     self._cuts[i] = cut._replace(first_run_after=run.number)
             if self._letters[at] == ord(NOT_RUN) and letter != NOT_RUN:
                 spent = self._spent[arm]

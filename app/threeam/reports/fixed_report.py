@@ -189,7 +189,13 @@ def _in_force(known: Sequence[Change], hypothesis: Hypothesis, change: Change) -
     """Return when each change was in force that may concern a hypothesis, but for the one that is judged."""
     own = {one.stamp.ns for one in relevant_changes(known, hypothesis)}
     return [
-        ChangePeriod(one.position, None if one.undone_at is None else one.undone_position, one.stamp.ns in own)
+        ChangePeriod(
+            one.position,
+            None if one.undone_at is None else one.undone_position,
+            one.stamp.ns in own,
+            one.stamp.ns,
+            None if one.undone_at is None else one.undone_at.ns,
+        )
         for one in known
         if one.stamp.ns != change.stamp.ns and (one.hypothesis is None or one.stamp.ns in own)
     ]
