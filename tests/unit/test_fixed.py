@@ -28,12 +28,8 @@ from threeam.experiments.arms import Arm, parse_arm
 from threeam.experiments.experiment import outcome_code
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, FailureRule
 from threeam.experiments.fingerprint import ExperimentIdentity, identity_of, parse_identity, wrapper_fingerprint
-from threeam.experiments.fix_confidence import (
-    FixConfidence,
-    answer_line,
-    estimate_from_occurrences,
-    fix_confidence_report,
-)
+from threeam.experiments.fix_confidence import FixConfidence, estimate_from_occurrences
+from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report
 from threeam.experiments.regime import ChangePeriod, Period, RateBaseline, configuration_between, last_regime_baseline
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_runs, fix_progress_lines
@@ -322,6 +318,48 @@ def test_other_runs_that_failed_are_named_whatever_the_answer_is(counted: Runs) 
     assert [line.detail for line in fix_confidence_report(answer)[1].lines if line.text.startswith("apart:")] == [
         "30 of 30 before, 30 failed and 0 clean since"
     ]
+
+
+CLEAN_REMARK = "the rate is that of earlier changes, too: after the last one before it "
+
+
+@pytest.mark.parametrize(
+    ("between", "without"),
+    [
+        ([], "no run that counts was made"),
+        ([Runs(0, 0, timed_out=9)], "no run that counts was made"),
+        ([Runs(0, 9)], "nothing had failed"),
+    ],
+    ids=["nothing", "no run that counts", "clean runs"],
+)
+def test_that_nothing_ran_between_two_changes_is_not_called_clean(between: list[Event], without: str) -> None:
+    _, answer = answer_to([MORE, HALF, Changed("half a fix", 7), *between, FIX, Runs(0, 20)], since=stamp(3).ns)
+    remarks = [line.text for line in fix_confidence_report(answer)[1].lines]
+    assert f"{CLEAN_REMARK}{without}" in remarks
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (REPRO._replace(rule="exit==3"), "it fails if exit==3, not if exit!=0"),
+        (REPRO._replace(arguments="ba9876543210"), "other arguments: ./repro, not ./repro"),
+    ],
+    ids=["rule", "arguments"],
+)
+def test_clean_runs_that_do_not_count_are_named_beside_those_that_do(other: ExperimentIdentity, differs: str) -> None:
+    _, answer = answer_to([HALF, FIX, Runs(0, 20, identity=other), Runs(0, 5)])
+    assert (answer.clean_since, [(runs.passed, runs.differs) for runs in answer.not_counted]) == (5, [(20, differs)])
+    _, answer = answer_to([HALF, FIX, *[Runs(0, 20, identity=other)] * 5, Runs(0, 5)])
+    assert (len(answer.not_counted), answer.further_clean_runs) == (3, 40)
+    assert "not counted: 40 runs more, all clean" in [line.text for line in fix_confidence_report(answer)[1].lines]
+
+
+def test_a_clean_arm_beside_the_one_that_counts_is_named_once() -> None:
+    slow = Arm("slow", ("nice",))
+    _, answer = answer_to([HALF, FIX, Runs(0, 20), Runs(0, 7, arm=slow)])
+    assert [(runs.passed, runs.differs) for runs in answer.not_counted] == [(7, "arm slow, not bare")]
+    _, answer = answer_to([HALF, Runs(5, 5, arm=slow), FIX, Runs(0, 20), Runs(0, 7, arm=slow)])
+    assert ([tally.clean for tally in answer.other_failing_arms], answer.not_counted) == ([7], ())
 
 
 def test_an_arm_with_another_wrapper_is_another_arm() -> None:

@@ -21,7 +21,8 @@ from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import BARE, LogPoint, Run, has_begun_after
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.fix_confidence import FixConfidence, answer_line
+from threeam.experiments.fix_confidence import FixConfidence
+from threeam.experiments.fix_confidence_report import answer_line
 from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.hypotheses.amendments import correction_draft
 from threeam.hypotheses.changes import change_draft, undone_draft

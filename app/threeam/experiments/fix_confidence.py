@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import ceil, inf
 from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S
-from threeam.core.format.report import ReportLine, ReportSection
-from threeam.core.format.times import format_duration
 from threeam.experiments.experiment import BARE, Counts, Experiment, LogPoint
 from threeam.experiments.fingerprint import experiment_differences, parse_identity
 from threeam.experiments.regime import ChangePeriod, Period, choose_baseline, configuration_between
-from threeam.experiments.stats import clopper_pearson, required_clean_runs, required_clean_time
-from threeam.experiments.verdict import format_percent
+from threeam.experiments.stats import required_clean_runs, required_clean_time
 
 CONFIDENCE_LEVELS = ("weak", "fair", "strong")
 CLUSTER_NS = 60 * NS_PER_S  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
@@ -64,10 +61,12 @@ class FixConfidence(NamedTuple):
     straddling_count: int = 0
     other_failing_arms: tuple[ArmTally, ...] = ()
     not_counted: tuple[NotCounted, ...] = ()
+    further_clean_runs: int = 0
     timed_out: int = 0
     inconclusive: int = 0
     earlier: tuple[int, int] = (0, 0)
     includes_earlier: bool = False
+    clean_exposure: int = 0
     ignores_unbound_changes: bool = False
     build_hashes: tuple[str, str] | None = None
 
@@ -121,24 +120,24 @@ def estimate_from_runs(
     again = sum(other.again for key, other in tallies.items() if key[0] == best[0])
     again += sum(one.count_failed_since(since) for one in sides.between if one.fingerprint == best[0])
     counts_since = [counts for one in sides.after for key, counts in _arms(one) if key == best]
-    others_since = [
-        one for one in sides.after if not tally.clean + again or (one.fingerprint != best[0] and _has_failed(one))
-    ]
-    loose = [one for one in unbound if one.is_after(since)]
-    during = [one for one in sides.between if one.fingerprint != best[0] and one.count_failed_since(since)]
     reference = next(one for one in reversed(sides.before) if best in dict(_arms(one)))
+    loose = [one for one in unbound if one.is_after(since)]
+    not_counted, further_clean = _not_counted(reference, best, [*sides.after, *loose], set(failing))
+    during = [one for one in sides.between if one.fingerprint != best[0] and one.count_failed_since(since)]
     return FixConfidence(
         tally.what, False, before.failed, before.exposure, again, tally.clean, required_clean_runs(before.failed, before.exposure),
         straddling_count=len(sides.between),
         other_failing_arms=tuple(other for key, other in failing.items() if key != best),
         not_counted=(
-            *_not_counted(reference, best, [*others_since, *loose]),
+            *not_counted,
             *(_failed_during(reference, best, one, since) for one in during),
         ),
+        further_clean_runs=further_clean,
         timed_out=sum(counts.timed_out for counts in counts_since),
         inconclusive=sum(counts.inconclusive for counts in counts_since),
         earlier=before.earlier,
         includes_earlier=before.includes_earlier,
+        clean_exposure=before.clean_exposure,
         ignores_unbound_changes=before.ignores_unbound_changes,
         build_hashes=_builds(sides, best),
     )  # fmt: skip
@@ -196,10 +195,6 @@ def _pieces(before: Iterable[Experiment], arm: ArmKey, changes: Sequence[ChangeP
                 yield Period(now, counts.failed, counts.conclusive)
 
 
-def _has_failed(one: Experiment) -> bool:
-    return any(counts.failed for counts in one.counts().values())
-
-
 def _failed_during(reference: Experiment, arm: ArmKey, one: Experiment, since: LogPoint) -> NotCounted:
     """Return the failures after the change of another experiment, which went on while it was made."""
     differs = experiment_differences((reference, arm[1]), (one, one.arms[0]), reference.hypothesis)
@@ -208,22 +203,28 @@ def _failed_during(reference: Experiment, arm: ArmKey, one: Experiment, since: L
     )
 
 
-def _not_counted(reference: Experiment, arm: ArmKey, others: Iterable[Experiment]) -> tuple[NotCounted, ...]:
-    """Return the runs of ``others`` that do not count, the most similar ones first, with what distinguishes them.
+def _not_counted(
+    reference: Experiment, arm: ArmKey, experiments: Iterable[Experiment], failing_before: Collection[ArmKey]
+) -> tuple[list[NotCounted], int]:
+    """Return the runs since the change that do not count, the most similar first, and how many more clean runs exist.
 
-    Those that failed are all named, whatever the answer is: a yes must not hide them.
+    All runs that failed are named, whatever the answer is: a yes must not hide them. A failure of the same experiment
+    in another arm counts, and ``failing_before`` are listed apart, so neither is named here.
     """
-    not_counted = []
-    for one in others:
-        for (_, name, _), counts in _arms(one):
-            differs = list(experiment_differences((reference, arm[1]), (one, name), reference.hypothesis))
-            if differs and counts.conclusive:
-                what = f"{one.name} {one.command}, {name}"
-                runs = NotCounted(what, counts.failed, counts.passed, "; ".join(differs))
-                not_counted.append((len(differs), -one.last_point.position, runs))
-    in_order = [runs for _, _, runs in sorted(not_counted)]
-    nearest = [runs for runs in in_order if not runs.failed][:_NEAREST]
-    return tuple(runs for runs in in_order if runs.failed or runs in nearest)
+    candidates = []
+    for experiment in experiments:
+        for key, counts in _arms(experiment):
+            differences = list(experiment_differences((reference, arm[1]), (experiment, key[1]), reference.hypothesis))
+            is_bound = experiment.hypothesis == reference.hypothesis
+            is_reported = key[0] == arm[0] and is_bound and (counts.failed or key in failing_before)
+            if differences and counts.conclusive and not is_reported:
+                label = f"{experiment.name} {experiment.command}, {key[1]}"
+                runs = NotCounted(label, counts.failed, counts.passed, "; ".join(differences))
+                candidates.append((len(differences), -experiment.last_point.position, runs))
+    in_order = [runs for _, _, runs in sorted(candidates)]
+    clean = [runs for runs in in_order if not runs.failed]
+    further = clean[_NEAREST:]
+    return [runs for runs in in_order if runs not in further], sum(runs.passed for runs in further)
 
 
 def _builds(sides: _Sides, arm: ArmKey) -> tuple[str, str] | None:
@@ -266,7 +267,7 @@ def estimate_from_occurrences(
     clean = max(0, now - (after[-1] if after else since))
     return FixConfidence(
         what, True, rate.failed, rate.exposure, len(_occurrences(after)), clean, (weak, fair, strong),
-        earlier=rate.earlier, includes_earlier=rate.includes_earlier,
+        earlier=rate.earlier, includes_earlier=rate.includes_earlier, clean_exposure=rate.clean_exposure,
     )  # fmt: skip
 
 
@@ -281,120 +282,3 @@ def _spans(times: Sequence[int], start: int, end: int, changes: Sequence[ChangeP
     for begin, until in pairwise(sorted(cuts)):
         now = configuration_between(changes, begin, until) or frozenset()
         yield Period(now, sum(begin <= time < until for time in times), until - begin)
-
-
-def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
-    """The answer, as it is told."""
-    if answer.is_time_based:
-        rate = f"{_times(answer.failed)} in {format_duration(answer.exposure)}"
-        since = f"{format_duration(answer.clean_since)} without it"
-        if answer.recurrences:
-            since = f"seen {_times(answer.recurrences)} again, the last time {format_duration(answer.clean_since)} ago"
-    else:
-        low, high = clopper_pearson(answer.failed, answer.exposure)
-        bounds = (
-            f"{format_percent(answer.failed / answer.exposure)} % ({format_percent(low)} to {format_percent(high)})"
-        )
-        rate = f"{answer.failed} of {answer.exposure:,} runs failed, {bounds}"
-        since = (
-            f"{_runs(answer.clean_since)} without a failure"
-            if not answer.recurrences
-            else f"failed {_times(answer.recurrences)}"
-        )
-    facts = [
-        ReportLine(f"before: {rate}", answer.label),
-        ReportLine(f"since:  {since}", icon="red" if answer.recurrences else ""),
-    ]
-    facts += _remarks(answer)
-    facts += [ReportLine(f"apart:  {tally.what}", _apart(tally)) for tally in answer.other_failing_arms]
-    if answer.straddling_count:
-        facts.append(ReportLine(f"left out: {answer.straddling_count} that went on while something was changed"))
-    levels = [_level(answer, i) for i in range(len(CONFIDENCE_LEVELS))]
-    return [
-        ReportSection("the answer", [answer_line(answer)]),
-        ReportSection("the change and the runs", facts),
-        ReportSection("needed without a failure", levels),
-    ]
-
-
-def _apart(tally: ArmTally) -> str:
-    again = f"{tally.again:,} failed and " if tally.again else ""
-    return f"{tally.failed} of {tally.ended:,} before, {again}{tally.clean:,} clean since"
-
-
-def _remarks(answer: FixConfidence) -> list[ReportLine]:
-    """Return what must be known to judge the answer: which runs are not in it, and why."""
-    remarks = []
-    if answer.earlier[1]:
-        failed, over = answer.earlier
-        amount = f"{_times(failed)} in {format_duration(over)}" if answer.is_time_based else f"{failed} of {over:,}"
-        remarks.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
-    if answer.includes_earlier:
-        remarks.append(
-            ReportLine("the rate is that of earlier changes, too: after the last one before it nothing had failed")
-        )
-    if answer.ignores_unbound_changes:
-        during = "one was made or undone during each experiment that failed before"
-        remarks.append(ReportLine("changes that are bound to no hypothesis are ignored", during))
-    if answer.timed_out:
-        remarks.append(ReportLine(f"timed out: {_runs(answer.timed_out)} since, in no rate"))
-    if answer.inconclusive:
-        remarks.append(
-            ReportLine(f"inconclusive: {_runs(answer.inconclusive)} since, in no rate", "neither failed nor passed")
-        )
-    if answer.build_hashes is not None:
-        remarks.append(
-            ReportLine("the program changed since", "its SHA-256 was {}, and is {}".format(*answer.build_hashes))
-        )
-    for runs in answer.not_counted:
-        counts = f"{runs.failed} failed, {runs.passed:,} passed"
-        remarks.append(
-            ReportLine(f"not counted: {runs.what}: {counts}", runs.differs, icon="red" if runs.failed else "")
-        )
-    return remarks
-
-
-def _level(answer: FixConfidence, i: int) -> ReportLine:
-    needed = answer.required[i]
-    name = f"{CONFIDENCE_LEVELS[i]:<6}"
-    if needed is None:
-        return ReportLine(f"{name} more than anybody has", icon="unknown")
-    length = format_duration(needed) if answer.is_time_based else _runs(needed)
-    if i < answer.levels_reached:
-        return ReportLine(f"{name} {length}", "there are", icon="ok")
-    if answer.recurrences:
-        return ReportLine(f"{name} {length}")
-    left = max(0, needed - answer.clean_since)
-    return ReportLine(
-        f"{name} {length}", f"{format_duration(left) if answer.is_time_based else f'{left:,}'} more", icon="yellow"
-    )
-
-
-def answer_line(answer: FixConfidence) -> ReportLine:
-    """The answer in a line."""
-    if answer.recurrences:
-        return ReportLine("no: it happened again after the change", icon="red")
-    if answer.is_fixed:
-        return ReportLine("yes: call it fixed", icon="ok")
-    if not (answer.is_time_based or answer.clean_since):
-        seen = answer.not_counted or answer.timed_out or answer.inconclusive or answer.straddling_count
-        return ReportLine(f"not yet: no run since the change{' counts' if seen else ''}", icon="yellow")
-    if answer.levels_reached == 0:
-        return ReportLine("not yet: even if the rate that was seen were the true one, this may be luck", icon="yellow")
-    return ReportLine(
-        f"not yet: {CONFIDENCE_LEVELS[answer.levels_reached - 1]} only, for the rate itself is uncertain", icon="yellow"
-    )
-
-
-def format_clean_runs(answer: FixConfidence) -> str:
-    """``120 clean runs of 238``."""
-    strong = answer.required[-1]
-    return f"{answer.clean_since:,} clean runs{f' of {strong:,}' if strong is not None else ''}"
-
-
-def _runs(count: int) -> str:
-    return f"{count:,} run" if count == 1 else f"{count:,} runs"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"

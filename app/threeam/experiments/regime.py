@@ -55,14 +55,15 @@ class Period(NamedTuple):
 class RateBaseline(NamedTuple):
     """The rate before a change: ``failed`` in ``over``. ``earlier``: what was seen in regimes that are not in it.
 
-    ``widened``: whether regimes before the last one had to be added, because nothing had failed in that. ``ignored``:
-    whether the changes that are bound to no hypothesis had to be ignored, because with them no failure remained.
+    ``includes_earlier``: whether regimes before the last one had to be added, because nothing had failed in that.
+    ``clean_exposure``: what was seen in the regimes after the one that failed. ``ignores_unbound_changes``: whether the changes that are bound to no hypothesis had to be ignored, because with them no failure remained.
     """
 
     failed: int
     exposure: int
     earlier: tuple[int, int] = (0, 0)
     includes_earlier: bool = False
+    clean_exposure: int = 0
     ignores_unbound_changes: bool = False
 
 
@@ -93,7 +94,8 @@ def last_regime_baseline(pieces: Sequence[Period], current: Configuration) -> Ra
     outside = [piece for piece in pieces if piece.configuration not in taken]
     earlier = sum(piece.failed for piece in outside), sum(piece.exposure for piece in outside)
     failed, over = sum(piece.failed for piece in inside), sum(piece.exposure for piece in inside)
-    return RateBaseline(failed, over, earlier, len(taken) > 1)
+    clean = sum(piece.exposure for piece in inside if piece.configuration != taken[-1])
+    return RateBaseline(failed, over, earlier, len(taken) > 1, clean if len(taken) > 1 else 0)
 
 
 def choose_baseline(

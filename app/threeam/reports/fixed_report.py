@@ -25,9 +25,9 @@ from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, lines_backward, lines_forward
 from threeam.core.store.seek import matches_forward
-from threeam.experiments import fix_confidence as fixed
 from threeam.experiments.experiment import Experiment, LogPoint
 from threeam.experiments.fix_confidence import FixConfidence, estimate_from_occurrences, estimate_from_runs
+from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report, format_clean_runs
 from threeam.experiments.regime import ChangePeriod
 from threeam.experiments.runs import experiments
 from threeam.hypotheses.amendments import claim_of
@@ -216,10 +216,10 @@ def fix_progress_lines(state: State) -> list[ReportLine]:
             _, answer = assess_runs(state, hypothesis)
         except PreconditionFailed:  # nothing to say of that one
             continue
-        so = fixed.answer_line(answer)
+        so = answer_line(answer)
         told.append(
             so._replace(
-                text=f"{hypothesis.label} {so.text}", detail=fixed.format_clean_runs(answer), stamp=hypothesis.opened_at
+                text=f"{hypothesis.label} {so.text}", detail=format_clean_runs(answer), stamp=hypothesis.opened_at
             )
         )
     return told
@@ -236,7 +236,7 @@ def fix_report(
         f"changed: {change.text}", format_attribution(change.author, change.stamp, now), change.stamp, "Changed"
     )
     later = [] if answer.is_fixed else _later(state, hypothesis, change)
-    first, facts, *rest = fixed.fix_confidence_report(answer)
+    first, facts, *rest = fix_confidence_report(answer)
     return [first, ReportSection(facts.title, [about, changed, *later, *facts.lines]), *rest]
 
 
