@@ -373,7 +373,7 @@ def test_a_verdict_that_cannot_be_written_is_told_as_that(
 
     def conclude() -> int:
         with patch.object(Writer, "write", side_effect=error):
-            run_command._conclude(1, plan, writer)
+            run_command._write_verdict(1, plan, writer)
         return 0
 
     assert run_reporting_errors(conclude) == code

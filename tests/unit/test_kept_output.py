@@ -127,7 +127,7 @@ lines = st.lists(
 @given(lines, st.lists(st.integers(0, 5000), max_size=12), st.sampled_from([400, 1 << 20]))
 def test_however_it_comes_the_same_is_kept(said: list[str], at: list[int], at_once: int) -> None:
     data = "\n".join(said).encode()
-    with patch.object(output_module, "_AT_ONCE", at_once):
+    with patch.object(output_module, "_FLUSH_BYTES", at_once):
         kept, output = kept_of(cut(data, at))
     assert kept == kept_of([data])[0]
     assert output.size == len(data)

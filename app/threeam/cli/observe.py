@@ -33,10 +33,10 @@ from threeam.tracing.instances import is_instance
 from threeam.tracing.observations import abandoned_draft, attached_draft, detached_draft, observations
 from threeam.tracing.tracer import TRACERS, TracedProcess, TracerSession, find_process, run_tracer, stop_orphaned_tracer
 
-_FIRST = 4096  # bytes of what a tool says, of which the first line says why it did not attach
+_MAX_ERROR_BYTES = 4096  # bytes of what a tool says, of which the first line says why it did not attach
 
 
-def run(_command: str, argv: Sequence[str]) -> int:
+def run(_command_line: str, argv: Sequence[str]) -> int:
     """Runs ``3am observe``."""
     parser = Parser(
         "3am observe",
@@ -63,15 +63,15 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if (why := at.journal.write_obstacle()) is not None:
         raise FileUnusable(f"nothing was attached: {why}")
     if args.over:
-        return _over(at, args.quiet)
+        return _mark_detached(at, args.quiet)
     hypothesis_tag(at.load_state(), args.hyp)
     process = find_process(args.pid)
     if (why := attach_obstacle(this_system(), args.tool, process.pid)) is not None:
         raise FileUnusable(why)
-    return _observe(_Observation(args, at, process, seconds, at.clock().ns))
+    return _observe(_TracerRun(args, at, process, seconds, at.clock().ns))
 
 
-class _Observation(NamedTuple):
+class _TracerRun(NamedTuple):
     """What is observed, since when (ns), and for how long (s; None: until an interrupt)."""
 
     args: Namespace
@@ -89,46 +89,46 @@ class _Observation(NamedTuple):
         """Return the draft of the line that says that it is attached."""
         return attached_draft(self.args.tool, self.process.pid, self.process.name, self.since, self.args.hyp)
 
-    def end(self, kept: str) -> Draft:
+    def end(self, output_file: str) -> Draft:
         """Return the draft of the line that says that it is detached now."""
         process = self.process
         return detached_draft(
-            self.args.tool, process.pid, process.name, self.since, self.at.clock().ns, kept, self.args.hyp
+            self.args.tool, process.pid, process.name, self.since, self.at.clock().ns, output_file, self.args.hyp
         )
 
 
-def _observe(one: _Observation) -> int:
+def _observe(tracer_run: _TracerRun) -> int:
     """Observe in a process of its own, which ctrl+z does not stop: the process that is observed would stand still."""
 
-    tool, pid, name = one.args.tool, one.process.pid, one.process.name
-    if one.seconds is None:
+    tool, pid, name = tracer_run.args.tool, tracer_run.process.pid, tracer_run.process.name
+    if tracer_run.seconds is None:
         print_err(f"ctrl+c detaches {tool} from {pid} ({name}); --for 5s does so by itself")
 
     def orphaned(running: RunningProgram) -> None:
         stop_orphaned_tracer(running)
-        _patient(one.at).write(one.end(one.file))
+        _writer_without_timeout(tracer_run.at).write(tracer_run.end(tracer_run.file))
 
     def left() -> None:
         print_err(f"{tool} is detached from {pid} ({name}); the line that says so is written when the lock is free")
 
     def work(running: RunningProgram) -> int:
-        return run_reporting_errors(lambda: _watch(one, running))
+        return run_reporting_errors(lambda: _read_until_exit(tracer_run, running))
 
     return run_in_background(BackgroundWork(work, orphaned, left))
 
 
-def _watch(one: _Observation, running: RunningProgram) -> int:
+def _read_until_exit(one: _TracerRun, running: RunningProgram) -> int:
     at, first, says = one.at, bytearray(), list[Thread]()
     tool, pid, name, quiet = one.args.tool, one.process.pid, one.process.name, one.args.quiet
 
     def begin(_: int) -> None:
         # On a thread: while it waits for the lock, what the tool prints has to be read, or the process would stand.
-        says.append(Thread(target=_write, args=(at, one.begin(), quiet)))
+        says.append(Thread(target=_sink, args=(at, one.begin(), quiet)))
         says[0].start()
 
     def watched(output: OutputRecorder) -> ExecutionResult:
         def take(_: int, data: bytes) -> None:
-            first.extend(data[: _FIRST - len(first)])
+            first.extend(data[: _MAX_ERROR_BYTES - len(first)])
             output.feed(data)
 
         return run_tracer(TracerSession(tool, one.process, one.seconds, begin), take, running)
@@ -136,7 +136,7 @@ def _watch(one: _Observation, running: RunningProgram) -> int:
     with defer_interrupts(True):  # they come while it is watched, and at no other moment
         try:
             # No run is timed by it: what the tool says is kept as it comes.
-            ended, _, kept = record_output(at.journal, TRACER_OUTPUT, one.file, "", watched, at_once=0)
+            ended, _, kept = record_output(at.journal, TRACER_OUTPUT, one.file, "", watched, flush_bytes=0)
         except StartFailed as not_started:
             raise FileUnusable(str(not_started)) from None
         finally:
@@ -154,7 +154,7 @@ def _watch(one: _Observation, running: RunningProgram) -> int:
         for number in INTERRUPT_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         try:
-            _put(_patient(at).write(end).raw, at, quiet=quiet)
+            _print_written(_writer_without_timeout(at).write(end).raw, at, quiet=quiet)
         except OutputFailed:
             raise
         except JournalError:
@@ -169,34 +169,36 @@ def _watch(one: _Observation, running: RunningProgram) -> int:
     return 128 + ended.interrupted_by if ended.interrupted_by else ExitCode.OK
 
 
-def _over(at: Context, quiet: bool) -> int:
+def _mark_detached(ctx: Context, quiet: bool) -> int:
     """Says of what is still attached, as far as the journal knows, that it is not, where nobody is left who could."""
-    attached_still = [one for one in observations(at.load_state()).values() if one.until_ns is None]
+    attached_still = [one for one in observations(ctx.load_state()).values() if one.until_ns is None]
     if not attached_still:
         raise PreconditionFailed("nothing is attached, as far as the journal knows")
     code = ExitCode.OK
     for one in attached_still:
-        if one.author is not None and one.author.host == at.author.host and is_instance(one.author.pid):
+        if one.author is not None and one.author.host == ctx.author.host and is_instance(one.author.pid):
             print_err(f"{one.text}: it is, by the 3am of pid {one.author.pid}")
             code = ExitCode.NEGATIVE
         else:
-            _put(_patient(at).write(abandoned_draft(one, at.clock().ns)).raw, at, quiet=quiet)
+            _print_written(
+                _writer_without_timeout(ctx).write(abandoned_draft(one, ctx.clock().ns)).raw, ctx, quiet=quiet
+            )
     return code
 
 
-def _patient(at: Context) -> Writer:
+def _writer_without_timeout(ctx: Context) -> Writer:
     """A writer that waits for the lock as long as it takes: where a line is missing, all after it would be marked."""
-    return Writer(at.journal, FOLD, at.clock, at.write_options()._replace(lock_timeout=None))
+    return Writer(ctx.journal, FOLD, ctx.clock, ctx.write_options()._replace(lock_timeout=None))
 
 
-def _write(at: Context, draft: Draft, quiet: bool) -> None:
+def _sink(at: Context, draft: Draft, quiet: bool) -> None:
     try:
-        _put(at.writer().write(draft).raw, at, quiet=quiet)
+        _print_written(at.writer().write(draft).raw, at, quiet=quiet)
     except JournalError as error:  # the line of its end says since when it was attached, too
         print_err(str(error))
 
 
-def _put(raw: bytes, at: Context, *, quiet: bool) -> None:
-    if not quiet and not is_open_on(at.journal.log_path, 1):
+def _print_written(raw: bytes, ctx: Context, *, quiet: bool) -> None:
+    if not quiet and not is_open_on(ctx.journal.log_path, 1):
         with suppress(BrokenPipeError):
             write_bytes(raw)

@@ -42,13 +42,13 @@ from threeam.process.output import TerminalSanitizer
 from threeam.process.process_tree import require_linux
 from threeam.tracing.instances import measure_instances, summarize_instances
 
-_TELL_NS = 200_000_000  # between two looks at how far it is
-_LOOK_S = 0.25  # s at what the other instances take
-_TIMED_OUT = 124  # as timeout(1) has it
-_OURS = ("--arm", "--seed", "--fail", "--fail-regex", "--exit-code")  # of which few programs have one
+_REDRAW_INTERVAL_NS = 200_000_000  # between two looks at how far it is
+_SAMPLE_S = 0.25  # s at what the other instances take
+_TIMEOUT_EXIT_CODE = 124  # as timeout(1) has it
+_OWN_OPTIONS = ("--arm", "--seed", "--fail", "--fail-regex", "--exit-code")  # of which few programs have one
 
 
-def run(_command: str, argv: Sequence[str]) -> int:
+def run(_command_line: str, argv: Sequence[str]) -> int:
     """Runs ``3am run``."""
     parser = Parser(
         "3am run",
@@ -83,7 +83,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="with --report: one object, in full precision")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     parser.add_argument("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")
-    words, separator, command = _split(argv)
+    words, separator, command = _split_at_separator(argv)
     args = parser.parse_args(words)
     command = args.command + separator * bool(args.command) + command
     if not args.report:
@@ -91,25 +91,25 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if args.resume or args.report:
         if command or args.n is not None or args.arm or (args.resume and args.report):
             parser.error("--resume and --report take nothing else: what was planned is fixed")
-        return _report(args) if args.report else _resume(args)
+        return _print_report(args) if args.report else _resume_experiment(args)
     if args.json:
         parser.error("--json is for --report")
     if not command:
         parser.error("which command? it comes after --")
-    if not separator and (own := next((word for word in command if word in _OURS), None)) is not None:
+    if not separator and (own := next((word for word in command if word in _OWN_OPTIONS), None)) is not None:
         parser.error(f"{own} stands behind the command, and would be its own: options come first, then --, then CMD")
     if "timeout" in args.fail and args.timeout is None:
         parser.error("--fail timeout never comes true without --timeout 5s")
     if args.n is None:
         if args.arm or args.seed is not None:
             parser.error("how many runs in each arm? -n 200")
-        return _once(args, command)
+        return _single_run_experiment(args, command)
     if args.exit_code:
         parser.error("--exit-code is for one run: of many there is no one exit")
-    return _many(args, command, parser)
+    return _run_experiment(args, command, parser)
 
 
-def _split(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+def _split_at_separator(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     """What stands before the first ``--``, that, and what follows."""
     words = list(argv)
     at = words.index("--") if "--" in words else len(words)
@@ -119,7 +119,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
 # One run.
 
 
-def _once(args: Namespace, command: list[str]) -> int:
+def _single_run_experiment(args: Namespace, command: list[str]) -> int:
     rule = parse_failure_rule(args.fail, args.fail_regex)
     timeout_ns = None if args.timeout is None else parse_duration(args.timeout)
     check_runnable(command)
@@ -128,7 +128,7 @@ def _once(args: Namespace, command: list[str]) -> int:
     hypothesis_tag(at.load_state(), args.hyp)  # before anything is run
     one_pipe = os.path.samestat(os.fstat(STDOUT), os.fstat(STDERR))
     identity = identity_of(command, rule, timeout_ns, os.getcwd())
-    shows = {which: _Shows(which) for which in (STDOUT, STDERR)}
+    shows = {which: _OutputPrinter(which) for which in (STDOUT, STDERR)}
 
     def lost(run: Run) -> None:
         at.writer().write(single_run_draft(loggable_command(command), run, identity, args.hyp))
@@ -157,33 +157,33 @@ def _once(args: Namespace, command: list[str]) -> int:
     if cut:
         return 128 + cut
     if args.exit_code:
-        return _TIMED_OUT if made.outcome == TIMED_OUT else made.exit_code
+        return _TIMEOUT_EXIT_CODE if made.outcome == TIMED_OUT else made.exit_code
     if made.outcome != PASSED:
         return ExitCode.NEGATIVE
     return ExitCode.IO_ERROR if kept.problem else ExitCode.OK
 
 
-class _Shows:
+class _OutputPrinter:
     """Shows what a command prints as it comes; on a terminal its escapes are made safe. Raises BrokenPipeError."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._safe = TerminalSanitizer() if os.isatty(fd) else None
-        self._untold = False
+        self._sanitize = TerminalSanitizer() if os.isatty(fd) else None
+        self._has_failed = False
 
     def __call__(self, data: bytes) -> None:
-        if not self._untold:
+        if not self._has_failed:
             try:
-                write_bytes(self._safe(data) if self._safe is not None else data, self._fd)
+                write_bytes(self._sanitize(data) if self._sanitize is not None else data, self._fd)
             except OutputFailed as untold:  # a full disk: what it prints is kept all the same
-                self._untold = True
+                self._has_failed = True
                 print_err(str(untold))
 
 
 # Many.
 
 
-def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
+def _run_experiment(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
     rule, timeout_ns = (
         parse_failure_rule(args.fail, args.fail_regex),
         None if args.timeout is None else parse_duration(args.timeout),
@@ -201,7 +201,7 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
     _check_writable(at)
     writer = at.writer()
     path = write_attachment(at.journal, PLAN, f"plan-{at.clock().ns}-{os.getpid()}.json", encode_plan(plan))
-    footprint = summarize_instances(measure_instances(_LOOK_S, but=[os.getpid()]))
+    footprint = summarize_instances(measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()]))
     identity = identity_of(command, rule, timeout_ns, plan.cwd)
     facts = PlanFacts(plan.n, seed, arms, identity, os.path.basename(path))
     draft = plan_draft(f"{plan.text()}; {footprint}", facts, args.hyp)
@@ -213,17 +213,17 @@ def _many(args: Namespace, command: list[str], parser: ArgumentParser) -> int:
         elif isinstance(why, KeyboardInterrupt):  # 130 would say that nothing was written
             raise Unsure(writer.first_stamp, "the program was interrupted before it could say so") from None
         raise
-    echo = _echo(args, at)
+    echo = _make_echo(args, at)
     echo(block.raw)
     number = next(int(key[1:]) for key, value in block.draft_entries[-1].tags if key[:1] == "R" and value[:2] == "0/")
-    with _claimed(path, f"R{number}"):
-        return _go_through(number, plan, list(range(1, plan.total + 1)), (), at, writer, echo)
+    with _lock_plan(path, f"R{number}"):
+        return _make_runs(number, plan, list(range(1, plan.total + 1)), (), at, writer, echo)
 
 
-def _resume(args: Namespace) -> int:
+def _resume_experiment(args: Namespace) -> int:
     at = context(args)
     _check_writable(at)
-    one = _not_done(args.resume, at)
+    one = _unfinished(args.resume, at)
     path, content, signed = read_attachment(at.journal, one.file, PLAN)
     plan = decode_plan(content, path)
     if not signed:
@@ -233,34 +233,41 @@ def _resume(args: Namespace) -> int:
         )
     os.chdir(plan.cwd)
     check_runnable(plan.command)
-    _check_same(one, plan, path)
+    _check_same_plan(one, plan, path)
     check_arms(plan.arms)
-    with _claimed(path, one.name):
-        one = _not_done(one.name, at)  # somebody else may have gone on with it until now
-        return _go_through(one.number, plan, one.remaining, one.detailed_runs, at, at.writer(), _echo(args, at))
+    with _lock_plan(path, one.name):
+        one = _unfinished(one.name, at)  # somebody else may have gone on with it until now
+        return _make_runs(one.number, plan, one.remaining, one.detailed_runs, at, at.writer(), _make_echo(args, at))
 
 
-def _check_same(one: Experiment, plan: ExperimentPlan, path: str) -> None:
+def _check_same_plan(experiment: Experiment, plan: ExperimentPlan, path: str) -> None:
     """Raise `Unusable` if ``plan`` is not that of the experiment, or would run another program now.
 
     Say so if the program itself has changed: then the runs that are made now are of another build.
     """
-    now, planned_as = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd), parse_identity(one.identity)
+    now, planned_as = (
+        identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd),
+        parse_identity(experiment.identity),
+    )
     fingerprint = now.fingerprint if planned_as else legacy_fingerprint(plan.command, plan.rule)
     names, wrappers = tuple(arm.name for arm in plan.arms), tuple(map(wrapper_fingerprint, plan.arms))
-    same_arms = names == one.arms and one.wrapper_fingerprints in ((), wrappers)
+    same_arms = names == experiment.arms and experiment.wrapper_fingerprints in ((), wrappers)
     if planned_as and planned_as.program != now.program and planned_as.folder == now.folder:
         raise FileUnusable(
-            f"{one.name} ran {planned_as.program}; {plan.command[0]} is {now.program} now: set PATH as then"
+            f"{experiment.name} ran {planned_as.program}; {plan.command[0]} is {now.program} now: set PATH as then"
         )
-    if (plan.n, plan.seed, fingerprint) != (one.n, one.seed, one.fingerprint) or not same_arms:
-        raise FileUnusable(f"{path} is not the plan of {one.name}: it has other arms, another seed, or another command")
+    if (plan.n, plan.seed, fingerprint) != (experiment.n, experiment.seed, experiment.fingerprint) or not same_arms:
+        raise FileUnusable(
+            f"{path} is not the plan of {experiment.name}: it has other arms, another seed, or another command"
+        )
     if planned_as and planned_as.sha256 != now.sha256:
         was, is_now = planned_as.sha256 or "not readable", now.sha256 or "not readable"
-        print_err(f"{now.program} has changed since {one.name} was planned: its SHA-256 was {was}, and is {is_now}")
+        print_err(
+            f"{now.program} has changed since {experiment.name} was planned: its SHA-256 was {was}, and is {is_now}"
+        )
 
 
-def _not_done(name: str, at: Context) -> Experiment:
+def _unfinished(name: str, at: Context) -> Experiment:
     """Return the experiment of this name. Raise `Declined` if it has nothing left to do."""
     one = require_experiment(at.load_state(), name)
     if one.seed is None:
@@ -272,8 +279,14 @@ def _not_done(name: str, at: Context) -> Experiment:
     return one
 
 
-def _go_through(
-    number: int, plan: ExperimentPlan, left: Sequence[int], kept: Sequence[Run], at: Context, writer: Writer, echo: Echo
+def _make_runs(
+    number: int,
+    plan: ExperimentPlan,
+    remaining: Sequence[int],
+    saved_runs: Sequence[Run],
+    ctx: Context,
+    writer: Writer,
+    echo: Echo,
 ) -> int:
     """Makes the runs that are left, and writes the verdict. What stdout does not take costs no run."""
 
@@ -284,15 +297,15 @@ def _go_through(
             log.write(draft)
 
     def lost() -> None:
-        one = require_experiment(at.load_state(), f"R{number}")
+        one = require_experiment(ctx.load_state(), f"R{number}")
         for nth in one.remaining[:1]:  # the others that are not written were not lost: nobody knows of them
-            run = Run(nth, plan.run_arms()[nth - 1].name, LOST, 137, at.clock().ns, 0, 0, 0)
-            at.writer().write(runs_draft(number, plan.total, [run]))
+            run = Run(nth, plan.run_arms()[nth - 1].name, LOST, 137, ctx.clock().ns, 0, 0, 0)
+            ctx.writer().write(runs_draft(number, plan.total, [run]))
 
-    writer.stats_publisher = WriteStatsPublisher(at.journal.log_path)
-    counter = _Counter(number, plan, len(left))
+    writer.stats_publisher = WriteStatsPublisher(ctx.journal.log_path)
+    counter = _ProgressLine(number, plan, len(remaining))
     try:
-        run_plan(number, plan, left, kept, RunContext(at.journal, write, counter.tell, lost, at.clock))
+        run_plan(number, plan, remaining, saved_runs, RunContext(ctx.journal, write, counter.tell, lost, ctx.clock))
     except KeyboardInterrupt as interrupt:
         counter.close()
         print_err(f"R{number} is ended before its plan is done: 3am run --resume R{number} goes on")
@@ -307,12 +320,12 @@ def _go_through(
         raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
     finally:
         counter.close()
-    echo(_conclude(number, plan, writer))
+    echo(_write_verdict(number, plan, writer))
     echo.close()
-    return _answer(require_experiment(at.load_state(), f"R{number}"))
+    return _exit_code_for(require_experiment(ctx.load_state(), f"R{number}"))
 
 
-def _conclude(number: int, plan: ExperimentPlan, writer: Writer) -> bytes:
+def _write_verdict(number: int, plan: ExperimentPlan, writer: Writer) -> bytes:
     """Write the verdict and return its lines. If that fails, say that no run is lost: the plan is done."""
     try:
         return writer.write(verdict_draft(number)).raw
@@ -326,18 +339,18 @@ def _conclude(number: int, plan: ExperimentPlan, writer: Writer) -> bytes:
         raise
 
 
-def _answer(one: Experiment) -> ExitCode:
+def _exit_code_for(experiment: Experiment) -> ExitCode:
     """Return the exit code: `Exit.NO` if a run failed, or if in any arm most runs did not pass.
 
     A plan in which most runs hang must not look clean to a CI job.
     """
-    counts = [arm for arm in one.counts().values() if arm.total]
+    counts = [arm for arm in experiment.counts().values() if arm.total]
     clean = bool(counts) and all(not arm.failed and 2 * arm.passed > arm.total for arm in counts)
     return ExitCode.OK if clean else ExitCode.NEGATIVE
 
 
 @contextmanager
-def _claimed(path: str, name: str) -> Iterator[None]:
+def _lock_plan(path: str, name: str) -> Iterator[None]:
     """Keeps everybody else from going on with the plan at ``path`` meanwhile. Raises `Declined` where somebody is."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
@@ -350,33 +363,33 @@ def _claimed(path: str, name: str) -> Iterator[None]:
         os.close(fd)
 
 
-class _Counter:
+class _ProgressLine:
     """Says on a terminal how far it is, between two runs: whatever draws by itself would disturb them."""
 
-    def __init__(self, number: int, plan: ExperimentPlan, left: int) -> None:
-        self._head = f"R{number}"
-        self._failed = dict.fromkeys([arm.name for arm in plan.arms], 0)
-        self._ended = dict.fromkeys(self._failed, 0)
-        self._done, self._left, self._total = 0, left, plan.total
-        self._begun = self._told = time.monotonic_ns()
-        self._draws = os.isatty(STDERR)
+    def __init__(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
+        self._label = f"R{number}"
+        self._error = dict.fromkeys([arm.name for arm in plan.arms], 0)
+        self._conclusive = dict.fromkeys(self._error, 0)
+        self._done, self._remaining, self._total = 0, remaining, plan.total
+        self._started_ns = self._last_drawn_ns = time.monotonic_ns()
+        self._is_terminal = os.isatty(STDERR)
 
-    def tell(self, one: Run) -> None:
+    def tell(self, run: Run) -> None:
         """Counts a run."""
         self._done += 1
-        self._failed[one.arm] += one.outcome == FAILED
-        self._ended[one.arm] += one.outcome in (FAILED, PASSED)
+        self._error[run.arm] += run.outcome == FAILED
+        self._conclusive[run.arm] += run.outcome in (FAILED, PASSED)
         now = time.monotonic_ns()
-        if self._draws and (now - self._told > _TELL_NS or self._done == self._left):
-            self._told = now
-            arms = " · ".join(f"{arm} {self._failed[arm]}/{ended}" for arm, ended in self._ended.items())
-            left = format_duration((now - self._begun) // self._done * (self._left - self._done))
-            made = self._total - self._left + self._done
-            self._draw(f"{self._head} {made}/{self._total} · {left} left · failed {arms}")
+        if self._is_terminal and (now - self._last_drawn_ns > _REDRAW_INTERVAL_NS or self._done == self._remaining):
+            self._last_drawn_ns = now
+            arms = " · ".join(f"{arm} {self._error[arm]}/{ended}" for arm, ended in self._conclusive.items())
+            left = format_duration((now - self._started_ns) // self._done * (self._remaining - self._done))
+            made = self._total - self._remaining + self._done
+            self._draw(f"{self._label} {made}/{self._total} · {left} left · failed {arms}")
 
     def close(self) -> None:
         """Takes it away."""
-        if self._draws:
+        if self._is_terminal:
             self._draw("")
 
     def _draw(self, text: str) -> None:
@@ -384,22 +397,22 @@ class _Counter:
             width = os.get_terminal_size(STDERR).columns - 1  # one that wraps would leave rows behind
             os.write(STDERR, f"\r{text[:width]}\x1b[K".encode())
         except OSError:  # the terminal is gone, and the experiment is not
-            self._draws = False
+            self._is_terminal = False
 
 
-def _echo(args: Namespace, at: Context) -> Echo:
-    return Echo(quiet=args.quiet or is_open_on(at.journal.log_path, STDOUT))
+def _make_echo(args: Namespace, ctx: Context) -> Echo:
+    return Echo(quiet=args.quiet or is_open_on(ctx.journal.log_path, STDOUT))
 
 
-def _check_writable(at: Context) -> None:
-    if (why := at.journal.write_obstacle()) is not None:
+def _check_writable(ctx: Context) -> None:
+    if (why := ctx.journal.write_obstacle()) is not None:
         raise FileUnusable(f"nothing was run: {why}")
 
 
 # What it has shown.
 
 
-def _report(args: Namespace) -> int:
+def _print_report(args: Namespace) -> int:
     at = context(args)
     at.require_log()
     one = require_experiment(at.load_state(), args.report)
@@ -408,4 +421,4 @@ def _report(args: Namespace) -> int:
     else:
         for line in experiment_report_lines(one):
             print_out(line)
-    return _answer(one)
+    return _exit_code_for(one)

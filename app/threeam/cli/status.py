@@ -17,7 +17,7 @@ from threeam.human.night_summary import MORNING_HOUR, summarize_night
 _LOOK_S = 1.0  # s at a footprint
 
 
-def run(_command: str, argv: Sequence[str]) -> int:
+def run(_command_line: str, argv: Sequence[str]) -> int:
     """Runs ``3am status``."""
     parser = Parser(
         "3am status",
@@ -54,7 +54,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
 def _footprint(*, as_json: bool) -> int:
     from threeam.tracing.instances import format_instance, measure_instances, summarize_instances
 
-    found = measure_instances(_LOOK_S, but=[os.getpid()])
+    found = measure_instances(_LOOK_S, excluded_pids=[os.getpid()])
     for one in found:
         if as_json:
             print_json(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from threeam.core.errors import BadInput
 from threeam.experiments.experiment import BARE, MAX_ARMS
 
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
+_ARM_NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
 
 
 class InvalidArm(BadInput):
@@ -46,35 +46,35 @@ class Arm(NamedTuple):
     jitter: bool = False
 
 
-def parse_arm(said: str, cpus: Sequence[int]) -> Arm:
+def parse_arm(spec: str, cpus: Sequence[int]) -> Arm:
     """The arm of ``bare``, ``pin+stress`` or ``strace+pin='strace -f'``. Raises `BadArm`.
 
     ``cpus``: those that this process may use. Of its parts the wrapper comes last, next to the command.
     """
-    name, equals, wrapper = said.partition("=")
+    name, equals, wrapper = spec.partition("=")
     parts = name.split("+")
     if len(set(parts)) < len(parts):
-        raise InvalidArm(f"--arm {said!r}: once is enough")
-    if not equals and ("," in said or " " in said):
-        raise InvalidArm(f"--arm {said!r}: an --arm for each, as in --arm bare --arm pin")
-    if not all(_PART.fullmatch(part) for part in parts):
-        raise InvalidArm(f"--arm {said!r}: an arm is called by plain words, such as bare, strace or strace+pin")
+        raise InvalidArm(f"--arm {spec!r}: once is enough")
+    if not equals and ("," in spec or " " in spec):
+        raise InvalidArm(f"--arm {spec!r}: an --arm for each, as in --arm bare --arm pin")
+    if not all(_ARM_NAME_PART.fullmatch(part) for part in parts):
+        raise InvalidArm(f"--arm {spec!r}: an arm is called by plain words, such as bare, strace or strace+pin")
     own = [part for part in parts if part not in BUILTIN_ARMS]
     if equals and (len(own) != 1 or own == [BARE]):
         raise InvalidArm(
-            f"--arm {said!r}: {' and '.join(parts)} come{'s' * (len(parts) == 1)} with what it does already"
+            f"--arm {spec!r}: {' and '.join(parts)} come{'s' * (len(parts) == 1)} with what it does already"
         )
     if not equals and own not in ([], [BARE]):
         built_in = ", ".join((BARE, *BUILTIN_ARMS))
-        raise InvalidArm(f"--arm {said!r}: say what {own[0]} is, as in {own[0]}='strace -f'; built in are {built_in}")
+        raise InvalidArm(f"--arm {spec!r}: say what {own[0]} is, as in {own[0]}='strace -f'; built in are {built_in}")
     if own == [BARE] and len(parts) > 1:
-        raise InvalidArm(f"--arm {said!r}: bare is with nothing")
+        raise InvalidArm(f"--arm {spec!r}: bare is with nothing")
     try:
         words = shlex.split(wrapper)
     except ValueError:
-        raise InvalidArm(f"--arm {said!r}: a quotation mark in it has no other one") from None
+        raise InvalidArm(f"--arm {spec!r}: a quotation mark in it has no other one") from None
     if equals and not words:
-        raise InvalidArm(f"--arm {said!r}: it wraps nothing; without a wrapper it is {BARE}")
+        raise InvalidArm(f"--arm {spec!r}: it wraps nothing; without a wrapper it is {BARE}")
     known = {"cpu": str(cpus[0]), "cpus": str(len(cpus))}
     chaos = [BUILTIN_ARMS[part] for part in parts if part in BUILTIN_ARMS]
     before = tuple(word.format(**known) for one in chaos for word in one.wrapper)
@@ -82,9 +82,9 @@ def parse_arm(said: str, cpus: Sequence[int]) -> Arm:
     return Arm(name, (*before, *words), "; ".join(about), "stress" in parts, "jitter" in parts)
 
 
-def parse_arms(said: Sequence[str], cpus: Sequence[int]) -> tuple[Arm, ...]:
+def parse_arms(specs: Sequence[str], cpus: Sequence[int]) -> tuple[Arm, ...]:
     """All arms, the first of which the others are compared with; `BARE` alone where none is named. Raises `BadArm`."""
-    arms = tuple(parse_arm(one, cpus) for one in said or (BARE,))
+    arms = tuple(parse_arm(one, cpus) for one in specs or (BARE,))
     if len(arms) > MAX_ARMS:
         raise InvalidArm(f"{len(arms)} arms are too many: {MAX_ARMS} at most")
     for i, arm in enumerate(arms):
@@ -93,7 +93,7 @@ def parse_arms(said: Sequence[str], cpus: Sequence[int]) -> tuple[Arm, ...]:
     return arms
 
 
-def run_order(arms: int, n: int, seed: int) -> list[int]:
+def run_order(arm_count: int, n: int, seed: int) -> list[int]:
     """Whose turn it is, by the number of the arm: ``n`` blocks, in each of which every arm comes once.
 
     The load of a machine drifts over a night, and drifts for every arm alike. The order in a block is random, and the
@@ -102,8 +102,8 @@ def run_order(arms: int, n: int, seed: int) -> list[int]:
     random = Random(seed).random
     order: list[int] = []
     for _ in range(n):
-        block = list(range(arms))
-        for i in range(arms - 1, 0, -1):
+        block = list(range(arm_count))
+        for i in range(arm_count - 1, 0, -1):
             j = int(random() * (i + 1))
             block[i], block[j] = block[j], block[i]
         order += block

@@ -14,7 +14,7 @@ from threeam.core.platform.signals import INTERRUPT_SIGNALS
 from threeam.process.execute import Interference, StartFailed
 from threeam.process.process_tree import descendant_pids
 
-_SHORTEST, _LONGEST = 0.001, 0.020  # s
+_MIN_PAUSE_S, _MAX_PAUSE_S = 0.001, 0.020  # s
 
 
 class Jitter(Interference):
@@ -22,54 +22,54 @@ class Jitter(Interference):
 
     def __init__(self, seed: str) -> None:
         self._random = Random(seed)
-        self._stopped: int | None = None
-        self._due = time.monotonic() + self._length()
+        self._stopped_pid: int | None = None
+        self._due = time.monotonic() + self._random_pause_s()
 
     def next_due(self) -> float:
         return self._due
 
     def fire(self, pid: int) -> None:
-        if self._stopped is not None:
+        if self._stopped_pid is not None:
             self.release(pid)
         else:
             every = [pid, *descendant_pids(pid)]
-            self._stopped = every[int(self._random.random() * len(every))]
-            _send(self._stopped, signal.SIGSTOP)
-        self._due = time.monotonic() + self._length()
+            self._stopped_pid = every[int(self._random.random() * len(every))]
+            _send_signal(self._stopped_pid, signal.SIGSTOP)
+        self._due = time.monotonic() + self._random_pause_s()
 
     def release(self, pid: int) -> None:
-        if self._stopped is not None:
-            _send(self._stopped, signal.SIGCONT)
-            self._stopped = None
+        if self._stopped_pid is not None:
+            _send_signal(self._stopped_pid, signal.SIGCONT)
+            self._stopped_pid = None
 
-    def _length(self) -> float:
-        return _SHORTEST + self._random.random() * (_LONGEST - _SHORTEST)
+    def _random_pause_s(self) -> float:
+        return _MIN_PAUSE_S + self._random.random() * (_MAX_PAUSE_S - _MIN_PAUSE_S)
 
 
-def _send(pid: int, number: int) -> None:
+def _send_signal(pid: int, signum: int) -> None:
     with suppress(ProcessLookupError):
-        os.kill(pid, number)
+        os.kill(pid, signum)
 
 
 class Neighbours:
     """A process for each CPU that can be kept busy with nothing. Made by `neighbours`."""
 
     def __init__(self, pipes: Sequence[int]) -> None:
-        self._pipes = pipes
+        self._open_pipes = pipes
 
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Keeps every CPU busy meanwhile. Raises `NotStarted` where one of them is gone."""
-        self._tell(b"+")
+        self._broadcast(b"+")
         try:
             yield
         finally:
-            self._tell(b"-")
+            self._broadcast(b"-")
 
-    def _tell(self, what: bytes) -> None:
+    def _broadcast(self, command: bytes) -> None:
         try:
-            for pipe in self._pipes:
-                os.write(pipe, what)
+            for pipe in self._open_pipes:
+                os.write(pipe, command)
         except BrokenPipeError:
             raise StartFailed("a neighbour of the arm stress has ended: was it killed for want of memory?") from None
 
@@ -86,7 +86,7 @@ def start_neighbours(cpus: Sequence[int]) -> Iterator[Neighbours]:
             try:
                 pid = os.fork()
                 if pid == 0:
-                    _neighbour(cpu, reader, pipes)
+                    _run_neighbour(cpu, reader, pipes)
                 pids.append(pid)
             finally:
                 os.close(reader)
@@ -98,12 +98,12 @@ def start_neighbours(cpus: Sequence[int]) -> Iterator[Neighbours]:
             os.waitpid(pid, 0)
 
 
-def _neighbour(cpu: int, reader: int, others: Sequence[int]) -> None:
+def _run_neighbour(cpu: int, reader: int, inherited_pipes: Sequence[int]) -> None:
     """Is busy from a ``+`` to a ``-``, and ends where nobody can write to it any more."""
     try:
         for number in INTERRUPT_SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # a ctrl+c is for whoever ends it
-        for pipe in others:  # else it would keep them, and itself, alive
+        for pipe in inherited_pipes:  # else it would keep them, and itself, alive
             os.close(pipe)
         os.sched_setaffinity(0, {cpu})
         while said := os.read(reader, 1):

@@ -18,8 +18,8 @@ MAX_DETAILED_RUNS = 200  # runs of an experiment of which more is known than a l
 MAX_SINGLE_RUNS = 500  # commands run by themselves, for no hypothesis, that are remembered
 NOT_RUN = "."
 # The letter of the first arm's; the next arm's is the next letter. Logs of older versions have no "p" to "w".
-_FIRST = {PASSED: "a", FAILED: "A", TIMED_OUT: "0", INCONCLUSIVE: "p"}
-_COMMAND = re.compile(r"(.*); \d+ runs? ", re.ASCII | re.DOTALL)
+_FIRST_OUTCOME_CODES = {PASSED: "a", FAILED: "A", TIMED_OUT: "0", INCONCLUSIVE: "p"}
+_PLANNED_COMMAND = re.compile(r"(.*); \d+ runs? ", re.ASCII | re.DOTALL)
 
 
 class Run(NamedTuple):
@@ -86,17 +86,17 @@ class MidwayChange(NamedTuple):
     first_run_after: int = 0
 
 
-def has_begun_after(run: Run, line: LogPoint, change: LogPoint) -> bool:
-    """Return whether ``run``, which is logged in ``line``, began after ``change``.
+def has_begun_after(run: Run, run_point: LogPoint, change: LogPoint) -> bool:
+    """Return whether ``run``, which is logged in ``run_point``, began after ``change``.
 
     If the clock was stepped back, readings from before and after the step cannot be compared. The lag of a line
     (position - ns) grows with each step back, so two lines with another lag have a step between them. The duration of a
     run is measured by a clock that is never stepped, so a run that seems to end after its line began before a step.
     """
-    if line.position < change.position:
+    if run_point.position < change.position:
         return False
-    stepped_since_change = line.position - line.ns > change.position - change.ns
-    stepped_since_begin = run.began_ns + run.duration_ns > line.ns + MAX_TIE_NS
+    stepped_since_change = run_point.position - run_point.ns > change.position - change.ns
+    stepped_since_begin = run.began_ns + run.duration_ns > run_point.ns + MAX_TIE_NS
     if stepped_since_change != stepped_since_begin:  # the step is between the two events, and tells their order
         return stepped_since_change
     return run.began_ns > change.ns
@@ -212,7 +212,7 @@ class Experiment(NamedTuple):
         """What was run, as its line says."""
         if self.seed is None:
             return self.text.partition(": ")[2]
-        found = _COMMAND.match(self.text)
+        found = _PLANNED_COMMAND.match(self.text)
         return found[1] if found else self.text
 
     def counts(self) -> dict[str, Counts]:
@@ -229,6 +229,6 @@ class Experiment(NamedTuple):
         return [known[letter] for letter in self.outcome_codes if letter in known]
 
 
-def outcome_code(arm: int, outcome: str) -> str:
-    """How a run of the ``arm``-th arm is noted; `NOT_RUN` for one that came to nothing."""
-    return chr(ord(_FIRST[outcome]) + arm) if outcome in _FIRST else NOT_RUN
+def outcome_code(arm_index: int, outcome: str) -> str:
+    """How a run of the ``arm_index``-th arm is noted; `NOT_RUN` for one that came to nothing."""
+    return chr(ord(_FIRST_OUTCOME_CODES[outcome]) + arm_index) if outcome in _FIRST_OUTCOME_CODES else NOT_RUN

@@ -13,7 +13,7 @@ PASSED, FAILED, TIMED_OUT, INCONCLUSIVE, CUT_SHORT = "passed", "failed", "timed-
 LOST = "lost"  # the 3am that ran it was killed
 OUTCOMES = (PASSED, FAILED, TIMED_OUT, INCONCLUSIVE)  # a run that was cut short or lost says nothing, and is none
 DEFAULT_FAIL_RULE = "exit!=0"
-_EXIT = re.compile(r"exit\s*(!=|==)\s*(\d{1,3})", re.ASCII)
+_EXIT_CONDITION = re.compile(r"exit\s*(!=|==)\s*(\d{1,3})", re.ASCII)
 
 
 class InvalidFailureRule(BadInput):
@@ -24,7 +24,7 @@ class FailureRule(NamedTuple):
     """A run fails if its exit is (not) ``code``, or its output matches ``regex``; ``timeout``: also if it times out.
 
     ``unlike``: whether it fails by another exit than ``code``; else by this one. ``code`` None: no exit is a failure.
-    A run that does not fail passes if it ended as the rule expects of a good run (`_passes`). Otherwise it is
+    A run that does not fail passes if it ended as the rule expects of a good run (`_is_clean_exit`). Otherwise it is
     inconclusive: a server that was down must not count as a run without the bug.
     """
 
@@ -46,9 +46,9 @@ class FailureRule(NamedTuple):
         by_exit = self.code is not None and (exit_code != self.code) == self.unlike
         if by_exit or matched:
             return FAILED
-        return PASSED if self._passes(exit_code) else INCONCLUSIVE
+        return PASSED if self._is_clean_exit(exit_code) else INCONCLUSIVE
 
-    def _passes(self, exit_code: int) -> bool:
+    def _is_clean_exit(self, exit_code: int) -> bool:
         """Return whether a run that did not fail ended well.
 
         If the rule names the good exit (``exit!=3``), that one is good. If exit 0 is the failure, every other exit is
@@ -59,14 +59,14 @@ class FailureRule(NamedTuple):
         return 0 < exit_code <= 128 if self.code == 0 else exit_code == 0
 
 
-def parse_failure_rule(fails: list[str], regex: str | None) -> FailureRule:
+def parse_failure_rule(fail_options: list[str], regex: str | None) -> FailureRule:
     """The rule of ``--fail`` (``exit!=0``, ``exit==3``, ``timeout``) and ``--fail-regex``. Raises `BadRule`.
 
     With a regex alone, no exit is a failure, and a run passes if it exits with 0.
     """
-    code, unlike, timeout = None if regex or fails else 0, True, False
-    for one in fails:
-        found = _EXIT.fullmatch(one.strip())
+    code, unlike, timeout = None if regex or fail_options else 0, True, False
+    for one in fail_options:
+        found = _EXIT_CONDITION.fullmatch(one.strip())
         if one.strip() == "timeout":
             timeout = True
         elif found is None or int(found[2]) > 255:
@@ -87,11 +87,11 @@ def parse_failure_rule(fails: list[str], regex: str | None) -> FailureRule:
     return FailureRule(code, unlike, regex or "", timeout)
 
 
-def format_exit(code: int) -> str:
+def format_exit(exit_code: int) -> str:
     """``exit 1``, or the name of the signal: ``SIGSEGV``."""
-    if code > 128:
+    if exit_code > 128:
         try:
-            return signal.Signals(code - 128).name
+            return signal.Signals(exit_code - 128).name
         except ValueError:
             pass
-    return f"exit {code}"
+    return f"exit {exit_code}"

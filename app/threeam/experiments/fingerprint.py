@@ -36,8 +36,8 @@ from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import FailureRule
 
 IDENTITY_TAG = "IDENTITY"
-_SAFE = "/!=<>|:;,'\"()*$&+@?^{}~"  # characters of a path or rule that stay readable in the tag
-_SHOWN = 12  # hexadecimal digits of a hash
+_UNQUOTED_CHARS = "/!=<>|:;,'\"()*$&+@?^{}~"  # characters of a path or rule that stay readable in the tag
+_HASH_DIGITS = 12  # hexadecimal digits of a hash
 
 
 class ExperimentIdentity(NamedTuple):
@@ -59,7 +59,7 @@ class ExperimentIdentity(NamedTuple):
         from urllib.parse import quote
 
         words = (
-            f"{key}={quote(value.encode('utf-8', 'surrogateescape'), safe=_SAFE)}"
+            f"{key}={quote(value.encode('utf-8', 'surrogateescape'), safe=_UNQUOTED_CHARS)}"
             for key, value in self._asdict().items()
             if value
         )
@@ -72,9 +72,11 @@ def identity_of(command: Sequence[str], rule: FailureRule, timeout_ns: int | Non
     if ".." in program.split("/"):  # behind a symlink that leads out of what the link points to
         program = os.path.join(os.path.realpath(os.path.dirname(program)), os.path.basename(program))
     program = os.path.normpath(program)
-    limit = f" after {_seconds(timeout_ns)}" if rule.timeout and timeout_ns is not None else ""
+    limit = f" after {_format_seconds(timeout_ns)}" if rule.timeout and timeout_ns is not None else ""
     arguments = _digest("\0".join(redact_argv(command)[1:]))
-    return ExperimentIdentity(redact(program), arguments, redact(folder), redact(f"{rule}{limit}"), _sha256_of(program))
+    return ExperimentIdentity(
+        redact(program), arguments, redact(folder), redact(f"{rule}{limit}"), _file_sha256(program)
+    )
 
 
 def parse_identity(value: str) -> ExperimentIdentity | None:
@@ -105,7 +107,7 @@ def experiment_differences(
     """Say what distinguishes an arm of another experiment from an arm of ``reference``; nothing if they are equal."""
     (one, arm), (another, other_arm) = reference, other
     if one.fingerprint != another.fingerprint:
-        yield from _differences(one, another)
+        yield from _identity_differences(one, another)
     if arm != other_arm:
         yield f"arm {other_arm}, not {arm}"
     elif one.wrapper_fingerprint(arm) != another.wrapper_fingerprint(other_arm):
@@ -114,23 +116,23 @@ def experiment_differences(
         yield "it is bound to no hypothesis" if another.hypothesis is None else f"it is bound to H{another.hypothesis}"
 
 
-def _differences(one: Experiment, another: Experiment) -> Iterator[str]:
-    old, new = parse_identity(one.identity), parse_identity(another.identity)
+def _identity_differences(reference: Experiment, other: Experiment) -> Iterator[str]:
+    old, new = parse_identity(reference.identity), parse_identity(other.identity)
     if old is None or new is None:
-        older = one.name if old is None else another.name
+        older = reference.name if old is None else other.name
         yield f"an older 3am wrote {older}, and did not record its program, folder and wrappers"
         return
     if old.program != new.program:
         yield f"program {new.program}, not {old.program}"
     if old.arguments != new.arguments and old.rule == new.rule:
-        yield f"other arguments: {another.command}, not {one.command}"
+        yield f"other arguments: {other.command}, not {reference.command}"
     if old.folder != new.folder:
         yield f"run in {new.folder}, not in {old.folder}"
     if old.rule != new.rule:
         yield f"it fails if {new.rule}, not if {old.rule}"
 
 
-def _seconds(ns: int) -> str:
+def _format_seconds(ns: int) -> str:
     """Return a length of time in seconds, with all of its digits."""
     return f"{ns // NS_PER_S}.{ns % NS_PER_S:09d}".rstrip("0").rstrip(".") + " s"
 
@@ -138,10 +140,10 @@ def _seconds(ns: int) -> str:
 def _digest(text: str) -> str:
     import hashlib  # the fold of a log needs none
 
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_SHOWN]
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_HASH_DIGITS]
 
 
-def _sha256_of(path: str) -> str:
+def _file_sha256(path: str) -> str:
     """Return the first digits of the SHA-256 of a file; empty if it cannot be read, as with mode 0711."""
     import hashlib
 
@@ -149,6 +151,6 @@ def _sha256_of(path: str) -> str:
         return ""
     try:
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:_SHOWN]
+            return hashlib.file_digest(file, "sha256").hexdigest()[:_HASH_DIGITS]
     except OSError:
         return ""

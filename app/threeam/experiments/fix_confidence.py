@@ -16,7 +16,7 @@ from threeam.experiments.stats import required_clean_runs, required_clean_time
 
 CONFIDENCE_LEVELS = ("weak", "fair", "strong")
 CLUSTER_NS = 60 * NS_PER_S  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
-_NEAREST = 3  # experiments without a failure that are named because they do not count
+_MAX_CLEAN_NOT_COUNTED = 3  # experiments without a failure that are named because they do not count
 
 ArmKey = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, that of its wrapper
 
@@ -87,21 +87,21 @@ class FixConfidence(NamedTuple):
 
 def estimate_from_runs(
     experiments: Sequence[Experiment],
-    since: LogPoint,
+    change_point: LogPoint,
     arm: str | None = None,
     changes: Sequence[ChangePeriod] = (),
-    unbound: Sequence[Experiment] = (),
+    unbound_experiments: Sequence[Experiment] = (),
 ) -> FixConfidence:
-    """Return the answer from ``experiments``, all of one hypothesis, before ``since`` and after it.
+    """Return the answer from ``experiments``, all of one hypothesis, before ``change_point`` and after it.
 
     Only runs of the same experiment in the same arm are compared (`experiments.fingerprint`). Of several it is the one
     that ran most since, or else before; the bare program, if that has failed: an arm may provoke the bug. A failure of
     that experiment since, in whichever arm, is an answer too. ``changes``: all that may concern the hypothesis.
-    ``unbound``: experiments that belong to no hypothesis; they do not count, but they may be named.
+    ``unbound_experiments``: experiments that belong to no hypothesis; they do not count, but they may be named.
     Raise `Declined` if nothing failed before.
     """
-    sides = _sides(experiments, since, changes)
-    tallies = _tallies(sides)
+    sides = _split_at_change(experiments, change_point, changes)
+    tallies = _tally_arms(sides)
     failing = {key: tally for key, tally in tallies.items() if tally.failed and arm in (None, key[1])}
     if not failing:
         which = "" if arm is None else f" in the arm {arm}"
@@ -112,25 +112,28 @@ def estimate_from_runs(
     tally = failing[best]
 
     def pieces(concerned: Sequence[ChangePeriod]) -> list[Period]:
-        return list(_pieces(sides.before, best, concerned))
+        return list(_run_periods(sides.before, best, concerned))
 
     before = choose_baseline(
-        pieces, changes, since.position, lambda one: _or_inf(required_clean_runs(one.failed, one.exposure)[-1])
+        pieces,
+        changes,
+        change_point.position,
+        lambda one: _infinite_if_none(required_clean_runs(one.failed, one.exposure)[-1]),
     )
     again = sum(other.again for key, other in tallies.items() if key[0] == best[0])
-    again += sum(one.count_failed_since(since) for one in sides.between if one.fingerprint == best[0])
-    counts_since = [counts for one in sides.after for key, counts in _arms(one) if key == best]
-    reference = next(one for one in reversed(sides.before) if best in dict(_arms(one)))
-    loose = [one for one in unbound if one.is_after(since)]
-    not_counted, further_clean = _not_counted(reference, best, [*sides.after, *loose], set(failing))
-    during = [one for one in sides.between if one.fingerprint != best[0] and one.count_failed_since(since)]
+    again += sum(one.count_failed_since(change_point) for one in sides.between if one.fingerprint == best[0])
+    counts_since = [counts for one in sides.after for key, counts in _arm_counts(one) if key == best]
+    reference = next(one for one in reversed(sides.before) if best in dict(_arm_counts(one)))
+    loose = [one for one in unbound_experiments if one.is_after(change_point)]
+    not_counted, further_clean = _list_not_counted(reference, best, [*sides.after, *loose], set(failing))
+    during = [one for one in sides.between if one.fingerprint != best[0] and one.count_failed_since(change_point)]
     return FixConfidence(
         tally.what, False, before.failed, before.exposure, again, tally.clean, required_clean_runs(before.failed, before.exposure),
         straddling_count=len(sides.between),
         other_failing_arms=tuple(other for key, other in failing.items() if key != best),
         not_counted=(
             *not_counted,
-            *(_failed_during(reference, best, one, since) for one in during),
+            *(_failures_since_change(reference, best, one, change_point) for one in during),
         ),
         further_clean_runs=further_clean,
         timed_out=sum(counts.timed_out for counts in counts_since),
@@ -139,11 +142,11 @@ def estimate_from_runs(
         includes_earlier=before.includes_earlier,
         clean_exposure=before.clean_exposure,
         ignores_unbound_changes=before.ignores_unbound_changes,
-        build_hashes=_builds(sides, best),
+        build_hashes=_changed_build_hashes(sides, best),
     )  # fmt: skip
 
 
-class _Sides(NamedTuple):
+class _ExperimentsBySide(NamedTuple):
     """Experiments by the side of the change on which they were made; ``between``: they went on while it was made."""
 
     before: list[Experiment]
@@ -151,14 +154,16 @@ class _Sides(NamedTuple):
     between: list[Experiment]
 
 
-def _sides(experiments: Iterable[Experiment], since: LogPoint, changes: Sequence[ChangePeriod]) -> _Sides:
+def _split_at_change(
+    experiments: Iterable[Experiment], change_point: LogPoint, changes: Sequence[ChangePeriod]
+) -> _ExperimentsBySide:
     own = [change for change in changes if change.concerns_hypothesis]
-    sides = _Sides([], [], [])
+    sides = _ExperimentsBySide([], [], [])
     for one in experiments:
         last = one.last_point.position
-        if one.is_after(since):
+        if one.is_after(change_point):
             sides.after.append(one)
-        elif last <= since.position and configuration_between(own, _began(one, own), last) is not None:
+        elif last <= change_point.position and configuration_between(own, _began(one, own), last) is not None:
             sides.before.append(one)
         else:
             sides.between.append(one)
@@ -169,41 +174,44 @@ def _began(experiment: Experiment, changes: Iterable[ChangePeriod]) -> int:
     return experiment.began_position(point for change in changes for point in change.points)
 
 
-def _arms(one: Experiment) -> list[tuple[ArmKey, Counts]]:
-    return [((one.fingerprint, name, one.wrapper_fingerprint(name)), counts) for name, counts in one.counts().items()]
+def _arm_counts(experiment: Experiment) -> list[tuple[ArmKey, Counts]]:
+    return [
+        ((experiment.fingerprint, name, experiment.wrapper_fingerprint(name)), counts)
+        for name, counts in experiment.counts().items()
+    ]
 
 
-def _tallies(sides: _Sides) -> dict[ArmKey, ArmTally]:
+def _tally_arms(sides: _ExperimentsBySide) -> dict[ArmKey, ArmTally]:
     tallies: dict[ArmKey, ArmTally] = {}
     for one in sides.before:
-        for key, counts in _arms(one):
+        for key, counts in _arm_counts(one):
             tally = tallies.get(key, ArmTally(f"{one.command}, {key[1]}"))
             tallies[key] = tally._replace(failed=tally.failed + counts.failed, ended=tally.ended + counts.conclusive)
     for one in sides.after:
-        for key, counts in _arms(one):
+        for key, counts in _arm_counts(one):
             tally = tallies.get(key, ArmTally(f"{one.command}, {key[1]}"))
             tallies[key] = tally._replace(again=tally.again + counts.failed, clean=tally.clean + counts.passed)
     return tallies
 
 
-def _pieces(before: Iterable[Experiment], arm: ArmKey, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
+def _run_periods(before: Iterable[Experiment], arm: ArmKey, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
     """Yield what came of the runs of ``arm``, one experiment after the other; none that a change came into."""
     for one in before:
         now = configuration_between(changes, _began(one, changes), one.last_point.position)
-        for key, counts in _arms(one):
+        for key, counts in _arm_counts(one):
             if key == arm and now is not None:
                 yield Period(now, counts.failed, counts.conclusive)
 
 
-def _failed_during(reference: Experiment, arm: ArmKey, one: Experiment, since: LogPoint) -> NotCounted:
+def _failures_since_change(reference: Experiment, arm: ArmKey, other: Experiment, change_point: LogPoint) -> NotCounted:
     """Return the failures after the change of another experiment, which went on while it was made."""
-    differs = experiment_differences((reference, arm[1]), (one, one.arms[0]), reference.hypothesis)
+    differs = experiment_differences((reference, arm[1]), (other, other.arms[0]), reference.hypothesis)
     return NotCounted(
-        f"{one.name} {one.command}, after the change", one.count_failed_since(since), 0, "; ".join(differs)
+        f"{other.name} {other.command}, after the change", other.count_failed_since(change_point), 0, "; ".join(differs)
     )
 
 
-def _not_counted(
+def _list_not_counted(
     reference: Experiment, arm: ArmKey, experiments: Iterable[Experiment], failing_before: Collection[ArmKey]
 ) -> tuple[list[NotCounted], int]:
     """Return the runs since the change that do not count, the most similar first, and how many more clean runs exist.
@@ -213,7 +221,7 @@ def _not_counted(
     """
     candidates = []
     for experiment in experiments:
-        for key, counts in _arms(experiment):
+        for key, counts in _arm_counts(experiment):
             differences = list(experiment_differences((reference, arm[1]), (experiment, key[1]), reference.hypothesis))
             is_bound = experiment.hypothesis == reference.hypothesis
             is_reported = key[0] == arm[0] and is_bound and (counts.failed or key in failing_before)
@@ -223,60 +231,65 @@ def _not_counted(
                 candidates.append((len(differences), -experiment.last_point.position, runs))
     in_order = [runs for _, _, runs in sorted(candidates)]
     clean = [runs for runs in in_order if not runs.failed]
-    further = clean[_NEAREST:]
+    further = clean[_MAX_CLEAN_NOT_COUNTED:]
     return [runs for runs in in_order if runs not in further], sum(runs.passed for runs in further)
 
 
-def _builds(sides: _Sides, arm: ArmKey) -> tuple[str, str] | None:
+def _changed_build_hashes(sides: _ExperimentsBySide, arm: ArmKey) -> tuple[str, str] | None:
     """Return the last known SHA-256 of the program before and since; None if it is the same, or not known."""
-    old, new = (_sha256(side, arm) for side in (sides.before, sides.after))
+    old, new = (_last_sha256(side, arm) for side in (sides.before, sides.after))
     return (old, new) if old and new and old != new else None
 
 
-def _sha256(experiments: Iterable[Experiment], arm: ArmKey) -> str:
+def _last_sha256(experiments: Iterable[Experiment], arm: ArmKey) -> str:
     identities = (parse_identity(one.identity) for one in experiments if one.fingerprint == arm[0])
     return next((one.sha256 for one in reversed(list(identities)) if one is not None and one.sha256), "")
 
 
-def _or_inf(needed: float | None) -> float:
+def _infinite_if_none(needed: float | None) -> float:
     return inf if needed is None else needed
 
 
 def estimate_from_occurrences(
-    what: str, seen: Sequence[int], start: int, since: int, now: int, changes: Sequence[ChangePeriod] = ()
+    label: str,
+    seen_ns: Sequence[int],
+    start_ns: int,
+    changed_ns: int,
+    now_ns: int,
+    changes: Sequence[ChangePeriod] = (),
 ) -> FixConfidence:
-    """Return the answer for what was seen at the times ``seen`` (ns), watched from ``start`` on.
+    """Return the answer for what was seen at the times ``seen_ns`` (ns), watched from ``start_ns`` on.
 
     For the rate, what was seen within a minute is one occurrence: otherwise one deadlock that is logged ten times would
     make the bug look frequent, and the time without it that is needed short. Since the change, each sighting counts.
     Raise `Declined` if it was not seen before the change.
     """
-    times = sorted(seen)
-    before = _occurrences([time for time in times if start <= time < since])
-    if not before or since <= start:
+    times = sorted(seen_ns)
+    before = _cluster_starts([time for time in times if start_ns <= time < changed_ns])
+    if not before or changed_ns <= start_ns:
         raise PreconditionFailed(
             "it was not seen before the change: without a rate nobody can say how long it takes now"
         )
-    after = [time for time in times if time >= since]
+    after = [time for time in times if time >= changed_ns]
 
     def pieces(concerned: Sequence[ChangePeriod]) -> list[Period]:
-        return list(_spans(before, start, since, concerned))
+        return list(_time_periods(before, start_ns, changed_ns, concerned))
 
-    rate = choose_baseline(pieces, changes, since, lambda one: required_clean_time(one.failed, one.exposure)[-1])
+    rate = choose_baseline(pieces, changes, changed_ns, lambda one: required_clean_time(one.failed, one.exposure)[-1])
     weak, fair, strong = (ceil(ns) for ns in required_clean_time(rate.failed, rate.exposure))
-    clean = max(0, now - (after[-1] if after else since))
+    clean = max(0, now_ns - (after[-1] if after else changed_ns))
     return FixConfidence(
-        what, True, rate.failed, rate.exposure, len(_occurrences(after)), clean, (weak, fair, strong),
+        label, True, rate.failed, rate.exposure, len(_cluster_starts(after)), clean, (weak, fair, strong),
         earlier=rate.earlier, includes_earlier=rate.includes_earlier, clean_exposure=rate.clean_exposure,
     )  # fmt: skip
 
 
-def _occurrences(times: Sequence[int]) -> list[int]:
+def _cluster_starts(times: Sequence[int]) -> list[int]:
     """Return when each occurrence began: what follows the last sighting within a minute belongs to the same one."""
     return [time for i, time in enumerate(times) if i == 0 or time - times[i - 1] >= CLUSTER_NS]
 
 
-def _spans(times: Sequence[int], start: int, end: int, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
+def _time_periods(times: Sequence[int], start: int, end: int, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
     """Divide the time from ``start`` to ``end`` where a change was made or undone."""
     cuts = {start, end} | {cut for change in changes for cut in change[:2] if cut is not None and start < cut < end}
     for begin, until in pairwise(sorted(cuts)):

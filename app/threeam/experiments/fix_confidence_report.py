@@ -23,7 +23,7 @@ def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
         )
         rate = f"{answer.failed} of {answer.exposure:,} runs failed, {bounds}"
         since = (
-            f"{_runs(answer.clean_since)} without a failure"
+            f"{_format_run_count(answer.clean_since)} without a failure"
             if not answer.recurrences
             else f"failed {_times(answer.recurrences)}"
         )
@@ -31,11 +31,11 @@ def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
         ReportLine(f"before: {rate}", answer.label),
         ReportLine(f"since:  {since}", icon="red" if answer.recurrences else ""),
     ]
-    facts += _remarks(answer)
-    facts += [ReportLine(f"apart:  {tally.what}", _apart(tally)) for tally in answer.other_failing_arms]
+    facts += _caveat_lines(answer)
+    facts += [ReportLine(f"apart:  {tally.what}", _format_tally(tally)) for tally in answer.other_failing_arms]
     if answer.straddling_count:
         facts.append(ReportLine(f"left out: {answer.straddling_count} that went on while something was changed"))
-    levels = [_level(answer, i) for i in range(len(CONFIDENCE_LEVELS))]
+    levels = [_level_line(answer, i) for i in range(len(CONFIDENCE_LEVELS))]
     return [
         ReportSection("the answer", [answer_line(answer)]),
         ReportSection("the change and the runs", facts),
@@ -43,12 +43,12 @@ def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
     ]
 
 
-def _apart(tally: ArmTally) -> str:
+def _format_tally(tally: ArmTally) -> str:
     again = f"{tally.again:,} failed and " if tally.again else ""
     return f"{tally.failed} of {tally.ended:,} before, {again}{tally.clean:,} clean since"
 
 
-def _remarks(answer: FixConfidence) -> list[ReportLine]:
+def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
     """Return what must be known to judge the answer: which runs are not in it, and why."""
     remarks = []
     if answer.earlier[1]:
@@ -62,10 +62,12 @@ def _remarks(answer: FixConfidence) -> list[ReportLine]:
         during = "one was made or undone during each experiment that failed before"
         remarks.append(ReportLine("changes that are bound to no hypothesis are ignored", during))
     if answer.timed_out:
-        remarks.append(ReportLine(f"timed out: {_runs(answer.timed_out)} since, in no rate"))
+        remarks.append(ReportLine(f"timed out: {_format_run_count(answer.timed_out)} since, in no rate"))
     if answer.inconclusive:
         remarks.append(
-            ReportLine(f"inconclusive: {_runs(answer.inconclusive)} since, in no rate", "neither failed nor passed")
+            ReportLine(
+                f"inconclusive: {_format_run_count(answer.inconclusive)} since, in no rate", "neither failed nor passed"
+            )
         )
     if answer.build_hashes is not None:
         remarks.append(
@@ -77,17 +79,17 @@ def _remarks(answer: FixConfidence) -> list[ReportLine]:
             ReportLine(f"not counted: {runs.what}: {counts}", runs.differs, icon="red" if runs.failed else "")
         )
     if answer.further_clean_runs:
-        remarks.append(ReportLine(f"not counted: {_runs(answer.further_clean_runs)} more, all clean"))
+        remarks.append(ReportLine(f"not counted: {_format_run_count(answer.further_clean_runs)} more, all clean"))
     return remarks
 
 
-def _level(answer: FixConfidence, i: int) -> ReportLine:
-    needed = answer.required[i]
-    name = f"{CONFIDENCE_LEVELS[i]:<6}"
+def _level_line(answer: FixConfidence, level: int) -> ReportLine:
+    needed = answer.required[level]
+    name = f"{CONFIDENCE_LEVELS[level]:<6}"
     if needed is None:
         return ReportLine(f"{name} more than anybody has", icon="unknown")
-    length = format_duration(needed) if answer.is_time_based else _runs(needed)
-    if i < answer.levels_reached:
+    length = format_duration(needed) if answer.is_time_based else _format_run_count(needed)
+    if level < answer.levels_reached:
         return ReportLine(f"{name} {length}", "there are", icon="ok")
     if answer.recurrences:
         return ReportLine(f"{name} {length}")
@@ -120,7 +122,7 @@ def format_clean_runs(answer: FixConfidence) -> str:
     return f"{answer.clean_since:,} clean runs{f' of {strong:,}' if strong is not None else ''}"
 
 
-def _runs(count: int) -> str:
+def _format_run_count(count: int) -> str:
     return f"{count:,} run" if count == 1 else f"{count:,} runs"
 
 

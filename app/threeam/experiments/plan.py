@@ -12,7 +12,7 @@ from threeam.core.redact.redact import format_redacted_command, redact
 from threeam.experiments.arms import Arm, run_order
 from threeam.experiments.failure_rule import FailureRule
 
-_FORMAT = 1
+_FORMAT_VERSION = 1
 
 
 class ExperimentPlan(NamedTuple):
@@ -59,7 +59,7 @@ def encode_plan(plan: ExperimentPlan) -> bytes:
     They may hold secrets, so the file is for its owner alone. The log has them without.
     """
     rule, arms = plan.rule._asdict(), [arm._asdict() for arm in plan.arms]
-    record = {"format": _FORMAT, **plan._asdict(), "rule": rule, "arms": arms}
+    record = {"format": _FORMAT_VERSION, **plan._asdict(), "rule": rule, "arms": arms}
     return json.dumps(record, indent=1).encode()  # undecodable bytes of a command become \udc.., and come back
 
 
@@ -67,7 +67,7 @@ def decode_plan(data: bytes, path: str) -> ExperimentPlan:
     """The plan that a file holds. Raises `Unusable`."""
     try:
         record = json.loads(data)
-        if record.pop("format") != _FORMAT:
+        if record.pop("format") != _FORMAT_VERSION:
             raise FileUnusable(f"{path} was written by a later version of 3am")
         arms = tuple(Arm(**{**one, "before": tuple(one["before"])}) for one in record.pop("arms"))
         rule = FailureRule(**record.pop("rule"))

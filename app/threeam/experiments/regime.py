@@ -79,19 +79,19 @@ def configuration_between(changes: Iterable[ChangePeriod], begin: int, end: int)
     return frozenset(in_force)
 
 
-def last_regime_baseline(pieces: Sequence[Period], current: Configuration) -> RateBaseline:
+def last_regime_baseline(periods: Sequence[Period], current: Configuration) -> RateBaseline:
     """Return what was seen in the configuration ``current``, and in earlier ones until there is a failure.
 
-    ``pieces``: in the order of time.
+    ``periods``: in the order of time.
     """
     taken = [current]
-    while not any(piece.failed for piece in pieces if piece.configuration in taken):
-        rest = [piece.configuration for piece in reversed(pieces) if piece.configuration not in taken]
+    while not any(piece.failed for piece in periods if piece.configuration in taken):
+        rest = [piece.configuration for piece in reversed(periods) if piece.configuration not in taken]
         if not rest:
             break
         taken.append(rest[0])
-    inside = [piece for piece in pieces if piece.configuration in taken]
-    outside = [piece for piece in pieces if piece.configuration not in taken]
+    inside = [piece for piece in periods if piece.configuration in taken]
+    outside = [piece for piece in periods if piece.configuration not in taken]
     earlier = sum(piece.failed for piece in outside), sum(piece.exposure for piece in outside)
     failed, over = sum(piece.failed for piece in inside), sum(piece.exposure for piece in inside)
     clean = sum(piece.exposure for piece in inside if piece.configuration != taken[-1])
@@ -99,21 +99,21 @@ def last_regime_baseline(pieces: Sequence[Period], current: Configuration) -> Ra
 
 
 def choose_baseline(
-    pieces: Callable[[Sequence[ChangePeriod]], list[Period]],
+    split_periods: Callable[[Sequence[ChangePeriod]], list[Period]],
     changes: Sequence[ChangePeriod],
     since: int,
-    asks: Callable[[RateBaseline], float],
+    required_amount: Callable[[RateBaseline], float],
 ) -> RateBaseline:
     """Return the baseline of a change at ``since``: with changes that are bound to nothing, or without them.
 
-    ``pieces``: divides what was seen by changes. ``asks``: how much a baseline asks for; the larger one counts.
+    ``split_periods``: divides what was seen by changes. ``required_amount``: how much a baseline asks for; the larger one counts.
     """
 
     def candidate(concerned: Sequence[ChangePeriod]) -> RateBaseline:
         current = frozenset(one.since for one in concerned if one.since < since <= (one.until or inf))
-        return last_regime_baseline(pieces(concerned), current)
+        return last_regime_baseline(split_periods(concerned), current)
 
     without, with_all = candidate([change for change in changes if change.concerns_hypothesis]), candidate(changes)
     if not with_all.failed:  # it would ask for infinitely much, and there would be no rate to tell
         return without._replace(ignores_unbound_changes=True)
-    return max(without, with_all, key=asks)
+    return max(without, with_all, key=required_amount)

@@ -10,10 +10,11 @@ from threeam.core.format.entry import Entry
 from threeam.core.state.fold import State
 from threeam.experiments.runs import experiments, run_label
 
-_TAGS = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
+_TAGS_PATTERN = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
 # From the beginning of the line: a note may quote one.
-_ONE_OF_MANY = re.compile(
-    rb"^\[[^\]\n]+\]" + _TAGS + rb" \[R\d{1,9}: \d{1,9}/(?!1\])\d{1,9}\]" + _TAGS + rb" Run: ", re.MULTILINE
+_EXPERIMENT_RUN_LINE = re.compile(
+    rb"^\[[^\]\n]+\]" + _TAGS_PATTERN + rb" \[R\d{1,9}: \d{1,9}/(?!1\])\d{1,9}\]" + _TAGS_PATTERN + rb" Run: ",
+    re.MULTILINE,
 )
 
 
@@ -23,10 +24,10 @@ class IsExperimentRun(NamedTuple):
     name: str = "one of many runs"
 
     def matches(self, raw: bytes) -> bool:
-        return b"] Run: " in raw and _ONE_OF_MANY.search(raw) is not None
+        return b"] Run: " in raw and _EXPERIMENT_RUN_LINE.search(raw) is not None
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return (found.start() for found in _ONE_OF_MANY.finditer(data))
+        return (found.start() for found in _EXPERIMENT_RUN_LINE.finditer(data))
 
 
 def attachment_of(entry: Entry) -> str | None:

@@ -30,17 +30,17 @@ from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder, SavedOutput,
 from threeam.process.process_tree import adopt_orphans
 
 MAX_BATCH_RUNS = 100  # runs in one hold of the lock, and under one sync
-_EVERY_NS = 1 * NS_PER_S  # or those of so long
-_KILLED = 137  # the exit of a run whose end nobody saw: its guard has killed it
-_KEPT_BYTES = 256 * 1024 * 1024  # of the outputs of one experiment
+_BATCH_INTERVAL_NS = 1 * NS_PER_S  # or those of so long
+_EXIT_KILLED = 137  # the exit of a run whose end nobody saw: its guard has killed it
+_MAX_SAVED_BYTES = 256 * 1024 * 1024  # of the outputs of one experiment
 
 
 class RunInterrupted(KeyboardInterrupt):
     """Whoever watched a run ended it, with a signal of this ``code`` (128 + its number)."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, signum: int) -> None:
         super().__init__()
-        self.code = 128 + number
+        self.code = 128 + signum
 
 
 def check_runnable(command: Sequence[str]) -> None:
@@ -63,7 +63,7 @@ def check_arms(arms: Sequence[Arm]) -> None:
         said: list[bytes] = []
         if arm.before:
             check_runnable(arm.before)
-            tried = execute([*arm.before, "true"], partial(_gather, said), ExecuteOptions(timeout_s=10))
+            tried = execute([*arm.before, "true"], partial(_collect_output, said), ExecuteOptions(timeout_s=10))
             if tried.exit_code != 0:
                 first = decode_utf8(b"".join(said)).strip().partition("\n")[0]
                 raise BadInput(
@@ -71,8 +71,8 @@ def check_arms(arms: Sequence[Arm]) -> None:
                 )
 
 
-def _gather(said: list[bytes], _which: int, data: bytes) -> None:
-    said.append(data)
+def _collect_output(chunks: list[bytes], _which: int, data: bytes) -> None:
+    chunks.append(data)
 
 
 class SingleRun(NamedTuple):
@@ -89,18 +89,18 @@ class SingleRun(NamedTuple):
 
 def run_once(
     journal: Journal,
-    once: SingleRun,
-    show: Callable[[int, bytes], object],
-    lost: Callable[[Run], object],
+    spec: SingleRun,
+    on_output: Callable[[int, bytes], object],
+    on_lost: Callable[[Run], object],
     clock: Clock,
 ) -> tuple[Run, int, SavedOutput]:
     """Run a command and keep what it prints: the run, the signal that cut it short (0: none), and where it is kept.
 
-    ``show`` gets what it prints as it comes. It is redacted and kept after its end, or when there are 16 MiB of it. If
-    this process is killed, the command ends, what was not yet kept is lost, and ``lost`` is called in another process.
+    ``on_output`` gets what it prints as it comes. It is redacted and kept after its end, or when there are 16 MiB of it. If
+    this process is killed, the command ends, what was not yet kept is lost, and ``on_lost`` is called in another process.
     Raise `NotStarted` or `Unusable` before anything was run.
     """
-    command, rule, timeout_ns, one_pipe = once
+    command, rule, timeout_ns, one_pipe = spec
     began = clock().ns
     seconds = None if timeout_ns is None else timeout_ns / NS_PER_S
     name = f"run-{began}-{os.getpid()}.out"
@@ -109,29 +109,29 @@ def run_once(
     adopt_orphans()
 
     def orphaned() -> None:
-        lost(_lost(journal, name, began, clock))
+        on_lost(_lost_run(journal, name, began, clock))
 
     def run(output: OutputRecorder) -> ExecutionResult:
         def take(which: int, data: bytes) -> None:
             output.feed(data)
-            show(which, data)
+            on_output(which, data)
 
         return execute(command, take, ExecuteOptions(apart, False, one_pipe, seconds), running=running)
 
     with process_guard(orphaned) as running:
         # What is done while the program runs is measured with it, and it waits when its pipe is full.
-        ended, output, kept = record_output(journal, RUN_OUTPUT, name, rule.regex, run, at_once=MAX_SAVED_BYTES)
-    return _run(1, BARE, rule, ended, output, began)._replace(file=kept.name), ended.interrupted_by, kept
+        ended, output, kept = record_output(journal, RUN_OUTPUT, name, rule.regex, run, flush_bytes=MAX_SAVED_BYTES)
+    return _make_run(1, BARE, rule, ended, output, began)._replace(file=kept.name), ended.interrupted_by, kept
 
 
-def _lost(journal: Journal, name: str, began: int, clock: Clock) -> Run:
+def _lost_run(journal: Journal, name: str, began_ns: int, clock: Clock) -> Run:
     """Return the run whose 3am was killed, with what it had printed by then; an empty file is removed."""
     path, size = attachment_path(journal, name), 0
     with suppress(OSError):
         size = os.path.getsize(path)
         if not size:
             os.unlink(path)
-    return Run(1, BARE, LOST, _KILLED, began, max(0, clock().ns - began), 0, size, name if size else "")
+    return Run(1, BARE, LOST, _EXIT_KILLED, began_ns, max(0, clock().ns - began_ns), 0, size, name if size else "")
 
 
 class RunContext(NamedTuple):
@@ -147,44 +147,46 @@ class RunContext(NamedTuple):
     clock: Clock
 
 
-def run_plan(number: int, plan: ExperimentPlan, left: Sequence[int], kept: Sequence[Run], doing: RunContext) -> None:
-    """Makes the runs of ``left``, those of ``plan`` whose turn has not been taken. ``kept``: of which more is known.
+def run_plan(
+    number: int, plan: ExperimentPlan, remaining: Sequence[int], saved_runs: Sequence[Run], context: RunContext
+) -> None:
+    """Makes the runs of ``remaining``, those of ``plan`` whose turn has not been taken. ``saved_runs``: of which more is known.
 
     ``doing.submit`` writes lines, without being interrupted. Raises `Cut` when somebody ends it: what has been run is
     written then, and so it is whatever else goes wrong, if it can be.
     """
     adopt_orphans()
-    turns, batch = plan.run_arms(), _Batch(number, plan.total, kept, doing)
-    shown_passing = {run.arm for run in kept if run.outcome == PASSED}
+    turns, batch = plan.run_arms(), _RunBatch(number, plan.total, saved_runs, context)
+    shown_passing = {run.arm for run in saved_runs if run.outcome == PASSED}
     with ExitStack() as stack:
         running = stack.enter_context(
-            process_guard(doing.on_lost)
+            process_guard(context.on_lost)
         )  # before the neighbours: they would keep its pipe open
         # An interrupt comes only while a run goes on, which is ended by it then.
         stack.enter_context(defer_interrupts(True))
         cpus = sorted(os.sched_getaffinity(0))
         beside = stack.enter_context(start_neighbours(cpus)) if any(arm.stress for arm in plan.arms) else None
         stack.callback(batch.write)
-        for nth in left:
+        for nth in remaining:
             arm = turns[nth - 1]
-            run, cut, printed = _turn(nth, arm, plan, (beside, running), doing.clock)
+            run, cut, printed = _run_turn(nth, arm, plan, (beside, running), context.clock)
             if cut:  # it says that the plan was ended here, until the run is made again
-                batch.add(run, b"", keep=False)
+                batch.add(run, b"", save_output=False)
                 raise RunInterrupted(cut)
-            batch.add(run, b"".join(printed), keep=run.outcome != PASSED or arm.name not in shown_passing)
+            batch.add(run, b"".join(printed), save_output=run.outcome != PASSED or arm.name not in shown_passing)
             if run.outcome == PASSED:
                 shown_passing.add(arm.name)
-            doing.on_run(run)
+            context.on_run(run)
 
 
-def _turn(
-    nth: int, arm: Arm, plan: ExperimentPlan, around: tuple[Neighbours | None, RunningProgram], clock: Clock
+def _run_turn(
+    number: int, arm: Arm, plan: ExperimentPlan, surroundings: tuple[Neighbours | None, RunningProgram], clock: Clock
 ) -> tuple[Run, int, list[bytes]]:
-    beside, running = around
+    beside, running = surroundings
     kept: list[bytes] = []
     # The clock of the run goes on while its output is looked through: that comes after its end, up to 16 MiB.
-    output = OutputRecorder(kept.append, plan.rule.regex, at_once=MAX_SAVED_BYTES)
-    meddler = Jitter(f"{plan.seed}:{nth}") if arm.jitter else None
+    output = OutputRecorder(kept.append, plan.rule.regex, flush_bytes=MAX_SAVED_BYTES)
+    meddler = Jitter(f"{plan.seed}:{number}") if arm.jitter else None
     seconds = None if plan.timeout_ns is None else plan.timeout_ns / NS_PER_S
     with beside.busy() if arm.stress and beside is not None else nullcontext():
         began = clock().ns
@@ -196,50 +198,57 @@ def _turn(
             running,
         )
     output.close()
-    return _run(nth, arm.name, plan.rule, ended, output, began), ended.interrupted_by, kept
+    return _make_run(number, arm.name, plan.rule, ended, output, began), ended.interrupted_by, kept
 
 
-def _run(nth: int, arm: str, rule: FailureRule, ended: ExecutionResult, output: OutputRecorder, began: int) -> Run:
-    outcome = rule.outcome(ended.exit_code, timed_out=ended.timed_out, matched=output.matched)
+def _make_run(
+    number: int, arm: str, rule: FailureRule, result: ExecutionResult, output: OutputRecorder, began_ns: int
+) -> Run:
+    outcome = rule.outcome(result.exit_code, timed_out=result.timed_out, matched=output.matched)
     return Run(
-        nth,
+        number,
         arm,
-        CUT_SHORT if ended.interrupted_by else outcome,
-        ended.exit_code,
-        began,
-        ended.duration_ns,
-        ended.cpu_ns,
+        CUT_SHORT if result.interrupted_by else outcome,
+        result.exit_code,
+        began_ns,
+        result.duration_ns,
+        result.cpu_ns,
         output.size,
     )
 
 
-class _Batch:
+class _RunBatch:
     """Runs that are not written yet: the journal must not disturb what it counts."""
 
-    def __init__(self, number: int, total: int, kept: Sequence[Run], doing: RunContext) -> None:
+    def __init__(self, number: int, total: int, saved_runs: Sequence[Run], context: RunContext) -> None:
         self._number = number
         self._total = total
-        self._doing = doing
+        self._context = context
         self._runs: list[Run] = []
-        self._since = time.monotonic_ns()
-        self._kept_bytes = sum(min(run.output_bytes, MAX_SAVED_BYTES) for run in kept)
-        self._kept = len(kept)
+        self._flushed_ns = time.monotonic_ns()
+        self._saved_bytes = sum(min(run.output_bytes, MAX_SAVED_BYTES) for run in saved_runs)
+        self._detailed_runs = len(saved_runs)
 
-    def add(self, run: Run, output: bytes, *, keep: bool) -> None:
-        if output and keep and self._kept < MAX_DETAILED_RUNS and self._kept_bytes + len(output) <= _KEPT_BYTES:
+    def add(self, run: Run, output: bytes, *, save_output: bool) -> None:
+        if (
+            output
+            and save_output
+            and self._detailed_runs < MAX_DETAILED_RUNS
+            and self._saved_bytes + len(output) <= _MAX_SAVED_BYTES
+        ):
             name = f"R{self._number}-{run.number}-{run.began_ns}.out"
             with suppress(FileUnusable):  # the line comes first, and says by its silence that there is no file
-                write_attachment(self._doing.journal, RUN_OUTPUT, name, output)
+                write_attachment(self._context.journal, RUN_OUTPUT, name, output)
                 run = run._replace(file=name)
-                self._kept, self._kept_bytes = self._kept + 1, self._kept_bytes + len(output)
+                self._detailed_runs, self._saved_bytes = self._detailed_runs + 1, self._saved_bytes + len(output)
         self._runs.append(run)
-        if len(self._runs) >= MAX_BATCH_RUNS or time.monotonic_ns() - self._since >= _EVERY_NS:
+        if len(self._runs) >= MAX_BATCH_RUNS or time.monotonic_ns() - self._flushed_ns >= _BATCH_INTERVAL_NS:
             with suppress(LockTimeout):  # with the next ones, then
                 self.write()
 
     def write(self) -> None:
         """Writes what is not written. Raises as the writer does."""
         if self._runs:
-            self._doing.submit(runs_draft(self._number, self._total, self._runs))
+            self._context.submit(runs_draft(self._number, self._total, self._runs))
             self._runs = []
-        self._since = time.monotonic_ns()
+        self._flushed_ns = time.monotonic_ns()

@@ -34,13 +34,13 @@ from threeam.experiments.failure_rule import CUT_SHORT, LOST, OUTCOMES, PASSED, 
 from threeam.experiments.fingerprint import IDENTITY_TAG, ExperimentIdentity, wrapper_fingerprint
 
 SOURCE = "run"
-_NUMBER = re.compile(r"R(\d{1,9})", re.ASCII)
-_RUN = re.compile(
+_EXPERIMENT_KEY = re.compile(r"R(\d{1,9})", re.ASCII)
+_RUN_VALUE = re.compile(
     rf"(\S+) ({'|'.join((*OUTCOMES, CUT_SHORT, LOST))}) exit=(\d{{1,19}}) began=(\d{{1,19}}) ns=(\d{{1,19}}) cpu=(\d{{1,19}})"
     r" bytes=(\d{1,19})(?: |\Z)",
     re.ASCII,
 )
-_PLACE = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
+_INDEX_VALUE = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
 
 
 def experiments_by_number(state: State) -> Mapping[int, Experiment]:
@@ -79,26 +79,32 @@ class PlanFacts(NamedTuple):
     file: str
 
 
-def plan_draft(text: str, plan: PlanFacts, hypothesis: str | None) -> Draft:
+def plan_draft(text: str, plan_facts: PlanFacts, hypothesis: str | None) -> Draft:
     """Return the draft of the line that says what is going to be run. The number is assigned under the lock."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        place = (f"R{_next_number(state)}", f"0/{plan.n * len(plan.arms)}")
-        names, wrappers = (",".join(map(of, plan.arms)) for of in (_name, wrapper_fingerprint))
-        facts = f"n={plan.n} seed={plan.seed} arms={names} same={plan.identity.fingerprint} wrappers={wrappers}"
-        tags = (place, *hypothesis_tag(state, hypothesis), ("PLAN", facts), plan.identity.to_tag(), ("FILE", plan.file))
+        place = (f"R{_next_number(state)}", f"0/{plan_facts.n * len(plan_facts.arms)}")
+        names, wrappers = (",".join(map(of, plan_facts.arms)) for of in (_arm_name, wrapper_fingerprint))
+        facts = f"n={plan_facts.n} seed={plan_facts.seed} arms={names} same={plan_facts.identity.fingerprint} wrappers={wrappers}"
+        tags = (
+            place,
+            *hypothesis_tag(state, hypothesis),
+            ("PLAN", facts),
+            plan_facts.identity.to_tag(),
+            ("FILE", plan_facts.file),
+        )
         return [DraftLine(f"Plan: {text}", tags)]
 
     return Draft(lines, source=SOURCE)
 
 
-def _name(arm: Arm) -> str:
+def _arm_name(arm: Arm) -> str:
     return arm.name
 
 
 def runs_draft(number: int, total: int, runs: Sequence[Run]) -> Draft:
     """Says what came of ``runs``."""
-    said = [DraftLine(format_run(run), (_place(number, run.number, total), *_tags_of(run))) for run in runs]
+    said = [DraftLine(format_run(run), (_index_tag(number, run.number, total), *_run_tags(run))) for run in runs]
     return Draft(lambda state, author, stamp: said, needs_full_state=False, source=SOURCE)
 
 
@@ -106,17 +112,21 @@ def single_run_draft(command: str, run: Run, identity: ExperimentIdentity, hypot
     """Return the draft of the line about a command that was run once. The number is assigned under the lock."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        place = _place(_next_number(state), 1, 1)
-        of_run = (*_tags_of(run, identity.fingerprint), identity.to_tag())
+        place = _index_tag(_next_number(state), 1, 1)
+        of_run = (*_run_tags(run, identity.fingerprint), identity.to_tag())
         return [DraftLine(f"{format_run(run)}: {command}", (place, *hypothesis_tag(state, hypothesis), *of_run))]
 
     return Draft(lines, source=SOURCE)
 
 
-def verdict_draft_line(one: Experiment, state: State, text: str, tag: str) -> DraftLine:
-    """The line of a verdict on ``one``."""
-    hypothesis = None if one.hypothesis is None else f"H{one.hypothesis}"
-    tags = (_place(one.number, one.done_count, one.total), *hypothesis_tag(state, hypothesis), ("VERDICT", tag))
+def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: str) -> DraftLine:
+    """The line of a verdict on ``experiment``."""
+    hypothesis = None if experiment.hypothesis is None else f"H{experiment.hypothesis}"
+    tags = (
+        _index_tag(experiment.number, experiment.done_count, experiment.total),
+        *hypothesis_tag(state, hypothesis),
+        ("VERDICT", counts),
+    )
     return DraftLine(f"Verdict: {text}", tags)
 
 
@@ -124,13 +134,13 @@ def _next_number(state: State) -> int:
     return next_free_number(experiments_by_number(state))
 
 
-def _place(number: int, nth: int, total: int) -> tuple[str, str]:
-    return f"R{number}", f"{nth}/{total}"
+def _index_tag(number: int, index: int, total: int) -> tuple[str, str]:
+    return f"R{number}", f"{index}/{total}"
 
 
-def _tags_of(run: Run, same: str = "") -> tuple[tuple[str, str], ...]:
+def _run_tags(run: Run, fingerprint: str = "") -> tuple[tuple[str, str], ...]:
     facts = f"{run.arm} {run.outcome} exit={run.exit_code} began={run.began_ns} ns={run.duration_ns} cpu={run.cpu_ns} bytes={run.output_bytes}"
-    tag = ("RUN", f"{facts} same={same}" if same else facts)
+    tag = ("RUN", f"{facts} same={fingerprint}" if fingerprint else facts)
     return (tag, ("FILE", run.file)) if run.file else (tag,)
 
 
@@ -147,133 +157,135 @@ def format_run(run: Run) -> str:
 # The fold.
 
 
-class _Noting:
+class _ExperimentBuilder:
     """An experiment while lines are folded into it: a run changes a letter, a sum, and what is kept."""
 
-    def __init__(self, one: Experiment) -> None:
-        self._arms = {arm: i for i, arm in enumerate(one.arms)}
-        self._letters = bytearray(one.outcome_codes.encode())
-        self._spent = [list(spent) for spent in one.arm_usage]
-        self._kept = {run.number: run for run in one.detailed_runs}
-        self._last, self._last_order = one.last_stamp, one.last_position
-        self._cuts = list(one.midway_changes)
+    def __init__(self, experiment: Experiment) -> None:
+        self._arm_indices = {arm: i for i, arm in enumerate(experiment.arms)}
+        self._outcome_codes = bytearray(experiment.outcome_codes.encode())
+        self._usage = [list(spent) for spent in experiment.arm_usage]
+        self._detailed_runs = {run.number: run for run in experiment.detailed_runs}
+        self._last_stamp, self._last_position = experiment.last_stamp, experiment.last_position
+        self._midway_changes = list(experiment.midway_changes)
 
     def changed(self, position: int, ns: int) -> None:
         """Something was changed: the runs that begin from now on are apart from those before."""
-        if NOT_RUN.encode() in self._letters:
-            self._cuts.append(MidwayChange(position, ns))
+        if NOT_RUN.encode() in self._outcome_codes:
+            self._midway_changes.append(MidwayChange(position, ns))
 
-    def note(self, run: Run, position: int, *, again: bool) -> None:
+    def note(self, run: Run, position: int, *, carried_over: bool) -> None:
         """Takes a run from the line at ``position``.
 
-        ``again``: it was carried over, and is in the sums that came with its plan.
+        ``carried_over``: it was carried over, and is in the sums that came with its plan.
         """
-        if (arm := self._arms.get(run.arm)) is None or not 1 <= run.number <= len(self._letters):
+        if (arm := self._arm_indices.get(run.arm)) is None or not 1 <= run.number <= len(self._outcome_codes):
             return
         at, letter = run.number - 1, outcome_code(arm, run.outcome)
-        if not again:
-            self._last, self._last_order = run.stamp, _unless_stamp(position, run.stamp)
-            for i in range(len(self._cuts) - 1, -1, -1):
-                if (cut := self._cuts[i]).first_run_after:  # and so has each change before it
+        if not carried_over:
+            self._last_stamp, self._last_position = run.stamp, _position_unless_stamp(position, run.stamp)
+            for i in range(len(self._midway_changes) - 1, -1, -1):
+                if (cut := self._midway_changes[i]).first_run_after:  # and so has each change before it
                     break
                 if has_begun_after(run, LogPoint(position, run.stamp.ns), LogPoint(cut.position, cut.ns)):
-                    self._cuts[i] = cut._replace(first_run_after=run.number)
-            if self._letters[at] == ord(NOT_RUN) and letter != NOT_RUN:
-                spent = self._spent[arm]
+                    self._midway_changes[i] = cut._replace(first_run_after=run.number)
+            if self._outcome_codes[at] == ord(NOT_RUN) and letter != NOT_RUN:
+                spent = self._usage[arm]
                 spent[0], spent[1], spent[2] = spent[0] + 1, spent[1] + run.duration_ns, spent[2] + run.cpu_ns
-        if letter == NOT_RUN and self._letters[at] != ord(NOT_RUN):
+        if letter == NOT_RUN and self._outcome_codes[at] != ord(NOT_RUN):
             return  # it was cut short once, and made again since
-        self._letters[at] = ord(letter)
-        known = self._kept.pop(run.number, None) is not None
-        room = known or len(self._kept) < MAX_DETAILED_RUNS
+        self._outcome_codes[at] = ord(letter)
+        known = self._detailed_runs.pop(run.number, None) is not None
+        room = known or len(self._detailed_runs) < MAX_DETAILED_RUNS
         # A run that was cut short says that the plan was ended, until the run is made again: there is one at a time.
         if run.outcome in (CUT_SHORT, LOST) or (room and (run.file or run.outcome != PASSED)):
-            self._kept[run.number] = run
+            self._detailed_runs[run.number] = run
 
-    def noted(self, one: Experiment) -> Experiment:
+    def noted(self, experiment: Experiment) -> Experiment:
         """The experiment after all of that."""
-        spent = tuple(ArmUsage(*one) for one in self._spent)
-        kept = tuple(self._kept.values())
-        return one._replace(
-            outcome_codes=self._letters.decode(), arm_usage=spent, detailed_runs=kept, last_stamp=self._last, last_position=self._last_order,
-            midway_changes=tuple(self._cuts),
+        spent = tuple(ArmUsage(*experiment) for experiment in self._usage)
+        kept = tuple(self._detailed_runs.values())
+        return experiment._replace(
+            outcome_codes=self._outcome_codes.decode(), arm_usage=spent, detailed_runs=kept, last_stamp=self._last_stamp, last_position=self._last_position,
+            midway_changes=tuple(self._midway_changes),
         )  # fmt: skip
 
 
-def _fold(found: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[int, Experiment]:
+def _fold(current: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mapping[int, Experiment]:
     others: dict[int, Experiment] = {}
-    noting: dict[int, _Noting] = {}  # of those with many runs
+    noting: dict[int, _ExperimentBuilder] = {}  # of those with many runs
 
     for entry in entries:
         if (kind := entry.kind) == "Changed" and entry.carried_from is None:
-            for one in _not_done({**found, **others}):
-                noting.setdefault(one.number, _Noting(one)).changed(entry.position, entry.stamp.ns)
+            for one in _unfinished({**current, **others}):
+                noting.setdefault(one.number, _ExperimentBuilder(one)).changed(entry.position, entry.stamp.ns)
                 others[one.number] = one
-        if (place := _placed(entry)) is None:
+        if (place := _parse_index(entry)) is None:
             continue
         number, nth, total = place
-        known = others.get(number) or found.get(number)
+        known = others.get(number) or current.get(number)
         match kind:
             case "Plan" if known is None or entry.carried_from is not None:
-                if (plan := _plan_of(number, total, entry)) is not None:
-                    others[number], noting[number] = plan, _Noting(plan)
-            case "Run" if (run := _run_of(nth, entry)) is not None:
+                if (plan := _parse_plan(number, total, entry)) is not None:
+                    others[number], noting[number] = plan, _ExperimentBuilder(plan)
+            case "Run" if (run := _parse_run(nth, entry)) is not None:
                 if nth == total == 1 and (known is None or known.seed is None):
-                    others[number] = _once(number, run, entry)
+                    others[number] = _single_run_experiment(number, run, entry)
                     noting.pop(number, None)
                 elif known is not None and known.seed is not None:
                     if number not in noting:
-                        noting[number] = _Noting(known)
-                    noting[number].note(run, entry.position, again=entry.carried_from is not None)
+                        noting[number] = _ExperimentBuilder(known)
+                    noting[number].note(run, entry.position, carried_over=entry.carried_from is not None)
                     others[number] = known
             case "Verdict" if known is not None:
                 others[number] = known._replace(verdict=entry.body, verdict_stamp=entry.effective_stamp)
     if not others:
-        return found
-    return _lately({**found, **others, **{number: one.noted(others[number]) for number, one in noting.items()}})
+        return current
+    return _without_old_single_runs(
+        {**current, **others, **{number: one.noted(others[number]) for number, one in noting.items()}}
+    )
 
 
-def _not_done(found: Mapping[int, Experiment]) -> list[Experiment]:
-    """Return the experiments of ``found`` that had runs still to be made before the entries that are folded now."""
-    return [one for one in found.values() if one.seed is not None and NOT_RUN in one.outcome_codes]
+def _unfinished(current: Mapping[int, Experiment]) -> list[Experiment]:
+    """Return the experiments of ``current`` that had runs still to be made before the entries that are folded now."""
+    return [one for one in current.values() if one.seed is not None and NOT_RUN in one.outcome_codes]
 
 
-def _lately(found: Mapping[int, Experiment]) -> Mapping[int, Experiment]:
-    """``found`` without the commands run by themselves, for no hypothesis, that are many runs ago.
+def _without_old_single_runs(current: Mapping[int, Experiment]) -> Mapping[int, Experiment]:
+    """``current`` without the commands run by themselves, for no hypothesis, that are many runs ago.
 
     A job that runs one each minute would have all of them carried over each rotation, until there is no room for more.
     """
-    by_themselves = [number for number, one in found.items() if one.seed is None and one.hypothesis is None]
+    by_themselves = [number for number, one in current.items() if one.seed is None and one.hypothesis is None]
     if len(by_themselves) <= MAX_SINGLE_RUNS:
-        return found
+        return current
     gone = set(sorted(by_themselves)[:-MAX_SINGLE_RUNS])
-    return {number: one for number, one in found.items() if number not in gone}
+    return {number: one for number, one in current.items() if number not in gone}
 
 
-def _once(number: int, run: Run, entry: Entry) -> Experiment:
+def _single_run_experiment(number: int, run: Run, entry: Entry) -> Experiment:
     tagged = entry.hypothesis
     return Experiment(
         number, entry.effective_stamp, entry.author, None if tagged is None else tagged[0], 1, None, (run.arm,),
-        _facts(entry.tag("RUN") or "").get("same", ""), entry.body, run.file, outcome_code(0, run.outcome),
+        _parse_facts(entry.tag("RUN") or "").get("same", ""), entry.body, run.file, outcome_code(0, run.outcome),
         (ArmUsage(1, run.duration_ns, run.cpu_ns),), (run,), run.stamp, "", None, entry.tag(IDENTITY_TAG) or "",
-        (wrapper_fingerprint(Arm(run.arm)),), _unless_stamp(entry.position, run.stamp), _unless_stamp(entry.position, run.stamp),
+        (wrapper_fingerprint(Arm(run.arm)),), _position_unless_stamp(entry.position, run.stamp), _position_unless_stamp(entry.position, run.stamp),
     )  # fmt: skip
 
 
-def _unless_stamp(position: int, stamp: Stamp) -> int | None:
+def _position_unless_stamp(position: int, stamp: Stamp) -> int | None:
     return None if position == stamp.ns else position
 
 
-def _cuts_of(value: str) -> tuple[MidwayChange, ...]:
+def _parse_midway_changes(value: str) -> tuple[MidwayChange, ...]:
     """Return the cuts that the plan line of a rotation holds: ``position:ns:first`` each."""
-    cuts = ([_count(digits) for digits in word.split(":")] for word in value.split())
+    cuts = ([_parse_count(digits) for digits in word.split(":")] for word in value.split())
     return tuple(MidwayChange(*[digits or 0 for digits in cut]) for cut in cuts if len(cut) == 3 and None not in cut)
 
 
-def _plan_of(number: int, total: int, entry: Entry) -> Experiment | None:
-    facts, tagged = _facts(entry.tag("PLAN") or ""), entry.hypothesis
+def _parse_plan(number: int, total: int, entry: Entry) -> Experiment | None:
+    facts, tagged = _parse_facts(entry.tag("PLAN") or ""), entry.hypothesis
     arms = tuple(facts.get("arms", "").split(","))
-    n, seed = _count(facts.get("n")), _count(facts.get("seed"))
+    n, seed = _parse_count(facts.get("n")), _parse_count(facts.get("seed"))
     wrappers = tuple(facts["wrappers"].split(",")) if "wrappers" in facts else ()
     if wrappers and len(wrappers) != len(arms):
         return None
@@ -286,28 +298,28 @@ def _plan_of(number: int, total: int, entry: Entry) -> Experiment | None:
     if len(letters) != total or not set(letters) <= known:
         return None
     if (sums := entry.tag("SPENT")) is not None:
-        numbers = [_count(word) for word in sums.split()]
+        numbers = [_parse_count(word) for word in sums.split()]
         if len(numbers) != 3 * len(arms) + 2 or None in numbers:
             return None
         whole = [number or 0 for number in numbers]
         spent = tuple(ArmUsage(*whole[i * 3 : i * 3 + 3]) for i in range(len(arms)))
-        last = Stamp(whole[-2], whole[-1] - _DAY)
+        last = Stamp(whole[-2], whole[-1] - _DAY_S)
     return Experiment(
         number, entry.effective_stamp, entry.author, None if tagged is None else tagged[0], n, seed, arms, facts.get("same", ""),
         entry.body, entry.tag("FILE") or "", letters, spent, (), last, "", None, entry.tag(IDENTITY_TAG) or "", wrappers,
-        _unless_stamp(entry.position, entry.effective_stamp), _count(entry.tag("LAST")), _cuts_of(entry.tag("CUTS") or ""),
+        _position_unless_stamp(entry.position, entry.effective_stamp), _parse_count(entry.tag("LAST")), _parse_midway_changes(entry.tag("CUTS") or ""),
     )  # fmt: skip
 
 
-_DAY = 86_400  # s: an offset is less, so with it added it is none below zero
+_DAY_S = 86_400  # s: an offset is less, so with it added it is none below zero
 
 
-def _run_of(nth: int, entry: Entry) -> Run | None:
-    if (found := _RUN.match(entry.tag("RUN") or "")) is None:
+def _parse_run(number: int, entry: Entry) -> Run | None:
+    if (found := _RUN_VALUE.match(entry.tag("RUN") or "")) is None:
         return None
     arm, outcome, *numbers = found.groups()
     code, began_ns, ns, cpu_ns, size = map(int, numbers)
-    return Run(nth, arm, outcome, code, began_ns, ns, cpu_ns, size, entry.tag("FILE") or "", entry.effective_stamp)
+    return Run(number, arm, outcome, code, began_ns, ns, cpu_ns, size, entry.tag("FILE") or "", entry.effective_stamp)
 
 
 def run_outcome(entry: Entry) -> str:
@@ -318,49 +330,49 @@ def run_outcome(entry: Entry) -> str:
 
 def run_label(entry: Entry) -> str | None:
     """``R12``, or for one of many runs ``R12 37/400``, where a line is about one."""
-    place = _placed(entry)
+    place = _parse_index(entry)
     if place is None:
         return None
     number, nth, total = place
     return f"R{number} {nth}/{total}" if entry.kind == "Run" and total > 1 else f"R{number}"
 
 
-def _placed(entry: Entry) -> tuple[int, int, int] | None:
+def _parse_index(entry: Entry) -> tuple[int, int, int] | None:
     """Number, the how manieth of how many, from the tag of a line."""
     for key, value in entry.tags:
-        if (found := _NUMBER.fullmatch(key)) and (place := _PLACE.fullmatch(value)):
+        if (found := _EXPERIMENT_KEY.fullmatch(key)) and (place := _INDEX_VALUE.fullmatch(value)):
             return int(found[1]), int(place[1]), int(place[2])
     return None
 
 
-def _facts(words: str) -> dict[str, str]:
-    return {key: value for key, equals, value in (word.partition("=") for word in words.split(" ")) if equals}
+def _parse_facts(text: str) -> dict[str, str]:
+    return {key: value for key, equals, value in (word.partition("=") for word in text.split(" ")) if equals}
 
 
-def _count(digits: str | None) -> int | None:
+def _parse_count(digits: str | None) -> int | None:
     return int(digits) if digits is not None and digits.isascii() and digits.isdigit() and len(digits) < 20 else None
 
 
-def _identity(one: Experiment) -> tuple[tuple[str, str], ...]:
-    return ((IDENTITY_TAG, one.identity),) if one.identity else ()
+def _identity_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
+    return ((IDENTITY_TAG, experiment.identity),) if experiment.identity else ()
 
 
-def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
-    for number, one in found.items():
+def _carry(current: Mapping[int, Experiment]) -> Iterator[Entry]:
+    for number, one in current.items():
         by = by_tag(one.author)
         bound = () if one.hypothesis is None else ((f"H{one.hypothesis}", "run"),)
         if one.seed is None:
             run = one.detailed_runs[0]
-            tags = (*_tags_of(run, one.fingerprint), *_identity(one))
+            tags = (*_run_tags(run, one.fingerprint), *_identity_tags(one))
             yield Entry(
-                one.stamp, 0, (*by, _place(number, 1, 1), *bound, *tags), f"Run: {one.text}", one.first_position
+                one.stamp, 0, (*by, _index_tag(number, 1, 1), *bound, *tags), f"Run: {one.text}", one.first_position
             )
         else:
             plan = f"n={one.n} seed={one.seed} arms={','.join(one.arms)} same={one.fingerprint}"
             plan += f" wrappers={','.join(one.wrapper_fingerprints)}" if one.wrapper_fingerprints else ""
             sums = [str(number) for spent in one.arm_usage for number in spent]
-            sums += [str(one.last_stamp.ns), str(one.last_stamp.utc_offset_s + _DAY)]
-            tags = (("PLAN", plan), *_identity(one), ("FILE", one.file))
+            sums += [str(one.last_stamp.ns), str(one.last_stamp.utc_offset_s + _DAY_S)]
+            tags = (("PLAN", plan), *_identity_tags(one), ("FILE", one.file))
             tags += (("RUNS", one.outcome_codes), ("SPENT", " ".join(sums)))
             tags += (("LAST", str(one.last_position)),) if one.last_position is not None else ()
             tags += (
@@ -371,15 +383,15 @@ def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
             yield Entry(
                 one.stamp,
                 0,
-                (*by, _place(number, 0, one.total), *bound, *tags),
+                (*by, _index_tag(number, 0, one.total), *bound, *tags),
                 f"Plan: {one.text}",
                 one.first_position,
             )
             for run in one.detailed_runs:
-                place = _place(number, run.number, one.total)
-                yield Entry(run.stamp, 0, (*by, place, *_tags_of(run)), format_run(run))
+                place = _index_tag(number, run.number, one.total)
+                yield Entry(run.stamp, 0, (*by, place, *_run_tags(run)), format_run(run))
         if one.verdict_stamp is not None:
-            tags = (_place(number, one.done_count, one.total), *bound, ("VERDICT", "carried"))
+            tags = (_index_tag(number, one.done_count, one.total), *bound, ("VERDICT", "carried"))
             yield Entry(one.verdict_stamp, 0, (*by, *tags), f"Verdict: {one.verdict}")
 
 

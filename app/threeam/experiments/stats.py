@@ -7,8 +7,8 @@ from math import ceil, erfc, exp, inf, lgamma, log, log1p, sqrt
 
 ALPHA = 0.05  # an error that is accepted in one of twenty
 _POWER_Z = 0.8416212335729143  # the normal quantile of 0.8: such a difference is shown in four of five experiments
-_AS_LIKELY = 1 + 1e-7  # two tables whose probabilities differ by less are equally likely: they are floats
-_CLEARLY = 1 - 1e-9  # a p of exactly one in twenty is not below that, though the float may be
+_TIE_FACTOR = 1 + 1e-7  # two tables whose probabilities differ by less are equally likely: they are floats
+_ROUNDING_FACTOR = 1 - 1e-9  # a p of exactly one in twenty is not below that, though the float may be
 MAX_REQUIRED_RUNS = 10**9  # runs: what needs more is not to be had
 
 
@@ -19,8 +19,8 @@ def clopper_pearson(failed: int, runs: int, alpha: float = ALPHA) -> tuple[float
     """
     if runs == 0:
         return 0.0, 1.0
-    low = 0.0 if failed == 0 else _root(lambda p: binom_upper_tail(failed, runs, p) - alpha / 2, 0.0, failed / runs)
-    high = 1.0 if failed == runs else _root(lambda p: alpha / 2 - binom_cdf(failed, runs, p), failed / runs, 1.0)
+    low = 0.0 if failed == 0 else _bisect(lambda p: binom_upper_tail(failed, runs, p) - alpha / 2, 0.0, failed / runs)
+    high = 1.0 if failed == runs else _bisect(lambda p: alpha / 2 - binom_cdf(failed, runs, p), failed / runs, 1.0)
     return low, high
 
 
@@ -45,7 +45,7 @@ def fisher_exact(failed: int, runs: int, other_failed: int, other_runs: int) -> 
     def log_of(k: int) -> float:
         return _log_choose(runs, k) + _log_choose(other_runs, both - k)
 
-    seen = log_of(failed) + log(_AS_LIKELY)
+    seen = log_of(failed) + log(_TIE_FACTOR)
     weights = [log_of(k) for k in range(first, last + 1)]
     top = max(weights)
     every = sum(exp(one - top) for one in weights)
@@ -54,7 +54,7 @@ def fisher_exact(failed: int, runs: int, other_failed: int, other_runs: int) -> 
 
 def is_significant(p: float, level: float) -> bool:
     """Whether ``p`` is less than ``level``, and not the same but for the last digits of a float."""
-    return p < level * _CLEARLY
+    return p < level * _ROUNDING_FACTOR
 
 
 def required_sample_size(rate: float, other_rate: float, level: float = ALPHA) -> int | None:
@@ -67,7 +67,7 @@ def required_sample_size(rate: float, other_rate: float, level: float = ALPHA) -
     if apart == 0:
         return None
     mean = (rate + other_rate) / 2
-    spread = _two_sided_z(level) * sqrt(2 * mean * (1 - mean))
+    spread = _two_sided_quantile(level) * sqrt(2 * mean * (1 - mean))
     spread += _POWER_Z * sqrt(rate * (1 - rate) + other_rate * (1 - other_rate))
     without = (spread / apart) ** 2
     needed = without / 4 * (1 + sqrt(1 + 4 / (without * apart))) ** 2
@@ -83,24 +83,28 @@ def required_clean_runs(failed: int, runs: int) -> tuple[int | None, int | None,
     """
     if failed == 0:
         return None, None, None
-    weak, strong = _clean_at(failed / runs), _clean_at(clopper_pearson(failed, runs)[0])
-    fair = _least(lambda clean: is_significant(fisher_exact(failed, runs, 0, clean), ALPHA))
+    weak, strong = _clean_runs_at_rate(failed / runs), _clean_runs_at_rate(clopper_pearson(failed, runs)[0])
+    fair = _smallest_satisfying(lambda clean: is_significant(fisher_exact(failed, runs, 0, clean), ALPHA))
     return weak, fair, strong
 
 
-def required_clean_time(seen: int, over: float) -> tuple[float, float, float]:
-    """The same for a bug that comes by time, and came ``seen`` times in ``over``: how long without it, in that unit.
+def required_clean_time(occurrences: int, exposure: float) -> tuple[float, float, float]:
+    """The same for a bug that comes by time, and came ``occurrences`` times in ``exposure``: how long without it, in that unit.
 
     Fair: were the rate the same, all of them would have come before (a binomial test, given how many there were).
     Strong: the lowest rate of the exact Poisson interval (Garwood, Biometrika 28, 1936). Infinite where it never came.
     """
-    if seen == 0:
+    if occurrences == 0:
         return inf, inf, inf
-    lowest = _root(lambda rate: _poisson_at_least(seen, rate) - ALPHA / 2, 0.0, float(seen))
-    return -log(ALPHA) * over / seen, over * (ALPHA ** (-1 / seen) - 1), -log(ALPHA) * over / lowest
+    lowest = _bisect(lambda rate: _poisson_upper_tail(occurrences, rate) - ALPHA / 2, 0.0, float(occurrences))
+    return (
+        -log(ALPHA) * exposure / occurrences,
+        exposure * (ALPHA ** (-1 / occurrences) - 1),
+        -log(ALPHA) * exposure / lowest,
+    )
 
 
-def _clean_at(rate: float) -> int | None:
+def _clean_runs_at_rate(rate: float) -> int | None:
     """How many runs without a failure have a chance of `ALPHA` at ``rate``."""
     if rate >= 1:
         return 1
@@ -108,44 +112,44 @@ def _clean_at(rate: float) -> int | None:
     return ceil(needed) if needed < MAX_REQUIRED_RUNS else None
 
 
-def _least(holds: Callable[[int], bool]) -> int | None:
-    """The least number of which ``holds`` is so, as it is of every greater one."""
+def _smallest_satisfying(predicate: Callable[[int], bool]) -> int | None:
+    """The least number of which ``predicate`` is so, as it is of every greater one."""
     high = 1
-    while not holds(high):
+    while not predicate(high):
         if high > MAX_REQUIRED_RUNS:
             return None
         high *= 2
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
+        low, high = (low, middle) if predicate(middle) else (middle, high)
     return high
 
 
-def _two_sided_z(level: float) -> float:
+def _two_sided_quantile(level: float) -> float:
     """Return the normal quantile of 1 - ``level`` / 2."""
-    return _root(lambda z: level - erfc(z / sqrt(2)), 0.0, 40.0)
+    return _bisect(lambda z: level - erfc(z / sqrt(2)), 0.0, 40.0)
 
 
-def _root(rising: Callable[[float], float], low: float, high: float) -> float:
+def _bisect(increasing: Callable[[float], float], low: float, high: float) -> float:
     """Where a function that rises from ``low`` to ``high`` is zero, to the last bit."""
     while True:
         middle = (low + high) / 2
         if middle in (low, high):
             return middle
-        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
+        low, high = (middle, high) if increasing(middle) < 0 else (low, middle)
 
 
 def _log_choose(n: int, k: int) -> float:
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 
 
-def _poisson_at_least(seen: int, mean: float) -> float:
+def _poisson_upper_tail(count: int, mean: float) -> float:
     """The regularized lower incomplete gamma function P(seen, mean): its series (DLMF 8.11.4)."""
     if mean <= 0:
         return 0.0
-    term = exp(seen * log(mean) - mean - lgamma(seen + 1))
-    every, k = term, seen
+    term = exp(count * log(mean) - mean - lgamma(count + 1))
+    every, k = term, count
     while term > every * 1e-17:
         k += 1
         term *= mean / k

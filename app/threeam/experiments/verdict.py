@@ -45,29 +45,29 @@ class ArmComparison(NamedTuple):
     required_runs: int | None
 
 
-def arm_rates(one: Experiment) -> list[ArmRate]:
+def arm_rates(experiment: Experiment) -> list[ArmRate]:
     """Of each arm, in their order."""
     return [
         ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), spent)
-        for (arm, counts), spent in zip(one.counts().items(), one.arm_usage, strict=True)
+        for (arm, counts), spent in zip(experiment.counts().items(), experiment.arm_usage, strict=True)
     ]
 
 
-def significance_level(found: Sequence[ArmRate]) -> float:
+def significance_level(rates: Sequence[ArmRate]) -> float:
     """What p is held against: with many comparisons less (Bonferroni), or one of them shows something by luck."""
-    return ALPHA / max(1, len(found) - 1)
+    return ALPHA / max(1, len(rates) - 1)
 
 
-def compare_arms(found: Sequence[ArmRate]) -> list[ArmComparison]:
+def compare_arms(rates: Sequence[ArmRate]) -> list[ArmComparison]:
     """Every arm but the first, against that."""
-    first, *others = found
+    first, *others = rates
     compared = []
     for one in others:
         p = fisher_exact(first.counts.failed, first.counts.conclusive, one.counts.failed, one.counts.conclusive)
         known = bool(first.counts.conclusive and one.counts.conclusive)
-        needed = required_sample_size(first.rate, one.rate, significance_level(found)) if known else None
+        needed = required_sample_size(first.rate, one.rate, significance_level(rates)) if known else None
         compared.append(
-            ArmComparison(one.arm, p, is_significant(p, significance_level(found)), one.rate < first.rate, needed)
+            ArmComparison(one.arm, p, is_significant(p, significance_level(rates)), one.rate < first.rate, needed)
         )
     return compared
 
@@ -89,9 +89,9 @@ def verdict_draft(number: int) -> Draft:
     return Draft(lines, source=SOURCE)
 
 
-def verdict_text(one: Experiment) -> str:
+def verdict_text(experiment: Experiment) -> str:
     """The verdict in a sentence, what it means first."""
-    found = arm_rates(one)
+    found = arm_rates(experiment)
     compared = compare_arms(found)
     said = [describe_comparison(found, other) for other in compared]
     if len(compared) > 1:
@@ -109,26 +109,24 @@ def format_rate(rate: ArmRate) -> str:
     return f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive} failed, {format_percent(rate.rate)} % ({bounds})"
 
 
-def describe_comparison(found: Sequence[ArmRate], compared: ArmComparison) -> str:
+def describe_comparison(rates: Sequence[ArmRate], comparison: ArmComparison) -> str:
     """What a comparison means: ``strace hides it (p = 0.0027)``."""
-    first, p = found[0].arm, f"(p = {format_significant(compared.p, 2)})"
-    if compared.is_significant and first == BARE:
-        return f"{compared.arm} {'hides' if compared.is_lower else 'provokes'} it {p}"
-    if compared.is_significant:
-        return f"{compared.arm}: {'fewer' if compared.is_lower else 'more'} failures than {first} {p}"
-    if any(rate.counts.conclusive for rate in found) and not any(rate.counts.failed for rate in found):
-        return f"{compared.arm}: no difference shown {p}, it never failed"
-    if compared.required_runs is None:
-        return f"{compared.arm}: no difference shown {p}"
-    return (
-        f"{compared.arm}: no difference shown {p}; {compared.required_runs:,} runs an arm would show one of this size"
-    )
+    first, p = rates[0].arm, f"(p = {format_significant(comparison.p, 2)})"
+    if comparison.is_significant and first == BARE:
+        return f"{comparison.arm} {'hides' if comparison.is_lower else 'provokes'} it {p}"
+    if comparison.is_significant:
+        return f"{comparison.arm}: {'fewer' if comparison.is_lower else 'more'} failures than {first} {p}"
+    if any(rate.counts.conclusive for rate in rates) and not any(rate.counts.failed for rate in rates):
+        return f"{comparison.arm}: no difference shown {p}, it never failed"
+    if comparison.required_runs is None:
+        return f"{comparison.arm}: no difference shown {p}"
+    return f"{comparison.arm}: no difference shown {p}; {comparison.required_runs:,} runs an arm would show one of this size"
 
 
-def uncounted_run_sentences(found: Sequence[ArmRate]) -> list[tuple[str, str]]:
+def uncounted_run_sentences(rates: Sequence[ArmRate]) -> list[tuple[str, str]]:
     """Return the outcome and a sentence for the runs of each arm that are in no rate."""
     sentences = []
-    for rate in found:
+    for rate in rates:
         if rate.counts.timed_out:
             sentences.append((TIMED_OUT, f"{rate.counts.timed_out} of {rate.arm} timed out, and are in no rate"))
         if rate.counts.inconclusive:
@@ -137,41 +135,41 @@ def uncounted_run_sentences(found: Sequence[ArmRate]) -> list[tuple[str, str]]:
     return sentences
 
 
-def format_percent(share: float) -> str:
+def format_percent(fraction: float) -> str:
     """A share in percent, to three digits."""
-    return format_significant(share * 100, 3)
+    return format_significant(fraction * 100, 3)
 
 
-def format_significant(value: float, count: int) -> str:
+def format_significant(value: float, significant_digits: int) -> str:
     """``value`` to so many significant digits, never as a power of ten unless it is tiny."""
     if value == 0:
         return "0"
     if value < 1e-6:
-        return f"{value:.{count - 1}e}"
-    return f"{value:.{max(0, count - 1 - floor(log10(value)))}f}"
+        return f"{value:.{significant_digits - 1}e}"
+    return f"{value:.{max(0, significant_digits - 1 - floor(log10(value)))}f}"
 
 
-def experiment_report_lines(one: Experiment) -> Iterator[str]:
+def experiment_report_lines(experiment: Experiment) -> Iterator[str]:
     """Yield the lines of a report."""
-    bound = f" (H{one.hypothesis})" if one.hypothesis is not None else ""
-    yield f"{one.name}{bound}: {one.text}"
-    for rate in arm_rates(one):
+    bound = f" (H{experiment.hypothesis})" if experiment.hypothesis is not None else ""
+    yield f"{experiment.name}{bound}: {experiment.text}"
+    for rate in arm_rates(experiment):
         mean = f", {format_duration(rate.usage.ns // rate.usage.runs)} a run" if rate.usage.runs else ""
         yield f"  {format_rate(rate)}{mean}"
-    for _, sentence in uncounted_run_sentences(arm_rates(one)):
+    for _, sentence in uncounted_run_sentences(arm_rates(experiment)):
         yield f"  {sentence}"
-    if one.verdict:
-        yield f"verdict: {one.verdict}"
-    elif one.seed is not None and not one.remaining:
-        yield f"verdict: {verdict_text(one)}"
-        yield f"it is not in the journal yet: 3am run --resume {one.name} writes it"
-    elif one.remaining and one.seed is not None:
-        yield f"no verdict before the plan is done: {one.done_count} of {one.total} runs are; 3am run --resume {one.name}"
+    if experiment.verdict:
+        yield f"verdict: {experiment.verdict}"
+    elif experiment.seed is not None and not experiment.remaining:
+        yield f"verdict: {verdict_text(experiment)}"
+        yield f"it is not in the journal yet: 3am run --resume {experiment.name} writes it"
+    elif experiment.remaining and experiment.seed is not None:
+        yield f"no verdict before the plan is done: {experiment.done_count} of {experiment.total} runs are; 3am run --resume {experiment.name}"
 
 
-def experiment_json(one: Experiment) -> dict[str, Any]:
+def experiment_json(experiment: Experiment) -> dict[str, Any]:
     """Everything in full precision, for machines. Nothing is compared before the plan is done."""
-    found = arm_rates(one)
+    found = arm_rates(experiment)
     arms = [
         {
             "arm": rate.arm,
@@ -198,15 +196,16 @@ def experiment_json(one: Experiment) -> dict[str, Any]:
         for other in compare_arms(found)
     ]
     return {
-        "run": one.name,
-        "hypothesis": one.hypothesis,
-        "command": one.command,
-        "n": one.n,
-        "seed": one.seed,
-        "total": one.total,
-        "done": one.done_count,
+        "run": experiment.name,
+        "hypothesis": experiment.hypothesis,
+        "command": experiment.command,
+        "n": experiment.n,
+        "seed": experiment.seed,
+        "total": experiment.total,
+        "done": experiment.done_count,
         "threshold": significance_level(found),
         "arms": arms,
-        "comparisons": None if one.remaining else compared,
-        "verdict": one.verdict or (None if one.remaining or one.seed is None else verdict_text(one)),
+        "comparisons": None if experiment.remaining else compared,
+        "verdict": experiment.verdict
+        or (None if experiment.remaining or experiment.seed is None else verdict_text(experiment)),
     }

@@ -20,7 +20,7 @@ from threeam.core.platform.signals import INTERRUPT_SIGNALS
 from threeam.process.guard import RunningProgram
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_AWAITED = (*INTERRUPT_SIGNALS, signal.SIGCHLD)
+_AWAITED_SIGNALS = (*INTERRUPT_SIGNALS, signal.SIGCHLD)
 PROGRAM_ENDED = -1  # in place of a pid: the program has ended, and only what is written about it is missing
 
 
@@ -36,32 +36,35 @@ class BackgroundWork(NamedTuple):
     on_abandoned: Callable[[], object]
 
 
-def run_in_background(background: BackgroundWork) -> int:
+def run_in_background(work: BackgroundWork) -> int:
     """Do the work in a process of its own, and return its exit code. Fork: call it while there is one thread.
 
     An interrupt is passed on. Once the program has ended, the next one ends the wait and not the work.
     """
     running = RunningProgram()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED_SIGNALS)
     waiting = os.getpid()
     try:
         worker = os.fork()
         if worker == 0:
-            _work(background.work, running, waiting, before)
-        return _wait(worker, running, background)
+            _run_worker(work.work, running, waiting, before)
+        return _wait_for_worker(worker, running, work)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(
-    work: Callable[[RunningProgram], int], running: RunningProgram, waiting: int, mask: set[int | signal.Signals]
+def _run_worker(
+    work: Callable[[RunningProgram], int],
+    running: RunningProgram,
+    parent_pid: int,
+    signal_mask: set[int | signal.Signals],
 ) -> NoReturn:
     code = 1
     try:
         os.setsid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if os.getppid() != waiting:  # it ended before it could be asked for a signal
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)
+        if os.getppid() != parent_pid:  # it ended before it could be asked for a signal
             signal.raise_signal(signal.SIGTERM)
         code = work(running)
     except BaseException:
@@ -70,16 +73,16 @@ def _work(
         os._exit(code)
 
 
-def _wait(worker: int, running: RunningProgram, background: BackgroundWork) -> int:
+def _wait_for_worker(worker: int, running: RunningProgram, work: BackgroundWork) -> int:
     """Wait for the worker, and pass signals on. They are blocked and taken one by one, so none can come in between."""
     while True:
         pid, status = os.waitpid(worker, os.WUNTRACED | os.WNOHANG)
         if pid == 0:
-            number = signal.sigwait(_AWAITED)
+            number = signal.sigwait(_AWAITED_SIGNALS)
             if number == signal.SIGCHLD:
                 continue
             if running.pid == PROGRAM_ENDED:
-                background.on_abandoned()
+                work.on_abandoned()
                 return 128 + number
             with suppress(ProcessLookupError):
                 os.kill(worker, number)
@@ -89,5 +92,5 @@ def _wait(worker: int, running: RunningProgram, background: BackgroundWork) -> i
             continue
         code = os.waitstatus_to_exitcode(status)
         if code < 0 and running.pid:
-            background.on_orphaned(running)
+            work.on_orphaned(running)
         return code if code >= 0 else 128 - code

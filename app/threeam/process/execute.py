@@ -23,11 +23,11 @@ from threeam.process.guard import RunningProgram
 from threeam.process.process_tree import child_pids, kill_other_children
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-_READ = 256 * 1024  # bytes
-_PIPE = 1024 * 1024  # bytes that it may print before anybody has read them; the most that a user is let
-_GRACE = 5.0  # s to end by itself after it was interrupted
+_READ_BYTES = 256 * 1024  # bytes
+_PIPE_BYTES = 1024 * 1024  # bytes that it may print before anybody has read them; the most that a user is let
+_GRACE_S = 5.0  # s to end by itself after it was interrupted
 # Python ignores these, and what it starts would ignore them too.
-_AS_IN_A_SHELL = (signal.SIGPIPE, signal.SIGXFSZ, *INTERRUPT_SIGNALS)
+_SIGNALS_RESET_IN_CHILD = (signal.SIGPIPE, signal.SIGXFSZ, *INTERRUPT_SIGNALS)
 
 
 class StartFailed(Exception):
@@ -78,23 +78,23 @@ class ExecuteOptions(NamedTuple):
     timeout_s: float | None = None
 
 
-_BY_ITSELF = ExecuteOptions()
+_DEFAULT_OPTIONS = ExecuteOptions()
 
 
 def execute(
     argv: Sequence[str],
-    take: Callable[[int, bytes], object],
-    how: ExecuteOptions = _BY_ITSELF,
-    meddler: Interference | None = None,
+    on_output: Callable[[int, bytes], object],
+    options: ExecuteOptions = _DEFAULT_OPTIONS,
+    interference: Interference | None = None,
     running: RunningProgram | None = None,
 ) -> ExecutionResult:
-    """Run ``argv``; ``take`` gets what it prints as it comes, with `OUT` or `ERR`. Raise `NotStarted`.
+    """Run ``argv``; ``on_output`` gets what it prints as it comes, with `OUT` or `ERR`. Raise `NotStarted`.
 
-    If ``take`` raises BrokenPipeError, the program prints to nobody from then on, as at the end of a pipe in a shell.
+    If ``on_output`` raises BrokenPipeError, the program prints to nobody from then on, as at the end of a pipe in a shell.
     ``running``: what the guard of this process ends if this process is killed.
     """
-    meddler, (apart, alone, one_pipe, timeout) = meddler or Interference(), how
-    pipes = _pipes(1 if one_pipe else 2)
+    interference, (apart, alone, one_pipe, timeout) = interference or Interference(), options
+    pipes = _open_pipes(1 if one_pipe else 2)
     actions: list[tuple[object, ...]] = [
         (os.POSIX_SPAWN_DUP2, pipes[0][1], STDOUT),
         (os.POSIX_SPAWN_DUP2, pipes[-1][1], STDERR),
@@ -113,7 +113,7 @@ def execute(
             pid = os.posix_spawnp(
                 argv[0], [*argv], os.environ, file_actions=actions, setsid=apart,
                 setsigmask=before - set(INTERRUPT_SIGNALS),
-                setsigdef=_default(alone),
+                setsigdef=_signals_to_reset(alone),
             )  # fmt: skip
         except OSError as error:
             raise StartFailed(f"{argv[0]}: {error.strerror}") from None
@@ -126,9 +126,11 @@ def execute(
                 running.update(pid, pipe)
             ended = os.pidfd_open(pid)
             with signal_wakeup_fd() as signalled:
-                cut, timed_out, end = _watch(pid, (ended, signalled), taken, take, begun, apart, timeout, meddler)
+                cut, timed_out, end = _read_until_exit(
+                    pid, (ended, signalled), taken, on_output, begun, apart, timeout, interference
+                )
         except BaseException:
-            _end(pid, signal.SIGKILL, apart)
+            _send_signal(pid, signal.SIGKILL, apart)
             raise
         finally:
             if ended >= 0:
@@ -136,14 +138,14 @@ def execute(
             # What was begun by a program that is cut short ends with it: a shell's background jobs ignore some signals.
             whole = alone or bool(cut and apart)
             if whole:  # before it is reaped, while its number is nobody else's
-                _end(pid, signal.SIGKILL, apart)
+                _send_signal(pid, signal.SIGKILL, apart)
             if running is not None:
                 running.update(0, 0)
             _, status, usage = os.wait4(pid, 0)
             if whole or timed_out:
                 kill_other_children(known)
         for reader, which in taken.items():
-            _drain(reader, which, take)
+            _drain(reader, which, on_output)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for reader in taken:
@@ -155,81 +157,81 @@ def execute(
     return ExecutionResult(end - begun, cpu_ns, code if code >= 0 else 128 - code, timed_out, cut)
 
 
-def _watch(
+def _read_until_exit(
     pid: int,
-    wakers: tuple[int, int],
-    taken: dict[int, int],
-    take: Callable[[int, bytes], object],
-    begun: int,
-    apart: bool,
-    timeout: float | None,
-    meddler: Interference,
+    wake_fds: tuple[int, int],
+    streams: dict[int, int],
+    on_output: Callable[[int, bytes], object],
+    started_ns: int,
+    new_session: bool,
+    timeout_s: float | None,
+    interference: Interference,
 ) -> tuple[int, bool, int]:
     """Read until the process has ended.
 
     Return the signal that cut it short, whether it took too long, and when it ended (ns).
-    ``wakers``: descriptors that are readable when the process has ended, and when a signal has come.
+    ``wake_fds``: descriptors that are readable when the process has ended, and when a signal has come.
     """
-    ended, signalled = wakers
+    ended, signalled = wake_fds
     waiting = poll()
-    for fd in (*wakers, *taken):
+    for fd in (*wake_fds, *streams):
         waiting.register(fd, POLLIN)
-    limit = None if timeout is None else begun + round(timeout * NS_PER_S)
+    limit = None if timeout_s is None else started_ns + round(timeout_s * NS_PER_S)
     cut, timed_out = 0, False
     while True:
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPT_SIGNALS)
             try:
-                ready = waiting.poll(_milliseconds(limit, meddler.next_due()))
+                ready = waiting.poll(_poll_timeout_ms(limit, interference.next_due()))
             finally:
                 signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
         except KeyboardInterrupt as interrupt:
             number = getattr(interrupt, "code", 128 + signal.SIGINT) - 128
-            if not apart and number in (signal.SIGINT, signal.SIGQUIT) and is_in_foreground():
+            if not new_session and number in (signal.SIGINT, signal.SIGQUIT) and is_in_foreground():
                 cut = number  # the terminal sends it to everybody, and some programs go on: gdb, a shell, a JVM
                 continue
-            _end(pid, signal.SIGKILL if cut else number, apart)
-            cut, limit = number, time.monotonic_ns() + round(_GRACE * NS_PER_S)
-            meddler.release(pid)
-            meddler = Interference()
+            _send_signal(pid, signal.SIGKILL if cut else number, new_session)
+            cut, limit = number, time.monotonic_ns() + round(_GRACE_S * NS_PER_S)
+            interference.release(pid)
+            interference = Interference()
             continue
         now = time.monotonic_ns()
         fds = [fd for fd, _ in ready]
         if ended in fds:
             return cut, timed_out, now
         for fd in fds:
-            data = os.read(fd, _READ)
+            data = os.read(fd, _READ_BYTES)
             if fd == signalled:  # its handler has been called by now
                 continue
             if not data:
                 waiting.unregister(fd)
                 continue
             try:
-                take(taken[fd], data)
+                on_output(streams[fd], data)
             except BrokenPipeError:
                 waiting.unregister(fd)
-                del taken[fd]
+                del streams[fd]
                 os.close(fd)
         if limit is not None and now >= limit:
             timed_out, limit = timed_out or not cut, None
-            _end(pid, signal.SIGKILL, apart)
-        elif (due := meddler.next_due()) is not None and now >= due * NS_PER_S:  # also if it never stops printing
-            meddler.fire(pid)
+            _send_signal(pid, signal.SIGKILL, new_session)
+        elif (due := interference.next_due()) is not None and now >= due * NS_PER_S:  # also if it never stops printing
+            interference.fire(pid)
 
 
-def _milliseconds(limit: int | None, due: float | None) -> int | None:
+def _poll_timeout_ms(deadline_ns: int | None, due_s: float | None) -> int | None:
     """How long may be waited until the one time (ns) or the other (s); None: for ever."""
-    times = ([] if limit is None else [float(limit)]) + ([] if due is None else [due * NS_PER_S])
+    times = ([] if deadline_ns is None else [float(deadline_ns)]) + ([] if due_s is None else [due_s * NS_PER_S])
     return max(0, ceil((min(times) - time.monotonic_ns()) / 1_000_000)) if times else None
 
 
-def _end(pid: int, number: int, apart: bool) -> None:
-    """Send ``number`` to the process, and to all of its session if it is apart.
+def _send_signal(pid: int, signum: int, new_session: bool) -> None:
+    """Send ``signum`` to the process, and to all of its session if it is apart.
 
     A process that runs as another user (sudo) may not be signalled. It is waited for all the same, and reaped.
     """
     with suppress(ProcessLookupError, PermissionError):
-        (os.killpg if apart else os.kill)(pid, number)
+        (os.killpg if new_session else os.kill)(pid, signum)
 
 
 def is_in_foreground() -> bool:
@@ -246,20 +248,20 @@ def is_in_foreground() -> bool:
         os.close(terminal)
 
 
-def _default(alone: bool) -> tuple[int, ...]:
+def _signals_to_reset(isolated: bool) -> tuple[int, ...]:
     """The signals that it does not ignore. What nohup had us ignore it goes on to ignore, as in a shell."""
-    ignored = () if alone else [one for one in INTERRUPT_SIGNALS if signal.getsignal(one) == signal.SIG_IGN]
-    return tuple(one for one in _AS_IN_A_SHELL if one not in ignored)
+    ignored = () if isolated else [one for one in INTERRUPT_SIGNALS if signal.getsignal(one) == signal.SIG_IGN]
+    return tuple(one for one in _SIGNALS_RESET_IN_CHILD if one not in ignored)
 
 
-def _pipes(count: int) -> list[tuple[int, int]]:
+def _open_pipes(count: int) -> list[tuple[int, int]]:
     pipes: list[tuple[int, int]] = []
     try:
         for _ in range(count):
             reader, writer = os.pipe()
             pipes.append((reader, writer))
             with suppress(OSError):  # a user may have too many large ones: then it is a smaller one
-                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE)
+                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     except BaseException:
         for reader, writer in pipes:
             os.close(reader)
@@ -268,11 +270,11 @@ def _pipes(count: int) -> list[tuple[int, int]]:
     return pipes
 
 
-def _drain(fd: int, which: int, take: Callable[[int, bytes], object]) -> None:
+def _drain(fd: int, stream: int, on_output: Callable[[int, bytes], object]) -> None:
     """Reads what the process has printed before its end, a pipe full at most: who was started by it may print on."""
     os.set_blocking(fd, False)
-    left = _PIPE
+    left = _PIPE_BYTES
     with suppress(BlockingIOError, BrokenPipeError):
-        while left > 0 and (data := os.read(fd, _READ)):
+        while left > 0 and (data := os.read(fd, _READ_BYTES)):
             left -= len(data)
-            take(which, data)
+            on_output(stream, data)

@@ -20,8 +20,8 @@ from threeam.core.store.regex import Regex, escape_invalid_utf8
 T = TypeVar("T")
 
 MAX_SAVED_BYTES = 16 * 1024 * 1024  # bytes of one output that are kept: its first half, and its last
-_AT_ONCE = 1024 * 1024  # bytes that are looked through at once; of a longer line each piece by itself
-_BETWEEN_LINES = re.compile(r"(\r?\n|\t)")
+_FLUSH_BYTES = 1024 * 1024  # bytes that are looked through at once; of a longer line each piece by itself
+_LINE_BREAK_OR_TAB = re.compile(r"(\r?\n|\t)")
 
 
 class OutputRecorder:
@@ -33,73 +33,80 @@ class OutputRecorder:
 
     def __init__(
         self,
-        write: Callable[[bytes], object],
+        sink: Callable[[bytes], object],
         regex: str = "",
-        cap: int = MAX_SAVED_BYTES,
+        max_bytes: int = MAX_SAVED_BYTES,
         *,
-        at_once: int | None = None,
+        flush_bytes: int | None = None,
     ) -> None:
         self.size = 0
         self.matched = False
-        self._write = write
+        self._sink = sink
         self._regex = Regex(regex) if regex else None
-        self._half = cap // 2
-        self._written = 0
-        self._last: deque[bytes] = deque()  # of what is over the first half
-        self._held = 0  # bytes of these
-        self._left_out = 0
-        self._redaction = Redactor()
-        self._waiting: list[bytes] = []  # taken, and not looked through yet
-        self._waits = 0  # bytes of these
-        self._at_once = _AT_ONCE if at_once is None else at_once
+        self._half_max_bytes = max_bytes // 2
+        self._written_bytes = 0
+        self._tail_chunks: deque[bytes] = deque()  # of what is over the first half
+        self._tail_bytes = 0  # bytes of these
+        self._omitted_bytes = 0
+        self._redactor = Redactor()
+        self._pending: list[bytes] = []  # taken, and not looked through yet
+        self._pending_bytes = 0  # bytes of these
+        self._flush_bytes = _FLUSH_BYTES if flush_bytes is None else flush_bytes
 
     def feed(self, data: bytes) -> None:
         """Takes ``data``, the next of it."""
         self.size += len(data)
-        self._waiting.append(data)
-        self._waits += len(data)
+        self._pending.append(data)
+        self._pending_bytes += len(data)
         # Where no line ends it waits for more, or each small piece of a long line would have all of it looked through.
-        if (self._waits >= self._at_once and b"\n" in data) or self._waits >= 2 * max(_AT_ONCE, self._at_once):
-            self._look_through()
+        if (self._pending_bytes >= self._flush_bytes and b"\n" in data) or self._pending_bytes >= 2 * max(
+            _FLUSH_BYTES, self._flush_bytes
+        ):
+            self._process_pending()
 
     def close(self) -> None:
         """Gives out what is left to be kept."""
-        self._keep(b"".join(self._waiting), more=False)
-        self._waiting = []
-        if (over := self._held - self._half) > 0:  # the pieces are large: of the first one the lines that are too many
-            gone = self._last[0].rfind(b"\n", 0, over) + 1
-            self._last[0] = self._last[0][gone:]
-            self._left_out += gone
-        if self._left_out:
-            self._write(b"\n[3am: %d bytes are left out here]\n" % self._left_out)
-        for data in self._last:
-            self._write(data)
+        self._save_lines(b"".join(self._pending), more=False)
+        self._pending = []
+        if (
+            over := self._tail_bytes - self._half_max_bytes
+        ) > 0:  # the pieces are large: of the first one the lines that are too many
+            gone = self._tail_chunks[0].rfind(b"\n", 0, over) + 1
+            self._tail_chunks[0] = self._tail_chunks[0][gone:]
+            self._omitted_bytes += gone
+        if self._omitted_bytes:
+            self._sink(b"\n[3am: %d bytes are left out here]\n" % self._omitted_bytes)
+        for data in self._tail_chunks:
+            self._sink(data)
 
-    def _look_through(self) -> None:
+    def _process_pending(self) -> None:
         """Keeps the whole lines of what waits; where there are none, all of it."""
-        waiting = b"".join(self._waiting)
+        waiting = b"".join(self._pending)
         end = waiting.rfind(b"\n") + 1 or len(waiting)
-        self._keep(waiting[:end], more=True)
-        self._waiting, self._waits = [waiting[end:]], len(waiting) - end
+        self._save_lines(waiting[:end], more=True)
+        self._pending, self._pending_bytes = [waiting[end:]], len(waiting) - end
 
-    def _keep(self, lines: bytes, *, more: bool) -> None:
+    def _save_lines(self, lines: bytes, *, more: bool) -> None:
         if self._regex is not None and not self.matched and lines:
             # `$` matches before a newline alone, so `boom$` needs lines without their return; `boom\r$` needs it.
             for text in (lines, lines.replace(b"\r\n", b"\n")) if b"\r\n" in lines else (lines,):
                 # After the last newline there is no line, which ^$ would match.
                 self.matched = self.matched or self._regex.has_match(escape_invalid_utf8(text.removesuffix(b"\n")))
-        lines = self._redaction(lines, more=more)
-        now, later = lines[: self._half - self._written], lines[self._half - self._written :]
+        lines = self._redactor(lines, more=more)
+        now, later = (
+            lines[: self._half_max_bytes - self._written_bytes],
+            lines[self._half_max_bytes - self._written_bytes :],
+        )
         if now:
-            self._write(now)
-            self._written += len(now)
+            self._sink(now)
+            self._written_bytes += len(now)
         if later:
-            self._last.append(later)
-            self._held += len(later)
-            while self._held - len(self._last[0]) >= self._half:
-                gone = self._last.popleft()
-                self._held -= len(gone)
-                self._left_out += len(gone)
+            self._tail_chunks.append(later)
+            self._tail_bytes += len(later)
+            while self._tail_bytes - len(self._tail_chunks[0]) >= self._half_max_bytes:
+                gone = self._tail_chunks.popleft()
+                self._tail_bytes -= len(gone)
+                self._omitted_bytes += len(gone)
 
 
 class SavedOutput(NamedTuple):
@@ -121,7 +128,7 @@ def record_output(
     regex: str,
     run: Callable[[OutputRecorder], T],
     *,
-    at_once: int | None = None,
+    flush_bytes: int | None = None,
 ) -> tuple[T, OutputRecorder, SavedOutput]:
     """What ``run`` gives, which puts what is printed into an `Output`; that; and where it was kept.
 
@@ -131,8 +138,8 @@ def record_output(
     kept = SavedOutput()
     try:
         with create_attachment(journal, kind, name) as file:
-            writes = _Writes(file)
-            output = OutputRecorder(writes, regex, at_once=at_once)
+            writes = _FileSink(file)
+            output = OutputRecorder(writes, regex, flush_bytes=flush_bytes)
             done.append((run(output), output))
             output.close()
             writes.check()
@@ -148,25 +155,25 @@ def record_output(
     return result, output, kept
 
 
-class _Writes:
+class _FileSink:
     """Writes into a file until that fails; `check` says so in the end."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._failed: OSError | None = None
+        self._error: OSError | None = None
 
     def __call__(self, data: bytes) -> None:
-        if self._failed is None:
+        if self._error is None:
             try:
                 self._file.write(data)
                 self._file.flush()  # whoever is killed has kept it
             except OSError as error:
-                self._failed = error
+                self._error = error
 
     def check(self) -> None:
         """Raises the OSError that came up, if any."""
-        if self._failed is not None:
-            raise self._failed
+        if self._error is not None:
+            raise self._error
 
 
 class TerminalSanitizer:
@@ -174,11 +181,11 @@ class TerminalSanitizer:
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._return = ""  # at the end of what came: it may belong to a newline
+        self._pending_cr = ""  # at the end of what came: it may belong to a newline
 
     def __call__(self, data: bytes) -> bytes:
         """``data``, the next of it, to be written to a terminal."""
-        text = self._return + self._decoder.decode(data)
-        self._return = "\r" if text.endswith("\r") else ""
-        pieces = _BETWEEN_LINES.split(text.removesuffix("\r"))
+        text = self._pending_cr + self._decoder.decode(data)
+        self._pending_cr = "\r" if text.endswith("\r") else ""
+        pieces = _LINE_BREAK_OR_TAB.split(text.removesuffix("\r"))
         return "".join(one if i % 2 else escape_unprintable(one) for i, one in enumerate(pieces)).encode()

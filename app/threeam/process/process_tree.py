@@ -14,12 +14,12 @@ from threeam.core.errors import FileUnusable
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
-_NEEDED = ((os, "pidfd_open"), (os, "sched_getaffinity"), (fcntl, "F_SETPIPE_SZ"))
+_REQUIRED_FEATURES = ((os, "pidfd_open"), (os, "sched_getaffinity"), (fcntl, "F_SETPIPE_SZ"))
 
 
 def require_linux(command: str) -> None:
     """Raise `Unusable` if this system, or the Python on it, lacks what ``command`` needs to run or watch a process."""
-    missing = [f"{module.__name__}.{name}" for module, name in _NEEDED if not hasattr(module, name)]
+    missing = [f"{module.__name__}.{name}" for module, name in _REQUIRED_FEATURES if not hasattr(module, name)]
     if missing:
         raise FileUnusable(f"{command} needs Linux: there is no {missing[0]} here")
 
@@ -48,12 +48,12 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def kill_other_children(known: Collection[int]) -> None:
-    """Kill and reap all that runs below this process, but ``known`` and what is below these.
+def kill_other_children(kept_pids: Collection[int]) -> None:
+    """Kill and reap all that runs below this process, but ``kept_pids`` and what is below these.
 
     A process of another user, which cannot be killed (sudo), is not waited for.
     """
-    spared = set(known)
+    spared = set(kept_pids)
     while left := [pid for pid in child_pids(os.getpid()) if pid not in spared]:
         for pid in [*left, *(below for one in left for below in descendant_pids(one))]:
             try:

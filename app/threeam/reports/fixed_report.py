@@ -33,22 +33,22 @@ from threeam.experiments.runs import experiments
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.changes import Change, changes
 
-_LISTED = 5  # changes that a message names
-_BEFORE_STEP = 3  # lines before that about a step of the clock: of the same block, and the last one before it
+_MAX_LISTED = 5  # changes that a message names
+_LINES_BEFORE_STEP = 3  # lines before that about a step of the clock: of the same block, and the last one before it
 
 
-def relevant_changes(known: Sequence[Change], hypothesis: Hypothesis) -> list[Change]:
-    """Return the changes of ``known`` that concern a hypothesis: those bound to it, or else those bound to none."""
-    own = [one for one in known if hypothesis.number is not None and one.hypothesis == hypothesis.number]
-    return own or [one for one in known if one.hypothesis is None]
+def relevant_changes(all_changes: Sequence[Change], hypothesis: Hypothesis) -> list[Change]:
+    """Return the changes of ``all_changes`` that concern a hypothesis: those bound to it, or else those bound to none."""
+    own = [one for one in all_changes if hypothesis.number is not None and one.hypothesis == hypothesis.number]
+    return own or [one for one in all_changes if one.hypothesis is None]
 
 
 def assess_runs(
-    state: State, hypothesis: Hypothesis, since: int | None = None, arm: str | None = None
+    state: State, hypothesis: Hypothesis, since_ns: int | None = None, arm: str | None = None
 ) -> tuple[Change, FixConfidence]:
     """Return the change and the answer from the runs that are bound to a hypothesis.
 
-    ``since``: when the change was made; see `_the_change`. Raise `Declined`.
+    ``since_ns``: when the change was made; see `_select_change`. Raise `Declined`.
     """
     every = experiments(state)
     bound = [one for one in every if one.hypothesis == hypothesis.number is not None]
@@ -59,10 +59,10 @@ def assess_runs(
         )
     failures = [one.last_point.position for one in bound if any(counts.failed for counts in one.counts().values())]
     known = changes(state)
-    change = _the_change(known, hypothesis, since, failures)
-    unbound = [one for one in every if one.hypothesis is None and _resembles(one, bound)]
+    change = _select_change(known, hypothesis, since_ns, failures)
+    unbound = [one for one in every if one.hypothesis is None and _is_comparable(one, bound)]
     return change, estimate_from_runs(
-        bound, LogPoint(change.position, change.stamp.ns), arm, _in_force(known, hypothesis, change), unbound
+        bound, LogPoint(change.position, change.stamp.ns), arm, _changes_in_force(known, hypothesis, change), unbound
     )
 
 
@@ -82,19 +82,19 @@ class Occurrences(NamedTuple):
         return self.change_times_ns.get(stamp.ns, stamp.ns)
 
 
-def find_occurrences(journal: Journal, live: Segment, text: str, start: int | None) -> Occurrences:
-    """Return when ``text``, a regular expression, is found in a note, a stream or a foreign line, and the first time.
+def find_occurrences(journal: Journal, live: Segment, pattern: str, start_ns: int | None) -> Occurrences:
+    """Return when ``pattern``, a regular expression, is found in a note, a stream or a foreign line, and the first time.
 
-    Watched from ``start`` on (ns), or from the first line. Read the journal. Raise OSError and `BadPattern`.
+    Watched from ``start_ns`` on (ns), or from the first line. Read the journal. Raise OSError and `BadPattern`.
     """
-    sought = MatchesPattern(Pattern(text, exact=True))
+    sought = MatchesPattern(Pattern(pattern, exact=True))
     seen: list[int] = []
     changed: dict[int, int] = {}
     behind = 0
     for segment in journal.segments_forward(live):
-        if start is None:
+        if start_ns is None:
             first = next((line.entry for line in lines_forward(segment) if line.entry is not None), None)
-            start = first.effective_stamp.ns if first is not None else None
+            start_ns = first.effective_stamp.ns if first is not None else None
         lines: dict[int, Line] = {}
         for condition in (sought, IsClockStep(), IsKind("Changed"), IsKind("Undone")):
             for found in matches_forward(segment, 0, segment.size(), LineFilter((condition,), skip_repeated=True)):
@@ -103,57 +103,59 @@ def find_occurrences(journal: Journal, live: Segment, text: str, start: int | No
             if (entry := line.entry) is None:
                 continue
             if is_clock_step(entry):
-                behind += _stepped_ns(line, entry)
+                behind += _clock_step_ns(line, entry)
             elif entry.kind == "note":
                 seen.append(entry.stamp.ns + behind)
             else:
                 changed[entry.stamp.ns] = entry.stamp.ns + behind
-    return Occurrences(seen, start, changed, behind)
+    return Occurrences(seen, start_ns, changed, behind)
 
 
-def _stepped_ns(line: Line, entry: Entry) -> int:
+def _clock_step_ns(line: Line, entry: Entry) -> int:
     """Return by how much the stamp of ``entry`` is before those of the lines before it: its words can be anybody's."""
-    before = (other.entry for other in islice(lines_backward(line.segment, line.offset), _BEFORE_STEP))
+    before = (other.entry for other in islice(lines_backward(line.segment, line.offset), _LINES_BEFORE_STEP))
     return max(0, *(other.stamp.ns + 1 - entry.stamp.ns for other in before if other is not None), 0)
 
 
 def assess_occurrences(
-    state: State, hypothesis: Hypothesis, what: str, watched: Occurrences, since: int | None, now: Stamp
+    state: State, hypothesis: Hypothesis, pattern: str, occurrences: Occurrences, since_ns: int | None, now: Stamp
 ) -> tuple[Change, FixConfidence]:
-    """Return the change and the answer for what was seen; ``watched``: what `from_lines` gives. Raise `Declined`."""
+    """Return the change and the answer for what was seen; ``occurrences``: what `from_lines` gives. Raise `Declined`."""
     # The times of a journal and the positions of a state are not the same: notes are part of the former alone.
     state_changes = [
         one._replace(
-            position=watched.time_of(one.stamp),
-            undone_position=0 if one.undone_at is None else watched.time_of(one.undone_at),
+            position=occurrences.time_of(one.stamp),
+            undone_position=0 if one.undone_at is None else occurrences.time_of(one.undone_at),
         )
         for one in changes(state)
     ]
-    change = _the_change(state_changes, hypothesis, since, watched.times_ns)
-    in_force = _in_force(state_changes, hypothesis, change)
-    begin = change.position if watched.start_ns is None else watched.start_ns
-    now_ns = now.ns + watched.clock_behind_ns
+    change = _select_change(state_changes, hypothesis, since_ns, occurrences.times_ns)
+    in_force = _changes_in_force(state_changes, hypothesis, change)
+    begin = change.position if occurrences.start_ns is None else occurrences.start_ns
+    now_ns = now.ns + occurrences.clock_behind_ns
     return change, estimate_from_occurrences(
-        f"lines with {what}", watched.times_ns, begin, change.position, now_ns, in_force
+        f"lines with {pattern}", occurrences.times_ns, begin, change.position, now_ns, in_force
     )
 
 
-def _the_change(known: Sequence[Change], hypothesis: Hypothesis, since: int | None, failures: Iterable[int]) -> Change:
+def _select_change(
+    all_changes: Sequence[Change], hypothesis: Hypothesis, since_ns: int | None, failures: Iterable[int]
+) -> Change:
     """Return the change after which it may be fixed. ``failures``: when it failed.
 
-    ``since``: the stamp of a change, or a time: then the first change that was made at that time or later.
+    ``since_ns``: the stamp of a change, or a time: then the first change that was made at that time or later.
     Raise `Declined`, with the changes that there are.
     """
-    concerning = relevant_changes(known, hypothesis)
+    concerning = relevant_changes(all_changes, hypothesis)
     standing = [one for one in concerning if one.undone_at is None]
-    if since is not None:
-        exact = next((one for one in known if one.stamp.ns == since), None)
+    if since_ns is not None:
+        exact = next((one for one in all_changes if one.stamp.ns == since_ns), None)
         if exact is not None:
             _check_may_be_fix(exact, hypothesis, standing)
-        later = next((one for one in standing if one.stamp.ns >= since), None)
+        later = next((one for one in standing if one.stamp.ns >= since_ns), None)
         if exact is None and later is None:
             raise PreconditionFailed(
-                f"nothing that still stands was changed at that time or later: {_listed(standing)}"
+                f"nothing that still stands was changed at that time or later: {_format_changes(standing)}"
             )
         return exact or later or standing[-1]
     if not standing:
@@ -167,27 +169,27 @@ def _the_change(known: Sequence[Change], hypothesis: Hypothesis, since: int | No
     return (after_a_failure or standing[-1:])[0]
 
 
-def _check_may_be_fix(change: Change, hypothesis: Hypothesis, standing: Sequence[Change]) -> None:
+def _check_may_be_fix(change: Change, hypothesis: Hypothesis, standing_changes: Sequence[Change]) -> None:
     """Raise `Declined` if the change that ``--since`` names cannot be the fix: with it a yes would be wrong."""
     name = f"@{change.stamp} {change.text}"
     if change.hypothesis not in (None, hypothesis.number):
         raise PreconditionFailed(
-            f"{name} was made for H{change.hypothesis}, not for {hypothesis.label}: {_listed(standing)}"
+            f"{name} was made for H{change.hypothesis}, not for {hypothesis.label}: {_format_changes(standing_changes)}"
         )
     if change.undone_at is not None:
         raise PreconditionFailed(
             f"{name} was undone by {author_name(change.undone_by)} at {change.undone_at}, so it fixes nothing now: "
-            f"{_listed(standing)}"
+            f"{_format_changes(standing_changes)}"
         )
 
 
-def _listed(standing: Sequence[Change]) -> str:
-    return "; ".join(f"@{one.stamp} {one.text}" for one in standing[-_LISTED:]) or "no change still stands"
+def _format_changes(standing_changes: Sequence[Change]) -> str:
+    return "; ".join(f"@{one.stamp} {one.text}" for one in standing_changes[-_MAX_LISTED:]) or "no change still stands"
 
 
-def _in_force(known: Sequence[Change], hypothesis: Hypothesis, change: Change) -> list[ChangePeriod]:
+def _changes_in_force(all_changes: Sequence[Change], hypothesis: Hypothesis, change: Change) -> list[ChangePeriod]:
     """Return when each change was in force that may concern a hypothesis, but for the one that is judged."""
-    own = {one.stamp.ns for one in relevant_changes(known, hypothesis)}
+    own = {one.stamp.ns for one in relevant_changes(all_changes, hypothesis)}
     return [
         ChangePeriod(
             one.position,
@@ -196,13 +198,13 @@ def _in_force(known: Sequence[Change], hypothesis: Hypothesis, change: Change) -
             one.stamp.ns,
             None if one.undone_at is None else one.undone_at.ns,
         )
-        for one in known
+        for one in all_changes
         if one.stamp.ns != change.stamp.ns and (one.hypothesis is None or one.stamp.ns in own)
     ]
 
 
-def _resembles(one: Experiment, bound: Sequence[Experiment]) -> bool:
-    return any(one.fingerprint == other.fingerprint for other in bound)
+def _is_comparable(experiment: Experiment, bound: Sequence[Experiment]) -> bool:
+    return any(experiment.fingerprint == other.fingerprint for other in bound)
 
 
 def fix_progress_lines(state: State) -> list[ReportLine]:
@@ -235,12 +237,12 @@ def fix_report(
     changed = ReportLine(
         f"changed: {change.text}", format_attribution(change.author, change.stamp, now), change.stamp, "Changed"
     )
-    later = [] if answer.is_fixed else _later(state, hypothesis, change)
+    later = [] if answer.is_fixed else _later_change_lines(state, hypothesis, change)
     first, facts, *rest = fix_confidence_report(answer)
     return [first, ReportSection(facts.title, [about, changed, *later, *facts.lines]), *rest]
 
 
-def _later(state: State, hypothesis: Hypothesis, change: Change) -> list[ReportLine]:
+def _later_change_lines(state: State, hypothesis: Hypothesis, change: Change) -> list[ReportLine]:
     """Return the changes that came after the one that is judged: one of them may be the fix."""
     return [
         ReportLine(
@@ -251,4 +253,4 @@ def _later(state: State, hypothesis: Hypothesis, change: Change) -> list[ReportL
         )
         for one in relevant_changes(changes(state), hypothesis)
         if one.undone_at is None and one.position > change.position
-    ][-_LISTED:]
+    ][-_MAX_LISTED:]

@@ -19,11 +19,11 @@ from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_
 
 DEFAULT_LINES = 200
 MAX_LINES = 50_000
-_IN_THE_LOG = 5  # of the last lines, which are what a colleague can read: the file is for its owner
-_WIDEST = 400  # characters of one of these
-_SECONDS = 5
-_PANE = re.compile(r"%\d{1,9}", re.ASCII)
-_FORMAT = "#{pane_id}\t#{session_name}:#{window_index}.#{pane_index}\t#{pane_current_command}\t#{pane_title}"
+_LOGGED_LINES = 5  # of the last lines, which are what a colleague can read: the file is for its owner
+_MAX_LINE_CHARS = 400  # characters of one of these
+_TMUX_TIMEOUT_S = 5
+_PANE_ID = re.compile(r"%\d{1,9}", re.ASCII)
+_LIST_FORMAT = "#{pane_id}\t#{session_name}:#{window_index}.#{pane_index}\t#{pane_current_command}\t#{pane_title}"
 
 
 class Pane(NamedTuple):
@@ -35,24 +35,24 @@ class Pane(NamedTuple):
     title: str
 
 
-def list_panes(own: str | None) -> list[Pane]:
-    """The panes of this tmux but ``own``. Raises `Unusable` where there is no tmux to be asked."""
-    lines = decode_utf8(_tmux("list-panes", "-a", "-F", _FORMAT)).splitlines()
+def list_panes(own_pane: str | None) -> list[Pane]:
+    """The panes of this tmux but ``own_pane``. Raises `Unusable` where there is no tmux to be asked."""
+    lines = decode_utf8(_run_tmux("list-panes", "-a", "-F", _LIST_FORMAT)).splitlines()
     found = [Pane(*map(escape_unprintable, (line.split("\t", 3) + [""] * 3)[:4])) for line in lines]
-    return [pane for pane in found if pane.id != own and _PANE.fullmatch(pane.id)]
+    return [pane for pane in found if pane.id != own_pane and _PANE_ID.fullmatch(pane.id)]
 
 
-def select_pane(name: str | None, own: str | None) -> Pane:
+def select_pane(name: str | None, own_pane: str | None) -> Pane:
     """The pane of this name, or the only other one. Raises `BadInput` and `Unusable`."""
-    found = list_panes(own)
+    found = list_panes(own_pane)
     if name is None:
         if len(found) == 1:
             return found[0]
         there = "; ".join(f"{pane.id} {pane.command} ({pane.location})" for pane in found) or "there is no other"
         raise BadInput(f"which pane? {there}")
-    if not _PANE.fullmatch(name):
+    if not _PANE_ID.fullmatch(name):
         raise BadInput(f"{name!r} is no pane: write %3, as tmux list-panes -a names them")
-    if name == own:
+    if name == own_pane:
         return Pane(name, "", "", "this one")
     for pane in found:
         if pane.id == name:
@@ -60,14 +60,16 @@ def select_pane(name: str | None, own: str | None) -> Pane:
     raise BadInput(f"there is no pane {name}: there are {', '.join(pane.id for pane in found) or 'no others'}")
 
 
-def capture_pane(journal: Journal, pane: Pane, count: int, now: Stamp, hypothesis: str | None) -> tuple[str, Draft]:
-    """Keeps the last ``count`` lines of ``pane`` in a file beside the journal: its path, and the lines that say so.
+def capture_pane(
+    journal: Journal, pane: Pane, line_count: int, now: Stamp, hypothesis: str | None
+) -> tuple[str, Draft]:
+    """Keeps the last ``line_count`` lines of ``pane`` in a file beside the journal: its path, and the lines that say so.
 
     Blank lines at the end are none. Raises `Unusable`.
     """
-    raw = _tmux("capture-pane", "-p", "-J", "-t", pane.id, "-S", f"-{count}")
+    raw = _run_tmux("capture-pane", "-p", "-J", "-t", pane.id, "-S", f"-{line_count}")
     lines = Redactor()(raw.rstrip() + b"\n").decode("utf-8", "backslashreplace").split("\n")[:-1]
-    shown = [escape_unprintable(line) for line in lines[-count:]]
+    shown = [escape_unprintable(line) for line in lines[-line_count:]]
     if not any(shown):
         raise FileUnusable(f"pane {pane.id} is empty: nothing was captured")
     content = "".join(f"{line}\n" for line in shown).encode()
@@ -75,12 +77,12 @@ def capture_pane(journal: Journal, pane: Pane, count: int, now: Stamp, hypothesi
     return path, captured_draft(pane, shown, os.path.basename(path), hypothesis)
 
 
-def captured_draft(pane: Pane, shown: Sequence[str], file: str, hypothesis: str | None) -> Draft:
+def captured_draft(pane: Pane, pane_lines: Sequence[str], file: str, hypothesis: str | None) -> Draft:
     """Says that a pane was captured, with the last of its lines."""
     about = " ".join(filter(None, (pane.id, pane.location, pane.command)))
     title = f" ({redact(pane.title)})" if pane.title else ""  # a shell may put the command line there
-    count = "the last line" if len(shown) == 1 else f"the last {len(shown)} lines"
-    last = [f"| {line[:_WIDEST]}" for line in shown[-_IN_THE_LOG:]]
+    count = "the last line" if len(pane_lines) == 1 else f"the last {len(pane_lines)} lines"
+    last = [f"| {line[:_MAX_LINE_CHARS]}" for line in pane_lines[-_LOGGED_LINES:]]
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tags = (*hypothesis_tag(state, hypothesis), ("CAPTURED", pane.id), ("FILE", file))
@@ -89,17 +91,17 @@ def captured_draft(pane: Pane, shown: Sequence[str], file: str, hypothesis: str 
     return Draft(lines, needs_full_state=hypothesis is not None)
 
 
-def _tmux(*words: str) -> bytes:
+def _run_tmux(*arguments: str) -> bytes:
     if not os.environ.get("TMUX"):
         raise FileUnusable(
             "this does not run in tmux ($TMUX is not set), so there is no pane to capture: call it in one"
         )
     try:
-        ran = subprocess.run(["tmux", *words], capture_output=True, timeout=_SECONDS, check=False)
+        ran = subprocess.run(["tmux", *arguments], capture_output=True, timeout=_TMUX_TIMEOUT_S, check=False)
     except FileNotFoundError:
         raise FileUnusable("tmux is not to be found: it must be in the PATH") from None
     except subprocess.TimeoutExpired:
-        raise FileUnusable(f"tmux did not answer within {_SECONDS} s") from None
+        raise FileUnusable(f"tmux did not answer within {_TMUX_TIMEOUT_S} s") from None
     if ran.returncode != 0:
         raise FileUnusable(f"tmux: {escape_unprintable(decode_utf8(ran.stderr).strip())}")
     return ran.stdout

@@ -33,7 +33,7 @@ class Instance(NamedTuple):
     lately: WriteStats | None = None
 
 
-class _Reading(NamedTuple):
+class _UsageSample(NamedTuple):
     at_ns: int
     cpu_ns: int
     wakeups: int
@@ -41,21 +41,25 @@ class _Reading(NamedTuple):
 
 
 def measure_instances(
-    over: float, but: Sequence[int] = (), pause: Callable[[float], object] = time.sleep
+    interval_s: float, excluded_pids: Sequence[int] = (), sleep: Callable[[float], object] = time.sleep
 ) -> list[Instance]:
-    """Every instance on this machine but those of the pids ``but``, as they were over that many seconds.
+    """Every instance on this machine but those of the pids ``excluded_pids``, as they were over that many seconds.
 
     Raises `Unusable` if there is no /proc.
     """
-    before = {pid: reading for pid in _pids() if pid not in but and (reading := _read(pid)) is not None}
-    pause(over)
+    before = {
+        pid: reading
+        for pid in _instance_pids()
+        if pid not in excluded_pids and (reading := _sample_usage(pid)) is not None
+    }
+    sleep(interval_s)
     found = []
     for pid, first in before.items():
-        last, words = _read(pid), _command(pid)
+        last, words = _sample_usage(pid), _command_line(pid)
         if last is None or words is None:  # it has ended
             continue
         took = (last.at_ns - first.at_ns, last.cpu_ns - first.cpu_ns, last.wakeups - first.wakeups)
-        who = _owner(pid)
+        who = _owner_name(pid)
         if not last.writers:
             hidden = None if last.writers is None else WriteStats()
             found.append(Instance(pid, who, words, *took, None, hidden, hidden))
@@ -66,36 +70,36 @@ def measure_instances(
     return found
 
 
-def summarize_instances(found: Sequence[Instance]) -> str:
+def summarize_instances(instances: Sequence[Instance]) -> str:
     """All of them in a line, as the plan of an experiment states them."""
-    if not found:
+    if not instances:
         return "no other 3am runs"
-    processes = {one.pid: one for one in found}.values()
+    processes = {one.pid: one for one in instances}.values()
     cpu = sum(one.cpu_ns / one.over_ns for one in processes)
     wakeups = sum(one.wakeups * NS_PER_S / one.over_ns for one in processes)
-    held = sum(one.lately.held_ns / one.over_ns for one in found if one.lately is not None)
+    held = sum(one.lately.held_ns / one.over_ns for one in instances if one.lately is not None)
     others = "1 other 3am" if len(processes) == 1 else f"{len(processes)} other 3ams"
     return f"{others}: {cpu:.2%} of a CPU, {wakeups:.0f} wake-ups/s, the lock held {held:.2%} of the time"
 
 
-def format_instance(one: Instance) -> str:
+def format_instance(instance: Instance) -> str:
     """One of them in a line."""
-    cpu, wakeups = one.cpu_ns / one.over_ns, one.wakeups * NS_PER_S / one.over_ns
-    said = f"{one.pid} {one.user} {one.words}: {cpu:.2%} of a CPU, {wakeups:.1f} wake-ups/s"
-    if one.spent is None or one.lately is None:
+    cpu, wakeups = instance.cpu_ns / instance.over_ns, instance.wakeups * NS_PER_S / instance.over_ns
+    said = f"{instance.pid} {instance.user} {instance.words}: {cpu:.2%} of a CPU, {wakeups:.1f} wake-ups/s"
+    if instance.spent is None or instance.lately is None:
         return f"{said}, what it writes is not to be seen"
-    if one.log is None:
+    if instance.log is None:
         return f"{said}, writes nothing"
-    since = f"{one.spent.written:,} bytes in {one.spent.holds:,} holds of {format_duration(one.spent.held_ns)} since it began"
-    return f"{said}, {one.lately.written:,} bytes and the lock for {format_duration(one.lately.held_ns)} now; {since}; {one.log}"
+    since = f"{instance.spent.written:,} bytes in {instance.spent.holds:,} holds of {format_duration(instance.spent.held_ns)} since it began"
+    return f"{said}, {instance.lately.written:,} bytes and the lock for {format_duration(instance.lately.held_ns)} now; {since}; {instance.log}"
 
 
 def is_instance(pid: int) -> bool:
     """Whether ``pid`` is a 3am that runs."""
-    return _command(pid) is not None
+    return _command_line(pid) is not None
 
 
-def _pids() -> list[int]:
+def _instance_pids() -> list[int]:
     try:
         names = os.listdir("/proc")
     except OSError:
@@ -103,7 +107,7 @@ def _pids() -> list[int]:
     return [int(name) for name in names if name.isdigit() and is_instance(int(name))]
 
 
-def _command(pid: int) -> str | None:
+def _command_line(pid: int) -> str | None:
     """The command line of ``pid`` without its interpreter, if it is one of ours; None else."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -123,14 +127,14 @@ def _is_python(program: str) -> bool:
     return os.path.basename(program).startswith(("python", "pypy"))
 
 
-def _owner(pid: int) -> str:
+def _owner_name(pid: int) -> str:
     try:
         return user_name(os.stat(f"/proc/{pid}").st_uid)
     except OSError:  # it has ended
         return "?"
 
 
-def _read(pid: int) -> _Reading | None:
+def _sample_usage(pid: int) -> _UsageSample | None:
     """What ``pid`` has taken so far; None where it has ended."""
     cpu_ns = wakeups = 0
     try:
@@ -146,4 +150,4 @@ def _read(pid: int) -> _Reading | None:
     writers = None
     with suppress(OSError):
         writers = dict(write_stats_of(pid))
-    return _Reading(time.monotonic_ns(), cpu_ns, wakeups, writers)
+    return _UsageSample(time.monotonic_ns(), cpu_ns, wakeups, writers)

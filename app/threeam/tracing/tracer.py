@@ -16,8 +16,8 @@ from threeam.process.execute import ExecuteOptions, ExecutionResult, Interferenc
 from threeam.process.guard import RunningProgram
 
 TRACERS = ("strace", "perf", "lsof", "tcpdump")
-_LOOK = 0.01  # s between two looks whether it is attached
-_GRACE = 5.0  # s to detach by itself
+_ATTACH_POLL_S = 0.01  # s between two looks whether it is attached
+_GRACE_S = 5.0  # s to detach by itself
 
 
 class TracedProcess(NamedTuple):
@@ -49,11 +49,11 @@ def tracer_command(tool: str, pid: int) -> list[str]:
         case "lsof":
             return ["lsof", "-n", "-P", "+r", "1", "-p", str(pid)]
         case _:
-            ports = " or ".join(f"port {port}" for port in _ports(pid))
+            ports = " or ".join(f"port {port}" for port in _network_ports(pid))
             return ["tcpdump", "-l", "-n", "-tt", "-i", "any", ports]
 
 
-def _ports(pid: int) -> list[int]:
+def _network_ports(pid: int) -> list[int]:
     import psutil  # it takes its time, and tcpdump alone needs it
 
     try:
@@ -72,55 +72,55 @@ class TracerSession(Interference):
     """Tells ``attached`` as soon as the tool is attached, and ends it after ``seconds`` (None: it goes on)."""
 
     def __init__(
-        self, tool: str, process: TracedProcess, seconds: float | None, attached: Callable[[int], object]
+        self, tool: str, process: TracedProcess, duration_s: float | None, on_attached: Callable[[int], object]
     ) -> None:
         self.tool = tool
         self.process = process
-        self._due = None if seconds is None else time.monotonic() + seconds
-        self._attached = attached
-        self._look_at: float | None = time.monotonic() + _LOOK  # None: it is attached
+        self._stop_at = None if duration_s is None else time.monotonic() + duration_s
+        self._on_attached = on_attached
+        self._check_at: float | None = time.monotonic() + _ATTACH_POLL_S  # None: it is attached
         self._kill_at: float | None = None
 
     def next_due(self) -> float | None:
-        times = [self._look_at, self._due if self._kill_at is None else self._kill_at]
+        times = [self._check_at, self._stop_at if self._kill_at is None else self._kill_at]
         return min((one for one in times if one is not None), default=None)
 
     def fire(self, pid: int) -> None:
         now = time.monotonic()
-        if self._look_at is not None and now >= self._look_at:
-            self._look_at = now + _LOOK
+        if self._check_at is not None and now >= self._check_at:
+            self._check_at = now + _ATTACH_POLL_S
             if is_attached(self.tool, pid, self.process.pid):
-                self._look_at = None
-                self._attached(pid)
+                self._check_at = None
+                self._on_attached(pid)
         with suppress(ProcessLookupError):
             if self._kill_at is not None and now >= self._kill_at:
-                self._kill_at = now + _GRACE
+                self._kill_at = now + _GRACE_S
                 os.killpg(pid, signal.SIGKILL)
-            elif self._kill_at is None and self._due is not None and now >= self._due:
-                self._kill_at = now + _GRACE
+            elif self._kill_at is None and self._stop_at is not None and now >= self._stop_at:
+                self._kill_at = now + _GRACE_S
                 os.killpg(pid, signal.SIGINT)
 
 
-def is_attached(tool: str, by: int, pid: int) -> bool:
-    """Whether the process ``by``, which is ``tool``, has begun to watch ``pid``."""
+def is_attached(tool: str, tracer_pid: int, target_pid: int) -> bool:
+    """Whether the process ``tracer_pid``, which is ``tool``, has begun to watch ``target_pid``."""
     try:
         if tool == "strace":
-            with open(f"/proc/{pid}/status") as file:
-                return f"TracerPid:\t{by}\n" in file.read()
-        with open(f"/proc/{by}/comm") as file:  # it is itself by now, and no copy of who has started it
+            with open(f"/proc/{target_pid}/status") as file:
+                return f"TracerPid:\t{tracer_pid}\n" in file.read()
+        with open(f"/proc/{tracer_pid}/comm") as file:  # it is itself by now, and no copy of who has started it
             return file.read().strip()[:15] == tool
     except OSError:
         return False
 
 
 def run_tracer(
-    watching: TracerSession, take: Callable[[int, bytes], object], running: RunningProgram
+    session: TracerSession, on_output: Callable[[int, bytes], object], running: RunningProgram
 ) -> ExecutionResult:
-    """Attach the tool of ``watching`` until its time is over, an interrupt comes, or it ends; ``take`` gets its output.
+    """Attach the tool of ``session`` until its time is over, an interrupt comes, or it ends; ``on_output`` gets its output.
 
     Raise `Declined` and `NotStarted`.
     """
-    return execute(tracer_command(watching.tool, watching.process.pid), take, ExecuteOptions(), watching, running)
+    return execute(tracer_command(session.tool, session.process.pid), on_output, ExecuteOptions(), session, running)
 
 
 def stop_orphaned_tracer(running: RunningProgram) -> None:
@@ -138,7 +138,7 @@ def stop_orphaned_tracer(running: RunningProgram) -> None:
             return
         try:
             os.killpg(pid, signal.SIGINT)
-            if not select([ended], [], [], _GRACE)[0]:
+            if not select([ended], [], [], _GRACE_S)[0]:
                 os.killpg(pid, signal.SIGKILL)
         finally:
             os.close(ended)
