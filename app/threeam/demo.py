@@ -63,7 +63,7 @@ def _judge(verb: str, name: str, why: str) -> Draft:
     return conclusion_draft(verb, name, why, _DEFAULT.toxic_cups)
 
 
-def _last_stamp(verb: str, name: str, words: str) -> Draft:
+def _last(verb: str, name: str, words: str) -> Draft:
     """Evidence that points at the line before."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
@@ -125,7 +125,7 @@ STORY = (
     _at(388, BOB, _claim("reads go to the replica, and the replica lags")),
     _script(64, 3, "cron: session-sweep started while session-sweep was running"),
     _at(171, BOB, note_draft("replication lag at 02:30:54 was 0.4 ms. It would have to be 2 s")),
-    _at(6, BOB, _last_stamp("contradict", "H2", "0.4 ms of lag, and 2 s would be needed")),
+    _at(6, BOB, _last("contradict", "H2", "0.4 ms of lag, and 2 s would be needed")),
     _at(9, BOB, _judge("refute", "H2", "lag was 0.4 ms at the time; a stale read needs 2 s")),
     _at(260, ALICE, _cup()),
     _at(48, ALICE, note_draft("strace -f -p 30977 on the sweeper: ten minutes, and not one. Of course")),
@@ -145,7 +145,7 @@ STORY = (
     _at(66, ALICE, _cup()),
     _at(92, ALICE, _claim("the pool hands out a connection with an open transaction")),
     _at(143, BOB, note_draft("docker exec: lsof shows /tmp/sweep.lock held in both. Two locks, one table")),
-    _at(8, BOB, _last_stamp("support", "H3", "one lock file in each container, and both are held")),
+    _at(8, BOB, _last("support", "H3", "one lock file in each container, and both are held")),
     _at(31, ALICE, _judge("park", "H4", "true or not, it is not this: the pool resets on return (pool.py:61)")),
     _at(188, BOB, note_draft("lock moved to the shared volume on canary. 1,200 sweeps, none overlap")),
     _at(27, BOB, _judge("confirm", "H3", "one lock for both: 1,200 sweeps and no overlap; before it was 1 in 90")),

@@ -636,7 +636,7 @@ def test_a_neighbour_that_was_killed_is_said(log: Path, run: Run, tmp_path: Path
     ("argv", "why"),
     [
         (("-n", "3", "--fail", "timeout", "--", "true"), b"never comes true without --timeout"),
-        (("-n", "3", "true", "--arm", "pin"), b"--arm stands behind the command"),
+        (("-n", "3", "true", "--arm", "pin"), b"--arm is after the command"),
     ],
 )
 def test_a_plan_that_is_not_what_was_meant_is_none(log: Path, run: Run, argv: tuple[str, ...], why: bytes) -> None:

@@ -149,7 +149,7 @@ def test_ctrl_c_ends_an_experiment_and_says_how_it_goes_on(log: Path, tmp_path: 
         on.eventually(lambda: "failed bare 0/" in on.shown, "it says how far it is")
         on.send(CTRL_C)
         on.ends_with(130)
-        assert on.shown.strip().endswith("3am run --resume R1 goes on")
+        assert on.shown.strip().endswith("3am run --resume R1 continues it")
         assert "left" not in on.shown, "its progress is gone"
     found = [entry for entry in entries(log) if entry.kind in ("Run", "Verdict")]
     assert [entry.tag("R1") for entry in found] == [f"{i}/800" for i in range(1, len(found) + 1)]

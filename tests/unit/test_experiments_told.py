@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import Run as Run3am
-from threeam.cli import run as run_command
+from threeam.cli.console import Echo
 from threeam.cli.exits import run_reporting_errors
+from threeam.cli.run_progress import ExperimentProgress
 from threeam.core.errors import BadInput, FileUnusable, JournalError, LockTimeout, PreconditionFailed
+from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import NS_PER_S, Stamp
+from threeam.core.state.fold import State
 from threeam.core.store.journal import resolve_journal
 from threeam.core.write.writer import Writer
 from threeam.experiments import experiment_report as told
@@ -36,6 +39,7 @@ from threeam.experiments.fingerprint import ExperimentIdentity
 from threeam.experiments.fix_confidence import estimate_from_occurrences, estimate_from_runs
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan
 from threeam.experiments.run_rows import IsExperimentRun
+from threeam.experiments.runner import ExperimentRunner, JournalAccess
 from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.projections import FOLD
 
@@ -373,7 +377,8 @@ def test_a_verdict_that_cannot_be_written_is_told_as_that(
 
     def conclude() -> int:
         with patch.object(Writer, "write", side_effect=error):
-            run_command._write_verdict(1, plan, writer)
+            access = JournalAccess(writer.journal, system_clock, lambda: writer, State)
+            ExperimentRunner(access, ExperimentProgress(Echo(quiet=True)))._write_verdict(1, plan, writer)
         return 0
 
     assert run_reporting_errors(conclude) == code

@@ -21,7 +21,7 @@ from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.journal import Journal
 from threeam.experiments import runner as hunt
 from threeam.experiments.failure_rule import parse_failure_rule
-from threeam.experiments.runner import SingleRun, run_once
+from threeam.experiments.single_run import SingleRun, run_once
 from threeam.process import output as output_module
 from threeam.process.execute import STDOUT, ExecutionResult
 from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder, TerminalSanitizer, record_output

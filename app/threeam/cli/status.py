@@ -17,7 +17,7 @@ from threeam.human.night_summary import MORNING_HOUR, summarize_night
 _LOOK_S = 1.0  # s at a footprint
 
 
-def run(_command_line: str, argv: Sequence[str]) -> int:
+def run(_command: str, argv: Sequence[str]) -> int:
     """Runs ``3am status``."""
     parser = Parser(
         "3am status",

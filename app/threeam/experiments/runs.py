@@ -328,6 +328,12 @@ def run_outcome(entry: Entry) -> str:
     return words[1] if len(words) > 1 else ""
 
 
+def experiment_number(entry: Entry) -> int | None:
+    """Return the number of the experiment that a line is about; None if it is about none."""
+    place = _parse_index(entry)
+    return None if place is None else place[0]
+
+
 def run_label(entry: Entry) -> str | None:
     """``R12``, or for one of many runs ``R12 37/400``, where a line is about one."""
     place = _parse_index(entry)

@@ -46,7 +46,7 @@ from threeam.tui.widgets.sparkline import ActivitySparkline
 
 _WRITING = {action.method.partition("(")[0] for action in ACTIONS if action.writes}
 _FOLD_COST = 4  # times what it costs to count the lines
-_FIRST_OUTCOME_CODES = 0.1  # s: the first screen comes first
+_FIRST = 0.1  # s: the first screen comes first
 _A_MOMENT = 0.3  # s
 CLOCK_REFRESH_S = 30.0  # s between two looks: milligrams and ages change slowly
 
@@ -100,7 +100,7 @@ class LookingScreen(ObservingScreen):
 
     def scan_up_to(self, end: Position | None, know: Callable[[State], None]) -> None:
         """Counts the lines, and has ``know`` called with the state as of ``end``, after the first screen."""
-        self.set_timer(_FIRST_OUTCOME_CODES, partial(self._begin_to_read, end, know))
+        self.set_timer(_FIRST, partial(self._begin_to_read, end, know))
 
     def _begin_to_read(self, end: Position | None, know: Callable[[State], None]) -> None:
         cost = 0 if end is None else end.offset * _FOLD_COST
