@@ -21,7 +21,7 @@ from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.experiments.verdict import verdict_draft
 from threeam.hypotheses.changes import change_draft, undone_draft
 from threeam.hypotheses.drafts import hypothesis_draft

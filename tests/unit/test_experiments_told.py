@@ -38,9 +38,9 @@ from threeam.experiments.failure_rule import (
 from threeam.experiments.fingerprint import ExperimentIdentity
 from threeam.experiments.fix_confidence import estimate_from_occurrences, estimate_from_runs
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan
+from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.experiments.run_rows import IsExperimentRun
 from threeam.experiments.runner import ExperimentRunner, JournalAccess
-from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.projections import FOLD
 
 AT = Stamp(1_795_490_047_123_456_789)

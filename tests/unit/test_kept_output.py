@@ -19,7 +19,7 @@ from conftest import FakeClock
 from threeam.core.redact.redact import Redactor, redact
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.journal import Journal
-from threeam.experiments import runner as hunt
+from threeam.experiments import single_run as single_run_module
 from threeam.experiments.failure_rule import parse_failure_rule
 from threeam.experiments.single_run import SingleRun, run_once
 from threeam.process import output as output_module
@@ -343,9 +343,9 @@ def test_what_a_run_prints_is_redacted_after_its_end_and_shown_as_it_comes(
             return super().__call__(data, more=more)
 
     monkeypatch.setattr(output_module, "Redactor", Recorded)
-    monkeypatch.setattr(hunt, "execute", execute)
-    monkeypatch.setattr(hunt, "adopt_orphans", lambda: None)
-    monkeypatch.setattr(hunt, "process_guard", nullcontext)
+    monkeypatch.setattr(single_run_module, "execute", execute)
+    monkeypatch.setattr(single_run_module, "adopt_orphans", lambda: None)
+    monkeypatch.setattr(single_run_module, "process_guard", nullcontext)
     once = SingleRun(["x"], parse_failure_rule([], None), None, merge_stderr=True)
     _, _, kept = run_once(journal, once, lambda _, data: happened.append("shown"), lambda _: None, clock)
     assert happened == ["shown"] * 51 + ["ended", "redacted"]

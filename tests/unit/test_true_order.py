@@ -23,7 +23,7 @@ from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
 from threeam.experiments.fix_confidence import FixConfidence
 from threeam.experiments.fix_confidence_report import answer_line
-from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.hypotheses.amendments import correction_draft
 from threeam.hypotheses.changes import change_draft, undone_draft
 from threeam.hypotheses.drafts import evidence_draft, hypothesis_draft

@@ -19,8 +19,10 @@ from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.plan import loggable_command
 from threeam.experiments.plan_runs import RunInterrupted
+from threeam.experiments.run_drafts import single_run_draft
+from threeam.experiments.run_tags import format_run
 from threeam.experiments.runner import ExperimentRunner, JournalAccess
-from threeam.experiments.runs import format_run, require_experiment, single_run_draft
+from threeam.experiments.runs import require_experiment
 from threeam.experiments.single_run import SingleRun, check_runnable, run_once
 from threeam.experiments.verdict import experiment_json, experiment_report_lines
 from threeam.process.execute import STDERR, STDOUT, StartFailed

@@ -21,7 +21,7 @@ from threeam.experiments.chaos import Jitter, Neighbours, start_neighbours
 from threeam.experiments.experiment import MAX_DETAILED_RUNS, Run
 from threeam.experiments.failure_rule import PASSED
 from threeam.experiments.plan import ExperimentPlan
-from threeam.experiments.runs import runs_draft
+from threeam.experiments.run_drafts import runs_draft
 from threeam.experiments.single_run import check_runnable, make_run
 from threeam.process.execute import ExecuteOptions, execute
 from threeam.process.guard import RunningProgram, process_guard

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import Entry
 from threeam.core.state.fold import State
-from threeam.experiments.runs import experiments, run_label
+from threeam.experiments.run_tags import run_label
+from threeam.experiments.runs import experiments
 
 _TAGS_PATTERN = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
 # From the beginning of the line: a note may quote one.

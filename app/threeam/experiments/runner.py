@@ -23,7 +23,9 @@ from threeam.experiments.failure_rule import LOST
 from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, parse_identity, wrapper_fingerprint
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
 from threeam.experiments.plan_runs import RunContext, check_arms, run_plan
-from threeam.experiments.runs import PlanFacts, experiment_number, plan_draft, require_experiment, runs_draft
+from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
+from threeam.experiments.run_tags import parse_index
+from threeam.experiments.runs import require_experiment
 from threeam.experiments.single_run import EXIT_KILLED, check_runnable
 from threeam.experiments.verdict import verdict_draft
 from threeam.process.execute import StartFailed
@@ -83,8 +85,9 @@ class ExperimentRunner:
         facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path))
         block = _write_plan(writer, plan_draft(f"{plan.text()}; {machine_load}", facts, hypothesis), path)
         self._listener.on_written(block.raw)
-        number = experiment_number(block.draft_entries[-1])
-        assert number is not None  # the draft has assigned it
+        index = parse_index(block.draft_entries[-1])
+        assert index is not None  # the draft has assigned the number
+        number = index.experiment
         with _lock_plan(path, f"R{number}"):
             return self._finish(number, plan, range(1, plan.total + 1), (), writer)
 
@@ -177,7 +180,10 @@ class ExperimentRunner:
         listener.on_end()
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
-        """Log that the first remaining run is lost. The others may have been made, but no process knows their result."""
+        """Log that the first remaining run is lost.
+
+        Later runs may have been made too, but no process knows their results.
+        """
         experiment = require_experiment(self._access.load_state(), f"R{number}")
         for run_number in experiment.remaining[:1]:
             arm = plan.run_arms()[run_number - 1].name

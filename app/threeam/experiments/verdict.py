@@ -13,7 +13,8 @@ from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.experiments.experiment import BARE, ArmUsage, Counts, Experiment
 from threeam.experiments.failure_rule import INCONCLUSIVE, TIMED_OUT
-from threeam.experiments.runs import SOURCE, require_experiment, verdict_draft_line
+from threeam.experiments.run_drafts import SOURCE, verdict_draft_line
+from threeam.experiments.runs import require_experiment
 from threeam.experiments.stats import ALPHA, clopper_pearson, fisher_exact, is_significant, required_sample_size
 
 

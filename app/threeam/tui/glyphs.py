@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from threeam.core.format.entry import Entry
-from threeam.experiments.runs import run_outcome
+from threeam.experiments.run_tags import run_outcome
 
 
 class Glyph(NamedTuple):
