@@ -199,14 +199,14 @@ def test_an_arm_is_stated_as_it_is_done(said: str, before: tuple[str, ...], stat
     ("said", "why"),
     [
         (["strace"], "say what strace is"),
-        (["bare=strace"], "bare comes with what it does already"),
-        (["bare+pin"], "bare is with nothing"),
+        (["bare=strace"], "'bare' is built in and takes no wrapper"),
+        (["bare+pin"], "'bare' cannot be combined"),
         (["a b=x"], "plain words"),
-        (["x="], "it wraps nothing"),
-        (["x='"], "a quotation mark"),
-        (["bare,pin"], "an --arm for each"),
-        (["pin", "pin"], "one of that name already"),
-        (["pin+pin"], "once is enough"),
+        (["x="], "the wrapper is empty"),
+        (["x='"], "unbalanced quote"),
+        (["bare,pin"], "use an --arm for each"),
+        (["pin", "pin"], "already an arm of that name"),
+        (["pin+pin"], "'pin' is repeated"),
         ([f"a{n}=x" for n in range(9)], "too many"),
     ],
 )
@@ -318,7 +318,7 @@ def test_it_is_about_the_bare_program_where_that_has_failed() -> None:
     after = experiment((0, 2, 0), arms="pin", at=LATER)
     answer = estimate_from_runs([before, after], place(1))
     assert (answer.label, answer.failed, answer.exposure, answer.clean_since) == ("./repro, bare", 5, 100, 0)
-    assert [(one.what, one.clean) for one in answer.other_failing_arms] == [("./repro, pin", 2)]
+    assert [(tally.label, tally.clean) for tally in answer.other_failing_arms] == [("./repro, pin", 2)]
     assert not answer.is_fixed
     assert estimate_from_runs([before, after], place(1), "pin").is_fixed, "asked for by name"
 

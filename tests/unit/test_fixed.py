@@ -298,8 +298,8 @@ def test_runs_of_another_experiment_do_not_count_and_are_named(other: Runs, diff
     _, answer = answer_to([HALF, FIX, other])
     assert (answer.clean_since, answer.is_fixed) == (0, False)
     (runs,) = answer.not_counted
-    assert (runs.passed, runs.differs) == (150, differs)
-    assert f"not counted: {runs.what}: 0 failed, 150 passed" in [
+    assert (runs.passed, runs.differences) == (150, differs)
+    assert f"not counted: {runs.label}: 0 failed, 150 passed" in [
         line.text for line in fix_confidence_report(answer)[1].lines
     ]
 
@@ -309,7 +309,7 @@ def test_other_runs_that_failed_are_named_whatever_the_answer_is(counted: Runs) 
     """./repro --hard still fails: a yes for ./repro must not hide that."""
     hard = Runs(30, 0, identity=REPRO._replace(arguments="ba9876543210"), command="./repro --hard")
     _, answer = answer_to([HALF, FIX, *[hard] * 5, counted])
-    assert [(runs.failed, runs.differs) for runs in answer.not_counted] == [
+    assert [(runs.failed, runs.differences) for runs in answer.not_counted] == [
         (30, "other arguments: ./repro --hard, not ./repro")
     ] * 5
     told = [(line.text, line.icon) for line in fix_confidence_report(answer)[1].lines]
@@ -348,7 +348,10 @@ def test_that_nothing_ran_between_two_changes_is_not_called_clean(between: list[
 )
 def test_clean_runs_that_do_not_count_are_named_beside_those_that_do(other: ExperimentIdentity, differs: str) -> None:
     _, answer = answer_to([HALF, FIX, Runs(0, 20, identity=other), Runs(0, 5)])
-    assert (answer.clean_since, [(runs.passed, runs.differs) for runs in answer.not_counted]) == (5, [(20, differs)])
+    assert (answer.clean_since, [(runs.passed, runs.differences) for runs in answer.not_counted]) == (
+        5,
+        [(20, differs)],
+    )
     _, answer = answer_to([HALF, FIX, *[Runs(0, 20, identity=other)] * 5, Runs(0, 5)])
     assert (len(answer.not_counted), answer.further_clean_runs) == (3, 40)
     assert "not counted: 40 runs more, all clean" in [line.text for line in fix_confidence_report(answer)[1].lines]
@@ -357,7 +360,7 @@ def test_clean_runs_that_do_not_count_are_named_beside_those_that_do(other: Expe
 def test_a_clean_arm_beside_the_one_that_counts_is_named_once() -> None:
     slow = Arm("slow", ("nice",))
     _, answer = answer_to([HALF, FIX, Runs(0, 20), Runs(0, 7, arm=slow)])
-    assert [(runs.passed, runs.differs) for runs in answer.not_counted] == [(7, "arm slow, not bare")]
+    assert [(runs.passed, runs.differences) for runs in answer.not_counted] == [(7, "arm slow, not bare")]
     _, answer = answer_to([HALF, Runs(5, 5, arm=slow), FIX, Runs(0, 20), Runs(0, 7, arm=slow)])
     assert ([tally.clean for tally in answer.other_failing_arms], answer.not_counted) == ([7], ())
 
@@ -365,7 +368,7 @@ def test_a_clean_arm_beside_the_one_that_counts_is_named_once() -> None:
 def test_an_arm_with_another_wrapper_is_another_arm() -> None:
     slow, fast = Arm("slow", ("env", "P=0.6")), Arm("slow", ("env", "P=0"))
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=fast)])
-    assert (answer.clean_since, answer.not_counted[0].differs) == (0, "the arm slow has another wrapper")
+    assert (answer.clean_since, answer.not_counted[0].differences) == (0, "the arm slow has another wrapper")
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=slow)])
     assert answer.is_fixed
 
@@ -396,7 +399,7 @@ def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     mixed = FOLD(FOLD.empty_state, [*entries[:-1], _plan(3, stamp(2), Runs(0, 150))])
     _, answer = assess_runs(mixed, hypothesis)
     assert (answer.clean_since, len(answer.not_counted)) == (0, 1)
-    assert answer.not_counted[0].differs.startswith("an older 3am wrote R1, and did not record its program")
+    assert answer.not_counted[0].differences.startswith("an older 3am wrote R1, and did not record its program")
 
 
 def test_that_the_program_has_changed_is_told_and_is_no_other_experiment() -> None:

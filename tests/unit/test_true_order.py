@@ -321,7 +321,7 @@ def test_failures_of_another_experiment_that_went_on_meanwhile_are_named(
     answer = night.answer()
     assert (answer.recurrences, answer.is_fixed) == (0, True)
     (runs,) = answer.not_counted
-    assert (runs.failed, runs.differs) == (10, "other arguments: ./repro --hard, not ./repro")
+    assert (runs.failed, runs.differences) == (10, "other arguments: ./repro --hard, not ./repro")
 
 
 def test_changes_between_two_pieces_of_evidence_are_counted_after_a_step(

@@ -1,8 +1,8 @@
-"""May I call it fixed? How often it must not fail after a change, given how often it failed before. Pure."""
+"""How many clean runs, or how much time, a fix needs, given how often the bug was seen before it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil, inf
 from typing import NamedTuple
@@ -11,44 +11,53 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S
 from threeam.experiments.experiment import BARE, Counts, Experiment, LogPoint
 from threeam.experiments.fingerprint import experiment_differences, parse_identity
-from threeam.experiments.regime import ChangePeriod, Period, choose_baseline, configuration_between
+from threeam.experiments.regime import (
+    ChangePeriod,
+    Configuration,
+    Period,
+    RateBaseline,
+    choose_baseline,
+    configuration_between,
+)
 from threeam.experiments.stats import required_clean_runs, required_clean_time
 
 CONFIDENCE_LEVELS = ("weak", "fair", "strong")
-CLUSTER_NS = 60 * NS_PER_S  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
-_MAX_CLEAN_NOT_COUNTED = 3  # experiments without a failure that are named because they do not count
+CLUSTER_NS = 60 * NS_PER_S  # closer sightings are one occurrence: a deadlock is seldom logged once
+_MAX_CLEAN_NOT_COUNTED = 3  # clean experiments that are listed although they do not count
 
-ArmKey = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, that of its wrapper
+ArmKey = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, the hash of its wrapper
 
 
 class ArmTally(NamedTuple):
-    """A command in an arm: how often it ``failed`` before the change, of those that ``ended``, and what came since."""
+    """The runs of a command in an arm: ``failed`` of ``conclusive`` before the change, and the results since."""
 
-    what: str
+    label: str
     failed: int = 0
-    ended: int = 0
-    again: int = 0
+    conclusive: int = 0
+    recurrences: int = 0
     clean: int = 0
 
 
 class NotCounted(NamedTuple):
-    """Runs since the change that do not count: those of ``what``, which differs by ``differs``."""
+    """Runs since the change that do not count, and what distinguishes them from those that do."""
 
-    what: str
+    label: str
     failed: int
     passed: int
-    differs: str
+    differences: str
 
 
 class FixConfidence(NamedTuple):
-    """The answer. ``what`` failed ``failed`` times in ``over`` before the change, and ``again`` times since.
+    """The answer: ``label`` failed ``failed`` times in ``exposure`` before the change, and ``recurrences`` times since.
 
-    ``clean``: what there is of it since without a failure, and ``needed``: what it takes at each level (None: more than
-    anybody has); both in runs, or in ns where it comes by time (``timed``). ``left_out``: experiments that went on
-    while something was changed. ``apart``: what else failed before it, and is not in this answer. ``not_counted``:
-    runs of other experiments since. ``timed_out``, ``inconclusive``: how many runs of this one since did so, and are in
-    no rate. ``earlier``: what was seen in earlier regimes, which are not in the rate. ``widened``, ``ignored``: see
-    `Baseline`. ``builds``: the SHA-256 of the program before and since, if it has changed.
+    ``is_time_based``: ``exposure``, ``clean_since`` and ``required`` are times (ns); otherwise they are runs.
+    ``clean_since``: what was seen without a failure since the change. ``required``: how much of that each of
+    `CONFIDENCE_LEVELS` needs; None: more than is feasible. ``straddling_count``: experiments that lasted over a change.
+    ``other_failing_arms``: what else failed before the change, and is not in this answer. ``not_counted``: runs of
+    other experiments since; ``further_clean_runs``: how many clean ones are not listed there. ``timed_out``,
+    ``inconclusive``: runs since that are in no rate. ``earlier``, ``includes_earlier``, ``clean_exposure``,
+    ``ignores_unbound_changes``: see `RateBaseline`. ``build_hashes``: the SHA-256 of the program before and since, if
+    it has changed.
     """
 
     label: str
@@ -72,16 +81,15 @@ class FixConfidence(NamedTuple):
 
     @property
     def levels_reached(self) -> int:
-        """How many of the levels are reached."""
+        """Return how many of `CONFIDENCE_LEVELS` are reached."""
         if self.recurrences:
             return 0
-        return next(
-            (i for i, one in enumerate(self.required) if one is None or self.clean_since < one), len(CONFIDENCE_LEVELS)
-        )
+        missing = (required is None or self.clean_since < required for required in self.required)
+        return next((i for i, is_missing in enumerate(missing) if is_missing), len(CONFIDENCE_LEVELS))
 
     @property
     def is_fixed(self) -> bool:
-        """Whether it may be called so."""
+        """Return whether the highest level is reached."""
         return self.levels_reached == len(CONFIDENCE_LEVELS)
 
 
@@ -92,62 +100,77 @@ def estimate_from_runs(
     changes: Sequence[ChangePeriod] = (),
     unbound_experiments: Sequence[Experiment] = (),
 ) -> FixConfidence:
-    """Return the answer from ``experiments``, all of one hypothesis, before ``change_point`` and after it.
+    """Return the answer from ``experiments``, all of one hypothesis, about the change at ``change_point``.
 
-    Only runs of the same experiment in the same arm are compared (`experiments.fingerprint`). Of several it is the one
-    that ran most since, or else before; the bare program, if that has failed: an arm may provoke the bug. A failure of
-    that experiment since, in whichever arm, is an answer too. ``changes``: all that may concern the hypothesis.
-    ``unbound_experiments``: experiments that belong to no hypothesis; they do not count, but they may be named.
-    Raise `Declined` if nothing failed before.
+    Only runs of the same experiment in the same arm are compared (`experiments.fingerprint`). If several failed before
+    the change, prefer the arm `BARE`, since other arms may provoke the bug, and then the one with most runs since. A
+    failure of the same experiment since the change counts in every arm. ``changes``: all that may concern the
+    hypothesis. ``unbound_experiments``: they belong to no hypothesis and do not count, but may be listed.
+    Raise `PreconditionFailed` if nothing failed before the change.
     """
     sides = _split_at_change(experiments, change_point, changes)
     tallies = _tally_arms(sides)
     failing = {key: tally for key, tally in tallies.items() if tally.failed and arm in (None, key[1])}
     if not failing:
-        which = "" if arm is None else f" in the arm {arm}"
+        in_arm = "" if arm is None else f" in the arm {arm}"
         raise PreconditionFailed(
-            f"no run{which} failed before the change: without a rate nobody can say how many it takes now"
+            f"no run{in_arm} failed before the change: without a rate, the required number of runs is unknown"
         )
-    best = max(failing, key=lambda key: (key[1] == BARE, failing[key].clean + failing[key].again, failing[key].ended))
-    tally = failing[best]
-
-    def pieces(concerned: Sequence[ChangePeriod]) -> list[Period]:
-        return list(_run_periods(sides.before, best, concerned))
-
-    before = choose_baseline(
-        pieces,
-        changes,
-        change_point.position,
-        lambda one: _infinite_if_none(required_clean_runs(one.failed, one.exposure)[-1]),
+    best = max(failing, key=lambda key: _preference(key, failing[key]))
+    rate = choose_baseline(
+        lambda relevant: list(_run_periods(sides.before, best, relevant)), changes, change_point.position, _strong_runs
     )
-    again = sum(other.again for key, other in tallies.items() if key[0] == best[0])
-    again += sum(one.count_failed_since(change_point) for one in sides.between if one.fingerprint == best[0])
-    counts_since = [counts for one in sides.after for key, counts in _arm_counts(one) if key == best]
-    reference = next(one for one in reversed(sides.before) if best in dict(_arm_counts(one)))
-    loose = [one for one in unbound_experiments if one.is_after(change_point)]
-    not_counted, further_clean = _list_not_counted(reference, best, [*sides.after, *loose], set(failing))
-    during = [one for one in sides.between if one.fingerprint != best[0] and one.count_failed_since(change_point)]
+    counts_since = [counts for experiment in sides.after for key, counts in _arm_counts(experiment) if key == best]
+    not_counted, further_clean_runs = _list_not_counted(
+        next(experiment for experiment in reversed(sides.before) if best in dict(_arm_counts(experiment))),
+        best,
+        sides._replace(after=[*sides.after, *(other for other in unbound_experiments if other.is_after(change_point))]),
+        change_point,
+        set(failing),
+    )
     return FixConfidence(
-        tally.what, False, before.failed, before.exposure, again, tally.clean, required_clean_runs(before.failed, before.exposure),
+        label=failing[best].label,
+        is_time_based=False,
+        failed=rate.failed,
+        exposure=rate.exposure,
+        recurrences=_count_recurrences(tallies, sides, best, change_point),
+        clean_since=failing[best].clean,
+        required=required_clean_runs(rate.failed, rate.exposure),
         straddling_count=len(sides.between),
-        other_failing_arms=tuple(other for key, other in failing.items() if key != best),
-        not_counted=(
-            *not_counted,
-            *(_failures_since_change(reference, best, one, change_point) for one in during),
-        ),
-        further_clean_runs=further_clean,
+        other_failing_arms=tuple(tally for key, tally in failing.items() if key != best),
+        not_counted=tuple(not_counted),
+        further_clean_runs=further_clean_runs,
         timed_out=sum(counts.timed_out for counts in counts_since),
         inconclusive=sum(counts.inconclusive for counts in counts_since),
-        earlier=before.earlier,
-        includes_earlier=before.includes_earlier,
-        clean_exposure=before.clean_exposure,
-        ignores_unbound_changes=before.ignores_unbound_changes,
+        earlier=rate.earlier,
+        includes_earlier=rate.includes_earlier,
+        clean_exposure=rate.clean_exposure,
+        ignores_unbound_changes=rate.ignores_unbound_changes,
         build_hashes=_changed_build_hashes(sides, best),
-    )  # fmt: skip
+    )
+
+
+def _preference(key: ArmKey, tally: ArmTally) -> tuple[bool, int, int]:
+    return key[1] == BARE, tally.clean + tally.recurrences, tally.conclusive
+
+
+def _strong_runs(rate: RateBaseline) -> float:
+    """Return how many clean runs the strong level requires."""
+    required = required_clean_runs(rate.failed, rate.exposure)[-1]
+    return inf if required is None else required
+
+
+def _count_recurrences(
+    tallies: Mapping[ArmKey, ArmTally], sides: _ExperimentsBySide, arm: ArmKey, change_point: LogPoint
+) -> int:
+    """Return how many runs of the experiment of ``arm`` failed since the change, in every arm."""
+    after = sum(tally.recurrences for key, tally in tallies.items() if key[0] == arm[0])
+    same = [experiment for experiment in sides.between if experiment.fingerprint == arm[0]]
+    return after + sum(experiment.count_failed_since(change_point) for experiment in same)
 
 
 class _ExperimentsBySide(NamedTuple):
-    """Experiments by the side of the change on which they were made; ``between``: they went on while it was made."""
+    """Experiments before a change, after it, and those that lasted over a change."""
 
     before: list[Experiment]
     after: list[Experiment]
@@ -157,21 +180,23 @@ class _ExperimentsBySide(NamedTuple):
 def _split_at_change(
     experiments: Iterable[Experiment], change_point: LogPoint, changes: Sequence[ChangePeriod]
 ) -> _ExperimentsBySide:
-    own = [change for change in changes if change.concerns_hypothesis]
+    own_changes = [change for change in changes if change.concerns_hypothesis]
     sides = _ExperimentsBySide([], [], [])
-    for one in experiments:
-        last = one.last_point.position
-        if one.is_after(change_point):
-            sides.after.append(one)
-        elif last <= change_point.position and configuration_between(own, _began(one, own), last) is not None:
-            sides.before.append(one)
+    for experiment in experiments:
+        is_before = experiment.last_point.position <= change_point.position
+        if experiment.is_after(change_point):
+            sides.after.append(experiment)
+        elif is_before and _configuration_of(experiment, own_changes) is not None:
+            sides.before.append(experiment)
         else:
-            sides.between.append(one)
+            sides.between.append(experiment)
     return sides
 
 
-def _began(experiment: Experiment, changes: Iterable[ChangePeriod]) -> int:
-    return experiment.began_position(point for change in changes for point in change.points)
+def _configuration_of(experiment: Experiment, changes: Sequence[ChangePeriod]) -> Configuration | None:
+    """Return the configuration during ``experiment``; None if it changed meanwhile."""
+    began = experiment.began_position(point for change in changes for point in change.points)
+    return configuration_between(changes, began, experiment.last_point.position)
 
 
 def _arm_counts(experiment: Experiment) -> list[tuple[ArmKey, Counts]]:
@@ -183,44 +208,44 @@ def _arm_counts(experiment: Experiment) -> list[tuple[ArmKey, Counts]]:
 
 def _tally_arms(sides: _ExperimentsBySide) -> dict[ArmKey, ArmTally]:
     tallies: dict[ArmKey, ArmTally] = {}
-    for one in sides.before:
-        for key, counts in _arm_counts(one):
-            tally = tallies.get(key, ArmTally(f"{one.command}, {key[1]}"))
-            tallies[key] = tally._replace(failed=tally.failed + counts.failed, ended=tally.ended + counts.conclusive)
-    for one in sides.after:
-        for key, counts in _arm_counts(one):
-            tally = tallies.get(key, ArmTally(f"{one.command}, {key[1]}"))
-            tallies[key] = tally._replace(again=tally.again + counts.failed, clean=tally.clean + counts.passed)
+    for experiment in sides.before:
+        for key, counts in _arm_counts(experiment):
+            tally = tallies.get(key, ArmTally(f"{experiment.command}, {key[1]}"))
+            tallies[key] = tally._replace(
+                failed=tally.failed + counts.failed, conclusive=tally.conclusive + counts.conclusive
+            )
+    for experiment in sides.after:
+        for key, counts in _arm_counts(experiment):
+            tally = tallies.get(key, ArmTally(f"{experiment.command}, {key[1]}"))
+            tallies[key] = tally._replace(
+                recurrences=tally.recurrences + counts.failed, clean=tally.clean + counts.passed
+            )
     return tallies
 
 
 def _run_periods(before: Iterable[Experiment], arm: ArmKey, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
-    """Yield what came of the runs of ``arm``, one experiment after the other; none that a change came into."""
-    for one in before:
-        now = configuration_between(changes, _began(one, changes), one.last_point.position)
-        for key, counts in _arm_counts(one):
-            if key == arm and now is not None:
-                yield Period(now, counts.failed, counts.conclusive)
-
-
-def _failures_since_change(reference: Experiment, arm: ArmKey, other: Experiment, change_point: LogPoint) -> NotCounted:
-    """Return the failures after the change of another experiment, which went on while it was made."""
-    differs = experiment_differences((reference, arm[1]), (other, other.arms[0]), reference.hypothesis)
-    return NotCounted(
-        f"{other.name} {other.command}, after the change", other.count_failed_since(change_point), 0, "; ".join(differs)
-    )
+    """Yield a period for the runs of ``arm`` in each experiment, unless a change was made during the experiment."""
+    for experiment in before:
+        configuration = _configuration_of(experiment, changes)
+        counts = dict(_arm_counts(experiment)).get(arm)
+        if counts is not None and configuration is not None:
+            yield Period(configuration, counts.failed, counts.conclusive)
 
 
 def _list_not_counted(
-    reference: Experiment, arm: ArmKey, experiments: Iterable[Experiment], failing_before: Collection[ArmKey]
+    reference: Experiment,
+    arm: ArmKey,
+    sides: _ExperimentsBySide,
+    change_point: LogPoint,
+    failing_before: Collection[ArmKey],
 ) -> tuple[list[NotCounted], int]:
     """Return the runs since the change that do not count, the most similar first, and how many more clean runs exist.
 
-    All runs that failed are named, whatever the answer is: a yes must not hide them. A failure of the same experiment
-    in another arm counts, and ``failing_before`` are listed apart, so neither is named here.
+    All runs that failed are listed, whatever the answer is: a yes must not hide them. A failure of the same experiment
+    in another arm counts, and ``failing_before`` are reported apart, so neither is listed here.
     """
     candidates = []
-    for experiment in experiments:
+    for experiment in sides.after:
         for key, counts in _arm_counts(experiment):
             differences = list(experiment_differences((reference, arm[1]), (experiment, key[1]), reference.hypothesis))
             is_bound = experiment.hypothesis == reference.hypothesis
@@ -230,24 +255,35 @@ def _list_not_counted(
                 runs = NotCounted(label, counts.failed, counts.passed, "; ".join(differences))
                 candidates.append((len(differences), -experiment.last_point.position, runs))
     in_order = [runs for _, _, runs in sorted(candidates)]
-    clean = [runs for runs in in_order if not runs.failed]
-    further = clean[_MAX_CLEAN_NOT_COUNTED:]
-    return [runs for runs in in_order if runs not in further], sum(runs.passed for runs in further)
+    further = [runs for runs in in_order if not runs.failed][_MAX_CLEAN_NOT_COUNTED:]
+    during = [
+        _failures_since_change(reference, arm, experiment, change_point)
+        for experiment in sides.between
+        if experiment.fingerprint != arm[0] and experiment.count_failed_since(change_point)
+    ]
+    return [*(runs for runs in in_order if runs not in further), *during], sum(runs.passed for runs in further)
+
+
+def _failures_since_change(reference: Experiment, arm: ArmKey, other: Experiment, change_point: LogPoint) -> NotCounted:
+    """Return the failures since the change of another experiment that lasted over it."""
+    differences = experiment_differences((reference, arm[1]), (other, other.arms[0]), reference.hypothesis)
+    label, failed = f"{other.name} {other.command}, after the change", other.count_failed_since(change_point)
+    return NotCounted(label, failed, 0, "; ".join(differences))
 
 
 def _changed_build_hashes(sides: _ExperimentsBySide, arm: ArmKey) -> tuple[str, str] | None:
-    """Return the last known SHA-256 of the program before and since; None if it is the same, or not known."""
+    """Return the last known SHA-256 of the program before and since; None if they are equal or one is unknown."""
     old, new = (_last_sha256(side, arm) for side in (sides.before, sides.after))
     return (old, new) if old and new and old != new else None
 
 
-def _last_sha256(experiments: Iterable[Experiment], arm: ArmKey) -> str:
-    identities = (parse_identity(one.identity) for one in experiments if one.fingerprint == arm[0])
-    return next((one.sha256 for one in reversed(list(identities)) if one is not None and one.sha256), "")
-
-
-def _infinite_if_none(needed: float | None) -> float:
-    return inf if needed is None else needed
+def _last_sha256(experiments: Sequence[Experiment], arm: ArmKey) -> str:
+    """Return the last known SHA-256 of the program; empty if none is known."""
+    for experiment in reversed(experiments):
+        identity = parse_identity(experiment.identity) if experiment.fingerprint == arm[0] else None
+        if identity is not None and identity.sha256:
+            return identity.sha256
+    return ""
 
 
 def estimate_from_occurrences(
@@ -258,40 +294,53 @@ def estimate_from_occurrences(
     now_ns: int,
     changes: Sequence[ChangePeriod] = (),
 ) -> FixConfidence:
-    """Return the answer for what was seen at the times ``seen_ns`` (ns), watched from ``start_ns`` on.
+    """Return the answer for a bug that was seen at the times ``seen_ns``, watched since ``start_ns``.
 
-    For the rate, what was seen within a minute is one occurrence: otherwise one deadlock that is logged ten times would
-    make the bug look frequent, and the time without it that is needed short. Since the change, each sighting counts.
-    Raise `Declined` if it was not seen before the change.
+    For the rate, sightings within a minute are one occurrence: otherwise a deadlock that is logged ten times would look
+    frequent, and the required time without it would be short. Since the change each sighting counts.
+    Raise `PreconditionFailed` if it was not seen before the change.
     """
-    times = sorted(seen_ns)
-    before = _cluster_starts([time for time in times if start_ns <= time < changed_ns])
-    if not before or changed_ns <= start_ns:
+    times_ns = sorted(seen_ns)
+    before_ns = _cluster_starts([ns for ns in times_ns if start_ns <= ns < changed_ns])
+    if not before_ns or changed_ns <= start_ns:
         raise PreconditionFailed(
-            "it was not seen before the change: without a rate nobody can say how long it takes now"
+            "it was not seen before the change: without a rate, the required time without it is unknown"
         )
-    after = [time for time in times if time >= changed_ns]
+    after_ns = [ns for ns in times_ns if ns >= changed_ns]
 
-    def pieces(concerned: Sequence[ChangePeriod]) -> list[Period]:
-        return list(_time_periods(before, start_ns, changed_ns, concerned))
+    def split_periods(relevant: Sequence[ChangePeriod]) -> list[Period]:
+        return list(_time_periods(before_ns, start_ns, changed_ns, relevant))
 
-    rate = choose_baseline(pieces, changes, changed_ns, lambda one: required_clean_time(one.failed, one.exposure)[-1])
+    def strong_time(rate: RateBaseline) -> float:
+        return required_clean_time(rate.failed, rate.exposure)[-1]
+
+    rate = choose_baseline(split_periods, changes, changed_ns, strong_time)
     weak, fair, strong = (ceil(ns) for ns in required_clean_time(rate.failed, rate.exposure))
-    clean = max(0, now_ns - (after[-1] if after else changed_ns))
     return FixConfidence(
-        label, True, rate.failed, rate.exposure, len(_cluster_starts(after)), clean, (weak, fair, strong),
-        earlier=rate.earlier, includes_earlier=rate.includes_earlier, clean_exposure=rate.clean_exposure,
-    )  # fmt: skip
+        label=label,
+        is_time_based=True,
+        failed=rate.failed,
+        exposure=rate.exposure,
+        recurrences=len(_cluster_starts(after_ns)),
+        clean_since=max(0, now_ns - (after_ns[-1] if after_ns else changed_ns)),
+        required=(weak, fair, strong),
+        earlier=rate.earlier,
+        includes_earlier=rate.includes_earlier,
+        clean_exposure=rate.clean_exposure,
+    )
 
 
-def _cluster_starts(times: Sequence[int]) -> list[int]:
-    """Return when each occurrence began: what follows the last sighting within a minute belongs to the same one."""
-    return [time for i, time in enumerate(times) if i == 0 or time - times[i - 1] >= CLUSTER_NS]
+def _cluster_starts(times_ns: Sequence[int]) -> list[int]:
+    """Return when each occurrence began: a sighting less than `CLUSTER_NS` after the one before belongs to the same."""
+    return [ns for i, ns in enumerate(times_ns) if i == 0 or ns - times_ns[i - 1] >= CLUSTER_NS]
 
 
-def _time_periods(times: Sequence[int], start: int, end: int, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
-    """Divide the time from ``start`` to ``end`` where a change was made or undone."""
-    cuts = {start, end} | {cut for change in changes for cut in change[:2] if cut is not None and start < cut < end}
-    for begin, until in pairwise(sorted(cuts)):
-        now = configuration_between(changes, begin, until) or frozenset()
-        yield Period(now, sum(begin <= time < until for time in times), until - begin)
+def _time_periods(
+    times_ns: Sequence[int], start_ns: int, end_ns: int, changes: Sequence[ChangePeriod]
+) -> Iterator[Period]:
+    """Yield the periods from ``start_ns`` to ``end_ns``, split at each time when a change was made or undone."""
+    change_times = [ns for change in changes for ns in (change.since, change.until) if ns is not None]
+    cuts = {start_ns, end_ns, *(ns for ns in change_times if start_ns < ns < end_ns)}
+    for begin, end in pairwise(sorted(cuts)):
+        configuration = configuration_between(changes, begin, end) or frozenset()
+        yield Period(configuration, sum(begin <= ns < end for ns in times_ns), end - begin)

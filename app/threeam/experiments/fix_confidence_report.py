@@ -10,31 +10,15 @@ from threeam.experiments.verdict import format_percent
 
 
 def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
-    """The answer, as it is told."""
-    if answer.is_time_based:
-        rate = f"{_times(answer.failed)} in {format_duration(answer.exposure)}"
-        since = f"{format_duration(answer.clean_since)} without it"
-        if answer.recurrences:
-            since = f"seen {_times(answer.recurrences)} again, the last time {format_duration(answer.clean_since)} ago"
-    else:
-        low, high = clopper_pearson(answer.failed, answer.exposure)
-        bounds = (
-            f"{format_percent(answer.failed / answer.exposure)} % ({format_percent(low)} to {format_percent(high)})"
-        )
-        rate = f"{answer.failed} of {answer.exposure:,} runs failed, {bounds}"
-        since = (
-            f"{_format_run_count(answer.clean_since)} without a failure"
-            if not answer.recurrences
-            else f"failed {_times(answer.recurrences)}"
-        )
+    """Return the report sections of an answer."""
     facts = [
-        ReportLine(f"before: {rate}", answer.label),
-        ReportLine(f"since:  {since}", icon="red" if answer.recurrences else ""),
+        ReportLine(f"before: {_rate_text(answer)}", answer.label),
+        ReportLine(f"since:  {_since_text(answer)}", icon="red" if answer.recurrences else ""),
+        *_caveat_lines(answer),
+        *(ReportLine(f"apart:  {tally.label}", _format_tally(tally)) for tally in answer.other_failing_arms),
     ]
-    facts += _caveat_lines(answer)
-    facts += [ReportLine(f"apart:  {tally.what}", _format_tally(tally)) for tally in answer.other_failing_arms]
     if answer.straddling_count:
-        facts.append(ReportLine(f"left out: {answer.straddling_count} that went on while something was changed"))
+        facts.append(ReportLine(f"left out: {answer.straddling_count} that ran while something was changed"))
     levels = [_level_line(answer, i) for i in range(len(CONFIDENCE_LEVELS))]
     return [
         ReportSection("the answer", [answer_line(answer)]),
@@ -43,81 +27,102 @@ def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
     ]
 
 
+def _rate_text(answer: FixConfidence) -> str:
+    if answer.is_time_based:
+        return f"{_times(answer.failed)} in {format_duration(answer.exposure)}"
+    low, high = clopper_pearson(answer.failed, answer.exposure)
+    interval = f"{format_percent(low)} to {format_percent(high)}"
+    percent = format_percent(answer.failed / answer.exposure)
+    return f"{answer.failed} of {answer.exposure:,} runs failed, {percent} % ({interval})"
+
+
+def _since_text(answer: FixConfidence) -> str:
+    if answer.is_time_based:
+        time = format_duration(answer.clean_since)
+        seen = f"seen {_times(answer.recurrences)} again, the last time {time} ago"
+        return seen if answer.recurrences else f"{time} without it"
+    if answer.recurrences:
+        return f"failed {_times(answer.recurrences)}"
+    return f"{_format_run_count(answer.clean_since)} without a failure"
+
+
 def _format_tally(tally: ArmTally) -> str:
-    again = f"{tally.again:,} failed and " if tally.again else ""
-    return f"{tally.failed} of {tally.ended:,} before, {again}{tally.clean:,} clean since"
+    recurrences = f"{tally.recurrences:,} failed and " if tally.recurrences else ""
+    return f"{tally.failed} of {tally.conclusive:,} before, {recurrences}{tally.clean:,} clean since"
 
 
 def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
-    """Return what must be known to judge the answer: which runs are not in it, and why."""
-    remarks = []
+    """Return what a reader must know to judge the answer: which runs are not in it, and why."""
+    caveats = []
     if answer.earlier[1]:
-        failed, over = answer.earlier
-        amount = f"{_times(failed)} in {format_duration(over)}" if answer.is_time_based else f"{failed} of {over:,}"
-        remarks.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
+        failed, exposure = answer.earlier
+        amount = f"{failed} of {exposure:,}"
+        if answer.is_time_based:
+            amount = f"{_times(failed)} in {format_duration(exposure)}"
+        caveats.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
     if answer.includes_earlier:
-        without = "nothing had failed" if answer.clean_exposure else "no run that counts was made"
-        remarks.append(ReportLine(f"the rate is that of earlier changes, too: after the last one before it {without}"))
+        reason = "nothing had failed" if answer.clean_exposure else "no run that counts was made"
+        caveats.append(ReportLine(f"the rate is that of earlier changes, too: after the last one before it {reason}"))
     if answer.ignores_unbound_changes:
-        during = "one was made or undone during each experiment that failed before"
-        remarks.append(ReportLine("changes that are bound to no hypothesis are ignored", during))
+        reason = "one was made or undone during each experiment that failed before"
+        caveats.append(ReportLine("changes that are bound to no hypothesis are ignored", reason))
     if answer.timed_out:
-        remarks.append(ReportLine(f"timed out: {_format_run_count(answer.timed_out)} since, in no rate"))
+        caveats.append(ReportLine(f"timed out: {_format_run_count(answer.timed_out)} since, in no rate"))
     if answer.inconclusive:
-        remarks.append(
-            ReportLine(
-                f"inconclusive: {_format_run_count(answer.inconclusive)} since, in no rate", "neither failed nor passed"
-            )
-        )
+        count = _format_run_count(answer.inconclusive)
+        caveats.append(ReportLine(f"inconclusive: {count} since, in no rate", "neither failed nor passed"))
     if answer.build_hashes is not None:
-        remarks.append(
-            ReportLine("the program changed since", "its SHA-256 was {}, and is {}".format(*answer.build_hashes))
-        )
+        before, since = answer.build_hashes
+        caveats.append(ReportLine("the program changed since", f"its SHA-256 was {before}, and is {since}"))
     for runs in answer.not_counted:
-        counts = f"{runs.failed} failed, {runs.passed:,} passed"
-        remarks.append(
-            ReportLine(f"not counted: {runs.what}: {counts}", runs.differs, icon="red" if runs.failed else "")
-        )
+        text = f"not counted: {runs.label}: {runs.failed} failed, {runs.passed:,} passed"
+        caveats.append(ReportLine(text, runs.differences, icon="red" if runs.failed else ""))
     if answer.further_clean_runs:
-        remarks.append(ReportLine(f"not counted: {_format_run_count(answer.further_clean_runs)} more, all clean"))
-    return remarks
+        caveats.append(ReportLine(f"not counted: {_format_run_count(answer.further_clean_runs)} more, all clean"))
+    return caveats
 
 
 def _level_line(answer: FixConfidence, level: int) -> ReportLine:
-    needed = answer.required[level]
+    """Return what the level needs, and how much of it is missing."""
+    required = answer.required[level]
     name = f"{CONFIDENCE_LEVELS[level]:<6}"
-    if needed is None:
-        return ReportLine(f"{name} more than anybody has", icon="unknown")
-    length = format_duration(needed) if answer.is_time_based else _format_run_count(needed)
+    if required is None:
+        return ReportLine(f"{name} more than is feasible", icon="unknown")
+    amount = format_duration(required) if answer.is_time_based else _format_run_count(required)
     if level < answer.levels_reached:
-        return ReportLine(f"{name} {length}", "there are", icon="ok")
+        return ReportLine(f"{name} {amount}", "reached", icon="ok")
     if answer.recurrences:
-        return ReportLine(f"{name} {length}")
-    left = max(0, needed - answer.clean_since)
-    return ReportLine(
-        f"{name} {length}", f"{format_duration(left) if answer.is_time_based else f'{left:,}'} more", icon="yellow"
-    )
+        return ReportLine(f"{name} {amount}")
+    missing = max(0, required - answer.clean_since)
+    missing_text = format_duration(missing) if answer.is_time_based else f"{missing:,}"
+    return ReportLine(f"{name} {amount}", f"{missing_text} more", icon="yellow")
 
 
 def answer_line(answer: FixConfidence) -> ReportLine:
-    """The answer in a line."""
+    """Return the answer in one line."""
     if answer.recurrences:
         return ReportLine("no: it happened again after the change", icon="red")
     if answer.is_fixed:
         return ReportLine("yes: call it fixed", icon="ok")
     if not (answer.is_time_based or answer.clean_since):
-        apart = any(tally.again or tally.clean for tally in answer.other_failing_arms)
-        seen = apart or answer.not_counted or answer.timed_out or answer.inconclusive or answer.straddling_count
-        return ReportLine(f"not yet: no run since the change{' counts' if seen else ''}", icon="yellow")
+        return ReportLine(
+            f"not yet: no run since the change{' counts' if _has_other_runs(answer) else ''}", icon="yellow"
+        )
     if answer.levels_reached == 0:
         return ReportLine("not yet: even if the rate that was seen were the true one, this may be luck", icon="yellow")
-    return ReportLine(
-        f"not yet: {CONFIDENCE_LEVELS[answer.levels_reached - 1]} only, for the rate itself is uncertain", icon="yellow"
-    )
+    level = CONFIDENCE_LEVELS[answer.levels_reached - 1]
+    return ReportLine(f"not yet: {level} only, because the rate itself is uncertain", icon="yellow")
+
+
+def _has_other_runs(answer: FixConfidence) -> bool:
+    """Return whether there were runs since the change that do not count."""
+    has_runs_apart = any(tally.recurrences or tally.clean for tally in answer.other_failing_arms)
+    counts = (len(answer.not_counted), answer.timed_out, answer.inconclusive, answer.straddling_count)
+    return has_runs_apart or any(counts)
 
 
 def format_clean_runs(answer: FixConfidence) -> str:
-    """``120 clean runs of 238``."""
+    """Return ``120 clean runs of 238``: the clean runs since the change, and those that the highest level needs."""
     strong = answer.required[-1]
     return f"{answer.clean_since:,} clean runs{f' of {strong:,}' if strong is not None else ''}"
 
