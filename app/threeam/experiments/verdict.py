@@ -1,4 +1,4 @@
-"""What an experiment has shown. Pure: a function of what came of its runs."""
+"""The verdict on an experiment: rates, comparisons, and what they mean. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from threeam.experiments.stats import ALPHA, clopper_pearson, fisher_exact, is_s
 
 
 class ArmRate(NamedTuple):
-    """How often an arm fails: its counts, and the exact interval in which its rate lies, but for one in twenty."""
+    """The failure rate of an arm: its counts, and the exact 95 % interval of the rate."""
 
     arm: str
     counts: Counts
@@ -29,14 +29,15 @@ class ArmRate(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """What was seen; 0 where nothing was."""
+        """Return the observed rate; 0 if no run was conclusive."""
         return self.counts.failed / self.counts.conclusive if self.counts.conclusive else 0.0
 
 
 class ArmComparison(NamedTuple):
-    """An arm against the first: Fisher's p, and whether it is small enough.
+    """An arm compared with the first one: the p of Fisher's test, and whether it is small enough.
 
-    ``needed``: how many runs an arm would show a difference of the size that was seen; None: there was none.
+    ``is_lower``: whether the arm fails less often. ``required_runs``: how many runs an arm would show a difference of
+    the observed size; None: the rates are equal.
     """
 
     arm: str
@@ -47,81 +48,90 @@ class ArmComparison(NamedTuple):
 
 
 def arm_rates(experiment: Experiment) -> list[ArmRate]:
-    """Of each arm, in their order."""
+    """Return the rate of each arm, in the order of the arms."""
     return [
-        ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), spent)
-        for (arm, counts), spent in zip(experiment.counts().items(), experiment.arm_usage, strict=True)
+        ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), usage)
+        for (arm, counts), usage in zip(experiment.counts().items(), experiment.arm_usage, strict=True)
     ]
 
 
 def significance_level(rates: Sequence[ArmRate]) -> float:
-    """What p is held against: with many comparisons less (Bonferroni), or one of them shows something by luck."""
+    """Return the level that p is compared with, divided by the number of comparisons (Bonferroni).
+
+    Otherwise one of many comparisons would be significant by chance.
+    """
     return ALPHA / max(1, len(rates) - 1)
 
 
 def compare_arms(rates: Sequence[ArmRate]) -> list[ArmComparison]:
-    """Every arm but the first, against that."""
+    """Compare each other arm with the first one."""
     first, *others = rates
-    compared = []
-    for one in others:
-        p = fisher_exact(first.counts.failed, first.counts.conclusive, one.counts.failed, one.counts.conclusive)
-        known = bool(first.counts.conclusive and one.counts.conclusive)
-        needed = required_sample_size(first.rate, one.rate, significance_level(rates)) if known else None
-        compared.append(
-            ArmComparison(one.arm, p, is_significant(p, significance_level(rates)), one.rate < first.rate, needed)
-        )
-    return compared
+    level = significance_level(rates)
+    comparisons = []
+    for other in others:
+        p = fisher_exact(first.counts.failed, first.counts.conclusive, other.counts.failed, other.counts.conclusive)
+        are_known = first.counts.conclusive and other.counts.conclusive
+        required_runs = required_sample_size(first.rate, other.rate, level) if are_known else None
+        is_lower = other.rate < first.rate
+        comparisons.append(ArmComparison(other.arm, p, is_significant(p, level), is_lower, required_runs))
+    return comparisons
 
 
 def verdict_draft(number: int) -> Draft:
-    """The verdict on an experiment whose plan is done; there is none before, nor a second one."""
+    """Return the draft of the verdict on the experiment ``number``. It is refused before the plan is done, or twice."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = require_experiment(state, f"R{number}")
-        if one.remaining:
+        experiment = require_experiment(state, f"R{number}")
+        name = experiment.name
+        if experiment.remaining:
             raise PreconditionFailed(
-                f"{one.name} has no verdict before its plan is done: {one.done_count} of {one.total} runs are"
+                f"{name} has no verdict before its plan is done: {experiment.done_count} of {experiment.total} runs are"
             )
-        if one.verdict:
-            raise PreconditionFailed(f"{one.name} has its verdict: {one.verdict}")
-        tag = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.conclusive}" for rate in arm_rates(one))
-        return [verdict_draft_line(one, state, verdict_text(one), tag)]
+        if experiment.verdict:
+            raise PreconditionFailed(f"{name} has its verdict: {experiment.verdict}")
+        rates = arm_rates(experiment)
+        counts = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.conclusive}" for rate in rates)
+        return [verdict_draft_line(experiment, state, verdict_text(experiment), counts)]
 
     return Draft(lines, source=SOURCE)
 
 
 def verdict_text(experiment: Experiment) -> str:
-    """The verdict in a sentence, what it means first."""
-    found = arm_rates(experiment)
-    compared = compare_arms(found)
-    said = [describe_comparison(found, other) for other in compared]
-    if len(compared) > 1:
-        said.append(
-            f"{len(compared)} comparisons, so p is held against {format_significant(significance_level(found), 2)}"
-        )
-    return "; ".join([*said, *map(format_rate, found), *(sentence for _, sentence in uncounted_run_sentences(found))])
+    """Return the verdict: what the comparisons mean, the rates, and the runs that are in no rate."""
+    rates = arm_rates(experiment)
+    comparisons = compare_arms(rates)
+    sentences = [describe_comparison(rates, comparison) for comparison in comparisons]
+    if len(comparisons) > 1:
+        level = format_significant(significance_level(rates), 2)
+        sentences.append(f"{len(comparisons)} comparisons, so p is held against {level}")
+    sentences += [format_rate(rate) for rate in rates]
+    sentences += [sentence for _, sentence in uncounted_run_sentences(rates)]
+    return "; ".join(sentences)
 
 
 def format_rate(rate: ArmRate) -> str:
-    """``strace 1/200 failed, 0.500 % (0.0127 to 2.75)``."""
+    """Return ``strace 1/200 failed, 0.500 % (0.0127 to 2.75)``."""
     if not rate.counts.conclusive:
         return f"{rate.arm}: no run has ended"
-    bounds = f"{format_percent(rate.low)} to {format_percent(rate.high)}"
-    return f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive} failed, {format_percent(rate.rate)} % ({bounds})"
+    interval = f"{format_percent(rate.low)} to {format_percent(rate.high)}"
+    return (
+        f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive} failed, {format_percent(rate.rate)} % ({interval})"
+    )
 
 
 def describe_comparison(rates: Sequence[ArmRate], comparison: ArmComparison) -> str:
-    """What a comparison means: ``strace hides it (p = 0.0027)``."""
-    first, p = rates[0].arm, f"(p = {format_significant(comparison.p, 2)})"
+    """Return the meaning of a comparison: ``strace hides it (p = 0.0027)``."""
+    arm, first, p = comparison.arm, rates[0].arm, f"(p = {format_significant(comparison.p, 2)})"
     if comparison.is_significant and first == BARE:
-        return f"{comparison.arm} {'hides' if comparison.is_lower else 'provokes'} it {p}"
+        return f"{arm} {'hides' if comparison.is_lower else 'provokes'} it {p}"
     if comparison.is_significant:
-        return f"{comparison.arm}: {'fewer' if comparison.is_lower else 'more'} failures than {first} {p}"
+        return f"{arm}: {'fewer' if comparison.is_lower else 'more'} failures than {first} {p}"
+    no_difference = f"{arm}: no difference shown {p}"
     if any(rate.counts.conclusive for rate in rates) and not any(rate.counts.failed for rate in rates):
-        return f"{comparison.arm}: no difference shown {p}, it never failed"
+        return f"{no_difference}, it never failed"
     if comparison.required_runs is None:
-        return f"{comparison.arm}: no difference shown {p}"
-    return f"{comparison.arm}: no difference shown {p}; {comparison.required_runs:,} runs an arm would show one of this size"
+        return no_difference
+    return f"{no_difference}; {comparison.required_runs:,} runs an arm would show one of this size"
 
 
 def uncounted_run_sentences(rates: Sequence[ArmRate]) -> list[tuple[str, str]]:
@@ -131,18 +141,18 @@ def uncounted_run_sentences(rates: Sequence[ArmRate]) -> list[tuple[str, str]]:
         if rate.counts.timed_out:
             sentences.append((TIMED_OUT, f"{rate.counts.timed_out} of {rate.arm} timed out, and are in no rate"))
         if rate.counts.inconclusive:
-            ended = f"{rate.counts.inconclusive} of {rate.arm} ended in another way (neither failed nor passed)"
-            sentences.append((INCONCLUSIVE, f"{ended}, and are in no rate"))
+            count = f"{rate.counts.inconclusive} of {rate.arm} ended in another way (neither failed nor passed)"
+            sentences.append((INCONCLUSIVE, f"{count}, and are in no rate"))
     return sentences
 
 
 def format_percent(fraction: float) -> str:
-    """A share in percent, to three digits."""
+    """Return a fraction in percent, to three significant digits."""
     return format_significant(fraction * 100, 3)
 
 
 def format_significant(value: float, significant_digits: int) -> str:
-    """``value`` to so many significant digits, never as a power of ten unless it is tiny."""
+    """Return ``value`` rounded to this many digits, in scientific notation only if it is tiny."""
     if value == 0:
         return "0"
     if value < 1e-6:
@@ -151,26 +161,29 @@ def format_significant(value: float, significant_digits: int) -> str:
 
 
 def experiment_report_lines(experiment: Experiment) -> Iterator[str]:
-    """Yield the lines of a report."""
+    """Yield the lines of a report for the shell."""
+    name = experiment.name
     bound = f" (H{experiment.hypothesis})" if experiment.hypothesis is not None else ""
-    yield f"{experiment.name}{bound}: {experiment.text}"
-    for rate in arm_rates(experiment):
+    yield f"{name}{bound}: {experiment.text}"
+    rates = arm_rates(experiment)
+    for rate in rates:
         mean = f", {format_duration(rate.usage.ns // rate.usage.runs)} a run" if rate.usage.runs else ""
         yield f"  {format_rate(rate)}{mean}"
-    for _, sentence in uncounted_run_sentences(arm_rates(experiment)):
+    for _, sentence in uncounted_run_sentences(rates):
         yield f"  {sentence}"
     if experiment.verdict:
         yield f"verdict: {experiment.verdict}"
     elif experiment.seed is not None and not experiment.remaining:
         yield f"verdict: {verdict_text(experiment)}"
-        yield f"it is not in the journal yet: 3am run --resume {experiment.name} writes it"
-    elif experiment.remaining and experiment.seed is not None:
-        yield f"no verdict before the plan is done: {experiment.done_count} of {experiment.total} runs are; 3am run --resume {experiment.name}"
+        yield f"it is not in the journal yet: 3am run --resume {name} writes it"
+    elif experiment.seed is not None:
+        done = f"{experiment.done_count} of {experiment.total} runs are"
+        yield f"no verdict before the plan is done: {done}; 3am run --resume {name}"
 
 
 def experiment_json(experiment: Experiment) -> dict[str, Any]:
-    """Everything in full precision, for machines. Nothing is compared before the plan is done."""
-    found = arm_rates(experiment)
+    """Return an experiment as a JSON object, in full precision, without comparisons before the plan is done."""
+    rates = arm_rates(experiment)
     arms = [
         {
             "arm": rate.arm,
@@ -184,18 +197,19 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
             "mean_ns": rate.usage.ns // rate.usage.runs if rate.usage.runs else None,
             "mean_cpu_ns": rate.usage.cpu_ns // rate.usage.runs if rate.usage.runs else None,
         }
-        for rate in found
+        for rate in rates
     ]
-    compared = [
+    comparisons = [
         {
             "arm": other.arm,
-            "against": found[0].arm,
+            "against": rates[0].arm,
             "p": other.p,
             "shown": other.is_significant,
             "runs_needed": other.required_runs,
         }
-        for other in compare_arms(found)
+        for other in compare_arms(rates)
     ]
+    is_due = experiment.seed is not None and not experiment.remaining
     return {
         "run": experiment.name,
         "hypothesis": experiment.hypothesis,
@@ -204,9 +218,8 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
         "seed": experiment.seed,
         "total": experiment.total,
         "done": experiment.done_count,
-        "threshold": significance_level(found),
+        "threshold": significance_level(rates),
         "arms": arms,
-        "comparisons": None if experiment.remaining else compared,
-        "verdict": experiment.verdict
-        or (None if experiment.remaining or experiment.seed is None else verdict_text(experiment)),
+        "comparisons": None if experiment.remaining else comparisons,
+        "verdict": experiment.verdict or (verdict_text(experiment) if is_due else None),
     }

@@ -20,7 +20,7 @@ from threeam.process.background import PROGRAM_ENDED
 from threeam.process.execute import ExecutionResult, StartFailed
 from threeam.process.guard import RunningProgram
 from threeam.process.output import OutputRecorder, SavedOutput, record_output
-from threeam.tracing.observations import attached_draft, detached_draft
+from threeam.tracing.observations import TracerAttachment, attached_draft, detached_draft
 from threeam.tracing.tracer import TracedProcess, TracerSession, run_tracer, stop_orphaned_tracer
 
 _MAX_ERROR_BYTES = 4096  # of the tool's output, whose first line says why the tool did not attach
@@ -60,8 +60,9 @@ class LiveObservation:
     def __init__(self, request: ObservationRequest, context: ObservationContext) -> None:
         self._request = request
         self._context = context
-        self._started_ns = context.clock().ns
-        self._output_name = f"{request.tool}-{request.process.pid}-{self._started_ns}.out"
+        process, started_ns = request.process, context.clock().ns
+        self._attachment = TracerAttachment(request.tool, process.pid, process.name, started_ns, request.hypothesis)
+        self._output_name = f"{request.tool}-{process.pid}-{started_ns}.out"
         self._first_bytes = bytearray()  # of the tool's output
         self._log_thread: Thread | None = None  # it writes that the tool is attached; None until it is
 
@@ -82,11 +83,7 @@ class LiveObservation:
 
         On a thread: the process would stand still if nothing read the output of the tool during a wait for the lock.
         """
-        request = self._request
-        draft = attached_draft(
-            request.tool, request.process.pid, request.process.name, self._started_ns, request.hypothesis
-        )
-        self._log_thread = Thread(target=self._log_attached, args=(draft,))
+        self._log_thread = Thread(target=self._log_attached)
         self._log_thread.start()
 
     def watch(self, running: RunningProgram) -> tuple[ExecutionResult, SavedOutput]:
@@ -136,23 +133,15 @@ class LiveObservation:
         stop_orphaned_tracer(running)
         self._context.new_patient_writer().write(self._detached_draft(self._output_name))
 
-    def _log_attached(self, draft: Draft) -> None:
+    def _log_attached(self) -> None:
         try:
-            self._context.on_written(self._context.new_writer().write(draft).raw)
+            block = self._context.new_writer().write(attached_draft(self._attachment))
+            self._context.on_written(block.raw)
         except JournalError as error:  # the line of the end also says since when the tool was attached
             self._context.on_warning(str(error))
 
     def _detached_draft(self, output_name: str) -> Draft:
-        request, ended_ns = self._request, self._context.clock().ns
-        return detached_draft(
-            request.tool,
-            request.process.pid,
-            request.process.name,
-            self._started_ns,
-            ended_ns,
-            output_name,
-            request.hypothesis,
-        )
+        return detached_draft(self._attachment, self._context.clock().ns, output_name)
 
     def _attach_error(self, result: ExecutionResult, saved: SavedOutput) -> FileUnusable:
         if saved.path:
