@@ -17,7 +17,7 @@ _OBSERVER_VALUE = re.compile(r"(strace|perf|lsof|tcpdump) (\d{1,10}) from=(\d{1,
 
 
 class Observation(NamedTuple):
-    """A tool was attached to the process ``pid`` from ``since_ns`` to ``until_ns`` (since the epoch; None: it still is).
+    """An attachment of a tool to the process ``pid``, from ``since_ns`` to ``until_ns`` (None: it is still attached).
 
     ``text``: that of its last line. ``file``: the attachment with the output of the tool; empty: nothing was saved.
     """
