@@ -19,7 +19,7 @@ _OWN_OPTIONS = ("--arm", "--seed", "--fail", "--fail-regex", "--exit-code")  # f
 
 
 class OneRun(NamedTuple):
-    """Run a command once. ``use_exit_code``: exit with the exit code of the command."""
+    """The mode that runs a command once. ``use_exit_code``: exit with the exit code of the command."""
 
     command: list[str]
     rule: FailureRule
@@ -28,19 +28,19 @@ class OneRun(NamedTuple):
 
 
 class ManyRuns(NamedTuple):
-    """Run a new experiment."""
+    """The mode that runs a new experiment."""
 
     plan: ExperimentPlan
 
 
 class Resume(NamedTuple):
-    """Continue the experiment ``name``."""
+    """The mode that continues the experiment ``name``."""
 
     name: str
 
 
 class Report(NamedTuple):
-    """Print the results of the experiment ``name``."""
+    """The mode that prints the results of the experiment ``name``."""
 
     name: str
     as_json: bool

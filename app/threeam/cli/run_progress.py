@@ -17,7 +17,7 @@ _REDRAW_INTERVAL_NS = 200_000_000
 
 
 class OutputPrinter:
-    """Prints the output of a command to ``fd`` as it comes, made safe on a terminal. Raises BrokenPipeError."""
+    """A printer of the output of a command, made safe if ``fd`` is a terminal. It raises BrokenPipeError."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd

@@ -18,7 +18,7 @@ _MIN_PAUSE_S, _MAX_PAUSE_S = 0.001, 0.020  # s
 
 
 class Jitter(Interference):
-    """Stops one of the processes of a run for 1 to 20 ms, every 1 to 20 ms. Equal seeds give equal times."""
+    """An interference that stops a process of a run for 1 to 20 ms, every 1 to 20 ms. Equal seeds give equal times."""
 
     def __init__(self, seed: str) -> None:
         self._random = Random(seed)

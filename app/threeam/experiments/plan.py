@@ -16,7 +16,7 @@ _FORMAT_VERSION = 1
 
 
 class ExperimentPlan(NamedTuple):
-    """``n`` runs of ``command`` in each of ``arms``, in the random order of ``seed``, in the folder ``cwd``.
+    """A plan: ``n`` runs of ``command`` in each of ``arms``, in the random order of ``seed``, in the folder ``cwd``.
 
     ``timeout_ns``: the time limit of a run; None: no limit. The plan file stores these fields by name.
     """

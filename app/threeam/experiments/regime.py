@@ -39,7 +39,7 @@ class ChangePeriod(NamedTuple):
 
     @property
     def points(self) -> list[LogPoint]:
-        """The lines that say that the change was made and undone."""
+        """Return the positions and stamps of the lines that say that the change was made and undone."""
         stamped = ((self.since, self.since_ns), (self.until, self.until_ns))
         return [LogPoint(position, position if ns is None else ns) for position, ns in stamped if position is not None]
 

@@ -60,7 +60,7 @@ class JournalAccess(NamedTuple):
 
 
 class ExperimentRunner:
-    """Runs experiments and logs them: `start` a new one, or `resume` one that was ended before its plan was done.
+    """A runner of experiments: `start` a new one, or `resume` one that was ended before its plan was done.
 
     Both return the experiment as it was just before its verdict. They raise `RunInterrupted` if a signal ends a run;
     the listener has then told the user how to resume.

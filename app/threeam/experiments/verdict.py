@@ -65,10 +65,10 @@ def significance_level(rates: Sequence[ArmRate]) -> float:
 
 def compare_arms(rates: Sequence[ArmRate]) -> list[ArmComparison]:
     """Compare each other arm with the first one."""
-    first, *others = rates
+    first, *other_rates = rates
     level = significance_level(rates)
     comparisons = []
-    for other in others:
+    for other in other_rates:
         p = fisher_exact(first.counts.failed, first.counts.conclusive, other.counts.failed, other.counts.conclusive)
         are_known = first.counts.conclusive and other.counts.conclusive
         required_runs = required_sample_size(first.rate, other.rate, level) if are_known else None

@@ -50,7 +50,7 @@ class ExecutionResult(NamedTuple):
 
 
 class Interference:
-    """Interferes with a program while it runs. This base class does nothing."""
+    """An interference with a program while it runs. This base class does nothing."""
 
     def next_due(self) -> float | None:
         """Return the time of the next call of `fire`, on the clock of `time.monotonic` (s); None: never."""
@@ -275,7 +275,7 @@ class RunningProcess:
     def result(self) -> ExecutionResult:
         """Return how the run went."""
         exit_code = os.waitstatus_to_exitcode(self._status)
-        # A program that shares our terminal and exits with 0 has handled ctrl+c in its own way.
+        # A program that shares the terminal of this process and exits with 0 has handled ctrl+c itself.
         has_handled_interrupt = not self._options.new_session and exit_code == 0
         return ExecutionResult(
             self._ended_ns - self._started_ns,

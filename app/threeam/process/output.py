@@ -25,7 +25,7 @@ _LINE_BREAK_OR_TAB = re.compile(r"(\r?\n|\t)")
 
 
 class OutputRecorder:
-    """Receives an output in pieces, and passes to ``sink`` what of it is to be saved, redacted.
+    """A receiver of an output in pieces. It passes to ``sink`` what of the output is to be saved, redacted.
 
     ``size``: the length of the output (bytes). ``matched``: whether ``regex`` matches one of its lines; known after
     `close`. Little is done before there are ``flush_bytes`` of it: the clock of a run is ticking meanwhile.
@@ -110,7 +110,7 @@ def _has_match(regex: Regex, lines: bytes) -> bool:
 
 
 class SavedOutput(NamedTuple):
-    """Where an output was saved; no ``path``: it was empty, or it could not be saved because of ``problem``."""
+    """The path of a saved output; empty if the output was empty, or if ``problem`` kept it from being saved."""
 
     path: str = ""
     problem: str = ""
@@ -157,7 +157,7 @@ def record_output(
 
 
 class _FileSink:
-    """Writes into a file until a write fails."""
+    """A sink that writes into a file until a write fails."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -178,7 +178,7 @@ class _FileSink:
 
 
 class TerminalSanitizer:
-    """Makes an output safe for a terminal, piece by piece: controls other than newlines and tabs become visible."""
+    """A filter that makes controls other than newlines and tabs visible, so that an output is safe for a terminal."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")

@@ -18,7 +18,7 @@ _REQUIRED_FEATURES = ((os, "pidfd_open"), (os, "sched_getaffinity"), (fcntl, "F_
 
 
 def require_linux(command: str) -> None:
-    """Raise `Unusable` if this system, or the Python on it, lacks what ``command`` needs to run or watch a process."""
+    """Raise `FileUnusable` if this system or its Python lacks what ``command`` needs to run or trace a process."""
     missing = [f"{module.__name__}.{name}" for module, name in _REQUIRED_FEATURES if not hasattr(module, name)]
     if missing:
         raise FileUnusable(f"{command} needs Linux: there is no {missing[0]} here")

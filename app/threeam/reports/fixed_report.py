@@ -73,7 +73,7 @@ def _has_failed(experiment: Experiment) -> bool:
 
 
 class Occurrences(NamedTuple):
-    """When a pattern was seen, in times (ns) of a clock that was never stepped back.
+    """The times at which a pattern was seen (ns), on a clock that was never stepped back.
 
     ``start_ns``: watched since then; None: the log is empty. ``change_times_ns``: the times of the lines about changes,
     by their stamps. ``clock_behind_ns``: how far the clock of the machine is behind that clock now.

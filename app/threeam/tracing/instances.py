@@ -34,7 +34,7 @@ class Instance(NamedTuple):
 
 
 class _UsageSample(NamedTuple):
-    """What a process has used until ``taken_ns`` (monotonic); ``writers``: by log; None: they cannot be read."""
+    """The usage of a process until ``taken_ns`` (monotonic). ``writers``: by log; None: they cannot be read."""
 
     taken_ns: int
     cpu_ns: int

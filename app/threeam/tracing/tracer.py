@@ -70,7 +70,7 @@ def _network_ports(pid: int) -> list[int]:
 
 
 class TracerSession(Interference):
-    """Watches a tool: calls ``on_attached`` when it is attached, and ends it after ``duration_s`` (None: never)."""
+    """A watch over a tool: it calls ``on_attached``, and ends the tool after ``duration_s`` (None: never)."""
 
     def __init__(
         self, tool: str, process: TracedProcess, duration_s: float | None, on_attached: Callable[[int], object]
