@@ -166,7 +166,7 @@ def test_the_table_of_cases(events: list[Event], fix: str, answer: str, before: 
     change, fixed = answer_to(events)
     assert (change, answer_line(fixed).text.partition(":")[0]) == (fix, answer)
     assert (fixed.failed, fixed.exposure, fixed.clean_since) == (*before, clean)
-    assert [one.text.startswith("H7 " + answer) for one in fix_progress_lines(state_after(events))] == [True]
+    assert [line.text.startswith("H7 " + answer) for line in fix_progress_lines(state_after(events))] == [True]
 
 
 def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one_left() -> None:
@@ -176,8 +176,8 @@ def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
     change, answer = assess_runs(state, hypothesis)
-    told = [line for part in told_parts(state, hypothesis, change, answer, stamp(9)) for line in part.lines]
-    (later,) = (line for line in told if line.text == "later: more")
+    lines = [line for part in told_parts(state, hypothesis, change, answer, stamp(9)) for line in part.lines]
+    (later,) = (line for line in lines if line.text == "later: more")
     assert later.detail == f"if that is the fix: 3am fixed H7 --since @{stamp(3)}"
     change, answer = assess_runs(state, hypothesis, stamp(3).ns)
     assert (change.text, answer.failed, answer.exposure, answer.required[-1]) == ("more", 2, 200, 2468)
@@ -213,17 +213,17 @@ def test_of_two_unrelated_changes_neither_makes_a_yes_of_a_no() -> None:
         assert answer_line(answer_to(events)[1]).text.startswith("no: ")
 
 
-@pytest.mark.parametrize("others", [[], [Runs(0, 50)]], ids=["no run is left", "no failure is left"])
-def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(others: list[Event]) -> None:
+@pytest.mark.parametrize("extra_events", [[], [Runs(0, 50)]], ids=["no run is left", "no failure is left"])
+def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(extra_events: list[Event]) -> None:
     """With that change counted, the failing runs have no single configuration, and no rate remains to compare."""
-    events = [*others, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
+    events = [*extra_events, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
     _, answer = answer_to(events)
     _, without = answer_to([Changed("of H8", 8) if event == OTHER else event for event in events])
     assert (answer.failed, answer.exposure, answer.required) == (without.failed, without.exposure, without.required)
     assert (answer.ignores_unbound_changes, without.ignores_unbound_changes) == (True, False)
-    told = [(line.text, line.detail) for line in fix_confidence_report(answer)[1].lines]
+    lines = [(line.text, line.detail) for line in fix_confidence_report(answer)[1].lines]
     ignored = "changes that are bound to no hypothesis are ignored"
-    assert (ignored, "one was made or undone during each experiment that failed before") in told
+    assert (ignored, "one was made or undone during each experiment that failed before") in lines
     assert ignored not in [line.text for line in fix_confidence_report(without)[1].lines]
 
 
@@ -312,8 +312,8 @@ def test_other_runs_that_failed_are_named_whatever_the_answer_is(counted: Runs) 
     assert [(runs.failed, runs.differences) for runs in answer.not_counted] == [
         (30, "other arguments: ./repro --hard, not ./repro")
     ] * 5
-    told = [(line.text, line.icon) for line in fix_confidence_report(answer)[1].lines]
-    assert ("not counted: R7 ./repro --hard, bare: 30 failed, 0 passed", "red") in told
+    lines = [(line.text, line.icon) for line in fix_confidence_report(answer)[1].lines]
+    assert ("not counted: R7 ./repro --hard, bare: 30 failed, 0 passed", "red") in lines
     _, answer = answer_to([HALF, hard, FIX, hard, counted])
     assert [line.detail for line in fix_confidence_report(answer)[1].lines if line.text.startswith("apart:")] == [
         "30 of 30 before, 30 failed and 0 clean since"
@@ -377,7 +377,7 @@ def test_the_nearest_of_those_that_do_not_count_is_named_first() -> None:
     far = Runs(0, 9, identity=ExperimentIdentity("/x", "1" * 12, "/y", "timeout after 1 s"), arm=Arm("pin"))
     near = Runs(0, 150)._replace(**ARGUMENTS)
     _, answer = answer_to([HALF, FIX, near, far])
-    assert [one.passed for one in answer.not_counted] == [150, 9]
+    assert [runs.passed for runs in answer.not_counted] == [150, 9]
 
 
 def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
@@ -466,7 +466,7 @@ def test_the_program_is_the_one_that_is_run_also_behind_a_symlink(tmp_path: Path
 
 
 def test_a_wrapper_is_its_words_and_not_its_name() -> None:
-    same = [wrapper_fingerprint(parse_arm(said, [0])) for said in ("a=strace -f", "b=strace -f", "b=strace", "bare")]
+    same = [wrapper_fingerprint(parse_arm(spec, [0])) for spec in ("a=strace -f", "b=strace -f", "b=strace", "bare")]
     assert same[0] == same[1] != same[2]
     assert same[3] == "-"
 
@@ -484,9 +484,9 @@ def test_a_wrong_yes_is_none_through_the_command_line(run_here: Run3am, run_proc
     argv = [command(), "run", "-q", "-n", "40", "-H", "H1", "--", "sh", "-c", script]
     assert subprocess.run(argv, cwd=folder, timeout=60).returncode == 0
     done = run_here("fixed", "H1", "--json")
-    told = json.loads(done.stdout)
-    assert (done.returncode, told["fixed"], told["since"]["clean"]) == (1, False, 0)
-    assert told["not_counted"][0]["differs"].startswith(f"run in {folder}, not in ")
+    record = json.loads(done.stdout)
+    assert (done.returncode, record["fixed"], record["since"]["clean"]) == (1, False, 0)
+    assert record["not_counted"][0]["differs"].startswith(f"run in {folder}, not in ")
 
 
 def test_the_json_has_the_names_of_the_report() -> None:
@@ -498,20 +498,20 @@ def test_the_json_has_the_names_of_the_report() -> None:
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
     change, answer = assess_runs(state, hypothesis)
-    told = {
+    lines = {
         line.text.split(":")[0]: line
         for part in told_parts(state, hypothesis, change, answer, stamp(9))
         for line in part.lines
     }
     record = answer_json(answer)
     assert (record["timed_out"], record["inconclusive"]) == (5, 2)
-    assert told["timed out"].text == "timed out: 5 runs since, in no rate"
-    assert told["inconclusive"].text == "inconclusive: 2 runs since, in no rate"
+    assert lines["timed out"].text == "timed out: 5 runs since, in no rate"
+    assert lines["inconclusive"].text == "inconclusive: 2 runs since, in no rate"
     (apart,), (runs,) = record["apart"], record["not_counted"]
     assert (apart["what"], apart["failed"], apart["ended"]) == ("./repro, pin", 3, 10)
-    assert told["apart"].text == f"apart:  {apart['what']}"
+    assert lines["apart"].text == f"apart:  {apart['what']}"
     assert (runs["passed"], runs["differs"]) == (150, "it is bound to no hypothesis")
-    assert told["not counted"].text.startswith(f"not counted: {runs['what']}: ")
+    assert lines["not counted"].text.startswith(f"not counted: {runs['what']}: ")
 
 
 # A bug that comes by time.
@@ -529,7 +529,7 @@ def test_a_bug_of_every_30_seconds_is_never_clean() -> None:
 def test_the_time_without_it_begins_with_the_last_sighting() -> None:
     answer = estimate_from_occurrences("deadlock", [HOUR, 5 * HOUR], 0, 2 * HOUR, 6 * HOUR)
     assert (answer.recurrences, answer.clean_since) == (1, HOUR)
-    (line,) = (one.text for one in fix_confidence_report(answer)[1].lines if one.text.startswith("since:"))
+    (line,) = (line.text for line in fix_confidence_report(answer)[1].lines if line.text.startswith("since:"))
     assert line == "since:  seen once again, the last time 60 min ago"
 
 

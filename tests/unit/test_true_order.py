@@ -91,12 +91,12 @@ class Night:
     def runs(self, number: int, count: int, outcome: str) -> None:
         """Write the next runs of an experiment, each of which takes a millisecond."""
         for first in range(0, count, _TOGETHER):
-            made = []
+            runs_made = []
             for _ in range(first, min(first + _TOGETHER, count)):
                 self._made[number] += 1
-                made.append(self._run(self._made[number], outcome))
+                runs_made.append(self._run(self._made[number], outcome))
                 self.clock.forward(NS_PER_S // 1000)
-            self.writer.write(runs_draft(number, self._totals[number], made))
+            self.writer.write(runs_draft(number, self._totals[number], runs_made))
         self._stepped()
 
     def tries(self, count: int, outcome: str, identity: ExperimentIdentity = REPRO, command: str = "./repro") -> None:
