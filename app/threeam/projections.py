@@ -1,11 +1,14 @@
 """The one list of rooms: what each capability brings to the fold."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import Any
 
 from threeam.core.state.fold import Fold, Projection
 
 
-def _rooms() -> Sequence[Projection]:
+def _rooms() -> Sequence[Projection[Any]]:
     from threeam.experiments.runs import PROJECTION as RUNS
     from threeam.host.baseline_log import PROJECTION as BASELINES
     from threeam.human.intake import PROJECTION as HUMAN

@@ -19,6 +19,8 @@ from measured import Measured
 from threeam.core.write.lock import SanityLock
 from threeam.core.write.lock_file import LockFileSpec
 
+pytestmark = pytest.mark.timeout(900)
+
 COMMAND = str(Path(sys.executable).parent / "3am")
 MILLION = 1_000_000
 LOOPS, HELD = 6, 0.02  # flock(1) loops, and how long each holds the lock (s)

@@ -8,9 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from processes import BASH_LINE, Output, eventually, three_am
 
-from conftest import Run, command, writer_of
+from support.commands import Run, command
+from support.journals import writer_of
+from support.processes import BASH_LINE, Output, eventually, three_am
 from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import Entry, parse_entry
 from threeam.core.store.follow import Follower

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import pyte
 import pytest
 
-from conftest import command
+from support.commands import command
 
 T = TypeVar("T")
 

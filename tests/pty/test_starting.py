@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from terminals import terminal
 
-from conftest import Run, command, texts
+from support.commands import Run, command
+from support.journals import texts
 
 ALICE = 64011
 LINE = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n"

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from conftest import Run, command, entries, texts
-from postgres import PASSWORD, Cluster, Sessions, cluster, eventually
+from support.commands import Run, command
+from support.journals import entries, texts
+from support.postgres import PASSWORD, Cluster, Sessions, cluster, eventually
 
 USERS = ("app", "seer", "boss")  # an ordinary one, one who sees all and may end nothing, one who may end app's
 HOLDS = "UPDATE orders SET amount = 2 WHERE id = 1"

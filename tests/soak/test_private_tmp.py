@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import entries
+from support.journals import entries
 from threeam.core.config.settings import SCRIPT_LOG
 
 pytestmark = pytest.mark.slow

@@ -33,7 +33,7 @@ from threeam.tui.widgets.log_view import LogView
 
 T = TypeVar("T")
 
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # as in tests/conftest.py
+NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # as in tests/support/lines.py
 HOUR_NS = 3600 * 1_000_000_000
 BY = Author("alice", "db1", 4121, "%3")
 WIDE, SMALL, TINY = (120, 36), (80, 24), (40, 10)

@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.widget import Widget
 
-from conftest import texts
+from support.journals import texts
 from threeam.actions import ACTIONS, BY_COMMAND, BY_ID, GROUPS, format_keys, key_table
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pilots import NIGHT, SMALL, TINY, WIDE, Night, append, line, night, notes, section
 
-from conftest import FakeClock, texts
+from support.journals import FakeClock, texts
 from threeam.actions import ACTIONS
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store.journal import Journal
@@ -220,7 +220,7 @@ async def test_the_writing_keys_say_read_only_and_write_nothing(
         await it.press("1")
         for key in WRITING_KEYS:
             it.app.clear_notifications()
-            await it.press(key)
+            await it.press("escape", key)
             assert any("> leads back to now" in notice for notice in it.notices), key
         for command in ("note no", "coffee", "confirm H2 no", f"undone {at(3)}"):
             it.app.clear_notifications()

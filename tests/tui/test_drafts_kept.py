@@ -8,12 +8,14 @@ import os
 from pathlib import Path
 
 import pytest
-from pilots import BY, append, full_disk, held, line, night
+from pilots import BY, NIGHT, append, full_disk, held, line, night
 
-from conftest import texts
+from support.journals import texts
 from threeam.core.store.journal import Journal
 from threeam.tui import draft_store
 from threeam.tui.widgets.log_view import LogView
+
+STAMP = str(NIGHT)
 
 
 def leave_behind_as_another(journal: Journal) -> None:
@@ -101,6 +103,67 @@ async def test_a_draft_that_stands_in_the_log_already_is_not_restored(
         assert it.composer.text == text, "it is one key away all the same"
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "written"),
+    [
+        ("note", "next: restart it", ["Next: restart it"]),
+        ("note", "topology: a\nb", ["Topology: a", "| b"]),
+        ("note", "changed: the pool (undo: set it to 5)", ["Changed: the pool (undo: set it to 5)"]),
+        ("changed", "the pool --undo 'set it to 5'", ["Changed: the pool (undo: set it to 5)"]),
+        ("changed", "-H H1 the pool\nof db1", ["Changed: the pool", "| of db1"]),
+        (f"correct @{STAMP}", "one\n two", [f"Correction: @{STAMP} one / two"]),
+        (f"words @{STAMP}", "the LED\nblinked", [f"Words: @{STAMP} the LED / blinked"]),
+        ("words", "the LED", [f"Words: @{STAMP} the LED"]),
+        (f"support H1 @{STAMP}", "as predicted", [f"Supports: @{STAMP} as predicted"]),
+        ("predict H1", "it stops", ["Prediction: it stops"]),
+        ("reopen H1", "it is back", ["Reopened: it is back"]),
+        ("note", "a \x1b[2J byte", ["a \\x1b[2J byte"]),
+    ],
+)
+async def test_a_draft_is_compared_with_what_it_writes(
+    journal: Journal, log: Path, kind: str, text: str, written: list[str]
+) -> None:
+    by_alice = str(BY).encode()
+    append(log, b"".join(line(text, n).replace(b"bob@db1:77%1", by_alice) for n, text in enumerate(written)))
+    leave_behind(journal, text, kind)
+    async with night(journal) as it:
+        assert it.composer.drafts == []
+        await it.press("i", "enter")
+        await it.says("nothing to write yet")
+    assert texts(log) == written
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("hypothesis", "the sweeper"),
+        ("note", "Hypothesis: the sweeper"),
+        (f"correct @{STAMP}", f"Words: @{STAMP} the sweeper"),
+        (f"support H1 @{STAMP}", "Supports: @2026-11-24T03:14:07.123456788+0000 the sweeper"),
+    ],
+)
+async def test_the_same_words_of_another_kind_do_not_take_a_draft_away(
+    journal: Journal, log: Path, kind: str, written: str
+) -> None:
+    append(log, line(written).replace(b"bob@db1:77%1", str(BY).encode()))
+    leave_behind(journal, "the sweeper", kind)
+    async with night(journal) as it:
+        assert it.composer.drafts == [(kind, "the sweeper")]
+
+
+@pytest.mark.parametrize("kind", ["words", "words +1"])
+async def test_words_whose_stamp_was_never_written_are_a_note_and_not_for_the_next_stamp(
+    journal: Journal, log: Path, kind: str
+) -> None:
+    leave_behind(journal, "old words", kind)
+    async with night(journal) as it:
+        assert it.composer.drafts == [("note", "old words")]
+        it.at_once(*"snew words\n")
+        await it.eventually(lambda: len(texts(log)) == 2, "the stamp has its words")
+        assert texts(log)[1].endswith(" new words")
+        assert it.composer.drafts == [("note", "old words")]
+
+
 async def test_a_draft_whose_first_line_alone_stands_in_the_log_is_restored(journal: Journal, log: Path) -> None:
     append(log, line("Traceback:").replace(b"bob@db1:77%1", str(BY).encode()))
     leave_behind(journal, "Traceback:\n  an hour of typing below it")
@@ -173,9 +236,10 @@ async def test_notes_typed_ahead_are_drafts_of_their_own(
             await it.type("ione\ntwo\nthr")
             await it.eventually(lambda: '"thr"' in kept(journal), "all are kept")
             # and the screen is killed
-            log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
             left = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
             assert [draft[1] for draft in left[1]] == ["one", "two", "thr"]
+    # As if it had been killed when the first was written; what it wrote while it was closed is not there.
+    log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
     (Path(journal.attachments_dir) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(left))
     async with night(journal) as it:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from pilots import SMALL, append, full_disk, held, line, night, notes
 
-from conftest import entries, texts
+from support.journals import entries, texts
 from threeam.core.state.fold import Fold
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal
@@ -219,7 +219,7 @@ async def test_lines_that_were_read_when_the_fold_failed_are_shown_later(
 
     async with night(journal) as it:
         with monkeypatch.context() as patch:
-            patch.setattr(Fold, "advance", failing)
+            patch.setattr(Fold, "__call__", failing)
             append(log, line("read, and not folded"))
             await it.eventually(lambda: "STALE" in it.header, "the header says that this is not the truth")
         await it.shows("read, and not folded")

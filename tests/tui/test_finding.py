@@ -9,21 +9,22 @@ from pathlib import Path
 import pytest
 from pilots import SMALL, TINY, append, held, line, night, notes, section
 
-from conftest import NIGHT, entries, texts
+from support.journals import entries, texts
+from support.lines import NIGHT
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store import reader
 from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import lines_forward
 from threeam.core.store.seek import ChunkMatches
-from threeam.core.store.segment import _MOST_OPEN, RotatedSegment
+from threeam.core.store.segment import _MAX_OPEN_FILES, RotatedSegment
 from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.tui import log_window as window
 from threeam.tui.line_counter import LineCounter
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 from threeam.tui.screens.entry import EntryScreen
-from threeam.tui.widgets.log_pane import _number
+from threeam.tui.widgets.log_pane import _line_number
 
 
 def hay(needles: dict[int, str], count: int = 3000) -> bytes:
@@ -361,12 +362,12 @@ def test_a_row_of_a_file_that_was_deleted_has_no_number(journal: Journal, log: P
     segment = RotatedSegment(str(path))
     (read,) = lines_forward(segment)
     others = []
-    for n in range(_MOST_OPEN):
+    for n in range(_MAX_OPEN_FILES):
         other = path.with_name(f"other-{n}")
         other.write_bytes(b"")
         others.append(RotatedSegment(str(other)))
     path.unlink()
-    assert _number(LineCounter(journal, LineFilter(skip_repeated=True)), Row(read, read.entry)) is None
+    assert _line_number(LineCounter(journal, LineFilter(skip_repeated=True)), Row(read, read.entry)) is None
 
 
 async def test_lines_of_a_file_that_the_new_one_does_not_continue_are_not_counted(journal: Journal, log: Path) -> None:

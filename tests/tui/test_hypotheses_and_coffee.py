@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pilots import SMALL, WIDE, append, full_disk, held, line, night
 
-from conftest import FakeClock, entries, texts
+from support.journals import FakeClock, entries, texts
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
@@ -59,7 +59,7 @@ async def test_a_verdict_on_nothing_says_so(journal: Journal, log: Path) -> None
     async with night(journal) as it:
         for key in ("v", "x", "tilde"):
             it.app.clear_notifications()
-            await it.press(key)
+            await it.press("escape", key)
             await it.says("pick a hypothesis first")
             assert it.in_the_log
         assert len(texts(log)) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pilots import BY, append, failing_sync, full_disk, held, line, night, notes
 
-from conftest import texts
+from support.journals import texts
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal

@@ -10,7 +10,7 @@ import pytest
 from pilots import NIGHT, Night, append, held, line, night, notes
 from textual import events
 
-from conftest import entries, texts
+from support.journals import entries, texts
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal
 from threeam.tui.screens.report_screen import ThreadScreen

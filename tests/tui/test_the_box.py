@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pilots import append, failing_sync, full_disk, held, line, night, notes
 
-from conftest import entries, texts
+from support.journals import entries, texts
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal
 from threeam.tui.terminal_driver import EscapedKey

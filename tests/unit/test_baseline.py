@@ -10,17 +10,17 @@ from typing import Any
 
 import psutil
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conftest import FakeClock, entries, writer_of
+from support.journals import FakeClock, entries, writer_of
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.attachment_kinds import BASELINE
 from threeam.core.store.attachments import read_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note_draft
-from threeam.host import snapshot as looking
+from threeam.host import snapshot_collector
 from threeam.host.baseline import (
     Baseline,
     Difference,
@@ -40,7 +40,8 @@ from threeam.host.baseline_log import (
     saved_baselines,
 )
 from threeam.host.baseline_store import BaselineComparison, comparison_draft, save_baseline, take_baseline
-from threeam.host.snapshot import Snapshot, WatchedProcess, take_snapshot
+from threeam.host.snapshot import Snapshot, WatchedProcess
+from threeam.host.snapshot_collector import take_snapshot
 from threeam.projections import FOLD
 
 NIGHT = 1_795_490_047_123_456_789
@@ -253,7 +254,6 @@ PLACES = ("format", "name", "host", "watched", "commands", "snapshots", "at_ns",
 mangled = st.dictionaries(st.sampled_from(PLACES), json_values).map(lambda changed: a_file(**changed))
 
 
-@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=60), mangled))
 @example(b'{"format": 1}')
 def test_from_bytes_is_total(data: bytes) -> None:
@@ -363,7 +363,7 @@ def test_what_is_kept_is_what_its_line_says(journal: Journal, log: Path, clock: 
 
 
 def test_a_command_that_hangs_is_given_up_and_what_it_started_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looking, "_COMMAND_S", 0.1)
+    monkeypatch.setattr(snapshot_collector, "_COMMAND_TIMEOUT_S", 0.1)
     texts = take_snapshot([], ["sleep 54321 | cat"], lambda: NIGHT).texts
     sleeps = [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == ["sleep", "54321"]]
     # SIGKILL was sent, but kill(2) does not wait: on a busy machine a killed process can still be seen for a moment.

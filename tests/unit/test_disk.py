@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import FakeClock
+from support.journals import FakeClock
 from threeam.core.format.entry import NS_PER_S, Entry, parse_entry
 from threeam.core.platform.disk import format_bytes, free_bytes, mount_fstype, network_fs_warning
 from threeam.core.state import state_cache

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from support.lines import BY, NIGHT
 from threeam.core.format import entry as entry_module
 from threeam.core.format.entry import (
     CONTINUATION_PREFIX,
@@ -31,11 +32,8 @@ from threeam.core.format.entry import (
 )
 
 HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-BY = ("BY", "alice@db1:4121%3")
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 YEAR_2200 = 7_258_118_400 * NS_PER_S
 
-steady = settings(deadline=None)
 
 stamps = st.builds(Stamp, st.integers(0, YEAR_2200 - 1), st.integers(-1439, 1439).map(lambda minutes: minutes * 60))
 pieces = st.one_of(
@@ -75,7 +73,6 @@ def as_read(entry: Entry) -> Entry:
     )
 
 
-@steady
 @given(entries)
 @example(Entry(NIGHT, 0, (), ""))
 @example(Entry(NIGHT, 0, (), " "))
@@ -89,7 +86,6 @@ def test_parsing_what_was_formatted_gives_the_entry_back(entry: Entry) -> None:
     assert parse_entry(line(entry)) == as_read(entry)
 
 
-@steady
 @given(entries)
 def test_what_was_read_is_written_again_byte_for_byte(entry: Entry) -> None:
     again = parse_entry(line(entry))
@@ -97,13 +93,11 @@ def test_what_was_read_is_written_again_byte_for_byte(entry: Entry) -> None:
     assert line(again) == line(entry)
 
 
-@steady
 @given(entries)
 def test_a_formatted_line_holds_no_control_but_its_newline(entry: Entry) -> None:
     assert not HARMFUL.search(line(entry).decode())
 
 
-@steady
 @given(entries)
 def test_a_text_never_becomes_a_second_line(entry: Entry) -> None:
     raw = format_entry(entry)
@@ -111,7 +105,6 @@ def test_a_text_never_becomes_a_second_line(entry: Entry) -> None:
     assert len(raw.decode().splitlines()) == 1
 
 
-@steady
 @given(tags, texts, texts)
 def test_a_text_never_forges_a_tag(own: tuple[tuple[str, str], ...], before: str, after: str) -> None:
     for forged in ("[H9: open]", "[BY: mallory@x:1]", "[LATER0: capability]"):
@@ -133,7 +126,6 @@ def test_a_text_that_cannot_be_a_tag_is_left_as_it_is(text: str) -> None:
     assert line(Entry(NIGHT, 0, (BY,), text)).endswith(b"] " + text.encode())
 
 
-@steady
 @given(texts)
 def test_a_tag_value_never_ends_its_tag(value: str) -> None:
     assert "]" not in escape_tag_value(value)
@@ -142,7 +134,6 @@ def test_a_tag_value_never_ends_its_tag(value: str) -> None:
     assert [key for key, _ in read.tags] == ["BY", "H7"]
 
 
-@steady
 @given(st.binary())
 @example(b"")
 @example(b"[2026-02-31T03:14:07.123456789+0000] [COFFEE: 3] no such day")
@@ -160,7 +151,6 @@ def test_parsing_is_total_on_any_bytes(raw: bytes) -> None:
         assert isinstance(entry.body, str)
 
 
-@steady
 @given(entries, st.integers(0, 200), st.binary(max_size=3))
 def test_parsing_is_total_on_damaged_lines(entry: Entry, at: int, damage: bytes) -> None:
     raw = line(entry)
@@ -218,7 +208,6 @@ def test_a_by_that_names_nobody_is_nobodys(by: str) -> None:
     assert Entry(NIGHT, 0, (("BY", by),), "x").author is None
 
 
-@steady
 @given(texts)
 def test_making_visible_twice_changes_nothing_more(text: str) -> None:
     once = escape_unprintable(text)
@@ -227,7 +216,6 @@ def test_making_visible_twice_changes_nothing_more(text: str) -> None:
     once.encode()
 
 
-@steady
 @given(st.binary())
 def test_any_bytes_can_be_shown(raw: bytes) -> None:
     shown = escape_unprintable(decode_utf8(raw))
@@ -291,7 +279,6 @@ def test_undecodable_bytes_are_shown_by_their_value() -> None:
     assert decode_utf8(b"a\xff\xc3b") == "a\\xff\\xc3b"
 
 
-@steady
 @given(stamps)
 @example(Stamp(0, 0))
 @example(Stamp(0, -60))
@@ -301,7 +288,6 @@ def test_a_stamp_survives_being_written_to_the_nanosecond(stamp: Stamp) -> None:
     assert Stamp.parse(str(stamp)) == stamp
 
 
-@steady
 @given(stamps)
 def test_a_stamp_says_the_instant_that_the_calendar_says(stamp: Stamp) -> None:
     utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=stamp.ns // 1000)
@@ -321,7 +307,6 @@ def test_a_stamp_is_what_date_prints() -> None:
     assert str(stamp) == printed.strip()
 
 
-@steady
 @given(
     st.builds(
         Stamp,
@@ -435,7 +420,6 @@ def test_a_text_with_several_lines_survives_whole(text: str, lines: list[str]) -
     assert split_submission(text) == lines
 
 
-@steady
 @given(texts)
 def test_no_line_of_a_submission_holds_a_newline(text: str) -> None:
     lines = split_submission(text)

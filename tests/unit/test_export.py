@@ -9,9 +9,7 @@ import base64
 import csv
 import io
 import json
-import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from html.parser import HTMLParser
@@ -20,15 +18,18 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from conftest import FakeClock, Run, writer_of
+from support.commands import Done, Run
+from support.golden import assert_golden
+from support.journals import FakeClock, writer_of
+from support.lines import HARMFUL, NIGHT, at_minute, entry_of
 from threeam.cli import export as command
 from threeam.cli.main import main
-from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, escape_unprintable, format_entry
+from threeam.core.format.entry import Author, Entry, Stamp, escape_unprintable, format_entry
 from threeam.core.store import reader
 from threeam.core.store.journal import resolve_journal
 from threeam.core.store.reader import Line, lines_forward
@@ -47,23 +48,13 @@ from threeam.reports.markdown_report import postmortem_to_markdown
 from threeam.reports.postmortem import Postmortem, build_postmortem
 from threeam.tracing.observations import IntervalSet
 
-Done = subprocess.CompletedProcess[bytes]
 Exported = Callable[..., str]
 
-REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
-GOLDEN = Path(__file__).parent / "golden"
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)
-MINUTE = 60 * NS_PER_S
 ALICE, BOB, SCRIPT = Author("alice", "db1", 4121, "%3"), Author("bob", "db1", 9, "%1"), None
-HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def at(minutes: float) -> Stamp:
-    return Stamp(NIGHT.ns + round(minutes * MINUTE))
 
 
 def line(minutes: float, by: Author | None, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
-    return format_entry(Entry(at(minutes), cups, ((("BY", str(by)),) if by is not None else ()) + tags, text))
+    return format_entry(entry_of(by, at_minute(minutes), text, tags, cups))
 
 
 BEFORE = (
@@ -74,45 +65,39 @@ BEFORE = (
     + line(3.1, BOB, "DELETE again", ("VIA", "stdin"))
     + b"kernel: \x1b[2J oops \xff\n"
     + line(4, ALICE, "Prediction: with it off, 500 runs stay clean", ("H1", "open"), cups=1)
-    + line(5, BOB, f"Supports: @{at(3)} updated after it was gone", ("H1", "open"))
+    + line(5, BOB, f"Supports: @{at_minute(3)} updated after it was gone", ("H1", "open"))
     + line(6, BOB, "Hypothesis: reads go to replica 1", ("H2", "open"))
-    + line(7, ALICE, f"Contradicts: @{at(3)} the row is on the primary", ("H2", "open"), cups=1)
+    + line(7, ALICE, f"Contradicts: @{at_minute(3)} the row is on the primary", ("H2", "open"), cups=1)
 )
 AFTER = (
     line(8, BOB, "Conclusion: lag was 0.4 ms", ("H2", "refuted"))
-    + line(9, ALICE, f"Correction: @{at(6)} reads go to replica_2", ("CORRECTION", "1"), cups=1)
+    + line(9, ALICE, f"Correction: @{at_minute(6)} reads go to replica_2", ("CORRECTION", "1"), cups=1)
     + line(10, SCRIPT, "Acquired sanity lock.", cups=3)
     + line(11, SCRIPT, "Hypothesis: cron | <script>alert(1)</script>", cups=3)
     + line(12, SCRIPT, "Releasing sanity lock.", cups=3)
     + line(13, ALICE, "Stamp: words follow", ("STAMP", "now"), cups=5)
-    + line(13.5, ALICE, f"Words: @{at(13)} the pager again", ("STAMP", "words"), cups=5)
+    + line(13.5, ALICE, f"Words: @{at_minute(13)} the pager again", ("STAMP", "words"), cups=5)
     + line(14, ALICE, "Conclusion: 1,200 sweeps and no overlap", ("H1", "confirmed"), ("RECHECK", "toxic"), cups=5)
     + line(15, ALICE, "Changed: SWEEP_LOCK=/shared on canary (undo: unset it)", ("CHANGE", "open"), cups=5)
     + line(16, ALICE, "Changed: debug log on (undo: off)", ("CHANGE", "open"), cups=5)
-    + line(17, BOB, f"Undone: @{at(16)} off", ("CHANGE", "undone"))
+    + line(17, BOB, f"Undone: @{at_minute(16)} off", ("CHANGE", "undone"))
     + line(18, BOB, "=cmd|' /C calc'!A0, \"quoted\"")
     + line(19, ALICE, "Next: take the row lock in Sweeper.tick", ("NOTED", "next"), cups=5)
     + line(20, ALICE, "Stamp: words follow", ("STAMP", "now"), cups=5)
     + b"[2026-11-24T03:3"
 )
-NOW = at(30)
+NOW = at_minute(30)
 
 
 @pytest.fixture
 def night(log: Path) -> Path:
     """A night with all that there is to export, rotated in its middle."""
     log.write_bytes(BEFORE)
-    with writer_of("carol", resolve_journal(str(log)), FakeClock(at(7.5))).lock_log(whole=True) as locked:
+    with writer_of("carol", resolve_journal(str(log)), FakeClock(at_minute(7.5))).lock_log(whole=True) as locked:
         locked.rotate()
     with log.open("ab") as file:
         file.write(AFTER)
     return log
-
-
-@pytest.fixture
-def run(run_here: Run) -> Run:
-    """In this process: these tests need it often."""
-    return run_here
 
 
 @pytest.fixture
@@ -171,10 +156,7 @@ def refused(done: Done, code: int) -> str:
 
 @pytest.mark.parametrize("shape", ["md", "html", "jsonl", "csv"])
 def test_the_export_is_what_it_was_when_it_was_read(night: Path, exported: Exported, shape: str) -> None:
-    text, golden = exported(shape).encode(), GOLDEN / f"export.{shape}"
-    if REWRITE:
-        golden.write_bytes(text)
-    assert text == golden.read_bytes()
+    assert_golden(f"export.{shape}", exported(shape))
 
 
 def test_recheck_is_in_every_export(night: Path, exported: Exported, run: Run) -> None:
@@ -214,7 +196,7 @@ def test_what_came_through_a_pipe_is_counted_and_what_is_cited_of_it_is_there(ni
 
 @pytest.mark.parametrize("shape", ["md", "html", "jsonl", "csv"])
 def test_since_and_until_restrict_each(night: Path, exported: Exported, shape: str) -> None:
-    text = exported(shape, "--since", "03:22:30", "--until", f"@{at(10)}")
+    text = exported(shape, "--since", "03:22:30", "--until", f"@{at_minute(10)}")
     assert "paged" not in text
     assert "0.4 ms" not in text.partition("Timeline")[2].partition("Theories")[0]
     if shape == "jsonl":
@@ -224,8 +206,8 @@ def test_since_and_until_restrict_each(night: Path, exported: Exported, shape: s
 
 
 def test_since_and_until_have_both_their_ends(night: Path, exported: Exported) -> None:
-    text = exported("jsonl", "--since", f"@{at(0)}", "--until", f"@{at(1)}")
-    assert [one["at"] for one in records(text)] == [str(at(0)), str(at(1))]
+    text = exported("jsonl", "--since", f"@{at_minute(0)}", "--until", f"@{at_minute(1)}")
+    assert [one["at"] for one in records(text)] == [str(at_minute(0)), str(at_minute(1))]
 
 
 def test_hyp_restricts_to_what_belongs_to_it(night: Path, exported: Exported) -> None:
@@ -244,7 +226,7 @@ def test_a_report_on_one_hypothesis_is_about_nothing_else(night: Path, exported:
     assert "UPDATE 2 ms after DELETE" in told, "the line that its evidence cites"
 
 
-@pytest.mark.parametrize("more", [(), ("--hyp", "H1"), ("--since", f"@{at(20)}")], ids=str)
+@pytest.mark.parametrize("more", [(), ("--hyp", "H1"), ("--since", f"@{at_minute(20)}")], ids=str)
 def test_no_link_of_the_page_is_dead(night: Path, exported: Exported, more: tuple[str, ...]) -> None:
     page = exported("html", *more)
     assert set(re.findall(r'href="#(at-\d+)"', page)) <= set(re.findall(r'id="(at-\d+)"', page))
@@ -366,10 +348,10 @@ def hostile_night(log: Path, words: Iterable[str]) -> list[str]:
             line(base, ALICE, shown)
             + line(base + 1, ALICE, f"Hypothesis: {shown}", (f"H{n + 1}", "open"))
             + line(base + 2, ALICE, f"Prediction: {shown}", (f"H{n + 1}", "open"))
-            + line(base + 3, BOB, f"Supports: @{at(base)} {shown}", (f"H{n + 1}", "open"))
+            + line(base + 3, BOB, f"Supports: @{at_minute(base)} {shown}", (f"H{n + 1}", "open"))
             + line(base + 4, BOB, f"Changed: {shown} (undo: {shown})", ("CHANGE", "open"))
-            + line(base + 5, BOB, f"Undone: @{at(base + 4)} {shown}", ("CHANGE", "undone"))
-            + line(base + 6, ALICE, f"Correction: @{at(base)} {shown}", ("CORRECTION", "1"))
+            + line(base + 5, BOB, f"Undone: @{at_minute(base + 4)} {shown}", ("CHANGE", "undone"))
+            + line(base + 6, ALICE, f"Correction: @{at_minute(base)} {shown}", ("CORRECTION", "1"))
             + line(base + 7, ALICE, f"Next: {shown}", ("NOTED", "next"))
             + line(base + 8, ALICE, f"Conclusion: {shown}", (f"H{n + 1}", "refuted" if n % 2 else "confirmed"))
         )
@@ -401,13 +383,13 @@ def test_each_stamp_in_the_page_is_a_link_to_its_row(night: Path) -> None:
     read = Reading(postmortem_to_html(told(night)))
     assert {link.removeprefix("#") for link in read.links} <= read.ids
     assert len(read.ids) == sum(1 + len(event.amendment_stamps) for event in told(night).events if not event.foreign)
-    assert "#" + anchor_id(at(3)) in read.links
+    assert "#" + anchor_id(at_minute(3)) in read.links
 
 
 def test_a_stamp_links_in_whatever_zone_it_is_cited() -> None:
-    cited = Stamp(at(3).ns, 3600)
-    shown = link_stamps(f"see @{cited} & <b>", frozenset({at(3).ns}))
-    assert f'href="#{anchor_id(at(3))}"' in shown
+    cited = Stamp(at_minute(3).ns, 3600)
+    shown = link_stamps(f"see @{cited} & <b>", frozenset({at_minute(3).ns}))
+    assert f'href="#{anchor_id(at_minute(3))}"' in shown
     assert shown.endswith("</a> &amp; &lt;b&gt;")
     assert link_stamps(f"see @{cited} & <b>", frozenset()) == f"see @{cited} &amp; &lt;b&gt;", "it is not on the page"
 
@@ -487,7 +469,7 @@ def test_what_belongs_to_a_hypothesis_keeps_the_order_of_the_file(run: Run, log:
     texts = ["Hypothesis: x", "first", "second", "third", "fourth"]
     minutes = [3, 9, 9, 2, 4]  # the script writes the same stamp twice, and after a step of the clock earlier ones
     entries = [line(minute, None, text, about) for minute, text in zip(minutes, texts, strict=True)]
-    cited, at_cited = line(1, BOB, "cited"), at(1)
+    cited, at_cited = line(1, BOB, "cited"), at_minute(1)
     log.write_bytes(
         b"".join(entries[:2]) + cited + b"".join(entries[2:]) + line(8, BOB, f"Supports: @{at_cited} it", about)
     )
@@ -509,8 +491,8 @@ def test_the_length_of_a_night_is_not_known_if_the_clock_was_stepped_back(log: P
 
 def test_evidence_has_the_corrected_words(run: Run, log: Path) -> None:
     log.write_bytes(line(0, ALICE, "Hypothesis: x", ("H1", "open")) + line(1, ALICE, "the lag was 4 s"))
-    good(run("hyp", "support", "H1", f"@{at(1)}"))
-    good(run("correct", f"@{at(1)}", "the lag was 40 ms"))
+    good(run("hyp", "support", "H1", f"@{at_minute(1)}"))
+    good(run("correct", f"@{at_minute(1)}", "the lag was 40 ms"))
     evidence = "the lag was 40 ms (before it was corrected: the lag was 4 s)"
     assert evidence in good(run("handoff")).decode()
     assert json.loads(good(run("handoff", "--json")))["hypotheses"][0]["moves"][0]["text"] == evidence
@@ -724,7 +706,6 @@ mangled_lines = st.tuples(entry_lines, st.sampled_from([b"\r\n", b" \n", b"\xff\
 any_log = st.lists(entry_lines | foreign_lines | mangled_lines, max_size=8).map(b"".join)
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(
     any_log,
     st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")),
@@ -770,7 +751,6 @@ def test_any_log_is_the_same_after_export_and_import(whole: bytes, torn: bytes, 
         assert b"".join(map(line_of_row, rows(cells))) == whole + torn
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(any_log)
 def test_any_log_has_a_page_and_a_postmortem_that_do_nothing(whole: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NIGHT, Run, command, entries
-from people import Person
+from support.commands import Done, Run, command
+from support.journals import entries, state_of
+from support.lines import NIGHT, at_second
+from support.people import CAROL
 from threeam.core.format.entry import (
     ACQUIRED,
     NS_PER_S,
@@ -25,26 +27,19 @@ from threeam.core.format.entry import (
     format_entry,
     parse_entry,
 )
-from threeam.core.state.fold import State
 from threeam.core.store import reader
 from threeam.core.store.attachment_kinds import COPIED_TEXT
 from threeam.core.store.attachments import memory_dir, replace_attachment
-from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.store.journal import resolve_journal
 from threeam.projections import FOLD
-
-Done = subprocess.CompletedProcess[bytes]
 
 SECRET = "hunter2-4f1d9c"
 ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
 OPEN = ("H1", "open")
 
 
-def at(seconds: float) -> Stamp:
-    return Stamp(NIGHT.ns + round(seconds * NS_PER_S))
-
-
 def line(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
-    return format_entry(Entry(at(seconds), cups, tags, text))
+    return format_entry(Entry(at_second(seconds), cups, tags, text))
 
 
 A_NIGHT = (
@@ -55,12 +50,6 @@ A_NIGHT = (
     + line(3, "Conclusion: it was off", ALICE, ("H1", "refuted"))
     + line(4, "the last one", BOB, cups=1)
 )
-
-
-@pytest.fixture
-def run(run_here: Run) -> Run:
-    """In this process: these tests need it often."""
-    return run_here
 
 
 @pytest.fixture
@@ -117,12 +106,6 @@ def files(log: Path) -> list[Path]:
     return [*sorted(log.parent.glob("sanity.2*.log")), log]
 
 
-def state_of(journal: Journal) -> State:
-    live = journal.open_live()
-    assert live is not None
-    return FOLD.state_at(live, live.size())
-
-
 def board(run: Run, log: Path) -> list[dict[str, object]]:
     listed = good(run("--log", str(log), "hyp", "list", "--json"))
     return [json.loads(one) for one in listed.splitlines()]
@@ -140,7 +123,7 @@ def test_all_of_it_is_copied_byte_for_byte_and_the_last_line_says_from_where(run
     assert last.text.startswith(f"Forked: from {night}, offset {len(A_NIGHT)}: {len(A_NIGHT)} bytes, SHA-256 ")
     assert last.author is not None
     assert last.author.user == "alice"
-    assert last.stamp.ns > at(4).ns
+    assert last.stamp.ns > at_second(4).ns
     after = night.stat()
     assert night.read_bytes() == A_NIGHT
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -151,10 +134,10 @@ def test_a_stamp_cuts_right_before_its_entry(run: Run, night: Path, to: Path) ->
     """Not a millisecond before it: what stands above it is copied."""
     with night.open("ab") as file:
         file.write(line(4.0000001, "in the same millisecond", BOB))
-    good(run("fork", "--at", f"@{at(4.0000001)}", "--to", str(to)))
+    good(run("fork", "--at", f"@{at_second(4.0000001)}", "--to", str(to)))
     assert copied(to)[0] == A_NIGHT
     one = to.with_name("one.log")
-    good(run("fork", "--at", f"@{at(1)}", "--to", str(one)))
+    good(run("fork", "--at", f"@{at_second(1)}", "--to", str(one)))
     assert copied(one)[0] == line(0, "paged", ALICE)
 
 
@@ -164,7 +147,7 @@ def test_a_time_cuts_after_it(run: Run, night: Path, to: Path) -> None:
 
 
 def test_the_first_entry_leaves_an_empty_copy_that_says_so(run: Run, night: Path, to: Path) -> None:
-    good(run("fork", "--at", f"@{at(0)}", "--to", str(to)))
+    good(run("fork", "--at", f"@{at_second(0)}", "--to", str(to)))
     raw, last = copied(to)
     assert raw == b""
     assert "offset 0: 0 bytes" in last.text
@@ -186,7 +169,7 @@ def test_the_rotated_files_are_in_it_one_after_the_other(run: Run, night: Path, 
 
 def test_a_cut_in_a_rotated_file_leaves_the_later_ones_out(run: Run, night: Path, to: Path) -> None:
     rotate(run, "after")
-    good(run("fork", "--at", f"@{at(3)}", "--to", str(to)))
+    good(run("fork", "--at", f"@{at_second(3)}", "--to", str(to)))
     raw, last = copied(to)
     assert raw == b"".join(A_NIGHT.splitlines(keepends=True)[:4])
     assert f"from {files(night)[0]}, offset {len(raw)}" in last.text
@@ -209,7 +192,7 @@ def test_a_torn_last_line_is_ended(run: Run, night: Path, to: Path) -> None:
 
 
 def test_the_copy_is_a_journal_that_goes_on(run: Run, night: Path, to: Path) -> None:
-    good(run("fork", "--at", f"@{at(3)}", "--to", str(to)))
+    good(run("fork", "--at", f"@{at_second(3)}", "--to", str(to)))
     done = run("--log", str(to), "hyp", "refute", "H1", "in the copy")
     assert done.returncode == 0, done.stderr
     assert state_of(resolve_journal(str(to))).hypotheses[1].state == "refuted"
@@ -257,8 +240,8 @@ def test_what_is_there_stays_as_it_is(run: Run, night: Path, to: Path, what: str
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
-        (["--at", f"@{at(99)}"], 1, "there is no entry"),
-        (["--blank", f"@{at(99)}"], 1, "there is no entry"),
+        (["--at", f"@{at_second(99)}"], 1, "there is no entry"),
+        (["--blank", f"@{at_second(99)}"], 1, "there is no entry"),
         (["--blank", "the secret"], 2, "is no stamp"),
         (["--at", "@03:14"], 2, "is no stamp"),
         (["--at", "tea"], 2, "is no time"),
@@ -314,7 +297,7 @@ def test_a_text_is_left_out_and_its_line_stays(run: Run, log: Path, to: Path) ->
     log.write_bytes(
         line(0, "before", BOB) + line(1, f"the password is {SECRET}", ALICE, cups=2) + line(2, "after", BOB)
     )
-    raw = blanked(run, to, at(1))
+    raw = blanked(run, to, at_second(1))
     assert raw.startswith(line(0, "before", BOB) + line(1, "(left out)", ALICE, cups=2) + line(2, "after", BOB))
     assert "1 line with words left out" in copied(to)[1].text
     assert SECRET in log.read_text(), "the journal itself stays as it is"
@@ -355,7 +338,7 @@ def test_where_it_is_quoted_it_is_left_out(run: Run, log: Path, to: Path) -> Non
 
 def test_a_stamp_that_names_it_in_another_zone_is_the_same(run: Run, log: Path, to: Path) -> None:
     log.write_bytes(line(0, "x", BOB) + line(1, f"{SECRET}", ALICE))
-    blanked(run, to, Stamp(at(1).ns, 7200))
+    blanked(run, to, Stamp(at_second(1).ns, 7200))
 
 
 def test_what_it_was_corrected_to_is_left_out_where_that_is_blanked(run: Run, log: Path, to: Path) -> None:
@@ -380,7 +363,7 @@ def test_in_foreign_lines_it_is_left_out(run: Run, log: Path, to: Path) -> None:
     log.write_bytes(
         line(0, f"{SECRET}", ALICE) + f"kernel: argv {SECRET} \x1b[0m".encode() + b"\xff\n" + b"kernel: else\n"
     )
-    raw = blanked(run, to, at(0))
+    raw = blanked(run, to, at_second(0))
     assert b"kernel: else\n" in raw
     assert b"\n(left out)\n" in raw
 
@@ -388,7 +371,7 @@ def test_in_foreign_lines_it_is_left_out(run: Run, log: Path, to: Path) -> None:
 def test_a_secret_deep_in_a_long_line_is_left_out(run: Run, log: Path, to: Path) -> None:
     edge = b"x" * (reader.CHUNK_BYTES * 6 - 10)
     log.write_bytes(line(0, "hunter2hunter2") + b"a long line " + edge + b"hunter2hunter2" + edge + b"\n")
-    done = run("fork", "--blank", f"@{at(0)}", "--to", str(to))
+    done = run("fork", "--blank", f"@{at_second(0)}", "--to", str(to))
     assert done.returncode == 0, done.stderr
     assert b"hunter2" not in to.read_bytes()
     assert to.read_bytes().count(b"(left out)") == 2
@@ -403,7 +386,7 @@ def test_a_long_line_is_copied_byte_for_byte(run: Run, log: Path, to: Path) -> N
 
 def test_two_are_left_out_by_two_options(run: Run, log: Path, to: Path) -> None:
     log.write_bytes(line(0, f"{SECRET}-a", ALICE) + line(1, f"{SECRET}-b", BOB) + line(2, "kept", BOB))
-    raw = blanked(run, to, at(0), at(1))
+    raw = blanked(run, to, at_second(0), at_second(1))
     assert raw.count(b"(left out)") == 2
     assert b"] kept\n" in raw
 
@@ -420,7 +403,7 @@ def test_tags_and_state_stay(run: Run, log: Path, to: Path) -> None:
         + line(7, f"Hypothesis: {SECRET} in cron", cups=1)
         + line(8, RELEASING, cups=1)
     )
-    blanked(run, to, *(at(n) for n in (0, 1, 2, 3, 4, 5, 7)))
+    blanked(run, to, *(at_second(n) for n in (0, 1, 2, 3, 4, 5, 7)))
     words = ("claim", "reason", "why", "text", "verdict")
     here, copy = board(run, log), board(run, to)
     strip = [[{key: one[key] for key in one if key not in words} for one in all_of] for all_of in (here, copy)]
@@ -441,9 +424,6 @@ def _end(log: Path):  # type: ignore[no-untyped-def]
 
 
 # --- who may
-
-
-CAROL = Person("carol", 64021, (64021,))
 
 
 def as_user(place: Path, *argv: str) -> Done:

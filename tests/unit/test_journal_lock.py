@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import FakeClock, Run, entries
+from support.commands import Run
+from support.journals import FakeClock, entries
 from threeam.core.errors import LockTimeout
 from threeam.core.store import journal as journal_module
 from threeam.core.store.journal import Journal, resolve_journal

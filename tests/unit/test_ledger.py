@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import FakeClock, Run, entries, writer_of
+from support.commands import Run
+from support.journals import FakeClock, entries, writer_of
+from support.lines import HOUR_NS, at_second, entry_of
 from threeam.core.errors import BadStamp, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, parse_entry
 from threeam.core.state.fold import Hypothesis, State
@@ -51,19 +53,13 @@ from threeam.hypotheses.ledger import (
 )
 from threeam.projections import FOLD
 
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)
-HOUR = 3600 * NS_PER_S
 LIMIT = 4
 ALICE, BOB, SCRIPT = Author("alice", "db1", 4121, "%3"), Author("bob", "db1", 9, "%1"), None
 NOT_YET = "@2026-11-24T03:14:07.000000001+0000"  # before the first line of every log here
 
 
-def at(seconds: float) -> Stamp:
-    return Stamp(NIGHT.ns + round(seconds * NS_PER_S))
-
-
 def line(seconds: float, by: Author | None, text: str, *tags: tuple[str, str], cups: int = 0) -> Entry:
-    return Entry(at(seconds), cups, ((("BY", str(by)),) if by is not None else ()) + tags, text)
+    return entry_of(by, at_second(seconds), text, tags, cups)
 
 
 def after(*lines: Entry) -> State:
@@ -81,7 +77,7 @@ def judged(number: int, state: str, why: str, seconds: float, by: Author = ALICE
 
 def said(draft: Draft, state: State, seconds: float, by: Author = ALICE) -> list[Entry]:
     """The entries that ``by`` writes with this draft, all at one instant: `Declined` comes through."""
-    lines = draft.make_lines(state, WriteContext(by.user, 8 * HOUR), at(seconds))
+    lines = draft.make_lines(state, WriteContext(by.user, 8 * HOUR_NS), at_second(seconds))
     return [line(seconds + n / NS_PER_S, by, one.text, *one.tags) for n, one in enumerate(lines)]
 
 
@@ -228,7 +224,6 @@ def boards(state: State) -> list[Expected]:
     return sorted(as_expected(state, one) for one in state.hypotheses.values())
 
 
-@settings(deadline=None, max_examples=60)
 @given(steps, st.integers(0, 40))
 def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
     tmp_path_factory: pytest.TempPathFactory, todo: list[Step], cut: int
@@ -248,7 +243,7 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
     if not todo:
         return
     # Whoever opens the journal after a rotation reads the last file alone.
-    writer = writer_of("carol", journal, FakeClock(at(3600)))
+    writer = writer_of("carol", journal, FakeClock(at_second(3600)))
     # What a writer is told of before it writes is no different.
     before = writer.write(Draft(lambda *_: [DraftLine("good morning")])).prior_state
     assert boards(before) == boards(state)
@@ -261,7 +256,6 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
     assert [one.name for one in sorted_hypotheses(rotated)] == [one.name for one in sorted_hypotheses(state)]
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     st.lists(
         st.tuples(st.sampled_from([ALICE, BOB]), st.sampled_from(["confirmed", "refuted", "parked", "open"])),
@@ -283,24 +277,26 @@ def test_the_later_verdict_counts_and_every_one_stands(verdicts: list[tuple[Auth
     assert verdict.text == f"why {len(verdicts) - 1}"
 
 
-@settings(deadline=None, max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(EVIDENCE_KINDS)), max_size=10))
 def test_a_line_counts_once_and_as_what_was_said_of_it_last(moves: list[tuple[int, str]]) -> None:
     last = dict(moves)
     lines = [
-        line(100 + n, BOB if n % 2 else ALICE, f"{kind}: @{at(cited)} words {n}", ("H1", "open"))
+        line(100 + n, BOB if n % 2 else ALICE, f"{kind}: @{at_second(cited)} words {n}", ("H1", "open"))
         for n, (cited, kind) in enumerate(moves)
     ]
     state = after(opened(1, "the sweeper"), *lines)
     thread = thread_of(state, state.hypotheses[1])
     assert len(thread.events) == len(moves)
-    assert {(move.cited, move.kind) for move in thread.evidence} == {(at(one), kind) for one, kind in last.items()}
+    assert {(move.cited, move.kind) for move in thread.evidence} == {
+        (at_second(one), kind) for one, kind in last.items()
+    }
     assert len(thread.supports) + len(thread.contradicts) == len(last)
 
 
 def test_a_line_cited_in_another_zone_is_the_same_line() -> None:
     lines = [
-        line(5, ALICE, f"Supports: @{Stamp(at(1).ns, zone)} seen", ("H1", "open")) for zone in (0, 3600, -5 * 3600)
+        line(5, ALICE, f"Supports: @{Stamp(at_second(1).ns, zone)} seen", ("H1", "open"))
+        for zone in (0, 3600, -5 * 3600)
     ]
     state = after(opened(1, "the sweeper"), *lines)
     assert len(thread_of(state, state.hypotheses[1]).supports) == 1
@@ -333,7 +329,7 @@ def test_open_ones_come_first_by_fewest_contradictions_then_most_support_then_th
     assert [one.name for one in sorted_hypotheses(state)] == [
         "H3",
         "H2",
-        f"@{at(9)}",
+        f"@{at_second(9)}",
         "H5",
         "H1",
         "H4",
@@ -412,7 +408,7 @@ def test_the_most_alike_of_the_refuted_ones_is_shown() -> None:
 
 
 def test_a_refuted_claim_is_known_by_the_words_that_it_was_corrected_to() -> None:
-    state = FOLD(REFUTED, said(correction_draft(at(0), "the kernel reorders the datagrams"), REFUTED, 20))
+    state = FOLD(REFUTED, said(correction_draft(at_second(0), "the kernel reorders the datagrams"), REFUTED, 20))
     like = similar_refuted(state, "datagrams are reordered by the kernel")
     assert like is not None
     assert like.name == "H1"
@@ -424,7 +420,7 @@ def test_a_new_claim_that_resembles_a_refuted_one_is_told_the_reason() -> None:
     assert remark == ("H4 resembles H1 'reads go to the replica, and the replica lags', refuted by bob: lag was 0.4 ms")
 
 
-WITH_EVIDENCE = after(opened(1, "the sweeper"), line(3, ALICE, f"Supports: @{at(1)} seen", ("H1", "open")))
+WITH_EVIDENCE = after(opened(1, "the sweeper"), line(3, ALICE, f"Supports: @{at_second(1)} seen", ("H1", "open")))
 WITHOUT = after(opened(1, "the sweeper"))
 
 
@@ -462,10 +458,10 @@ def test_two_changes_between_two_observations_are_two_things_at_once(when: tuple
         line(10, ALICE, "clean"),
         *changed_at(*(one for one in when if one < 50)),
         line(50, ALICE, "dirty"),
-        line(55, ALICE, f"Supports: @{at(10)} clean", ("H1", "open")),
+        line(55, ALICE, f"Supports: @{at_second(10)} clean", ("H1", "open")),
         *changed_at(*(one for one in when if one > 50)),
     )
-    found = warnings_for(before, said(evidence_draft("contradict", "H1", at(50), "dirty"), before, 70))
+    found = warnings_for(before, said(evidence_draft("contradict", "H1", at_second(50), "dirty"), before, 70))
     assert bool(found) is warned, found
     if warned:
         assert "things changed at once" in found[0]
@@ -476,9 +472,9 @@ def test_a_change_for_another_hypothesis_is_none_of_the_things_changed_at_once()
     def told(*bound: int) -> list[str]:
         tags = [(f"H{number}", "open") for number in bound]
         changed = [line(30 + i, BOB, f"Changed: thing {i}", tag, ("CHANGE", "open")) for i, tag in enumerate(tags)]
-        evidence_for = line(55, ALICE, f"Supports: @{at(10)} clean", ("H1", "open"))
+        evidence_for = line(55, ALICE, f"Supports: @{at_second(10)} clean", ("H1", "open"))
         before = after(opened(1, "the sweeper"), opened(2, "the pool"), *changed, evidence_for)
-        return warnings_for(before, said(evidence_draft("contradict", "H1", at(50), "dirty"), before, 70))
+        return warnings_for(before, said(evidence_draft("contradict", "H1", at_second(50), "dirty"), before, 70))
 
     assert told(1, 2) == []
     assert len(told(1, 1)) == 1
@@ -488,9 +484,9 @@ def test_the_order_in_which_two_observations_are_cited_does_not_matter() -> None
     before = after(
         opened(1, "the sweeper"),
         *changed_at(30, 40),
-        line(55, ALICE, f"Supports: @{at(50)} dirty", ("H1", "open")),
+        line(55, ALICE, f"Supports: @{at_second(50)} dirty", ("H1", "open")),
     )
-    (found,) = warnings_for(before, said(evidence_draft("contradict", "H1", at(10), "clean"), before, 70))
+    (found,) = warnings_for(before, said(evidence_draft("contradict", "H1", at_second(10), "clean"), before, 70))
     assert found.startswith("H1: two things changed at once")
 
 
@@ -523,7 +519,7 @@ def test_nobody_is_overturned_by_themselves_by_agreement_or_by_evidence() -> Non
 
 # --- drafts
 
-CRON = f"@{at(2)}"
+CRON = f"@{at_second(2)}"
 OF_THE_SCRIPT = after(opened(4, "the sweeper"), line(2, SCRIPT, "Hypothesis: the cron job"), line(3, ALICE, "seen"))
 
 
@@ -531,7 +527,7 @@ OF_THE_SCRIPT = after(opened(4, "the sweeper"), line(2, SCRIPT, "Hypothesis: the
     ("draft", "text", "state"),
     [
         (prediction_draft(CRON, "no run at 3"), "Prediction: no run at 3", "open"),
-        (evidence_draft("support", CRON, at(3), "there"), f"Supports: @{at(3)} there", "open"),
+        (evidence_draft("support", CRON, at_second(3), "there"), f"Supports: @{at_second(3)} there", "open"),
         (evidence_draft("contradict", CRON, None, "no cron"), "Contradicts: no cron", "open"),
         (conclusion_draft("refute", CRON, "cron was off", LIMIT), "Conclusion: cron was off", "refuted"),
         (conclusion_draft("park", CRON, "later", LIMIT), "Conclusion: later", "parked"),
@@ -547,7 +543,7 @@ def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
     ]
     now = FOLD(OF_THE_SCRIPT, block)
     assert list(now.hypotheses) == [4, 5]
-    assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at(2))
+    assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at_second(2), block[0].stamp.ns)
     assert now.find_hypothesis(CRON) == now.hypotheses[5]  # the name that it had still works
     assert texts_of(said(prediction_draft(CRON, "again"), now, 20)) == [
         "Prediction: again"
@@ -586,10 +582,10 @@ def test_reopening_is_no_conclusion_and_is_never_marked() -> None:
 def test_evidence_without_words_quotes_the_line_that_it_cites() -> None:
     cited = line(3, ALICE, "UPDATE 2 ms after DELETE")
     assert excerpt(WITHOUT, cited) == "UPDATE 2 ms after DELETE"
-    assert excerpt(corrected(WITHOUT, at(3), "3 ms", 5), cited) == "3 ms", "as it is read now"
+    assert excerpt(corrected(WITHOUT, at_second(3), "3 ms", 5), cited) == "3 ms", "as it is read now"
     (one,) = said(evidence_draft("support", "H1", citable_stamp(cited), excerpt(WITHOUT, cited)), WITHOUT, 10)
-    assert one.text == f"Supports: @{at(3)} UPDATE 2 ms after DELETE"
-    assert (citable_stamp(one), excerpt(WITHOUT, one)) == (at(3), "UPDATE 2 ms after DELETE"), (
+    assert one.text == f"Supports: @{at_second(3)} UPDATE 2 ms after DELETE"
+    assert (citable_stamp(one), excerpt(WITHOUT, one)) == (at_second(3), "UPDATE 2 ms after DELETE"), (
         "of evidence, what it cites"
     )
 
@@ -611,7 +607,7 @@ def test_words_of_several_lines_are_a_block_under_the_number() -> None:
 
 
 def test_the_same_said_of_the_same_line_twice_is_declined_and_the_opposite_is_not() -> None:
-    cited = at(1)
+    cited = at_second(1)
     assert refusal(evidence_draft("support", "H1", cited, "again"), WITH_EVIDENCE, BOB) == (
         "alice has said already that this line supports H1"
     )
@@ -628,7 +624,7 @@ def test_the_same_said_of_the_same_line_twice_is_declined_and_the_opposite_is_no
 )
 def test_an_unknown_number_names_those_there_are(draft: Draft) -> None:
     state = after(opened(1, "a"), opened(2, "b"), line(3, SCRIPT, "Hypothesis: c"))
-    assert refusal(draft, state).endswith(f"there are H1, H2, @{at(3)}")
+    assert refusal(draft, state).endswith(f"there are H1, H2, @{at_second(3)}")
     assert refusal(draft, FOLD.empty_state).endswith("there is none yet, and 3am hyp new opens one")
 
 
@@ -651,10 +647,10 @@ BY_ALICE = after(line(0, ALICE, "Stamp: words follow", ("STAMP", "now")))
 def test_a_stamp_waits_for_its_words_and_then_has_them() -> None:
     (taken,) = said(stamp_draft(), FOLD.empty_state, 0)
     state = after(taken)
-    assert list(amendments(state).pending_stamps) == [at(0).ns]
-    state = FOLD(state, said(stamp_words_draft(lambda: at(0), "the lag jumped"), state, 5))
+    assert list(amendments(state).pending_stamps) == [at_second(0).ns]
+    state = FOLD(state, said(stamp_words_draft(lambda: at_second(0), "the lag jumped"), state, 5))
     assert amendments(state).pending_stamps == {}
-    assert current_text(state, at(0), "words follow") == "the lag jumped"
+    assert current_text(state, at_second(0), "words follow") == "the lag jumped"
 
 
 def test_words_whose_stamp_was_taken_back_are_declined() -> None:
@@ -664,18 +660,20 @@ def test_words_whose_stamp_was_taken_back_are_declined() -> None:
 
 
 def test_anybody_may_give_the_words_for_a_stamp_that_they_name() -> None:
-    assert texts_of(said(stamp_words_draft(lambda: at(0), "x"), BY_ALICE, 5, BOB)) == [f"Words: @{at(0)} x"]
+    assert texts_of(said(stamp_words_draft(lambda: at_second(0), "x"), BY_ALICE, 5, BOB)) == [
+        f"Words: @{at_second(0)} x"
+    ]
 
 
 def test_words_for_what_has_some_or_is_no_stamp_are_declined_with_what_there_is() -> None:
-    assert refusal(stamp_words_draft(lambda: at(1), "x"), BY_ALICE) == (
-        f"@{at(1)} is no stamp without words: @{at(0)} wait for them"
+    assert refusal(stamp_words_draft(lambda: at_second(1), "x"), BY_ALICE) == (
+        f"@{at_second(1)} is not a stamp without words: @{at_second(0)} wait for them"
     )
-    now = FOLD(BY_ALICE, said(stamp_words_draft(lambda: at(0), "the lag"), BY_ALICE, 5))
-    assert refusal(stamp_words_draft(lambda: at(0), "x"), now) == (
-        f"@{at(0)} has its words already, 'the lag': correct them instead"
+    now = FOLD(BY_ALICE, said(stamp_words_draft(lambda: at_second(0), "the lag"), BY_ALICE, 5))
+    assert refusal(stamp_words_draft(lambda: at_second(0), "x"), now) == (
+        f"@{at_second(0)} has its words already, 'the lag': correct them instead"
     )
-    assert refusal(stamp_words_draft(lambda: at(1), "x"), now).endswith("none waits for them")
+    assert refusal(stamp_words_draft(lambda: at_second(1), "x"), now).endswith("none waits for them")
 
 
 def corrected(state: State, of: Stamp, text: str, seconds: float) -> State:
@@ -683,30 +681,30 @@ def corrected(state: State, of: Stamp, text: str, seconds: float) -> State:
 
 
 def test_a_correction_is_read_in_place_of_the_line_and_counted_nowhere() -> None:
-    state = corrected(WITHOUT, at(0), "two sweepers", 5)
+    state = corrected(WITHOUT, at_second(0), "two sweepers", 5)
     assert claim_of(state, state.hypotheses[1]) == "two sweepers"
     assert state.hypotheses == WITHOUT.hypotheses
-    assert current_text(state, at(1), "another line") == "another line"
+    assert current_text(state, at_second(1), "another line") == "another line"
 
 
 def test_a_correction_of_a_correction_goes_to_the_original() -> None:
-    (once,) = said(correction_draft(at(0), "two sweepers"), WITHOUT, 5)
+    (once,) = said(correction_draft(at_second(0), "two sweepers"), WITHOUT, 5)
     state = FOLD(WITHOUT, [once])
-    assert amended_stamp(state, once) == at(0)
+    assert amended_stamp(state, once) == at_second(0)
     (again,) = said(correction_draft(amended_stamp(state, once), "three sweepers"), state, 6)
-    assert again.text == f"Correction: @{at(0)} three sweepers"
+    assert again.text == f"Correction: @{at_second(0)} three sweepers"
     assert again.tag("CORRECTION") == "2"
     state = FOLD(state, [again])
     assert claim_of(state, state.hypotheses[1]) == "three sweepers"
-    assert amendments(state).by_target[at(0).ns].correction_count == 2
-    assert list(amendments(state).by_target) == [at(0).ns]
+    assert amendments(state).by_target[at_second(0).ns].correction_count == 2
+    assert list(amendments(state).by_target) == [at_second(0).ns]
 
 
 def test_the_words_of_a_stamp_can_be_corrected_by_either_of_their_lines() -> None:
-    (given,) = said(stamp_words_draft(lambda: at(0), "replica 1"), BY_ALICE, 5)
+    (given,) = said(stamp_words_draft(lambda: at_second(0), "replica 1"), BY_ALICE, 5)
     state = FOLD(BY_ALICE, [given])
-    for of in (at(0), amended_stamp(state, given)):
-        assert current_text(corrected(state, of, "replica 2", 9), at(0), "") == "replica 2"
+    for of in (at_second(0), amended_stamp(state, given)):
+        assert current_text(corrected(state, of, "replica 2", 9), at_second(0), "") == "replica 2"
 
 
 def test_correcting_the_line_that_gave_it_a_number_corrects_the_scripts_claim() -> None:
@@ -725,7 +723,7 @@ def test_a_claim_that_begins_with_a_stamp_is_corrected_itself() -> None:
 
 
 def test_evidence_that_mentions_a_stamp_further_on_is_its_own() -> None:
-    (one,) = said(evidence_draft("contradict", "H1", None, f"it was off, unlike at @{at(1)}"), WITH_EVIDENCE, 10)
+    (one,) = said(evidence_draft("contradict", "H1", None, f"it was off, unlike at @{at_second(1)}"), WITH_EVIDENCE, 10)
     state = FOLD(WITH_EVIDENCE, [one])
     thread = thread_of(state, state.hypotheses[1])
     assert (len(thread.supports), len(thread.contradicts)) == (1, 1)
@@ -733,14 +731,14 @@ def test_evidence_that_mentions_a_stamp_further_on_is_its_own() -> None:
 
 def test_a_correction_of_a_change_corrects_its_undo() -> None:
     state = after(*said(change_draft("set x", "unset x"), FOLD.empty_state, 0))
-    state = corrected(state, at(0), "set y (undo: unset y)", 5)
+    state = corrected(state, at_second(0), "set y (undo: unset y)", 5)
     assert [(one.text, one.undo) for one in open_changes(state)] == [("set y", "unset y")]
-    assert said(undone_draft(at(0), ""), state, 9)[0].text == f"Undone: @{at(0)} unset y"
+    assert said(undone_draft(at_second(0), ""), state, 9)[0].text == f"Undone: @{at_second(0)} unset y"
 
 
 def test_a_correction_of_several_lines_is_one_line() -> None:
-    (one,) = said(correction_draft(at(0), "a\nb"), WITHOUT, 5)
-    assert one.text == f"Correction: @{at(0)} a / b"
+    (one,) = said(correction_draft(at_second(0), "a\nb"), WITHOUT, 5)
+    assert one.text == f"Correction: @{at_second(0)} a / b"
 
 
 def test_a_correction_keeps_the_kind_out_of_its_words() -> None:
@@ -756,7 +754,7 @@ def test_whoever_is_overturned_in_the_same_breath_is_told() -> None:
 
 
 def test_a_correction_of_the_scripts_claim_holds_when_it_gets_its_number() -> None:
-    state = corrected(OF_THE_SCRIPT, at(2), "the cron job of db2", 5)
+    state = corrected(OF_THE_SCRIPT, at_second(2), "the cron job of db2", 5)
     state = FOLD(state, said(prediction_draft(CRON, "x"), state, 6))
     assert claim_of(state, state.hypotheses[5]) == "the cron job of db2"
 
@@ -767,11 +765,11 @@ def test_a_correction_of_the_scripts_claim_holds_when_it_gets_its_number() -> No
 def test_a_change_is_open_until_it_is_undone_and_then_says_how() -> None:
     state = after(*said(change_draft("flag on", "flag off"), FOLD.empty_state, 0))
     (one,) = open_changes(state)
-    assert (one.text, one.undo, one.author, one.stamp) == ("flag on", "flag off", ALICE, at(0))
-    state = FOLD(state, said(undone_draft(at(0), ""), state, 5, BOB))
+    assert (one.text, one.undo, one.author, one.stamp) == ("flag on", "flag off", ALICE, at_second(0))
+    state = FOLD(state, said(undone_draft(at_second(0), ""), state, 5, BOB))
     assert open_changes(state) == []
     (one,) = changes(state)
-    assert (one.undone_at, one.undone_by, one.undone_how) == (at(5), BOB, "flag off")
+    assert (one.undone_at, one.undone_by, one.undone_how) == (at_second(5), BOB, "flag off")
 
 
 def test_a_change_of_several_lines_is_one_change() -> None:
@@ -803,7 +801,7 @@ def test_a_change_is_bound_to_the_hypothesis_that_it_names(log: Path, writer: Wr
     state = FOLD.state_at(live, live.size())
     (one,) = open_changes(state)
     assert (one.hypothesis, one.undo) == (1, "back")
-    carried = FOLD(FOLD.empty_state, FOLD.checkpoint(state, at(9)))
+    carried = FOLD(FOLD.empty_state, FOLD.checkpoint(state, at_second(9)))
     assert open_changes(carried) == [one], "also after a rotation"
 
 
@@ -829,39 +827,47 @@ def test_without_a_stamp_the_only_change_that_is_left_is_ticked_off() -> None:
     assert refusal(undone_draft(None, ""), FOLD.empty_state) == "nothing is left to undo"
     state = after(*changed_at(1, 2))
     assert refusal(undone_draft(None, "x"), state) == (
-        f"name the change by its @stamp: @{at(1)} thing 1; @{at(2)} thing 2"
+        f"name the change by its @stamp: @{at_second(1)} thing 1; @{at_second(2)} thing 2"
     )
-    state = FOLD(state, said(undone_draft(at(1), "x"), state, 5))
+    state = FOLD(state, said(undone_draft(at_second(1), "x"), state, 5))
     (tick,) = said(undone_draft(None, "done"), state, 6)
-    assert (tick.text, tick.tag("CHANGE")) == (f"Undone: @{at(2)} done", "undone")
+    assert (tick.text, tick.tag("CHANGE")) == (f"Undone: @{at_second(2)} done", "undone")
 
 
 def test_what_was_undone_is_not_undone_again() -> None:
     state = after(*changed_at(1))
-    state = FOLD(state, said(undone_draft(at(1), "flag off"), state, 5, BOB))
-    assert refusal(undone_draft(at(1), ""), state) == f"that was undone already, by bob at {at(5)}: flag off"
+    state = FOLD(state, said(undone_draft(at_second(1), "flag off"), state, 5, BOB))
+    assert (
+        refusal(undone_draft(at_second(1), ""), state) == f"that was undone already, by bob at {at_second(5)}: flag off"
+    )
 
 
 def test_a_stamp_of_no_change_is_declined_with_what_is_left() -> None:
-    assert refusal(undone_draft(at(7), ""), after(*changed_at(1))) == f"@{at(7)} is no change: @{at(1)} thing 1"
-    assert refusal(undone_draft(at(7), ""), FOLD.empty_state) == f"@{at(7)} is no change, and none is left to undo"
+    assert (
+        refusal(undone_draft(at_second(7), ""), after(*changed_at(1)))
+        == f"@{at_second(7)} is not a change: @{at_second(1)} thing 1"
+    )
+    assert (
+        refusal(undone_draft(at_second(7), ""), FOLD.empty_state)
+        == f"@{at_second(7)} is not a change, and none is left to undo"
+    )
 
 
 def test_a_change_says_how_it_was_undone_by_the_best_words_there_are() -> None:
     state = after(line(1, BOB, "Changed: flag on", ("CHANGE", "open")))
-    assert texts_of(said(undone_draft(at(1), ""), state, 5)) == [f"Undone: @{at(1)} flag on"]
-    assert texts_of(said(undone_draft(at(1), ""), after(*changed_at(1)), 5)) == [f"Undone: @{at(1)} back"]
+    assert texts_of(said(undone_draft(at_second(1), ""), state, 5)) == [f"Undone: @{at_second(1)} flag on"]
+    assert texts_of(said(undone_draft(at_second(1), ""), after(*changed_at(1)), 5)) == [f"Undone: @{at_second(1)} back"]
 
 
 # --- stamps in words, and the lines that they name
 
 
 def test_a_stamp_is_taken_from_the_beginning_of_the_words() -> None:
-    assert parse_stamp_ref(f" @{at(1)}  the words ") == (at(1), "the words")
-    assert parse_stamp_ref(f"@{at(1)}") == (at(1), "")
-    assert parse_stamp_ref(f"see @{at(1)}") == (None, f"see @{at(1)}")
+    assert parse_stamp_ref(f" @{at_second(1)}  the words ") == (at_second(1), "the words")
+    assert parse_stamp_ref(f"@{at_second(1)}") == (at_second(1), "")
+    assert parse_stamp_ref(f"see @{at_second(1)}") == (None, f"see @{at_second(1)}")
     assert parse_stamp_ref("") == (None, "")
-    for bad in ("@", "@nobody", f"@{at(1)},", "@2026-02-31T00:00:00.000000000+0000"):
+    for bad in ("@", "@nobody", f"@{at_second(1)},", "@2026-02-31T00:00:00.000000000+0000"):
         with pytest.raises(BadStamp, match="is no stamp"):
             parse_stamp_ref(f"{bad} words")
 
@@ -882,17 +888,17 @@ def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, write
 
 def test_an_unknown_stamp_names_the_nearest_entry(log: Path, journal: Journal) -> None:
     with pytest.raises(PreconditionFailed, match="the log is empty"):
-        find_line(journal, at(5))
+        find_line(journal, at_second(5))
     log.write_bytes(format_entry(line(1, ALICE, "a")) + format_entry(line(9, ALICE, "b")))
     for asked, named in (
-        (0, f"the nearest one is @{at(1)}"),
-        (4, f"the nearest one is @{at(1)}"),
-        (6, f"the nearest one is @{at(9)}"),
-        (10, f"the nearest one is @{at(9)}"),
+        (0, f"the nearest one is @{at_second(1)}"),
+        (4, f"the nearest one is @{at_second(1)}"),
+        (6, f"the nearest one is @{at_second(9)}"),
+        (10, f"the nearest one is @{at_second(9)}"),
     ):
         with pytest.raises(PreconditionFailed) as why:
-            find_line(journal, at(asked))
-        assert str(why.value) == f"there is no entry @{at(asked)}: {named}"
+            find_line(journal, at_second(asked))
+        assert str(why.value) == f"there is no entry @{at_second(asked)}: {named}"
 
 
 # --- the shell
@@ -999,11 +1005,15 @@ def one_line_as(run: Run, user: str, *argv: str) -> Entry:
         (["hyp", "contradict", "9", "precious"], "precious", "there are H1"),
         (["hyp", "confirm", "H9", "precious"], "precious", "there are H1"),
         (["hyp", "confirm", "H1", "precious"], "precious", "H1 is confirmed already: 300 clean runs"),
-        (["hyp", "support", "H1", NOT_YET, "precious"], f"{NOT_YET} precious", f"the nearest one is @{at(0)}"),
-        (["correct", NOT_YET, "precious"], f"{NOT_YET} precious", f"the nearest one is @{at(0)}"),
-        (["correct", f"@{at(99)}", "precious"], f"@{at(99)} precious", f"the nearest one is @{at(5)}"),
-        (["stamp", f"@{at(0)}", "precious"], f"@{at(0)} precious", "is no stamp without words"),
-        (["undone", f"@{at(0)}", "precious"], f"@{at(0)} precious", "is no change"),
+        (["hyp", "support", "H1", NOT_YET, "precious"], f"{NOT_YET} precious", f"the nearest one is @{at_second(0)}"),
+        (["correct", NOT_YET, "precious"], f"{NOT_YET} precious", f"the nearest one is @{at_second(0)}"),
+        (
+            ["correct", f"@{at_second(99)}", "precious"],
+            f"@{at_second(99)} precious",
+            f"the nearest one is @{at_second(5)}",
+        ),
+        (["stamp", f"@{at_second(0)}", "precious"], f"@{at_second(0)} precious", "is not a stamp without words"),
+        (["undone", f"@{at_second(0)}", "precious"], f"@{at_second(0)} precious", "is not a change"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -1056,11 +1066,11 @@ def test_bad_usage_is_one_sentence_and_leaves_nothing_behind(run: Run, log: Path
 @pytest.mark.parametrize(
     "argv",
     [
-        ["correct", f"@{at(0)}", " "],
+        ["correct", f"@{at_second(0)}", " "],
         ["correct", "@nonsense", "x"],
         ["correct", "no stamp before"],
         ["stamp", "no stamp before"],
-        ["stamp", f"@{at(0)}"],
+        ["stamp", f"@{at_second(0)}"],
         ["stamp", "@nonsense"],
     ],
     ids=" ".join,
@@ -1076,10 +1086,10 @@ def test_words_without_their_stamp_come_back(run: Run, log: Path, argv: list[str
     "argv",
     [
         ["hyp", "predict", "H1", "x"],
-        ["hyp", "support", "H1", f"@{at(0)}"],
+        ["hyp", "support", "H1", f"@{at_second(0)}"],
         ["hyp", "park", "H1", "x"],
-        ["stamp", f"@{at(0)}", "x"],
-        ["correct", f"@{at(0)}", "x"],
+        ["stamp", f"@{at_second(0)}", "x"],
+        ["correct", f"@{at_second(0)}", "x"],
         ["undone"],
     ],
     ids=" ".join,

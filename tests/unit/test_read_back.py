@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NIGHT, FakeClock, Run, entries, texts, writer_of
+from support.commands import Run
+from support.journals import FakeClock, entries, texts, writer_of
+from support.lines import NIGHT
 from threeam.core.errors import RotationSkipped, Unsure, WriteFailed
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 from threeam.core.store.journal import Journal

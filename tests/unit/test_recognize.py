@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NIGHT, FakeClock, Run, entries, writer_of
+from support.commands import Run
+from support.journals import FakeClock, entries, writer_of
+from support.lines import NIGHT
 from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import Entry, format_entry
 from threeam.core.store import recognize

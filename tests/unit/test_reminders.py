@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from conftest import FakeClock, Run, command, writer_of
+from support.commands import Run, command
+from support.journals import FakeClock, writer_of
+from support.lines import HOUR_NS
 from threeam.core.config.settings import REMINDERS, PathFlags, load_config
 from threeam.core.errors import BadSetting
-from threeam.core.format.entry import NS_PER_S, Stamp
+from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal
 from threeam.human.drafts import coffee_draft, water_draft
 from threeam.human.reminders import AWAKE_LIMIT_H, awake_reminder, coffee_reminders
 from threeam.projections import FOLD
-
-HOUR = 3600 * NS_PER_S
 
 
 def said(journal: Journal, clock: FakeClock, wanted: Sequence[str] = REMINDERS) -> list[str]:
@@ -26,7 +26,7 @@ def said(journal: Journal, clock: FakeClock, wanted: Sequence[str] = REMINDERS) 
     assert live is not None
     soon = Stamp(clock().ns + 100)  # after all of the last block: its lines are a nanosecond apart
     state = FOLD.state_at(live, live.size())
-    return list(coffee_reminders(state, "alice", soon, 8 * HOUR, 5.0, wanted))
+    return list(coffee_reminders(state, "alice", soon, 8 * HOUR_NS, 5.0, wanted))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_dose_is_told_once_it_is_over_what_is_no_concern(
 
 def test_the_hours_are_told_after_seventeen_if_that_is_wanted(clock: FakeClock) -> None:
     since = clock()
-    clock.forward(AWAKE_LIMIT_H * HOUR - 1)
+    clock.forward(AWAKE_LIMIT_H * HOUR_NS - 1)
     assert awake_reminder(since, clock(), REMINDERS) is None
     clock.forward(1)
     assert (awake_reminder(since, clock(), ["awake"]) or "").startswith("awake for 17 hours")

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from conftest import NIGHT, FakeClock, Run
+from support.commands import Run
+from support.journals import FakeClock, entries
+from support.lines import NIGHT
 from threeam.core.errors import RotationSkipped, Unsure
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 from threeam.core.state import fold as fold_module
@@ -47,12 +49,6 @@ def writer_with(journal: Journal, clock: FakeClock, *, rotate_bytes: int = SMALL
 def small(journal: Journal, clock: FakeClock) -> Writer:
     """A writer of alice's to whom a log of 4,000 bytes is full."""
     return writer_with(journal, clock)
-
-
-def entries(log: Path) -> list[Entry]:
-    found = [parse_entry(line) for line in log.read_bytes().splitlines()]
-    assert None not in found
-    return [entry for entry in found if entry is not None]
 
 
 def files(log: Path) -> list[Path]:

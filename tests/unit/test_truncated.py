@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NIGHT, FakeClock, entries, texts, writer_of
+from support.journals import FakeClock, entries, texts, writer_of
+from support.lines import NIGHT
 from threeam.core.errors import Unsure
 from threeam.core.format.entry import Entry, format_entry
 from threeam.core.state.state_cache import TRUNCATION_WARNING

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from conftest import NIGHT, FakeClock, writer_of
+from support.journals import FakeClock, all_texts, entries, writer_of
+from support.lines import BY, HOUR_NS, NIGHT
 from threeam.core.errors import FileUnusable, LockTimeout, LockUnusable, PreconditionFailed, Unsure, WriteFailed
-from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry, parse_entry
+from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write import locked_log as locked_log_module
 from threeam.core.write.draft import TOXIC_TEXT, Draft, DraftLine, note_draft
@@ -27,21 +28,7 @@ from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
 from threeam.reports.end_of_night import sleep_draft
 
-HOUR = 3600 * NS_PER_S
-BY = ("BY", "alice@db1:4121%3")
 STEPPED = "WARNING: Clock stepped back 1.203 s; the order of the file is the true order."
-
-
-def entries(log: Path) -> list[Entry]:
-    *lines, last = log.read_bytes().split(b"\n")
-    assert last == b""
-    read = [parse_entry(line) for line in lines]
-    assert None not in read
-    return [entry for entry in read if entry is not None]
-
-
-def texts(log: Path) -> list[str]:
-    return [entry.text for entry in entries(log)]
 
 
 def stamps(log: Path) -> list[int]:
@@ -72,19 +59,19 @@ def test_a_note_is_one_line_with_its_author_and_cups(writer: Writer, log: Path) 
 
 def test_several_lines_become_one_block(writer: Writer, log: Path) -> None:
     writer.write(note_draft("Traceback\n  File x\r\n    raise"))
-    assert texts(log) == ["Traceback", "|   File x", "|     raise"]
+    assert all_texts(log) == ["Traceback", "|   File x", "|     raise"]
     assert stamps(log) == [NIGHT.ns, NIGHT.ns + 1, NIGHT.ns + 2]
 
 
 def test_what_is_returned_is_what_the_file_says(writer: Writer, log: Path) -> None:
     block = writer.write(note_draft("\x1b[2J [H9: open] \udcff\u202e"))
     assert list(block.entries) == entries(log)
-    assert texts(log) == ["\\x1b[2J [H9: open] \\xff\\u202e"]
+    assert all_texts(log) == ["\\x1b[2J [H9: open] \\xff\\u202e"]
 
 
 def test_a_hypothesis_is_written_with_the_ceremony_of_the_lock(writer: Writer, log: Path) -> None:
     writer.write(hypothesis_draft("the sweeper", 4))
-    assert texts(log) == [ACQUIRED, "Hypothesis: the sweeper", RELEASING]
+    assert all_texts(log) == [ACQUIRED, "Hypothesis: the sweeper", RELEASING]
     assert [entry.hypothesis for entry in entries(log)] == [None, (1, "open"), None]
     assert {entry.tag("BY") for entry in entries(log)} == {BY[1]}
 
@@ -113,7 +100,7 @@ def test_a_toxic_author_is_warned_with_each_hypothesis_and_each_cup(
     writer: Writer, clock: FakeClock, log: Path
 ) -> None:
     writer.write(coffee_draft(4, 95, 4))
-    assert TOXIC_TEXT not in texts(log)
+    assert TOXIC_TEXT not in all_texts(log)
     for draft in (coffee_draft(1, 95, 4), hypothesis_draft("a", 4)):
         clock.forward(NS_PER_S)
         assert TOXIC_TEXT in [entry.text for entry in writer.write(draft).entries]
@@ -202,7 +189,7 @@ def test_a_stream_carries_the_cups_and_says_how_it_came(writer: Writer, log: Pat
 
 def test_a_new_night_is_marked_and_its_cups_start_anew(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee_draft(3, 95, 4))
-    clock.forward(8 * HOUR + NS_PER_S)
+    clock.forward(8 * HOUR_NS + NS_PER_S)
     first, second = writer.write(note_draft("a\nb")).entries
     assert (first.cups, first.tag("NIGHT"), second.tag("NIGHT")) == (0, "new", None)
     clock.forward(NS_PER_S)
@@ -211,7 +198,7 @@ def test_a_new_night_is_marked_and_its_cups_start_anew(writer: Writer, clock: Fa
 
 def test_a_night_goes_on_for_as_long_as_its_gap(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee_draft(3, 95, 4))
-    clock.forward(8 * HOUR - NS_PER_S)
+    clock.forward(8 * HOUR_NS - NS_PER_S)
     (entry,) = writer.write(note_draft("a")).entries
     assert (entry.cups, entry.tag("NIGHT")) == (3, None)
 
@@ -222,7 +209,7 @@ def test_the_first_line_of_all_marks_no_new_night(writer: Writer) -> None:
 
 def test_sleep_ends_the_night_once(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee_draft(3, 95, 4))
-    clock.forward(9 * HOUR)
+    clock.forward(9 * HOUR_NS)
     *before, entry = writer.write(sleep_draft(5.0)).entries
     assert [one.text.partition(":")[0] for one in before] == ["Handoff"]
     assert [value for one in (*before, entry) for key, value in one.tags if key == "NIGHT"] == ["over"]
@@ -235,9 +222,9 @@ def test_sleep_ends_the_night_once(writer: Writer, clock: FakeClock) -> None:
 
 def test_a_stream_keeps_no_night_going(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee_draft(3, 95, 4))
-    clock.forward(7 * HOUR)
+    clock.forward(7 * HOUR_NS)
     writer.write_stream(["from a pipe"])
-    clock.forward(2 * HOUR)
+    clock.forward(2 * HOUR_NS)
     assert writer.write(note_draft("a")).entries[0].tag("NIGHT") == "new"
 
 
@@ -250,7 +237,7 @@ def test_a_line_from_the_future_does_not_end_the_present_night(
 ) -> None:
     for _ in range(3):
         writer.write(coffee_draft(1, 95, 4))
-        clock.forward(HOUR)
+        clock.forward(HOUR_NS)
     now, clock.now = clock.now, IN_2099
     writer.write(coffee_draft(1, 95, 4))  # with a clock that is far ahead
     clock.now = now
@@ -258,9 +245,9 @@ def test_a_line_from_the_future_does_not_end_the_present_night(
         writer = writer_of("alice", journal, clock)
     (entry,) = [one for one in writer.write(coffee_draft(1, 95, 9)).entries if one.kind == "Coffee"]
     assert (entry.cups, entry.tag("NIGHT")) == (5, None)
-    clock.forward(HOUR)
+    clock.forward(HOUR_NS)
     assert [one.cups for one in writer_of("alice", journal, clock).write(coffee_draft(1, 95, 9)).entries][-1] == 6
-    clock.forward(9 * HOUR)
+    clock.forward(9 * HOUR_NS)
     assert writer.write(note_draft("the next night")).entries[0].cups == 0
 
 
@@ -270,7 +257,7 @@ def test_a_line_from_the_future_that_a_hand_wrote_does_not_end_the_present_night
     writer.write(coffee_draft(3, 95, 4))
     with log.open("ab") as file:
         file.write(format_entry(Entry(IN_2099, 0, (("BY", "alice@elsewhere:1"),), "from the year 2099")))
-    clock.forward(HOUR)
+    clock.forward(HOUR_NS)
     assert writer.write(note_draft("a")).entries[-1].cups == 3
 
 
@@ -278,7 +265,7 @@ def test_cups_of_a_clock_that_was_ahead_count_although_the_night_before_is_over(
     writer: Writer, clock: FakeClock
 ) -> None:
     writer.write(coffee_draft(3, 95, 4))
-    clock.forward(20 * HOUR)
+    clock.forward(20 * HOUR_NS)
     now, clock.now = clock.now, IN_2099
     writer.write(coffee_draft(2, 95, 4))
     clock.now = now
@@ -307,14 +294,14 @@ def test_a_reading_a_little_behind_is_a_tie(writer: Writer, clock: FakeClock, lo
     clock.forward(-behind)
     writer.write(note_draft("b"))
     assert stamps(log) == [NIGHT.ns, NIGHT.ns + 1]
-    assert texts(log) == ["a", "b"]
+    assert all_texts(log) == ["a", "b"]
 
 
 def test_a_step_back_is_declared_by_the_first_line_of_the_block(writer: Writer, clock: FakeClock, log: Path) -> None:
     writer.write(note_draft("a"))
     clock.forward(-1_203_000_000)
     writer.write(note_draft("b\nc"))
-    assert texts(log) == ["a", STEPPED, "b", "| c"]
+    assert all_texts(log) == ["a", STEPPED, "b", "| c"]
     true = NIGHT.ns - 1_203_000_000
     assert stamps(log) == [NIGHT.ns, true, true + 1, true + 2]
 
@@ -323,7 +310,7 @@ def test_a_step_back_just_over_a_tie_is_declared(writer: Writer, clock: FakeCloc
     writer.write(note_draft("a"))
     clock.forward(-MAX_TIE_NS - 1)
     writer.write(note_draft("b"))
-    assert texts(log)[1] == "WARNING: Clock stepped back 0.001 s; the order of the file is the true order."
+    assert all_texts(log)[1] == "WARNING: Clock stepped back 0.001 s; the order of the file is the true order."
 
 
 def test_a_step_back_is_declared_before_the_ceremony(writer: Writer, clock: FakeClock, log: Path) -> None:
@@ -340,14 +327,14 @@ def test_a_step_back_is_declared_once(writer: Writer, clock: FakeClock, log: Pat
     writer.write(note_draft("b"))
     clock.forward(NS_PER_S)
     writer.write(note_draft("c"))
-    assert [text.partition(":")[0] for text in texts(log)] == ["a", "WARNING", "b", "c"]
+    assert [text.partition(":")[0] for text in all_texts(log)] == ["a", "WARNING", "b", "c"]
 
 
 def test_a_stream_declares_a_step_back_too(writer: Writer, clock: FakeClock, log: Path) -> None:
     writer.write(note_draft("a"))
     clock.forward(-1_203_000_000)
     writer.write_stream(["b"])
-    assert texts(log) == ["a", STEPPED, "b"]
+    assert all_texts(log) == ["a", STEPPED, "b"]
 
 
 def test_the_clock_of_another_zone_is_no_step(journal: Journal, clock: FakeClock, log: Path) -> None:
@@ -355,7 +342,7 @@ def test_the_clock_of_another_zone_is_no_step(journal: Journal, clock: FakeClock
     writer.write(note_draft("a"))
     clock.now = Stamp(NIGHT.ns + 1, -5 * 3600)
     writer.write(note_draft("b"))
-    assert texts(log) == ["a", "b"]
+    assert all_texts(log) == ["a", "b"]
     assert str(entries(log)[1].stamp).endswith("-0500")
 
 
@@ -597,7 +584,7 @@ def test_a_lock_file_that_is_removed_while_it_is_held_is_unsure(
         patch.setattr(os, "write", then_remove)
         with pytest.raises(Unsure, match="lock file was removed"):
             writer.write(note_draft("mine"))
-    assert texts(log) == ["before", "mine"]
+    assert all_texts(log) == ["before", "mine"]
     writer.write(note_draft("after"))
 
 
@@ -649,7 +636,7 @@ def test_a_failing_sync_is_unsure_and_names_the_stamp(
             synced.write(note_draft("a\nb"))
     assert caught.value.stamp == NIGHT
     assert f"@{NIGHT}" in str(caught.value)
-    assert texts(log) == ["a", "| b"]  # it is there, once, and was not tried again
+    assert all_texts(log) == ["a", "| b"]  # it is there, once, and was not tried again
     assert len(tried) == 1
 
 
@@ -696,7 +683,7 @@ def test_a_lock_that_does_not_come_in_time_leaves_the_log_alone(journal: Journal
             impatient.write(note_draft("b"))
     assert log.read_bytes() == before
     impatient.write(note_draft("c"))
-    assert texts(log) == ["a", "c"]
+    assert all_texts(log) == ["a", "c"]
 
 
 def test_a_draft_that_fails_gives_the_lock_back(writer: Writer, journal: Journal) -> None:

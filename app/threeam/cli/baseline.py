@@ -22,7 +22,7 @@ from threeam.host.baseline_store import (
     save_baseline,
     take_baseline,
 )
-from threeam.host.snapshot import ProcessNotFound, watch_process
+from threeam.host.snapshot_collector import ProcessNotFound, watch_process
 
 _MOST_SAMPLES = 1000
 _ABOUT = {
@@ -82,8 +82,8 @@ def _diff(args: Namespace) -> int:
     for unread in looked.unread:
         print_err(f"not read: {unread}")
     _show(at, looked, as_json=args.json)
-    code = submit(lambda: at, lambda _: comparison_draft(looked), "", quiet=True)
-    return code or (ExitCode.NEGATIVE if looked.differences else ExitCode.OK)
+    code = ExitCode.NEGATIVE if looked.differences else ExitCode.OK
+    return submit(lambda: at, lambda _: comparison_draft(looked), "", quiet=True, exit_code=code)
 
 
 def _show(at: Context, looked: BaselineComparison, *, as_json: bool) -> None:

@@ -93,7 +93,9 @@ def _terminated(args: Namespace) -> int:
             interrupt, draft = error, interrupted_termination_draft(connection, one, waits)
         done = "may be" if interrupt is not None else "is"
         not_noted = f"{one.pid} {done} terminated, and that is not in the log"
-        code = submit(lambda: at, lambda _: draft, not_noted, quiet=False)  # before the server is waited for again
+        answer = ExitCode.OK if interrupt is None else None
+        # before the server is waited for again
+        code = submit(lambda: at, lambda _: draft, not_noted, quiet=False, exit_code=answer)
     if interrupt is not None:
         raise interrupt
     return code

@@ -12,6 +12,7 @@ from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.submit import submit
 from threeam.core.config.settings import Settings
+from threeam.core.errors import JournalError
 from threeam.core.write.draft import Draft
 from threeam.human import drafts, reminders
 from threeam.reports.end_of_night import SLEEP_ADVICE, sleep_draft
@@ -54,8 +55,11 @@ def run(command: str, argv: Sequence[str]) -> int:
     at = context(args)
     code = submit(lambda: at, lambda _: _draft(command, args, at.settings), "", quiet=args.quiet)
     if code == ExitCode.OK and not args.quiet:
-        for sentence in _afterwards(command, args, at):
-            print_err(sentence)
+        try:
+            for sentence in _afterwards(command, args, at):
+                print_err(sentence)
+        except (JournalError, OSError) as error:  # the line is written all the same
+            print_err(f"no reminders: {error}")
     return code
 
 

@@ -11,6 +11,7 @@ from threeam.cli.console import print_err, write_bytes
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
+from threeam.cli.signals import settle_exit_code
 from threeam.cli.tail import LineQuery, join_time_options, parse_hypothesis_number, parse_time_range
 from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
@@ -22,8 +23,11 @@ from threeam.core.store.journal import Position, Segment
 from threeam.core.store.reader import Line
 from threeam.core.store.recognize import UTF16_HINT, is_utf16
 from threeam.core.store.seek import find_line
+from threeam.experiments.runs import PROJECTION as RUNS
+from threeam.hypotheses.amendments import PROJECTION as TEXTS
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import require_hypothesis
+from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import thread_of
 from threeam.projections import FOLD
 from threeam.reports.export_records import (
@@ -34,6 +38,7 @@ from threeam.reports.export_records import (
     csv_rows,
     json_lines,
 )
+from threeam.tracing.observations import PROJECTION as OBSERVERS
 from threeam.tracing.observations import observed_intervals
 
 _FORMATS = ("md", "html", "jsonl", "csv")
@@ -119,8 +124,8 @@ def _about(at: Context, state: State, number: int, lines: Iterator[Line]) -> tup
     live = at.require_log()
     files = {segment.identity: number for number, segment in enumerate(at.journal.segments_forward(live))}
     found.sort(key=lambda line: (files.get(line.segment.identity, len(files)), line.offset))
-    kept = {name: state.projections[name] for name in ("ledger", "runs", "observers")}
-    rooms = {**FOLD.empty_state.projections, **kept, "texts": amendments(state)._replace(pending_stamps={})}
+    kept = {projection.name: projection.of(state) for projection in (LEDGER, RUNS, OBSERVERS)}
+    rooms = {**FOLD.empty_state.projections, **kept, TEXTS.name: amendments(state)._replace(pending_stamps={})}
     return state._replace(hypotheses={number: one}, projections=rooms), iter(found)
 
 
@@ -147,6 +152,7 @@ def _import(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     at = context(args)
     size = at.writer().create(lambda: _lines(args.file))
+    settle_exit_code(ExitCode.OK)
     print_err(f"{at.journal.log_path}: {size} bytes, as they were")
     return ExitCode.OK
 

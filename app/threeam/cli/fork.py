@@ -10,6 +10,7 @@ from threeam.cli.console import print_err, write_bytes
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser, protect_negative_times
+from threeam.cli.submit import acknowledgement
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry
 from threeam.core.store.as_of import resolve_point
@@ -58,14 +59,14 @@ def run(_command: str, argv: Sequence[str]) -> int:
             blanks.append(make_blank(at.journal, find_line(at.journal, stamp)))
     to = resolve_journal(args.to)
     line = _fork(at, to, end, blanks)
+    with acknowledgement(ExitCode.OK, len(line)):
+        write_bytes(b"" if args.quiet else line)
     if blanks:
         print_err(
             "the words may still stand in the files below, and with everybody else who has used this log (3am path):"
         )
         for place in _copies(at, live):
             print_err(f"  {place}")
-    if not args.quiet:
-        write_bytes(line)
     return ExitCode.OK
 
 

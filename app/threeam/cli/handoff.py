@@ -28,7 +28,7 @@ def run(command: str, argv: Sequence[str]) -> int:
         parser = Parser("3am take", "Writes that you hold the journal from now on.", "example:\n  3am take")
         parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
         args = parser.parse_args(argv)
-        return submit(lambda: context(args), lambda at: take_journal_draft(at.author), "", quiet=args.quiet)
+        return submit(lambda: context(args), lambda _: take_journal_draft(), "", quiet=args.quiet)
     parser = Parser(
         "3am handoff",
         "What whoever takes over has to know, the most important first: where the hunt stands, the live hypotheses "

@@ -36,16 +36,16 @@ def run(_command: str, argv: Sequence[str]) -> int:
         for one in group.checks:
             if args.json:
                 print_json(
-                    {"group": group.title, **{key: escape_unprintable(text) for key, text in one._asdict().items()}}
+                    {"group": group.title, **{key: escape_unprintable(text) for key, text in one.to_json().items()}}
                 )
                 continue
-            print_out(escape_unprintable(f"  {one.verdict:<7}  {one.name}: {one.found}"))
-            if one.mend:
-                print_out(escape_unprintable(f"           $ {one.mend}"))
+            print_out(escape_unprintable(f"  {one.verdict:<7}  {one.name}: {one.detail}"))
+            if one.fix:
+                print_out(escape_unprintable(f"           $ {one.fix}"))
     if not args.json:
         print_out(f"{format_verdict_counts(checks)}.")
-    code = submit(lambda: at, lambda _: preflight_draft(groups), "", quiet=True)
-    return code or (ExitCode.NEGATIVE if worst_verdict(checks) == RED else ExitCode.OK)
+    code = ExitCode.NEGATIVE if worst_verdict(checks) == RED else ExitCode.OK
+    return submit(lambda: at, lambda _: preflight_draft(groups), "", quiet=True, exit_code=code)
 
 
 def _looked_at(at: Context) -> list[CheckGroup]:

@@ -12,7 +12,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser, parse_verb, protect_negative_times
 from threeam.cli.submit import submit
-from threeam.core.errors import PreconditionFailed
+from threeam.core.errors import JournalError, PreconditionFailed
 from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.times import parse_duration, parse_time
 from threeam.hypotheses.changes import Change, open_changes, undone_draft
@@ -71,7 +71,11 @@ def _stable(argv: Sequence[str]) -> int:
     at = context(args)
     before = {one.tree: one for one in stable_commits(at.load_state())}
     code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet)
-    noted = next((one for one in stable_commits(at.load_state())[::-1]), None)
+    try:
+        noted = next((one for one in stable_commits(at.load_state())[::-1]), None)
+    except (JournalError, OSError) as error:  # the line is written all the same
+        print_err(f"the commit before that is not known: {error}")
+        return code
     if noted is not None and (was := before.get(noted.tree)) is not None and was.commit != noted.commit:
         print_err(f"before that it was {was.text}; 3am stable {was.commit[:12]} makes it so again")
     return code
@@ -108,7 +112,7 @@ def _ticked_off(at: Context, one: Change) -> bool:
         if answer in ("y", "yes"):
             break
     try:
-        submit(lambda: at, lambda _: undone_draft(one.stamp, ""), "", quiet=False)
+        submit(lambda: at, lambda _: undone_draft(one.stamp, ""), "", quiet=False, exit_code=None)
     except PreconditionFailed as meanwhile:  # somebody else was faster
         print_err(str(meanwhile))
     return True
@@ -124,8 +128,9 @@ def _data(args: Namespace) -> int:
         plan = plan_restore_to_time(args.engine, Stamp(ns, at.zone(ns)), args.at.strip(), minus_ns, args.dsn, at.clock)
     write_bytes(plan.text.encode("utf-8", "backslashreplace"))
     path, draft = save_runbook(at.journal, plan, now)
-    code = submit(lambda: at, lambda _: draft, "", quiet=True, beside=path)
+    answer = ExitCode.NEGATIVE if plan.obstacles else ExitCode.OK
+    code = submit(lambda: at, lambda _: draft, "", quiet=True, beside=path, exit_code=answer)
     print_err(f"kept as {path}")
     for sentence in plan.obstacles:
         print_err(sentence)
-    return code or (ExitCode.NEGATIVE if plan.obstacles else ExitCode.OK)
+    return code

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from threeam.cli.console import print_err, print_out
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
+from threeam.cli.submit import acknowledgement
 from threeam.core.errors import RotationFailed, RotationSkipped
 
 
@@ -20,6 +22,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "example:\n  3am rotate",
     )
     at = context(parser.parse_args(argv))
+    rotated = None
+    remark: str | None = None
     try:
         with at.writer().lock_log(whole=True, rotating=True) as log:
             rotated = log.rotate()
@@ -29,7 +33,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
     except RotationSkipped as not_rotated:
         print_err(str(not_rotated))
         return ExitCode.IO_ERROR if isinstance(not_rotated, RotationFailed) else ExitCode.NEGATIVE
-    print_out(rotated.rotated_path)
+    except KeyboardInterrupt:
+        if rotated is None:  # 130 says that nothing was done
+            raise
+    code = ExitCode.IO_ERROR if rotated.durability_warning else ExitCode.OK
+    with acknowledgement(code, len(os.fsencode(rotated.rotated_path))):
+        print_out(rotated.rotated_path)
     for sentence in filter(None, (rotated.durability_warning, remark)):
         print_err(sentence)
-    return ExitCode.IO_ERROR if rotated.durability_warning else ExitCode.OK
+    return code

@@ -10,7 +10,7 @@ from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_o
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run
-from threeam.cli.run_progress import ExperimentProgress, OutputPrinter
+from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code
 from threeam.cli.submit import submit
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.write.draft import hypothesis_tag
@@ -81,19 +81,26 @@ def _run_once(args: Namespace, mode: OneRun) -> int:
     if saved.problem:
         print_err(f"its output is not saved: {saved.problem}")
     draft = single_run_draft(command, made, identity, args.hyp)
+    text = f"{format_run(made)}: {command}"
+    exit_code = (
+        128 + signum if signum else _run_exit_code(made, as_command=mode.use_exit_code, is_saved=not saved.problem)
+    )
     try:
-        submit(lambda: ctx, lambda _: draft, f"{format_run(made)}: {command}", quiet=args.quiet, fd=STDERR)
+        submit(lambda: ctx, lambda _: draft, text, quiet=args.quiet, fd=STDERR, exit_code=exit_code)
     except JournalError:
         if saved.path:
             print_err(f"its output is saved in {saved.path}")
         raise
-    if signum:
-        return 128 + signum
-    if mode.use_exit_code:
-        return _TIMEOUT_EXIT_CODE if made.outcome == TIMED_OUT else made.exit_code
-    if made.outcome != PASSED:
+    return exit_code
+
+
+def _run_exit_code(run: Run, *, as_command: bool, is_saved: bool) -> int:
+    """Return the exit code for one run. ``is_saved``: whether its output could be saved."""
+    if as_command:
+        return _TIMEOUT_EXIT_CODE if run.outcome == TIMED_OUT else run.exit_code
+    if run.outcome != PASSED:
         return ExitCode.NEGATIVE
-    return ExitCode.IO_ERROR if saved.problem else ExitCode.OK
+    return ExitCode.OK if is_saved else ExitCode.IO_ERROR
 
 
 def _run_experiment(args: Namespace, ctx: Context, go: Callable[[ExperimentRunner], Experiment]) -> int:
@@ -104,14 +111,7 @@ def _run_experiment(args: Namespace, ctx: Context, go: Callable[[ExperimentRunne
     except RunInterrupted as interrupt:
         return interrupt.code
     echo.close()
-    return _exit_code_for(experiment)
-
-
-def _exit_code_for(experiment: Experiment) -> ExitCode:
-    """Return `NEGATIVE` if a run failed, or if in any arm most runs did not pass: most runs may hang. Else `OK`."""
-    counts = [arm for arm in experiment.counts().values() if arm.total]
-    is_clean = bool(counts) and all(not arm.failed and 2 * arm.passed > arm.total for arm in counts)
-    return ExitCode.OK if is_clean else ExitCode.NEGATIVE
+    return experiment_exit_code(experiment)
 
 
 def _print_report(args: Namespace, mode: Report) -> int:
@@ -123,4 +123,4 @@ def _print_report(args: Namespace, mode: Report) -> int:
     else:
         for line in experiment_report_lines(experiment):
             print_out(line)
-    return _exit_code_for(experiment)
+    return experiment_exit_code(experiment)

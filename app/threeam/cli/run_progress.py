@@ -6,8 +6,10 @@ import os
 import time
 
 from threeam.cli.console import Echo, OutputFailed, print_err, write_bytes
+from threeam.cli.exits import ExitCode
+from threeam.cli.submit import acknowledgement
 from threeam.core.format.times import format_duration
-from threeam.experiments.experiment import Run
+from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.plan import ExperimentPlan
 from threeam.process.execute import STDERR
@@ -43,6 +45,10 @@ class ExperimentProgress:
     def on_written(self, raw: bytes) -> None:
         self._echo(raw)
 
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        with acknowledgement(experiment_exit_code(experiment), len(raw)):
+            self._echo(raw)
+
     def on_warning(self, text: str) -> None:
         print_err(text)
 
@@ -56,6 +62,13 @@ class ExperimentProgress:
     def on_end(self) -> None:
         if self._line is not None:
             self._line.clear()
+
+
+def experiment_exit_code(experiment: Experiment) -> ExitCode:
+    """Return `NEGATIVE` if a run failed, or if in any arm most runs did not pass: most runs may hang. Else `OK`."""
+    counts = [arm for arm in experiment.counts().values() if arm.total]
+    is_clean = bool(counts) and all(not arm.failed and 2 * arm.passed > arm.total for arm in counts)
+    return ExitCode.OK if is_clean else ExitCode.NEGATIVE
 
 
 class _ProgressLine:

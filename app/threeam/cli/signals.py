@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
-from threeam.cli.exit_on_signal import TERMINATION_SIGNALS, exit_on_signals
+from threeam.cli.exit_on_signal import TERMINATION_SIGNALS
 from threeam.cli.exits import TerminatedBySignal
 
 if TYPE_CHECKING:
@@ -30,15 +30,27 @@ def raise_on_signals() -> None:
 
 
 def run_until_signal(work: Callable[[], int]) -> int:
-    """Return the exit code that ``work`` gives, or that of the signal that has ended it. After it no signal raises."""
+    """Return the exit code of ``work``, or that of the signal that ended it. Afterwards no signal raises."""
     code: int | None = None
     while True:
         try:
             code = work() if code is None else code
-            exit_on_signals()
+            settle_exit_code(code)
             return code
         except KeyboardInterrupt as interrupt:  # a second one may come while the first is being handled
-            code = interrupt_exit_code(interrupt)
+            if code is None:
+                code = interrupt_exit_code(interrupt)
+
+
+def settle_exit_code(code: int) -> None:
+    """End the process with ``code`` on a signal from now on, if signals raise an interrupt so far.
+
+    A command calls this when its lines are written and printed. What it does after that (reminders, warnings, cleaning
+    up) is optional. The exit code 130 would say that nothing was written.
+    """
+    for number in TERMINATION_SIGNALS:
+        if signal.getsignal(number) == _raise:
+            signal.signal(number, lambda _number, _frame: os._exit(code))
 
 
 def interrupt_exit_code(interrupt: BaseException) -> int:

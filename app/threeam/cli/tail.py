@@ -78,12 +78,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(join_time_options(argv))
     wanted = LineFilter(
         (
-            *(MatchesPattern(Pattern(text, exact=True)) for text in args.grep),
+            *(MatchesPattern(Pattern(text, case_sensitive=True)) for text in args.grep),
             *map(parse_kind, args.kind),
             *map(ByAuthor, args.by),
             *map(InHypothesis, args.hyp),
         ),
-        tuple(parse_condition(text, exact=True) for text in getattr(args, "not")),
+        tuple(parse_condition(text, case_sensitive=True) for text in getattr(args, "not")),
         skip_repeated=True,
     )
     at = context(args)

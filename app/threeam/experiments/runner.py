@@ -37,6 +37,9 @@ class ExperimentListener(Protocol):
     def on_written(self, raw: bytes) -> None:
         """Show lines that were written to the log."""
 
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        """Show the lines of the verdict on ``experiment``. After this, a signal does not change the exit code."""
+
     def on_warning(self, text: str) -> None:
         """Show a message for the user."""
 
@@ -146,8 +149,9 @@ class ExperimentRunner:
         writer.stats_publisher = WriteStatsPublisher(self._access.journal.log_path)
         self._make_runs(number, plan, remaining, saved_runs, writer)
         block = self._write_verdict(number, plan, writer)
-        self._listener.on_written(block.raw)
-        return require_experiment(block.prior_state, f"R{number}")
+        experiment = require_experiment(block.prior_state, f"R{number}")
+        self._listener.on_verdict(block.raw, experiment)
+        return experiment
 
     def _make_runs(
         self, number: int, plan: ExperimentPlan, remaining: Sequence[int], saved_runs: Sequence[Run], writer: Writer

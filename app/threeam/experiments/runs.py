@@ -42,8 +42,7 @@ from threeam.experiments.run_tags import (
 
 def experiments_by_number(state: State) -> Mapping[int, Experiment]:
     """Return all experiments by their numbers, single runs too."""
-    experiments_of_state: Mapping[int, Experiment] = state.projections[PROJECTION.name]
-    return experiments_of_state
+    return PROJECTION.of(state)
 
 
 def experiments(state: State) -> list[Experiment]:
@@ -292,4 +291,4 @@ def _identity_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
     return ((IDENTITY_TAG, experiment.identity),) if experiment.identity else ()
 
 
-PROJECTION = Projection("runs", (r"R\d+", "CHANGE"), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[int, Experiment]] = Projection("runs", (r"R\d+", "CHANGE"), {}, _fold, _checkpoint)

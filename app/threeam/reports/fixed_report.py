@@ -1,10 +1,12 @@
-"""The report on a fix: which change is judged, which runs or log lines are before and after it, and the answer.
+"""Can a bug be called fixed? The runs before and after the change, or the occurrences in the journal.
 
-- A change that is bound to the hypothesis (``3am changed -H H7``) concerns it. If none is, all changes that are bound
-  to no hypothesis do. A change for another hypothesis never does.
-- The answer is about the oldest change that concerns the hypothesis, is in force, and had a failure before it. A later
-  change does not restart the count, and a failure after an earlier change is not forgotten.
-- Every failure since that change counts against it. If a later change is the fix, ``--since`` says so.
+Which change is the fix, and which runs are before it and after it:
+
+- A change that is bound to the hypothesis (``3am changed -H H7``) concerns it. If there is none, all changes that are
+  bound to no hypothesis do. A change for another hypothesis never does.
+- The answer is about the oldest change that concerns the hypothesis, was not undone, and had a failure before it. A
+  later change does not restart the count, and a failure after an earlier one still counts.
+- Every failure since that change counts against it. If a later change is the fix, ``--since`` names it.
 - The rate before it is that of the last regime (`threeam.experiments.regime`).
 """
 
@@ -31,52 +33,58 @@ from threeam.experiments.runs import experiments
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.changes import Change, changes
 
-_MAX_LISTED = 5  # changes in a message
-_LINES_BEFORE_STEP = 3  # lines to look at: those of the block with the warning, and the last line before it
+_MAX_LISTED = 5  # changes that a message names
+_LINES_BEFORE_STEP = 3  # searched before the line about a clock step: those of its block, and the last one before
 
 
 def relevant_changes(all_changes: Sequence[Change], hypothesis: Hypothesis) -> list[Change]:
-    """Return the changes that concern a hypothesis: those bound to it, or else those bound to none."""
-    number = hypothesis.number
-    own = [change for change in all_changes if number is not None and change.hypothesis == number]
-    return own or [change for change in all_changes if change.hypothesis is None]
+    """Return the changes that concern a hypothesis: those bound to it, or else those bound to no hypothesis."""
+    bound = [
+        change for change in all_changes if hypothesis.number is not None and change.hypothesis == hypothesis.number
+    ]
+    return bound or [change for change in all_changes if change.hypothesis is None]
 
 
 def assess_runs(
     state: State, hypothesis: Hypothesis, since_ns: int | None = None, arm: str | None = None
 ) -> tuple[Change, FixConfidence]:
-    """Return the judged change and the answer from the runs that are bound to a hypothesis.
+    """Return the change and the answer from the runs that are bound to a hypothesis.
 
-    ``since_ns``: see `_select_change`. Raise `PreconditionFailed`.
+    ``since_ns``: when the change was made, see `_select_change`. Raise `PreconditionFailed`.
     """
-    all_experiments, all_changes = experiments(state), changes(state)
-    bound = [experiment for experiment in all_experiments if experiment.hypothesis == hypothesis.number is not None]
+    all_experiments = experiments(state)
+    bound = [
+        experiment
+        for experiment in all_experiments
+        if hypothesis.number is not None and experiment.hypothesis == hypothesis.number
+    ]
     if not bound:
         name = hypothesis.label
         raise PreconditionFailed(
-            f"no run is bound to {name}: 3am run -n 50 -H {name} -- CMD, or --seen RE for a bug that depends on time"
+            f"no run is bound to {name}: 3am run -n 50 -H {name} -- CMD, or --seen RE for what comes by time"
         )
-    failures = [experiment.last_point.position for experiment in bound if _has_failed(experiment)]
+    failures = [
+        experiment.last_point.position
+        for experiment in bound
+        if any(counts.failed for counts in experiment.counts().values())
+    ]
+    all_changes = changes(state)
     change = _select_change(all_changes, hypothesis, since_ns, failures)
+    in_force = _changes_in_force(all_changes, hypothesis, change)
     unbound = [
         experiment
         for experiment in all_experiments
         if experiment.hypothesis is None and _is_comparable(experiment, bound)
     ]
-    change_point = LogPoint(change.position, change.stamp.ns)
-    periods = _changes_in_force(all_changes, hypothesis, change)
-    return change, estimate_from_runs(bound, change_point, arm, periods, unbound)
-
-
-def _has_failed(experiment: Experiment) -> bool:
-    return any(counts.failed for counts in experiment.counts().values())
+    fix = LogPoint(change.position, change.stamp.ns)
+    return change, estimate_from_runs(bound, fix, arm, in_force, unbound)
 
 
 class Occurrences(NamedTuple):
-    """The times at which a pattern was seen (ns), on a clock that was never stepped back.
+    """When a pattern occurred since ``start_ns``: times (ns) as if the clock had never been stepped back.
 
-    ``start_ns``: watched since then; None: the log is empty. ``change_times_ns``: the times of the lines about changes,
-    by their stamps. ``clock_behind_ns``: how far the clock of the machine is behind that clock now.
+    ``change_times_ns``: the times of the lines about changes, by their stamps. ``clock_behind_ns``: how far the clock
+    is behind now, after all its steps.
     """
 
     times_ns: Sequence[int]
@@ -85,16 +93,16 @@ class Occurrences(NamedTuple):
     clock_behind_ns: int
 
     def time_of(self, stamp: Stamp) -> int:
-        """Return the time of the line about a change; its stamp if its file was deleted."""
+        """Return the time of the line about a change; its stamp, if the file that it is in has been deleted."""
         return self.change_times_ns.get(stamp.ns, stamp.ns)
 
 
 def find_occurrences(journal: Journal, live: Segment, pattern: str, start_ns: int | None) -> Occurrences:
-    """Return when a note, a streamed line or a foreign line matches ``pattern``, a regular expression.
+    """Return when ``pattern``, a regular expression, occurs in a note, a stream or a foreign line.
 
-    ``start_ns``: when the watch began; None: at the first line. Read the whole journal. Raise OSError and `BadPattern`.
+    The search begins at ``start_ns``, or at the first line. Read the journal. Raise OSError and `BadPattern`.
     """
-    matches_pattern = MatchesPattern(Pattern(pattern, exact=True))
+    occurs = MatchesPattern(Pattern(pattern, case_sensitive=True))
     times_ns: list[int] = []
     change_times_ns: dict[int, int] = {}
     behind_ns = 0
@@ -103,12 +111,11 @@ def find_occurrences(journal: Journal, live: Segment, pattern: str, start_ns: in
             first = next((line.entry for line in lines_forward(segment) if line.entry is not None), None)
             start_ns = first.effective_stamp.ns if first is not None else None
         lines: dict[int, Line] = {}
-        for condition in (matches_pattern, IsClockStep(), IsKind("Changed"), IsKind("Undone")):
+        for condition in (occurs, IsClockStep(), IsKind("Changed"), IsKind("Undone")):
             for block in matches_forward(segment, 0, segment.size(), LineFilter((condition,), skip_repeated=True)):
                 lines.update((line.offset, line) for line in block.lines)
         for _, line in sorted(lines.items()):
-            entry = line.entry
-            if entry is None:
+            if (entry := line.entry) is None:
                 continue
             if is_clock_step(entry):
                 behind_ns += _clock_step_ns(line, entry)
@@ -120,103 +127,96 @@ def find_occurrences(journal: Journal, live: Segment, pattern: str, start_ns: in
 
 
 def _clock_step_ns(line: Line, entry: Entry) -> int:
-    """Return how far the stamp of ``entry`` is behind the lines before it: anyone could have written its text."""
-    lines_before = islice(lines_backward(line.segment, line.offset), _LINES_BEFORE_STEP)
-    entries_before = (line_before.entry for line_before in lines_before)
-    return max([0, *(before.stamp.ns + 1 - entry.stamp.ns for before in entries_before if before is not None)])
+    """Return how far the stamp of ``entry`` is before those of the lines before it.
+
+    The text of the line also says it, but anyone could have written that.
+    """
+    entries_before = (other.entry for other in islice(lines_backward(line.segment, line.offset), _LINES_BEFORE_STEP))
+    return max(0, *(other.stamp.ns + 1 - entry.stamp.ns for other in entries_before if other is not None), 0)
 
 
 def assess_occurrences(
     state: State, hypothesis: Hypothesis, pattern: str, occurrences: Occurrences, since_ns: int | None, now: Stamp
 ) -> tuple[Change, FixConfidence]:
-    """Return the judged change and the answer for ``occurrences`` of ``pattern``. Raise `PreconditionFailed`.
-
-    ``since_ns``: see `_select_change`.
-    """
-    # Notes have times but no positions, since they do not change the state. So each change gets its time as position.
-    timed_changes = [
+    """Return the change and the answer from what `find_occurrences` returned. Raise `PreconditionFailed`."""
+    # Occurrences are times, so each change gets a time in place of its position, in which notes do not count.
+    state_changes = [
         change._replace(
             position=occurrences.time_of(change.stamp),
             undone_position=0 if change.undone_at is None else occurrences.time_of(change.undone_at),
         )
         for change in changes(state)
     ]
-    judged = _select_change(timed_changes, hypothesis, since_ns, occurrences.times_ns)
-    periods = _changes_in_force(timed_changes, hypothesis, judged)
-    start_ns = judged.position if occurrences.start_ns is None else occurrences.start_ns
+    change = _select_change(state_changes, hypothesis, since_ns, occurrences.times_ns)
+    in_force = _changes_in_force(state_changes, hypothesis, change)
+    begin = change.position if occurrences.start_ns is None else occurrences.start_ns
     now_ns = now.ns + occurrences.clock_behind_ns
-    return judged, estimate_from_occurrences(
-        f"lines with {pattern}", occurrences.times_ns, start_ns, judged.position, now_ns, periods
+    return change, estimate_from_occurrences(
+        f"lines with {pattern}", occurrences.times_ns, begin, change.position, now_ns, in_force
     )
 
 
 def _select_change(
     all_changes: Sequence[Change], hypothesis: Hypothesis, since_ns: int | None, failures: Iterable[int]
 ) -> Change:
-    """Return the change to judge: the oldest relevant one in force that had a failure before it, else the newest.
+    """Return the change that may be the fix. ``failures``: the positions of the failures.
 
-    ``failures``: the positions (or times) of the failures. ``since_ns``: the stamp of a change, or a time: then the
-    first change that was made at that time or later. Raise `PreconditionFailed`, with the changes to choose from.
+    ``since_ns``: the stamp of a change, or a time: then the first change at that time or later. Raise
+    `PreconditionFailed`, naming the changes that are not undone.
     """
     relevant = relevant_changes(all_changes, hypothesis)
-    in_force = [change for change in relevant if change.undone_at is None]
+    standing = [change for change in relevant if change.undone_at is None]
     if since_ns is not None:
         exact = next((change for change in all_changes if change.stamp.ns == since_ns), None)
         if exact is not None:
-            _check_may_be_fix(exact, hypothesis, in_force)
+            _check_may_be_fix(exact, hypothesis, standing)
             return exact
-        later = next((change for change in in_force if change.stamp.ns >= since_ns), None)
+        later = next((change for change in standing if change.stamp.ns >= since_ns), None)
         if later is None:
             raise PreconditionFailed(
-                f"nothing that is still in force was changed at that time or later: {_format_changes(in_force)}"
+                f"no change that still stands was made at that time or later: {_format_changes(standing)}"
             )
         return later
-    if not in_force:
-        undone = ": all that was changed is undone" if relevant else ""
-        name = hypothesis.label
+    if not standing:
+        undone = ": every change is undone" if relevant else ""
         raise PreconditionFailed(
-            f"nothing was changed that is still in force{undone}: 3am changed -H {name} TEXT says what the fix is"
+            f"no change still stands{undone}: 3am changed -H {hypothesis.label} TEXT notes the fix"
         )
     first_failure = min(failures, default=None)
-    if first_failure is not None:
-        after_failure = next((change for change in in_force if first_failure <= change.position), None)
-        return after_failure or in_force[-1]
-    return in_force[-1]
+    after_a_failure = [change for change in standing if first_failure is not None and first_failure <= change.position]
+    return (after_a_failure or standing[-1:])[0]
 
 
-def _check_may_be_fix(change: Change, hypothesis: Hypothesis, in_force: Sequence[Change]) -> None:
-    """Raise `PreconditionFailed` if the change of ``--since`` cannot be the fix: a yes would be wrong then."""
+def _check_may_be_fix(change: Change, hypothesis: Hypothesis, standing_changes: Sequence[Change]) -> None:
+    """Raise `PreconditionFailed` if the change that ``--since`` names cannot be the fix: a yes would be wrong."""
     name = f"@{change.stamp} {change.text}"
     if change.hypothesis not in (None, hypothesis.number):
         raise PreconditionFailed(
-            f"{name} was made for H{change.hypothesis}, not for {hypothesis.label}: {_format_changes(in_force)}"
+            f"{name} was made for H{change.hypothesis}, not for {hypothesis.label}: {_format_changes(standing_changes)}"
         )
     if change.undone_at is not None:
         raise PreconditionFailed(
             f"{name} was undone by {author_name(change.undone_by)} at {change.undone_at}, so it fixes nothing now: "
-            f"{_format_changes(in_force)}"
+            f"{_format_changes(standing_changes)}"
         )
 
 
-def _format_changes(in_force: Sequence[Change]) -> str:
-    listed = [f"@{change.stamp} {change.text}" for change in in_force[-_MAX_LISTED:]]
-    return "; ".join(listed) or "no change is still in force"
+def _format_changes(standing_changes: Sequence[Change]) -> str:
+    listed = "; ".join(f"@{change.stamp} {change.text}" for change in standing_changes[-_MAX_LISTED:])
+    return listed or "no change still stands"
 
 
-def _changes_in_force(all_changes: Sequence[Change], hypothesis: Hypothesis, judged: Change) -> list[ChangePeriod]:
-    """Return the periods of the other changes that may concern a hypothesis."""
-    relevant_stamps = {change.stamp.ns for change in relevant_changes(all_changes, hypothesis)}
-    return [
-        ChangePeriod(
-            since=change.position,
-            until=None if change.undone_at is None else change.undone_position,
-            concerns_hypothesis=change.stamp.ns in relevant_stamps,
-            since_ns=change.stamp.ns,
-            until_ns=None if change.undone_at is None else change.undone_at.ns,
-        )
-        for change in all_changes
-        if change.stamp.ns != judged.stamp.ns and (change.hypothesis is None or change.stamp.ns in relevant_stamps)
-    ]
+def _changes_in_force(all_changes: Sequence[Change], hypothesis: Hypothesis, change: Change) -> list[ChangePeriod]:
+    """Return the periods in which the other changes that may concern a hypothesis were in force."""
+    relevant_ns = {other.stamp.ns for other in relevant_changes(all_changes, hypothesis)}
+    periods = []
+    for other in all_changes:
+        is_relevant = other.stamp.ns in relevant_ns
+        if other.stamp.ns != change.stamp.ns and (other.hypothesis is None or is_relevant):
+            end = None if other.undone_at is None else other.undone_position
+            end_ns = None if other.undone_at is None else other.undone_at.ns
+            periods.append(ChangePeriod(other.position, end, is_relevant, other.stamp.ns, end_ns))
+    return periods
 
 
 def _is_comparable(experiment: Experiment, bound: Sequence[Experiment]) -> bool:
@@ -224,7 +224,7 @@ def _is_comparable(experiment: Experiment, bound: Sequence[Experiment]) -> bool:
 
 
 def fix_progress_lines(state: State) -> list[ReportLine]:
-    """Return a line for each hypothesis with runs that failed before a change: how close it is to being fixed."""
+    """Return one line for each bug with runs before and after a change: how far it is from being called fixed."""
     lines = []
     numbers = {experiment.hypothesis for experiment in experiments(state)}
     for hypothesis in state.hypotheses.values():
@@ -232,38 +232,40 @@ def fix_progress_lines(state: State) -> list[ReportLine]:
             continue
         try:
             _, answer = assess_runs(state, hypothesis)
-        except PreconditionFailed:  # there is no answer yet
+        except PreconditionFailed:  # no answer for this one
             continue
         line = answer_line(answer)
-        text = f"{hypothesis.label} {line.text}"
-        lines.append(line._replace(text=text, detail=format_clean_runs(answer), stamp=hypothesis.opened_at))
+        text, detail = f"{hypothesis.label} {line.text}", format_clean_runs(answer)
+        lines.append(line._replace(text=text, detail=detail, stamp=hypothesis.opened_at))
     return lines
 
 
 def fix_report(
     state: State, hypothesis: Hypothesis, change: Change, answer: FixConfidence, now: Stamp
 ) -> list[ReportSection]:
-    """Return the sections of the report: the answer, then the hypothesis, the judged change and the runs."""
-    claim = ReportLine(
-        f"{hypothesis.label} {claim_of(state, hypothesis)}", stamp=hypothesis.opened_at, icon="Hypothesis"
-    )
-    changed = ReportLine(
-        f"changed: {change.text}", format_attribution(change.author, change.stamp, now), change.stamp, "Changed"
-    )
-    later = [] if answer.is_fixed else _later_change_lines(state, hypothesis, change)
-    answer_section, facts, *levels = fix_confidence_report(answer)
-    return [answer_section, ReportSection(facts.title, [claim, changed, *later, *facts.lines]), *levels]
+    """Return the answer, with the hypothesis and the change that it is about."""
+    claim = f"{hypothesis.label} {claim_of(state, hypothesis)}"
+    attribution = format_attribution(change.author, change.stamp, now)
+    lines = [
+        ReportLine(claim, stamp=hypothesis.opened_at, icon="Hypothesis"),
+        ReportLine(f"changed: {change.text}", attribution, change.stamp, "Changed"),
+    ]
+    if not answer.is_fixed:
+        lines += _later_change_lines(state, hypothesis, change)
+    first, facts, *rest = fix_confidence_report(answer)
+    return [first, ReportSection(facts.title, [*lines, *facts.lines]), *rest]
 
 
-def _later_change_lines(state: State, hypothesis: Hypothesis, judged: Change) -> list[ReportLine]:
-    """Return lines about changes after the judged one: one of them may be the fix."""
-    return [
+def _later_change_lines(state: State, hypothesis: Hypothesis, change: Change) -> list[ReportLine]:
+    """Return the changes after ``change``: one of them may be the fix."""
+    lines = [
         ReportLine(
-            f"later: {change.text}",
-            f"if that is the fix: 3am fixed {hypothesis.name} --since @{change.stamp}",
-            change.stamp,
+            f"later: {later.text}",
+            f"if that is the fix: 3am fixed {hypothesis.name} --since @{later.stamp}",
+            later.stamp,
             "Changed",
         )
-        for change in relevant_changes(changes(state), hypothesis)
-        if change.undone_at is None and change.position > judged.position
-    ][-_MAX_LISTED:]
+        for later in relevant_changes(changes(state), hypothesis)
+        if later.undone_at is None and later.position > change.position
+    ]
+    return lines[-_MAX_LISTED:]

@@ -13,12 +13,12 @@ from threeam.core.write.draft import Draft
 from threeam.restore.sleep_statements import MAX_SHOWN_CHARS, SleepCall, added_sleeps, has_sleep_call, removed_sleeps
 from threeam.restore.stable_commit import StableCommit, stable_draft
 
-_LONGEST = 64 * 1024 * 1024  # bytes of a diff: more is no hotfix
-_LARGEST_FILE = 1024 * 1024  # bytes of a new file that is looked through
-_GIT_S = 30.0
+_MAX_DIFF_BYTES = 64 * 1024 * 1024  # bytes of a diff: more is no hotfix
+_MAX_NEW_FILE_BYTES = 1024 * 1024  # bytes of a new file that is looked through
+_GIT_TIMEOUT_S = 30.0
 # Each of them beats what the tree and the user have set. The first ones are about names and about writing nothing; the
 # others name programs that git would run, or switch off what would run one.
-_SETTINGS = (
+_GIT_SETTINGS = (
     ("core.quotePath", "false"),
     ("diff.autoRefreshIndex", "false"),
     ("safe.bareRepository", "explicit"),
@@ -36,8 +36,8 @@ _SETTINGS = (
 )
 _FILTER_OFF = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
 # dirty: a submodule at another commit is a change; for a look into its work tree git would start another git.
-_NO_PROGRAMS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "--submodule=short")
-_PLAIN = ("--text", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+_NO_PROGRAMS_OPTIONS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "--submodule=short")
+_PLAIN_DIFF_OPTIONS = ("--text", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
 
 
 class GitFailed(JournalError):
@@ -56,7 +56,7 @@ class ChangesSince(NamedTuple):
     uncommitted_count: int
 
 
-class _Tree:
+class _WorkTree:
     """The work tree around a folder. It must belong to this user; git runs no other program in it."""
 
     def __init__(self, folder: str) -> None:
@@ -68,16 +68,16 @@ class _Tree:
             for what in ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
         )
         for path in (self.path, *git_folders):
-            _refuse_foreign(os.path.join(folder, path))
+            _check_owner(os.path.join(folder, path))
         self._filters = tuple(self._filters_off())
 
-    def git(self, *words: str) -> str:
+    def git(self, *args: str) -> str:
         """Return what git prints. It writes nothing, and runs no program that is configured. Raises `GitFailed`."""
-        return _git(self._folder, (*_SETTINGS, *self._filters), words)
+        return _run_git(self._folder, (*_GIT_SETTINGS, *self._filters), args)
 
-    def diff(self, *words: str) -> str:
+    def diff(self, *args: str) -> str:
         """Return what git diff prints. Raises `GitFailed`."""
-        return self.git("diff", *_NO_PROGRAMS, *words)
+        return self.git("diff", *_NO_PROGRAMS_OPTIONS, *args)
 
     def unsaved(self) -> list[str]:
         """Return the lines of git status: one for each file that is changed and not committed."""
@@ -95,7 +95,7 @@ class _Tree:
                 yield f"{name}.{word}", value
 
 
-def _refuse_foreign(path: str) -> None:
+def _check_owner(path: str) -> None:
     """Raise `GitFailed` if ``path`` belongs to another user, whatever safe.directory says."""
     try:
         uid = os.stat(path).st_uid
@@ -110,7 +110,7 @@ def stable_commit_draft(rev: str, folder: str) -> Draft:
     """Notes that ``rev`` of the work tree around ``folder`` is stable. Raises `Declined`, `GitFailed`."""
     if rev.startswith("-"):
         raise PreconditionFailed(f"{rev} is no commit: write a hash, a branch or a tag")
-    tree = _Tree(folder)
+    tree = _WorkTree(folder)
     try:
         commit = tree.git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").strip()
     except GitFailed:
@@ -121,33 +121,35 @@ def stable_commit_draft(rev: str, folder: str) -> Draft:
     return stable_draft(commit, tree.path, f"{short} in {tree.path}: {subject}{also}")
 
 
-def changes_since(one: StableCommit) -> ChangesSince:
-    """What has changed since ``one``, commits and the work tree together. Raises `GitFailed`."""
-    if not os.path.isabs(one.tree) or not os.path.isdir(one.tree):
-        raise GitFailed(f"{one.tree} is not on this machine")
-    _refuse_foreign(one.tree)
-    tree = _Tree(one.tree)
-    if tree.path != one.tree:
-        raise GitFailed(f"{one.tree} is no work tree any more")
-    names = tree.diff("--name-status", "--no-renames", "-z", one.commit, "--").split("\0")
+def changes_since(stable_commit: StableCommit) -> ChangesSince:
+    """What has changed since ``stable_commit``, commits and the work tree together. Raises `GitFailed`."""
+    if not os.path.isabs(stable_commit.tree) or not os.path.isdir(stable_commit.tree):
+        raise GitFailed(f"{stable_commit.tree} is not on this machine")
+    _check_owner(stable_commit.tree)
+    tree = _WorkTree(stable_commit.tree)
+    if tree.path != stable_commit.tree:
+        raise GitFailed(f"{stable_commit.tree} is no work tree any more")
+    names = tree.diff("--name-status", "--no-renames", "-z", stable_commit.commit, "--").split("\0")
     files = [f"{kind} {path}" for kind, path in zip(names[::2], names[1::2], strict=False)]
-    diff = tree.diff("-U0", "-M", *_PLAIN, one.commit, "--")  # what was only moved was not added
+    diff = tree.diff("-U0", "-M", *_PLAIN_DIFF_OPTIONS, stable_commit.commit, "--")  # what was only moved was not added
     sleeps, gone = list(added_sleeps(diff)), removed_sleeps(diff)
     untracked = [path for path in tree.git("ls-files", "--others", "--exclude-standard", "-z").split("\0") if path]
     for path in untracked:
-        sleeps += [new for new in _sleeps_of(one.tree, path) if new.text not in gone]  # moved without telling git
-    commits = int(tree.git("rev-list", "--count", f"{one.commit}..HEAD").strip())
+        sleeps += [
+            new for new in _sleeps_in_new_file(stable_commit.tree, path) if new.text not in gone
+        ]  # moved without telling git
+    commits = int(tree.git("rev-list", "--count", f"{stable_commit.commit}..HEAD").strip())
     return ChangesSince((*files, *(f"? {path}" for path in untracked)), tuple(sleeps), commits, len(tree.unsaved()))
 
 
-def _sleeps_of(tree: str, path: str) -> Iterator[SleepCall]:
+def _sleeps_in_new_file(tree: str, path: str) -> Iterator[SleepCall]:
     """The sleeps of a file that git does not know yet."""
     whole = os.path.join(tree, path)
     if os.path.islink(whole) or not os.path.isfile(whole):
         return
     try:
         with open(whole, "rb") as file:
-            data = file.read(_LARGEST_FILE)
+            data = file.read(_MAX_NEW_FILE_BYTES)
     except OSError:  # it went away since git has seen it, or is not ours to read
         return
     if b"\0" in data:
@@ -157,9 +159,9 @@ def _sleeps_of(tree: str, path: str) -> Iterator[SleepCall]:
             yield SleepCall(path, number, line.strip()[:MAX_SHOWN_CHARS])
 
 
-def _git(folder: str, settings: Sequence[tuple[str, str]], words: Sequence[str]) -> str:
+def _run_git(folder: str, settings: Sequence[tuple[str, str]], args: Sequence[str]) -> str:
     """Return what git prints, under ``settings``. Raises `GitFailed`."""
-    argv = ["git", "--no-pager", "-C", folder, *words]
+    argv = ["git", "--no-pager", "-C", folder, *args]
     # A hook has variables that name another repository; others name programs, or settings that would beat these.
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k == "GIT_CONFIG_GLOBAL"}
     kept.pop("SUDO_UID", None)  # else git takes the tree of the user behind sudo for root's own
@@ -177,14 +179,16 @@ def _git(folder: str, settings: Sequence[tuple[str, str]], words: Sequence[str])
     }
     try:
         ran = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_S, env=environ, check=False
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_TIMEOUT_S, env=environ, check=False
         )
     except FileNotFoundError:
         raise GitFailed("git is not installed") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GitFailed(f"git in {folder}: {error}") from None
-    if len(ran.stdout) > _LONGEST:
-        raise GitFailed(f"git in {folder}: what has changed is more than {_LONGEST // 2**20} MiB; look there by hand")
+    if len(ran.stdout) > _MAX_DIFF_BYTES:
+        raise GitFailed(
+            f"git in {folder}: what has changed is more than {_MAX_DIFF_BYTES // 2**20} MiB; look there by hand"
+        )
     if ran.returncode != 0:
         why = ran.stderr.decode("utf-8", "replace").strip().partition("\n")[0].removeprefix("fatal: ")
         if "dubious ownership" in why:

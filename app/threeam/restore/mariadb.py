@@ -16,10 +16,10 @@ from threeam.core.format.times import format_duration
 from threeam.restore.pitr import RecoveryTarget, ServerReport
 from threeam.restore.postgres import ServerUnreachable
 
-_CONNECT_S = 5
-_ASK_S = 30
-_LAST_FILES = 8  # of the binary log that are looked through for transactions around T, from the newest on
-_MOST_TOLD = 20
+_CONNECT_TIMEOUT_S = 5
+_QUERY_TIMEOUT_S = 30
+_MAX_BINLOG_FILES = 8  # of the binary log that are looked through for transactions around T, from the newest on
+_MAX_TRANSACTIONS_LISTED = 20
 _VARIABLES = (
     *("version", "time_zone", "system_time_zone", "log_bin", "binlog_format", "binlog_row_image"),
     *("expire_logs_days", "gtid_binlog_pos"),
@@ -62,11 +62,11 @@ def parse_dsn(dsn: str) -> ClientAddress:
     return ClientAddress(tuple(option for option in options if option), unquote(url.password or ""))
 
 
-def inspect_mariadb(at: ClientAddress, target: RecoveryTarget, clock: Callable[[], int]) -> ServerReport:
+def inspect_mariadb(address: ClientAddress, target: RecoveryTarget, clock: Callable[[], int]) -> ServerReport:
     """Return what the server says, and what stands against a restore to ``target``. Raises `Unreachable`."""
     names = ", ".join(f"@@{name}" for name in _VARIABLES)
     before, begun = clock(), time.monotonic_ns()
-    rows = _ask(at, f"SELECT UNIX_TIMESTAMP(SYSDATE(6)), {names}")
+    rows = _query(address, f"SELECT UNIX_TIMESTAMP(SYSDATE(6)), {names}")
     took = time.monotonic_ns() - begun
     try:
         ((now, *values),) = rows
@@ -76,11 +76,11 @@ def inspect_mariadb(at: ClientAddress, target: RecoveryTarget, clock: Callable[[
     says = [
         f"MariaDB {inline_code(known['version'])}, time zone {inline_code(known['time_zone'])} "
         f"(of the system: {inline_code(known['system_time_zone'])})",
-        _offset(off_ns, took),
+        _describe_clock_offset(off_ns, took),
     ]
     if known["log_bin"] != "1":
         return ServerReport(
-            says, ["log_bin is off: there is nothing to replay beyond the backup"], live_address=at.shell_options
+            says, ["log_bin is off: there is nothing to replay beyond the backup"], live_address=address.shell_options
         )
     against = []
     if known["binlog_format"] != "ROW":
@@ -90,14 +90,16 @@ def inspect_mariadb(at: ClientAddress, target: RecoveryTarget, clock: Callable[[
     )
     says.append(f"files of the binary log are removed after {inline_code(known['expire_logs_days'])} days (0: never)")
     says.append(f"the last GTID is {inline_code(known['gtid_binlog_pos'])}")
-    files = [row[0] for row in _ask(at, "SHOW BINARY LOGS")]
+    files = [row[0] for row in _query(address, "SHOW BINARY LOGS")]
     says.append(
         f"files of the binary log: {inline_code(files[0])} to {inline_code(files[-1])}" if files else "no binary log"
     )
-    return ServerReport([*says, *_around(at, target, files)], against, live_address=at.shell_options)
+    return ServerReport(
+        [*says, *_transactions_around(address, target, files)], against, live_address=address.shell_options
+    )
 
 
-def _offset(off_ns: int, took_ns: int) -> str:
+def _describe_clock_offset(off_ns: int, took_ns: int) -> str:
     """How far its clock is from ours. It answered at some time while it was asked."""
     if 0 <= off_ns <= took_ns:
         return f"its clock is ours, within {format_duration(took_ns)}"
@@ -106,12 +108,12 @@ def _offset(off_ns: int, took_ns: int) -> str:
     return f"its clock is {format_duration(abs(off_ns))} {way} this machine's (± {format_duration(took_ns)}): T must be of its clock"
 
 
-def _around(at: ClientAddress, target: RecoveryTarget, files: list[str]) -> list[str]:
+def _transactions_around(address: ClientAddress, target: RecoveryTarget, files: list[str]) -> list[str]:
     """The transactions around T, by GTID, from the last file that has any."""
-    for file in reversed(files[-_LAST_FILES:]):
+    for file in reversed(files[-_MAX_BINLOG_FILES:]):
         between = (f"--start-datetime={target.search_begin}", f"--stop-datetime={target.search_end}")
         try:
-            text = _run(at, "mariadb-binlog", "--read-from-remote-server", *between, file)
+            text = _run_client(address, "mariadb-binlog", "--read-from-remote-server", *between, file)
         except ServerUnreachable as why:
             return [f"the GTIDs around T are not known: {inline_code(str(why))}"]
         transactions = _TRANSACTION.findall(text)
@@ -120,37 +122,42 @@ def _around(at: ClientAddress, target: RecoveryTarget, files: list[str]) -> list
                 f"{inline_code(gtid)} at {clock} (20{day[:2]}-{day[2:4]}-{day[4:]}, UTC)"
                 for day, clock, gtid in transactions
             ]
-            more = f" (the last {_MOST_TOLD} of {len(told)})" if len(told) > _MOST_TOLD else ""
-            return [f"transactions around T, in {inline_code(file)}{more}, in their order:", *told[-_MOST_TOLD:]]
+            more = (
+                f" (the last {_MAX_TRANSACTIONS_LISTED} of {len(told)})" if len(told) > _MAX_TRANSACTIONS_LISTED else ""
+            )
+            return [
+                f"transactions around T, in {inline_code(file)}{more}, in their order:",
+                *told[-_MAX_TRANSACTIONS_LISTED:],
+            ]
     return ["no transaction around T is in the last files of its binary log"]
 
 
-def _ask(at: ClientAddress, query: str) -> list[list[str]]:
-    words = ("--batch", "--skip-column-names", f"--connect-timeout={_CONNECT_S}", f"--execute={query}")
-    return [line.split("\t") for line in _run(at, "mariadb", *words).splitlines()]
+def _query(address: ClientAddress, query: str) -> list[list[str]]:
+    words = ("--batch", "--skip-column-names", f"--connect-timeout={_CONNECT_TIMEOUT_S}", f"--execute={query}")
+    return [line.split("\t") for line in _run_client(address, "mariadb", *words).splitlines()]
 
 
-def _run(at: ClientAddress, program: str, *words: str) -> str:
+def _run_client(address: ClientAddress, program: str, *args: str) -> str:
     """What a program of MariaDB prints. Raises `Unreachable`."""
     environ = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-    if at.password:
-        environ["MYSQL_PWD"] = at.password  # in the words of a command everybody could read it
+    if address.password:
+        environ["MYSQL_PWD"] = address.password  # in the words of a command everybody could read it
     try:
         done = subprocess.run(
-            [program, *at.options, *words],
+            [program, *address.options, *args],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_ASK_S,
+            timeout=_QUERY_TIMEOUT_S,
             env=environ,
             check=False,
         )
     except FileNotFoundError:
         raise ServerUnreachable(f"this needs MariaDB's client, {program}: apt-get install mariadb-client") from None
     except subprocess.TimeoutExpired:
-        raise ServerUnreachable(f"MariaDB did not answer within {_ASK_S} s") from None
+        raise ServerUnreachable(f"MariaDB did not answer within {_QUERY_TIMEOUT_S} s") from None
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-        if at.password:
-            said = said.replace(at.password, "***")
+        if address.password:
+            said = said.replace(address.password, "***")
         raise ServerUnreachable(f"MariaDB: {said or f'{program} exits {done.returncode}'}")
     return done.stdout.decode("utf-8", "replace")

@@ -16,7 +16,7 @@ from threeam.core.write.draft import Draft, DraftLine
 ENGINES = ("postgres", "mariadb", "mysql")
 DEFAULT_MINUS = "1ms"
 RESTORED_PORT = 5433  # of the second server, as the runbook starts it
-_US = 1_000  # ns
+_NS_PER_US = 1_000  # ns
 
 
 class RecoveryTarget(NamedTuple):
@@ -80,7 +80,7 @@ class ServerReport(NamedTuple):
 
 
 # How the live server and the restored one are reached if no server was asked.
-_ADDRESSES = {
+_DEFAULT_ADDRESSES = {
     "postgres": ("port=5432 dbname=postgres", f"port={RESTORED_PORT} dbname=postgres"),
     "mariadb": ("--host=127.0.0.1 --user=root", ""),
     "mysql": ("--host=127.0.0.1 --user=root", ""),
@@ -96,21 +96,21 @@ def render_runbook(engine: str, target: RecoveryTarget, source: str, server: Ser
     from jinja2 import Environment, FunctionLoader, StrictUndefined  # 20 ms: parsing options does not wait for it
 
     environment = Environment(
-        loader=FunctionLoader(_template),
+        loader=FunctionLoader(_load_template),
         autoescape=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(text=escape_markdown, code=inline_code)
-    engine_live, engine_then = _ADDRESSES[engine]
+    engine_live, engine_then = _DEFAULT_ADDRESSES[engine]
     return environment.get_template(f"{engine}.md").render(
         target=target,
         step=5,
         **_PROGRAMS.get(engine, {}),
         minus=format_duration(target.minus_ns),
         at=str(target.t),
-        t_us=target.t.ns // _US,
+        t_us=target.t.ns // _NS_PER_US,
         source=source,
         live=shlex.quote((server.live_address if server is not None else "") or engine_live),
         then=shlex.quote((server.restored_address if server is not None else "") or engine_then),
@@ -118,7 +118,7 @@ def render_runbook(engine: str, target: RecoveryTarget, source: str, server: Ser
     )
 
 
-def _template(name: str) -> str:
+def _load_template(name: str) -> str:
     return (files("threeam.restore") / "runbooks" / name).read_text(encoding="utf-8")
 
 

@@ -13,8 +13,8 @@ from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.restore.pitr import RecoveryTarget, ServerReport, render_runbook, restore_draft
 
-_AHEAD_NS = 60 * NS_PER_S  # that the clock of a server may be ahead of ours
-_LAST_NS = 253_402_214_400 * NS_PER_S  # the last day of the year 9999: what comes after it nobody can write
+_MAX_CLOCK_AHEAD_NS = 60 * NS_PER_S  # that the clock of a server may be ahead of ours
+_MAX_TARGET_NS = 253_402_214_400 * NS_PER_S  # the last day of the year 9999: what comes after it nobody can write
 
 
 class RestorePlan(NamedTuple):
@@ -27,27 +27,27 @@ class RestorePlan(NamedTuple):
 
 
 def plan_restore_to_time(
-    engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock
+    engine: str, stamp: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock
 ) -> RestorePlan:
-    """The way to ``minus_ns`` before ``at``; ``source``: the words for that. Raises `Unreachable`, `BadInput`."""
-    target = RecoveryTarget(at, minus_ns)
-    if at.ns > clock().ns + _AHEAD_NS:
-        raise BadInput(f"{at} is still to come: nothing was committed then")
+    """The way to ``minus_ns`` before ``stamp``; ``source``: the words for that. Raises `Unreachable`, `BadInput`."""
+    target = RecoveryTarget(stamp, minus_ns)
+    if stamp.ns > clock().ns + _MAX_CLOCK_AHEAD_NS:
+        raise BadInput(f"{stamp} is still to come: nothing was committed then")
     if dsn is not None and engine == "mysql":
         raise BadInput("--dsn is for --engine postgres and mariadb")
     if dsn is None:
-        return _plan(engine, target, source, None)
+        return _make_plan(engine, target, source, None)
     if engine == "mariadb":
         from threeam.restore import mariadb
 
-        return _plan(
+        return _make_plan(
             engine, target, source, mariadb.inspect_mariadb(mariadb.parse_dsn(dsn), target, lambda: clock().ns)
         )
     from threeam.restore.pg_archive import inspect_postgres
     from threeam.restore.postgres import connect
 
     with connect(dsn) as connection:
-        return _plan(engine, target, source, inspect_postgres(connection, target, lambda: clock().ns))
+        return _make_plan(engine, target, source, inspect_postgres(connection, target, lambda: clock().ns))
 
 
 def plan_restore_before_commit(xid: int, minus_ns: int, dsn: str, clock: Clock, zone: Zone) -> RestorePlan:
@@ -59,7 +59,7 @@ def plan_restore_before_commit(xid: int, minus_ns: int, dsn: str, clock: Clock, 
         ns = commit_time(connection, xid)
         target = RecoveryTarget(Stamp(ns, zone(ns)), minus_ns)
         said = inspect_postgres(connection, target, lambda: clock().ns)
-        return _plan("postgres", target, f"the commit of transaction {xid}", said)
+        return _make_plan("postgres", target, f"the commit of transaction {xid}", said)
 
 
 def save_runbook(journal: Journal, plan: RestorePlan, now: Stamp) -> tuple[str, Draft]:
@@ -69,8 +69,8 @@ def save_runbook(journal: Journal, plan: RestorePlan, now: Stamp) -> tuple[str, 
     return path, restore_draft(plan.engine, plan.target, path)
 
 
-def _plan(engine: str, target: RecoveryTarget, source: str, said: ServerReport | None) -> RestorePlan:
-    if not 0 < target.ns < _LAST_NS:
+def _make_plan(engine: str, target: RecoveryTarget, source: str, server_report: ServerReport | None) -> RestorePlan:
+    if not 0 < target.ns < _MAX_TARGET_NS:
         raise BadInput(f"{target.t} minus that is no time to restore to")
-    text = render_runbook(engine, target, source, said) + "\n"
-    return RestorePlan(engine, target, text, tuple(said.obstacles) if said is not None else ())
+    text = render_runbook(engine, target, source, server_report) + "\n"
+    return RestorePlan(engine, target, text, tuple(server_report.obstacles) if server_report is not None else ())

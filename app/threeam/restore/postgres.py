@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Any]
 
-_ODD = re.compile(r"\w+://[^?]*@[^?]*@")
-_CONNECT_S = 5
-_UNSURE = ("08", "57")  # classes of SQLSTATE: a lost connection; a statement that was cancelled, a server that ends
-_ASK_MS = 10_000  # a question of ours that takes longer would be in the way itself
+_UNESCAPED_PASSWORD = re.compile(r"\w+://[^?]*@[^?]*@")
+_CONNECT_TIMEOUT_S = 5
+_UNSURE_SQLSTATES = (
+    "08",
+    "57",
+)  # classes of SQLSTATE: a lost connection; a statement that was cancelled, a server that ends
+_STATEMENT_TIMEOUT_MS = 10_000  # a question of ours that takes longer would be in the way itself
 
 
 class ServerUnreachable(JournalError):
@@ -29,7 +32,7 @@ class AnswerLost(ServerUnreachable):
     """The server was asked to do something, and what it has done is not known; the message says why."""
 
 
-def execute_change(connection: Connection, statement: str, values: tuple[object, ...]) -> tuple[Any, ...] | None:
+def execute_change(connection: Connection, statement: str, parameters: tuple[object, ...]) -> tuple[Any, ...] | None:
     """Return the first row of a statement that changes something.
 
     Raises `AnswerLost` if the statement was sent and the server may have executed it. Raises `psycopg.Error` if it
@@ -38,10 +41,10 @@ def execute_change(connection: Connection, statement: str, values: tuple[object,
     import psycopg
 
     try:
-        return connection.execute(statement, values).fetchone()
+        return connection.execute(statement, parameters).fetchone()
     except psycopg.Error as error:
-        if error.sqlstate is None or error.sqlstate[:2] in _UNSURE:
-            raise AnswerLost(_sentence(error, connection.info.password)) from None
+        if error.sqlstate is None or error.sqlstate[:2] in _UNSURE_SQLSTATES:
+            raise AnswerLost(_error_sentence(error, connection.info.password)) from None
         raise
 
 
@@ -56,7 +59,7 @@ def connect(dsn: str) -> Iterator[Connection]:
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
         raise ServerUnreachable("this needs psycopg: pip install '3am[postgres]'") from None
-    if _ODD.match(dsn):  # libpq would take a piece of the password for the host, and say so
+    if _UNESCAPED_PASSWORD.match(dsn):  # libpq would take a piece of the password for the host, and say so
         raise ServerUnreachable("this DSN has an @ or a / in its password: write %40 for @, %2F for /")
     try:
         password = str(conninfo_to_dict(dsn).get("password") or "")
@@ -64,31 +67,31 @@ def connect(dsn: str) -> Iterator[Connection]:
         raise ServerUnreachable("this DSN is none: write postgresql://user@host:5432/database") from None
     try:
         with psycopg.connect(
-            dsn, autocommit=True, connect_timeout=_CONNECT_S, application_name="3am", client_encoding="utf-8"
+            dsn, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S, application_name="3am", client_encoding="utf-8"
         ) as connection:
-            connection.execute(f"SET statement_timeout = {_ASK_MS}")
+            connection.execute(f"SET statement_timeout = {_STATEMENT_TIMEOUT_MS}")
             yield connection
     except UnicodeError:  # a host that is no name, or what a server without an encoding has kept
         raise ServerUnreachable("PostgreSQL: that host is no name, or what it says is no UTF-8") from None
     except psycopg.Error as error:
         how = "" if dsn else "; name the server: --dsn postgresql://user@host:5432/database"
-        raise ServerUnreachable(f"PostgreSQL: {_sentence(error, password)}{how}") from None
+        raise ServerUnreachable(f"PostgreSQL: {_error_sentence(error, password)}{how}") from None
 
 
-def _sentence(error: psycopg.Error, password: str) -> str:
+def _error_sentence(error: psycopg.Error, password: str) -> str:
     """Return the first line of what PostgreSQL or libpq says, without the password."""
     sentence = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return redact_url_passwords(sentence.replace(password, "***") if password else sentence)
 
 
-def connection_strings(connection: Connection, restored_at: int) -> tuple[str, str]:
+def connection_strings(connection: Connection, restored_port: int) -> tuple[str, str]:
     """How the database of ``connection`` is reached, without a password, and how on a second server at that port."""
     from psycopg.conninfo import make_conninfo
 
     info = connection.info
     given: dict[str, str | int] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
     live = make_conninfo("", **{key: value for key, value in given.items() if value})
-    return live, make_conninfo("", port=restored_at, dbname=info.dbname)
+    return live, make_conninfo("", port=restored_port, dbname=info.dbname)
 
 
 def format_dsn(dsn: str) -> str:

@@ -22,7 +22,7 @@ class StableCommit(NamedTuple):
 
 def stable_commits(state: State) -> list[StableCommit]:
     """The newest stable commit of each work tree, the one noted last at the end."""
-    found: Mapping[str, StableCommit] = state.projections[PROJECTION.name]
+    found = PROJECTION.of(state)
     return list(found.values())
 
 
@@ -32,21 +32,21 @@ def stable_draft(commit: str, tree: str, text: str) -> Draft:
     return Draft(lambda state, author, stamp: [line], needs_full_state=False)
 
 
-def _read(entry: Entry) -> tuple[str, StableCommit] | None:
+def _parse_entry(entry: Entry) -> tuple[str, StableCommit] | None:
     commit, tree = entry.tag("STABLE"), entry.tag("TREE")
     if commit is None or tree is None or entry.kind != "Stable" or not commit.isalnum():
         return None
     return tree, StableCommit(commit, tree, entry.body, entry.effective_stamp, entry.author)
 
 
-def _fold(found: Mapping[str, StableCommit], entries: Sequence[Entry]) -> Mapping[str, StableCommit]:
-    return latest_by_key(found, entries, _read)
+def _fold(commits: Mapping[str, StableCommit], entries: Sequence[Entry]) -> Mapping[str, StableCommit]:
+    return latest_by_key(commits, entries, _parse_entry)
 
 
-def _carry(found: Mapping[str, StableCommit]) -> Iterator[Entry]:
-    for one in found.values():
+def _checkpoint(commits: Mapping[str, StableCommit]) -> Iterator[Entry]:
+    for one in commits.values():
         tags = (*by_tag(one.author), ("STABLE", one.commit), ("TREE", one.tree))
         yield Entry(one.stamp, 0, tags, f"Stable: {one.text}")
 
 
-PROJECTION = Projection("stables", ("STABLE",), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[str, StableCommit]] = Projection("stables", ("STABLE",), {}, _fold, _checkpoint)

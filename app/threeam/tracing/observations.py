@@ -59,8 +59,7 @@ class IntervalSet:
 
 def observations(state: State) -> Mapping[ObservationKey, Observation]:
     """Return all observations, in the order of their first lines."""
-    by_key: Mapping[ObservationKey, Observation] = state.projections[PROJECTION.name]
-    return by_key
+    return PROJECTION.of(state)
 
 
 def observed_intervals(state: State) -> IntervalSet:
@@ -146,4 +145,6 @@ def _checkpoint(current: Mapping[ObservationKey, Observation]) -> Iterator[Entry
         yield Entry(observation.stamp, 0, tags, f"Observer: {observation.text}")
 
 
-PROJECTION = Projection("observers", ("OBSERVER",), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[ObservationKey, Observation]] = Projection(
+    "observers", ("OBSERVER",), {}, _fold, _checkpoint
+)

@@ -35,9 +35,9 @@ class BackgroundScan:
     ``tell`` is called when there is something new to show, on the screen's thread.
     """
 
-    def __init__(self, journal: Journal, tell: Callable[[], object]) -> None:
+    def __init__(self, journal: Journal, on_progress: Callable[[], object]) -> None:
         self._journal = journal
-        self._tell = tell
+        self._on_progress = on_progress
         self._task: asyncio.Task[None] | None = None
         self._end: Position | None = None
         self.line_index = ActivityIndex(journal)
@@ -45,12 +45,12 @@ class BackgroundScan:
         self.match_counter: LineCounter | None = None
         self.may_continue = asyncio.Event()  # not while a search is under way: somebody waits for that
         self.may_continue.set()
-        self._steps: Iterator[object] = iter(())
-        self._cost = 0
+        self._extra_steps: Iterator[object] = iter(())
+        self._extra_cost = 0
 
     def add_task(self, steps: Iterator[object], cost: int) -> None:
         """Takes ``steps`` too, once, before or after the lines: what costs less comes first, in bytes to be counted."""
-        self._steps, self._cost = steps, cost
+        self._extra_steps, self._extra_cost = steps, cost
 
     def set_filters(self, shown: LineFilter | None, found: LineFilter | None) -> None:
         """Counts these as well, from the next `count_to` on (None: nothing of the kind)."""
@@ -72,7 +72,7 @@ class BackgroundScan:
         """Counts up to ``end``, in the background."""
         self._end = end
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._count())
+            self._task = asyncio.get_running_loop().create_task(self._scan())
 
     def stop(self) -> None:
         """Lets it be; what was under way goes on from where it was when `count_to` is called again."""
@@ -80,35 +80,35 @@ class BackgroundScan:
             self._task.cancel()
             self._task = None
 
-    async def _count(self) -> None:
+    async def _scan(self) -> None:
         end: Position | None = None
         while end != self._end and self._end is not None:
             if end is not None:  # more has come meanwhile: a burst is counted now and then, and not with every frame
                 await asyncio.sleep(REPORT_INTERVAL_S)
             end = self._end
-            for steps in self._work(end):
+            for steps in self._tasks_up_to(end):
                 try:
-                    await self._do(steps)
+                    await self._run_steps(steps)
                 except OSError:  # whoever reads the lines tells of it, and it is counted on with the next ones
                     pass
-            self._tell()
+            self._on_progress()
 
-    def _work(self, end: Position) -> Iterator[Iterable[object]]:
+    def _tasks_up_to(self, end: Position) -> Iterator[Iterable[object]]:
         """What is to be read up to ``end``, in steps: the search first, since somebody waits for it."""
         for tally in filter(None, (self.match_counter, self.shown_counter)):
             yield tally.count_to(end)
-        if self._cost < self.line_index.bytes_remaining(end):
-            yield self._steps
+        if self._extra_cost < self.line_index.bytes_remaining(end):
+            yield self._extra_steps
         yield self.line_index.count_to(end)
-        yield self._steps
+        yield self._extra_steps
 
-    async def _do(self, steps: Iterable[object]) -> None:
+    async def _run_steps(self, steps: Iterable[object]) -> None:
         began = told = time.monotonic()
         for _ in steps:
             now = time.monotonic()
             if now - told > REPORT_INTERVAL_S:
                 told = now
-                self._tell()
+                self._on_progress()
             if now - began > SLICE_S:
                 await asyncio.sleep(pause_after(now - began))
                 await self.may_continue.wait()

@@ -10,11 +10,11 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from threeam.actions import ACTIONS, BY_COMMAND, Action
 from threeam.core.config.settings import Settings
-from threeam.core.format.entry import Stamp
+from threeam.core.format.entry import Stamp, split_submission
 from threeam.core.state.catalog import journal_name
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import Draft, note_draft
-from threeam.hypotheses.amendments import correction_draft, stamp_words_draft
+from threeam.core.write.draft import Draft, change_lines, note_draft, note_texts
+from threeam.hypotheses.amendments import correction_draft, join_lines, stamp_words_draft
 from threeam.hypotheses.changes import change_draft, parse_typed_change
 from threeam.hypotheses.drafts import (
     EVIDENCE_VERBS,
@@ -24,6 +24,7 @@ from threeam.hypotheses.drafts import (
     hypothesis_draft,
     prediction_draft,
 )
+from threeam.hypotheses.ledger import PREDICTION
 from threeam.tui.cells import drawable
 
 ALIASES = {"journals": "journal", "hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
@@ -42,9 +43,9 @@ def valid_box_kind(kind: str) -> str:
     if verb in EVIDENCE_VERBS:
         name, _, at = name.partition(" ")
         return kind if name and Stamp.parse(at.removeprefix("@")) is not None else "note"
-    if verb == "correct" or (verb == "words" and name):
+    if verb in ("correct", "words"):
         return kind if Stamp.parse(name.removeprefix("@")) is not None else "note"
-    return kind if kind in ("hypothesis", "changed", "words") else "note"
+    return kind if kind in ("hypothesis", "changed") else "note"  # words whose stamp was not written are a note
 
 
 def draft_from_box(kind: str, text: str, settings: Settings) -> Draft:
@@ -69,6 +70,35 @@ def draft_from_box(kind: str, text: str, settings: Settings) -> Draft:
             return change_draft(*parse_typed_change(text))
         case _:
             return note_draft(text)
+
+
+def texts_of_box(kind: str, text: str) -> list[str]:
+    """Return the texts of the entries that `draft_from_box` writes, as far as the box alone determines them.
+
+    What only the state determines is absent: the number that a hypothesis gets, and the stamp of words whose stamp is
+    not written yet.
+    """
+    verb, _, name = kind.partition(" ")
+    match verb:
+        case "predict":
+            return split_submission(f"{PREDICTION}: {text}")
+        case "support" | "contradict":
+            return split_submission(f"{EVIDENCE_VERBS[verb]}: {name.partition(' ')[2]} {text.strip()}")
+        case "hypothesis":
+            return split_submission(f"Hypothesis: {text}")
+        case "words" | "correct":
+            label = "Words" if verb == "words" else "Correction"
+            is_cited = name.startswith("@")
+            return split_submission(
+                f"{label}: {name} {join_lines(text)}" if is_cited else f"{label}: {join_lines(text)}"
+            )
+        case "changed":
+            words, undo, _ = parse_typed_change(text)
+            return [line.text for line in change_lines(words, undo)]
+        case _ if verb in VERDICT_VERBS:
+            return split_submission(f"{VERDICT_VERBS[verb][0]}: {text}")
+        case _:
+            return note_texts(text)
 
 
 class UnknownCommand(Exception):

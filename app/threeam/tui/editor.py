@@ -7,17 +7,17 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from threeam.actions import BY_ID
-from threeam.core.format.entry import Author, escape_unprintable, split_submission
+from threeam.core.format.entry import Author
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import last_line_end, matching_lines_backward
-from threeam.tui.commands import valid_box_kind
+from threeam.tui.commands import texts_of_box, valid_box_kind
 from threeam.tui.draft_store import DraftStore, SavedDraft, SavedDrafts
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import Outbox, WriteRequest
 from threeam.tui.widgets.composer import Composer
 
 _LOOK_BACK = 64 * 1024 * 1024  # bytes of the log in which a draft that was left may stand
-_CITED = re.compile(r"@\S+ ")  # before the words that are for another line
+_CITED = re.compile(r"(\AWords: )@\S+ ")  # the stamp of words that were begun before it was known
 _MOMENT = 0.3  # s: how long quitting waits for what is being written
 _KEEPING = 1.0  # s: and for the drafts to be kept
 
@@ -112,7 +112,7 @@ class Editor:
 def _is_written(journal: Journal, by: str, draft: SavedDraft) -> bool:
     """Whether the screen that left ``draft`` had written it by then. The same words may stand there from before."""
     live, left = journal.open_live(), _LOOK_BACK
-    lines = {escape_unprintable(line).strip() for line in split_submission(draft.text)}
+    unseen = {text.strip() for text in texts_of_box(draft.kind, draft.text)}
     for segment in journal.segments_backward(live) if live is not None else ():
         size = segment.size()
         since = last_line_end(segment, max(0, size - left))
@@ -122,13 +122,13 @@ def _is_written(journal: Journal, by: str, draft: SavedDraft) -> bool:
         for line in matching_lines_backward(segment, size, re.compile(re.escape(f"[BY: {by}]".encode())), since):
             entry = line.entry
             if entry is not None and str(entry.author) == by:
-                lines -= {entry.text.strip(), entry.body.strip(), _CITED.sub("", entry.body).strip()}
-            if not lines:
+                unseen -= {entry.text.strip(), _CITED.sub(r"\1", entry.text).strip()}
+            if not unseen:
                 return True
         left -= size
         if left <= 0 or typed_here:
             break
-    return not lines
+    return not unseen
 
 
 def abbreviate(text: str) -> str:

@@ -50,11 +50,11 @@ class EffectRunner:
         """Those that have not been struck off."""
         return list(self._running.values())
 
-    def start(self, name: str, work: Callable[[], T], then: Callable[[T], object], check: str = "") -> bool:
+    def start(self, name: str, work: Callable[[], T], on_done: Callable[[T], object], how_to_check: str = "") -> bool:
         """Run ``work`` on a thread of its own; return False if work of this name is under way."""
         if name in self._running:
             return False
-        effect = self._running[name] = Effect(name, then, check)
+        effect = self._running[name] = Effect(name, on_done, how_to_check)
         threading.Thread(target=self._run, args=(effect, work), name=name, daemon=True).start()
         return True
 
@@ -62,9 +62,9 @@ class EffectRunner:
         """Strike ``effect`` off; return False if that was done before."""
         return self._running.pop(effect.name, None) is effect
 
-    def wait(self, timeout: float) -> list[Effect]:
-        """Wait for all, at most ``timeout`` seconds; return those that have finished."""
-        deadline = time.monotonic() + timeout
+    def wait(self, timeout_s: float) -> list[Effect]:
+        """Wait for all, at most ``timeout_s`` seconds; return those that have finished."""
+        deadline = time.monotonic() + timeout_s
         for effect in self._running.values():
             effect.finished.wait(max(0.0, deadline - time.monotonic()))
         return [effect for effect in self._running.values() if effect.finished.is_set()]

@@ -14,10 +14,10 @@ from threeam.core.store.journal import Journal, Position, Segment
 from threeam.core.store.reader import CHUNK_BYTES, Chunk, chunks_forward
 from threeam.core.store.seek import matching_offsets_in_chunk
 
-_CHUNK = 512 * 1024  # bytes
+_COUNT_CHUNK_BYTES = 512 * 1024  # bytes
 
 
-class _File:
+class _FileCount:
     """The count of one file: where each block begins, and how many lines are counted before it."""
 
     def __init__(self, segment: Segment) -> None:
@@ -39,7 +39,7 @@ class LineCounter:
     def __init__(self, journal: Journal, wanted: LineFilter) -> None:
         self._journal = journal
         self.line_filter = wanted
-        self._files: list[_File] = []
+        self._files: list[_FileCount] = []
         self.is_done = False
         self.progress = 0.0
         self._every = 1  # bytes that are to be counted
@@ -57,7 +57,7 @@ class LineCounter:
         for segment, size in files:
             file = self._file_of(segment)
             if file.end > size:  # its end was taken back
-                self._files[self._files.index(file)] = file = _File(segment)
+                self._files[self._files.index(file)] = file = _FileCount(segment)
             for block in self._blocks(segment, file.end, size):
                 if (
                     not file.starts or block.start - file.starts[-1] >= CHUNK_BYTES // 2
@@ -101,7 +101,7 @@ class LineCounter:
     def _blocks(self, segment: Segment, start: int, end: int) -> Iterator[Chunk]:
         """The bytes to count. Where every line counts they need not be whole: that saves a copy."""
         if not self.line_filter:
-            while start < end and (data := segment.read(start, min(_CHUNK, end - start))):
+            while start < end and (data := segment.read(start, min(_COUNT_CHUNK_BYTES, end - start))):
                 yield Chunk(start, data, start + len(data))
                 start += len(data)
             return
@@ -143,9 +143,9 @@ class LineCounter:
             segments.append(segment)
         return segments[::-1]
 
-    def _file_of(self, segment: Segment) -> _File:
+    def _file_of(self, segment: Segment) -> _FileCount:
         for file in self._files:
             if file.identity == segment.identity:
                 return file
-        self._files.append(_File(segment))
+        self._files.append(_FileCount(segment))
         return self._files[-1]

@@ -55,62 +55,62 @@ class KeyParser(XTermParser):
 
     def __init__(self, debug: bool = False) -> None:
         self._escape_read_s: float | None = None  # when a read ended with ESC
-        self._is_apart = False  # whether the first key of this read follows an ESC that came earlier
-        self._tail = ""  # the last characters that were taken for keys: a marker may begin in them
-        self._paste: list[str] | None = None  # what has come of a paste
+        self._is_separate_key = False  # whether the first key of this read follows an ESC that came earlier
+        self._last_chars = ""  # the last characters that were taken for keys: a marker may begin in them
+        self._paste_parts: list[str] | None = None  # what has come of a paste
         super().__init__(debug)
 
     def feed(self, data: str) -> Iterable[Message]:
         """Parse the characters of one read. Where a stream is cut into reads changes nothing."""
         now = time.monotonic()
-        self._is_apart = self._escape_read_s is not None and now - self._escape_read_s > _ONE_KEY_S
+        self._is_separate_key = self._escape_read_s is not None and now - self._escape_read_s > _ONE_KEY_S
         self._escape_read_s = now if data.endswith(_ESC) else None
         if not data:  # the end of the input
             yield from super().feed(data)
         while data:
-            if self._paste is None:
-                before, begin, _ = (self._tail + data).partition(BRACKETED_PASTE_START)
-                cut = len(before) + len(begin) - len(self._tail)
+            if self._paste_parts is None:
+                before, begin, _ = (self._last_chars + data).partition(BRACKETED_PASTE_START)
+                cut = len(before) + len(begin) - len(self._last_chars)
                 keys, data = data[:cut], data[cut:]
-                self._tail = (self._tail + keys)[1 - len(BRACKETED_PASTE_START) :]
+                self._last_chars = (self._last_chars + keys)[1 - len(BRACKETED_PASTE_START) :]
                 if begin:  # Textual has seen a part of it before, so it sees the rest; its paste is over at once
                     keys += BRACKETED_PASTE_END
-                    self._tail, self._paste = "", [""]
+                    self._last_chars, self._paste_parts = "", [""]
                 for message in super().feed(keys):
                     if not isinstance(message, events.Paste):
                         yield message
             else:
                 # Textual takes what follows an ESC in a paste for keys, too.
-                data = self._paste.pop() + data
+                data = self._paste_parts.pop() + data
                 text, end, rest = data.partition(BRACKETED_PASTE_END)
                 if end:
-                    yield events.Paste("".join([*self._paste, text]).replace("\0", ""))
-                    self._paste, data = None, rest
+                    yield events.Paste("".join([*self._paste_parts, text]).replace("\0", ""))
+                    self._paste_parts, data = None, rest
                 else:
                     cut = max(0, len(text) - len(BRACKETED_PASTE_END))  # its end may be cut in two
-                    self._paste += [text[:cut], text[cut:]]
+                    self._paste_parts += [text[:cut], text[cut:]]
                     return
 
     def tick(self) -> Iterable[Message]:
         """Take an ESC for Esc after which nothing came, and what has come of a sequence for keys."""
         for message in super().tick():
-            self._escape_read_s, self._tail = None, ""
+            self._escape_read_s, self._last_chars = None, ""
             yield message
 
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
         is_apart = False
         if len(sequence) == 2 and sequence[0] == _ESC:  # the first two characters of whatever this becomes
-            is_apart, self._is_apart = self._is_apart, False
+            is_apart, self._is_separate_key = self._is_separate_key, False
         if len(sequence) == 2 and sequence[0] == _ESC and sequence[1] not in _INTRODUCERS:
-            keys = self._keys_of(sequence[1])
+            keys = self._parse_keys(sequence[1])
             if is_apart or len(keys) != 1:
                 return [events.Key("escape", _ESC), *keys]
             return [EscapedKey(keys[0].key, keys[0].character)]
         if alt:  # ESC and an introducer, and no more came: it was no function key
-            return [events.Key("escape", _ESC), *self._keys_of(sequence)]
-        return self._keys_of(sequence)
+            return [events.Key("escape", _ESC), *self._parse_keys(sequence)]
+        return self._parse_keys(sequence)
 
-    def _keys_of(self, sequence: str) -> list[events.Key]:
+    def _parse_keys(self, sequence: str) -> list[events.Key]:
         """Return the keys that Textual takes ``sequence`` for; one that nothing is bound to if there is no such key."""
         try:
             return list(super()._sequence_to_key_events(sequence))
@@ -132,8 +132,8 @@ class TerminalDriver(LinuxDriver):
                 stopping = self.exit_event.is_set()  # then once more: what was typed before the stop is not lost
                 if selector.select(_POLL_S):
                     data = _X10_MOUSE.sub(b"", os.read(self.fileno, 4096))
-                    self._hand_on(parser.feed(text) if (text := decoder.decode(data, final=stopping)) else ())
-                self._hand_on(parser.tick())
+                    self._dispatch(parser.feed(text) if (text := decoder.decode(data, final=stopping)) else ())
+                self._dispatch(parser.tick())
         try:
             list(parser.feed(""))
         except (EOFError, ParseError):
@@ -149,7 +149,7 @@ class TerminalDriver(LinuxDriver):
     def _get_terminal_size(self) -> tuple[int, int]:
         return _drawable(Size(*super()._get_terminal_size()))
 
-    def _hand_on(self, messages: Iterable[Message]) -> None:
+    def _dispatch(self, messages: Iterable[Message]) -> None:
         for message in messages:
             self.process_message(message)
 

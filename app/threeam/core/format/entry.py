@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from threeam.core.format.escape import escape_unprintable as escape_unprintable
+from threeam.core.format.kinds import CEREMONY, CONTINUED, HYPOTHESIS_TAG, NOTE, WORDS
 
 NS_PER_S = 1_000_000_000
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -26,45 +27,6 @@ RELEASING = "Releasing sanity lock."
 CLOCK_STEPPED_PREFIX = "WARNING: Clock stepped back "  # and how far: the order of the file is the true order
 CEREMONY_TEXTS = frozenset({ACQUIRED, RELEASING})
 
-# The words that may stand before a line's first colon, each with the tag that makes it more than
-# a word. None: the word alone is enough, because it changes nothing.
-KIND_TAGS: dict[str, str | None] = {
-    "Hypothesis": "H",
-    "Prediction": "H",
-    "Supports": "H",
-    "Contradicts": "H",
-    "Conclusion": "H",
-    "Reopened": "H",
-    "Coffee": "MG",
-    "Water": "WATER",
-    "Sleep": "NIGHT",
-    "Carried": "AT",
-    "Doses": "DOSES",
-    "Mark": "MARK",
-    "Stamp": "STAMP",
-    "Words": "STAMP",
-    "Correction": "CORRECTION",
-    "Changed": "CHANGE",
-    "Undone": "CHANGE",
-    "Next": "NOTED",
-    "Topology": "NOTED",
-    "Shared": "NOTED",
-    "Taken": "HOLDS",
-    "Forked": "FORK",
-    "Handoff": "HANDOFF",
-    "Preflight": "PREFLIGHT",
-    "Baseline": "BASELINE",
-    "Compared": "BASELINE",
-    "Stable": "STABLE",
-    "Terminated": "TERMINATED",
-    "Restore": "RESTORE",
-    "Plan": "PLAN",
-    "Run": "RUN",
-    "Verdict": "VERDICT",
-    "Observer": "OBSERVER",
-    "Captured": "CAPTURED",
-    "WARNING": None,
-}
 MAX_COFFEE_VALUE = 999_999_999  # that the COFFEE tag has room for
 MAX_TEXT_BYTES = (
     64 * 1024
@@ -234,22 +196,22 @@ class Entry(NamedTuple):
         exception is the Bash script's ``Hypothesis:``, which has no tags at all.
         """
         if self.text in CEREMONY_TEXTS:
-            return "ceremony"
+            return CEREMONY
         if self.predecessor_name is not None:
-            return "Continued"
+            return CONTINUED
         word, colon, _ = self.text.partition(":")
-        if not colon or word not in KIND_TAGS:
-            return "note"
-        needed = KIND_TAGS[word]
-        if needed is None or (word == "Hypothesis" and all(key == "AT" for key, _ in self.tags)):
+        if not colon or word not in WORDS:
+            return NOTE
+        tag = WORDS[word].tag
+        if tag is None or (word == "Hypothesis" and all(key == "AT" for key, _ in self.tags)):
             return word
-        has = self.hypothesis is not None if needed == "H" else self.tag(needed) is not None
-        return word if has else "note"
+        is_tagged = self.hypothesis is not None if tag == HYPOTHESIS_TAG else self.tag(tag) is not None
+        return word if is_tagged else NOTE
 
     @property
     def body(self) -> str:
         """The text without its kind: what is left to read once a sign stands for the word."""
-        return self.text if self.kind in ("note", "ceremony", "Continued") else self.text.partition(":")[2].lstrip(" ")
+        return self.text if self.kind in (NOTE, CEREMONY, CONTINUED) else self.text.partition(":")[2].lstrip(" ")
 
 
 def by_tag(author: Author | None) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, count, islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag, leading_stamp_ref
 from threeam.core.store.journal import Segment
@@ -19,6 +19,7 @@ from threeam.core.store.reader import state_entries_backward
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")  # the state that a projection keeps
 
 OPEN = "open"
 _BATCH_ENTRIES = 2000  # entries folded in one step: each copies what is known of people and hypotheses
@@ -42,13 +43,18 @@ class Person(NamedTuple):
 
 
 class Hypothesis(NamedTuple):
-    """A claim and its state. ``number`` is None for one that the Bash script wrote."""
+    """A claim and its state. ``number`` is None for one that the Bash script wrote.
+
+    ``position``: of the line that gave it its number, see `Entry.position`; `opened_at` may be the stamp of a line of
+    the Bash script, which has no place in the order.
+    """
 
     number: int | None
     state: str
     claim: str
     author: Author | None
     opened_at: Stamp
+    position: int
 
     @property
     def name(self) -> str:
@@ -113,7 +119,7 @@ class State(NamedTuple):
         return self.hypotheses.get(int(digits)) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
 
 
-class Projection(NamedTuple):
+class Projection(NamedTuple, Generic[T]):
     """What one capability brings to the fold.
 
     ``tags``: the keys that carry its state, besides H, as regular expressions. ``empty``: its state before the first
@@ -124,9 +130,13 @@ class Projection(NamedTuple):
 
     name: str
     tag_patterns: tuple[str, ...]
-    initial: Any
-    fold: Callable[[Any, Sequence[Entry]], Any]
-    checkpoint: Callable[[Any], Iterable[Entry]]
+    initial: T
+    fold: Callable[[T, Sequence[Entry]], T]
+    checkpoint: Callable[[T], Iterable[Entry]]
+
+    def of(self, state: State) -> T:
+        """Return what this projection has made of the lines of ``state``."""
+        return cast(T, state.projections[self.name])
 
 
 class Fold:
@@ -135,11 +145,11 @@ class Fold:
     They take a fifth of the time of a one-shot that writes a line, which needs none of them.
     """
 
-    def __init__(self, load_projections: Callable[[], Sequence[Projection]]) -> None:
+    def __init__(self, load_projections: Callable[[], Sequence[Projection[Any]]]) -> None:
         self._load_projections = load_projections
 
     @cached_property
-    def projections(self) -> tuple[Projection, ...]:
+    def projections(self) -> tuple[Projection[Any], ...]:
         """The rooms."""
         return tuple(self._load_projections())
 
@@ -204,7 +214,8 @@ class Fold:
         )
         yield state.hypotheses, map(_checkpoint_hypothesis, state.hypotheses.values())
         for room in self.projections:
-            yield state.projections[room.name], room.checkpoint(state.projections[room.name])
+            part = room.of(state)
+            yield part, room.checkpoint(part)
 
     def advance(self, state: State, segment: Segment, start: int, end: int) -> State:
         """``state`` after the whole lines of ``segment`` between ``since`` and ``end``: a byte search, as in `of`."""
@@ -235,7 +246,7 @@ class Fold:
             if by is not None and (active := entry.activity_stamp) is not None:
                 people[by.user] = Person(entry.cups, active.ns, by, entry.tag("NIGHT") == "over")
             _fold_hypothesis(hypotheses, unnumbered, by, entry)
-        rooms = {room.name: room.fold(state.projections[room.name], entries) for room in self.projections}
+        rooms = {room.name: room.fold(room.of(state), entries) for room in self.projections}
         return State(people, hypotheses, last, rooms, order, behind)
 
     def _assign_positions(self, state: State, entries: Iterable[Entry]) -> tuple[list[Entry], int, int]:
@@ -311,7 +322,7 @@ def _fold_hypothesis(
     tagged = entry.hypothesis
     if tagged is None:
         if entry_author is None and entry.kind == "Hypothesis":  # the Bash script's: no tag, no author
-            hypotheses[stamp], unnumbered[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp), None
+            hypotheses[stamp], unnumbered[stamp] = Hypothesis(None, OPEN, entry.body, None, stamp, stamp.ns), None
             if (
                 len(unnumbered) > MAX_SCRIPT_HYPOTHESES
             ):  # else a log of the script alone would be carried over for the most part
@@ -322,7 +333,7 @@ def _fold_hypothesis(
     known = hypotheses.get(number)
     if carried is not None:  # of what was said about it the state is no news
         if entry.kind == "Hypothesis":
-            hypotheses[number] = Hypothesis(number, state, entry.body, entry_author, stamp)
+            hypotheses[number] = Hypothesis(number, state, entry.body, entry_author, stamp, entry.position)
     elif known is None:
         claim = entry.body if entry.kind == "Hypothesis" else ""  # its opening line may be gone
         opened, author = stamp, entry_author
@@ -330,7 +341,7 @@ def _fold_hypothesis(
         if script is not None:
             claim, opened, author = script.claim, script.opened_at, script.author
             del hypotheses[script.opened_at], unnumbered[script.opened_at]
-        hypotheses[number] = Hypothesis(number, state, claim, author, opened)
+        hypotheses[number] = Hypothesis(number, state, claim, author, opened, entry.position)
     elif state != known.state:
         hypotheses[number] = known._replace(state=state)
 
@@ -362,4 +373,5 @@ def _checkpoint_clock(state: State) -> Iterator[Entry]:
 
 def _checkpoint_hypothesis(hypothesis: Hypothesis) -> Entry:
     tag = ((f"H{hypothesis.number}", hypothesis.state),) if hypothesis.number is not None else ()
-    return Entry(hypothesis.opened_at, 0, (*by_tag(hypothesis.author), *tag), f"Hypothesis: {hypothesis.claim}")
+    tags = (*by_tag(hypothesis.author), *tag)
+    return Entry(hypothesis.opened_at, 0, tags, f"Hypothesis: {hypothesis.claim}", hypothesis.position)

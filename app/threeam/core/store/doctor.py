@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
-from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED_TAG, Entry, Stamp, decode_utf8, escape_unprintable
+from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED_TAG, Entry, Stamp, escape_unprintable
 from threeam.core.store.filters import is_clock_step
 from threeam.core.store.journal import Segment
 from threeam.core.store.reader import Line, lines_forward, read_chunks
 from threeam.core.store.recognize import UTF16_HINT, is_utf16
 
-_EMBEDDED_LINE = re.compile(rb"(?<!^)\[([^\]]{29,40})\] \[COFFEE: \d")
+# The beginning of a line of the Bash script. A line of 3am, which begins with its author, is never glued to another.
+_SCRIPT_LINE_BEGIN = re.compile(rb"\[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4})\] \[COFFEE: \d(?!\d*\] \[BY: )")
 _ENCODING_PROBE_BYTES = 1024  # bytes: they tell the encoding of a file
 _MAX_QUOTED_CHARS = 60  # characters of a bad line that are shown
 
@@ -40,6 +41,14 @@ class _CriticalSection:
     intruder_offset: int | None = None  # the offset of the first line inside that is not its author's
 
 
+class _EmbeddedStamps(NamedTuple):
+    """A line of the script that has stamps of lines inside it: glued lines, or quotations."""
+
+    line: Line
+    line_number: int
+    earliest_ns: int  # of the stamps that are later than the line's own
+
+
 class LogChecker:
     """Reads the files of a journal, in their order, and finds what is wrong.
 
@@ -51,6 +60,7 @@ class LogChecker:
         self.complete_sections = 0
         self._lock_held = lock_held
         self._last_stamp: Stamp | None = None
+        self._embedded: _EmbeddedStamps | None = None  # of the last entry, until the stamp of the next one is known
         self._open_sections: list[_CriticalSection] = []
 
     def check(self, segment: Segment, end: int) -> Iterator[Finding]:
@@ -67,7 +77,7 @@ class LogChecker:
                 yield _make_finding(line, number, "nul", nuls)
                 continue
             if not line.finished and self._lock_held:
-                return
+                break
             entry = line.entry
             if not line.finished:
                 yield _make_finding(line, number, "torn", "torn: the last line has no newline")
@@ -78,14 +88,13 @@ class LogChecker:
                 )
             elif entry is None:
                 yield _make_finding(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
-            glued = entry is not None and _is_glued(line.raw, entry)
-            if glued:
-                yield _make_finding(line, number, "torn", "torn: another line begins inside it")
-            if glued or entry is None:
-                # It may be the end of a section of the Bash script, whose lines do not say which process wrote them.
-                self._open_sections = [section for section in self._open_sections if section.author is not None]
             if entry is None:
+                self._drop_script_sections()
                 continue
+            yield from self._check_glued(entry.stamp)
+            earliest_ns = _earliest_embedded_ns(line.raw, entry)
+            if earliest_ns is not None:
+                self._embedded = _EmbeddedStamps(line, number, earliest_ns)
             if number == 1 and (why := _head_problem(line, entry)) is not None:
                 yield _make_finding(line, number, "head", why)
             if line.is_forged:
@@ -99,6 +108,29 @@ class LogChecker:
             elif last is not None and entry.stamp.ns == last.ns and entry.author is not None:
                 yield _make_finding(line, number, "double", "its stamp is that of the line before: it is there twice")
             yield from self._check_overlap(line, number, entry)
+        yield from self._check_glued(None)
+
+    def _check_glued(self, next_stamp: Stamp | None) -> Iterator[Finding]:
+        """Yield a finding if the last entry is the beginning of a script line with a later line glued to it.
+
+        A full disk tears a line of the script, and the script's next line continues where it ends. A quotation looks
+        the same, so only its stamp tells the two apart: that of a glued line is later than the stamp in front of it,
+        and at most a tie later than ``next_stamp``, the next one in the file (None: there is none, and no limit). A
+        quotation whose stamp lies between the two is reported by mistake. A glued line is missed if the next line was
+        written by a clock that is behind: a miss is better than a false alarm.
+        """
+        embedded, self._embedded = self._embedded, None
+        if embedded is None or (next_stamp is not None and embedded.earliest_ns > next_stamp.ns + MAX_TIE_NS):
+            return
+        self._drop_script_sections()
+        yield _make_finding(embedded.line, embedded.line_number, "torn", "torn: another line begins inside it")
+
+    def _drop_script_sections(self) -> None:
+        """Forget the open sections of the Bash script: a damaged line may hide the end of one.
+
+        Lines of the script do not name the process that wrote them.
+        """
+        self._open_sections = [section for section in self._open_sections if section.author is not None]
 
     def _check_overlap(self, line: Line, line_number: int, entry: Entry) -> Iterator[Finding]:
         """Follows the sections that have begun and not ended; finds the ones that somebody broke into.
@@ -123,16 +155,12 @@ class LogChecker:
                 yield Finding(_file_name(mine.line), mine.line.offset, mine.line_number, "overlap", sentence)
 
 
-def _is_glued(raw: bytes, entry: Entry) -> bool:
-    """Return whether ``raw`` is the beginning of a line of the Bash script, with a later line behind it.
-
-    A full disk tears a line of the script, and the script's next line goes on where it ends. A line that quotes another
-    one has the later stamp of the two.
-    """
+def _earliest_embedded_ns(raw: bytes, entry: Entry) -> int | None:
+    """Return the earliest stamp (ns) of a line that begins inside a script line and is later than it; None without."""
     if entry.author is not None:
-        return False
-    stamps = (Stamp.parse(decode_utf8(match[1])) for match in _EMBEDDED_LINE.finditer(raw))
-    return any(stamp is not None and stamp.ns > entry.stamp.ns for stamp in stamps)
+        return None
+    stamps = (Stamp.parse(match[1].decode()) for match in _SCRIPT_LINE_BEGIN.finditer(raw, 1))
+    return min((stamp.ns for stamp in stamps if stamp is not None and stamp.ns > entry.stamp.ns), default=None)
 
 
 def _head_problem(line: Line, entry: Entry) -> str | None:

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import BadKind
-from threeam.core.format.entry import CEREMONY_TEXTS, CLOCK_STEPPED_PREFIX, KIND_TAGS, Entry, parse_entry
+from threeam.core.format.entry import CEREMONY_TEXTS, CLOCK_STEPPED_PREFIX, Entry, parse_entry
+from threeam.core.format.kinds import KINDS, WORDS
 from threeam.core.store.pattern import Pattern
 
-KIND_NAMES = {
-    "note": "note", "ceremony": "ceremony", "continued": "Continued", "foreign": "foreign",
-    **{kind.lower(): kind for kind in KIND_TAGS},
-}  # fmt: skip
+KIND_NAMES = {name.lower(): name for name in KINDS}
 
 
 class Condition(Protocol):
@@ -64,7 +62,7 @@ class IsKind(NamedTuple):
         return self.kind == ("foreign" if entry is None else entry.kind)
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, None if self.kind not in KIND_TAGS else f"] {self.kind}:".encode(), data)
+        return _verified_offsets(self, None if self.kind not in WORDS else f"] {self.kind}:".encode(), data)
 
 
 class ByAuthor(NamedTuple):
@@ -91,16 +89,16 @@ class ByAuthor(NamedTuple):
             for offset in line_offsets(data):
                 end = data.find(b"\n", offset)
                 at = data.find(b" [BY: ", offset, end if end >= 0 else len(data))
-                if 0 <= at - offset < _HEAD_LENGTH:  # its first tag: no need to parse
+                if 0 <= at - offset < _MAX_HEAD_BYTES:  # its first tag: no need to parse
                     continue
                 if self.matches(line_at_offset(data, offset)):
                     yield offset
             return
         # No bracket in it: from each of many openings in a line, it would be read on to the line's end.
         tag = re.compile(rb"\[BY: %s@[^\[\]\n]*:\d{1,9}(?:%%\d+)?\]" % re.escape(self.user.encode()))
-        for begin, start in _lines_with(tag, data):
+        for begin, start in _scan_lines(tag, data):
             # If it stands where 3am writes it, there is no need to parse.
-            if _HEAD.fullmatch(data, begin, start) or self.matches(line_at_offset(data, begin)):
+            if _LINE_HEAD.fullmatch(data, begin, start) or self.matches(line_at_offset(data, begin)):
                 yield begin
 
 
@@ -118,7 +116,7 @@ class InHypothesis(NamedTuple):
         return entry is not None and entry.hypothesis is not None and entry.hypothesis[0] == self.number
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, re.compile(rb"\[H0*%d: " % self.number), data)
+        return _verified_offsets(self, re.compile(rb"\[H0*%d: " % self.number), data)
 
 
 class IsClockStep(NamedTuple):
@@ -127,10 +125,10 @@ class IsClockStep(NamedTuple):
     name: str = "stepped back"
 
     def matches(self, raw: bytes) -> bool:
-        return _STEPPED in raw and (entry := parse_entry(raw)) is not None and is_clock_step(entry)
+        return _CLOCK_STEPPED_BYTES in raw and (entry := parse_entry(raw)) is not None and is_clock_step(entry)
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, _STEPPED, data)
+        return _verified_offsets(self, _CLOCK_STEPPED_BYTES, data)
 
 
 def is_clock_step(entry: Entry) -> bool:
@@ -144,15 +142,17 @@ class IsCeremony(NamedTuple):
     name: str = "ceremony"
 
     def matches(self, raw: bytes) -> bool:
-        return raw.endswith(_CEREMONY) and (entry := parse_entry(raw)) is not None and entry.text in CEREMONY_TEXTS
+        return (
+            raw.endswith(_CEREMONY_ENDINGS) and (entry := parse_entry(raw)) is not None and entry.text in CEREMONY_TEXTS
+        )
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, _MAY_BE_CEREMONY, data)
+        return _verified_offsets(self, _CEREMONY_END, data)
 
 
-_STEPPED = CLOCK_STEPPED_PREFIX.encode()
-_CEREMONY = tuple(text.encode() for text in CEREMONY_TEXTS)
-_MAY_BE_CEREMONY = re.compile(rb" sanity lock\.$", re.MULTILINE)
+_CLOCK_STEPPED_BYTES = CLOCK_STEPPED_PREFIX.encode()
+_CEREMONY_ENDINGS = tuple(text.encode() for text in CEREMONY_TEXTS)
+_CEREMONY_END = re.compile(rb" sanity lock\.$", re.MULTILINE)
 
 
 class LineFilter(NamedTuple):
@@ -174,7 +174,7 @@ class LineFilter(NamedTuple):
 
     def matching_line_offsets(self, data: bytes) -> Iterable[int]:
         """Where the wanted lines of ``data``, which is whole lines, begin; in their order."""
-        seen = any(map(_sees_line_end, (*self.include, *self.exclude)))
+        seen = any(map(_is_line_end_sensitive, (*self.include, *self.exclude)))
         if seen and b"\r" in data and (without := data.replace(b"\r\n", b"\n")) != data:
             places = dict(zip(line_offsets(without), line_offsets(data), strict=True))
             return [places[begin] for begin in self.matching_line_offsets(without)]
@@ -185,22 +185,22 @@ class LineFilter(NamedTuple):
             first, *others = sorted(self.include, key=lambda one: not isinstance(one, MatchesPattern))
             found = list(first.matching_line_offsets(data))
             for one in others:
-                found = _among(found, one, data, holds=True)
+                found = _filter_offsets(found, one, data, keep_matches=True)
         for one in self.exclude:
-            found = _among(found, one, data, holds=False)
+            found = _filter_offsets(found, one, data, keep_matches=False)
         return found
 
 
-def parse_term(word: str, *, words: bool = False) -> tuple[bool, Condition]:
+def parse_term(word: str, *, skip_stamp: bool = False) -> tuple[bool, Condition]:
     """A condition as it is typed, and whether it is to be left out: ``deadlock``, ``!kind:note``, ``by:alice``, ``H7``.
 
     Raises `BadPattern`, or `BadKind`.
     """
     out = word.startswith("!") and len(word) > 1
-    return out, parse_condition(word[1:] if out else word, words=words)
+    return out, parse_condition(word[1:] if out else word, skip_stamp=skip_stamp)
 
 
-def parse_condition(word: str, *, exact: bool = False, words: bool = False) -> Condition:
+def parse_condition(word: str, *, case_sensitive: bool = False, skip_stamp: bool = False) -> Condition:
     """The condition that ``word`` says: ``deadlock``, ``kind:note``, ``by:alice``, ``H7``. Raises as above."""
     field, colon, value = word.partition(":")
     if colon and field == "kind" and value:
@@ -209,7 +209,7 @@ def parse_condition(word: str, *, exact: bool = False, words: bool = False) -> C
         return ByAuthor(value)
     if re.fullmatch(r"H\d{1,9}", word, re.ASCII):
         return InHypothesis(int(word[1:]))
-    return MatchesPattern(Pattern(word, exact=exact, words=words))
+    return MatchesPattern(Pattern(word, case_sensitive=case_sensitive, skip_stamp=skip_stamp))
 
 
 def parse_kind(name: str) -> IsKind:
@@ -232,43 +232,43 @@ def line_offsets(data: bytes) -> list[int]:
 
 
 _NEWLINE = re.compile(b"\n")
-_HEAD_LENGTH = 60  # bytes: the stamp and the cups are never longer
-_FEW = 50  # lines: so many are looked at one by one before a block is searched for them
-_HEAD = re.compile(
+_MAX_HEAD_BYTES = 60  # bytes: the stamp and the cups are never longer
+_MAX_LINES_CHECKED_SINGLY = 50  # lines: so many are looked at one by one before a block is searched for them
+_LINE_HEAD = re.compile(
     rb"\[\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}[+-](?:[01]\d|2[0-3])[0-5]\d\]"
     rb" \[COFFEE: \d{1,9}\] "
 )
 
 
-def _sees_line_end(condition: Condition) -> bool:
+def _is_line_end_sensitive(condition: Condition) -> bool:
     """Whether a carriage return at the end of a line, which is not a part of the text, could hide the line from it."""
     return isinstance(condition, IsCeremony) or (
         isinstance(condition, MatchesPattern) and not condition.pattern.is_literal
     )
 
 
-def _among(offsets: list[int], condition: Condition, data: bytes, *, holds: bool) -> list[int]:
+def _filter_offsets(offsets: list[int], condition: Condition, data: bytes, *, keep_matches: bool) -> list[int]:
     """Those of ``offsets`` at which a line begins of which ``condition`` holds, or does not."""
     if not offsets:
         return offsets
-    if len(offsets) > _FEW:
+    if len(offsets) > _MAX_LINES_CHECKED_SINGLY:
         those = set(condition.matching_line_offsets(data))
-        return [offset for offset in offsets if (offset in those) == holds]
-    return [offset for offset in offsets if condition.matches(line_at_offset(data, offset)) == holds]
+        return [offset for offset in offsets if (offset in those) == keep_matches]
+    return [offset for offset in offsets if condition.matches(line_at_offset(data, offset)) == keep_matches]
 
 
-def _verified(condition: Condition, scout: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:
-    """The lines of which ``condition`` holds among those that ``scout`` finds (None: all of them)."""
-    if scout is None:
+def _verified_offsets(condition: Condition, prefilter: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:
+    """The lines of which ``condition`` holds among those that ``prefilter`` finds (None: all of them)."""
+    if prefilter is None:
         offsets: Iterable[int] = line_offsets(data)
     else:
-        offsets = (begin for begin, _ in _lines_with(scout, data))
+        offsets = (begin for begin, _ in _scan_lines(prefilter, data))
     return (offset for offset in offsets if condition.matches(line_at_offset(data, offset)))
 
 
-def _lines_with(scout: bytes | re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where each line begins that has a match of ``scout``, and where its first match does."""
-    pattern = re.compile(re.escape(scout)) if isinstance(scout, bytes) else scout
+def _scan_lines(prefilter: bytes | re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each line begins that has a match of ``prefilter``, and where its first match does."""
+    pattern = re.compile(re.escape(prefilter)) if isinstance(prefilter, bytes) else prefilter
     begin = 0
     while (match := pattern.search(data, begin)) is not None:
         start = match.start()

@@ -210,7 +210,7 @@ class Journal(NamedTuple):
             log = self.open_live()
             # The lock beside it tells that 3am has written here, whatever logrotate has put in its place since.
             used = self.state_dir is not None or os.path.lexists(self.log_path + ".lock")
-            if log is None or is_journal(log, text_is_enough=used):
+            if log is None or is_journal(log, accept_plain_text=used):
                 return None
         except FileUnusable as why:
             return str(why)

@@ -52,10 +52,10 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_IN_CLASS = re.compile(r"(?P<posix>\[:\^?\w+:\])|" + _TOKEN.pattern, re.VERBOSE | re.DOTALL)
-_CONTROLS = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_CLASSES = "bBdDsSwW"
-_NOT_LINEAR = {
+_CLASS_TOKEN = re.compile(r"(?P<posix>\[:\^?\w+:\])|" + _TOKEN.pattern, re.VERBOSE | re.DOTALL)
+_CONTROL_ESCAPES = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_CLASS_ESCAPES = "bBdDsSwW"
+_NONLINEAR_OPERATORS = {
     "(?=": "a lookahead",
     "(?!": "a lookahead",
     "(?<=": "a lookbehind",
@@ -63,7 +63,7 @@ _NOT_LINEAR = {
     "(?P=": "a backreference",
     "(?(": "a condition",
 }
-_UNSUPPORTED = {
+_UNSUPPORTED_OPERATORS = {
     "(?>": "an atomic group, which RE2 does not support: write (?:…), which takes no longer here",
     "(?|": "a branch reset group, which RE2 does not support: write (?:…)",
     "(?#": "a comment, which RE2 does not support: leave it out",
@@ -83,23 +83,23 @@ class Regex:
         *,
         ignore_case: bool = False,
         line_begin: str = LINE_BEGIN,
-        whole_line: bool = False,
+        match_to_line_end: bool = False,
         limit: PatternLimit = COMMAND_LINE_LIMIT,
     ) -> None:
-        translated = _translated(text, line_begin)
-        self._compiled = _compiled(text, translated, ignore_case)
-        if whole_line:
-            self._compiled = _compiled(text, f"(?:{translated}).*", ignore_case)
-        if self._compiled.programsize > limit.max_instructions or _copies(text) > limit.max_copies:
+        translated = _translate(text, line_begin)
+        self._compile = _compile(text, translated, ignore_case)
+        if match_to_line_end:
+            self._compile = _compile(text, f"(?:{translated}).*", ignore_case)
+        if self._compile.programsize > limit.max_instructions or _count_copies(text) > limit.max_copies:
             raise BadPattern(f"{text!r} is too large a pattern: write smaller numbers of repetitions, or fewer words")
 
     def has_match(self, data: bytes) -> bool:
         """Return whether ``data`` has a match."""
-        return self._compiled.search(data) is not None
+        return self._compile.search(data) is not None
 
     def spans(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Yield where each match begins and ends."""
-        return (match.span() for match in self._compiled.finditer(data))
+        return (match.span() for match in self._compile.finditer(data))
 
 
 def escape_invalid_utf8(data: bytes) -> bytes:
@@ -118,7 +118,7 @@ def has_capitals(text: str) -> bool:
     return any((match["one"] or "").isupper() for match in _TOKEN.finditer(text))
 
 
-def _compiled(text: str, translated: str, ignore_case: bool) -> Any:
+def _compile(text: str, translated: str, ignore_case: bool) -> Any:
     import re2  # here, since neither `3am log` nor the first screen needs it
 
     options = re2.Options()
@@ -129,10 +129,10 @@ def _compiled(text: str, translated: str, ignore_case: bool) -> Any:
     try:
         return re2.compile(translated, options)
     except (re2.error, UnicodeEncodeError) as error:
-        raise BadPattern(f"{text!r} is no regular expression: {_reason(error, text)}") from None
+        raise BadPattern(f"{text!r} is no regular expression: {_error_reason(error, text)}") from None
 
 
-def _reason(error: Exception, text: str) -> str:
+def _error_reason(error: Exception, text: str) -> str:
     """Return RE2's message, without the part of the translated pattern that is not in ``text``."""
     message = error.args[0] if error.args else str(error)
     said = message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
@@ -140,7 +140,7 @@ def _reason(error: Exception, text: str) -> str:
     return said if colon and part in text else reason
 
 
-def _translated(text: str, line_begin: str) -> str:
+def _translate(text: str, line_begin: str) -> str:
     """Return the pattern ``text`` in RE2's syntax."""
     pieces: list[str] = []
     at = 0
@@ -149,19 +149,19 @@ def _translated(text: str, line_begin: str) -> str:
         assert match is not None  # the last alternative is any character
         at = match.end()
         if match["one"] == "[":
-            piece, at = _class(text, at)
+            piece, at = _translate_class(text, at)
             pieces.append(piece)
         else:
-            pieces.append(_piece(text, match, line_begin))
+            pieces.append(_translate_token(text, match, line_begin))
     return "".join(pieces)
 
 
-def _piece(text: str, match: re.Match[str], line_begin: str) -> str:
+def _translate_token(text: str, match: re.Match[str], line_begin: str) -> str:
     """Return what a token outside of a class becomes."""
-    if match["refused"] in _UNSUPPORTED:
-        raise BadPattern(f"{text!r} has {_UNSUPPORTED[match['refused']]}")
+    if match["refused"] in _UNSUPPORTED_OPERATORS:
+        raise BadPattern(f"{text!r} has {_UNSUPPORTED_OPERATORS[match['refused']]}")
     if match["refused"]:
-        raise _not_linear(text, _NOT_LINEAR.get(match["refused"], "a recursion"))
+        raise _nonlinear_pattern(text, _NONLINEAR_OPERATORS.get(match["refused"], "a recursion"))
     if match["possessive"]:
         greedy = match[0][:-1]
         what = f"a possessive quantifier, {match[0]}, which RE2 does not support"
@@ -171,12 +171,12 @@ def _piece(text: str, match: re.Match[str], line_begin: str) -> str:
     if match["repeat"]:
         return match[0].replace("{,", "{0,")  # to RE2 `{,3}` is four characters
     if match["shown"]:
-        return _shown_escape(match["shown"][1:])
-    char = _character(text, match)
+        return _escape_pattern(match["shown"][1:])
+    char = _literal_char(text, match)
     if char is not None and match["hex"] and char >= "\x80":  # or the undecodable byte that is shown as this escape
-        return f"(?:{_quoted(char)}|{_quoted(match[0].lower())})"
+        return f"(?:{_quote(char)}|{_quote(match[0].lower())})"
     if char is not None:
-        return _literal(char)
+        return _char_pattern(char)
     match match["escape"] or match["one"]:
         case "^" | "A":
             return line_begin
@@ -190,7 +190,7 @@ def _piece(text: str, match: re.Match[str], line_begin: str) -> str:
             return match[0]
 
 
-def _copies(text: str) -> int:
+def _count_copies(text: str) -> int:
     """Return how many characters and classes the counted repetitions of the valid pattern ``text`` add to it."""
     typed = 0  # characters and classes
     open_groups: list[int] = []  # for each, the size of what is before it in the group around it
@@ -209,41 +209,41 @@ def _copies(text: str) -> int:
             before, last = open_groups.pop(), before + last
         elif (match["one"] or "") not in ("", *"*+?|^$") or not (match["one"] or match["open"]):
             if match["one"] == "[":
-                offset = _class(text, offset)[1]
+                offset = _translate_class(text, offset)[1]
             before, last, typed = before + last, 1, typed + 1
     return before + last - typed
 
 
-def _class(text: str, at: int) -> tuple[str, int]:
-    """Return the class whose ``[`` is before ``at`` in RE2's syntax, and where it ends."""
+def _translate_class(text: str, index: int) -> tuple[str, int]:
+    """Return the class whose ``[`` is before ``index`` in RE2's syntax, and where it ends."""
     pieces = ["["]
-    if text.startswith("^", at):
+    if text.startswith("^", index):
         pieces.append("^")
-        at += 1
-    first = at
-    while at < len(text) and (text[at] != "]" or at == first):
-        match = _IN_CLASS.match(text, at)
+        index += 1
+    first = index
+    while index < len(text) and (text[index] != "]" or index == first):
+        match = _CLASS_TOKEN.match(text, index)
         assert match is not None
         if match["shown"]:  # in a class, an escaped backslash is nothing but that
             pieces.append(r"\\")
-            at += 2
+            index += 2
             continue
         if match["refused"] or match["open"] or match["repeat"] or match["possessive"]:
-            pieces.append(_quoted(text[at]))
-            at += 1
+            pieces.append(_quote(text[index]))
+            index += 1
             continue
-        at = match.end()
-        char = None if match["posix"] or match["property"] else _character(text, match, in_class=True)
+        index = match.end()
+        char = None if match["posix"] or match["property"] else _literal_char(text, match, in_class=True)
         if char is not None and "\ud800" <= char <= "\udfff":
             raise BadPattern(f"{text!r} is no regular expression: an undecodable byte cannot be in brackets")
-        pieces.append(match[0] if char is None else _quoted(char))
-    if at < len(text):
+        pieces.append(match[0] if char is None else _quote(char))
+    if index < len(text):
         pieces.append("]")
-        at += 1
-    return "".join(pieces), at
+        index += 1
+    return "".join(pieces), index
 
 
-def _character(text: str, match: re.Match[str], *, in_class: bool = False) -> str | None:
+def _literal_char(text: str, match: re.Match[str], *, in_class: bool = False) -> str | None:
     """Return the character that a token stands for; None if it is an operator, a class or an anchor."""
     number = match["hex"] or match["four"] or match["eight"]
     if number or match["octal"]:
@@ -252,12 +252,12 @@ def _character(text: str, match: re.Match[str], *, in_class: bool = False) -> st
             raise BadPattern(f"{text!r} is no regular expression: there is no character {match[0]}")
         return chr(code)
     if (escape := match["escape"]) is not None:
-        if escape in _CONTROLS:
-            return _CONTROLS[escape]
-        if escape in _CLASSES or (escape in "AZz" and not in_class):
+        if escape in _CONTROL_ESCAPES:
+            return _CONTROL_ESCAPES[escape]
+        if escape in _CLASS_ESCAPES or (escape in "AZz" and not in_class):
             return None
         if "1" <= escape <= "9" or (escape in "gk" and not in_class):
-            raise _not_linear(text, "a backreference")
+            raise _nonlinear_pattern(text, "a backreference")
         if escape.isascii() and escape.isalnum():
             raise BadPattern(f"{text!r} is no regular expression: there is no escape {match[0]}")
         return escape
@@ -265,28 +265,28 @@ def _character(text: str, match: re.Match[str], *, in_class: bool = False) -> st
     return None if one in ("-" if in_class else r"\.^$*+?{}[]|()") else one
 
 
-def _literal(char: str) -> str:
+def _char_pattern(char: str) -> str:
     """Return a pattern for ``char``, and for the escape that is shown for it if one is."""
     shown = escape_unprintable(char)
     if shown == char:
-        return _quoted(char)
+        return _quote(char)
     if "\ud800" <= char <= "\udfff":  # an undecodable byte: `utf8` has put the escape there
-        return _quoted(shown)
-    return f"(?:{_quoted(char)}|{_quoted(shown)})"
+        return _quote(shown)
+    return f"(?:{_quote(char)}|{_quote(shown)})"
 
 
-def _shown_escape(shown: str) -> str:
+def _escape_pattern(shown: str) -> str:
     """Return a pattern for the text ``shown``, and for the character that is shown that way if there is one."""
     code = int(shown[2:] or "9", 16)  # \t has no digits
     if code <= 0x10FFFF and escape_unprintable(chr(code)) == shown:
-        return _literal(chr(code))
-    return _quoted(shown)
+        return _char_pattern(chr(code))
+    return _quote(shown)
 
 
-def _quoted(chars: str) -> str:
+def _quote(chars: str) -> str:
     """Return a pattern that matches ``chars`` and nothing else."""
     return "".join(char if char.isalnum() or not char.isascii() else f"\\x{{{ord(char):x}}}" for char in chars)
 
 
-def _not_linear(text: str, what: str) -> NonlinearPattern:
-    return NonlinearPattern(f"{text!r} has {what}, which cannot be searched in a bounded time: write the words out")
+def _nonlinear_pattern(text: str, operator: str) -> NonlinearPattern:
+    return NonlinearPattern(f"{text!r} has {operator}, which cannot be searched in a bounded time: write the words out")

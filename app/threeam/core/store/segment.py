@@ -15,11 +15,11 @@ from typing import NamedTuple
 from threeam.core.format.entry import Stamp, parse_entry
 from threeam.core.platform.folders import open_file
 
-_FIRST_LINE = 4096  # bytes in which the line that names the file before must fit
-_BLOCK = 256 * 1024  # bytes
-_MOST_OPEN = 8  # rotated files that are open at the same time
+_MAX_FIRST_LINE_BYTES = 4096  # bytes in which the line that names the file before must fit
+_READ_BYTES = 256 * 1024  # bytes
+_MAX_OPEN_FILES = 8  # rotated files that are open at the same time
 
-_ROTATED = re.compile(r"(.+)\.\d{8}T\d{6}\.\d{9}Z\.log", re.DOTALL)
+_ROTATED_NAME = re.compile(r"(.+)\.\d{8}T\d{6}\.\d{9}Z\.log", re.DOTALL)
 
 # A line that a rotation repeats. Every stamp that the first expression accepts is valid; it leaves out the 29th of
 # February, for which the second one and `Stamp.parse` are needed.
@@ -27,7 +27,7 @@ _STAMP = (
     rb"(?!0000)\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
     rb"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}[+-](?:[01]\d|2[0-3])[0-5]\d"
 )
-_REPEATED = rb"\[(%s)\] \[COFFEE: \d{1,9}\](?: \[BY: [^\]\n]*\])? \[AT: (%s)\](?=[ \n])"
+_REPEATED_LINE = rb"\[(%s)\] \[COFFEE: \d{1,9}\](?: \[BY: [^\]\n]*\])? \[AT: (%s)\](?=[ \n])"
 
 
 class SegmentHead(NamedTuple):
@@ -94,7 +94,7 @@ class Segment:
     def head(self) -> SegmentHead:
         """What a rotation has written at its beginning. Raises OSError."""
         if self._head is None or (self._head_size is not None and self._head_size != self.size()):
-            self._head, size = _head_of(self), self.size()
+            self._head, size = _read_head(self), self.size()
             self._head_size = size if self._head.end >= size and self._head.missing_lines != 0 else None
         return self._head
 
@@ -114,9 +114,9 @@ class RotatedSegment(Segment):
     def __init__(self, path: str) -> None:
         fd = open_file(path, os.O_RDONLY)
         self._key = object()
-        with _open_files.lock:
-            _open_files.add(self._key, fd)
-            weakref.finalize(self, _open_files.close, self._key)
+        with _fd_cache.lock:
+            _fd_cache.add(self._key, fd)
+            weakref.finalize(self, _fd_cache.close, self._key)
             about = os.fstat(fd)
         self.fd = -1
         self.path = path
@@ -128,26 +128,26 @@ class RotatedSegment(Segment):
         return self.path
 
     def fstat(self) -> os.stat_result:
-        with _open_files.lock:
-            return os.fstat(self._opened())
+        with _fd_cache.lock:
+            return os.fstat(self._open_fd())
 
     def read(self, offset: int, size: int) -> bytes:
-        with _open_files.lock:  # nobody closes it meanwhile
-            return os.pread(self._opened(), size, offset)
+        with _fd_cache.lock:  # nobody closes it meanwhile
+            return os.pread(self._open_fd(), size, offset)
 
-    def _opened(self) -> int:
-        fd = _open_files.get(self._key)
+    def _open_fd(self) -> int:
+        fd = _fd_cache.get(self._key)
         if fd is None:
             fd = open_file(self.path, os.O_RDONLY)
             about = os.fstat(fd)
             if (about.st_dev, about.st_ino) != self.identity:
                 os.close(fd)
                 raise FileNotFoundError(errno.ENOENT, "it was removed, and another file has its name", self.path)
-            _open_files.add(self._key, fd)
+            _fd_cache.add(self._key, fd)
         return fd
 
 
-class _OpenFiles:
+class _FdCache:
     """The descriptors of rotated files, the last used at the end. Use it with its ``lock`` held."""
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ class _OpenFiles:
 
     def add(self, key: object, fd: int) -> None:
         self._fds[key] = fd
-        while len(self._fds) > _MOST_OPEN:
+        while len(self._fds) > _MAX_OPEN_FILES:
             os.close(self._fds.popitem(last=False)[1])
 
     def close(self, key: object) -> None:
@@ -172,66 +172,66 @@ class _OpenFiles:
                 os.close(fd)
 
 
-_open_files = _OpenFiles()
+_fd_cache = _FdCache()
 
 
-def is_rotated_name(path: str, name: str) -> bool:
-    """Whether ``name`` is one that a rotation gives to the log at ``path``, or gave to it before it had that path."""
-    match = _ROTATED.fullmatch(name)
-    return match is not None and match[1] == _stem(os.path.basename(path))
+def is_rotated_name(log_path: str, name: str) -> bool:
+    """Whether ``name`` is one that a rotation gives to the log at ``log_path``, or gave to it before it had that path."""
+    match = _ROTATED_NAME.fullmatch(name)
+    return match is not None and match[1] == _log_stem(os.path.basename(log_path))
 
 
-def _stem(name: str) -> str:
-    match = _ROTATED.fullmatch(name)
+def _log_stem(name: str) -> str:
+    match = _ROTATED_NAME.fullmatch(name)
     return match[1] if match is not None else name.removesuffix(".log")
 
 
-def _head_of(segment: Segment) -> SegmentHead:
+def _read_head(segment: Segment) -> SegmentHead:
     """The head of ``segment``: none unless the first line says in the way of a rotation which file it continues."""
-    first, newline, _ = segment.read(0, _FIRST_LINE).partition(b"\n")
+    first, newline, _ = segment.read(0, _MAX_FIRST_LINE_BYTES).partition(b"\n")
     entry = parse_entry(first) if newline else None
     name = entry.predecessor_name if entry is not None else None
-    if entry is None or name is None or os.path.basename(name) != name or _ROTATED.fullmatch(name) is None:
+    if entry is None or name is None or os.path.basename(name) != name or _ROTATED_NAME.fullmatch(name) is None:
         return SegmentHead()
     begin = len(first) + 1
     announced = entry.repeated_count
-    end, count = _end_of_repeated(segment, begin, announced)
+    end, count = _find_repeated_end(segment, begin, announced)
     missing = None if announced is None else announced - count
     if not is_rotated_name(segment.path, name):  # the log of another name: imported, or moved
         return SegmentHead(None, begin, end, False, missing)
-    return SegmentHead(name, begin, end, _is_readable(os.path.join(os.path.dirname(segment.path), name)), missing)
+    return SegmentHead(name, begin, end, _is_readable_file(os.path.join(os.path.dirname(segment.path), name)), missing)
 
 
 @cache  # compiled when it is needed first: a one-shot seldom comes to the head of a file
-def _repeated_lines() -> re.Pattern[bytes]:
-    return re.compile(rb"(?:%s[^\n]*\n)++" % (_REPEATED % (_STAMP, _STAMP)))
+def _repeated_lines_pattern() -> re.Pattern[bytes]:
+    return re.compile(rb"(?:%s[^\n]*\n)++" % (_REPEATED_LINE % (_STAMP, _STAMP)))
 
 
 @cache
-def _repeated_begin() -> re.Pattern[bytes]:
-    return re.compile(_REPEATED % (rb"[^\]\n]{34}", rb"[^\]\n]{34}"))
+def _repeated_prefix_pattern() -> re.Pattern[bytes]:
+    return re.compile(_REPEATED_LINE % (rb"[^\]\n]{34}", rb"[^\]\n]{34}"))
 
 
-def _end_of_repeated(segment: Segment, offset: int, most: int | None) -> tuple[int, int]:
+def _find_repeated_end(segment: Segment, offset: int, max_lines: int | None) -> tuple[int, int]:
     """Return where the lines end that a rotation repeats, from ``offset`` on, and how many they are.
 
-    At most ``most``: whoever appends lines that look like them must not make the head longer. None: a version that
+    At most ``max_lines``: whoever appends lines that look like them must not make the head longer. None: a version that
     did not count them wrote the file, and all that look like them belong to it.
     """
-    data, index, count = segment.read(offset, _BLOCK), 0, 0
-    while most is None or count < most:
-        match = _repeated_lines().match(data, index)
+    data, index, count = segment.read(offset, _READ_BYTES), 0, 0
+    while max_lines is None or count < max_lines:
+        match = _repeated_lines_pattern().match(data, index)
         if match is not None:
             lines = data.count(b"\n", index, match.end())
-            if most is not None and count + lines > most:
-                for _ in range(most - count):
+            if max_lines is not None and count + lines > max_lines:
+                for _ in range(max_lines - count):
                     index = data.index(b"\n", index) + 1
-                return offset + index, most
+                return offset + index, max_lines
             index, count = match.end(), count + lines
-        elif index > 0 and len(data) == _BLOCK:  # the next line may go on after this block
+        elif index > 0 and len(data) == _READ_BYTES:  # the next line may go on after this block
             offset, index = offset + index, 0
-            data = segment.read(offset, _BLOCK)
-        elif (match := _repeated_begin().match(data, index)) is None or not all(
+            data = segment.read(offset, _READ_BYTES)
+        elif (match := _repeated_prefix_pattern().match(data, index)) is None or not all(
             Stamp.parse(stamp.decode("ascii", "replace")) for stamp in match.groups()
         ):
             break
@@ -239,14 +239,14 @@ def _end_of_repeated(segment: Segment, offset: int, most: int | None) -> tuple[i
             newline = data.find(b"\n", index)
             while newline < 0:  # a line longer than a block
                 offset, index = offset + len(data), 0
-                if not (data := segment.read(offset, _BLOCK)):
+                if not (data := segment.read(offset, _READ_BYTES)):
                     return offset, count
                 newline = data.find(b"\n")
             index, count = newline + 1, count + 1
     return offset + index, count
 
 
-def _is_readable(path: str) -> bool:
+def _is_readable_file(path: str) -> bool:
     try:
         fd = open_file(path, os.O_RDONLY)
     except OSError:

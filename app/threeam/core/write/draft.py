@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import ACQUIRED, KIND_TAGS, RELEASING, Stamp, split_submission
+from threeam.core.format.entry import ACQUIRED, RELEASING, Stamp, split_submission
+from threeam.core.format.kinds import NOTED_TAG, WORDS
 from threeam.core.state.fold import State
 
 TOXIC_TEXT = "WARNING: Caffeine toxicity imminent. Logic may be compromised."
@@ -53,14 +54,24 @@ class Draft(NamedTuple):
 
 def note_draft(text: str) -> Draft:
     """A note; the lines of a text with several become one block."""
+    note_lines = _note_lines(text)
+    return Draft(lambda state, author, stamp: note_lines, needs_full_state=False)
+
+
+def _note_lines(text: str) -> list[DraftLine]:
     word, colon, rest = text.partition(":")
+    kind = WORDS.get(word.capitalize()) if colon else None
     tags: tuple[tuple[str, str], ...] = ()
-    if colon and KIND_TAGS.get(word.capitalize()) == "NOTED":  # what the next person must know
-        tags, text = (("NOTED", word.lower()),), f"{word.capitalize()}:{rest}"
-    elif colon and word.capitalize() == "Changed":  # what must be undone, whoever does it
-        return Draft(lambda state, author, stamp: change_lines(*split_undo(rest.strip())), needs_full_state=False)
-    said = [DraftLine(line, tags) for line in split_submission(text)]
-    return Draft(lambda state, author, stamp: said, needs_full_state=False)
+    if kind is not None and kind.tag == NOTED_TAG:  # what the next person must know
+        tags, text = ((NOTED_TAG, word.lower()),), f"{kind.name}:{rest}"
+    elif kind is not None and kind.name == "Changed":  # what must be undone, by anyone
+        return change_lines(*split_undo(rest.strip()))
+    return [DraftLine(line, tags) for line in split_submission(text)]
+
+
+def note_texts(text: str) -> list[str]:
+    """Return the texts of the lines that `note_draft` writes."""
+    return [line.text for line in _note_lines(text)]
 
 
 def split_undo(text: str) -> tuple[str, str]:

@@ -7,14 +7,14 @@ from inspect import isawaitable
 
 from textual.actions import parse as parse_action
 
-from threeam.actions import Action
+from threeam.actions import ACTIONS, Action
 from threeam.core.format.entry import Entry
 from threeam.core.redact.redact import redact
 from threeam.core.state.fold import Hypothesis
 from threeam.tui import messages
 from threeam.tui.commands import HYPOTHESIS_VERBS, UnknownCommand, parse_command
 from threeam.tui.keys import key_for_action
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.composer import DRAFTS, Composer
@@ -43,6 +43,14 @@ class CommandingScreen(WritingScreen):
         if self.editor is None or self.focused is not self.editor.composer.box:
             return False
         return self.editor.composer.kind not in DRAFTS and not self.editor.composer.is_waiting
+
+    def refuses_box_of(self, key: str) -> bool:
+        """Return whether ``key`` asks for a box that a read-only screen does not have."""
+        if self.is_writable or isinstance(self.focused, InputBox):
+            return False
+        remapped = self.session.settings.keys
+        asking = (action for action in ACTIONS if action.opens_box)
+        return any(key in remapped.get(action.id, action.keys).split(",") for action in asking)
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         composer, text = message.composer, message.outgoing.text
@@ -83,6 +91,8 @@ class CommandingScreen(WritingScreen):
         """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
         if action.writes and not self.is_writable:
             self._read_only()
+            if action.opens_box:
+                self._refuse_text()
             return
         kind, text = action.id, argument
         owner = self.log_view if action.owner == "log" else self
@@ -148,6 +158,7 @@ class CommandingScreen(WritingScreen):
             composer = self.editor.composer
             if composer.kind not in DRAFTS and (composer.kind == "command" or not composer.text.strip()):
                 self.editor.add_to_history(composer.end_prompt())
+            composer.send_typed_ahead()
         self.sidebar.remove_class("-open")
         if self.focused is self.log_view and self._ready:
             self._ready.pop(0)()

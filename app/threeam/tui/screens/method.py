@@ -41,11 +41,11 @@ class MethodScreen(CommandingScreen):
 
     picked_name: str | None = None
     open_report: ReportScreen | None = None  # what lies over it, and is to be told of news
-    _stamp_ticket: WriteRequest | None = None  # of the stamp that was taken last
 
     def __init__(self) -> None:
         super().__init__()
         self._cited: dict[str, Entry] = {}  # by kind of box: the line that is cited there
+        self._stamp_requests: dict[str, WriteRequest] = {}  # by kind of box: the stamp whose words are typed there
 
     # Hypotheses.
 
@@ -86,14 +86,17 @@ class MethodScreen(CommandingScreen):
 
     def action_ask_about(self, verb: str) -> None:
         """Goes to the box for what ``verb`` says about the picked hypothesis."""
-        if (one := self._picked()) is not None:
-            self.action_write(f"{verb} {one.name}")
+        if (hypothesis := self._picked()) is not None:
+            self.action_write(f"{verb} {hypothesis.name}")
+        else:
+            self._refuse_text()
 
     async def action_evidence(self, verb: str, argument: str = "") -> None:
         """Ties the selected line to the picked hypothesis; with an argument, what it names: ``H7 @stamp words``."""
         name, _, rest = argument.partition(" ")
         one = self._named(name) if name else self._picked()
         if one is None:
+            self._refuse_text()
             return
         at, words = self._stamp_in(rest)
         if words is None:
@@ -114,6 +117,7 @@ class MethodScreen(CommandingScreen):
             self._submit(evidence_draft(verb, one.name, None, words), verb)
         elif at is None:
             self._say("select a line of the log first: only those have a stamp")
+            self._refuse_text()
 
     def action_thread(self, name: str = "") -> None:
         """Shows all that was said of a hypothesis."""
@@ -155,18 +159,32 @@ class MethodScreen(CommandingScreen):
     def action_stamp(self) -> None:
         if self.editor is None:
             self._read_only()
+            self._refuse_text()
             return
-        if (ticket := self._submit(stamp_draft(), "stamp")) is not None:
-            self._stamp_ticket = ticket
-            self.action_write("words")
+        if (request := self._submit(stamp_draft(), "stamp")) is not None:
+            kind = f"words +{len(self._stamp_requests) + 1}"  # its stamp is not known yet
+            self._stamp_requests[kind] = request
+            self.action_write(kind)
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
-        if self.editor is not None and message.request is self._stamp_ticket:
-            self.editor.composer.rename_prompt("words", f"words @{message.block.draft_entries[-1].stamp}")
+        self._name_words(message.request, f"words @{message.block.draft_entries[-1].stamp}")
+
+    def on_write_refused(self, message: messages.WriteRefused) -> None:
+        self._name_words(message.request, "note")  # there is no stamp, so they stand for themselves
+
+    def on_write_unsure(self, message: messages.WriteUnsure) -> None:
+        self._name_words(message.request, f"words @{message.last}")
+
+    def _name_words(self, request: WriteRequest, kind: str) -> None:
+        """Make the box for the words of the stamp that ``request`` takes, if it takes one, a box of ``kind``."""
+        if self.editor is not None:
+            for begun_kind, stamp_request in self._stamp_requests.items():
+                if stamp_request is request:
+                    self.editor.composer.rename_prompt(begun_kind, kind)
 
     def _draft(self, kind: str, text: str) -> Draft:
-        if kind == "words":
-            return stamp_words_draft(partial(_stamp_of, self._stamp_ticket), text)
+        if (stamp_request := self._stamp_requests.get(kind)) is not None:
+            return stamp_words_draft(partial(_stamp_of, stamp_request), text)
         if (entry := self._cited.get(kind)) is not None:
             verb, name, _ = kind.split(" ")
             return evidence_draft(verb, name, citable_stamp(entry), text, entry)
@@ -190,6 +208,7 @@ class MethodScreen(CommandingScreen):
             at = selected.effective_stamp
         elif at is None and not mine:
             self._say(f"no stamp of yours is without words: {key_for_action(self, 'stamp')} takes one")
+            self._refuse_text()
             return
         self._write_at_once(f"words @{at or mine[-1]}", words)
 
@@ -206,6 +225,7 @@ class MethodScreen(CommandingScreen):
                 return
         if selected is None:
             self._say("select a line of the log first, or name it: :correct @stamp text")
+            self._refuse_text()
             return
         named, at = at is not None, amended_stamp(self.state, selected)
         words = strip_kind(selected, words)
@@ -240,7 +260,7 @@ class MethodScreen(CommandingScreen):
         self._submit(undone_draft(at, words), "undone")
 
     def action_take(self) -> None:
-        self._submit(take_journal_draft(self.session.author), "taking the journal")
+        self._submit(take_journal_draft(), "taking the journal")
 
     # The hand-off, and whatever is told.
 

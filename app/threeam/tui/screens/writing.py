@@ -25,7 +25,7 @@ from threeam.tui.effects import Effect, EffectRunner
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import Outgoing, WriteRequest
 from threeam.tui.session import Session
-from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.composer import DRAFTS, Composer, title_of
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
 
@@ -237,7 +237,7 @@ class WritingScreen(Screen[None]):
             self._say(f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning")
             return False
         self._tried_before = ""
-        self._submit(self._draft(kind, text), kind, outgoing)
+        self._submit(self._draft(kind, text), title_of(kind), outgoing)
         return True
 
     def _may_be_empty(self, kind: str) -> bool:
@@ -255,6 +255,12 @@ class WritingScreen(Screen[None]):
             if text is not None:
                 composer.box.paste(text)
 
+    def action_box_coffee(self) -> None:
+        """Write a coffee from within the box, behind the texts that were sent before."""
+        if self.editor is not None:
+            self.editor.composer.send_typed_ahead()
+        self.call_later(self.run_action, "coffee")  # this screen gets the texts as messages: they are before it
+
     def action_convert(self, kind: str) -> None:
         """Make the draft in the box one of ``kind``."""
         if (composer := self._writing_composer()) is not None and self.editor is not None:
@@ -264,6 +270,7 @@ class WritingScreen(Screen[None]):
         """The composer; None if this screen is read-only, which is said."""
         if self.editor is None:
             self._read_only()
+            self._refuse_text()
             return None
         composer = self.editor.composer
         if self._tried_before:
@@ -300,6 +307,10 @@ class WritingScreen(Screen[None]):
             self._say(told, title=f"{what}: {abbreviate(text)}", timeout=3)
 
         self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other
+
+    def _refuse_text(self) -> None:
+        """Drop what was typed behind the key of a box that does not open."""
+        self.app.refuse_text()  # type: ignore[attr-defined]  # the app is the journals'
 
     def _read_only(self) -> None:
         self._say("read-only: this screen was opened without a writer")

@@ -134,15 +134,19 @@ class Composer(Horizontal):
         return True
 
     def rename_prompt(self, kind: str, name: str) -> None:
-        """Calls the prompt that was begun as ``kind`` by its whole name, which was not known then."""
-        if self.kind == kind:
-            self._call_it(name)
+        """Make the box for ``kind`` one for ``name``, which was not known when it was begun."""
         for outgoing in (self._held, *self._beside):
             if outgoing is not None and outgoing.kind == kind:
                 outgoing.kind = name
         for texts in (self._others, self._returned):
             if kind in texts:
-                texts[name] = texts.pop(kind)
+                texts[name] = _below(texts.pop(kind), texts.get(name, ""))
+        if self.kind == kind:
+            self._call_it(name)
+            if not self.is_waiting and (text := self._others.pop(name, "")):
+                self.box.set_text(_below(self.text, text))
+        elif self.kind == name and not self.is_waiting and (text := self._others.pop(name, "")):
+            self.box.put_above(text)
 
     def send(self) -> Outgoing:
         """Hold what stands in the box for the writer: it stays, and cannot be changed or sent a second time."""
@@ -151,13 +155,18 @@ class Composer(Horizontal):
         self._held = Outgoing(self.kind, self.text)
         return self._held
 
+    def send_typed_ahead(self) -> None:
+        """Send what Enter was typed behind while the box was held, so that a later write does not overtake it."""
+        if self.box.is_enter_typed_ahead:
+            self._make_room()
+
     def set_status(self, sentence: str) -> None:
         """Says behind the text what holds it up, and what was typed meanwhile; empty: nothing does."""
         self._holdup = sentence
         self._show_status()
 
     def _show_status(self) -> None:
-        beside = "".join(f"\n{text.kind}: {text.text[:_SHOWN_AHEAD]}" for text in self._beside)
+        beside = "".join(f"\n{title_of(text.kind)}: {text.text[:_SHOWN_AHEAD]}" for text in self._beside)
         ahead = "\n".join(self.box.typed_ahead)
         typed = "" if not ahead else f"\ntyped since: {'…' if len(ahead) > _SHOWN_AHEAD else ''}{ahead[-_SHOWN_AHEAD:]}"
         self._status.update(Content(self._holdup + beside + typed))
@@ -207,6 +216,9 @@ class Composer(Horizontal):
         returned = "" if self.sends else self._returned.pop(kind, "")
         return _below(returned, self._others.pop(kind, ""))
 
+    def on_descendant_blur(self) -> None:
+        self.send_typed_ahead()  # the next key may write, and a mouse has led to it
+
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
         self._show_status()
@@ -226,11 +238,16 @@ class Composer(Horizontal):
         self.kind = kind
         if kind in DRAFTS:
             self._draft_kind = kind
-        self._label.update(Content(f" {_STAMP.sub(_clock, kind)} {self._bar}"))
+        self._label.update(Content(f" {_STAMP.sub(_clock, title_of(kind))} {self._bar}"))
         self._label.set_class(kind == "hypothesis", "-hypothesis")
         self.box.accepts_alt_keys = kind != "command"
         self.box.completer = complete_command if kind == "command" else None
         self.box.placeholder = PLACEHOLDERS.get(kind.partition(" ")[0], "why? one line")
+
+
+def title_of(kind: str) -> str:
+    """Return the name of a kind of box as a person reads it: the number of words without a stamp is not for them."""
+    return kind.partition(" +")[0]
 
 
 def _below(first: str, text: str) -> str:

@@ -40,25 +40,25 @@ class KeyFooter(Widget):
         self._keys: tuple[_Key, ...] = ()
 
     def on_mount(self) -> None:
-        self.screen.bindings_updated_signal.subscribe(self, self._look_again)
+        self.screen.bindings_updated_signal.subscribe(self, self._update_keys)
 
-    def _look_again(self, screen: Screen[object]) -> None:
+    def _update_keys(self, screen: Screen[object]) -> None:
         if not self.app.app_focus or screen is not self.screen:
             return
         found: dict[str, _Key] = {}
         for active in screen.active_bindings.values():
             if active.binding.show:
-                found.setdefault(active.binding.action, self._key(active))
+                found.setdefault(active.binding.action, self._make_key(active))
         if (keys := tuple(found.values())) != self._keys:
             self._keys = keys
             self.refresh()
 
-    def _key(self, active: ActiveBinding) -> _Key:
+    def _make_key(self, active: ActiveBinding) -> _Key:
         binding = active.binding
         shown = self.app.get_key_display(binding)
         return _Key(binding.key, shown, binding.description, active.tooltip or binding.description, active.enabled)
 
-    def _fitting(self) -> list[_Key]:
+    def _fitting_keys(self) -> list[_Key]:
         keys, width = list(self._keys), self.size.width
         while sum(key.width + 1 for key in keys) - 1 > width and any(
             key.label != self.ALWAYS_SHOWN_LABEL for key in keys
@@ -69,14 +69,14 @@ class KeyFooter(Widget):
     def render(self) -> Content:
         """The keys, each with what it does; dim where it cannot be used."""
         pieces: list[tuple[str, str] | str] = []
-        for key in self._fitting():
+        for key in self._fitting_keys():
             dim = "" if key.enabled else " dim"
             pieces += [(key.shown, f"bold $footer-key-foreground{dim}")]
             pieces += [(f" {key.label} ", f"$footer-description-foreground{dim}")]
         return Content.assemble(*pieces)
 
-    def _at(self, x: int) -> _Key | None:
-        for key in self._fitting():
+    def _key_at(self, x: int) -> _Key | None:
+        for key in self._fitting_keys():
             if x < key.width:
                 return key
             x -= key.width + 1
@@ -84,12 +84,12 @@ class KeyFooter(Widget):
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Says more about the one under the pointer."""
-        key = self._at(event.x)
+        key = self._key_at(event.x)
         self.tooltip = None if key is None else key.about
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Presses the one that is clicked on."""
-        if (key := self._at(event.x)) is None:
+        if (key := self._key_at(event.x)) is None:
             return
         if key.enabled:
             self.app.simulate_key(key.name)

@@ -38,8 +38,8 @@ class Header(Widget):
         self._toxic_cups = toxic_cups
         self._read_only = read_only
         self._emoji = emoji
-        self._dot = "·" if emoji else "|"
-        self._held_since = time.monotonic_ns()
+        self._separator = "·" if emoji else "|"
+        self._held_since_ns = time.monotonic_ns()
         self.is_as_of = False  # it is not what is now
 
     @property
@@ -48,7 +48,7 @@ class Header(Widget):
         return self.cups > self._toxic_cups
 
     def on_mount(self) -> None:
-        self._ticking = self.set_interval(1.0, self.refresh, pause=True)  # the seconds for which the lock is held
+        self._tick_timer = self.set_interval(1.0, self.refresh, pause=True)  # the seconds for which the lock is held
 
     @property
     def is_alarming(self) -> bool:
@@ -57,18 +57,18 @@ class Header(Widget):
 
     def set_lock_holder(self, holder: LockHolder | None, since_ns: int) -> None:
         """Somebody took the lock at ``since_ns`` (monotonic), or it is free."""
-        self._held_since = since_ns
+        self._held_since_ns = since_ns
         self.holder = holder
         if holder is None:
-            self._ticking.pause()
+            self._tick_timer.pause()
         else:
-            self._ticking.resume()
+            self._tick_timer.resume()
 
     def render(self) -> Content:
         width = self.size.width
-        left = self._left(width)
+        left = self._left_content(width)
         for dropped in range(6):
-            right = self._right(dropped)
+            right = self._right_content(dropped)
             gap = width - cell_len(left.plain) - cell_len(right.plain)
             if gap >= 1:
                 break
@@ -77,29 +77,29 @@ class Header(Widget):
                 gap = max(0, width - cell_len(right.plain))
         return Content.assemble(left, " " * max(0, gap), right)
 
-    def _left(self, width: int) -> Content:
+    def _left_content(self, width: int) -> Content:
         if width < 60:
             return Content.assemble((" 3am ", "$foreground-muted"))
         return Content.assemble(
             (" 3am ", "bold $foreground"),
-            (f"{self._dot} ", "$foreground-muted"),
+            (f"{self._separator} ", "$foreground-muted"),
             (self._journal_name, "$foreground-muted"),
         )
 
-    def _right(self, dropped: int) -> Content:
-        """The facts; ``dropped``: how many kinds of detail to leave out."""
+    def _right_content(self, dropped_kinds: int) -> Content:
+        """The facts; ``dropped_kinds``: how many kinds of detail to leave out."""
         parts: list[Content] = []
         cup = "☕ " if self._emoji else "c "
-        mg = f" {self.mg:.0f} mg" if dropped < 3 and (self.cups or self.mg >= 1) else ""
+        mg = f" {self.mg:.0f} mg" if dropped_kinds < 3 and (self.cups or self.mg >= 1) else ""
         if not self.is_state_known:
             parts.append(Content.assemble((f"{cup}{'…' if self._emoji else '..'}", "$foreground-muted")))
         elif self.is_toxic:
             parts.append(Content.assemble((f"{cup}{self.cups} TOXIC{mg}", "bold $error")))
         else:
             parts.append(Content.assemble((f"{cup}{self.cups}{mg}", "$coffee" if self.cups else "$foreground-muted")))
-        if dropped < 2 and self.is_state_known:
+        if dropped_kinds < 2 and self.is_state_known:
             parts.append(Content.assemble((f"{'💧' if self._emoji else 'w'} {self.water}", "$foreground-muted")))
-        parts += self._lock(dropped)
+        parts += self._lock_contents(dropped_kinds)
         if self.waiting_writes:
             parts.append(Content.assemble((f"{self.waiting_writes} wait", "bold $warning")))
         if self.free_bytes is not None:
@@ -110,22 +110,22 @@ class Header(Widget):
             )
         if self._read_only:
             parts.append(Content.assemble(("read-only", "$hypothesis")))
-        parts.append(self._tail(dropped))
+        parts.append(self._tail_content(dropped_kinds))
         return Content.assemble(
-            *_between(parts, Content.assemble((" · " if self._emoji else " | ", "$foreground-muted"))), " "
+            *_join(parts, Content.assemble((" · " if self._emoji else " | ", "$foreground-muted"))), " "
         )
 
-    def _lock(self, dropped: int) -> list[Content]:
+    def _lock_contents(self, dropped_kinds: int) -> list[Content]:
         if self.is_as_of:
             return []
         if self.holder is None:
-            return [Content.assemble(("lock free", "$foreground-muted"))] if dropped < 1 else []
-        seconds = (time.monotonic_ns() - self._held_since) // 1_000_000_000
+            return [Content.assemble(("lock free", "$foreground-muted"))] if dropped_kinds < 1 else []
+        seconds = (time.monotonic_ns() - self._held_since_ns) // 1_000_000_000
         name = f"{self.holder.name} {self.holder.pid}" if self.holder.pid else "somebody"
         long = f"lock held by {name}" + (f" for {seconds} s" if seconds else "")
-        return [Content.assemble((long if dropped < 4 else "LOCK HELD", "bold $warning"))]
+        return [Content.assemble((long if dropped_kinds < 4 else "LOCK HELD", "bold $warning"))]
 
-    def _tail(self, dropped: int) -> Content:
+    def _tail_content(self, dropped_kinds: int) -> Content:
         if self.stale:  # what is shown may not be what the file has by now
             return Content.assemble((f"{'×' if self._emoji else 'x'} STALE", "bold $error"))
         if self.is_as_of:
@@ -136,7 +136,7 @@ class Header(Widget):
         return Content.assemble((f"{'‖' if self._emoji else '='} PAUSED{unread}", "bold $warning"))
 
 
-def _between(parts: list[Content], separator: Content) -> list[Content]:
+def _join(parts: list[Content], separator: Content) -> list[Content]:
     joined: list[Content] = []
     for part in parts:
         joined += [separator, part] if joined else [part]

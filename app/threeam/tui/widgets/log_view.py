@@ -19,12 +19,12 @@ from threeam.core.store.reader import Line
 from threeam.hypotheses.amendments import Amendment
 from threeam.tracing.observations import IntervalSet
 from threeam.tui.background_scan import REPORT_INTERVAL_S, SLICE_S, pause_after
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_list import RowList
 from threeam.tui.widgets.row_renderer import TIME_MODES
 
-_WHEEL = 3  # rows a notch
-_BURST = 150  # lines in a frame: of more only so many become rows, since nobody sees the others go by
+_WHEEL_ROWS = 3  # rows a notch
+_MAX_BURST_ROWS = 150  # lines in a frame: of more only so many become rows, since nobody sees the others go by
 
 
 class LogView(RowList, can_focus=True):
@@ -78,15 +78,20 @@ class LogView(RowList, can_focus=True):
 
     def add_lines(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
         """Takes lines that came back from the file, which has been read up to ``end``."""
-        if self.following and len(lines) > _BURST and end is not None and not (restarted or self.window.line_filter):
-            new = self.window.replace_rows(lines[-_BURST:], end)
+        if (
+            self.following
+            and len(lines) > _MAX_BURST_ROWS
+            and end is not None
+            and not (restarted or self.window.line_filter)
+        ):
+            new = self.window.replace_rows(lines[-_MAX_BURST_ROWS:], end)
         else:
-            new = self.window.append(lines, end, restarted=restarted)
-        self._unfinished = unfinished
+            new = self.window.append(lines, end, truncated=restarted)
+        self._unfinished_line = unfinished
         if self.following:
             if not self.window.at_end:
                 self.window.go_to_end()
-                self._strips.clear()
+                self._strip_cache.clear()
             else:
                 self.window.forget_before(len(self.window.rows) - 1)
             self._cursor = len(self.window.rows) - 1
@@ -102,30 +107,30 @@ class LogView(RowList, can_focus=True):
     # What the keys do; each is an action of the table.
 
     def action_down(self) -> None:
-        self._go_down(1)
+        self._move_down(1)
 
     def action_up(self) -> None:
-        self._go(self._cursor - 1)
+        self._move_to(self._cursor - 1)
 
     def action_half_down(self) -> None:
-        self._go_down(max(1, self.size.height // 2))
+        self._move_down(max(1, self.size.height // 2))
 
     def action_half_up(self) -> None:
-        self._go(self._cursor - max(1, self.size.height // 2))
+        self._move_to(self._cursor - max(1, self.size.height // 2))
 
     def action_page_down(self) -> None:
-        self._go_down(max(1, self.size.height - 1))
+        self._move_down(max(1, self.size.height - 1))
 
     def action_page_up(self) -> None:
-        self._go(self._cursor - max(1, self.size.height - 1))
+        self._move_to(self._cursor - max(1, self.size.height - 1))
 
     def action_top(self) -> None:
         if not self.window.at_start:
             self.window.go_to_start()
-            self._strips.clear()
-        self._pause()
+            self._strip_cache.clear()
+        self._stop_following()
         self._top = (0, 0)
-        self._go(0)
+        self._move_to(0)
 
     def action_bottom(self) -> None:
         self.action_follow()
@@ -133,7 +138,7 @@ class LogView(RowList, can_focus=True):
     def action_follow(self) -> None:
         if not self.window.at_end:
             self.window.go_to_end()
-            self._strips.clear()
+            self._strip_cache.clear()
         self.following, self.unread = True, 0
         self._cursor = len(self.window.rows) - 1
         self.post_message(self.RowSelected(self.selected_row))
@@ -144,7 +149,7 @@ class LogView(RowList, can_focus=True):
         self._top = (self._top[0], 0)
         self._redraw()
         if not self.following:
-            self._show_cursor()
+            self._scroll_to_cursor()
             self._redraw()
 
     def action_last_mark(self) -> None:
@@ -152,21 +157,21 @@ class LogView(RowList, can_focus=True):
         self.post_message(self.MarkRequested(last))
 
     def action_mark_before(self) -> None:
-        here = self._stamp_here()
+        here = self._selected_stamp_ns()
         self.post_message(self.MarkRequested(max((ns for ns in self.marked_ns if ns < here), default=None)))
 
     def action_next_mark(self) -> None:
-        here = self._stamp_here()
+        here = self._selected_stamp_ns()
         self.post_message(self.MarkRequested(min((ns for ns in self.marked_ns if ns > here), default=None)))
 
-    def _stamp_here(self) -> int:
+    def _selected_stamp_ns(self) -> int:
         entry = self.selected_row.entry if self.selected_row is not None else None
         return entry.stamp.ns if entry is not None else 0
 
-    def set_marks(self, marks: Collection[int]) -> None:
+    def set_marks(self, marked_ns: Collection[int]) -> None:
         """Draws a sign on the rows of these stamps (ns); the one that was set last is the last."""
-        if list(marks) != list(self.marked_ns):
-            self.marked_ns = marks
+        if list(marked_ns) != list(self.marked_ns):
+            self.marked_ns = marked_ns
             self._redraw()
 
     def set_amendments(self, said: Mapping[int, Amendment]) -> None:
@@ -199,7 +204,7 @@ class LogView(RowList, can_focus=True):
         self.window.set_raw(not self.window.raw)
         if self.following and not self.window.at_end:
             self.window.go_to_end()
-        self._strips.clear()
+        self._strip_cache.clear()
         places = [row.position for row in self.window.rows]
         at = places.index(place) if place in places else len(places) - 1
         self._top = (at, 0)
@@ -220,37 +225,37 @@ class LogView(RowList, can_focus=True):
     def watch_is_searching_rows(self) -> None:
         self.post_message(self.TailChanged())
 
-    def _go_down(self, rows: int) -> None:
+    def _move_down(self, rows: int) -> None:
         """Moves the cursor down; who comes to the last row this way follows again."""
-        self._go(self._cursor + rows)
+        self._move_to(self._cursor + rows)
         if self.window.at_end and self._cursor >= len(self.window.rows) - 1:
             self.action_follow()
 
-    def _go(self, to: int) -> None:
+    def _move_to(self, index: int) -> None:
         """Moves the cursor, reads what is missing there, and pauses."""
-        self._pause()
-        while to < 0 and (came := self.window.read_backward()):
-            to += came
+        self._stop_following()
+        while index < 0 and (came := self.window.read_backward()):
+            index += came
             self._top = (self._top[0] + came, self._top[1])
-        while to >= len(self.window.rows) and self.window.read_forward():
+        while index >= len(self.window.rows) and self.window.read_forward():
             pass
-        self._cursor = max(0, min(to, len(self.window.rows) - 1))
+        self._cursor = max(0, min(index, len(self.window.rows) - 1))
         dropped = self.window.forget_before(self._cursor)
         if dropped:
             self._cursor -= dropped
             self._top = (max(0, self._top[0] - dropped), self._top[1])
         self.window.forget_after(self._cursor)
-        self._show_cursor()
+        self._scroll_to_cursor()
         self.post_message(self.RowSelected(self.selected_row))
         self._redraw()
 
-    def _pause(self) -> None:
+    def _stop_following(self) -> None:
         if self.following:
-            layout = self._lines()
+            layout = self._visible_strips()
             self._top = layout[0] if layout else (0, 0)
             self.following = False
 
-    def _show_cursor(self) -> None:
+    def _scroll_to_cursor(self) -> None:
         """Scrolls as little as shows the whole row under the cursor."""
         if self._cursor <= self._top[0]:
             self._top = (max(0, self._cursor), 0)
@@ -259,18 +264,21 @@ class LogView(RowList, can_focus=True):
         above: list[tuple[int, int]] = []
         at = self._cursor
         while at >= 0 and len(above) < height:
-            above[:0] = [(at, n) for n in range(len(self._drawn(at)))]
+            above[:0] = [(at, n) for n in range(len(self._row_strips(at)))]
             at -= 1
         first = above[-height:][0] if above else (0, 0)
         self._top = max(self._top, first)
 
     # Finding.
 
-    def set_filter(self, wanted: LineFilter) -> None:
-        """Shows the lines that are ``wanted``; the selected one, or the next that is, stays where it is."""
-        selected, y = self.selected_row, next((y for y, (row, _) in enumerate(self._lines()) if row == self._cursor), 0)
-        self.window.line_filter = wanted
-        self._strips.clear()
+    def set_filter(self, line_filter: LineFilter) -> None:
+        """Shows the lines that are ``line_filter``; the selected one, or the next that is, stays where it is."""
+        selected, y = (
+            self.selected_row,
+            next((y for y, (row, _) in enumerate(self._visible_strips()) if row == self._cursor), 0),
+        )
+        self.window.line_filter = line_filter
+        self._strip_cache.clear()
         if self.following or selected is None:
             self.window.go_to_end()
             self._cursor = len(self.window.rows) - 1
@@ -283,7 +291,7 @@ class LogView(RowList, can_focus=True):
     def set_render_options(self, **changes: Any) -> None:
         """Draws the rows otherwise; see `Look`."""
         self.render_options = self.render_options._replace(**changes)
-        self._strips.clear()
+        self._strip_cache.clear()
         self._redraw()
 
     async def find_match(self, step: int, *, around: bool = False) -> bool | None:
@@ -297,7 +305,7 @@ class LogView(RowList, can_focus=True):
         if pattern is None:
             return None
         beside = None if self.following else self.selected_row  # who is at the end searches all of it
-        for found in self.window.search(pattern, beside, step, around=around):
+        for found in self.window.search(pattern, beside, step, wrapped=around):
             if found.lines:
                 line = found.lines[0 if step > 0 else -1]
                 self.go_to_position(Position(line.segment, line.offset))
@@ -312,28 +320,28 @@ class LogView(RowList, can_focus=True):
 
     def go_to_position(self, place: Position) -> None:
         """Goes to the row at ``place``, or the next one there is."""
-        self._pause()
+        self._stop_following()
         rows, height = self.window.rows, self.size.height
         # From the end: after a truncation one of before may have had the same place.
         index = next((index for index in reversed(range(len(rows))) if rows[index].position == place), None)
-        on_the_screen = index is not None and any(row == index for row, _ in self._lines())
+        on_the_screen = index is not None and any(row == index for row, _ in self._visible_strips())
         if index is None:
             index = self.window.load_around(place)
-            self._strips.clear()
+            self._strip_cache.clear()
         if not on_the_screen:
             self._top = (max(0, index - height // 2), 0)
-        self._layout = None
-        self._go(index)
+        self._screen_layout = None
+        self._move_to(index)
 
     # Reading.
 
-    def _fill(self) -> None:
+    def _fill_screen(self) -> None:
         """Reads what the screen has room for. What takes longer than a frame may take goes on after it."""
         window, began = self.window, time.monotonic()
-        self._layout, self.is_searching_rows = None, False
+        self._screen_layout, self.is_searching_rows = None, False
         height = self.size.height
         while not window.problem:
-            lacking = height - len(self._lines())
+            lacking = height - len(self._visible_strips())
             above, below = self._top[0], len(window.rows) - self._top[0] - height
             if self.following:
                 if lacking <= 0 or window.at_start:
@@ -353,7 +361,7 @@ class LogView(RowList, can_focus=True):
                 window.read_forward()
             else:
                 break
-            self._layout = None
+            self._screen_layout = None
             if (took := time.monotonic() - began) > SLICE_S:
                 self.is_searching_rows = True
                 # A frame and the keys come first.
@@ -364,7 +372,7 @@ class LogView(RowList, can_focus=True):
                 break
         if window.at_end:
             self._cursor = min(self._cursor, len(window.rows) - 1)
-        self._bar_at = self._place_of_bar()
+        self._scrollbar_y = self._scrollbar_position()
         for sentence in filter(
             None, (window.problem, *window.missing.pop_unreported(window.log_end and window.log_end.segment))
         ):
@@ -372,14 +380,14 @@ class LogView(RowList, can_focus=True):
         window.problem = ""
 
     def _redraw(self) -> None:
-        self._fill()
+        self._fill_screen()
         self.refresh()
 
     # The mouse, the focus, the size.
 
     def on_resize(self) -> None:
         if not self.following:
-            self._show_cursor()
+            self._scroll_to_cursor()
         self._redraw()
 
     def on_focus(self) -> None:
@@ -389,15 +397,15 @@ class LogView(RowList, can_focus=True):
         self._redraw()
 
     def on_click(self, event: events.Click) -> None:
-        lines = self._lines()
+        lines = self._visible_strips()
         if event.y < len(lines) and lines[event.y][0] < len(self.window.rows):
-            self._go(lines[event.y][0])
+            self._move_to(lines[event.y][0])
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self._go(self._lines()[0][0] - _WHEEL if self._lines() else 0)
+        self._move_to(self._visible_strips()[0][0] - _WHEEL_ROWS if self._visible_strips() else 0)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        last = self._lines()[-1][0] if self._lines() else 0
-        self._go_down(last + _WHEEL - self._cursor)
+        last = self._visible_strips()[-1][0] if self._visible_strips() else 0
+        self._move_down(last + _WHEEL_ROWS - self._cursor)

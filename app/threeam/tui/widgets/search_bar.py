@@ -31,12 +31,16 @@ class SearchBar(Static):
         """
         parts: list[tuple[str, str]] = []
         if search:
-            number = f"match {place:,} of {_count(found)}" if place is not None else _count(found, "match", "es")
+            number = (
+                f"match {place:,} of {_format_count(found)}"
+                if place is not None
+                else _format_count(found, "match", "es")
+            )
             number += " in what is shown  " if filters else ""
             parts += [(" / ", "$coffee"), (drawable(search), "bold"), (f"  {number}", "$foreground-muted")]
         if filters:
             parts += [(" & ", "$coffee"), (drawable(filters), "bold")]
-            parts += [(f"  {_count(shown, 'line', 's')}", "$foreground-muted")]
+            parts += [(f"  {_format_count(shown, 'line', 's')}", "$foreground-muted")]
         if searched:
             parts += [(f"  searching… {format_bytes(searched)}, esc stops ", "$warning")]
         if looking:
@@ -45,8 +49,10 @@ class SearchBar(Static):
         self.update(Content.assemble(*parts), layout=False)
 
 
-def _count(tally: LineCounter | None, one: str = "", more: str = "") -> str:
-    if tally is None:
+def _format_count(counter: LineCounter | None, noun: str = "", plural_suffix: str = "") -> str:
+    if counter is None:
         return "…"
-    words = f" {one}{'' if tally.total == 1 else more}" if one else ""
-    return f"{tally.total:,}{words}" if tally.is_done else f"{tally.total:,}{words} so far, {tally.progress:.0%}"
+    words = f" {noun}{'' if counter.total == 1 else plural_suffix}" if noun else ""
+    return (
+        f"{counter.total:,}{words}" if counter.is_done else f"{counter.total:,}{words} so far, {counter.progress:.0%}"
+    )

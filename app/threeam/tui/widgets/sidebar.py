@@ -22,6 +22,7 @@ from threeam.human.intake import intake_of
 from threeam.hypotheses.amendments import amendments, claim_of
 from threeam.hypotheses.drafts import VERDICT_VERBS
 from threeam.hypotheses.handoff_notes import journal_holder
+from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM
 from threeam.tui.cells import drawable
@@ -29,9 +30,9 @@ from threeam.tui.glyphs import GLYPHS
 from threeam.tui.keys import key_for_action
 from threeam.tui.widgets.row_renderer import author_style
 
-_SHOWN = 200  # options at the most: a script in a loop opens thousands of hypotheses
-_WHOLE = 60  # cells: with more than that a claim is shown whole
-_HERE_NS = 15 * 60 * NS_PER_S
+_MAX_OPTIONS = 200  # options at the most: a script in a loop opens thousands of hypotheses
+_FULL_CLAIM_CELLS = 60  # cells: with more than that a claim is shown whole
+_PRESENT_NS = 15 * 60 * NS_PER_S
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_H = 8
 
@@ -55,22 +56,22 @@ class HypothesisList(OptionList):
     class Picked(Message):
         """A hypothesis was picked; ``opens``: its thread is to be shown."""
 
-        def __init__(self, name: str, *, opens: bool) -> None:
+        def __init__(self, name: str, *, opens_thread: bool) -> None:
             super().__init__()
             self.name = name
-            self.opens = opens
+            self.opens = opens_thread
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__(markup=False)
         self._emoji = emoji
-        self._between = " · " if emoji else " | "
-        self._shown: tuple[object, ...] = ()
-        self._arguments: tuple[State, str | None, Stamp] | None = None  # of `show`
+        self._separator = " · " if emoji else " | "
+        self._shown_key: tuple[object, ...] = ()
+        self._shown_arguments: tuple[State, str | None, Stamp] | None = None  # of `show`
 
     def on_resize(self) -> None:
         """Fit the claims to the new width: a list that was hidden until now has none while it is filled."""
-        if self._arguments is not None:
-            self.show(*self._arguments)
+        if self._shown_arguments is not None:
+            self.show(*self._shown_arguments)
 
     @property
     def highlighted_name(self) -> str | None:
@@ -79,69 +80,76 @@ class HypothesisList(OptionList):
 
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
         """Shows what the log says; the highlight stays on the same hypothesis."""
-        self._arguments = (state, picked, now)
+        self._shown_arguments = (state, picked, now)
         minutes = now.ns // (60 * NS_PER_S)
         shown = (
             state.hypotheses,
-            state.projections["ledger"],
+            LEDGER.of(state),
             amendments(state).by_target,
             picked,
             minutes,
-            self._room,
+            self._claim_cells,
         )
-        if shown == self._shown:
+        if shown == self._shown_key:
             return
-        self._shown, ordered = shown, sorted_hypotheses(state)
+        self._shown_key, ordered = shown, sorted_hypotheses(state)
         at = self.highlighted_option.id if self.highlighted_option else picked
         self.clear_options()
         self.add_options(
-            [Option(self._prompt(state, one, one.name == picked, now), id=one.name) for one in ordered[:_SHOWN]]
+            [
+                Option(self._option_text(state, one, one.name == picked, now), id=one.name)
+                for one in ordered[:_MAX_OPTIONS]
+            ]
         )
-        if len(ordered) > _SHOWN:
-            self.add_option(Option(Content(f"and {len(ordered) - _SHOWN} more: 3am hyp list"), disabled=True))
-        names = [one.name for one in ordered[:_SHOWN]]
+        if len(ordered) > _MAX_OPTIONS:
+            self.add_option(Option(Content(f"and {len(ordered) - _MAX_OPTIONS} more: 3am hyp list"), disabled=True))
+        names = [one.name for one in ordered[:_MAX_OPTIONS]]
         if at in names:
             self.highlighted = names.index(at)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if event.option.id is not None:
-            self.post_message(self.Picked(event.option.id, opens=True))
+            self.post_message(self.Picked(event.option.id, opens_thread=True))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
         if event.option.id is not None and self.has_focus:
-            self.post_message(self.Picked(event.option.id, opens=False))
+            self.post_message(self.Picked(event.option.id, opens_thread=False))
 
-    def _prompt(self, state: State, one: Hypothesis, picked: bool, now: Stamp) -> Content:
-        sign = GLYPHS.get(one.state, GLYPHS["Hypothesis"])
-        live = one.state == OPEN
+    def _option_text(self, state: State, hypothesis: Hypothesis, picked: bool, now: Stamp) -> Content:
+        sign = GLYPHS.get(hypothesis.state, GLYPHS["Hypothesis"])
+        live = hypothesis.state == OPEN
         mark = ("▸" if self._emoji else ">") if picked else " "
-        thread, room = thread_of(state, one), self._room
+        thread, room = thread_of(state, hypothesis), self._claim_cells
         moves = thread.events
-        author = moves[-1].author if moves else one.author
-        who = self._between + drawable(author.user) if author else ""
-        about = f" {self._counts(thread)}{self._between}{format_age(now.ns - last_event_stamp(state, one).ns)}{who}"
-        first = f"{mark}{sign.symbol if self._emoji else sign.ascii_symbol} {one.label} "
+        author = moves[-1].author if moves else hypothesis.author
+        who = self._separator + drawable(author.user) if author else ""
+        about = f" {self._evidence_counts(thread)}{self._separator}{format_age(now.ns - last_event_stamp(state, hypothesis).ns)}{who}"
+        first = f"{mark}{sign.symbol if self._emoji else sign.ascii_symbol} {hypothesis.label} "
         live_style = "$hypothesis" if live else "$foreground-muted"
         head = Content.assemble(
             (first, "bold " + live_style),
-            (drawable(one.state), live_style),
-            (self._fit(about, room + 3 - cell_len(first + one.state)), "$foreground-muted"),
+            (drawable(hypothesis.state), live_style),
+            (self._fit_cells(about, room + 3 - cell_len(first + hypothesis.state)), "$foreground-muted"),
         )
-        style = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}.get(one.state, "$foreground")
-        claim = drawable(claim_of(state, one)) or MISSING_CLAIM
-        return Content.assemble(head, "\n   ", (claim if room > _WHOLE else self._fit(claim, room), style))
+        style = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}.get(
+            hypothesis.state, "$foreground"
+        )
+        claim = drawable(claim_of(state, hypothesis)) or MISSING_CLAIM
+        return Content.assemble(
+            head, "\n   ", (claim if room > _FULL_CLAIM_CELLS else self._fit_cells(claim, room), style)
+        )
 
     @property
-    def _room(self) -> int:
+    def _claim_cells(self) -> int:
         """Cells for a claim."""
         return max(12, self.scrollable_content_region.width - 3)
 
-    def _counts(self, thread: Thread) -> str:
+    def _evidence_counts(self, thread: Thread) -> str:
         return f"+{len(thread.supports)} {'−' if self._emoji else '-'}{len(thread.contradicts)}"
 
-    def _fit(self, text: str, room: int) -> str:
+    def _fit_cells(self, text: str, room: int) -> str:
         if cell_len(text) <= room:
             return text
         return set_cell_size(text, max(0, room - 1)) + ("…" if self._emoji else "~")
@@ -158,38 +166,40 @@ class Sidebar(Vertical):
     def __init__(self, *, emoji: bool, read_only: bool) -> None:
         super().__init__()
         self._emoji = emoji
-        self._between = " · " if emoji else " | "
+        self._separator = " · " if emoji else " | "
         self._read_only = read_only
         self.is_state_known = False  # whether it is known what the log says: a big one takes its time
         self.hypothesis_list = HypothesisList(emoji=emoji)
-        self._none = Static(classes="board--none")
-        self._coffee = Static(classes="board--coffee")
-        self._here = Static(classes="board--here")
+        self._empty_text = Static(classes="board--none")
+        self._caffeine_text = Static(classes="board--coffee")
+        self._people_text = Static(classes="board--here")
 
     def compose(self) -> ComposeResult:
         """The parts, from top to bottom."""
         yield Static(Content("HYPOTHESES"), classes="board--title")
-        yield self._none
+        yield self._empty_text
         yield self.hypothesis_list
         yield Static(Content("COFFEE"), classes="board--title")
-        yield self._coffee
+        yield self._caffeine_text
         yield Static(Content("HERE"), classes="board--title")
-        yield self._here
+        yield self._people_text
 
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
         """Shows what the log says, as of ``now``."""
-        _put(self._none, self._absent("none yet", f"{key_for_action(self, 'hypothesis')} opens one"))
-        self._none.display = not state.hypotheses
+        _update_if_changed(
+            self._empty_text, self._empty_content("none yet", f"{key_for_action(self, 'hypothesis')} opens one")
+        )
+        self._empty_text.display = not state.hypotheses
         self.hypothesis_list.display = bool(state.hypotheses)
         self.hypothesis_list.show(state, picked, now)
         doses = intake_of(state, user).doses
-        _put(self._coffee, self._curve(doses, now, half_life_h))
-        _put(self._here, self._people(state, now))
+        _update_if_changed(self._caffeine_text, self._caffeine_content(doses, now, half_life_h))
+        _update_if_changed(self._people_text, self._people_content(state, now))
 
-    def _curve(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
+    def _caffeine_content(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
         left = remaining_mg(doses, now.ns, half_life_h)
         if left < 1:
-            return self._absent("none", f"{key_for_action(self, 'coffee')} counts one")
+            return self._empty_content("none", f"{key_for_action(self, 'coffee')} counts one")
         points = 16
         step = _CURVE_H * HOUR_NS // points
         values = [remaining_mg(doses, now.ns - (points - 1 - i) * step, half_life_h) for i in range(points)]
@@ -197,34 +207,34 @@ class Sidebar(Vertical):
         bars = "".join(_BARS[min(7, int(value / top * 7.99))] for value in values) if self._emoji else ""
         return Content.assemble((bars, "$coffee"), (f" {left:.0f} mg now", "$coffee"))
 
-    def _absent(self, words: str, key: str = "") -> Content:
+    def _empty_content(self, reason: str, key: str = "") -> Content:
         """What stands where there is nothing: why, and the key that makes it something."""
         if not self.is_state_known:
-            words = "reading the log"
+            reason = "reading the log"
         elif key and not self._read_only:
-            words = f"{words}: {key}"
-        return Content.assemble((words, "$foreground-muted"))
+            reason = f"{reason}: {key}"
+        return Content.assemble((reason, "$foreground-muted"))
 
-    def _people(self, state: State, now: Stamp) -> Content:
+    def _people_content(self, state: State, now: Stamp) -> Content:
         here = sorted(
-            (p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _HERE_NS),
+            (p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _PRESENT_NS),
             key=lambda p: -p.last_active_ns,
         )
         if not here:
-            return self._absent("nobody has written for 15 min")
+            return self._empty_content("nobody has written for 15 min")
         lines = []
         taken = journal_holder(state)
         for person in here:
             style = f"${author_style(person.author.user)}"
             holds = taken is not None and taken.author is not None and taken.author.user == person.author.user
             about = (
-                f" {format_age(now.ns - person.last_active_ns)}{self._between + 'holds the journal' if holds else ''}"
+                f" {format_age(now.ns - person.last_active_ns)}{self._separator + 'holds the journal' if holds else ''}"
             )
             lines.append(Content.assemble((drawable(person.author.label), style), (about, "$foreground-muted")))
         return Content("\n").join(lines)
 
 
-def _put(part: Static, content: Content) -> None:
+def _update_if_changed(widget: Static, content: Content) -> None:
     """Shows ``content`` if it is another: an update lays out the whole screen, and in a burst each frame brings one."""
-    if part.content != content:
-        part.update(content)
+    if widget.content != content:
+        widget.update(content)

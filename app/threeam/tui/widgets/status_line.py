@@ -10,7 +10,7 @@ from textual.widgets import Static
 from threeam.core.format.times import format_duration
 from threeam.tui.cells import drawable
 from threeam.tui.line_counter import LineCounter
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 
 
 class StatusLine(Static):
@@ -20,14 +20,14 @@ class StatusLine(Static):
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()
-        self._between = " · " if emoji else " | "
+        self._separator = " · " if emoji else " | "
 
     def show(self, row: Row | None, number: int | None, lines: LineCounter) -> None:
         """Shows ``row``, and its ``number`` among the ``lines`` as far as they are counted; or nothing."""
         if row is None:
             self.update(Content(""), layout=False)
             return
-        entry, count = row.entry, self._count(number, lines)
+        entry, count = row.entry, self._line_number_parts(number, lines)
         if entry is None:
             parts = [f" byte {row.line.offset}", *count, "not a line of the log, shown as it is"]
         else:
@@ -41,9 +41,9 @@ class StatusLine(Static):
                 parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
             if row.lock_held_ns is not None:
                 parts.append(f"held {format_duration(row.lock_held_ns)}")
-        self.update(Content(drawable(self._between.join(parts))), layout=False)
+        self.update(Content(drawable(self._separator.join(parts))), layout=False)
 
-    def _count(self, number: int | None, lines: LineCounter) -> list[str]:
-        if not lines.is_done:
-            return [f"counting the lines: {lines.progress:.0%}"] if lines.progress else []
-        return [] if number is None else [f"line {number:,}/{lines.total:,}"]
+    def _line_number_parts(self, line_number: int | None, counter: LineCounter) -> list[str]:
+        if not counter.is_done:
+            return [f"counting the lines: {counter.progress:.0%}"] if counter.progress else []
+        return [] if line_number is None else [f"line {line_number:,}/{counter.total:,}"]

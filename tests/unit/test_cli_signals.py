@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import command
+from support.commands import command
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 # Loaded by the interpreter at its start. The signal comes when a certain module is looked for: in the import itself,
@@ -86,7 +86,76 @@ def test_an_interrupt_before_the_command_line_is_called_is_no_traceback(log: Pat
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_signal_after_the_command_is_no_traceback(tmp_path: Path, log: Path, number: signal.Signals) -> None:
     done = ended(tmp_path, "flush", "threeam.core.write.writer", number, "log", "precious")
-    assert (done.returncode, done.stderr) == (128 + number, b"")
+    assert (done.returncode, done.stderr) == (0, b""), "it is written: the exit code says so"
+    assert b"precious" in log.read_bytes()
+
+
+# Loaded by the interpreter at its start. The signal comes right after something was printed on a descriptor.
+PRINTING_SITE = """
+import os
+write = os.write
+def write_and_kill(fd, data):
+    size = write(fd, data)
+    if fd == {fd}:
+        os.kill(os.getpid(), {number})
+    return size
+os.write = write_and_kill
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["log", "precious"], 0),
+        (["coffee"], 0),
+        (["sleep"], 0),
+        (["hyp", "new", "the sweeper"], 0),
+        (["changed", "a flag"], 0),
+        (["take"], 0),
+        (["rotate"], 0),
+        (["fork", "--to", "fork.log"], 0),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_right_after_the_acknowledgement_does_not_change_the_exit_code(
+    tmp_path: Path, log: Path, number: signal.Signals, argv: list[str], code: int
+) -> None:
+    subprocess.run([command(), "log", "-q", "the first line"], check=True)
+    (tmp_path / "sitecustomize.py").write_text(PRINTING_SITE.format(fd=1, number=int(number)))
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([command(), *argv], env=environ, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [(["coffee"], 0), (["run", "--", "true"], 0), (["run", "--", "false"], 1)],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_an_interrupt_of_what_follows_the_acknowledgement_does_not_change_the_exit_code(
+    tmp_path: Path, log: Path, argv: list[str], code: int
+) -> None:
+    """As the reminders after a coffee, which are printed on a terminal only."""
+    (tmp_path / "sitecustomize.py").write_text(PRINTING_SITE.format(fd=2, number=int(signal.SIGINT)))
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    terminal, replica = os.openpty()
+    try:
+        done = subprocess.run([command(), *argv], env=environ, stdout=subprocess.PIPE, stderr=replica, timeout=60)
+        assert os.read(terminal, 4096)
+    finally:
+        os.close(terminal)
+        os.close(replica)
+    assert done.returncode == code
+    assert log.read_bytes()
+
+
+def test_an_interrupt_before_the_warnings_about_a_hypothesis_does_not_change_the_exit_code(
+    tmp_path: Path, log: Path
+) -> None:
+    done = ended(tmp_path, "import", "threeam.hypotheses.guards", signal.SIGINT, "log", "-H", "precious")
+    assert (done.returncode, done.stderr) == (0, b"")
     assert b"precious" in log.read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""What is worked out from counts, by brute force: what `test_statistics` holds beside SciPy is not said again here."""
+"""What is worked out from counts, by brute force: what `test_stats` holds beside SciPy is not said again here."""
 
 from __future__ import annotations
 

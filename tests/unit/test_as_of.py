@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import NIGHT, FakeClock, writer_of
+from support.journals import FakeClock, end_of, writer_of
+from support.lines import NIGHT
 from threeam.core.errors import BadStamp, BadTime, PreconditionFailed
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Entry, Stamp, format_entry
@@ -36,12 +37,6 @@ STEPPED = CLOCK_STEPPED_PREFIX + "1.000 s; the order of the file is the true ord
 def said(ns: int, text: str, *tags: tuple[str, str]) -> bytes:
     """A line of bob's, ``ns`` after 03:14:07.123456789."""
     return format_entry(Entry(Stamp(NIGHT.ns + ns), 0, (("BY", "bob@db1:77%1"), *tags), text))
-
-
-def end_of(journal: Journal) -> Position:
-    live = journal.open_live()
-    assert live is not None
-    return Position(live, live.size())
 
 
 def line_that(journal: Journal, text: str) -> Line:
@@ -268,7 +263,6 @@ def counted(state: State) -> tuple[object, ...]:
     return people, {one.number: (one.state, one.claim) for one in state.hypotheses.values()}
 
 
-@settings(deadline=None, max_examples=40)
 @given(STEPS)
 def test_the_state_of_a_moment_is_that_of_the_lines_before_it(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import FakeClock, Run, entries, writer_of
+from support.commands import Run
+from support.journals import FakeClock, entries, writer_of
+from support.lines import HOUR_NS, parse_stamp
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.state.fold import State
@@ -27,15 +29,8 @@ from threeam.human.night_summary import (
 )
 from threeam.projections import FOLD
 
-HOUR = 3600 * NS_PER_S
-GAP = 8 * HOUR
+GAP = 8 * HOUR_NS
 SLEEP = Draft(lambda state, author, stamp: [sleep_line(state, author, stamp, 5.0)])
-
-
-def stamp(text: str) -> Stamp:
-    found = Stamp.parse(text)
-    assert found is not None, text
-    return found
 
 
 def state_of(journal: Journal) -> State:
@@ -69,14 +64,14 @@ def told(journal: Journal, clock: FakeClock) -> NightSummary:
     ],
 )
 def test_the_morning_is_the_next_seven_o_clock_where_one_is(now: str, morning: str) -> None:
-    assert str(next_morning(stamp(now), fixed_zone(stamp(now).utc_offset_s))) == morning
+    assert str(next_morning(parse_stamp(now), fixed_zone(parse_stamp(now).utc_offset_s))) == morning
 
 
 @given(st.integers(0, 4_000_000_000 * NS_PER_S), st.integers(-14 * 60, 14 * 60))
 def test_the_morning_is_ahead_by_a_day_at_most(ns: int, minutes: int) -> None:
     now = Stamp(ns, minutes * 60)
     morning = next_morning(now, fixed_zone(now.utc_offset_s))
-    assert 0 < morning.ns - now.ns <= 24 * HOUR
+    assert 0 < morning.ns - now.ns <= 24 * HOUR_NS
     assert (morning.time_of_day, morning.utc_offset_s) == ("07:00:00.000000000", now.utc_offset_s)
 
 
@@ -84,19 +79,19 @@ def test_the_morning_is_ahead_by_a_day_at_most(ns: int, minutes: int) -> None:
 
 
 def test_the_forecast_names_the_morning_and_the_hour_at_which_little_is_left(journal: Journal) -> None:
-    clock = FakeClock(stamp("2026-11-24T02:00:00.000000000+0000"))
+    clock = FakeClock(parse_stamp("2026-11-24T02:00:00.000000000+0000"))
     writer_of("alice", journal, clock).write(coffee_draft(2, 100, 4))
     assert format_forecast(told(journal, clock)) == "100 mg left at 07:00, under 50 mg at 12:00"
 
 
 def test_the_forecast_of_another_day_says_which(journal: Journal) -> None:
-    clock = FakeClock(stamp("2026-11-24T23:00:00.000000000+0000"))
+    clock = FakeClock(parse_stamp("2026-11-24T23:00:00.000000000+0000"))
     writer_of("alice", journal, clock).write(coffee_draft(8, 100, 4))
     assert format_forecast(told(journal, clock)) == "264 mg left at 07:00, under 50 mg at 19:00 (2026-11-25)"
 
 
 def test_the_forecast_of_half_a_cup_says_already(journal: Journal) -> None:
-    clock = FakeClock(stamp("2026-11-24T02:00:00.000000000+0000"))
+    clock = FakeClock(parse_stamp("2026-11-24T02:00:00.000000000+0000"))
     writer_of("alice", journal, clock).write(coffee_draft(1, 40, 4))
     assert format_forecast(told(journal, clock)) == "20 mg left at 07:00, under 50 mg already"
 
@@ -108,7 +103,7 @@ def test_nothing_is_forecast_of_nothing(journal: Journal, clock: FakeClock) -> N
 def test_the_cups_of_the_night_are_its_own_and_the_milligrams_are_all(journal: Journal, clock: FakeClock) -> None:
     alice = writer_of("alice", journal, clock)
     alice.write(coffee_draft(3, 95, 4))
-    clock.forward(10 * HOUR)
+    clock.forward(10 * HOUR_NS)
     alice.write(coffee_draft(1, 130, 4))
     alice.write(water_draft())
     one = told(journal, clock)
@@ -131,7 +126,7 @@ def test_others_are_shown_for_who_they_are_the_most_in_them_first(journal: Journ
             writer_of(user, journal, clock).write(draft)
     found = summarize_others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0))
     assert [(one.user, len(one.tonight_doses)) for one in found] == [("carol", 2), ("bob", 1)]
-    clock.forward(GAP + HOUR)
+    clock.forward(GAP + HOUR_NS)
     assert summarize_others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0)) == []
 
 
@@ -186,7 +181,7 @@ def test_a_dose_to_take_back_is_not_chosen(run_here: Run, log: Path) -> None:
 
 
 def test_status_says_the_night_in_a_line(run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    at = FakeClock(stamp("2026-11-24T02:00:00.000000000+0100"))
+    at = FakeClock(parse_stamp("2026-11-24T02:00:00.000000000+0100"))
     monkeypatch.setattr("threeam.cli.context.system_clock", at)
     monkeypatch.setattr("threeam.cli.context.utc_offset", fixed_zone(3600))
     for argv in (["coffee", "2", "--mg", "100"], ["water"], ["hyp", "new", "the sweeper"]):

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Run, command, texts
-from repos import a_tree, git_in
+from support.commands import Run, command
+from support.journals import texts
+from support.repos import a_tree, git_in
 
 BOB = 64012
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conftest import Run, entries
+from support.commands import Run
+from support.journals import entries
 from threeam.cli import blockers as cli
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
@@ -25,7 +26,7 @@ from threeam.projections import FOLD
 from threeam.restore.blockers import (
     Backend,
     BlockerNode,
-    _as_backend,
+    _backend_of_prepared,
     build_blocker_tree,
     format_backend,
     format_other_blockers,
@@ -84,7 +85,7 @@ def test_what_hangs_on_a_circle_stands_below_it() -> None:
 
 
 def prepared(xid: int, gid: str) -> Backend:
-    return _as_backend(PreparedTransaction(xid, gid, "app", "shop", 3.2))
+    return _backend_of_prepared(PreparedTransaction(xid, gid, "app", "shop", 3.2))
 
 
 def test_a_prepared_transaction_says_what_it_is_and_what_ends_it() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import Run as Run3am
+from support.commands import Run as Run3am
 from threeam.cli.console import Echo
 from threeam.cli.exits import run_reporting_errors
 from threeam.cli.run_progress import ExperimentProgress
@@ -114,7 +114,6 @@ def test_with_many_comparisons_each_has_to_be_clearer() -> None:
     assert "; 2 comparisons, so p is held against 0.025; bare 6/50 failed" in sentence
 
 
-@settings(max_examples=200)
 @given(st.floats(1e-12, 1.0), st.integers(2, 4))
 def test_numbers_have_their_digits_and_are_right_to_these(value: float, count: int) -> None:
     shown = verdict.format_significant(value, count)
@@ -143,7 +142,6 @@ def test_a_record_has_everything_in_full_and_compares_nothing_before_the_end() -
     assert verdict.experiment_json(experiment((12, 188, 0), (1, 199, 0), remaining=2))["comparisons"] is None
 
 
-@settings(deadline=None, max_examples=100)
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 3), st.integers(20, 130), st.booleans())
 def test_whatever_the_width_a_bar_fits_and_holds_its_rate(
     failed: int, passed: int, timed_out: int, width: int, emoji: bool

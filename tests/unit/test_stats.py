@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -21,7 +21,6 @@ from threeam.experiments.stats import (
     required_sample_size,
 )
 
-many = settings(deadline=None, max_examples=400)
 runs = st.one_of(st.integers(1, 60), st.sampled_from([200, 1000, 3000, 50_000]))
 
 
@@ -32,7 +31,6 @@ def counts(draw: st.DrawFn) -> tuple[int, int]:
     return draw(st.one_of(st.integers(0, min(run_count, 12)), st.integers(0, run_count))), run_count
 
 
-@many
 @given(counts())
 def test_an_interval_is_that_of_the_beta_distribution(seen: tuple[int, int]) -> None:
     failed, run_count = seen
@@ -44,7 +42,6 @@ def test_an_interval_is_that_of_the_beta_distribution(seen: tuple[int, int]) -> 
     assert low <= failed / run_count <= high
 
 
-@many
 @given(counts(), st.floats(0.0001, 0.9999))
 def test_the_tails_are_those_of_the_binomial_distribution(seen: tuple[int, int], p: float) -> None:
     failed, run_count = seen
@@ -54,7 +51,6 @@ def test_the_tails_are_those_of_the_binomial_distribution(seen: tuple[int, int],
     )
 
 
-@many
 @given(counts(), counts())
 def test_p_is_that_of_fishers_exact_test(table: tuple[int, int], other: tuple[int, int]) -> None:
     p = stats.fisher_exact([[table[0], table[1] - table[0]], [other[0], other[1] - other[0]]])[1]
@@ -90,7 +86,6 @@ def test_a_bug_of_every_three_hours_takes_nine_clean_ones() -> None:
     assert required_clean_time(8, 24.0)[0] == pytest.approx(8.987, abs=0.001)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 30), st.integers(0, 30))
 def test_clean_runs_are_the_least_that_do(failed: int, passed: int) -> None:
     run_count = failed + passed

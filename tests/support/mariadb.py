@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from postgres import eventually
+from support.postgres import eventually
 
 USER = "nobody"  # that it runs as if the tests run as root: mariadbd refuses root
 GROUP = "nogroup"

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from terminals import terminal
 
-from conftest import FakeClock, Run, entries, texts, writer_of
-from repos import a_tree, git_in
+from support.commands import Run
+from support.journals import FakeClock, entries, texts, writer_of
+from support.repos import a_tree, git_in
 from threeam.core.store.journal import Journal
 from threeam.hypotheses.changes import change_draft
 

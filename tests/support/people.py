@@ -39,3 +39,9 @@ class Person(NamedTuple):
         """The command line of this person's `3am`, or of another program of theirs."""
         gids = ",".join(map(str, self.gids))
         return [sys.executable, "-c", AS_USER + program, str(self.uid), gids, self.umask, *args]
+
+
+TEAM = 64001  # the group of alice and bob; carol is not in it. None of these has an entry in the user database
+ALICE = Person("alice", 64011, (64002, TEAM))
+BOB = Person("bob", 64012, (64002, TEAM))
+CAROL = Person("carol", 64021, (64021,))

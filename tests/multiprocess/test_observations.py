@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from processes import entries, eventually, held, is_free, let_go, process, texts, three_am, wait_queued
 
-from conftest import Run
-from people import Person
+from support.commands import Run
+from support.journals import all_texts, entries
+from support.people import Person
+from support.processes import eventually, held, is_free, let_go, process, state_of, three_am, wait_queued
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -44,7 +45,7 @@ def tracer_of(pid: int) -> int:
 
 
 def observers(log: Path) -> list[str]:
-    return [text for text in texts(log) if text.startswith("Observer: ")] if log.exists() else []
+    return [text for text in all_texts(log) if text.startswith("Observer: ")] if log.exists() else []
 
 
 def test_strace_for_a_while(log: Path, run: Run, watched: subprocess.Popen[bytes]) -> None:
@@ -295,10 +296,6 @@ def worker_of(observing: subprocess.Popen[bytes]) -> int:
     """The process that reads what the tracer prints."""
     (worker,) = Path(f"/proc/{observing.pid}/task/{observing.pid}/children").read_text().split()
     return int(worker)
-
-
-def state_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 @pytest.mark.parametrize("receiver", ["what the user sees", "who reads"])

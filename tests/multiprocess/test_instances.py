@@ -6,9 +6,9 @@ import json
 import subprocess
 from pathlib import Path
 
-from processes import eventually, process, three_am
-
-from conftest import Run, entries
+from support.commands import Run
+from support.journals import entries
+from support.processes import eventually, process, three_am
 from threeam.core.write.write_stats import write_stats_of
 
 

@@ -10,20 +10,13 @@ from typing import Any
 
 import pytest
 
-from conftest import NIGHT, Run
-from people import Person
+from support.commands import Run, good
+from support.lines import NIGHT
+from support.people import CAROL
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 from threeam.core.state.catalog import journal_name, list_journals, summarize_journal
 from threeam.core.store.journal import resolve_journal
 from threeam.projections import FOLD
-
-Done = subprocess.CompletedProcess[bytes]
-
-
-@pytest.fixture
-def run(run_here: Run) -> Run:
-    """In this process: these tests need it often."""
-    return run_here
 
 
 @pytest.fixture
@@ -33,12 +26,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("SANITY_LOCK")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state" / "3am"
-
-
-def good(done: Done) -> str:
-    assert done.returncode == 0, done.stderr
-    assert b"Traceback" not in done.stderr
-    return done.stdout.decode()
 
 
 def listed(run: Run, *argv: str) -> dict[str, dict[str, Any]]:
@@ -174,7 +161,7 @@ def test_one_that_may_not_be_read_is_listed_with_its_problem(place: Path) -> Non
         env = {**os.environ, "HOME": str(place), "XDG_STATE_HOME": str(place / "state"), "SANITY_LOG": ""}
         return good(
             subprocess.run(
-                Person("carol", 64021, (64021,)).argv(*argv),
+                CAROL.argv(*argv),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=60,

@@ -12,10 +12,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import FakeClock
+from support.journals import FakeClock
 from threeam.core.redact.redact import Redactor, redact
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.journal import Journal
@@ -123,7 +123,6 @@ lines = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(lines, st.lists(st.integers(0, 5000), max_size=12), st.sampled_from([400, 1 << 20]))
 def test_however_it_comes_the_same_is_kept(texts: list[str], cuts: list[int], at_once: int) -> None:
     data = "\n".join(texts).encode()
@@ -133,7 +132,6 @@ def test_however_it_comes_the_same_is_kept(texts: list[str], cuts: list[int], at
     assert output.size == len(data)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 9000), st.integers(1, 700))
 def test_over_the_cap_its_first_half_and_its_last_are_kept(count: int, piece: int) -> None:
     data = b"".join(b"line %d\n" % n for n in range(count))
@@ -357,7 +355,6 @@ def test_what_a_run_prints_is_redacted_after_its_end_and_shown_as_it_comes(
 # What is shown.
 
 
-@settings(max_examples=300)
 @given(
     st.lists(st.sampled_from([b"\x1b", b"[2J", b"\xc2", b"\x9b", b"31m", b"\r", b"\n", b"\t", b"\xe2\x80", b"\xae"]))
 )

@@ -130,7 +130,7 @@ def test_wanted_lines_are_those_of_which_all_conditions_hold(
 @pytest.mark.parametrize("text", ["1", "11", r"\d", "T0", "note 1", "2026|note", r"^ \[C", "^.*a"])
 @given(lines=st.lists(TAGGED.map(lambda entry: format_entry(entry)[:-1]) | WORDS.map(str.encode)))
 def test_words_are_searched_after_the_stamp(text: str, lines: list[bytes]) -> None:
-    pattern = Pattern(text, words=True)
+    pattern = Pattern(text, skip_stamp=True)
     stamp = re.compile(rb"^\[\d{4}-[^\]]{29}\]")
     flags = re.IGNORECASE if pattern.ignores_case else 0
     by_itself = expected(
@@ -144,7 +144,7 @@ def test_capitals_count_only_if_there_are_any() -> None:
     assert Pattern("dead").matches(b"DEADLOCK")
     assert not Pattern("Dead").matches(b"deadlock")
     assert Pattern(r"\Sead").matches(b"DEAD"), "an escape is no capital"
-    assert not Pattern("dead", exact=True).matches(b"DEAD")
+    assert not Pattern("dead", case_sensitive=True).matches(b"DEAD")
 
 
 def test_what_is_no_regular_expression_is_said() -> None:

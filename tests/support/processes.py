@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
-from conftest import command
-from threeam.core.format.entry import ACQUIRED, RELEASING, Entry, parse_entry
+from support.commands import command
+from threeam.core.format.entry import ACQUIRED, RELEASING, Entry
 
 T = TypeVar("T")
 
@@ -82,6 +82,14 @@ def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
+def is_gone(pid: int) -> bool:
+    """Return whether no process has this number any more, or one that has ended."""
+    try:
+        return state_of(pid) == "Z"
+    except FileNotFoundError:
+        return True
+
+
 def let_go(holder: subprocess.Popen[bytes]) -> None:
     """Ends a `held`, and waits for its end."""
     assert holder.stdin is not None
@@ -111,28 +119,6 @@ def waiters_on(dev: int, ino: int) -> int:
 def wait_queued(lock: Path, count: int = 1) -> None:
     """Until ``count`` processes wait for the lock in the kernel's queue."""
     eventually(lambda: waiters(lock) >= count, f"{count} waiting for {lock}")
-
-
-def lines(log: Path) -> list[bytes]:
-    """The lines of a log whose last one is finished."""
-    raw = log.read_bytes()
-    assert raw == b"" or raw.endswith(b"\n"), f"the last line is torn: {raw[-80:]!r}"
-    return raw.splitlines()
-
-
-def entries(log: Path) -> list[Entry]:
-    """The entries of a log in which every line is whole."""
-    found = []
-    for line in lines(log):
-        entry = parse_entry(line)
-        assert entry is not None, f"not a line of the log: {line!r}"
-        found.append(entry)
-    return found
-
-
-def texts(log: Path) -> list[str]:
-    """What the lines of a log say, in order."""
-    return [entry.text for entry in entries(log)]
 
 
 def sections(found: list[Entry]) -> list[list[Entry]]:

@@ -9,10 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import FakeClock, Run, entries, texts, writer_of
+from support.commands import Run
+from support.journals import FakeClock, end_of, entries, texts, writer_of
+from support.lines import HOUR_NS
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import NS_PER_S, RELEASING, Entry, Stamp, find_stamp_refs
@@ -26,8 +28,7 @@ from threeam.hypotheses.changes import change_draft
 from threeam.projections import FOLD
 from threeam.reports.end_of_night import SLEEP_ADVICE, open_items, sleep_draft, sleep_report
 
-HOUR = 3600 * NS_PER_S
-GAP = 8 * HOUR
+GAP = 8 * HOUR_NS
 
 
 @pytest.fixture
@@ -43,12 +44,6 @@ def done(run_here: Run, at: FakeClock, *argv: str) -> list[str]:
     did = run_here(*argv)
     assert did.returncode == 0, (argv, did.stderr)
     return did.stdout.decode().splitlines()
-
-
-def end_of(journal: Journal) -> Position:
-    live = journal.open_live()
-    assert live is not None
-    return Position(live, live.size())
 
 
 def status(run_here: Run, at: FakeClock) -> dict[str, object]:
@@ -155,7 +150,7 @@ def test_cups_start_anew_and_milligrams_decay(run_here: Run, at: FakeClock, log:
     done(run_here, at, "coffee", "2", "--mg", "100")
     done(run_here, at, "water")
     done(run_here, at, "sleep")
-    at.forward(5 * HOUR - 3 * NS_PER_S)  # a second for each command, and one for the status
+    at.forward(5 * HOUR_NS - 3 * NS_PER_S)  # a second for each command, and one for the status
     assert {key: status(run_here, at)[key] for key in ("cups", "water", "mg")} == {"cups": 0, "water": 0, "mg": 100.0}
     done(run_here, at, "coffee")
     assert (entries(log)[-1].text, entries(log)[-1].tag("NIGHT")) == ("Coffee: cup 1 of the night.", "new")
@@ -219,11 +214,10 @@ ACTS: dict[str, Callable[[], Draft]] = {
 steps = st.tuples(
     st.sampled_from(["alice", "bob"]),
     st.sampled_from([*ACTS, "sleep", "stream", "rotate"]),
-    st.sampled_from([NS_PER_S, HOUR, GAP, GAP + 1, 20 * HOUR]),
+    st.sampled_from([NS_PER_S, HOUR_NS, GAP, GAP + 1, 20 * HOUR_NS]),
 )
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(steps, max_size=12), st.sampled_from(["always", "never"]))
 def test_awake_since_and_awake_after_agree(night: list[tuple[str, str, int]], ceremony: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 import psutil
 import pytest
-from processes import entries, eventually, held, process, texts
 
-from conftest import NIGHT, Run
-from people import Person
+from support.commands import Run
+from support.journals import all_texts, entries
+from support.lines import NIGHT
+from support.people import Person
+from support.processes import eventually, held, process
 from threeam.core.format.entry import Entry, format_entry
 
 # A child that is still until a line on stdin tells it what to take; it says the same word when it has it.
@@ -154,7 +156,7 @@ def test_exactly_what_a_process_has_taken_is_named(
     assert of_process(found, child.label) == {**named, **more}
     if "listen" in takes:
         assert any(name.startswith("listening/127.0.0.1:") for name in found)
-    said = texts(log)[-1]
+    said = all_texts(log)[-1]
     assert said.startswith("Compared: with normal @")
     assert f" {len(found)} of " in said
 
@@ -297,7 +299,7 @@ def test_any_command_can_be_kept_and_is_as_it_was(run_here: Run, log: Path, comm
 
 
 def test_a_command_that_hangs_is_given_up(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.host.snapshot._COMMAND_S", 0.1)
+    monkeypatch.setattr("threeam.host.snapshot_collector._COMMAND_TIMEOUT_S", 0.1)
     save(run_here, "--cmd", "sleep 3")
     assert "command/sleep 3" not in differing(run_here)
 
@@ -341,7 +343,7 @@ def test_samples_are_taken_so_many_and_so_far_apart(run_here: Run, log: Path) ->
     at = [int(shot["at_ns"]) for shot in json.loads(file.read_text())["content"]["snapshots"]]
     assert len(at) == 3
     assert all(after - at[0] >= n * 0.19e9 for n, after in enumerate(at))
-    assert "3 samples over " in texts(log)[0]
+    assert "3 samples over " in all_texts(log)[0]
 
 
 def test_a_refused_line_leaves_no_file_behind(run: Run, log: Path, tmp_path: Path) -> None:
