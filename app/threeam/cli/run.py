@@ -39,11 +39,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
         case OneRun():
             return _run_once(args, mode)
         case ManyRuns(plan):
-            ctx = _writable_context(args)
-            machine_load = summarize_instances(measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()]))
-            return _run_experiment(args, ctx, lambda runner: runner.start(plan, args.hyp, machine_load))
+            return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, _measure_load))
         case Resume(name):
-            return _run_experiment(args, _writable_context(args), lambda runner: runner.resume(name))
+            return _run_experiment(args, lambda runner: runner.resume(name))
         case Report():
             return _print_report(args, mode)
 
@@ -103,7 +101,8 @@ def _run_exit_code(run: Run, *, as_command: bool, is_saved: bool) -> int:
     return ExitCode.OK if is_saved else ExitCode.IO_ERROR
 
 
-def _run_experiment(args: Namespace, ctx: Context, go: Callable[[ExperimentRunner], Experiment]) -> int:
+def _run_experiment(args: Namespace, go: Callable[[ExperimentRunner], Experiment]) -> int:
+    ctx = _writable_context(args)
     echo = Echo(quiet=args.quiet or is_open_on(ctx.journal.log_path, STDOUT))
     access = JournalAccess(ctx.journal, ctx.clock, ctx.writer, ctx.load_state)
     try:
@@ -112,6 +111,11 @@ def _run_experiment(args: Namespace, ctx: Context, go: Callable[[ExperimentRunne
         return interrupt.code
     echo.close()
     return experiment_exit_code(experiment)
+
+
+def _measure_load() -> str:
+    """Return the cost of the other 3am processes, as text."""
+    return summarize_instances(measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()]))
 
 
 def _print_report(args: Namespace, mode: Report) -> int:

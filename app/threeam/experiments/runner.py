@@ -73,11 +73,11 @@ class ExperimentRunner:
         self._access = access
         self._listener = listener
 
-    def start(self, plan: ExperimentPlan, hypothesis: str | None, machine_load: str) -> Experiment:
+    def start(self, plan: ExperimentPlan, hypothesis: str | None, measure_load: Callable[[], str]) -> Experiment:
         """Save and log ``plan``, make its runs, and write the verdict.
 
-        ``machine_load``: the cost of the other 3am processes, for the plan line. Raise `BadInput` if the command or an
-        arm cannot be run.
+        ``measure_load``: measures the cost of the other 3am processes, and returns it as text for the plan line. Raise
+        `BadInput` if the command or an arm cannot be run.
         """
         check_runnable(plan.command)
         check_arms(plan.arms)
@@ -86,7 +86,7 @@ class ExperimentRunner:
         path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
         identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
         facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path))
-        block = _write_plan(writer, plan_draft(f"{plan.text()}; {machine_load}", facts, hypothesis), path)
+        block = _write_plan(writer, plan_draft(f"{plan.text()}; {measure_load()}", facts, hypothesis), path)
         self._listener.on_written(block.raw)
         index = parse_index(block.draft_entries[-1])
         assert index is not None  # the draft has assigned the number
