@@ -1,7 +1,8 @@
-"""The console script, and ``python -m threeam``: signals first, since the imports take longer than most commands.
+"""The console script, and ``python -m threeam``: it installs signal handlers before it imports anything else.
 
-The handlers are installed when this module is imported, not when `run` is called: between the two, the script that pip
-writes compiles a regular expression. Before this module is found, an interrupt is Python's, which prints a traceback.
+The imports take longer than most commands. The handlers are installed when this module is imported, not in `run`:
+between the two, the script that pip writes compiles a regular expression. An interrupt before this import is handled
+by Python, which prints a traceback.
 """
 
 import os
@@ -10,12 +11,12 @@ try:
     from threeam.cli.exit_on_signal import exit_on_signals
 
     exit_on_signals()
-except KeyboardInterrupt:  # Python's own handler, before it was replaced
+except KeyboardInterrupt:  # from Python's own handler, before it was replaced
     os._exit(130)
 
 
 def run() -> None:
-    """Run the command line and end the process."""
+    """Run the command line and exit."""
     from threeam.cli.main import run_and_exit as run_command
 
     run_command()

@@ -326,7 +326,7 @@ def test_giving_up_leaves_the_queue(journal: Journal, log: Path, lock: Path) -> 
 
     def wait() -> None:
         try:
-            patient(journal, None).write(note_draft("never"), abandoned=abandoned)
+            patient(journal, None).write(note_draft("never"), cancelled=abandoned)
         except WaitCancelled as error:
             ended.append(error)
 
@@ -379,7 +379,7 @@ def test_no_waiting_at_all_is_possible(journal: Journal, log: Path, lock: Path) 
 def test_a_hold_is_not_passed_on_to_children(journal: Journal, lock: Path) -> None:
     """A program started while the lock is held must not keep it."""
     with ExitStack() as stack:
-        with patient(journal, 1).lock_log(whole=False):
+        with patient(journal, 1).lock_log(full_state=False):
             child = stack.enter_context(process("cat"))
             eventually(lambda: Path(f"/proc/{child.pid}/comm").read_text() == "cat\n", "the child runs")
             assert not is_free(lock)

@@ -97,7 +97,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     jobs += [("carol", ["3am", "hyp", "new", f"claim of process {c}"], b"") for c in range(CLAIMS)]
     jobs.append(("alice", ["3am", "sanity", "2", "the script's own words", "--delay", "0.02"], b""))
 
-    running = []
+    running: list[tuple[list[str], subprocess.Popen[bytes]]] = []
     for user, argv, stdin in jobs:
         with (folder / f"in.{len(running)}").open("w+b") as source:
             source.write(stdin)
@@ -215,7 +215,7 @@ def test_the_script_of_the_essay_shares_the_log(run: Run, tmp_path: Path, log: P
             ["sanity", "3", "imitated", "--delay", "0.01"],
         )
     ]
-    printed = Counter()
+    printed: Counter[bytes] = Counter()
     for job in (*panes, *beside):
         out, err = job.communicate(timeout=30)
         assert (job.returncode, err) == (0, b"")

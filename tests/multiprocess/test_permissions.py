@@ -43,8 +43,6 @@ for n in range(rounds):
 """
 
 TEAM, ELSEWHERE = 64001, 64002
-
-
 # All have the same primary group, as on hosts with a group `users`; alice and bob are in the team, mallory is not.
 ALICE = Person("alice", 64011, (ELSEWHERE, TEAM))
 BOB = Person("bob", 64012, (ELSEWHERE, TEAM))

@@ -88,8 +88,6 @@ def limited(size: int, *argv: str) -> Done:
 # --- other people's files, seen by somebody who is not root
 
 NOBODY = 65534
-
-
 AS_NOBODY = f"""
 import os, sys
 import argparse, difflib, getpass, json, pwd, shlex, tomllib  # while they can still be read

@@ -101,7 +101,7 @@ def test_a_follower_that_was_several_files_behind_shows_each_line_once(journal: 
         for i in range(20):
             writer.write(note_draft(f"file {number} line {i}"))
             expected.append(f"file {number} line {i}")
-        with writer.lock_log(whole=True) as locked:
+        with writer.lock_log(full_state=True) as locked:
             locked.rotate()
     writer.write(note_draft("the last"))
     heard: list[str] = []

@@ -137,7 +137,7 @@ def test_what_was_taken_back_is_not_written_although_the_lock_is_free(journal: J
     abandoned = threading.Event()
     abandoned.set()
     with pytest.raises(WaitCancelled):
-        writer_of("alice", journal, system_clock).write(note_draft("never"), abandoned=abandoned)
+        writer_of("alice", journal, system_clock).write(note_draft("never"), cancelled=abandoned)
     assert not log.exists()
 
 

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 from select import select
 
-from support.commands import command
+import pytest
+
+from support.commands import Run, command, good
 from support.night_log import LONG_AGO
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 
@@ -55,3 +57,8 @@ def test_tail_f_ends_when_a_line_later_than_until_has_come(night_log: Path) -> N
         file.write(too_late)
     assert tail.communicate(timeout=10)[0] == b""
     assert tail.returncode == 0
+
+
+@pytest.mark.parametrize("end", ["-1d", "@" + str(Stamp(LONG_AGO.ns + 3600 * NS_PER_S))])
+def test_tail_f_ends_at_once_if_until_is_over(run_here: Run, night_log: Path, end: str) -> None:
+    assert len(good(run_here("tail", "-f", "--until", end)).splitlines()) == 6

@@ -131,7 +131,7 @@ def test_a_screen_on_which_nothing_happens_draws_nothing(log: Path) -> None:
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], ids=str)
 def test_it_opens_without_colour_and_without_utf_8(log: Path, env: dict[str, str]) -> None:
     log.write_bytes(LINE)
-    with terminal(**env) as on:
+    with terminal(argv=None, size=(100, 24), **env) as on:
         on.opened()
         on.shows("before")
         on.send("q")

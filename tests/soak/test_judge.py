@@ -177,7 +177,7 @@ def test_a_new_file_begins_with_the_state_of_all_before_it() -> None:
 def test_the_doctor_must_find_what_is_expected_and_no_more() -> None:
     books = Books()
     journal = of(books, log(note(1, "x")))
-    finding = {"file": "sanity.log", "offset": 0, "what": "double", "text": "it is there twice"}
+    finding = {"file": "sanity.log", "offset": 0, "what": "double", "text": "it was written twice"}
     assert rules(judge.doctor_agrees(journal, [], [], 0)) == []
     assert rules(judge.doctor_agrees(journal, [], [], 5)) == ["doctor"]
     assert rules(judge.doctor_agrees(journal, [], [finding], 5)) == ["doctor", "doctor"]

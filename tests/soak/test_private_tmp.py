@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.journals import entries
-from threeam.core.config.settings import SCRIPT_LOG
+from threeam.core.store.journal import SCRIPT_LOG
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
+from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry
 
 NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
 MINUTE_NS = 60 * NS_PER_S
@@ -38,3 +38,8 @@ def parse_stamp(text: str) -> Stamp:
     stamp = Stamp.parse(text)
     assert stamp is not None, text
     return stamp
+
+
+def line(ns: int, text: str, *tags: tuple[str, str]) -> bytes:
+    """Return the line of an entry of nobody, ``ns`` nanoseconds after `NIGHT`."""
+    return format_entry(Entry(Stamp(NIGHT.ns + ns), 0, tags, text))

@@ -27,7 +27,7 @@ line() {
 """
 
 
-def eventually(fact: Callable[[], T], what: str, seconds: float = 20.0) -> T:
+def eventually(fact: Callable[..., T], what: str, seconds: float = 20.0) -> T:
     """Waits for something that another process does; fails loudly when it does not come."""
     deadline = time.monotonic() + seconds
     while not (value := fact()):
@@ -152,7 +152,7 @@ class Output:
         self._held = b""
         self.lines: list[bytes] = []
 
-    def until(self, fact: Callable[[list[bytes]], bool], what: str, seconds: float = 20.0) -> list[bytes]:
+    def until(self, fact: Callable[..., bool], what: str, seconds: float = 20.0) -> list[bytes]:
         """Reads until ``fact`` is true of all lines so far; fails loudly at the end of the stream, or too late."""
         deadline = time.monotonic() + seconds
         while not fact(self.lines):

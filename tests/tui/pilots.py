@@ -72,6 +72,16 @@ class Night:
         return desk.composer
 
     @property
+    def box_kind(self) -> str:
+        """The kind of the input box, as it is kept."""
+        return str(self.composer.kind)
+
+    @property
+    def drafts(self) -> list[tuple[str, str]]:
+        """The texts that the box must not lose, with their kinds."""
+        return [(str(kind), text) for kind, text in self.composer.drafts]
+
+    @property
     def selected_text(self) -> str:
         """What the line under the cursor says."""
         row = self.view.selected_row
@@ -147,7 +157,7 @@ class Night:
         await self.press("colon")
         await self.type(text + "\n")
 
-    async def eventually(self, fact: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+    async def eventually(self, fact: Callable[..., T], what: str, seconds: float = 10.0) -> T:
         """Waits for what a thread does; fails loudly, with the screen, when it does not come."""
         deadline = time.monotonic() + seconds
         while not (value := fact()):

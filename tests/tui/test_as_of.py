@@ -193,7 +193,7 @@ async def test_what_stands_above_a_step_of_the_clock_stays(journal: Journal, log
 async def test_right_after_a_rotation_it_is_what_the_file_before_said(
     journal: Journal, a_night: Path, clock: FakeClock, writer: Writer
 ) -> None:
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     clock.forward(MINUTE)
     writer.write(note_draft("after the rotation"))
@@ -332,8 +332,8 @@ async def test_what_names_no_moment_is_said(journal: Journal, a_night: Path, clo
         for word, why in (
             (at(99), "there is no entry"),
             ("03:00", "begins later"),
-            ("tea time", "is no time"),
-            ("@tea", "is no stamp"),
+            ("tea time", "is not a time"),
+            ("@tea", "is not a stamp"),
         ):
             it.app.clear_notifications()
             await it.command(f"as-of {word}")

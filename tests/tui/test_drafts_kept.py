@@ -66,7 +66,7 @@ async def test_a_draft_of_a_screen_that_was_killed_is_restored(
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
     async with night(journal) as it:
         assert it.composer.text == "the [/foo] sweeper\\x1b[2J"
-        assert it.composer.kind == "hypothesis"
+        assert it.box_kind == "hypothesis"
         assert it.in_the_log, "the log has the focus at the start"
         await it.says("draft")
         await it.press("i", "alt+h", "enter")
@@ -77,7 +77,7 @@ async def test_a_draft_of_several_lines_is_restored_whole(journal: Journal) -> N
     leave_behind(journal, "Traceback\n  File\nKeyError", "hypothesis")
     async with night(journal) as it:
         assert it.composer.text == "Traceback\n  File\nKeyError"
-        assert it.composer.kind == "hypothesis"
+        assert it.box_kind == "hypothesis"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_a_draft_is_compared_with_what_it_writes(
     append(log, b"".join(line(text, n).replace(b"bob@db1:77%1", by_alice) for n, text in enumerate(written)))
     leave_behind(journal, text, kind)
     async with night(journal) as it:
-        assert it.composer.drafts == []
+        assert it.drafts == []
         await it.press("i", "enter")
         await it.says("nothing to write yet")
     assert texts(log) == written
@@ -148,7 +148,7 @@ async def test_the_same_words_of_another_kind_do_not_take_a_draft_away(
     append(log, line(written).replace(b"bob@db1:77%1", str(BY).encode()))
     leave_behind(journal, "the sweeper", kind)
     async with night(journal) as it:
-        assert it.composer.drafts == [(kind, "the sweeper")]
+        assert it.drafts == [(kind, "the sweeper")]
 
 
 @pytest.mark.parametrize("kind", ["words", "words +1"])
@@ -157,11 +157,11 @@ async def test_words_whose_stamp_was_never_written_are_a_note_and_not_for_the_ne
 ) -> None:
     leave_behind(journal, "old words", kind)
     async with night(journal) as it:
-        assert it.composer.drafts == [("note", "old words")]
+        assert it.drafts == [("note", "old words")]
         it.at_once(*"snew words\n")
         await it.eventually(lambda: len(texts(log)) == 2, "the stamp has its words")
         assert texts(log)[1].endswith(" new words")
-        assert it.composer.drafts == [("note", "old words")]
+        assert it.drafts == [("note", "old words")]
 
 
 async def test_a_draft_whose_first_line_alone_stands_in_the_log_is_restored(journal: Journal, log: Path) -> None:
@@ -258,7 +258,7 @@ async def test_a_note_that_was_put_aside_for_a_verdict_is_kept_with_it(journal: 
         assert "my precious note" in kept(journal)
         leave_behind_as_another(journal)
     async with night(journal) as it:
-        assert it.composer.kind == "refute H1"
+        assert it.box_kind == "refute H1"
         assert it.composer.text == "because"
         await it.press("x", "enter")
         await it.eventually(lambda: texts(log)[1:] == ["Conclusion: because"], "the verdict is written")
@@ -273,9 +273,9 @@ async def test_the_drafts_of_each_kind_come_back_where_they_were(journal: Journa
         await it.eventually(lambda: "half a claim" in kept(journal), "both are kept")
         leave_behind_as_another(journal)
     async with night(journal) as it:
-        assert (it.composer.kind, it.composer.text) == ("hypothesis", "half a claim")
+        assert (it.box_kind, it.composer.text) == ("hypothesis", "half a claim")
         await it.press("i")
-        assert (it.composer.kind, it.composer.text) == ("note", "half a note")
+        assert (it.box_kind, it.composer.text) == ("note", "half a note")
 
 
 async def test_what_is_typed_after_enter_is_kept_while_the_lock_is_held(journal: Journal, log: Path) -> None:

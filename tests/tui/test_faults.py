@@ -17,7 +17,7 @@ from threeam.core.store.journal import Journal
 from threeam.core.store.reader import Line
 from threeam.core.write.draft import Draft
 from threeam.core.write.lock import SanityLock
-from threeam.tui.screens import writing
+from threeam.tui.prompts import BoxKind
 
 
 @pytest.mark.parametrize("fault", [OSError(errno.ESTALE, "Stale file handle"), ValueError("ours")], ids=["io", "ours"])
@@ -101,7 +101,7 @@ async def test_an_error_of_ours_in_the_writer_keeps_the_text_and_the_next_one_is
 
     async with night(journal) as it:
         with monkeypatch.context() as patch:
-            patch.setattr(writing, "draft_from_box", lambda *_: Draft(broken))  # type: ignore[arg-type]
+            patch.setattr(BoxKind, "draft", lambda *_: Draft(broken))  # type: ignore[arg-type]
             await it.type("imy words\n")
             await it.says("ValueError: ours")
             assert it.composer.text == "my words"

@@ -47,7 +47,7 @@ async def test_a_verdict_asks_for_a_line_of_why_and_is_written(
     async with night(journal) as it:
         await it.press("2", key)
         assert it.in_the_box
-        assert "H2" in it.composer.kind
+        assert "H2" in it.box_kind
         await it.type("because [/foo] of the trace\n")
         await it.eventually(lambda: "Conclusion: because [/foo] of the trace" in texts(log), "the verdict is written")
         assert entries(log)[-1].hypothesis == (2, state)
@@ -125,7 +125,7 @@ async def test_the_one_under_the_cursor_in_the_panel_is_picked(journal: Journal,
         await it.press("h")
         assert it.in_the_log
         await it.press("x")
-        assert it.composer.kind == f"refute {picked}"
+        assert it.box_kind == f"refute {picked}"
 
 
 async def test_esc_leaves_the_panel(journal: Journal, log: Path) -> None:
@@ -303,11 +303,11 @@ async def test_in_the_panel_the_keys_act_on_the_one_under_the_cursor(journal: Jo
     opened(log, 1, 2, 3)
     async with night(journal, size=WIDE) as it:
         await it.press("1", "h", "j")
-        under = it.journal_screen.sidebar.hypothesis_list.highlighted_name
-        assert under is not None
-        assert under != "H1"
+        highlighted = it.journal_screen.sidebar.hypothesis_list.highlighted_option
+        assert highlighted is not None
+        assert highlighted.id != "H1"
         await it.press("x")
-        assert it.composer.kind == f"refute {under}"
+        assert it.box_kind == f"refute {highlighted.id}"
         assert it.in_the_box
 
 

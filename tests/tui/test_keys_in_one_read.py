@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ async def test_alt_h_and_enter_in_one_read_write_a_hypothesis(journal: Journal, 
         it.at_once(*"ifoo", "alt+h", *"\n")
         await it.eventually(lambda: texts(log) == ["Hypothesis: foo"], "it is a hypothesis")
         await it.settled()
-        assert it.composer.kind == "note"
+        assert it.box_kind == "note"
         it.at_once("escape", *"Hbar", "alt+n", *"\n")
         await it.eventually(lambda: texts(log)[1:] == ["bar"], "it is a note")
 
@@ -188,7 +189,7 @@ async def test_the_words_that_were_begun_for_one_stamp_are_not_for_the_next(jour
         await it.eventually(lambda: len(texts(log)) == 3, "all but the first words is written")
         first, second, words = entries(log)
         assert words.text == f"Words: @{second.stamp} second"
-        assert dict(it.composer.drafts) == {f"words @{first.stamp}": "first"}
+        assert dict(it.drafts) == {f"words @{first.stamp}": "first"}
 
 
 async def test_the_words_for_a_stamp_that_was_taken_back_are_a_note(journal: Journal, log: Path) -> None:
@@ -198,10 +199,27 @@ async def test_the_words_for_a_stamp_that_was_taken_back_are_a_note(journal: Jou
             await it.shows("waits for the lock")
             await it.press("escape")
             await it.says("taken back")
-            assert it.composer.drafts == [("note", "first")]
+            assert it.drafts == [("note", "first")]
             it.at_once("escape", *"ssecond\n")
             await it.shows("2 wait")
         await it.eventually(lambda: len(texts(log)) == 2, "a stamp with its words is written")
         stamp, words = entries(log)
         assert words.text == f"Words: @{stamp.stamp} second"
-        assert it.composer.drafts == [("note", "first")]
+        assert it.drafts == [("note", "first")]
+
+
+# --- the end of the program
+
+
+async def test_a_copy_that_does_not_begin_before_the_end_leaves_no_warning(journal: Journal, log: Path) -> None:
+    append(log, notes(2))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async with night(journal, read_only=True) as it:
+            it.at_once(*"kyYq")
+            await has_ended(it)
+        del it
+        import gc
+
+        gc.collect()
+    assert [str(one.message) for one in caught if "never awaited" in str(one.message)] == []

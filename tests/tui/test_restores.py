@@ -144,8 +144,8 @@ WRONG = {
     "baseline save a/b": "one plain word",
     "restore everything": "application or data",
     "restore data": "takes the time",
-    "restore data 25:99": "is no time",
-    "restore data @now": "is no time",
+    "restore data 25:99": "is not a time",
+    "restore data @now": "is not a time",
     "restore data now --engine oracle": "postgres, mariadb, mysql",
     "restore data now --minus soon": "no length of time",
     "restore data now --minus": "says nothing",
@@ -231,7 +231,7 @@ async def test_the_runbook_for_the_moment_before_a_line(journal: Journal, log: P
     log.write_bytes(notes(3))
     async with night(journal, size=(120, 40)) as it:
         await it.press("g", "R", "d")
-        await it.eventually(lambda: it.composer.kind == "command", "the line asks for it")
+        await it.eventually(lambda: it.box_kind == "command", "the line asks for it")
         assert "restore data @2026-11-24T03:14:07.123456789+0000" in it.composer.text
         await it.type("\n")
         await it.shows("recovery_target_time = '2026-11-24 03:14:07.122456+00'")

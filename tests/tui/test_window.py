@@ -305,7 +305,7 @@ def test_what_was_forgotten_comes_back_with_its_hold_time(journal: Journal, log:
 
 
 def rotate(journal: Journal) -> None:
-    with writer_of("alice", journal, system_clock).lock_log(whole=True) as locked:
+    with writer_of("alice", journal, system_clock).lock_log(full_state=True) as locked:
         locked.rotate()
 
 

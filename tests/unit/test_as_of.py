@@ -110,7 +110,7 @@ def test_right_after_a_rotation_it_is_the_file_before(journal: Journal, clock: F
     writer.write(coffee_draft(2, 95, 4))
     then = FOLD.state_at(*end_of(journal))
     clock.forward(NS_PER_S)
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     clock.forward(NS_PER_S)
     writer.write(conclusion_draft("refute", "H1", "it was off", 4))
@@ -130,7 +130,7 @@ def test_a_line_in_an_older_file_is_as_good_as_any(journal: Journal, clock: Fake
     clock.forward(NS_PER_S)
     writer.write(note_draft("two"))
     clock.forward(NS_PER_S)
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     clock.forward(NS_PER_S)
     writer.write(note_draft("three"))
@@ -190,7 +190,7 @@ def test_a_time_between_the_last_line_and_a_rotation_is_the_file_before(
 ) -> None:
     writer.write(hypothesis_draft("the sweeper", 4))
     clock.forward(60 * NS_PER_S)
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     clock.forward(60 * NS_PER_S)
     writer.write(note_draft("after"))
@@ -236,7 +236,7 @@ def write_all(journal: Journal, steps: list[Step]) -> None:
                 file.write(b"kernel: oops\n")
         elif what == "rotate":
             if n and any(step.what not in ("rotate", "foreign") for step in steps[:n]):
-                with writer.lock_log(whole=True) as locked:
+                with writer.lock_log(full_state=True) as locked:
                     locked.rotate()
         elif what == "refute":
             try:
@@ -298,7 +298,7 @@ def test_a_millisecond_is_one_over_a_rotation_too(journal: Journal) -> None:
     clock.forward(NS_PER_S)
     writer.write(note_draft("b"))
     clock.forward(1000)
-    with writer.lock_log(whole=True) as held:
+    with writer.lock_log(full_state=True) as held:
         held.rotate()
     clock.forward(1000)
     stamp = writer.write(note_draft("c")).entries[0].stamp

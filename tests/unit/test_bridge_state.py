@@ -115,7 +115,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(
-    logs(), st.integers(0, 20), st.booleans(), st.sampled_from([(64, 80), (700, 120), (reader.CHUNK_BYTES, 1 << 20)])
+    logs(), st.integers(0, 20), st.booleans(), st.sampled_from([(64, 400), (700, 800), (reader.CHUNK_BYTES, 1 << 20)])
 )
 def test_the_lines_at_hand_give_what_the_file_gives(
     data: bytes, number: int, carriage_returns: bool, sizes: tuple[int, int]

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.commands import Run, good
-from support.lines import NIGHT
-from support.people import CAROL
-from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
+from support.lines import line
+from threeam.core.format.entry import NS_PER_S, parse_entry
 from threeam.core.state.catalog import journal_name, list_journals, summarize_journal
 from threeam.core.store.journal import resolve_journal
 from threeam.projections import FOLD
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The state folder, in which the journals lie where no setting says otherwise."""
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the state folder, in which the journals lie where no setting says otherwise."""
     monkeypatch.delenv("SANITY_LOG")
     monkeypatch.delenv("SANITY_LOCK")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -37,11 +34,7 @@ def listed(run: Run, *argv: str) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in map(json.loads, printed.splitlines())}
 
 
-def line(ns: int, text: str, *tags: tuple[str, str]) -> bytes:
-    return format_entry(Entry(Stamp(NIGHT.ns + ns), 0, tags, text))
-
-
-def test_each_has_its_last_entry_its_open_hypotheses_and_its_size(run: Run, folder: Path) -> None:
+def test_each_has_its_last_entry_its_open_hypotheses_and_its_size(run: Run, state_folder: Path) -> None:
     good(run("-j", "checkout", "hyp", "new", "somebody else's cart"))
     good(run("-j", "checkout", "hyp", "new", "the cache"))
     good(run("-j", "checkout", "hyp", "refute", "H1", "it was off"))
@@ -49,7 +42,7 @@ def test_each_has_its_last_entry_its_open_hypotheses_and_its_size(run: Run, fold
     found = listed(run)
     assert list(found) == ["checkout", "login"]
     for name, opened in (("checkout", 1), ("login", 0)):
-        log = folder / f"{name}.log"
+        log = state_folder / f"{name}.log"
         last = parse_entry(log.read_bytes().splitlines()[-1])
         assert last is not None
         one = found[name]
@@ -57,7 +50,7 @@ def test_each_has_its_last_entry_its_open_hypotheses_and_its_size(run: Run, fold
         assert (one["ts"], one["log"]) == (last.stamp.rfc3339(), str(log))
 
 
-def test_the_list_for_people_says_the_same(run: Run, folder: Path) -> None:
+def test_the_list_for_people_says_the_same(run: Run, state_folder: Path) -> None:
     good(run("-j", "checkout", "hyp", "new", "somebody else's cart"))
     good(run("-j", "login", "log", "twice"))
     checkout, login = good(run("-j", "login", "journals")).splitlines()
@@ -66,13 +59,13 @@ def test_the_list_for_people_says_the_same(run: Run, folder: Path) -> None:
     assert "last " in login
 
 
-def test_the_one_in_force_is_marked(run: Run, folder: Path) -> None:
+def test_the_one_in_force_is_marked(run: Run, state_folder: Path) -> None:
     good(run("-j", "a", "log", "x"))
     good(run("-j", "b", "log", "x"))
     assert {name: one["current"] for name, one in listed(run, "-j", "b").items()} == {"a": False, "b": True}
 
 
-def test_one_in_another_place_is_listed_while_it_is_in_force(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_one_in_another_place_is_listed_while_it_is_in_force(run: Run, state_folder: Path, tmp_path: Path) -> None:
     good(run("-j", "a", "log", "x"))
     other = tmp_path / "elsewhere.log"
     good(run("--log", str(other), "log", "x"))
@@ -80,11 +73,11 @@ def test_one_in_another_place_is_listed_while_it_is_in_force(run: Run, folder: P
     assert list(listed(run)) == ["a"]
 
 
-def test_rotated_files_count_and_are_not_listed(run: Run, folder: Path) -> None:
+def test_rotated_files_count_and_are_not_listed(run: Run, state_folder: Path) -> None:
     good(run("-j", "a", "hyp", "new", "it"))
     good(run("-j", "a", "rotate"))
     good(run("-j", "a", "log", "after"))
-    files = [path for path in folder.iterdir() if path.suffix == ".log"]
+    files = [path for path in state_folder.iterdir() if path.suffix == ".log"]
     assert len(files) == 2
     found = listed(run)
     assert list(found) == ["a"]
@@ -92,45 +85,45 @@ def test_rotated_files_count_and_are_not_listed(run: Run, folder: Path) -> None:
     assert found["a"]["open"] == 1
 
 
-def test_where_there_is_no_state_folder_there_are_none_and_none_is_made(run: Run, folder: Path) -> None:
+def test_where_there_is_no_state_folder_there_are_none_and_none_is_made(run: Run, state_folder: Path) -> None:
     done = run("-j", "nothing", "journals")
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"no journals yet" in done.stderr
-    assert not folder.exists()
+    assert not state_folder.exists()
     assert listed(run) == {}
 
 
-def test_what_is_no_journal_is_not_listed(run: Run, folder: Path) -> None:
+def test_what_is_no_journal_is_not_listed(run: Run, state_folder: Path) -> None:
     good(run("-j", "a", "log", "x"))
-    (folder / "notes.txt").write_text("mine")
-    (folder / "folder.log").mkdir()
-    (folder / "dangling.log").symlink_to(folder / "nowhere")
+    (state_folder / "notes.txt").write_text("mine")
+    (state_folder / "folder.log").mkdir()
+    (state_folder / "dangling.log").symlink_to(state_folder / "nowhere")
     assert list(listed(run)) == ["a"]
 
 
-def test_an_empty_one_and_one_of_foreign_lines_are_listed(run: Run, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / "empty.log").touch()
-    (folder / "foreign.log").write_bytes(b"kernel: \x1b[2J oops\n\xff\n")
+def test_an_empty_one_and_one_of_foreign_lines_are_listed(run: Run, state_folder: Path) -> None:
+    state_folder.mkdir(parents=True)
+    (state_folder / "empty.log").touch()
+    (state_folder / "foreign.log").write_bytes(b"kernel: \x1b[2J oops\n\xff\n")
     found = listed(run)
     assert [found[name]["ts"] for name in ("empty", "foreign")] == [None, None]
     assert "no entry yet" in good(run("-j", "nothing", "journals"))
 
 
-def test_a_hostile_name_does_nothing_to_the_terminal(run: Run, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / "a\x1b[2J\u202eb.log").write_bytes(line(0, "x"))
+def test_a_hostile_name_does_nothing_to_the_terminal(run: Run, state_folder: Path) -> None:
+    state_folder.mkdir(parents=True)
+    (state_folder / "a\x1b[2J\u202eb.log").write_bytes(line(0, "x"))
     for argv in (["journals"], ["journals", "--json"]):
         printed = good(run("-j", "nothing", *argv))
         assert "\x1b" not in printed
         assert "\u202e" not in printed
 
 
-def test_listing_writes_nothing(run: Run, folder: Path) -> None:
+def test_listing_writes_nothing(run: Run, state_folder: Path) -> None:
     good(run("-j", "a", "log", "x"))
-    before = sorted((path.name, path.lstat().st_mtime_ns) for path in folder.rglob("*"))
+    before = sorted((path.name, path.lstat().st_mtime_ns) for path in state_folder.rglob("*"))
     good(run("-j", "nothing", "journals"))
-    assert sorted((path.name, path.lstat().st_mtime_ns) for path in folder.rglob("*")) == before
+    assert sorted((path.name, path.lstat().st_mtime_ns) for path in state_folder.rglob("*")) == before
 
 
 def test_the_summary_is_that_of_the_lines(tmp_path: Path) -> None:
@@ -147,30 +140,3 @@ def test_the_summary_is_that_of_the_lines(tmp_path: Path) -> None:
         len(raw),
         "",
     )
-
-
-def test_one_that_may_not_be_read_is_listed_with_its_problem(place: Path) -> None:
-    folder = place / "state" / "3am"
-    folder.mkdir(parents=True)
-    (folder / "mine.log").write_bytes(line(0, "x"))
-    (folder / "theirs.log").write_bytes(line(0, "x"))
-    (folder / "mine.log").chmod(0o644)
-    (folder / "theirs.log").chmod(0o600)
-
-    def as_user(*argv: str) -> str:
-        env = {**os.environ, "HOME": str(place), "XDG_STATE_HOME": str(place / "state"), "SANITY_LOG": ""}
-        return good(
-            subprocess.run(
-                CAROL.argv(*argv),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=60,
-                env={**env, "SANITY_LOCK": ""},
-            )
-        )
-
-    mine, theirs = map(json.loads, as_user("journals", "--json").splitlines())
-    assert (mine["name"], mine["problem"]) == ("mine", None)
-    assert theirs["name"] == "theirs"
-    assert "ermission denied" in theirs["problem"]
-    assert "ermission denied" in as_user("journals").splitlines()[1]

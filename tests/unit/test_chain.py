@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,15 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.commands import Run, command
+from support.commands import Run
 from support.journals import FakeClock, writer_of
 from support.lines import BY, at_second
-from support.people import Person
+from support.rotated_files import as_a_symlink, chain_of, head, line, repeated, rotated_name, texts
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
+from threeam.core.state.fold import State
 from threeam.core.store import segment as segment_module
 from threeam.core.store.filters import LineFilter, MatchesPattern
 from threeam.core.store.follow import Follower
-from threeam.core.store.journal import Journal, Position, Segment, resolve_journal
+from threeam.core.store.journal import Journal, Position, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import lines_forward
 from threeam.core.store.seek import search_forward
@@ -35,36 +34,6 @@ from threeam.projections import FOLD
 from threeam.tui.log_window import LogWindow
 
 PRIVATE = "hunter2"
-
-
-def line(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
-    return format_entry(Entry(at_second(seconds), cups, (BY, *tags), text))
-
-
-def repeated(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
-    return line(seconds, text, ("AT", str(at_second(0))), *tags, cups=cups)
-
-
-def rotated_name(seconds: float, stem: str = "sanity") -> str:
-    return f"{stem}.{at_second(seconds).rfc3339().replace('-', '').replace(':', '')}.log"
-
-
-def head(seconds: float, stem: str = "sanity", *, lines: str | None = None) -> bytes:
-    """The first line of a file that continues another; ``lines``: how many repeated ones follow, as it says."""
-    stated = [("REPEATED", lines)] if lines is not None else []
-    return repeated(seconds, f"Continued from {rotated_name(seconds, stem)}", *stated)
-
-
-def chain_of(log: Path, count: int) -> list[Path]:
-    """A journal of ``count`` rotated files and the live one, each with a note in it, as its rotations leave it."""
-    paths = [log.parent / rotated_name(n) for n in range(1, count + 1)]
-    for n, path in enumerate([*paths, log]):
-        path.write_bytes((head(n) if n else b"") + line(n + 0.5, f"note {n}."))
-    return paths
-
-
-def texts(output: bytes) -> list[str]:
-    return [one.partition("%3] ")[2] for one in output.decode().splitlines()]
 
 
 # --- what a rotation repeats
@@ -111,7 +80,7 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     for n, draft in enumerate((coffee_draft(1, 95, 4), hypothesis_draft("the sweeper", 4))):
         clock.now = at_second(n)
         writer.write(draft)
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     live = journal.open_live()
     assert live is not None
@@ -172,7 +141,9 @@ def test_the_head_is_no_longer_than_it_states_and_than_what_is_repeated(
     findings = run_here("doctor").stdout
     assert findings.count(b": forged: ") == 4 - repeats
     assert (b"offset 0, line 1: lines are missing: " in findings) == bool(missing)
-    assert (b"offset 0, line 1: its REPEATED tag is no number" in findings) == (stated is not None and missing is None)
+    assert (b"offset 0, line 1: its REPEATED tag is not a number" in findings) == (
+        stated is not None and missing is None
+    )
 
 
 def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal: Journal, clock: FakeClock) -> None:
@@ -185,7 +156,7 @@ def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal:
     live = journal.open_live()
     assert live is not None
     before = FOLD.state_at(live, live.size())
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     clock.now = at_second(5)
     writer.write(note_draft("after it"))
@@ -202,8 +173,8 @@ def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal:
     assert (done.returncode, b"is not there any more" in done.stderr) == (0, True)
     live = journal.open_live()
     assert live is not None
-    apart = {"people": {}, "last_stamp": None, "last_position": 0}  # of the lines of the rotation itself, too
-    assert FOLD.state_at(live, live.size())._replace(**apart) == before._replace(**apart)
+    without_lines_of_the_rotation = partial(State._replace, people={}, last_stamp=None, last_position=0)
+    assert without_lines_of_the_rotation(FOLD.state_at(live, live.size())) == without_lines_of_the_rotation(before)
 
 
 def test_the_head_ends_with_the_first_line_that_is_not_repeated(log: Path, journal: Journal) -> None:
@@ -289,11 +260,6 @@ def as_a_folder(path: Path) -> None:
     path.mkdir()
 
 
-def as_a_symlink(path: Path) -> None:
-    path.rename(path.with_suffix(".away"))
-    path.symlink_to(path.with_suffix(".away"))
-
-
 @pytest.mark.parametrize(("change", "why"), [(as_a_folder, "it is not a file"), (as_a_symlink, "it is a symlink")])
 def test_a_file_that_cannot_be_read_is_not_taken_for_a_deleted_one(
     run_here: Run, log: Path, tmp_path: Path, change: Callable[[Path], None], why: str
@@ -335,48 +301,11 @@ def test_each_window_on_a_chain_says_what_could_not_be_read(log: Path, journal: 
         assert window.missing.pop_unreported(window.log_end and window.log_end.segment) == []
 
 
-def test_tail_says_what_it_could_not_read_before_it_waits_for_more(log: Path) -> None:
-    paths = chain_of(log, 2)
-    as_a_symlink(paths[1])
-    with subprocess.Popen(
-        [command(), "tail", "-f", "-n", "+1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as tail:
-        assert tail.stderr is not None
-        assert f"{paths[1]} cannot be read" in tail.stderr.readline().decode()
-        tail.send_signal(signal.SIGINT)
-        assert tail.stderr.read() == b""
-
-
-def test_of_a_file_of_somebody_else_it_is_said_that_it_is_missing(place: Path) -> None:
-    bob = Person("bob", 4712, (4712,))
-    log = place / "sanity.log"
-    paths = chain_of(log, 2)
-    for path in (log, paths[0]):
-        path.chmod(0o644)
-    paths[1].chmod(0o600)
-    argv = bob.argv("--log", str(log), "tail", "--grep", "note")
-    done = subprocess.run(argv, capture_output=True, env={**os.environ, "HOME": str(place)})
-    assert (done.returncode, texts(done.stdout)) == (3, ["note 0.", "note 2."])
-    assert f"3am: {paths[1]} cannot be read (Permission denied)" in done.stderr.decode()
-
-
 def test_a_deleted_file_is_where_the_journal_begins(run_here: Run, log: Path) -> None:
     paths = chain_of(log, 3)
     paths[1].unlink()
     done = run_here("tail", "--grep", "note")
     assert (done.returncode, texts(done.stdout), done.stderr) == (0, ["note 2.", "note 3."], b"")
-
-
-@pytest.mark.parametrize("argv", [["-n", "1000"], ["-n", "+1"], ["--grep", "note"], ["--json", "-n", "1000"]])
-def test_two_dozen_descriptors_are_enough_for_250_files(log: Path, argv: list[str]) -> None:
-    chain_of(log, 250)
-    done = subprocess.run(
-        [command(), "tail", *argv],
-        capture_output=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)),
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.count(b"note ") == 251
 
 
 @pytest.fixture
@@ -438,18 +367,6 @@ def test_a_known_head_needs_neither_a_look_at_the_file_nor_the_file(log: Path) -
         segment.size()
     assert segment.head == known
     assert len(others) == segment_module._MAX_OPEN_FILES
-
-
-def test_a_follower_from_the_beginning_reads_every_file(log: Path) -> None:
-    chain_of(log, 20)
-    follower = Follower(resolve_journal(str(log)), None)
-    lines = []
-    while some := follower.read():
-        lines += some
-    follower.close()
-    assert [text for line in lines if (entry := line.entry) and (text := entry.text).startswith("note")] == [
-        f"note {n}." for n in range(21)
-    ]
 
 
 def test_a_truncated_file_has_no_head_any_more(log: Path, journal: Journal) -> None:

@@ -286,3 +286,12 @@ def test_status_has_no_signs_if_the_settings_say_so(run_here: Run, monkeypatch: 
     printed = good(run_here("status"))
     assert printed.isascii()
     assert printed.startswith("c 0 0 mg | w 0 | 0 open | lock ")
+
+
+@pytest.mark.parametrize("argv", [["-j", "checkout", "log", "x"], ["log", "-j", "checkout", "x"]], ids=" ".join)
+def test_the_options_of_every_command_may_stand_before_or_after_it(run: Run, tmp_path: Path, argv: list[str]) -> None:
+    good(run(*argv, XDG_STATE_HOME=str(tmp_path / "state")))
+    assert (tmp_path / "state" / "3am" / "checkout.log").exists()
+
+
+# --- 3am by itself

@@ -231,7 +231,7 @@ def test_awake_since_and_awake_after_agree(night: list[tuple[str, str, int]], ce
             clock.forward(pause)
             before = end_of(journal)
             if what == "rotate":
-                with writers[user].lock_log(whole=True) as held:
+                with writers[user].lock_log(full_state=True) as held:
                     held.rotate()
             elif what == "stream":
                 writers[user].write_stream(["a", "b"])

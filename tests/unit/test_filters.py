@@ -12,6 +12,7 @@ from threeam.core.errors import BadKind, BadPattern
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.store.filters import (
     ByAuthor,
+    Condition,
     InHypothesis,
     IsKind,
     LineFilter,
@@ -116,9 +117,9 @@ def test_a_block_finds_the_lines_that_each_line_by_itself_finds(text: str, lines
 @given(st.lists(TAGGED, max_size=12), st.lists(CONDITIONS, max_size=3), st.lists(CONDITIONS, max_size=2), st.booleans())
 def test_wanted_lines_are_those_of_which_all_conditions_hold(
     entries: list[Entry],
-    conditions: list,
-    exclusions: list,
-    foreign: bool,  # type: ignore[type-arg]
+    conditions: list[Condition],
+    exclusions: list[Condition],
+    foreign: bool,
 ) -> None:
     lines = [format_entry(entry)[:-1] for entry in entries] + [b"foreign [H7: x"] * foreign
     wanted = LineFilter(tuple(conditions), tuple(exclusions))
@@ -148,7 +149,7 @@ def test_capitals_count_only_if_there_are_any() -> None:
 
 
 def test_what_is_no_regular_expression_is_said() -> None:
-    with pytest.raises(BadPattern, match=r"'\(' is no regular expression: "):
+    with pytest.raises(BadPattern, match=r"'\(' is not a regular expression: "):
         Pattern("(")
 
 
@@ -159,5 +160,5 @@ def test_conditions_are_typed_as_words() -> None:
     out, text = parse_term("!dead lock:")
     assert out
     assert text.name == "dead lock:"
-    with pytest.raises(BadKind, match="there is no kind 'nope': there are note, "):
+    with pytest.raises(BadKind, match="there is no kind 'nope': the kinds are note, "):
         parse_kind("nope")

@@ -6,125 +6,42 @@ one before it.
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
-from support.commands import Run as Run3am
-from support.commands import command
+from support.experiments import (
+    BY,
+    FIX,
+    HALF,
+    MINUTE,
+    MORE,
+    OTHER,
+    REPRO,
+    Changed,
+    Event,
+    Runs,
+    Undone,
+    answer_to,
+    plan_entry,
+    stamp,
+    state_after,
+)
 from threeam.cli.fixed import answer_json
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
-from threeam.core.state.fold import State
+from threeam.core.format.entry import NS_PER_S, Entry
 from threeam.experiments.arms import Arm, parse_arm
-from threeam.experiments.experiment import outcome_code
-from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT, FailureRule
+from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.fingerprint import ExperimentIdentity, identity_of, parse_identity, wrapper_fingerprint
-from threeam.experiments.fix_confidence import FixConfidence, estimate_from_occurrences
 from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report
-from threeam.experiments.regime import ChangePeriod, Period, RateBaseline, configuration_between, last_regime_baseline
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_runs, fix_progress_lines
 from threeam.reports.fixed_report import fix_report as told_parts
 
-BEGIN = 1_795_490_047 * NS_PER_S
-MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
-BY = ("BY", str(Author("alice", "db1", 4121)))
-REPRO = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
-
-
-class Runs(NamedTuple):
-    """An experiment: how many runs failed, passed, were inconclusive and timed out, and how long it lasted (ns)."""
-
-    failed: int
-    passed: int
-    inconclusive: int = 0
-    timed_out: int = 0
-    identity: ExperimentIdentity = REPRO
-    command: str = "./repro"
-    arm: Arm = Arm("bare")
-    hypothesis: int | None = 7
-    lasts: int = 1000
-
-
-class Changed(NamedTuple):
-    """A change; ``hypothesis``: to which it is bound."""
-
-    text: str
-    hypothesis: int | None = None
-
-
-class Undone(NamedTuple):
-    """A change is undone."""
-
-    text: str
-
-
-Event = Runs | Changed | Undone
-
-
-def stamp(minute: float) -> Stamp:
-    return Stamp(BEGIN + round(minute * MINUTE))
-
-
-def state_after(events: Sequence[Event]) -> State:
-    """The state after the events, each a minute after the one before it; H7 and H8 are open."""
-    entries = [Entry(stamp(-9 + n), 0, (BY, (f"H{n}", "open")), "Hypothesis: it races") for n in (7, 8)]
-    made: dict[str, Stamp] = {}
-    for minute, event in enumerate(events):
-        now = stamp(minute)
-        match event:
-            case Runs():
-                entries.append(_plan(minute + 1, now, event))
-            case Changed(text, hypothesis):
-                bound = () if hypothesis is None else ((f"H{hypothesis}", "open"),)
-                made[text] = now
-                entries.append(Entry(now, 0, (BY, *bound, ("CHANGE", "open")), f"Changed: {text}"))
-            case Undone(text):
-                entries.append(Entry(now, 0, (BY, ("CHANGE", "undone")), f"Undone: @{made[text]} {text}"))
-    return FOLD(FOLD.empty_state, entries)
-
-
-def _plan(number: int, now: Stamp, runs: Runs) -> Entry:
-    """The line with which a rotation carries an experiment over: it says all of it at once."""
-    counts = ((FAILED, runs.failed), (PASSED, runs.passed), (INCONCLUSIVE, runs.inconclusive))
-    counts += ((TIMED_OUT, runs.timed_out),)
-    letters = "".join(outcome_code(0, outcome) * count for outcome, count in counts)
-    facts = f"n={len(letters)} seed=1 arms={runs.arm.name} same={runs.identity.fingerprint}"
-    facts += f" wrappers={wrapper_fingerprint(runs.arm)}"
-    tags = (
-        (f"R{number}", f"0/{len(letters)}"),
-        ("AT", str(now)),
-        *(() if runs.hypothesis is None else ((f"H{runs.hypothesis}", "run"),)),
-        ("PLAN", facts),
-        runs.identity.to_tag(),
-        ("RUNS", letters),
-        ("SPENT", f"{len(letters)} 1 1 {now.ns + runs.lasts} 86400"),
-    )
-    return Entry(now, 0, (BY, *tags), f"Plan: {runs.command}; {len(letters)} runs of {runs.arm.name}, seed 1")
-
-
-def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None = None) -> tuple[str, FixConfidence]:
-    """The text of the change that is taken for the fix, and the answer about H7."""
-    state = state_after(events)
-    hypothesis = state.find_hypothesis("H7")
-    assert hypothesis is not None
-    change, answer = assess_runs(state, hypothesis, since, arm)
-    return change.text, answer
-
-
-FIX, OTHER, MORE = Changed("fix", 7), Changed("other"), Changed("more", 7)
 LOOSE = Changed("fix")  # bound to nothing
-HALF = Runs(100, 100)
-HOLDS = "yes", "no", "not yet"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +88,7 @@ def test_the_table_of_cases(events: list[Event], fix: str, answer: str, before: 
 
 def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one_left() -> None:
     """A half fix brought it from 50 % to 1 %: what remains needs thousands of runs, and not 13."""
-    events = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
+    events: list[Event] = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
     state = state_after(events)
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
@@ -215,7 +132,7 @@ def test_of_two_unrelated_changes_neither_makes_a_yes_of_a_no() -> None:
 @pytest.mark.parametrize("extra_events", [[], [Runs(0, 50)]], ids=["no run is left", "no failure is left"])
 def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(extra_events: list[Event]) -> None:
     """With that change counted, the failing runs have no single configuration, and no rate remains to compare."""
-    events = [*extra_events, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
+    events: list[Event] = [*extra_events, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
     _, answer = answer_to(events)
     _, without = answer_to([Changed("of H8", 8) if event == OTHER else event for event in events])
     assert (answer.failed, answer.exposure, answer.required) == (without.failed, without.exposure, without.required)
@@ -235,7 +152,7 @@ def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(ext
     ids=["its stamp", "a time before it", "long before", "a time after the first", "its stamp", "just before"],
 )
 def test_since_is_a_change_or_the_first_one_from_that_time_on(minute: float, change: str) -> None:
-    events = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
+    events: list[Event] = [HALF, FIX, Runs(2, 198), MORE, Runs(0, 20)]
     assert answer_to(events, stamp(minute).ns)[0] == change
 
 
@@ -247,7 +164,7 @@ def test_since_a_time_after_every_change_names_those_there_are() -> None:
 
 
 def test_since_names_no_change_that_is_undone_or_of_another_hypothesis() -> None:
-    events = [HALF, FIX, Changed("of H8", 8), Undone("fix"), OTHER, Runs(0, 20)]
+    events: list[Event] = [HALF, FIX, Changed("of H8", 8), Undone("fix"), OTHER, Runs(0, 20)]
     undone = f"@{stamp(1)} fix was undone by alice at {stamp(3)}, so it fixes nothing now: "
     for minute, why in ((1, undone), (2, f"@{stamp(2)} of H8 was made for H8, not for H7: ")):
         with pytest.raises(PreconditionFailed, match=re.escape(why)):
@@ -274,13 +191,13 @@ def test_nothing_is_left_to_be_the_fix() -> None:
 # Which runs are compared.
 
 
-ARGUMENTS = {"identity": REPRO._replace(arguments="ba9876543210"), "command": "./repro --new"}
+OTHER_ARGUMENTS = Runs(0, 150, identity=REPRO._replace(arguments="ba9876543210"), command="./repro --new")
 
 
 @pytest.mark.parametrize(
     ("other", "differs"),
     [
-        (Runs(0, 150)._replace(**ARGUMENTS), "other arguments: ./repro --new, not ./repro"),
+        (OTHER_ARGUMENTS, "other arguments: ./repro --new, not ./repro"),
         (Runs(0, 150, identity=REPRO._replace(folder="/srv/b [2]")), "run in /srv/b [2], not in /srv"),
         (Runs(0, 150, identity=REPRO._replace(program="/opt/repro")), "program /opt/repro, not /srv/repro"),
         (
@@ -374,18 +291,18 @@ def test_an_arm_with_another_wrapper_is_another_arm() -> None:
 
 def test_the_nearest_of_those_that_do_not_count_is_named_first() -> None:
     far = Runs(0, 9, identity=ExperimentIdentity("/x", "1" * 12, "/y", "timeout after 1 s"), arm=Arm("pin"))
-    near = Runs(0, 150)._replace(**ARGUMENTS)
+    near = OTHER_ARGUMENTS
     _, answer = answer_to([HALF, FIX, near, far])
     assert [runs.passed for runs in answer.not_counted] == [150, 9]
 
 
 def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     """It recorded neither the program nor the folder: that it is the same experiment, nobody can say."""
-    events = [HALF, FIX, Runs(0, 150)]
+    events: list[Event] = [HALF, FIX, Runs(0, 150)]
     entries = [Entry(stamp(-2), 0, (BY, ("H7", "open")), "Hypothesis: it races")]
     for minute, event in enumerate(events):
         if isinstance(event, Runs):
-            entry = _plan(minute + 1, stamp(minute), event)
+            entry = plan_entry(minute + 1, stamp(minute), event)
             plan = f"n={event.failed + event.passed} seed=1 arms=bare same=5f1c0a77e2d4"
             old = [("PLAN", plan) if key == "PLAN" else (key, value) for key, value in entry.tags if key != "IDENTITY"]
             entries.append(entry._replace(tags=tuple(old)))
@@ -395,7 +312,7 @@ def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     hypothesis = older.find_hypothesis("H7")
     assert hypothesis is not None
     assert assess_runs(older, hypothesis)[1].is_fixed
-    mixed = FOLD(FOLD.empty_state, [*entries[:-1], _plan(3, stamp(2), Runs(0, 150))])
+    mixed = FOLD(FOLD.empty_state, [*entries[:-1], plan_entry(3, stamp(2), Runs(0, 150))])
     _, answer = assess_runs(mixed, hypothesis)
     assert (answer.clean_since, len(answer.not_counted)) == (0, 1)
     assert answer.not_counted[0].differences.startswith("an older 3am wrote R1, and did not record its program")
@@ -470,29 +387,11 @@ def test_a_wrapper_is_its_words_and_not_its_name() -> None:
     assert same[3] == "-"
 
 
-def test_a_wrong_yes_is_none_through_the_command_line(run_here: Run3am, run_process: Run3am, tmp_path: Path) -> None:
-    """The whole way, with real runs: `changed -H`, the same words in another folder, and the answer as JSON."""
-    assert run_here("hyp", "new", "it races").returncode == 0
-    script = "test -e fixed"
-    assert run_process("run", "-q", "-n", "5", "-H", "H1", "--", "sh", "-c", script).returncode == 1
-    assert run_here("changed", "-H", "H9", "fix").returncode == 1
-    assert b"[H1: open] [CHANGE: open] Changed: fix" in run_here("changed", "-H", "H1", "fix").stdout
-    folder = tmp_path / "another"
-    folder.mkdir()
-    (folder / "fixed").touch()
-    argv = [command(), "run", "-q", "-n", "40", "-H", "H1", "--", "sh", "-c", script]
-    assert subprocess.run(argv, cwd=folder, timeout=60).returncode == 0
-    done = run_here("fixed", "H1", "--json")
-    record = json.loads(done.stdout)
-    assert (done.returncode, record["fixed"], record["since"]["clean"]) == (1, False, 0)
-    assert record["not_counted"][0]["differs"].startswith(f"run in {folder}, not in ")
-
-
 def test_the_json_has_the_names_of_the_report() -> None:
     """``apart`` keeps the meaning that it had before there was ``not_counted``: scripts read it."""
     pin = Arm("pin", ("taskset", "1"))
     other = Runs(0, 150, hypothesis=None)
-    events = [HALF, Runs(3, 7, arm=pin), FIX, Runs(0, 20, inconclusive=2, timed_out=5), other]
+    events: list[Event] = [HALF, Runs(3, 7, arm=pin), FIX, Runs(0, 20, inconclusive=2, timed_out=5), other]
     state = state_after(events)
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
@@ -511,78 +410,3 @@ def test_the_json_has_the_names_of_the_report() -> None:
     assert lines["apart"].text == f"apart:  {apart['what']}"
     assert (runs["passed"], runs["differs"]) == (150, "it is bound to no hypothesis")
     assert lines["not counted"].text.startswith(f"not counted: {runs['what']}: ")
-
-
-# A bug that comes by time.
-
-
-def test_a_bug_of_every_30_seconds_is_never_clean() -> None:
-    """Lines that follow each other within a minute are one occurrence, and none of them is a time without the bug."""
-    seen = range(0, 10 * HOUR, 30 * NS_PER_S)
-    answer = estimate_from_occurrences("deadlock", seen, 0, 3 * HOUR, 10 * HOUR)
-    assert (answer.failed, answer.recurrences, answer.levels_reached) == (1, 1, 0)
-    assert answer.clean_since == 30 * NS_PER_S, "since the last one of all"
-    assert answer_line(answer).text.startswith("no: ")
-
-
-def test_the_time_without_it_begins_with_the_last_sighting() -> None:
-    answer = estimate_from_occurrences("deadlock", [HOUR, 5 * HOUR], 0, 2 * HOUR, 6 * HOUR)
-    assert (answer.recurrences, answer.clean_since) == (1, HOUR)
-    (line,) = (line.text for line in fix_confidence_report(answer)[1].lines if line.text.startswith("since:"))
-    assert line == "since:  seen once again, the last time 60 min ago"
-
-
-def test_the_rate_by_time_is_that_of_the_last_regime_too() -> None:
-    """It came each 10 minutes; after a half fix once in 6 hours; and then three hours without it prove nothing."""
-    seen = [*range(10 * MINUTE, 6 * HOUR, 10 * MINUTE), 9 * HOUR]
-    half = ChangePeriod(6 * HOUR)
-    answer = estimate_from_occurrences("deadlock", seen, 0, 12 * HOUR, 15 * HOUR, [half])
-    assert (answer.failed, answer.exposure, answer.earlier) == (1, 6 * HOUR, (35, 6 * HOUR))
-    assert not answer.is_fixed
-    assert estimate_from_occurrences("deadlock", seen, 0, 12 * HOUR, 15 * HOUR).failed == 36
-
-
-@pytest.mark.parametrize(("failed", "over"), [(2, 200), (1, 6), (35, 36), (101, 201)])
-def test_the_levels_of_a_regime_are_those_of_scipy(failed: int, over: int) -> None:
-    """Independent of the program's own arithmetic: the three levels for runs, and for time."""
-    _, answer = answer_to([HALF, FIX, Runs(failed, over - failed), MORE, Runs(0, 1)], stamp(3).ns)
-    assert (answer.failed, answer.exposure) == (failed, over)
-    weak, fair, strong = answer.required
-    assert weak is not None and fair is not None and strong is not None  # noqa: PT018
-    low = stats.binomtest(failed, over).proportion_ci(0.95, "exact").low
-    for needed, rate in ((weak, failed / over), (strong, low)):
-        assert stats.binom.pmf(0, needed, rate) <= 0.05 < stats.binom.pmf(0, needed - 1, rate)
-    p = [stats.fisher_exact([[failed, over - failed], [0, clean]])[1] for clean in (fair, fair - 1)]
-    assert p[0] < 0.05 <= p[1]
-
-    seen = [HOUR * (n + 1) for n in range(failed)]
-    since = HOUR * (failed + 1)
-    timed = estimate_from_occurrences("x", seen, 0, since, since)
-    lowest = stats.chi2.ppf(0.025, 2 * failed) / 2
-    expected = [
-        since * 2.995732273553991 / failed,
-        since * (0.05 ** (-1 / failed) - 1),
-        since * 2.995732273553991 / lowest,
-    ]
-    assert timed.required == pytest.approx(expected, rel=1e-9)
-
-
-# Regimes.
-
-
-def test_the_configuration_of_a_time() -> None:
-    changes = [ChangePeriod(10, 20), ChangePeriod(15), ChangePeriod(30, None, concerns_hypothesis=False)]
-    assert configuration_between(changes, 0, 10) == frozenset()
-    assert configuration_between(changes, 12, 14) == {10}
-    assert configuration_between(changes, 16, 16) == {10, 15}
-    assert configuration_between(changes, 20, 30) == {15}
-    assert configuration_between(changes, 12, 16) is None, "one was made meanwhile"
-    assert configuration_between(changes, 16, 25) is None, "one was undone meanwhile"
-
-
-def test_without_a_failure_in_the_last_regime_the_one_before_it_is_added() -> None:
-    old, new, now = frozenset({1}), frozenset({2}), frozenset({3})
-    pieces = [Period(old, 5, 50), Period(new, 2, 20), Period(now, 0, 9)]
-    rate = last_regime_baseline(pieces, now)
-    assert (rate.failed, rate.exposure, rate.earlier, rate.includes_earlier) == (2, 29, (5, 50), True)
-    assert last_regime_baseline([Period(now, 0, 9)], now) == RateBaseline(0, 9)

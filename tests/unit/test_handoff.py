@@ -160,7 +160,7 @@ def test_the_cups_of_another_night_are_nobodys_any_more(log: Path, journal: Jour
 def test_the_same_is_handed_over_after_a_rotation(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
     before = [one for one in handoff_report(handed_over(journal)) if one.title != "where we stand"]
-    with writer_of("carol", journal, FakeClock(at_minute(29))).lock_log(whole=True) as held:
+    with writer_of("carol", journal, FakeClock(at_minute(29))).lock_log(full_state=True) as held:
         held.rotate()
     after = [one for one in handoff_report(handed_over(journal)) if one.title != "where we stand"]
     assert after == before
@@ -337,7 +337,7 @@ def test_a_night_that_is_longer_than_a_file_is_one_night(journal: Journal, rotat
         clock.forward(pause)
         stamps.append(alice.write(draft()).entries[0].stamp)
         if n >= rotate_after:
-            with writer_of("bob", journal, clock).lock_log(whole=True) as held:
+            with writer_of("bob", journal, clock).lock_log(full_state=True) as held:
                 held.rotate()
     assert awake(journal) == stamps[1]
 
@@ -348,11 +348,11 @@ def test_what_a_rotation_carries_over_was_not_typed(journal: Journal) -> None:
     first = alice.write(note_draft("up")).entries[0]
     alice.write(coffee_draft(1, 95, 4))
     clock.forward(MINUTE)
-    with alice.lock_log(whole=True) as held:
+    with alice.lock_log(full_state=True) as held:
         held.rotate()
     assert awake(journal) == first.stamp
     alice.write(sleep_draft(5.0))
-    with alice.lock_log(whole=True) as held:
+    with alice.lock_log(full_state=True) as held:
         held.rotate()
     assert awake(journal) is None
     clock.forward(MINUTE)

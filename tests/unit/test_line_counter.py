@@ -62,7 +62,7 @@ def test_the_files_of_a_journal_are_counted_as_one(journal: Journal, log: Path, 
         assert live is not None
         list(count.count_to(Position(live, live.size())))
         assert count.total == 5 * (number + 1)
-        with writer.lock_log(whole=True) as file:
+        with writer.lock_log(full_state=True) as file:
             file.rotate()
     writer.write(note_draft("the last note"))
     live = journal.open_live()
@@ -99,7 +99,7 @@ def test_what_is_not_counted_yet_is_not_known(journal: Journal, log: Path) -> No
 def test_the_lines_before_a_torn_end_are_counted(journal: Journal, log: Path, writer: Writer) -> None:
     for n in range(5):
         writer.write(note_draft(f"note {n}"))
-    with writer.lock_log(whole=True) as file:
+    with writer.lock_log(full_state=True) as file:
         file.rotate()
     rotated = next(path for path in log.parent.glob("sanity.2*.log"))
     with rotated.open("ab") as torn:

@@ -64,8 +64,6 @@ PLAIN = [
     "monkey=banana",
     "exit status: 3",
 ]
-
-
 MIB = 1 << 20
 OTHERS_LONGEST = 2 * MIB  # bytes that may be looked through at once, and so over the cap
 LEFT_OUT = re.compile(rb"\n\[3am: (\d+) bytes are left out here\]\n")
@@ -338,9 +336,9 @@ def test_what_a_run_prints_is_redacted_after_its_end_and_shown_as_it_comes(
         return ExecutionResult(1, 1, 0)
 
     class Recorded(Redactor):
-        def __call__(self, data: bytes, *, more: bool = False) -> bytes:
+        def __call__(self, data: bytes, *, has_more: bool = False) -> bytes:
             happened.append("redacted")
-            return super().__call__(data, more=more)
+            return super().__call__(data, has_more=has_more)
 
     monkeypatch.setattr(output_module, "Redactor", Recorded)
     monkeypatch.setattr(single_run_module, "execute", execute)

@@ -34,8 +34,6 @@ from threeam.core.store.seek import matches_backward, matches_forward, ranges_be
 from threeam.hypotheses.drafts import hypothesis_draft
 
 Draw = st.DataObject
-
-
 contents = st.one_of(
     st.binary(max_size=60),
     st.lists(st.sampled_from([b"\n", b"a", b"bc", b"\r\n", b"\n\n", b"x" * 40, b"\0", b"\xff"]), max_size=20).map(

@@ -75,9 +75,9 @@ def test_a_secret_across_the_pieces_of_a_long_line_is_replaced(example: str, bac
 @pytest.mark.parametrize(("begin", "end"), [("PASSWORD=", " next"), ('"password": "', '", "user": "app"')])
 def test_a_secret_that_is_longer_than_what_is_held_back_is_dropped_to_its_end(begin: str, end: str) -> None:
     redaction = Redactor()
-    kept = redaction(begin.encode(), more=True)
+    kept = redaction(begin.encode(), has_more=True)
     for _ in range(8):
-        kept += redaction(b"S3cr3t" * 100_000, more=True)
+        kept += redaction(b"S3cr3t" * 100_000, has_more=True)
     kept += redaction(end.encode() + b"\n")
     assert b"S3cr3t" not in kept
     assert len(kept) < 100
@@ -88,7 +88,7 @@ def test_a_secret_that_is_longer_than_what_is_held_back_is_dropped_to_its_end(be
 def test_a_list_that_goes_on_in_the_next_lines_is_left_out() -> None:
     redaction = Redactor()
     kept = b"".join(
-        redaction(line, more=True)
+        redaction(line, has_more=True)
         for line in (b'"tokens": [\n  "hunter2",\n', b'  "hunter2"\n],\n', b'"user": "app"\n')
     )
     assert SECRET.encode() not in kept
@@ -213,18 +213,18 @@ class Counted:
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     """The steps of each redaction from here on."""
-    table, count = secrets._compiled(), Steps()
-    counted = secrets._Compiled(
+    table, count = secrets._compiled_kinds(), Steps()
+    counted = secrets._CompiledKinds(
         Counted(table.triggers, count),
-        Counted(table.names, count),
-        Counted(table.names_begin, count),
+        Counted(table.secret_names, count),
+        Counted(table.secret_name_triggers, count),
         {
             letters: cast(Any, tuple(Counted(pattern, count) for pattern in patterns))
-            for letters, patterns in table.by_letters.items()
+            for letters, patterns in table.patterns_by_prefix.items()
         },
-        cast(Any, tuple(Counted(pattern, count) for pattern in table.of_lines)),
+        cast(Any, tuple(Counted(pattern, count) for pattern in table.line_patterns)),
     )
-    monkeypatch.setattr(secrets, "_compiled", lambda: counted)
+    monkeypatch.setattr(secrets, "_compiled_kinds", lambda: counted)
     return count
 
 
@@ -281,16 +281,16 @@ def test_the_steps_grow_with_the_length_and_not_with_its_square(steps: Steps, en
 
 def test_an_attempt_that_fails_has_not_looked_far() -> None:
     """What stands 6 KiB behind its beginning does not change it: none goes through the same text again and again."""
-    table, far = secrets._compiled(), []
+    table, far = secrets._compiled_kinds(), []
     for piece in adversarial():
         text = b"\n" + (piece * (6 * 1024 // len(piece) + 1)).encode()
-        names = (match.start() for match in table.names.finditer(text, 1))
-        for place in sorted([*islice(names, 20), *islice(secrets._places(table, text, 1), 20)]):
+        names = (match.start() for match in table.secret_names.finditer(text, 1))
+        for place in sorted([*islice(names, 20), *islice(secrets._trigger_offsets(table, text, 1), 20)]):
             if place > len(piece):
                 break
             patterns = [
                 pattern
-                for pattern in table.by_letters[text[place : place + 2].lower()]
+                for pattern in table.patterns_by_prefix[text[place : place + 2].lower()]
                 if pattern.match(text, place) is None
             ]
             far += [(piece, one.pattern) for one in patterns if any(one.match(text + end, place) for end in ENDS)]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from support.commands import Run, command
+from support.commands import Run
 from support.journals import FakeClock, writer_of
 from support.lines import HOUR_NS
 from threeam.core.config.settings import REMINDERS, PathFlags, load_config
@@ -112,19 +110,3 @@ def test_nonsense_in_the_environment_is_named_by_its_variable(run_here: Run, mon
     assert did.returncode == 2
     assert did.stderr.count(b"\n") == 1
     assert b"SANITY_REMINDERS must be some of water, dose, awake, or none" in did.stderr
-
-
-@pytest.mark.parametrize(("wanted", "times"), [("water", 1), ("none", 0)])
-def test_somebody_at_a_terminal_is_reminded_and_a_script_is_not(
-    run: Run, monkeypatch: pytest.MonkeyPatch, wanted: str, times: int
-) -> None:
-    monkeypatch.setenv("SANITY_REMINDERS", wanted)
-    assert run("coffee").stderr == b""
-    ours, theirs = os.openpty()
-    try:
-        subprocess.run([command(), "coffee"], stdout=subprocess.DEVNULL, stderr=theirs, timeout=60, check=True)
-        os.write(theirs, b".")  # so that there is something to read in any case
-        assert os.read(ours, 4096).count(b"2 cups, 0 glasses of water") == times
-    finally:
-        os.close(ours)
-        os.close(theirs)

@@ -96,7 +96,7 @@ def test_what_a_mariadb_says_adds_no_block_of_code(value: str, monkeypatch: pyte
 @pytest.mark.parametrize("answer", ["", "x", "1\t2", "x\t" + "\t" * 8, "nan" + "\ta" * 8])
 def test_a_server_that_answers_something_else_is_one_sentence(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mariadb, "_run_client", lambda *_: answer)
-    with pytest.raises(ServerUnreachable, match="something else"):
+    with pytest.raises(ServerUnreachable, match="does not fit the query"):
         mariadb.inspect_mariadb(mariadb.ClientAddress(()), TARGET, lambda: T.ns)
 
 

@@ -121,12 +121,6 @@ def test_a_log_in_a_file_is_refused_with_the_name_of_the_file(run: Run, bare_hom
     )
 
 
-def test_a_run_that_was_made_once_has_nothing_to_resume(run_here: Run) -> None:
-    good(run_here("run", "-q", "--", "true"))
-    done = run_here("run", "--resume", "R1")
-    assert (done.returncode, done.stderr.startswith(b"3am: R1 is a single run, and has no plan")) == (1, True)
-
-
 def test_tail_from_a_line_on_counts_through_rotated_files(
     run_here: Run, journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,11 +134,6 @@ def test_tail_from_a_line_on_counts_through_rotated_files(
     for first in range(1, 10):
         lines = run_here("tail", "-n", f"+{first}", "--grep", "n[0-5]$").stdout.splitlines()
         assert lines == [raw for raw in every[first - 1 :] if raw[-2:-1] == b"n"], first
-
-
-@pytest.mark.parametrize("end", ["-1d", "@" + str(Stamp(LONG_AGO.ns + 3600 * NS_PER_S))])
-def test_tail_f_ends_at_once_if_until_is_over(run_here: Run, night_log: Path, end: str) -> None:
-    assert len(good(run_here("tail", "-f", "--until", end)).splitlines()) == 6
 
 
 def test_tail_of_no_log_says_so_and_is_exit_1(run: Run, log: Path) -> None:

@@ -56,7 +56,7 @@ class Night:
 
     def _stepped(self) -> None:
         if self._steps == self._rotate_after:
-            with self.writer.lock_log(whole=True) as locked:
+            with self.writer.lock_log(full_state=True) as locked:
                 locked.rotate()
         self._steps += 1
         self.clock.forward(MINUTE)
@@ -281,7 +281,7 @@ def test_a_rotation_in_between_changes_no_answer(
     expected = next(case[1:] for case in CASES if case[0] == steps)
     fixed = night.answer()
     assert (answer_line(fixed).text.partition(":")[0], fixed.recurrences, fixed.straddling_count) == expected
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         assert locked._load_state(full=True) == night.state
 
 

@@ -69,7 +69,7 @@ def test_it_is_said_whatever_is_written(writer: Writer, log: Path, how: str) -> 
     if how == "stream":
         writer.write_stream(["two", "three"])
     else:
-        with writer.lock_log(whole=False) as locked:
+        with writer.lock_log(full_state=False) as locked:
             for text in ("two", "three"):
                 locked.write_script_line(text, 3)
     assert gone(log) == [size]

@@ -17,6 +17,7 @@ from threeam.core.format.entry import escape_unprintable
 from threeam.restore.blockers import (
     HIDDEN_QUERY,
     HIDDEN_SESSIONS_WARNING,
+    Backend,
     BlockerNode,
     build_blocker_tree,
     format_backend,
@@ -32,94 +33,100 @@ from threeam.restore.postgres import connect
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
-    """Runs ``3am blockers``."""
+    """Run ``3am blockers``."""
     parser = Parser(
         "3am blockers",
-        "The backends of a PostgreSQL that wait for a lock, below those that they wait for: pid, user, state and age, "
-        "lock, query. --terminate ends one after a question, and says so in the journal. Without --dsn what libpq's "
-        "environment says (PGHOST, PGSERVICE, …). Needs psycopg: pip install '3am[postgres]'.",
+        "Prints the backends of a PostgreSQL that wait for a lock, each below those that hold it: pid, user, state and "
+        "age, lock, query. --terminate ends one after a question, and logs it. Without --dsn libpq's environment "
+        "variables apply (PGHOST, PGSERVICE, …). Needs psycopg: pip install '3am[postgres]'.",
         "example:\n  3am blockers --dsn postgresql://postgres@db1/shop --terminate 4711",
     )
     parser.add_argument("--dsn", default="", metavar="DSN", help="the server; its password is written nowhere")
     parser.add_argument("--json", action="store_true", help="one object a backend, one a line")
     parser.add_argument("--terminate", type=int, metavar="PID", help="end this backend")
-    parser.add_argument("--yes", action="store_true", help="without a question")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     args = parser.parse_args(argv)
     if args.yes and args.terminate is None:
         parser.error("--yes goes with --terminate PID")
-    return _shown(args) if args.terminate is None else _terminated(args)
+    return _print_tree(args) if args.terminate is None else _terminate(args)
 
 
-def _shown(args: Namespace) -> int:
+def _print_tree(args: Namespace) -> int:
     with connect(args.dsn) as connection:
         nodes = build_blocker_tree(list_backends(connection))
     if not nodes:
-        print_err("nobody waits for anybody")
+        print_err("no backend waits for another one")
     for node in nodes:
         if args.json:
-            print_json(_json(node))
+            print_json(_node_json(node))
             continue
-        lead = "    " * node.depth
-        print_out(f"{lead}{format_backend(node.backend)}{format_other_blockers(node)}")
+        indent = "    " * node.depth
+        print_out(f"{indent}{format_backend(node.backend)}{format_other_blockers(node)}")
         if query := format_query(node.backend):
-            print_out(f"{lead}  {query}")
-        if node.backend.pid <= 0:
-            print_out(f"{lead}  {termination_sql(node.backend)}")
-    if hidden := [node for node in nodes if node.backend.query == HIDDEN_QUERY]:
-        print_err(HIDDEN_SESSIONS_WARNING.format(len(hidden), len(nodes)))
+            print_out(f"{indent}  {query}")
+        if node.backend.pid <= 0:  # a prepared transaction
+            print_out(f"{indent}  {termination_sql(node.backend)}")
+    hidden_count = sum(node.backend.query == HIDDEN_QUERY for node in nodes)
+    if hidden_count:
+        print_err(HIDDEN_SESSIONS_WARNING.format(hidden_count, len(nodes)))
     return ExitCode.OK
 
 
-def _terminated(args: Namespace) -> int:
-    at = context(args)
-    if (why := at.journal.write_obstacle()) is not None:  # before anything is ended that could not be noted
-        raise FileUnusable(f"nothing was terminated: {why}")
+def _terminate(args: Namespace) -> int:
+    ctx = context(args)
+    if (obstacle := ctx.journal.write_obstacle()) is not None:  # a termination that cannot be logged is not made
+        raise FileUnusable(f"nothing was terminated: {obstacle}")
     with connect(args.dsn) as connection:
-        every = list_backends(connection)
-        one = next((one for one in every if one.pid == args.terminate and one.pid > 0), None)
-        if one is None:
-            raise PreconditionFailed(f"{args.terminate} is no backend of that server: nothing was terminated")
-        waits = len(list(waiting_pids(build_blocker_tree(every), one.pid)))
+        backends = list_backends(connection)
+        backend = next((backend for backend in backends if backend.pid == args.terminate and backend.pid > 0), None)
+        if backend is None:
+            raise PreconditionFailed(f"{args.terminate} is not a backend of that server: nothing was terminated")
+        waiting_count = len(list(waiting_pids(build_blocker_tree(backends), backend.pid)))
         if not args.yes:
-            print_err(f"{format_backend(one)}: {format_query(one)}")
-            sys.stderr.write(f"3am: {waits} wait for it. Terminate {one.pid}? [y]es, [N]o: ")
-            sys.stderr.flush()
-            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-                raise PreconditionFailed("nothing was terminated")
+            _confirm(backend, waiting_count)
         interrupt: KeyboardInterrupt | None = None
         try:
-            draft = terminate_backend(connection, one, waits)
-        except KeyboardInterrupt as error:  # what may have been done is noted first
-            interrupt, draft = error, interrupted_termination_draft(connection, one, waits)
+            draft = terminate_backend(connection, backend, waiting_count)
+        except KeyboardInterrupt as error:  # the backend may be terminated: that is logged first
+            interrupt, draft = error, interrupted_termination_draft(connection, backend, waiting_count)
         done = "may be" if interrupt is not None else "is"
-        not_noted = f"{one.pid} {done} terminated, and that is not in the log"
-        answer = ExitCode.OK if interrupt is None else None
-        # before the server is waited for again
-        code = submit(lambda: at, lambda _: draft, not_noted, quiet=False, exit_code=answer)
+        not_logged = f"{backend.pid} {done} terminated, and that is not in the log"
+        exit_code = ExitCode.OK if interrupt is None else None
+        # Inside the with: closing the connection waits for the server.
+        code = submit(lambda: ctx, lambda _: draft, not_logged, quiet=False, exit_code=exit_code)
     if interrupt is not None:
         raise interrupt
     return code
 
 
-def _json(node: BlockerNode) -> dict[str, Any]:
-    one = node.backend
-    xid = one.prepared.xid if one.prepared is not None else None
+def _confirm(backend: Backend, waiting_count: int) -> None:
+    """Ask whether to terminate ``backend``. Raises `PreconditionFailed` unless the answer is yes."""
+    print_err(f"{format_backend(backend)}: {format_query(backend)}")
+    sys.stderr.write(f"3am: {waiting_count} wait for it. Terminate {backend.pid}? [y]es, [N]o: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise PreconditionFailed("nothing was terminated")
+
+
+def _node_json(node: BlockerNode) -> dict[str, Any]:
+    backend = node.backend
+    xid = backend.prepared.xid if backend.prepared is not None else None
     return {
-        "pid": one.pid if one.pid > 0 else None,
-        "prepared": escape_unprintable(one.prepared.gid) if one.prepared is not None else None,
+        "pid": backend.pid if backend.pid > 0 else None,
+        "prepared": escape_unprintable(backend.prepared.gid) if backend.prepared is not None else None,
         "xid": xid,
-        "user": escape_unprintable(one.user),
-        "database": escape_unprintable(one.database),
-        "application": escape_unprintable(one.application),
-        "client": escape_unprintable(one.client),
-        "state": one.state,
-        "state_s": one.state_s,
-        "transaction_s": one.transaction_s,
-        "query": escape_unprintable(one.query),
-        "waits_for": one.waits_for,
-        "waits_s": one.waits_s,
-        "blocked_by": [pid for pid in one.blocked_by if pid > 0],
-        "blocked_by_prepared": [-pid for pid in one.blocked_by if pid < 0],
+        "user": escape_unprintable(backend.user),
+        "database": escape_unprintable(backend.database),
+        "application": escape_unprintable(backend.application),
+        "client": escape_unprintable(backend.client),
+        "state": backend.state,
+        "state_s": backend.state_s,
+        "transaction_s": backend.transaction_s,
+        "query": escape_unprintable(backend.query),
+        "waits_for": backend.waits_for,
+        "waits_s": backend.waits_s,
+        "blocked_by": [pid for pid in backend.blocked_by if pid > 0],
+        "blocked_by_prepared": [-pid for pid in backend.blocked_by if pid < 0],
         "blocks": list(node.blocked_pids),
         "depth": node.depth,
     }

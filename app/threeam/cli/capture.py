@@ -37,6 +37,6 @@ def run(_command: str, argv: Sequence[str]) -> int:
     hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is captured
     pane = select_pane(args.pane, os.environ.get("TMUX_PANE"))
     path, draft = capture_pane(ctx.journal, pane, args.n, ctx.clock(), args.hyp)
-    code = submit(lambda: ctx, lambda _: draft, "", quiet=args.quiet, beside=path)
+    code = submit(lambda: ctx, lambda _: draft, "", quiet=args.quiet, attachment_path=path)
     print_err(f"saved as {path}")
     return code

@@ -1,4 +1,4 @@
-"""``3am coffee``, ``3am water``, ``3am sleep``: the human state, through the same writer."""
+"""``3am coffee``, ``3am water``, ``3am sleep``: what a person drinks, and the end of the night."""
 
 from __future__ import annotations
 
@@ -9,78 +9,82 @@ from collections.abc import Sequence
 from threeam.cli.console import print_err
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
-from threeam.cli.parser import Parser
+from threeam.cli.parser import HelpText, Parser, command_parser
 from threeam.cli.submit import submit
 from threeam.core.config.settings import Settings
 from threeam.core.errors import JournalError
 from threeam.core.write.draft import Draft
-from threeam.human import drafts, reminders
+from threeam.human.drafts import MAX_CUP_MG, MAX_CUPS_AT_ONCE, coffee_draft, undo_coffee_draft, water_draft
+from threeam.human.reminders import coffee_reminders
 from threeam.reports.end_of_night import SLEEP_ADVICE, sleep_draft
 
-_ABOUT = {
-    "coffee": (
-        "One coffee, or N. Over toxic_cups the script's warning goes into the log too. The milligrams stand in the "
-        "line, so that everybody computes the same. Not medical advice.",
+_HELP = {
+    "coffee": HelpText(
+        "Logs one coffee, or N. Over toxic_cups the script's warning goes into the log too. The milligrams are in the "
+        "line, so that every reader computes the same. Not medical advice.",
         "3am coffee --mg 130",
     ),
-    "water": ("One glass of water.", "3am water"),
-    "sleep": (
-        "Writes what is still open, for whoever is up, and what the night came to. Cups are counted anew after it; "
-        "milligrams are not, they decay. The first start after it shows the hand-off.",
+    "water": HelpText("Logs a glass of water.", "3am water"),
+    "sleep": HelpText(
+        "Writes a summary of the night, with what is still open for those who are up. Cups are counted from 0 after "
+        "it; milligrams are not reset, they decay. The next start of 3am shows the hand-off.",
         "3am sleep",
     ),
 }
 
 
 def run(command: str, argv: Sequence[str]) -> int:
-    """Runs one of the three."""
-    description, example = _ABOUT[command]
-    parser = Parser(f"3am {command}", description, f"example:\n  {example}")
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+    """Run ``3am coffee``, ``3am water`` or ``3am sleep``."""
+    parser = command_parser(command, _HELP)
     if command == "coffee":
         parser.add_argument(
-            "cups", nargs="?", type=int, default=1, metavar="N", help=f"cups, 1 to {drafts.MAX_CUPS_AT_ONCE} (1)"
+            "cups", nargs="?", type=int, default=1, metavar="N", help=f"cups, 1 to {MAX_CUPS_AT_ONCE} (default: 1)"
         )
         parser.add_argument("--mg", type=int, metavar="MG", help="milligrams of caffeine in each (cup_mg: 95)")
         parser.add_argument("--undo", action="store_true", help="take the last cup back, by a new line")
     args = parser.parse_args(argv)
-    if command == "coffee" and not 1 <= args.cups <= drafts.MAX_CUPS_AT_ONCE:
-        parser.error(f"{args.cups} cups: write a number from 1 to {drafts.MAX_CUPS_AT_ONCE}; --undo takes one back")
-    if command == "coffee" and args.undo and args.cups != 1:
-        parser.error("--undo takes one cup back at a time")
-    if command == "coffee" and args.undo and args.mg is not None:
-        parser.error("--undo takes the last cup back, whatever was in it: leave --mg away")
-    if command == "coffee" and args.mg is not None and not 1 <= args.mg <= drafts.MAX_CUP_MG:
-        parser.error(f"--mg {args.mg}: write the milligrams of one cup, 1 to {drafts.MAX_CUP_MG}")
-    at = context(args)
-    code = submit(lambda: at, lambda _: _draft(command, args, at.settings), "", quiet=args.quiet)
+    if command == "coffee":
+        _check_coffee(args, parser)
+    ctx = context(args)
+    code = submit(lambda: ctx, lambda _: _make_draft(command, args, ctx.settings), "", quiet=args.quiet)
     if code == ExitCode.OK and not args.quiet:
         try:
-            for sentence in _afterwards(command, args, at):
-                print_err(sentence)
+            for text in _reminder_texts(command, args, ctx):
+                print_err(text)
         except (JournalError, OSError) as error:  # the line is written all the same
             print_err(f"no reminders: {error}")
     return code
 
 
-def _afterwards(command: str, args: Namespace, at: Context) -> list[str]:
-    """What is said to whoever has had a coffee, or goes to sleep; a script wants no reminders."""
-    settings = at.settings
+def _check_coffee(args: Namespace, parser: Parser) -> None:
+    if not 1 <= args.cups <= MAX_CUPS_AT_ONCE:
+        parser.error(f"{args.cups} cups: write a number from 1 to {MAX_CUPS_AT_ONCE}; --undo takes one back")
+    if args.undo and args.cups != 1:
+        parser.error("--undo takes one cup back at a time")
+    if args.undo and args.mg is not None:
+        parser.error("--undo takes the last cup back, whatever was in it: omit --mg")
+    if args.mg is not None and not 1 <= args.mg <= MAX_CUP_MG:
+        parser.error(f"--mg {args.mg}: write the milligrams of one cup, 1 to {MAX_CUP_MG}")
+
+
+def _reminder_texts(command: str, args: Namespace, ctx: Context) -> list[str]:
+    """Return the reminders after the line is written. Those about coffee are for a terminal, not for a script."""
+    settings = ctx.settings
     if command == "sleep":
         return [f"a glass of water, and lights out: {SLEEP_ADVICE}"]
     if command == "water" or args.undo or not settings.reminders or not sys.stderr.isatty():
         return []
     gap_ns, half_life_h = settings.night_gap_ns, settings.half_life_h
     return list(
-        reminders.coffee_reminders(at.load_state(), at.author.user, at.clock(), gap_ns, half_life_h, settings.reminders)
+        coffee_reminders(ctx.load_state(), ctx.author.user, ctx.clock(), gap_ns, half_life_h, settings.reminders)
     )
 
 
-def _draft(command: str, args: Namespace, settings: Settings) -> Draft:
+def _make_draft(command: str, args: Namespace, settings: Settings) -> Draft:
     if command == "water":
-        return drafts.water_draft()
+        return water_draft()
     if command == "sleep":
         return sleep_draft(settings.half_life_h)
     if args.undo:
-        return drafts.undo_coffee_draft()
-    return drafts.coffee_draft(args.cups, settings.cup_mg if args.mg is None else args.mg, settings.toxic_cups)
+        return undo_coffee_draft()
+    return coffee_draft(args.cups, settings.cup_mg if args.mg is None else args.mg, settings.toxic_cups)

@@ -1,4 +1,4 @@
-"""stdout is data, stderr is talk."""
+"""The output of commands: data on stdout, messages on stderr, both safe to show on a terminal."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from threeam.core.store.reader import Line
 if TYPE_CHECKING:
     from threeam.core.format.report import ReportSection
 
+_BUFFER_CHARS = 64 * 1024  # characters in one write to stdout
+
 
 def print_out(text: str) -> None:
-    """Write lines of data at once, so that the reader of a pipe sees them now.
+    """Print lines of data on stdout without buffering, so that the reader of a pipe sees them at once.
 
-    Controls are made visible here, whatever the caller did: anybody who can write the log could otherwise drive the
-    terminal of the person who prints a report of it.
+    Control characters are escaped here in any case: otherwise anyone who can write to the log could control the
+    terminal on which a report of it is printed.
     """
     safe = "\n".join(map(escape_unprintable, text.split("\n")))
     write_bytes((safe + "\n").encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(data: bytes, fd: int = 1) -> None:
-    """Data as it is. Raises BrokenPipeError when nobody reads any more, and `Untold` for a full disk."""
+    """Write ``data`` as it is. Raises `BrokenPipeError` if the reader is gone, `OutputFailed` if the disk is full."""
     view = memoryview(data)
     try:
         while view:
@@ -37,8 +39,22 @@ def write_bytes(data: bytes, fd: int = 1) -> None:
         raise OutputFailed(f"{'stdout' if fd == 1 else 'stderr'} cannot be written: {error.strerror}") from None
 
 
+def write_texts(texts: Iterable[str]) -> int:
+    """Write ``texts`` to stdout in large writes, and return how many there were."""
+    buffer: list[str] = []
+    count = size = 0
+    for text in texts:
+        buffer.append(text)
+        count, size = count + 1, size + len(text)
+        if size > _BUFFER_CHARS:
+            write_bytes("".join(buffer).encode("utf-8", "backslashreplace"))
+            buffer, size = [], 0
+    write_bytes("".join(buffer).encode("utf-8", "backslashreplace"))
+    return count
+
+
 def is_open_on(path: str, fd: int) -> bool:
-    """Whether ``fd`` is the file at ``path``: then the log would be written into itself."""
+    """Return whether ``fd`` is the file at ``path``: what is printed there would be appended to the log itself."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(fd))
     except OSError:
@@ -46,107 +62,108 @@ def is_open_on(path: str, fd: int) -> bool:
 
 
 class OutputFailed(JournalError):
-    """What was done could not be said on stdout."""
+    """A failed write to stdout or stderr; what the command did is not undone."""
 
 
 class Echo:
-    """Repeats on stdout (or ``fd``) what is written to the log, while anybody reads it: the log comes first."""
+    """A copy on stdout (or ``fd``) of what is written to the log. Its failure does not stop the writing."""
 
     def __init__(self, *, quiet: bool, fd: int = 1) -> None:
         self._quiet = quiet
         self._fd = fd
-        self._untold: OutputFailed | None = None
+        self._failure: OutputFailed | None = None
 
     def __call__(self, data: bytes) -> None:
-        """Repeats ``data``."""
+        """Print ``data``, unless an earlier print failed."""
         if not self._quiet:
             try:
                 write_bytes(data, self._fd)
             except BrokenPipeError:
                 self._quiet = True
-            except OutputFailed as untold:
-                self._quiet, self._untold = True, untold
+            except OutputFailed as failure:
+                self._quiet, self._failure = True, failure
 
     def close(self) -> None:
-        """Raises the `Untold` that came up, if any: by now everything is in the log."""
-        if self._untold is not None:
-            raise OutputFailed(f"everything is written, but {self._untold}")
+        """Raise `OutputFailed` if a print failed. Call this once everything is in the log."""
+        if self._failure is not None:
+            raise OutputFailed(f"everything is written, but {self._failure}")
 
 
 def print_err(text: str) -> None:
-    """One line of talk, made safe, so that a path or a message cannot drive the terminal."""
+    """Print a message of one line on stderr, with control characters escaped."""
     try:
         os.write(2, f"3am: {escape_unprintable(text)}\n".encode("utf-8", "backslashreplace"))
-    except OSError:  # stderr is closed or full: there is nobody left to tell, and the exit code still says it
+    except OSError:  # stderr is closed or full; the exit code remains
         pass
 
 
-_missing: list[UnreadableNotices] = []  # what this command has to tell of the chains that it reads
+_unreadable_notices: list[UnreadableNotices] = []  # of the chains that this command reads
 
 
 def track_unreadable_files(chain: Chain) -> None:
-    """Make ``chain`` one of those of which `talk_of_unread` tells."""
-    _missing.append(UnreadableNotices(chain))
+    """Make `report_unreadable_files` report those of ``chain``."""
+    _unreadable_notices.append(UnreadableNotices(chain))
 
 
 def reset_unreadable_files() -> None:
-    """Make `talk_of_unread` tell of no chain any more."""
-    _missing.clear()
+    """Make `report_unreadable_files` report nothing more of the chains so far."""
+    _unreadable_notices.clear()
 
 
 def report_unreadable_files() -> bool:
-    """Say once of each rotated file that it could not be read and is missing; return whether there is one."""
-    for missing in _missing:
-        for sentence in missing.pop_unreported():
+    """Print once which rotated files could not be read; return whether there are any."""
+    for notices in _unreadable_notices:
+        for sentence in notices.pop_unreported():
             print_err(sentence)
-    return any(_missing)
+    return any(_unreadable_notices)
 
 
-def print_report(parts: Iterable[ReportSection]) -> None:
-    """Lines under their titles, with the stamps that they are about."""
-    for part in parts:
-        print_out(escape_unprintable(part.title.upper()))
-        for line in part.lines:
-            more = f"  ({line.detail})" if line.detail else ""
-            print_out(escape_unprintable(f"  {line.text}{more}{f'  @{line.stamp}' if line.stamp is not None else ''}"))
+def print_report(sections: Iterable[ReportSection]) -> None:
+    """Print the sections of a report: a title, and indented lines with the stamps that they cite."""
+    for section in sections:
+        print_out(escape_unprintable(section.title.upper()))
+        for line in section.lines:
+            detail = f"  ({line.detail})" if line.detail else ""
+            stamp = f"  @{line.stamp}" if line.stamp is not None else ""
+            print_out(escape_unprintable(f"  {line.text}{detail}{stamp}"))
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Write one object on one line. What could drive a terminal is escaped, and read back as it is."""
-    import json  # for --json only: all commands import this module
+    """Print an object as one line of JSON. Unprintable characters are JSON escapes, which a parser reverses."""
+    import json  # only for --json: every command imports this module
 
     text = json.dumps(value, ensure_ascii=False)
     print_out(text if escape_unprintable(text) == text else json.dumps(value))
 
 
 def stamp_json(stamp: Stamp) -> dict[str, str]:
-    """``ts`` in RFC 3339 with nine digits, ``ts_ns`` as a string: it is more than a double can hold."""
+    """Return ``ts`` (RFC 3339, nine digits) and ``ts_ns`` (a string: a double could not hold it)."""
     return {"ts": stamp.rfc3339(), "ts_ns": str(stamp.ns)}
 
 
-def _place(line: Line) -> dict[str, Any]:
+def _location_json(line: Line) -> dict[str, Any]:
     return {"file": escape_unprintable(os.path.basename(line.segment.path)), "offset": line.offset}
 
 
 def line_json(line: Line) -> dict[str, Any]:
-    """A line of the log as machine output; a foreign one has no stamp and is told by ``foreign``."""
+    """Return a line of the log for machine output. A foreign line has no stamp, and ``foreign`` is true."""
     entry = line.entry
     if entry is None:
-        record = {"ts": None, "ts_ns": None, **_place(line), "foreign": True, "text": line.display_text}
+        record = {"ts": None, "ts_ns": None, **_location_json(line), "foreign": True, "text": line.display_text}
         return record | ({"more": line.omitted_bytes} if line.omitted_bytes else {})
-    by, hypothesis = entry.author, entry.hypothesis
+    author, hypothesis = entry.author, entry.hypothesis
     value: dict[str, Any] = {
         **stamp_json(entry.stamp),
-        **_place(line),
+        **_location_json(line),
         "coffee": entry.cups,
-        "by": escape_unprintable(str(by)) if by else None,
+        "by": escape_unprintable(str(author)) if author else None,
         "kind": entry.kind,
         "text": escape_unprintable(entry.text),
     }
     if hypothesis:
         value |= {"hypothesis": hypothesis[0], "state": escape_unprintable(hypothesis[1])}
-    if others := {key: escape_unprintable(value) for key, value in entry.tags if key != "BY"}:
-        value["tags"] = others
+    if other_tags := {key: escape_unprintable(value) for key, value in entry.tags if key != "BY"}:
+        value["tags"] = other_tags
     if line.omitted_bytes:
         value["more"] = line.omitted_bytes
     if not line.finished:

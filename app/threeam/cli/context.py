@@ -1,4 +1,4 @@
-"""What a command works with: the journal, the settings, the author and the clock, decided once."""
+"""The context of a command: the journal, the settings, the author and the clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from threeam.projections import FOLD
 
 
 class Context(NamedTuple):
-    """A `Setup` with the author, the clock and the rules of its zone."""
+    """The resolved configuration, the author, the clock, and the rules of the local time zone."""
 
     resolved_config: ResolvedConfig
     author: Author
@@ -40,7 +40,7 @@ class Context(NamedTuple):
         return self.resolved_config.settings
 
     def write_options(self) -> WriteOptions:
-        """How this process writes."""
+        """Return the options of this process's writers."""
         settings = self.settings
         return WriteOptions(
             self.author.user,
@@ -55,11 +55,11 @@ class Context(NamedTuple):
         )
 
     def writer(self) -> Writer:
-        """The door into the log, for this process's author."""
+        """Return a writer for the author."""
         return Writer(self.journal, FOLD, self.clock, self.write_options())
 
     def require_log(self) -> Segment:
-        """The live log. Raises `Declined` where there is none yet."""
+        """Return the live log. Raises `PreconditionFailed` if the log does not exist yet."""
         live = self.journal.open_live()
         if live is None:
             raise PreconditionFailed(
@@ -68,7 +68,7 @@ class Context(NamedTuple):
         return live
 
     def load_state(self) -> State:
-        """The state as of the last whole line; empty where there is no log yet."""
+        """Return the state at the end of the log; the empty state if there is no log yet."""
         segment = self.journal.open_live()
         if segment is None:
             return FOLD.empty_state
@@ -78,9 +78,9 @@ class Context(NamedTuple):
 
 
 def context(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Context:
-    """The context of a command. Raises `BadSetting` or `Unusable`."""
-    system_clock()  # one that no stamp can hold is refused before a library stumbles over it
+    """Return the context of a command. Raises `BadSetting` or `FileUnusable`."""
+    system_clock()  # refuses a time that no stamp can hold, before a library fails on it
     uid = os.geteuid()
-    made = load_config(PathFlags(args.log, args.lock, args.journal), environ, uid)
-    track_unreadable_files(made.journal.chain)
-    return Context(made, current_author(environ, uid), system_clock, utc_offset)
+    config = load_config(PathFlags(args.log, args.lock, args.journal), environ, uid)
+    track_unreadable_files(config.journal.chain)
+    return Context(config, current_author(environ, uid), system_clock, utc_offset)

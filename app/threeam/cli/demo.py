@@ -19,48 +19,48 @@ from threeam.projections import FOLD
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
-    """Runs ``3am demo``."""
+    """Run ``3am demo``."""
     parser = Parser(
         "3am demo",
-        "A two-minute tour: a night's story with two people and a Bash script that write live, and each key suggested "
-        "once. On a throwaway journal; yours is not touched. Without a terminal it prints the story.",
+        "A two-minute tour: a night's story, written live by two people and a Bash script, in which each key is "
+        "suggested once. It uses a throwaway journal; yours is not touched. Without a terminal it prints the story.",
         "example:\n  3am demo",
-        on_journal=False,
+        with_journal_options=False,
     )
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="3am-demo-") as folder:
-        args.log, args.lock, args.journal = (
-            os.path.join(folder, "demo.log"),
-            os.path.join(folder, "demo.log.lock"),
-            None,
-        )
-        at = context(args)
+        args.log = os.path.join(folder, "demo.log")
+        args.lock = os.path.join(folder, "demo.log.lock")
+        args.journal = None
+        ctx = context(args)
         if is_dumb_terminal() or not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
             journal = resolve_journal(args.log)
             write_story(journal, FOLD)
             with open(journal.log_path, "rb") as story:
                 write_bytes(story.read())
             return ExitCode.OK
-        return _live(at)
+        return _run_live(ctx)
 
 
-def _live(at: Context) -> int:
+def _run_live(ctx: Context) -> int:
+    """Write the story on a thread while the full screen shows it."""
     from threeam.cli.screen import show_screen
 
     stopped = threading.Event()
-    failed: list[BaseException] = []
+    failure: Exception | None = None
 
-    def tell_it() -> None:
+    def write_live() -> None:
+        nonlocal failure
         try:
-            play_story(at.journal, FOLD, stopped)
-        except Exception as error:  # told after the screen is closed
-            failed.append(error)
+            play_story(ctx.journal, FOLD, stopped)
+        except Exception as error:  # printed after the screen is closed
+            failure = error
 
-    teller = threading.Thread(target=tell_it, name="story", daemon=True)
-    teller.start()
-    code = show_screen(at)
+    thread = threading.Thread(target=write_live, name="story", daemon=True)
+    thread.start()
+    code = show_screen(ctx)
     stopped.set()
-    teller.join(5)
-    if failed:
-        print_err(f"the story broke off: {failed[0]}")
+    thread.join(5)
+    if failure is not None:
+        print_err(f"the story broke off: {failure}")
     return code

@@ -1,4 +1,4 @@
-"""``3am doctor``: reads every file of the journal and says what is wrong with it."""
+"""``3am doctor``: a check of every file of the journal for damage."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from threeam.core.write.lock import find_lock_holder
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
-    """Runs ``3am doctor``."""
+    """Run ``3am doctor``."""
     parser = Parser(
         "3am doctor",
-        "Reads every file of the journal and says what is wrong with it: torn, foreign or doubled lines, NULs, stamps "
-        "that run backwards undeclared, critical sections that overlap, lines that only look like those of a rotation. "
+        "Reads every file of the journal and prints what is wrong with it: torn, foreign or doubled lines, NULs, "
+        "stamps that run backwards undeclared, critical sections that overlap, forged lines of a rotation. "
         "Changes nothing. Exit 5 if there is any damage, 3 if a file cannot be read, 1 if there is no log.",
         "example:\n  3am doctor && echo sound",
     )
@@ -31,29 +31,27 @@ def run(_command: str, argv: Sequence[str]) -> int:
         return ExitCode.NEGATIVE
     if (warning := network_fs_warning(journal.log_path)) is not None:
         print_err(warning)
-    examination = LogChecker(lock_held=find_lock_holder(*journal.lock_paths) is not None)
-    found = files = 0
+    checker = LogChecker(lock_held=find_lock_holder(*journal.lock_paths) is not None)
+    finding_count = file_count = 0
     for segment in journal.segments_forward(live):
-        files += 1
-        if files == 1 and (gone := segment.head.predecessor_name) is not None and not journal.chain.unreadable:
-            print_err(f"the journal begins in {segment.path}: {gone}, which it continues, is not there any more")
-        for finding in examination.check(segment, segment.size()):
-            found += 1
+        file_count += 1
+        predecessor = segment.head.predecessor_name
+        if file_count == 1 and predecessor is not None and not journal.chain.unreadable:
+            print_err(f"the journal begins in {segment.path}: {predecessor}, which it continues, is not there any more")
+        for finding in checker.check(segment, segment.size()):
+            finding_count += 1
             if args.json:
                 print_json(finding._asdict())
             else:
                 print_out(f"{finding.file}, offset {finding.offset}, line {finding.line}: {finding.text}")
-    name = journal.log_path if files == 1 else f"{journal.log_path} and the {files - 1} before it"
-    if found:
-        print_err(f"{found} finding{'' if found == 1 else 's'} in {name}; nothing was changed")
+    files = journal.log_path if file_count == 1 else f"{journal.log_path} and the {file_count - 1} before it"
+    if finding_count:
+        print_err(f"{finding_count} finding{'' if finding_count == 1 else 's'} in {files}; nothing was changed")
         return ExitCode.DAMAGED
     if journal.chain.unreadable:
-        print_err(f"nothing wrong was found in what could be read of {name}")
+        print_err(f"nothing wrong was found in what could be read of {files}")
         return ExitCode.IO_ERROR
-    proof = (
-        f"; {examination.complete_sections} critical sections, and none overlaps"
-        if examination.complete_sections
-        else ""
-    )
-    print_err(f"{name}: sound{proof}")
+    sections = checker.complete_sections
+    detail = f"; {sections} critical sections, and none overlaps" if sections else ""
+    print_err(f"{files}: sound{detail}")
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""The exit codes, which scripts may rely on, and the code of each error."""
+"""The exit codes, on which scripts may rely, and which error gives which."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threeam.core.errors import BadInput, JournalError, LockTimeout, Preconditio
 
 
 class ExitCode(IntEnum):
-    """How a command ended."""
+    """An exit code of ``3am``."""
 
     OK = 0
     NEGATIVE = 1
@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-# The first class that an error belongs to decides. Other errors of the system are `Exit.IO`.
+# The first class that matches decides. Other errors of the system are `ExitCode.IO_ERROR`.
 EXIT_CODES: tuple[tuple[type[JournalError], ExitCode], ...] = (
     (PreconditionFailed, ExitCode.NEGATIVE),
     (BadInput, ExitCode.USAGE),
@@ -31,7 +31,7 @@ EXIT_CODES: tuple[tuple[type[JournalError], ExitCode], ...] = (
 
 
 class TerminatedBySignal(KeyboardInterrupt):
-    """A signal other than SIGINT asks the program to end; what it has not written is handed back, as after ctrl+c."""
+    """A signal other than SIGINT; the command hands back what it has not written, as after ctrl+c."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -39,17 +39,17 @@ class TerminatedBySignal(KeyboardInterrupt):
 
 
 def run_reporting_errors(command: Callable[[], int]) -> int:
-    """Call ``command``, and turn whatever it raises but an interrupt into a sentence and an exit code."""
+    """Call ``command`` and return its exit code. Each exception but an interrupt becomes a message and a code."""
     from threeam.cli.console import report_unreadable_files
 
     try:
-        code = _code_of(command)
-    finally:  # also after an interrupt: what was printed by then lacks those lines
+        code = _run_catching_errors(command)
+    finally:  # also after an interrupt: the output so far lacks the lines of these files
         any_unread = report_unreadable_files()
     return ExitCode.IO_ERROR if any_unread and code in (ExitCode.OK, ExitCode.NEGATIVE) else code
 
 
-def _code_of(command: Callable[[], int]) -> int:
+def _run_catching_errors(command: Callable[[], int]) -> int:
     from threeam.cli.console import print_err
 
     try:
@@ -59,17 +59,17 @@ def _code_of(command: Callable[[], int]) -> int:
         return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
     except FileNotFoundError as error:
         if error.filename is None:  # os.getcwd
-            print_err("the folder that this was called from is gone: cd to another")
+            print_err("the current folder does not exist any more: cd to another")
         else:
             print_err(f"{error.filename}: {error.strerror}")
         return ExitCode.IO_ERROR
-    except BrokenPipeError:  # `3am tail | head`: they have seen enough
+    except BrokenPipeError:  # `3am tail | head`: head has read enough
         _silence_stdout()
         return ExitCode.OK
     except OSError as error:
         print_err(f"{error.filename or 'the system'}: {error.strerror}")
         return ExitCode.IO_ERROR
-    except SystemExit as end:  # argparse has said its sentence
+    except SystemExit as end:  # argparse has printed its message
         return end.code if isinstance(end.code, int) else ExitCode.OK
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from threeam.cli.console import print_json, print_report
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
-from threeam.cli.parser import Parser, protect_negative_times
+from threeam.cli.parser import Parser
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.format.times import parse_time
@@ -29,16 +29,16 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "examples:\n  3am fixed H7\n  3am fixed H7 --seen 'deadlock detected' --from 'yesterday'",
     )
     parser.add_argument("hypothesis", metavar="H7", help="the bug")
-    parser.add_argument(
-        "--since", metavar="T", help="judge the first change at T or later (default: the oldest one in force)"
+    parser.add_time_argument(
+        "--since", about="judge the first change at T or later (default: the oldest one that still stands)"
     )
     parser.add_argument("--arm", metavar="ARM", help="only the runs of this arm")
     parser.add_argument("--seen", metavar="RE", help="the bug is seen when a note or a streamed line matches")
-    parser.add_argument(
-        "--from", dest="start", metavar="T", help="with --seen: watched since T (default: since the first line)"
+    parser.add_time_argument(
+        "--from", dest="start", about="with --seen: watched since T (default: since the first line)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    args = parser.parse_args(protect_negative_times(argv))
+    args = parser.parse_args(argv)
     if args.start is not None and args.seen is None:
         parser.error("--from needs --seen")
     ctx = context(args)

@@ -1,4 +1,4 @@
-"""``3am handoff``, ``3am take``: what whoever takes over has to know, and that they have taken over."""
+"""``3am handoff``, ``3am take``: what the next person needs to know, and that they have taken over."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from threeam.cli.console import print_json, print_out, print_report
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.hyp import hypothesis_json
-from threeam.cli.parser import Parser
+from threeam.cli.parser import HelpText, Parser, command_parser
 from threeam.cli.submit import submit
 from threeam.core.format.entry import Author, Stamp, escape_unprintable
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Position
+from threeam.experiments.experiment import Experiment
 from threeam.experiments.runs import experiments
 from threeam.hypotheses.amendments import current_text
 from threeam.hypotheses.handoff_notes import HandoffNote, take_journal_draft
@@ -21,100 +22,112 @@ from threeam.hypotheses.ledger import HypothesisEvent, event_text, thread_of
 from threeam.reports.handoff import Handoff, collect_handoff, find_awake_since, handoff_report, hours_awake
 from threeam.reports.markdown_report import sections_to_markdown
 
+_HELP = {
+    "handoff": HelpText(
+        "Prints what the next person needs to know, the most important first: where the hunt stands, the live "
+        "hypotheses with their evidence, what is ruled out, what must be undone, what comes next. It includes notes "
+        "that begin with Next:, Topology: or Shared:. Exit 1 if there is no log.",
+        "3am handoff --md | mail -s 'the night' oncall",
+    ),
+    "take": HelpText("Writes that you hold the journal from now on.", "3am take"),
+}
+
 
 def run(command: str, argv: Sequence[str]) -> int:
-    """Runs one of the two."""
+    """Run ``3am handoff`` or ``3am take``."""
     if command == "take":
-        parser = Parser("3am take", "Writes that you hold the journal from now on.", "example:\n  3am take")
-        parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+        parser = command_parser(command, _HELP)
         args = parser.parse_args(argv)
         return submit(lambda: context(args), lambda _: take_journal_draft(), "", quiet=args.quiet)
-    parser = Parser(
-        "3am handoff",
-        "What whoever takes over has to know, the most important first: where the hunt stands, the live hypotheses "
-        "with their evidence, what is ruled out, what must be undone, what comes next. Notes that begin with Next:, "
-        "Topology: or Shared: stand there too. Exit 1 if there is no log.",
-        "example:\n  3am handoff --md | mail -s 'the night' oncall",
-    )
-    shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="one object")
-    shape.add_argument("--md", action="store_true", help="Markdown")
+    parser = Parser("3am handoff", _HELP[command].description, _HELP[command].epilog())
+    output_format = parser.add_mutually_exclusive_group()
+    output_format.add_argument("--json", action="store_true", help="one object")
+    output_format.add_argument("--md", action="store_true", help="Markdown")
     args = parser.parse_args(argv)
-    at = context(args)
-    live = at.require_log()
-    all_of_it = _handoff(at, Position(live, live.size()))
+    ctx = context(args)
+    live = ctx.require_log()
+    handoff = _collect(ctx, Position(live, live.size()))
     if args.json:
-        print_json(_json(all_of_it))
+        print_json(_handoff_json(handoff))
     elif args.md:
-        now = all_of_it.now
-        print_out(sections_to_markdown(f"Hand-off, {now.iso_date} {now.time_of_day[:5]}", handoff_report(all_of_it)))
+        now = handoff.now
+        print_out(sections_to_markdown(f"Hand-off, {now.iso_date} {now.time_of_day[:5]}", handoff_report(handoff)))
     else:
-        print_report(handoff_report(all_of_it))
+        print_report(handoff_report(handoff))
     return ExitCode.OK
 
 
-def _handoff(at: Context, end: Position) -> Handoff:
-    state, now, settings = at.load_state(), at.clock(), at.settings
-    nights = find_awake_since(at.journal, end, state, now, settings.night_gap_ns)
+def _collect(ctx: Context, end: Position) -> Handoff:
+    state, now, settings = ctx.load_state(), ctx.clock(), ctx.settings
+    nights = find_awake_since(ctx.journal, end, state, now, settings.night_gap_ns)
     return collect_handoff(state, now, settings.night_gap_ns, settings.half_life_h, nights)
 
 
-def _json(all_of_it: Handoff) -> dict[str, Any]:
-    state, now = all_of_it.state, all_of_it.now
+def _handoff_json(handoff: Handoff) -> dict[str, Any]:
+    state, now = handoff.state, handoff.now
 
-    def noted(one: HandoffNote | None) -> dict[str, Any] | None:
-        if one is None:
+    def note_json(note: HandoffNote | None) -> dict[str, Any] | None:
+        if note is None:
             return None
-        text = "\n".join(map(escape_unprintable, [current_text(state, one.stamp, one.lines[0]), *one.lines[1:]]))
-        return {"text": text, **_by_at(one.author, one.stamp)}
+        text = "\n".join(map(escape_unprintable, [current_text(state, note.stamp, note.lines[0]), *note.lines[1:]]))
+        return {"text": text, **_attribution_json(note.author, note.stamp)}
 
+    holder = handoff.holder
     return {
         "at": str(now),
         "hypotheses": [
-            hypothesis_json(state, one) | {"moves": [_move(state, move) for move in thread_of(state, one).events]}
-            for one in all_of_it.hypotheses
+            hypothesis_json(state, hypothesis)
+            | {"moves": [_event_json(state, event) for event in thread_of(state, hypothesis).events]}
+            for hypothesis in handoff.hypotheses
         ],
         "to_undo": [
             {
-                "text": escape_unprintable(one.text),
-                "undo": escape_unprintable(one.undo) or None,
-                **_by_at(one.author, one.stamp),
+                "text": escape_unprintable(change.text),
+                "undo": escape_unprintable(change.undo) or None,
+                **_attribution_json(change.author, change.stamp),
             }
-            for one in all_of_it.open_changes
+            for change in handoff.open_changes
         ],
-        "running": [
-            {"run": one.name, "hypothesis": one.hypothesis, "command": escape_unprintable(one.command)}
-            | {"done": one.done_count, "total": one.total, "at": str(one.stamp), "last": str(one.last_stamp)}
-            | {"interrupted": one.interrupted_run is not None}
-            for one in experiments(state)
-            if one.remaining
-        ],
-        "next": noted(all_of_it.next_step),
-        "topology": noted(all_of_it.topology),
-        "shared": noted(all_of_it.shared_state),
-        "holder": _by_at(all_of_it.holder.author, all_of_it.holder.stamp) if all_of_it.holder is not None else None,
-        "stamps_without_words": [_by_at(one.author, one.stamp) for one in all_of_it.pending_stamps],
+        "running": [_experiment_json(experiment) for experiment in experiments(state) if experiment.remaining],
+        "next": note_json(handoff.next_step),
+        "topology": note_json(handoff.topology),
+        "shared": note_json(handoff.shared_state),
+        "holder": None if holder is None else _attribution_json(holder.author, holder.stamp),
+        "stamps_without_words": [_attribution_json(stamp.author, stamp.stamp) for stamp in handoff.pending_stamps],
         "people": [
             {
-                "user": escape_unprintable(one.user),
-                "cups": one.cups,
-                "mg": round(one.mg, 1),
-                "hours_awake": hours_awake(one, now),
+                "user": escape_unprintable(person.user),
+                "cups": person.cups,
+                "mg": round(person.mg, 1),
+                "hours_awake": hours_awake(person, now),
             }
-            for one in all_of_it.people
+            for person in handoff.people
         ],
     }
 
 
-def _move(state: State, move: HypothesisEvent) -> dict[str, Any]:
-    cites = {"cites": str(move.cited)} if move.cited is not None and move.cited != move.stamp else {}
+def _experiment_json(experiment: Experiment) -> dict[str, Any]:
     return {
-        "kind": move.kind,
-        "text": escape_unprintable(event_text(state, move)),
-        **cites,
-        **_by_at(move.author, move.stamp),
+        "run": experiment.name,
+        "hypothesis": experiment.hypothesis,
+        "command": escape_unprintable(experiment.command),
+        "done": experiment.done_count,
+        "total": experiment.total,
+        "at": str(experiment.stamp),
+        "last": str(experiment.last_stamp),
+        "interrupted": experiment.interrupted_run is not None,
     }
 
 
-def _by_at(by: Author | None, at: Stamp) -> dict[str, Any]:
-    return {"by": escape_unprintable(str(by)) if by is not None else None, "at": str(at)}
+def _event_json(state: State, event: HypothesisEvent) -> dict[str, Any]:
+    cites = {"cites": str(event.cited)} if event.cited is not None and event.cited != event.stamp else {}
+    return {
+        "kind": event.kind,
+        "text": escape_unprintable(event_text(state, event)),
+        **cites,
+        **_attribution_json(event.author, event.stamp),
+    }
+
+
+def _attribution_json(author: Author | None, stamp: Stamp) -> dict[str, Any]:
+    return {"by": escape_unprintable(str(author)) if author is not None else None, "at": str(stamp)}

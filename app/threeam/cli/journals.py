@@ -1,4 +1,4 @@
-"""``3am journals``: the journals there are, one for each bug."""
+"""``3am journals``: a list of the journals, one for each bug."""
 
 from __future__ import annotations
 
@@ -18,48 +18,52 @@ from threeam.projections import FOLD
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
-    """Runs ``3am journals``."""
+    """Run ``3am journals``."""
     parser = Parser(
         "3am journals",
-        "Lists the journals of the state folder, and the one that is in force: last entry, open hypotheses, size. "
-        "Any name begins a new one. On the screen ctrl+p changes between them.",
-        "example:\n  3am -j checkout log 'the cart was somebody else's'\n  3am journals",
+        "Lists the journals of the state folder, and the current one: last entry, open hypotheses, size. "
+        "Any name begins a new one. On the screen ctrl+p switches between them.",
+        "examples:\n  3am -j checkout log 'the cart was somebody else's'\n  3am journals",
     )
     parser.add_argument("--json", action="store_true", help="one object a journal")
     args = parser.parse_args(argv)
-    at = context(args)
-    found = list_own_journals(os.environ)
-    if at.journal.open_live() is not None and at.journal.log_path not in {one.log_path for one in found}:
-        found.insert(0, at.journal)
-    if not found:
-        print_err("no journals yet: 3am log TEXT begins one, and 3am -j NAME log TEXT one of another name")
-    for one in found:
-        told = summarize_journal(one, FOLD)
+    ctx = context(args)
+    journals = list_own_journals(os.environ)
+    paths = {journal.log_path for journal in journals}
+    if ctx.journal.open_live() is not None and ctx.journal.log_path not in paths:
+        journals.insert(0, ctx.journal)
+    if not journals:
+        print_err("no journals yet: 3am log TEXT begins one, and 3am -j NAME log TEXT one with a name")
+    for journal in journals:
+        summary = summarize_journal(journal, FOLD)
         if args.json:
-            print_json(_json(at, told))
+            print_json(_summary_json(ctx, summary))
         else:
-            print_out(_line(at, told))
+            print_out(_summary_line(ctx, summary))
     return ExitCode.OK
 
 
-def _line(at: Context, one: JournalSummary) -> str:
-    here = "*" if one.journal.log_path == at.journal.log_path else " "
-    home = one.journal.state_dir
-    mine = home is not None and os.path.dirname(one.journal.log_path) == os.path.realpath(home)
-    name = f"{here} {escape_unprintable(journal_name(one.journal) if mine else one.journal.log_path):<16}"  # -j knows no others
-    if one.problem:
-        return f"{name} {escape_unprintable(one.problem)}"
-    last = "no entry yet" if one.newest_entry is None else f"last {format_when(one.newest_entry.stamp, at.clock())}"
-    return f"{name} {one.open_count:>3} open  {format_bytes(one.size_bytes):>9}  {last}"
+def _summary_line(ctx: Context, summary: JournalSummary) -> str:
+    journal = summary.journal
+    marker = "*" if journal.log_path == ctx.journal.log_path else " "
+    state_dir = journal.state_dir
+    has_name = state_dir is not None and os.path.dirname(journal.log_path) == os.path.realpath(state_dir)  # for -j
+    title = f"{marker} {escape_unprintable(journal_name(journal) if has_name else journal.log_path):<16}"
+    if summary.problem:
+        return f"{title} {escape_unprintable(summary.problem)}"
+    newest = summary.newest_entry
+    last = "no entry yet" if newest is None else f"last {format_when(newest.stamp, ctx.clock())}"
+    return f"{title} {summary.open_count:>3} open  {format_bytes(summary.size_bytes):>9}  {last}"
 
 
-def _json(at: Context, one: JournalSummary) -> dict[str, Any]:
+def _summary_json(ctx: Context, summary: JournalSummary) -> dict[str, Any]:
+    newest = summary.newest_entry
     return {
-        "name": escape_unprintable(journal_name(one.journal)),
-        "log": escape_unprintable(one.journal.log_path),
-        "current": one.journal.log_path == at.journal.log_path,
-        "open": one.open_count,
-        "size": one.size_bytes,
-        "problem": escape_unprintable(one.problem) or None,
-        **(stamp_json(one.newest_entry.stamp) if one.newest_entry is not None else {"ts": None, "ts_ns": None}),
+        "name": escape_unprintable(journal_name(summary.journal)),
+        "log": escape_unprintable(summary.journal.log_path),
+        "current": summary.journal.log_path == ctx.journal.log_path,
+        "open": summary.open_count,
+        "size": summary.size_bytes,
+        "problem": escape_unprintable(summary.problem) or None,
+        **({"ts": None, "ts_ns": None} if newest is None else stamp_json(newest.stamp)),
     }

@@ -10,7 +10,7 @@ from contextlib import suppress
 from select import select
 
 from threeam.cli.console import Echo, is_open_on, print_err
-from threeam.cli.context import context
+from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.submit import report_unwritten, submit
@@ -24,18 +24,19 @@ from threeam.core.format.entry import (
     utf8_boundary,
 )
 from threeam.core.platform.signals import defer_interrupts, signal_wakeup_fd
-from threeam.core.write.draft import note_draft
+from threeam.core.write.draft import Draft, note_draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import RELOCK_DELAY_S
 
-_GROWTH = 6  # a byte is six characters at the most once it is visible: \\u2028 is three bytes
-_READ = 256 * 1024  # bytes of stdin at a time
-_TOGETHER = 4096  # lines in one hold: enough for one sync to carry many, and few enough to be away soon
+_MAX_CHARS_PER_BYTE = 6  # of an escaped text: \\u2028 is six characters for three bytes, \\x1b four for one
+_READ_BYTES = 256 * 1024  # of stdin at a time
+_MAX_BATCH_LINES = 4096  # in one hold of the lock: many lines share a sync, and other writers wait only briefly
+_STDIN, _STDOUT = 0, 1
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
-    """Runs ``3am log``."""
+    """Run ``3am log``."""
     parser = Parser(
         "3am log",
         "Appends a note to the log and prints the line as it was written. With - as the text, every line of stdin "
@@ -46,56 +47,58 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "  journalctl -f -u worker | 3am log -q -",
     )
     parser.add_argument("text", nargs="+", metavar="TEXT", help="the words; - reads lines from stdin")
-    parser.add_argument("-H", "--hypothesis", action="store_true", help="a hypothesis, and not a note")
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+    parser.add_argument("-H", "--hypothesis", action="store_true", help="write a hypothesis instead of a note")
+    parser.add_quiet_option()
     args = parser.parse_args(argv)
     if args.text == ["-"]:
         if args.hypothesis:
             parser.error("-H takes one hypothesis, not a stream")
-        return _stream(args)
+        return _log_stdin(args)
     text = " ".join(args.text)
     if not text.strip():
-        parser.error("an empty message says nothing")
+        parser.error("the text is empty")
+    return submit(lambda: context(args), lambda ctx: _make_draft(args, text, ctx), text, quiet=args.quiet)
+
+
+def _make_draft(args: Namespace, text: str, ctx: Context) -> Draft:
     if not args.hypothesis:
-        return submit(lambda: context(args), lambda at: note_draft(text), text, quiet=args.quiet)
+        return note_draft(text)
     from threeam.hypotheses.drafts import hypothesis_draft
 
-    return submit(
-        lambda: context(args), lambda at: hypothesis_draft(text, at.settings.toxic_cups), text, quiet=args.quiet
-    )
+    return hypothesis_draft(text, ctx.settings.toxic_cups)
 
 
-def _stream(args: Namespace) -> int:
-    with signal_wakeup_fd() as signalled:
-        return _write_lines(args, _Stdin(signalled))
+def _log_stdin(args: Namespace) -> int:
+    with signal_wakeup_fd() as signal_fd:
+        return _write_stdin_lines(args, _StdinLines(signal_fd))
 
 
-def _write_lines(args: Namespace, stdin: _Stdin) -> int:
+def _write_stdin_lines(args: Namespace, stdin: _StdinLines) -> int:
     batch: list[str] = []  # handed to the writer
     writer, code = None, ExitCode.OK
 
     def hand_back_unwritten(*, with_batch: bool) -> None:
-        with defer_interrupts(True):  # a second one must not cut the list short
-            report_unwritten([*(batch if with_batch else ()), *stdin.rest()])
+        with defer_interrupts(True):  # a second interrupt must not cut the list short
+            report_unwritten([*(batch if with_batch else ()), *stdin.drain()])
 
     try:
-        at = context(args)
-        if is_open_on(at.journal.log_path, 0):
+        ctx = context(args)
+        if is_open_on(ctx.journal.log_path, _STDIN):
             raise WriteFailed("stdin is the log itself: it would never end; nothing was written")
-        writer, echo = at.writer(), Echo(quiet=args.quiet or is_open_on(at.journal.log_path, 1))
-        writer.stats_publisher = WriteStatsPublisher(at.journal.log_path)
-        while stdin.fill():
-            writer.first_stamp = None  # that of the batch before says nothing of this one
-            batch, stdin.texts = stdin.texts[:_TOGETHER], stdin.texts[_TOGETHER:]
+        writer, echo = ctx.writer(), Echo(quiet=args.quiet or is_open_on(ctx.journal.log_path, _STDOUT))
+        writer.stats_publisher = WriteStatsPublisher(ctx.journal.log_path)
+        while stdin.wait_for_lines():
+            writer.first_stamp = None  # the stamp of the previous batch
+            batch, stdin.pending = stdin.pending[:_MAX_BATCH_LINES], stdin.pending[_MAX_BATCH_LINES:]
             try:
                 echo(writer.write_stream(batch))
-            except Unsure as unsure:  # a pipe cannot be asked to send the rest again: the next lines may be safe
+            except Unsure as unsure:  # a pipe cannot send the lines again; the next ones may be safe
                 if unsure.interrupted:
                     raise
                 print_err(f"{unsure} ({len(batch)} line{'' if len(batch) == 1 else 's'})")
                 code = ExitCode.IO_ERROR
             batch = []
-            if not writer.options.sync:  # to wait for the disk is to be away from the lock, too
+            if not writer.options.sync:  # a sync also leaves the lock to other writers for a while
                 time.sleep(RELOCK_DELAY_S)
     except Unsure:
         hand_back_unwritten(with_batch=False)
@@ -113,63 +116,63 @@ def _write_lines(args: Namespace, stdin: _Stdin) -> int:
     return code
 
 
-class _Stdin:
-    """The lines of stdin, as many at a time as have arrived. Memory is bounded, whatever a line's length.
+class _StdinLines:
+    """The lines of stdin, read as they arrive, in bounded memory whatever the length of a line.
 
-    ``texts``: the lines that were read and not taken yet. An interrupt is taken only while there is nothing to read, so
-    what was read is always either here or with whoever took it. ``signalled``: see `signals_readable`.
+    ``pending``: the lines that were read and not taken by the caller yet. A read is not interrupted, only the wait for
+    data is: so every line that was read is either here or with the caller. ``signal_fd``: see `signal_wakeup_fd`.
     """
 
-    def __init__(self, signalled: int) -> None:
-        self.texts: list[str] = []
-        self._signalled = signalled
-        self._held = b""  # of a line that has not ended
-        self._ended = False
-        self._goes_on = False  # whether the beginning of that line was given out already
+    def __init__(self, signal_fd: int) -> None:
+        self.pending: list[str] = []
+        self._signal_fd = signal_fd
+        self._partial_line = b""
+        self._is_at_eof = False
+        self._is_in_long_line = False  # the beginning of the partial line is in `pending`, or was taken
 
-    def fill(self) -> bool:
-        """Wait until there is a line in ``texts``; return False at the end of stdin. Raises `Refused`."""
+    def wait_for_lines(self) -> bool:
+        """Wait until ``pending`` is not empty; return False at the end of stdin. Raises `WriteFailed`."""
         try:
-            while not self._ended and not self.texts:
-                if 0 not in select([0, self._signalled], [], [])[0]:
-                    os.read(self._signalled, _READ)  # its handler has been called by now
+            while not self._is_at_eof and not self.pending:
+                if _STDIN not in select([_STDIN, self._signal_fd], [], [])[0]:
+                    os.read(self._signal_fd, _READ_BYTES)  # the signal's handler was called before this
                     continue
-                with defer_interrupts(True), suppress(BlockingIOError):  # another reader was faster
-                    self._take(os.read(0, _READ))
+                with defer_interrupts(True), suppress(BlockingIOError):  # another process read the data first
+                    self._add_data(os.read(_STDIN, _READ_BYTES))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is closed"
             raise WriteFailed(f"stdin cannot be read: {reason}") from None
-        return bool(self.texts)
+        return bool(self.pending)
 
-    def rest(self) -> list[str]:
-        """Return what was not taken, also in part, and what has arrived: up to 256 KiB, without waiting for more."""
-        with suppress(OSError, ValueError):  # it cannot be handed back either
-            if not self._ended and select([0], [], [], 0)[0]:
-                self._held += os.read(0, _READ)
-        return [*self.texts, *decode_utf8(self._held).split("\n")]
+    def drain(self) -> list[str]:
+        """Return the pending lines, the partial line, and what has arrived: up to 256 KiB, without waiting for more."""
+        with suppress(OSError, ValueError):  # what cannot be read cannot be handed back
+            if not self._is_at_eof and select([_STDIN], [], [], 0)[0]:
+                self._partial_line += os.read(_STDIN, _READ_BYTES)
+        return [*self.pending, *decode_utf8(self._partial_line).split("\n")]
 
-    def _take(self, data: bytes) -> None:
-        *whole, self._held = (self._held + data).split(b"\n")
+    def _add_data(self, data: bytes) -> None:
+        *lines, self._partial_line = (self._partial_line + data).split(b"\n")
         if not data:
-            self._ended = True
-            whole, self._held = [self._held] if self._held else [], b""
-        if whole and not self._goes_on and max(map(len, whole)) * _GROWTH <= MAX_TEXT_BYTES:
-            text = decode_utf8(b"\n".join(whole))  # all at once: a stream is long
-            self.texts += text.replace("\r\n", "\n").removesuffix("\r").split("\n")
+            self._is_at_eof = True
+            lines, self._partial_line = [self._partial_line] if self._partial_line else [], b""
+        if lines and not self._is_in_long_line and max(map(len, lines)) * _MAX_CHARS_PER_BYTE <= MAX_TEXT_BYTES:
+            text = decode_utf8(b"\n".join(lines))  # all lines at once, which is faster
+            self.pending += text.replace("\r\n", "\n").removesuffix("\r").split("\n")
         else:
-            for line in whole:
-                self.texts += self._texts(line.removesuffix(b"\r"))
-                self._goes_on = False
-        while len(self._held) > MAX_TEXT_BYTES:
-            end = utf8_boundary(self._held, MAX_TEXT_BYTES)
-            self.texts += self._texts(self._held[:end])
-            self._held, self._goes_on = self._held[end:], True
+            for line in lines:
+                self.pending += self._split_line(line.removesuffix(b"\r"))
+                self._is_in_long_line = False
+        while len(self._partial_line) > MAX_TEXT_BYTES:
+            end = utf8_boundary(self._partial_line, MAX_TEXT_BYTES)
+            self.pending += self._split_line(self._partial_line[:end])
+            self._partial_line, self._is_in_long_line = self._partial_line[end:], True
 
-    def _texts(self, line: bytes) -> list[str]:
-        if not line and self._goes_on:  # the line was as long as a number of whole pieces
+    def _split_line(self, line: bytes) -> list[str]:
+        """Return the texts of the entries for ``line``, which may be the rest of a long one."""
+        if not line and self._is_in_long_line:  # the pieces before it were the whole line
             return []
         first, *rest = split_long_text(escape_unprintable(decode_utf8(line)))
-        return [
-            CONTINUATION_PREFIX + first if self._goes_on else first,
-            *(CONTINUATION_PREFIX + piece for piece in rest),
-        ]
+        if self._is_in_long_line:
+            first = CONTINUATION_PREFIX + first
+        return [first, *(CONTINUATION_PREFIX + piece for piece in rest)]

@@ -1,4 +1,4 @@
-"""``3am``: finds the command, runs it, and turns whatever happens into a sentence and an exit code."""
+"""The entry point of the command line: finds the command, runs it, and exits with its code."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ from threeam.cli.exits import ExitCode, TerminatedBySignal, run_reporting_errors
 from threeam.cli.split import split_command
 
 
-# Each command: its module, and what it does in a line. Nothing is imported before it is called.
-def main(argv: Sequence[str], *, started: Callable[[], None] = lambda: None) -> int:
-    """Runs one command line and gives its exit code. The only place where an exit code is decided.
+def main(argv: Sequence[str], *, before_run: Callable[[], None] = lambda: None) -> int:
+    """Run a command line and return its exit code.
 
-    ``started`` is called when the command is imported and is about to run.
+    ``before_run`` is called after the command's module is imported, before the command runs.
     """
     try:
-        return _main(argv, started)
+        return _dispatch(argv, before_run)
     except TerminatedBySignal as ended:
         return ended.code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 
 
-def _main(argv: Sequence[str], started: Callable[[], None]) -> int:
+def _dispatch(argv: Sequence[str], before_run: Callable[[], None]) -> int:
     command, rest = split_command(argv)
     if command is None:
         from threeam.cli import screen
 
-        started()
-        return _run(lambda: screen.run(rest))
+        before_run()
+        return _run_command(lambda: screen.run(rest))
     if command not in COMMANDS:
         from threeam.cli.parser import did_you_mean
 
@@ -46,11 +45,11 @@ def _main(argv: Sequence[str], started: Callable[[], None]) -> int:
         )
         return ExitCode.USAGE
     module = import_module(f"threeam.cli.{COMMANDS[command][0]}")
-    started()
-    return _run(lambda: module.run(command, rest))
+    before_run()
+    return _run_command(lambda: module.run(command, rest))
 
 
-def _run(command: Callable[[], int]) -> int:
+def _run_command(command: Callable[[], int]) -> int:
     from threeam.cli.console import reset_unreadable_files
 
     reset_unreadable_files()
@@ -58,25 +57,25 @@ def _run(command: Callable[[], int]) -> int:
 
 
 def run_and_exit() -> NoReturn:
-    """The console script: `main`, and then straight out.
+    """Run the command line of this process and exit without finalizing the interpreter.
 
-    A one-shot lives for a few milliseconds: collecting cycles and tearing the interpreter down took
-    a sixth of its time. Every write has been made with os.write by then.
+    A command takes a few milliseconds; garbage collection and finalization took a sixth of that. All data was written
+    with os.write by then.
     """
     gc.disable()
     exit_on_signals()
-    _open_standard()
-    code = signals.run_until_signal(lambda: main(sys.argv[1:], started=signals.raise_on_signals))
+    _ensure_standard_fds()
+    code = signals.run_until_signal(lambda: main(sys.argv[1:], before_run=signals.raise_on_signals))
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:  # a closed pipe: nobody is there to be told
+    except OSError:  # a closed pipe: nothing can be printed
         pass
     os._exit(code)
 
 
-def _open_standard() -> None:
-    """Makes sure that 0, 1 and 2 are taken: else the log itself would be opened as one of them."""
+def _ensure_standard_fds() -> None:
+    """Open /dev/null as each of 0, 1 and 2 that is closed: otherwise the log could be opened as one of them."""
     for fd in range(3):
         try:
             os.fstat(fd)

@@ -1,4 +1,4 @@
-"""Parsers whose errors name the nearest right word, and whose help shows an example."""
+"""Argument parsers whose errors suggest the nearest valid word, and whose help shows examples."""
 
 from __future__ import annotations
 
@@ -6,17 +6,32 @@ import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from threeam.cli.exits import ExitCode
 from threeam.cli.split import split_command
 from threeam.core.format.entry import escape_unprintable
 
+_RELATIVE_TIME = re.compile(r"-\d")  # -15m
+
+
+class HelpText(NamedTuple):
+    """The description of a command or verb, and its example command lines, one a line."""
+
+    description: str
+    examples: str
+
+    def epilog(self) -> str:
+        """Return the examples under their title, as the help of a command ends."""
+        lines = self.examples.split("\n")
+        title = "example" if len(lines) == 1 else "examples"
+        return "\n  ".join((f"{title}:", *lines))
+
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser with the options that every command on a journal has, and an example in its help."""
+    """An argparse parser with the options of every command on a journal, and an example in its help."""
 
-    def __init__(self, prog: str, description: str, example: str, *, on_journal: bool = True) -> None:
+    def __init__(self, prog: str, description: str, example: str, *, with_journal_options: bool = True) -> None:
         super().__init__(
             prog=prog,
             description=description,
@@ -24,12 +39,27 @@ class Parser(argparse.ArgumentParser):
             formatter_class=_cheap_formatter,
             allow_abbrev=False,
         )
-        if not on_journal:
+        if not with_journal_options:
             return
         files = self.add_argument_group("which journal")
         files.add_argument("-j", "--journal", metavar="NAME", help="the journal NAME.log in the state folder")
         files.add_argument("--log", metavar="FILE", help="the log file (SANITY_LOG)")
         files.add_argument("--lock", metavar="FILE", help="the lock file, to join a foreign script (SANITY_LOCK)")
+
+    def add_time_argument(
+        self, name: str, *, about: str, dest: str | None = None, group: argparse._ActionsContainer | None = None
+    ) -> None:
+        """Add an argument (or an option of ``group``) whose value is a time, such as ``-15m``.
+
+        argparse takes ``-15`` for a value and ``-15m`` for an option. With a time argument it takes both for values.
+        """
+        self._negative_number_matcher = _RELATIVE_TIME
+        argument = (group or self).add_argument(name, metavar="T", help=about)
+        argument.dest = dest or argument.dest
+
+    def add_quiet_option(self) -> None:
+        """Add ``-q``, which every command that writes has."""
+        self.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
 
     def format_help(self) -> str:
         """Return the help, in colour on a terminal."""
@@ -37,9 +67,9 @@ class Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        """One sentence on stderr with the nearest right word, and exit 2."""
-        if found := re.match(r"unrecognized arguments: (\S+)", message):
-            word = found[1]
+        """Exit with 2 after one sentence on stderr, which suggests the nearest valid word."""
+        if match := re.match(r"unrecognized arguments: (\S+)", message):
+            word = match[1]
             if word.startswith("-"):
                 message = f"there is no option {word}{did_you_mean(word, list(self._option_string_actions))}"
                 if any(action.nargs for action in self._positionals._group_actions):
@@ -49,50 +79,54 @@ class Parser(argparse.ArgumentParser):
         self.exit(ExitCode.USAGE, escape_unprintable(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
 
 
-def parse_verb(
-    prog: str, what: str, about: Mapping[str, tuple[str, str]], argv: Sequence[str]
-) -> tuple[str, Parser, list[str]]:
-    """The verb of ``3am hyp VERB …``, a parser for it, and the words that it is to parse.
+def command_parser(command: str, help_texts: Mapping[str, HelpText]) -> Parser:
+    """Return the parser of ``3am COMMAND``, one of several commands in a module. It has ``-q``."""
+    help_text = help_texts[command]
+    parser = Parser(f"3am {command}", help_text.description, help_text.epilog())
+    parser.add_quiet_option()
+    return parser
 
-    ``about``: for each verb what it does, and an example. Where there is none it says so, or helps, and ends there.
+
+def parse_verb(
+    prog: str, summary: str, verb_help: Mapping[str, HelpText], argv: Sequence[str]
+) -> tuple[str, Parser, list[str]]:
+    """Return the verb of ``3am hyp VERB …``, its parser, and the words to parse.
+
+    If there is no valid verb, print an error or the help, and exit.
     """
     verb, rest = split_command(argv)
-    if verb is not None and verb in about:
-        description, example = about[verb]
-        return verb, Parser(f"{prog} {verb}", description, f"example:\n  {example}"), rest
-    every = "\n".join(f"  {example}" for _, example in about.values())
-    parser = Parser(prog, f"{what}: {', '.join(about)}.", f"examples:\n{every}")
+    if verb is not None and verb in verb_help:
+        help_text = verb_help[verb]
+        return verb, Parser(f"{prog} {verb}", help_text.description, help_text.epilog()), rest
+    examples = "\n".join(help_text.examples for help_text in verb_help.values())
+    overview = HelpText(f"{summary}: {', '.join(verb_help)}.", examples)
+    parser = Parser(prog, overview.description, overview.epilog())
     if verb is not None:
-        parser.error(f"there is no {prog} {verb}{did_you_mean(verb, list(about))}")
-    parser.add_argument("verb", metavar="VERB", help=f"one of those; {prog} VERB --help says more")
-    parser.parse_args(argv)  # which it is not there for
+        parser.error(f"there is no {prog} {verb}{did_you_mean(verb, list(verb_help))}")
+    parser.add_argument("verb", metavar="VERB", help=f"one of these; see {prog} VERB --help")
+    parser.parse_args(argv)  # exits: there is no verb
     return parser.error("which of them?")
 
 
-def protect_negative_times(argv: Sequence[str]) -> list[str]:
-    """``argv`` with a space before ``-15m``: to argparse it would look like an option."""
-    return [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv]
+def did_you_mean(word: str, candidates: Sequence[str]) -> str:
+    """Return ``; did you mean X?`` for the nearest of ``candidates``, or an empty string."""
+    from difflib import get_close_matches  # only after a mistake
 
-
-def did_you_mean(word: str, words: Sequence[str]) -> str:
-    """``; did you mean X?`` for the nearest of ``words``, or nothing."""
-    from difflib import get_close_matches  # for a mistake only
-
-    near = get_close_matches(word, words, 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    nearest = get_close_matches(word, candidates, 1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def _cheap_formatter(prog: str) -> argparse.HelpFormatter:
-    """Return a formatter for the one that argparse makes for each argument, to check its metavar.
+    """Return the formatter with which argparse checks the metavar of each argument.
 
-    With a width it does not ask for that of the terminal, for which it would import shutil.
+    Its width is given, so that it does not import shutil to read the width of the terminal.
     """
     return argparse.HelpFormatter(prog, width=80)
 
 
 def _help_formatter(prog: str) -> argparse.HelpFormatter:
     if sys.stdout.isatty():
-        from rich_argparse import RawDescriptionRichHelpFormatter  # on a terminal, and only for help
+        from rich_argparse import RawDescriptionRichHelpFormatter  # only for help on a terminal
 
         formatter: argparse.HelpFormatter = RawDescriptionRichHelpFormatter(prog)
         return formatter

@@ -1,4 +1,4 @@
-"""``3am path``: which files, which settings, and why those."""
+"""``3am path``: which files and settings are used, and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from threeam.cli.console import print_err, print_out
-from threeam.cli.context import context
+from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.core.format.entry import escape_unprintable
@@ -17,66 +17,66 @@ from threeam.core.store.journal import Journal
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
-    """Runs ``3am path``."""
+    """Run ``3am path``."""
     parser = Parser(
-        "3am path", "Prints the log, the lock and the settings file, and why those.", "example:\n  3am path --settings"
+        "3am path",
+        "Prints the log, the lock, the settings file and the folders, and why these are used.",
+        "example:\n  3am path --settings",
     )
-    parser.add_argument(
-        "--settings", action="store_true", help="the settings in force, as TOML, and where each comes from"
-    )
+    parser.add_argument("--settings", action="store_true", help="the settings in force, as TOML, with their origins")
     args = parser.parse_args(argv)
-    at = context(args)
-    why = at.resolved_config.origins
-    if args.settings:
-        values = {"log": at.journal.log_path, **at.settings._asdict()}
-        rows = [(f"{name} = {_toml(value)}", f"# {why[name]}") for name, value in values.items()]
-    else:
-        files = (
-            ("log", at.journal.log_path),
-            ("lock", at.journal.lock_path),
-            ("settings", at.resolved_config.config_path),
-        )
-        reasons = [(f"{name:<9} {path}", why[name]) for name, path in files]
-        reasons[2:2] = [
-            (f"{'lock':<9} {path}", "taken as well: a /tmp may be private") for path in at.journal.lock_paths[1:]
-        ]
-        rows = [(left, f"({reason})") for left, reason in (*reasons, *_folders(at.journal))]
-    width = max(len(escape_unprintable(left)) for left, _ in rows)
+    ctx = context(args)
+    rows = [(escape_unprintable(left), escape_unprintable(reason)) for left, reason in _rows(ctx, args.settings)]
+    width = max(len(left) for left, _ in rows)
     for left, reason in rows:
-        print_out(f"{escape_unprintable(left):<{width}}  {escape_unprintable(reason)}")
-    if (warning := network_fs_warning(at.journal.log_path)) is not None:
+        print_out(f"{left:<{width}}  {reason}")
+    if (warning := network_fs_warning(ctx.journal.log_path)) is not None:
         print_err(warning)
     return ExitCode.OK
 
 
-def _folders(journal: Journal) -> Iterator[tuple[str, str]]:
-    """Yield each folder that may hold copies of what was written, run or shown, and why it is that one."""
-    first, *others = attachment_dirs(journal)
-    why = "beside the log" if first == journal.attachments_dir else "private, in your state folder"
-    yield f"{'folder':<9} {first}", f"drafts, history, outputs, plans and baselines; {why}"
-    for folder in (*others, memory_dir(journal)):
-        if os.path.isdir(folder):
-            what = (
-                "drafts and history while the disk was full" if folder not in others else "what was kept there before"
-            )
-            yield f"{'also':<9} {folder}", what
+def _rows(ctx: Context, with_settings: bool) -> Iterator[tuple[str, str]]:
+    """Yield each path, or each setting, and its reason."""
+    journal, origins = ctx.journal, ctx.resolved_config.origins
+    if with_settings:
+        for name, value in {"log": journal.log_path, **ctx.settings._asdict()}.items():
+            yield f"{name} = {_format_toml(value)}", f"# {origins[name]}"
+        return
+    yield f"{'log':<9} {journal.log_path}", f"({origins['log']})"
+    yield f"{'lock':<9} {journal.lock_path}", f"({origins['lock']})"
+    for path in journal.lock_paths[1:]:
+        yield f"{'lock':<9} {path}", "(taken as well: a /tmp may be private)"
+    yield f"{'settings':<9} {ctx.resolved_config.config_path}", f"({origins['settings']})"
+    for name, folder, purpose in _folders(journal):
+        yield f"{name:<9} {folder}", f"({purpose})"
 
 
-def _toml(value: object) -> str:
-    """A setting as it stands in a settings file."""
+def _folders(journal: Journal) -> Iterator[tuple[str, str, str]]:
+    """Yield each folder that may hold copies of what was written, run or shown: its label, path and purpose."""
+    first, *older = attachment_dirs(journal)
+    reason = "beside the log" if first == journal.attachments_dir else "private, in your state folder"
+    yield "folder", first, f"drafts, history, outputs, plans and baselines; {reason}"
+    for folder in filter(os.path.isdir, older):
+        yield "also", folder, "where they were before"
+    if os.path.isdir(memory_dir(journal)):
+        yield "also", memory_dir(journal), "drafts and history while the disk was full"
+
+
+def _format_toml(value: object) -> str:
+    """Return a setting as it is written in a settings file."""
     match value:
         case None:  # of ``keep``
-            return _toml("all")
+            return _format_toml("all")
         case ():  # of ``reminders``
-            return _toml(["none"])
+            return _format_toml(["none"])
         case bool():
             return str(value).lower()
         case str():
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case tuple() | list():
-            return f"[{', '.join(map(_toml, value))}]"
+            return f"[{', '.join(map(_format_toml, value))}]"
         case Mapping():
-            pairs = ", ".join(f"{_toml(key)} = {_toml(one)}" for key, one in value.items())
+            pairs = ", ".join(f"{_format_toml(key)} = {_format_toml(item)}" for key, item in value.items())
             return f"{{ {pairs} }}" if pairs else "{}"
         case _:
             return str(value)

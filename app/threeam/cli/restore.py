@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from threeam.cli.console import print_err, print_report, write_bytes
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
-from threeam.cli.parser import Parser, parse_verb, protect_negative_times
+from threeam.cli.parser import HelpText, Parser, parse_verb
 from threeam.cli.submit import submit
 from threeam.core.errors import JournalError, PreconditionFailed
 from threeam.core.format.entry import Stamp, escape_unprintable
@@ -22,42 +22,50 @@ from threeam.restore.pitr import DEFAULT_MINUS, ENGINES
 from threeam.restore.pitr_plan import plan_restore_before_commit, plan_restore_to_time, save_runbook
 from threeam.restore.stable_commit import stable_commits
 
-_ABOUT = {
-    "application": (
-        "What must be undone, the newest first; on a terminal it is ticked off one by one, each by a line. Then what "
-        "has changed since the commit of 3am stable, and every sleep that was added. Exit 1 if anything is left.",
+_HELP = {
+    "application": HelpText(
+        "Prints the changes to undo, the newest first; on a terminal it asks about each, and ticks it off by a line. "
+        "Then what has changed since the commit of 3am stable, and every sleep that was added. Exit 1 if anything is "
+        "left.",
         "3am restore application",
     ),
-    "data": (
-        "Writes the runbook for a restore to the moment before a corrupted commit: recovery settings, the rows of then "
-        "beside the live ones, the compare, the patch. With --dsn it asks the server whether that is possible.",
+    "data": HelpText(
+        "Writes the runbook for a restore to the moment before a corrupted commit: recovery settings, the old rows "
+        "beside the live ones, the comparison, the patch. With --dsn it asks the server whether that is possible.",
         "3am restore data --at 03:14:07.123456 --engine postgres --dsn postgresql://db1/shop",
     ),
 }
 
 
 def run(command: str, argv: Sequence[str]) -> int:
-    """Runs one of the two."""
+    """Run ``3am restore`` or ``3am stable``."""
     if command == "stable":
-        return _stable(argv)
-    verb, parser, rest = parse_verb("3am restore", "Restores, and 3am sleep restores you", _ABOUT, argv)
+        return _note_stable(argv)
+    verb, parser, rest = parse_verb("3am restore", "Restores, and 3am sleep restores you", _HELP, argv)
     if verb == "application":
-        return _application(parser.parse_args(rest))
-    moment = parser.add_mutually_exclusive_group(required=True)
-    moment.add_argument("--at", metavar="T", help="when the corrupted transaction was committed: a time, or an @stamp")
-    moment.add_argument("--xid", type=int, metavar="N", help="its number; needs --dsn and track_commit_timestamp")
-    parser.add_argument("--minus", default=DEFAULT_MINUS, metavar="LENGTH", help="so long before it (1ms)")
+        return _restore_application(parser.parse_args(rest))
+    target = parser.add_mutually_exclusive_group(required=True)
+    parser.add_time_argument(
+        "--at", about="when the corrupted transaction was committed: a time, or an @stamp", group=target
+    )
+    target.add_argument("--xid", type=int, metavar="N", help="its number; needs --dsn and track_commit_timestamp")
+    parser.add_argument(
+        "--minus",
+        default=DEFAULT_MINUS,
+        metavar="LENGTH",
+        help=f"how far before it to stop (default: {DEFAULT_MINUS})",
+    )
     parser.add_argument("--engine", required=True, choices=ENGINES, help="which database")
     parser.add_argument("--dsn", metavar="DSN", help="ask this PostgreSQL or MariaDB; its password is written nowhere")
-    args = parser.parse_args(protect_negative_times(rest))
+    args = parser.parse_args(rest)
     if args.xid is not None and args.dsn is None:
         parser.error("--xid needs --dsn: only the server knows when that was committed")
     if args.xid is not None and args.engine != "postgres":
         parser.error("--xid is for --engine postgres")
-    return _data(args)
+    return _restore_data(args)
 
 
-def _stable(argv: Sequence[str]) -> int:
+def _note_stable(argv: Sequence[str]) -> int:
     parser = Parser(
         "3am stable",
         "Notes the last known stable commit of the git work tree around you; 3am restore application shows what has "
@@ -65,72 +73,75 @@ def _stable(argv: Sequence[str]) -> int:
         "example:\n  3am stable v2.31.0",
     )
     parser.add_argument("rev", nargs="?", default="HEAD", metavar="REV", help="a commit, a tag or a branch (HEAD)")
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+    parser.add_quiet_option()
     args = parser.parse_args(argv)
     draft = stable_commit_draft(args.rev, os.getcwd())
-    at = context(args)
-    before = {one.tree: one for one in stable_commits(at.load_state())}
-    code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet)
+    ctx = context(args)
+    earlier_commits = {commit.tree: commit for commit in stable_commits(ctx.load_state())}
+    code = submit(lambda: ctx, lambda _: draft, "", quiet=args.quiet)
     try:
-        noted = next((one for one in stable_commits(at.load_state())[::-1]), None)
+        commits = stable_commits(ctx.load_state())
     except (JournalError, OSError) as error:  # the line is written all the same
         print_err(f"the commit before that is not known: {error}")
         return code
-    if noted is not None and (was := before.get(noted.tree)) is not None and was.commit != noted.commit:
-        print_err(f"before that it was {was.text}; 3am stable {was.commit[:12]} makes it so again")
+    if commits:
+        earlier = earlier_commits.get(commits[-1].tree)
+        if earlier is not None and earlier.commit != commits[-1].commit:
+            print_err(f"before that it was {earlier.text}; 3am stable {earlier.commit[:12]} notes that one again")
     return code
 
 
-def _application(args: Namespace) -> int:
-    at = context(args)
-    at.require_log()
-    state = at.load_state()
-    looked = inspect_trees(state)
-    print_report(application_report(state, at.clock(), looked))
+def _restore_application(args: Namespace) -> int:
+    ctx = context(args)
+    ctx.require_log()
+    state = ctx.load_state()
+    tree_changes = inspect_trees(state)
+    print_report(application_report(state, ctx.clock(), tree_changes))
     if sys.stdin.isatty():
-        for one in reversed(open_changes(state)):
-            if not _ticked_off(at, one):
+        for change in reversed(open_changes(state)):
+            if not _ask_undone(ctx, change):
                 break
-        state = at.load_state()
-    left = remaining_work(state, looked)
-    if left:
-        print_err(f"left: {'; '.join(left)}")
-    return ExitCode.NEGATIVE if left else ExitCode.OK
+        state = ctx.load_state()
+    remaining = remaining_work(state, tree_changes)
+    if remaining:
+        print_err(f"left: {'; '.join(remaining)}")
+    return ExitCode.NEGATIVE if remaining else ExitCode.OK
 
 
-def _ticked_off(at: Context, one: Change) -> bool:
-    """Asks whether ``one`` is undone, and writes that it is; False to stop asking."""
+def _ask_undone(ctx: Context, change: Change) -> bool:
+    """Ask whether ``change`` is undone, and write that it is. Return False to ask no further questions."""
     while True:
-        sys.stderr.write(f"\nundone: {escape_unprintable(one.undo or one.text)}? [y]es, [n]ot yet, [q]uit: ")
+        sys.stderr.write(f"\nundone: {escape_unprintable(change.undo or change.text)}? [y]es, [n]ot yet, [q]uit: ")
         sys.stderr.flush()
         typed = sys.stdin.readline()
         answer = typed.strip().lower()
-        if not typed or answer in ("q", "quit"):  # the end of it is an end
+        if not typed or answer in ("q", "quit"):  # an empty read is the end of stdin
             return False
         if answer in ("n", "no", ""):
             return True
         if answer in ("y", "yes"):
             break
     try:
-        submit(lambda: at, lambda _: undone_draft(one.stamp, ""), "", quiet=False, exit_code=None)
-    except PreconditionFailed as meanwhile:  # somebody else was faster
-        print_err(str(meanwhile))
+        submit(lambda: ctx, lambda _: undone_draft(change.stamp, ""), "", quiet=False, exit_code=None)
+    except PreconditionFailed as error:  # meanwhile another process wrote it
+        print_err(str(error))
     return True
 
 
-def _data(args: Namespace) -> int:
-    at = context(args)
-    now, minus_ns = at.clock(), parse_duration(args.minus)
+def _restore_data(args: Namespace) -> int:
+    ctx = context(args)
+    now, minus_ns = ctx.clock(), parse_duration(args.minus)
     if args.xid is not None:
-        plan = plan_restore_before_commit(args.xid, minus_ns, args.dsn, at.clock, at.zone)
+        plan = plan_restore_before_commit(args.xid, minus_ns, args.dsn, ctx.clock, ctx.zone)
     else:
-        ns = parse_time(args.at, now, at.zone)
-        plan = plan_restore_to_time(args.engine, Stamp(ns, at.zone(ns)), args.at.strip(), minus_ns, args.dsn, at.clock)
+        ns = parse_time(args.at, now, ctx.zone)
+        target = Stamp(ns, ctx.zone(ns))
+        plan = plan_restore_to_time(args.engine, target, args.at.strip(), minus_ns, args.dsn, ctx.clock)
     write_bytes(plan.text.encode("utf-8", "backslashreplace"))
-    path, draft = save_runbook(at.journal, plan, now)
-    answer = ExitCode.NEGATIVE if plan.obstacles else ExitCode.OK
-    code = submit(lambda: at, lambda _: draft, "", quiet=True, beside=path, exit_code=answer)
-    print_err(f"kept as {path}")
-    for sentence in plan.obstacles:
-        print_err(sentence)
+    path, draft = save_runbook(ctx.journal, plan, now)
+    exit_code = ExitCode.NEGATIVE if plan.obstacles else ExitCode.OK
+    code = submit(lambda: ctx, lambda _: draft, "", quiet=True, attachment_path=path, exit_code=exit_code)
+    print_err(f"saved as {path}")
+    for obstacle in plan.obstacles:
+        print_err(obstacle)
     return code

@@ -1,4 +1,4 @@
-"""``3am rotate``: a new log now, whatever the size of this one."""
+"""``3am rotate``: a rotation of the log now, whatever its size."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.submit import acknowledgement
 from threeam.core.errors import RotationFailed, RotationSkipped
+from threeam.core.write.rotate import RotationResult
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
-    """Runs ``3am rotate``."""
+    """Run ``3am rotate``."""
     parser = Parser(
         "3am rotate",
-        "Gives the log a name with the time in it, and begins a new one that carries hypotheses, cups and doses on. "
-        "It happens by itself at rotate_bytes. Prints the path that the old log has now; exit 1 if nothing was done.",
+        "Renames the log, with the time in its new name, and begins a new one that carries over hypotheses, cups and "
+        "doses. This happens automatically at rotate_bytes. Prints the new path of the old log. Exit 1 if there is "
+        "nothing to rotate.",
         "example:\n  3am rotate",
     )
-    at = context(parser.parse_args(argv))
-    rotated = None
-    remark: str | None = None
+    ctx = context(parser.parse_args(argv))
+    rotated: RotationResult | None = None
+    prune_warning = ""
     try:
-        with at.writer().lock_log(whole=True, rotating=True) as log:
+        with ctx.writer().lock_log(full_state=True, will_rotate=True) as log:
             rotated = log.rotate()
-            remark = (
-                "" if rotated.durability_warning else log.prune_rotated()
-            )  # the old files may be all that a crash leaves
-    except RotationSkipped as not_rotated:
-        print_err(str(not_rotated))
-        return ExitCode.IO_ERROR if isinstance(not_rotated, RotationFailed) else ExitCode.NEGATIVE
-    except KeyboardInterrupt:
-        if rotated is None:  # 130 says that nothing was done
+            if not rotated.durability_warning:  # otherwise a crash may leave nothing but the old files
+                prune_warning = log.prune_rotated()
+    except RotationSkipped as error:
+        print_err(str(error))
+        return ExitCode.IO_ERROR if isinstance(error, RotationFailed) else ExitCode.NEGATIVE
+    except KeyboardInterrupt:  # deferred until the lock was released
+        if rotated is None:
             raise
     code = ExitCode.IO_ERROR if rotated.durability_warning else ExitCode.OK
     with acknowledgement(code, len(os.fsencode(rotated.rotated_path))):
         print_out(rotated.rotated_path)
-    for sentence in filter(None, (rotated.durability_warning, remark)):
-        print_err(sentence)
+    for warning in filter(None, (rotated.durability_warning, prune_warning)):
+        print_err(warning)
     return code

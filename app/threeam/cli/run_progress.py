@@ -1,4 +1,4 @@
-"""What ``3am run`` shows while a command runs: its output, or the progress of an experiment."""
+"""The display of ``3am run`` while a command runs: its output, or the progress of an experiment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``3am sanity``: a drop-in for the Bash script of the essay, line by line."""
+"""``3am sanity``: a drop-in replacement for the Bash script of the essay."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ from threeam.core.errors import JournalError, Unsure
 from threeam.core.write.draft import script_lines
 
 DEFAULT_MESSAGE = "Staring into the void. The void is returning a 502 Bad Gateway."
+_MAX_DELAY_S = 3600
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
-    """Runs ``3am sanity``."""
+    """Run ``3am sanity``."""
     parser = Parser(
         "3am sanity",
         "Does what 3am-sanity-lock.sh does: takes the lock, writes the script's lines to the log and to stdout, and "
-        "pauses inside the lock as the script does.",
+        "pauses while it holds the lock, as the script does.",
         "example:\n  3am sanity 5 'the cron job and the API share a row'",
     )
-    parser.add_argument("cups", nargs="?", type=_cups, default=0, metavar="CUPS", help="cups so far (0)")
+    parser.add_argument("cups", nargs="?", type=_parse_cups, default=0, metavar="CUPS", help="cups so far (default: 0)")
     parser.add_argument(
-        "message", nargs="?", default=DEFAULT_MESSAGE, metavar="MESSAGE", help="the hypothesis (the void)"
+        "message", nargs="?", default=DEFAULT_MESSAGE, metavar="MESSAGE", help="the hypothesis (default: the void)"
     )
-    parser.add_argument("--delay", type=_seconds, default=1.0, metavar="S", help="seconds inside the lock (1)")
+    parser.add_argument(
+        "--delay", type=_parse_seconds, default=1.0, metavar="S", help="seconds to hold the lock (default: 1)"
+    )
     args = parser.parse_args(argv)
     message = args.message or DEFAULT_MESSAGE  # ${2:-…} in the script: empty counts as absent
     echo = Echo(quiet=False)
     writer = None
     try:
         writer = context(args).writer()
-        with writer.lock_log(whole=False, interruptible=True) as log:
-            for n, text in enumerate(script_lines(args.cups, message)):
-                if n == 1:
+        with writer.lock_log(full_state=False, interruptible=True) as log:
+            for index, text in enumerate(script_lines(args.cups, message)):
+                if index == 1:
                     time.sleep(args.delay)
                 echo(log.write_script_line(text, args.cups))
     except Unsure:
@@ -51,7 +54,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     return ExitCode.OK
 
 
-def _cups(text: str) -> int:
+def _parse_cups(text: str) -> int:
     if text == "":  # ${1:-0}
         return 0
     if not (text.isascii() and text.isdigit()) or len(text) > 9:
@@ -59,11 +62,12 @@ def _cups(text: str) -> int:
     return int(text)
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     seconds = float(text)
-    if not 0 <= seconds <= 3600:
+    if not 0 <= seconds <= _MAX_DELAY_S:
         raise ValueError(text)
     return seconds
 
 
-_cups.__name__, _seconds.__name__ = "number of cups", "number of seconds"
+_parse_cups.__name__ = "number of cups"  # argparse prints these names in its messages
+_parse_seconds.__name__ = "number of seconds"

@@ -1,4 +1,4 @@
-"""How a signal ends the command line: with its exit code, what was not written handed back, and no traceback."""
+"""The signal handlers of a running command: it hands back unwritten text and exits, without a traceback."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from threeam.cli.exits import TerminatedBySignal
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-_AGAIN_S = 0.001  # after which a signal is sent again whose interrupt was lost
-_lost = 0  # the number of the signal whose interrupt was raised in a finalizer, which swallows it
+_RESEND_DELAY_S = 0.001
+_lost_signal = 0  # the number of a signal whose interrupt was raised in a finalizer, which swallows it
 
 
 def raise_on_signals() -> None:
-    """Raise `KeyboardInterrupt` on a signal, for a command that hands back what it has not written."""
+    """Raise `KeyboardInterrupt` on a signal, so that a command can hand back what it has not written."""
     sys.excepthook = _excepthook
     sys.unraisablehook = _unraisablehook
-    signal.signal(signal.SIGALRM, _send_again)
+    signal.signal(signal.SIGALRM, _resend_lost_signal)
     for number in TERMINATION_SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _raise)
+            signal.signal(number, _raise_interrupt)
 
 
 def run_until_signal(work: Callable[[], int]) -> int:
@@ -49,7 +49,7 @@ def settle_exit_code(code: int) -> None:
     up) is optional. The exit code 130 would say that nothing was written.
     """
     for number in TERMINATION_SIGNALS:
-        if signal.getsignal(number) == _raise:
+        if signal.getsignal(number) == _raise_interrupt:
             signal.signal(number, lambda _number, _frame: os._exit(code))
 
 
@@ -58,7 +58,7 @@ def interrupt_exit_code(interrupt: BaseException) -> int:
     return interrupt.code if isinstance(interrupt, TerminatedBySignal) else 128 + signal.SIGINT
 
 
-def _raise(number: int, _frame: FrameType | None) -> NoReturn:
+def _raise_interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt if number == signal.SIGINT else TerminatedBySignal(number)
 
 
@@ -69,16 +69,16 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 
 def _unraisablehook(unraisable: UnraisableHookArgs) -> None:
-    """Send a signal again whose interrupt came in a finalizer. It cannot be raised here: this is called from there."""
-    global _lost
+    """Send a signal again if its interrupt was raised in a finalizer. Raising it here would have no effect either."""
+    global _lost_signal
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
     error = unraisable.exc_value
-    _lost = (interrupt_exit_code(error) if error is not None else 128 + signal.SIGINT) - 128
-    signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+    _lost_signal = (interrupt_exit_code(error) if error is not None else 128 + signal.SIGINT) - 128
+    signal.setitimer(signal.ITIMER_REAL, _RESEND_DELAY_S)
 
 
-def _send_again(_number: int, _frame: FrameType | None) -> None:
-    if _lost:
-        signal.raise_signal(_lost)  # not an exception: where signals have to wait, this one waits too
+def _resend_lost_signal(_number: int, _frame: FrameType | None) -> None:
+    if _lost_signal:
+        signal.raise_signal(_lost_signal)  # not an exception: while signals are deferred, this one is deferred too

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_WITH_VALUE = ("--log", "--lock", "-j", "--journal")  # the options that may stand before a command
+_OPTIONS_WITH_VALUE = ("--log", "--lock", "-j", "--journal")  # those that may stand before a command
 
 
 def split_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The first word that is no option, and everything else."""
-    skip = False
-    for i, word in enumerate(argv):
-        if skip:
-            skip = False
-        elif word in _WITH_VALUE:
-            skip = True
+    """Return the first word that is not an option (None if all are options), and the other words."""
+    is_value = False
+    for index, word in enumerate(argv):
+        if is_value:
+            is_value = False
+        elif word in _OPTIONS_WITH_VALUE:
+            is_value = True
         elif word == "--":
             break
         elif not word.startswith("-"):
-            return word, [*argv[:i], *argv[i + 1 :]]
+            return word, [*argv[:index], *argv[index + 1 :]]
     return None, list(argv)

@@ -14,75 +14,79 @@ from threeam.core.write.lock import find_lock_holder
 from threeam.human.caffeine import DAILY_LIMIT_MG, SINGLE_DOSE_LIMIT_MG
 from threeam.human.night_summary import MORNING_HOUR, summarize_night
 
-_LOOK_S = 1.0  # s at a footprint
+_SAMPLE_S = 1.0  # how long the load of running instances is measured
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
-    """Runs ``3am status``."""
+    """Run ``3am status``."""
     parser = Parser(
         "3am status",
-        "One line: your cups, the milligrams left now and at 07:00, water, open hypotheses, and the lock.",
+        "Prints one line: your cups, the milligrams left now and at 07:00, water, open hypotheses, and the lock.",
         "example, for ~/.tmux.conf:\n  set -g status-right '#(3am status --tmux)'",
     )
     parser.add_argument("--json", action="store_true", help="one object")
     parser.add_argument("--tmux", action="store_true", help="with tmux's colours")
     parser.add_argument(
-        "--footprint", action="store_true", help="what each running 3am takes of the machine, over a second"
+        "--footprint", action="store_true", help="the load of each running 3am instead, measured for a second"
     )
     args = parser.parse_args(argv)
     if args.footprint:
-        return _footprint(as_json=args.json)
-    at = context(args)
-    facts = _facts(at)
+        return _print_footprint(as_json=args.json)
+    ctx = context(args)
+    values = _status_values(ctx)
     if args.json:
-        print_json(facts)
-        return ExitCode.OK
-    toxic = " TOXIC" if facts["toxic"] else ""
-    later = f" ({facts['mg_morning']['mg']:.0f} at {MORNING_HOUR:02d}:00)" if facts["mg"] >= 1 else ""
-    cup, drop, over, dot = ("☕", "💧", "▲", "·") if at.settings.emoji else ("c", "w", "!", "|")
-    much = over if facts["over_dose"] else ""
-    cups = f"{cup} {facts['cups']}{toxic} {facts['mg']:.0f} mg{much}{later}"
-    if args.tmux and (toxic or much):
-        cups = f"#[fg=red]{cups}#[default]"
-    lock = facts["lock"]
-    if held := facts["holder"]:  # a process may be called anything, and tmux would run a #() in it
-        lock = f"held by {held['name'].replace('#', '')} {held['pid']}"
-    print_out(f" {dot} ".join((cups, f"{drop} {facts['water']}", f"{facts['open']} open", f"lock {lock}")))
+        print_json(values)
+    else:
+        print_out(_status_line(values, emoji=ctx.settings.emoji, tmux=args.tmux))
     return ExitCode.OK
 
 
-def _footprint(*, as_json: bool) -> int:
+def _status_line(values: dict[str, Any], *, emoji: bool, tmux: bool) -> str:
+    cup, drop, over, dot = ("☕", "💧", "▲", "·") if emoji else ("c", "w", "!", "|")
+    toxic = " TOXIC" if values["toxic"] else ""
+    over_dose = over if values["over_dose"] else ""
+    later = f" ({values['mg_morning']['mg']:.0f} at {MORNING_HOUR:02d}:00)" if values["mg"] >= 1 else ""
+    cups = f"{cup} {values['cups']}{toxic} {values['mg']:.0f} mg{over_dose}{later}"
+    if tmux and (toxic or over_dose):
+        cups = f"#[fg=red]{cups}#[default]"
+    lock = values["lock"]
+    if holder := values["holder"]:  # the name of a process is arbitrary, and tmux would run a #() in it
+        lock = f"held by {holder['name'].replace('#', '')} {holder['pid']}"
+    return f" {dot} ".join((cups, f"{drop} {values['water']}", f"{values['open']} open", f"lock {lock}"))
+
+
+def _print_footprint(*, as_json: bool) -> int:
     from threeam.tracing.instances import format_instance, measure_instances, summarize_instances
 
-    found = measure_instances(_LOOK_S, excluded_pids=[os.getpid()])
-    for one in found:
+    instances = measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()])
+    for instance in instances:
         if as_json:
-            print_json(
-                {key: value for key, value in one._asdict().items() if key not in ("spent", "lately")}
-                | {name: spent and spent._asdict() for name, spent in (("spent", one.spent), ("lately", one.lately))}
-            )
+            record = instance._asdict()
+            for key, stats in (("spent", instance.spent), ("lately", instance.lately)):
+                record[key] = stats and stats._asdict()
+            print_json(record)
         else:
-            print_out(format_instance(one))
+            print_out(format_instance(instance))
     if not as_json:
-        print_out(summarize_instances(found))
+        print_out(summarize_instances(instances))
     return ExitCode.OK
 
 
-def _facts(at: Context) -> dict[str, Any]:
-    state, settings, now = at.load_state(), at.settings, at.clock()
-    cups = state.cups(at.author.user, now.ns, settings.night_gap_ns)
-    one = summarize_night(state, at.author.user, now, settings.night_gap_ns, settings.half_life_h, at.zone)
-    held = find_lock_holder(*at.journal.lock_paths)
+def _status_values(ctx: Context) -> dict[str, Any]:
+    state, settings, now = ctx.load_state(), ctx.settings, ctx.clock()
+    cups = state.cups(ctx.author.user, now.ns, settings.night_gap_ns)
+    summary = summarize_night(state, ctx.author.user, now, settings.night_gap_ns, settings.half_life_h, ctx.zone)
+    holder = find_lock_holder(*ctx.journal.lock_paths)
     return {
         "cups": cups,
         "toxic": cups > settings.toxic_cups,
-        "mg": round(one.mg_now, 1),
-        "mg_24h": one.mg_last_24h,
-        "over_dose": one.mg_now > SINGLE_DOSE_LIMIT_MG or one.mg_last_24h > DAILY_LIMIT_MG,
-        "mg_morning": {"at": one.morning.rfc3339(), "mg": round(one.mg_at_morning, 1)},
-        "water": one.glasses,
+        "mg": round(summary.mg_now, 1),
+        "mg_24h": summary.mg_last_24h,
+        "over_dose": summary.mg_now > SINGLE_DOSE_LIMIT_MG or summary.mg_last_24h > DAILY_LIMIT_MG,
+        "mg_morning": {"at": summary.morning.rfc3339(), "mg": round(summary.mg_at_morning, 1)},
+        "water": summary.glasses,
         "open": len(state.open_hypotheses()),
-        "lock": "held" if held else "free",
-        "holder": {"pid": held.pid, "name": held.name} if held and held.pid else None,
-        "log": at.journal.log_path,
+        "lock": "held" if holder else "free",
+        "holder": {"pid": holder.pid, "name": holder.name} if holder and holder.pid else None,
+        "log": ctx.journal.log_path,
     }

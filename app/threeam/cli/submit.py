@@ -1,4 +1,4 @@
-"""One submission from the shell: written and printed; refused, and handed back; or unsure."""
+"""Writing one draft from the command line: it is written and printed, refused and handed back, or unsure."""
 
 from __future__ import annotations
 
@@ -17,61 +17,63 @@ from threeam.core.write.locked_log import INTERRUPTED_REASON
 
 
 def submit(
-    context: Callable[[], Context],
-    draft_in: Callable[[Context], Draft],
+    get_context: Callable[[], Context],
+    make_draft: Callable[[Context], Draft],
     text: str,
     *,
     quiet: bool,
-    beside: str = "",
+    attachment_path: str = "",
     fd: int = 1,
     exit_code: int | None = ExitCode.OK,
 ) -> int:
-    """Writes what ``draft_in`` makes of the context, prints it as it was written, and gives the exit code.
+    """Write the draft, print its lines on ``fd`` as they were written, and return the exit code.
 
-    ``exit_code``: the command's exit code if the lines are written and printed. A signal cannot change it after that.
-    None if the command does more than to print something: it returns 0, and a signal still interrupts the command.
+    ``text``: the user's words. If they are not written, they go to stderr. ``get_context`` is called here, so that
+    this also holds if the settings are invalid, or if a signal comes meanwhile. ``attachment_path``: a file that the
+    lines name; it is deleted if they are not written.
 
-    ``beside``: a file that the lines name; it goes where they are refused. ``fd``: where it is printed. ``context`` is
-    called here, so that ``text`` is handed back whatever is wrong with the journal, and if a signal comes meanwhile.
+    ``exit_code``: the command's exit code once the lines are written and printed. A signal cannot change it after that.
+    None if the command has more to do than to print something: 0 is returned, and a signal still interrupts it.
     """
     try:
-        at = context()
-        writer = at.writer()
+        ctx = get_context()
+        writer = ctx.writer()
     except (JournalError, KeyboardInterrupt):
-        clean_up_refused(text, beside)
+        clean_up_refused(text, attachment_path)
         raise
     try:
-        block = writer.write(draft_in(at))
-        printed = b"" if quiet or is_open_on(at.journal.log_path, fd) else block.raw  # 3am log … >>the.log: it is there
+        block = writer.write(make_draft(ctx))
+        # With `3am log … >>the.log` the line is in that file already.
+        printed = b"" if quiet or is_open_on(ctx.journal.log_path, fd) else block.raw
         with acknowledgement(exit_code, len(printed), fd):
             write_bytes(printed, fd)
     except Unsure:
         raise
-    except OutputFailed as untold:
-        print_err(f"written as @{writer.first_stamp}, but {untold}")
+    except OutputFailed as error:
+        print_err(f"written as @{writer.first_stamp}, but {error}")
         return ExitCode.IO_ERROR
     except JournalError:
-        clean_up_refused(text, beside)
+        clean_up_refused(text, attachment_path)
         raise
     except KeyboardInterrupt:
         if writer.first_stamp is not None:  # 130 would say that nothing was written
             raise Unsure(writer.first_stamp, INTERRUPTED_REASON, interrupted=True) from None
-        clean_up_refused(text, beside)
+        clean_up_refused(text, attachment_path)
         raise
     if any(entry.hypothesis for entry in block.entries):
         from threeam.hypotheses.guards import warnings_for
 
-        for remark in warnings_for(block.prior_state, block.entries):
-            print_err(remark)
+        for warning in warnings_for(block.prior_state, block.entries):
+            print_err(warning)
     return ExitCode.OK if exit_code is None else exit_code
 
 
 @contextmanager
 def acknowledgement(exit_code: int | None, size: int, fd: int = 1) -> Iterator[None]:
-    """Print in the body what was written: after it, a signal does not change ``exit_code`` any more (unless None).
+    """Print in the body what was written. After it, a signal ends the process with ``exit_code`` (unless it is None).
 
-    ``size``: the bytes that are printed on ``fd``. A signal that comes while they are printed waits, unless the
-    print has to wait for its reader.
+    ``size``: how many bytes are printed on ``fd``. A signal during the print is deferred until its end, unless the
+    print may have to wait for a reader.
     """
     try:
         is_ready = size <= PIPE_BUF and bool(select([], [fd], [], 0)[1])
@@ -83,17 +85,17 @@ def acknowledgement(exit_code: int | None, size: int, fd: int = 1) -> Iterator[N
             settle_exit_code(exit_code)
 
 
-def clean_up_refused(text: str, beside: str) -> None:
-    """What was refused is still the caller's, and nothing is left of it."""
+def clean_up_refused(text: str, attachment_path: str) -> None:
+    """Hand ``text`` back to the user, and delete the attachment of the lines that were not written."""
     report_unwritten([text])
-    if beside:
-        from threeam.core.store.attachments import discard_attachment  # only what has kept a file needs it
+    if attachment_path:
+        from threeam.core.store.attachments import discard_attachment  # only for a command with an attachment
 
-        discard_attachment(beside)
+        discard_attachment(attachment_path)
 
 
 def report_unwritten(texts: Iterable[str]) -> None:
-    """What was refused is still the caller's: it goes to stderr."""
+    """Print the words that were not written on stderr: they still belong to the user."""
     for text in texts:
         if text:
             print_err(f"not written: {text}")

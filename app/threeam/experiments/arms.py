@@ -116,7 +116,7 @@ def _checks(spec: _ArmSpec) -> Iterator[tuple[bool, str]]:
 
 
 def parse_arms(texts: Sequence[str], cpus: Sequence[int]) -> tuple[Arm, ...]:
-    """Return the arms of an experiment, `BARE` if there are none in ``texts``. Raise `InvalidArm`.
+    """Return the arms of an experiment, `BARE` if ``texts`` is empty. Raise `InvalidArm`.
 
     The other arms are compared with the first one.
     """

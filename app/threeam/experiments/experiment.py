@@ -229,5 +229,5 @@ class Experiment(NamedTuple):
 
 
 def outcome_code(arm_index: int, outcome: str) -> str:
-    """Return the character for a run of the arm at ``arm_index``; `NOT_RUN` if the outcome is no result."""
+    """Return the character for a run of the arm at ``arm_index``; `NOT_RUN` for an interrupted or lost run."""
     return chr(ord(_FIRST_OUTCOME_CODES[outcome]) + arm_index) if outcome in _FIRST_OUTCOME_CODES else NOT_RUN

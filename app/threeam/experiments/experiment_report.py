@@ -51,7 +51,7 @@ def experiment_list_report(all_experiments: Sequence[Experiment], now: Stamp) ->
 
 
 def hypothesis_runs_report(state: State, number: int | None, now: Stamp) -> list[ReportSection]:
-    """Return a section with the runs of the hypothesis ``number``, the newest first; nothing if there are none."""
+    """Return a section with the runs of the hypothesis ``number``, the newest first; no section if nothing was run."""
     lines = [
         experiment_line(experiment, now)
         for experiment in experiments(state)[::-1]

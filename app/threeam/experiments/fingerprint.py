@@ -97,7 +97,7 @@ def legacy_fingerprint(command: Sequence[str], rule: FailureRule) -> str:
 
 
 def wrapper_fingerprint(arm: Arm) -> str:
-    """Return the hash of the words before the command; ``-`` if there are none."""
+    """Return the hash of the words before the command; ``-`` without a wrapper."""
     return _digest("\0".join(redact_argv(arm.before)))[:8] if arm.before else "-"
 
 

@@ -1,4 +1,4 @@
-"""How many clean runs, or how much time, a fix needs, given how often the bug was seen before it. Pure."""
+"""The clean runs (or the time) that a fix needs, given how often the bug was seen before it. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the screen shows experiments: the lines of runs are hidden, and the plan line shows the progress."""
+"""Experiments on the screen: the lines of runs are hidden, and the plan line shows the progress."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class IsExperimentRun(NamedTuple):
 
 
 def attachment_of(entry: Entry) -> str | None:
-    """Return the attachment of a line: a file name, or the name of an experiment; None if there is none."""
+    """Return the attachment of a line: a file name, or the name of an experiment; None if it has no attachment."""
     file = entry.tag("FILE") or ""
     if file.endswith(".out"):
         return file

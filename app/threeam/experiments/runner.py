@@ -158,7 +158,7 @@ class ExperimentRunner:
     ) -> None:
         def submit(draft: Draft) -> None:
             # Interruptible: `run_plan` defers interrupts itself.
-            with writer.lock_log(whole=draft.needs_full_state, interruptible=True) as log:
+            with writer.lock_log(full_state=draft.needs_full_state, interruptible=True) as log:
                 log.write(draft)
 
         def on_lost() -> None:

@@ -52,7 +52,7 @@ def experiments(state: State) -> list[Experiment]:
 
 
 def require_experiment(state: State, name: str) -> Experiment:
-    """Return the experiment that is called ``R12``, ``r12`` or ``12``. Raise `PreconditionFailed` if there is none."""
+    """Return the experiment that is called ``R12``, ``r12`` or ``12``. Raise `PreconditionFailed` if missing."""
     by_number = experiments_by_number(state)
     digits = name[1:] if name[:1] in ("r", "R") else name
     is_number = digits.isascii() and digits.isdigit() and len(digits) < 10

@@ -61,13 +61,13 @@ def require_baseline(state: State, name: str | None) -> SavedBaseline:
 def baseline_saved_draft(name: str, file: str, text: str) -> Draft:
     """Return the draft of the line that a baseline was saved."""
     line = DraftLine(f"Baseline: {text}", (("BASELINE", name), ("FILE", file)))
-    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
+    return Draft.fixed([line])
 
 
 def baseline_compared_draft(name: str, text: str) -> Draft:
     """Return the draft of the line with the differences from a baseline."""
     line = DraftLine(f"Compared: {text}", (("BASELINE", name),))
-    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
+    return Draft.fixed([line])
 
 
 def _parse_entry(entry: Entry) -> tuple[str, SavedBaseline] | None:

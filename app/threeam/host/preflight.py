@@ -25,7 +25,7 @@ def preflight_draft(groups: Sequence[CheckGroup]) -> Draft:
     ok_names = [check.name for check in checks if check.verdict == OK]
     if ok_names:
         lines.append(DraftLine(f"| {OK:<7} {', '.join(ok_names)}"))
-    return Draft(lambda state, author, stamp: lines, needs_full_state=False)
+    return Draft.fixed(lines)
 
 
 def preflight_report(groups: Sequence[CheckGroup]) -> list[ReportSection]:

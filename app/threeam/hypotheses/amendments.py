@@ -67,9 +67,7 @@ def claim_of(state: State, hypothesis: Hypothesis) -> str:
 
 def stamp_draft() -> Draft:
     """Return the draft of a stamp whose text comes later."""
-    return Draft(
-        lambda state, author, stamp: [DraftLine(f"Stamp: {PENDING_TEXT}", (("STAMP", "now"),))], needs_full_state=False
-    )
+    return Draft.fixed([DraftLine(f"Stamp: {PENDING_TEXT}", (("STAMP", "now"),))])
 
 
 def stamp_words_draft(get_stamp: Callable[[], Stamp | None], text: str) -> Draft:

@@ -124,9 +124,10 @@ def _fold(changes_by_ns: Mapping[int, Change], entries: Sequence[Entry]) -> Mapp
             hypothesis = None if entry.hypothesis is None else entry.hypothesis[0]
             updated.pop(stamp.ns, None)
             updated[stamp.ns] = Change(stamp, entry.author, text, undo, hypothesis=hypothesis, position=entry.position)
-        elif (change_stamp := leading_stamp_ref(body)) is not None and (
-            change := updated.get(change_stamp.ns)
-        ) is not None:
+            continue
+        change_stamp = leading_stamp_ref(body)
+        change = None if change_stamp is None else updated.get(change_stamp.ns)
+        if change is not None:
             how = body.removeprefix(f"@{change_stamp}").strip()
             updated[change.stamp.ns] = change._replace(
                 undone_at=stamp, undone_by=entry.author, undone_how=how, undone_position=entry.position

@@ -135,26 +135,24 @@ def sorted_hypotheses(state: State) -> list[Hypothesis]:
 
 def parse_event(entry: Entry) -> HypothesisEvent | None:
     """Return the event that a line is, or None."""
-    hypothesis, kind, text, stamp = entry.hypothesis, entry.kind, entry.body, entry.effective_stamp
-    if hypothesis is None:
+    kind = entry.kind
+    if entry.hypothesis is None or kind not in (*EVIDENCE_KINDS, PREDICTION, *VERDICT_KINDS):
         return None
+    _, state_after = entry.hypothesis
+    text, stamp = entry.body, entry.effective_stamp
+    event = HypothesisEvent(stamp, kind, entry.author, text, state_after, position=entry.position)
     if kind in EVIDENCE_KINDS:
-        return HypothesisEvent(
-            stamp, kind, entry.author, text, hypothesis[1], leading_stamp_ref(text) or stamp, position=entry.position
-        )
-    if kind == PREDICTION or kind in VERDICT_KINDS:
-        recheck = entry.tag("RECHECK") is not None
-        return HypothesisEvent(stamp, kind, entry.author, text, hypothesis[1], recheck=recheck, position=entry.position)
-    return None
+        return event._replace(cited=leading_stamp_ref(text) or stamp)
+    return event._replace(recheck=entry.tag("RECHECK") is not None)
 
 
 def _fold(threads: Mapping[int, Thread], entries: Sequence[Entry]) -> Mapping[int, Thread]:
     changed: dict[int, dict[HypothesisEvent, None]] = {}
     for entry in entries:
-        tagged = entry.hypothesis
-        if tagged is None or (event := parse_event(entry)) is None:
+        event = parse_event(entry)
+        if entry.hypothesis is None or event is None:
             continue
-        number = tagged[0]
+        number, _ = entry.hypothesis
         events = changed.get(number)
         if events is None:
             events = changed[number] = dict.fromkeys(threads.get(number, Thread()).events)

@@ -23,7 +23,7 @@ _LAYOUT = struct.Struct("=qq")
 class RunningProgram:
     """The current program, in memory shared with another process: its pid, and the inode of its output pipe.
 
-    Each is 0 if there is none. The pipe is known before the start of the program and the pid only after it, so the
+    Both are 0 if no program runs. The pipe is known before the start of the program and the pid only after it, so the
     program can be found even if this process is killed in between. This is shared memory and not a pipe to the guard: a
     pipe would wake the guard for each run, and disturb what is measured.
     """

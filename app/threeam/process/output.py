@@ -65,7 +65,7 @@ class OutputRecorder:
 
     def close(self) -> None:
         """Pass on the rest of what is to be saved."""
-        self._save_lines(b"".join(self._pending), more=False)
+        self._save_lines(b"".join(self._pending), has_more=False)
         self._pending = []
         excess = self._tail_bytes - self._half_max_bytes
         if excess > 0:  # chunks are large: omit only the first lines of the first one
@@ -81,13 +81,13 @@ class OutputRecorder:
         """Save the complete lines of the pending data; all of it if there is no complete line."""
         pending = b"".join(self._pending)
         end = pending.rfind(b"\n") + 1 or len(pending)
-        self._save_lines(pending[:end], more=True)
+        self._save_lines(pending[:end], has_more=True)
         self._pending, self._pending_bytes = [pending[end:]], len(pending) - end
 
-    def _save_lines(self, lines: bytes, *, more: bool) -> None:
+    def _save_lines(self, lines: bytes, *, has_more: bool) -> None:
         if self._regex is not None and not self.matched and lines:
             self.matched = _has_match(self._regex, lines)
-        lines = self._redactor(lines, more=more)
+        lines = self._redactor(lines, has_more=has_more)
         space = self._half_max_bytes - self._written_bytes
         head, tail = lines[:space], lines[space:]
         if head:

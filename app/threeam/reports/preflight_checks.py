@@ -25,7 +25,7 @@ _MAX_BASELINE_AGE_NS = 30 * 86_400 * NS_PER_S  # a month: after so many deploys 
 def run_preflight_checks(
     system: System, journal: Journal, state: State, settings: Settings, user: str, now: Stamp
 ) -> list[CheckGroup]:
-    """Run all checks before the hunt, in the order of the essay. Raise OSError or `LogUnavailable`."""
+    """Run all checks before the hunt, in the order of the essay. Raise OSError or `FileUnusable`."""
     return [
         CheckGroup("tracing tools", check_tracers(system)),
         CheckGroup("the clock", check_clock(system, now.ns)),

@@ -1,4 +1,4 @@
-"""Prepared transactions that hold locks: PostgreSQL names them all pid 0, since no process belongs to them."""
+"""Prepared transactions that hold locks. PostgreSQL reports all of them as pid 0: they have no process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threeam.core.format.entry import escape_unprintable
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
 
-# A lock of a prepared transaction has no pid. It has the virtual transaction of the lock on the transaction's number.
+# A lock of a prepared transaction has no pid. Its virtual transaction is that of the lock on the transaction's number.
 _PREPARED_BLOCKERS_SQL = """
 SELECT w.pid, w.mode, h.mode, p.transaction::text::int8, p.gid, p.owner::text, p.database::text,
        extract(epoch FROM clock_timestamp() - p.prepared)::float8
@@ -47,7 +47,7 @@ _CONFLICTS = {
 
 
 class PreparedTransaction(NamedTuple):
-    """A prepared transaction: its number, its name, who prepared it in which database, and how long ago (s)."""
+    """A prepared transaction: its number, its name, its owner and database, and its age (s)."""
 
     xid: int
     gid: str
@@ -57,23 +57,23 @@ class PreparedTransaction(NamedTuple):
 
     @property
     def rollback_sql(self) -> str:
-        """The statement that ends it. It works in its own database only, for its owner or a superuser."""
+        """Return the statement that ends it. It works only in its database, for its owner or a superuser."""
         return f"ROLLBACK PREPARED {_sql_literal(self.gid)}"
 
 
 def prepared_blockers(connection: Connection) -> dict[int, list[PreparedTransaction]]:
     """Return the prepared transactions that each waiting backend (by pid) waits for."""
     blockers: dict[int, list[PreparedTransaction]] = {}
-    for pid, wanted, held, xid, gid, owner, database, age_s in connection.execute(_PREPARED_BLOCKERS_SQL):
+    for pid, wanted_mode, held_mode, xid, gid, owner, database, age_s in connection.execute(_PREPARED_BLOCKERS_SQL):
         prepared = PreparedTransaction(int(xid), gid, owner or "?", database or "?", age_s)
-        conflicts = held.removesuffix("Lock") in _CONFLICTS.get(wanted.removesuffix("Lock"), ())
+        conflicts = held_mode.removesuffix("Lock") in _CONFLICTS.get(wanted_mode.removesuffix("Lock"), ())
         if conflicts and prepared not in blockers.setdefault(pid, []):
             blockers[pid].append(prepared)
     return blockers
 
 
 def _sql_literal(text: str) -> str:
-    """``text`` as a string of SQL that can be shown and pasted; what cannot be seen is escaped."""
+    """Return ``text`` as an SQL string that can be shown and pasted; invisible characters are escaped."""
     quoted = text.replace("'", "''")
     if escape_unprintable(text) == text:
         return f"'{quoted}'"

@@ -1,4 +1,4 @@
-"""Sleeps that a change has brought in, in any language: "do not leave temporary sleep statements in the code"."""
+"""Find sleeps that a change has added, in any language: "do not leave temporary sleep statements in the code"."""
 
 from __future__ import annotations
 
@@ -36,18 +36,17 @@ _OTHER_DELAYS = (
     r"\bselect\s*\(\s*(?:undef\s*,\s*){3}",
 )
 _SLEEP_CALL = re.compile(rf"{_SLEEP_WORD}{_CALL}|{'|'.join(_OTHER_DELAYS)}")
-_DEFINITION = re.compile(
-    r"^\s*(?:async\s+)?(?:def|function|func|fn|sub|class)\s+\w+"
-)  # the name of what is defined there
+# The name in a definition: a function may be called "sleep".
+_DEFINITION = re.compile(r"^\s*(?:async\s+)?(?:def|function|func|fn|sub|class)\s+\w+")
 _HUNK_HEADER = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED_CHARS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
-_MAX_SCANNED_CHARS = 2000  # characters of a line that are looked at
-MAX_SHOWN_CHARS = 200  # and that are shown
+_MAX_SCANNED_CHARS = 2000  # of a line
+MAX_SHOWN_CHARS = 200  # of a line
 
 
 class SleepCall(NamedTuple):
-    """A line that was added and sleeps: its file, its number there, and what it says."""
+    """An added line that sleeps: its file, its line number, its text."""
 
     file: str
     line: int
@@ -55,37 +54,37 @@ class SleepCall(NamedTuple):
 
 
 def has_sleep_call(line: str) -> bool:
-    """Whether a line of code makes its program sleep, or looks as if it did: better one too many."""
+    """Return whether a line of code looks as if it makes its program sleep. False positives are accepted."""
     return _SLEEP_CALL.search(_DEFINITION.sub("", line[:_MAX_SCANNED_CHARS])) is not None
 
 
 def added_sleeps(diff: str) -> Iterator[SleepCall]:
-    """The added lines of a unified diff (``git diff -U0``) that sleep, in their order."""
-    file, number, gone, come = "", 0, 0, 0
+    """Yield the added lines of a unified diff (``git diff -U0``) that sleep, in their order."""
+    file, number, removed_left, added_left = "", 0, 0, 0
     for line in diff.split("\n"):
-        if gone or come:  # inside a hunk: what looks like a header there is none
+        if removed_left or added_left:  # inside a hunk a line that looks like a header is content
             if line.startswith("+"):
-                if "\0" not in line and has_sleep_call(line[1:]):  # what is binary says anything
+                if "\0" not in line and has_sleep_call(line[1:]):  # not a binary file
                     yield SleepCall(file, number, line[1:].strip()[:MAX_SHOWN_CHARS])
-                number, come = number + 1, come - 1
+                number, added_left = number + 1, added_left - 1
             elif line.startswith("-"):
-                gone -= 1
+                removed_left -= 1
             elif not line.startswith("\\"):
-                number, gone, come = number + 1, gone - 1, come - 1
+                number, removed_left, added_left = number + 1, removed_left - 1, added_left - 1
         elif line.startswith("+++ "):
             file = _unquote_path(line[4:].rstrip("\t")).removeprefix("b/")
-        elif found := _HUNK_HEADER.match(line):
-            gone, number, come = int(found[1] or 1), int(found[2]), int(found[3] or 1)
+        elif header := _HUNK_HEADER.match(line):
+            removed_left, number, added_left = int(header[1] or 1), int(header[2]), int(header[3] or 1)
 
 
 def removed_sleeps(diff: str) -> set[str]:
-    """What the lines say that sleep and were taken out: the same in a new file was only moved."""
+    """Return the texts of the removed lines that sleep: the same text in a new file was only moved."""
     lines = (line[1:].strip()[:MAX_SHOWN_CHARS] for line in diff.split("\n") if line.startswith("-"))
     return {line for line in lines if has_sleep_call(line)}
 
 
 def _unquote_path(name: str) -> str:
-    """A path as git writes it into a patch: in quotes, as in C, where it has some or a backslash in it."""
+    """Return a path from a patch: git C-quotes one that has a quote, a backslash or a control character in it."""
     if not (name.startswith('"') and name.endswith('"') and len(name) > 1):
         return name
-    return _ESCAPE.sub(lambda found: _ESCAPED_CHARS.get(found[1], found[1]), name[1:-1])
+    return _ESCAPE.sub(lambda match: _ESCAPED_CHARS.get(match[1], match[1]), name[1:-1])

@@ -29,7 +29,7 @@ class TracedProcess(NamedTuple):
 
 
 def find_process(pid: int) -> TracedProcess:
-    """Return the process ``pid``. Raise `PreconditionFailed` if there is none."""
+    """Return the process ``pid``. Raise `PreconditionFailed` if it does not exist."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             stat = file.read().decode("utf-8", "backslashreplace")

@@ -34,9 +34,10 @@ from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.tui import messages
-from threeam.tui.commands import ActionProvider, JournalProvider
 from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import LogWindow
+from threeam.tui.palette import ActionProvider, JournalProvider
+from threeam.tui.prompts import NOTE
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.journal import JournalScreen
@@ -197,7 +198,7 @@ class JournalApp(App[None], inherit_bindings=False):
             and isinstance(screen, CommandingScreen)
             and not isinstance(screen.focused, InputBox)
         ):
-            screen.action_write("note", event.text)  # a paste is a note, and never keys
+            screen.open_box(NOTE, event.text)  # a paste is a note, and never keys
             return
         is_ctrl_c = typed and isinstance(event, events.Key) and event.key == "ctrl+c"
         if is_ctrl_c and self.screen.is_modal and not self.screen.get_selected_text():
@@ -271,6 +272,10 @@ class JournalApp(App[None], inherit_bindings=False):
     def other_journals(self) -> list[Journal]:
         """The journals that can be changed to, as of now."""
         return [one for one in self._all_journals() if one.log_path != self.session.journal.log_path]
+
+    def open_as_of(self, session: Session, moment: PointInTime) -> None:
+        """Lay the journal of ``session`` as it was at ``moment`` over the screen."""
+        self.push_screen(AsOfScreen(session, moment))
 
     def open_journal(self, journal: Journal) -> None:
         """Ends, for another journal to be shown in its place; what stands in the box stays with this one."""

@@ -165,7 +165,7 @@ class Bridge:
         try:
             # The whole state: a request that arrives while we wait may need it, and under the lock it is too late
             # to read the log.
-            with writer.lock_log(whole=True, abandoned=first.cancelled, on_wait=on_wait) as log:
+            with writer.lock_log(full_state=True, cancelled=first.cancelled, on_wait=on_wait) as log:
                 batch.requests += self._drain_queue()
                 self._write_requests(log, batch)
         except WaitCancelled:

@@ -1,8 +1,8 @@
-"""Text as it may be drawn: safe, and as wide in every terminal as it is taken to be here.
+"""Text that is safe to draw, and that has the same width in every terminal as it is computed to have here.
 
-Terminals, tmux and Rich do not agree on the width of some characters, and one that is taken for wider than it is
-drawn shifts all that stands to the right of it. Measured with tmux 3.3a: a variation selector, a skin tone, a
-joiner between emoji, the Hangul fillers, and whatever Unicode has assigned since a terminal's tables were made.
+Terminals, tmux and Rich do not agree on the width of some characters. If one is drawn narrower than computed, all
+text to the right of it is shifted. Measured with tmux 3.3a: variation selectors, skin tones, joiners between emoji,
+the Hangul fillers, and all characters that Unicode has assigned since the terminal's tables were made.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 
 def drawable(text: str) -> str:
-    """``text`` with its controls made visible, and without what terminals draw in different widths."""
+    """Return ``text`` with controls escaped, and without the characters that terminals draw in different widths."""
     text = escape_unprintable(text)
     if text.isascii():
         return text

@@ -1,4 +1,4 @@
-"""The sign of each kind of line, and its plain twin for terminals that cannot draw it."""
+"""The sign of each kind of line, and an ASCII sign for terminals that cannot draw it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threeam.experiments.run_tags import run_outcome
 
 
 class Glyph(NamedTuple):
-    """A sign one cell wide, the same in ASCII, the style class that it has, and what it stands for."""
+    """A sign one cell wide, its ASCII replacement, its style class, and its meaning."""
 
     symbol: str
     ascii_symbol: str
@@ -19,7 +19,7 @@ class Glyph(NamedTuple):
     description: str
 
 
-# A conclusion is drawn as the state that it gives its hypothesis.
+# A conclusion has the sign of the state that it sets.
 _STATES = {
     "confirmed": Glyph("✓", "v", "hypothesis", "a hypothesis confirmed"),
     "refuted": Glyph("✗", "x", "refuted", "a hypothesis refuted"),
@@ -28,18 +28,18 @@ _STATES = {
 _OUTCOMES = {
     "failed": Glyph("✗", "x", "toxic", "a run that failed"),
     "timed-out": Glyph("◷", "o", "coffee", "a run that was ended for taking too long"),
-    "inconclusive": Glyph("?", "?", "coffee", "a run that neither failed nor passed: it ended in another way"),
+    "inconclusive": Glyph("?", "?", "coffee", "a run that neither failed nor passed"),
 }
 _CHECK_VERDICTS = {
     "ok": Glyph("✓", "v", "fine", "as it should be"),
     "yellow": Glyph("▲", "!", "coffee", "not as it should be"),
     "red": Glyph("✗", "x", "toxic", "in the way of the hunt"),
-    "unknown": Glyph("?", "?", "note", "nobody here can say"),
+    "unknown": Glyph("?", "?", "note", "cannot be determined here"),
 }
 
 
 def _glyphs() -> Iterator[tuple[str, Glyph]]:
-    """Yield the glyphs of the kinds, and after some of them those of what such a line can say."""
+    """Yield the glyph of each kind of line, followed by those of its states or outcomes."""
     for kind in KINDS.values():
         if kind.name == "Conclusion":
             yield from _STATES.items()
@@ -56,7 +56,7 @@ GLYPHS = dict(_glyphs())
 
 
 def glyph_of(entry: Entry | None, *, finished: bool = True) -> Glyph:
-    """The sign of a line."""
+    """Return the sign of a line; ``entry`` is None for a line that is not an entry."""
     if not finished:
         return GLYPHS["unfinished"]
     if entry is None:

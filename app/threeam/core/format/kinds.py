@@ -1,4 +1,4 @@
-"""The kinds of lines and the tags that 3am writes, as two tables: parser, filters, icons and colours derive from them."""
+"""The kinds of lines and the tags that 3am writes: parser, filters, icons and colours derive from these two tables."""
 
 from __future__ import annotations
 

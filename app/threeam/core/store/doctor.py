@@ -1,4 +1,4 @@
-"""What is wrong with a log: every finding with the offset of its line. Reads, and changes nothing."""
+"""Checking a log for damage: each finding has the offset of its line. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from threeam.core.store.recognize import UTF16_HINT, is_utf16
 
 # The beginning of a line of the Bash script. A line of 3am, which begins with its author, is never glued to another.
 _SCRIPT_LINE_BEGIN = re.compile(rb"\[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4})\] \[COFFEE: \d(?!\d*\] \[BY: )")
-_ENCODING_PROBE_BYTES = 1024  # bytes: they tell the encoding of a file
+_ENCODING_PROBE_BYTES = 1024  # bytes; enough to recognize the encoding of a file
 _MAX_QUOTED_CHARS = 60  # characters of a bad line that are shown
 
 
 class Finding(NamedTuple):
-    """One finding: where (file, byte offset and line number, from 1), what kind of damage, and a sentence."""
+    """One finding: its file, byte offset and line number (from 1), the kind of damage, and a sentence."""
 
     file: str
     offset: int
@@ -33,16 +33,16 @@ class Finding(NamedTuple):
 
 @dataclass
 class _CriticalSection:
-    """A critical section that has begun: whose (None: the script's), where, and who broke into it."""
+    """A critical section that has begun: its author (None: the script), its first line, and what broke into it."""
 
     author: str | None
     line: Line
     line_number: int
-    intruder_offset: int | None = None  # the offset of the first line inside that is not its author's
+    intruder_offset: int | None = None  # of the first line inside that is not of its author
 
 
 class _EmbeddedStamps(NamedTuple):
-    """A line of the script that has stamps of lines inside it: glued lines, or quotations."""
+    """A script line with later stamps inside it, of glued lines or of quotations."""
 
     line: Line
     line_number: int
@@ -50,10 +50,10 @@ class _EmbeddedStamps(NamedTuple):
 
 
 class LogChecker:
-    """Reads the files of a journal, in their order, and finds what is wrong.
+    """A check of the files of a journal, one after the other.
 
-    ``sections``: the critical sections that were seen whole. While none of them overlaps, their order proves that
-    nobody was in one while somebody else was.
+    ``complete_sections``: the number of complete critical sections so far. If none of them overlaps, no process was in
+    one during that of another process.
     """
 
     def __init__(self, *, lock_held: bool) -> None:
@@ -64,17 +64,17 @@ class LogChecker:
         self._open_sections: list[_CriticalSection] = []
 
     def check(self, segment: Segment, end: int) -> Iterator[Finding]:
-        """The findings in the first ``end`` bytes of the next file.
+        """Yield the findings in the first ``end`` bytes of the next file.
 
-        A torn last line counts only while nobody holds the lock: otherwise it may be being written.
+        A torn last line is a finding only if no process holds the lock: otherwise it may be being written.
         """
         if is_utf16(segment.read(0, min(end, _ENCODING_PROBE_BYTES))):
             first = next(lines_forward(segment, 0, end))
             yield Finding(_file_name(first), 0, 1, "utf-16", f"{UTF16_HINT}; none of its lines can be read")
             return
         for number, line in enumerate(lines_forward(segment, 0, end), 1):
-            if (nuls := _nul_problem(line)) is not None:
-                yield _make_finding(line, number, "nul", nuls)
+            if (problem := _nul_problem(line)) is not None:
+                yield _make_finding(line, number, "nul", problem)
                 continue
             if not line.finished and self._lock_held:
                 break
@@ -91,22 +91,25 @@ class LogChecker:
             if entry is None:
                 self._drop_script_sections()
                 continue
-            yield from self._check_glued(entry.stamp)
+            if self._embedded is not None:
+                yield from self._check_glued(entry.stamp)
             earliest_ns = _earliest_embedded_ns(line.raw, entry)
             if earliest_ns is not None:
                 self._embedded = _EmbeddedStamps(line, number, earliest_ns)
-            if number == 1 and (why := _head_problem(line, entry)) is not None:
-                yield _make_finding(line, number, "head", why)
+            if number == 1 and (problem := _head_problem(line, entry)) is not None:
+                yield _make_finding(line, number, "head", problem)
             if line.is_forged:
                 yield _make_finding(
-                    line, number, "forged", "forged: it has the AT tag of what a rotation repeats elsewhere"
+                    line, number, "forged", "forged: it has the AT tag of a repeated line, but no rotation wrote it"
                 )
             last, self._last_stamp = self._last_stamp, entry.stamp
             if last is not None and entry.stamp.ns < last.ns and not _is_allowed_step_back(entry, last):
                 back = last.ns - entry.stamp.ns
                 yield _make_finding(line, number, "backwards", f"its stamp runs backwards by {back} ns, undeclared")
             elif last is not None and entry.stamp.ns == last.ns and entry.author is not None:
-                yield _make_finding(line, number, "double", "its stamp is that of the line before: it is there twice")
+                yield _make_finding(
+                    line, number, "double", "its stamp is that of the line before: it was written twice"
+                )
             yield from self._check_overlap(line, number, entry)
         yield from self._check_glued(None)
 
@@ -133,10 +136,10 @@ class LogChecker:
         self._open_sections = [section for section in self._open_sections if section.author is not None]
 
     def _check_overlap(self, line: Line, line_number: int, entry: Entry) -> Iterator[Finding]:
-        """Follows the sections that have begun and not ended; finds the ones that somebody broke into.
+        """Track the open sections, and yield a finding for each that another line broke into.
 
-        Mutual exclusion puts the lines of a section next to each other. One that never ends is no
-        damage: its process was killed, and the kernel gave the lock to the next.
+        Mutual exclusion puts the lines of a section next to each other. A section that never ends is not damage: its
+        process was killed, and the kernel gave the lock to the next one.
         """
         by = entry.tag("BY")
         for section in self._open_sections:
@@ -145,14 +148,14 @@ class LogChecker:
         if entry.text == ACQUIRED:
             self._open_sections.append(_CriticalSection(by, line, line_number))
         elif entry.text == RELEASING:
-            mine = next((section for section in reversed(self._open_sections) if section.author == by), None)
-            if mine is None:
+            ended = next((section for section in reversed(self._open_sections) if section.author == by), None)
+            if ended is None:
                 return
-            self._open_sections.remove(mine)
+            self._open_sections.remove(ended)
             self.complete_sections += 1
-            if mine.intruder_offset is not None:
-                sentence = f"a critical section that another line, at offset {mine.intruder_offset}, broke into"
-                yield Finding(_file_name(mine.line), mine.line.offset, mine.line_number, "overlap", sentence)
+            if ended.intruder_offset is not None:
+                sentence = f"a critical section that another line, at offset {ended.intruder_offset}, broke into"
+                yield Finding(_file_name(ended.line), ended.line.offset, ended.line_number, "overlap", sentence)
 
 
 def _earliest_embedded_ns(raw: bytes, entry: Entry) -> int | None:
@@ -164,20 +167,20 @@ def _earliest_embedded_ns(raw: bytes, entry: Entry) -> int | None:
 
 
 def _head_problem(line: Line, entry: Entry) -> str | None:
-    """Return what is wrong with the number of repeated lines that the first line of a file states; None if nothing."""
+    """Return a sentence if the first line of a file announces another number of repeated lines than follow, or None."""
     head, stated = line.segment.head, entry.tag(REPEATED_TAG)
     if stated is None or head.begin == 0:
         return None
     if head.missing_lines is None:
-        return "its REPEATED tag is no number"
+        return "its REPEATED tag is not a number"
     if head.missing_lines > 0:
-        there = entry.repeated_count - head.missing_lines if entry.repeated_count is not None else 0
-        return f"lines are missing: it repeats {stated} lines of the file before it, and {there} are there"
+        present = entry.repeated_count - head.missing_lines if entry.repeated_count is not None else 0
+        return f"lines are missing: it repeats {stated} lines of the file before it, and {present} are there"
     return None
 
 
 def _nul_problem(line: Line) -> str | None:
-    """What to say of the NUL bytes in ``line``; None if it has none. Reads all of it."""
+    """Return a sentence about the NUL bytes in ``line``; None if it has none. Reads all of the line."""
     rest = read_chunks(line.segment, line.offset + len(line.raw), line.end) if line.omitted_bytes else ()
     size = len(line.raw) + line.omitted_bytes
     count = line.raw.count(0) + sum(piece.count(0) for piece in rest)
@@ -190,7 +193,7 @@ def _nul_problem(line: Line) -> str | None:
 
 
 def _is_allowed_step_back(entry: Entry, last_stamp: Stamp) -> bool:
-    # Only 3am breaks ties, so a line of the script may carry a reading a little behind the last stamp.
+    # Only 3am breaks ties, so the clock reading of a script line may be a little behind the last stamp.
     return is_clock_step(entry) or (entry.author is None and last_stamp.ns - entry.stamp.ns <= MAX_TIE_NS)
 
 

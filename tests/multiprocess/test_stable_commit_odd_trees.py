@@ -238,7 +238,7 @@ def test_a_branch_without_a_commit_is_one_sentence(
     monkeypatch.chdir(tmp_path / "new")
     done = run_here("stable")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done
-    assert b"HEAD is no commit" in done.stderr
+    assert b"HEAD is not a commit" in done.stderr
     assert texts(log) == []
 
 

@@ -235,7 +235,7 @@ def test_a_commit_that_takes_anothers_place_names_it(shell: Run, tree: Path) -> 
     first = git_in(tree, "rev-parse", "HEAD")
     assert shell("stable").stderr == b""
     git_in(tree, "commit", "-q", "--allow-empty", "-m", "fixed the race, I hope")
-    assert f"3am stable {first[:12]} makes it so again".encode() in shell("stable").stderr
+    assert f"3am stable {first[:12]} notes that one again".encode() in shell("stable").stderr
 
 
 def test_a_note_that_says_what_was_changed_is_to_be_undone(shell: Run) -> None:

@@ -1,0 +1,112 @@
+"""The prose of the program is plain English: comments, docstrings, messages and help texts."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import token
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import threeam
+
+APP = Path(threeam.__file__).parent
+NOT_YET = (
+    "cli/colour.py",
+    "core",
+    "demo.py",
+    "host",
+    "human",
+    "hypotheses",
+    "reports",
+    "restore",
+    "tui",
+    "actions.py",
+)
+"""The packages and modules whose prose is not revised yet."""
+
+UNIDIOMATIC = {
+    r"(is|are) (?-i:none)\b": "is not an X",
+    r"(?<!there )(is|are) no (?!longer|more than|less than)": "is not an X",
+    r"how manieth": "the 1-based index",
+    r"so long\b": "as long as; this long",
+    r"so many\b": "N; as many as",
+    r"(?<!\.)mend(s|ed|ing)?\b": "fix",
+    r"whoever\b": "name the actor: the caller, the reader, another process, the user",
+    r"anew\b": "again",
+    r"go(es)? on with": "continue, resume",
+    r"what is told": "the report; what is printed",
+    r"(nobody|somebody)\b(?! else)": "name the actor: no process, another user",
+    r"none where\b": "if; when",
+}
+"""Patterns of words, and what to write instead. Each begins at the beginning of a word."""
+
+PATTERN = re.compile("|".join(rf"\b{pattern}" for pattern in UNIDIOMATIC), re.IGNORECASE)
+ALLOWED = {"mend"}
+"""Literals that are keys of the machine output, which scripts read."""
+
+
+def prose(source: str) -> Iterator[tuple[int, str]]:
+    """Yield each comment block and each string literal with its first line; adjacent ones are joined."""
+    kind, start, parts = 0, 0, list[str]()
+    for current in tokenize.generate_tokens(io.StringIO(source).readline):
+        if current.type in (token.NL, token.NEWLINE) and kind == token.COMMENT:
+            continue
+        if current.type == token.NL:
+            continue
+        if current.type != kind or kind not in (token.COMMENT, token.STRING):
+            if parts:
+                yield start, "".join(parts)
+            kind, start, parts = current.type, current.start[0], []
+        if kind == token.COMMENT:
+            parts.append(current.string.lstrip("#") + " ")
+        elif kind == token.STRING:
+            text = re.sub(r"""^[a-zA-Z]*("{3}|"|'{3}|')|("{3}|"|'{3}|')$""", "", current.string)
+            parts.append(re.sub(r"\{[^{}]*\}", "{}", text))  # an expression in an f-string is code
+
+
+def modules() -> list[Path]:
+    """Return the modules of the program whose prose is revised."""
+    names = [path.relative_to(APP) for path in sorted(APP.rglob("*.py"))]
+    return [name for name in names if not any(name.is_relative_to(package) for package in NOT_YET)]
+
+
+def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield each docstring of a module, its classes and its functions, with the line of its owner."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text:
+                yield getattr(node, "lineno", 1), text
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_the_prose_has_no_unidiomatic_phrase(module: Path) -> None:
+    phrases = [
+        f"line {number}: {match[0]!r} in {text.strip()[:100]!r}"
+        for number, text in prose((APP / module).read_text(encoding="utf-8"))
+        if text not in ALLOWED
+        for match in PATTERN.finditer(re.sub(r"\s+", " ", text))
+    ]
+    assert not phrases, "\n".join(phrases)
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_no_docstring_begins_with_a_question_word(module: Path) -> None:
+    questions = [
+        f"line {number}: {text.splitlines()[0]}"
+        for number, text in docstrings(ast.parse((APP / module).read_text(encoding="utf-8")))
+        if re.match(r"(What|Whether|How|Where)\b", text)
+    ]
+    assert not questions, "\n".join(questions)
+
+
+def test_the_prose_of_a_module_is_its_comments_and_its_literals() -> None:
+    source = (
+        '# one\n# two\nx = 1  # three\nx = ("four " f"{anew} "\n      "five")\n"""Six\nseven."""\nanew = so_long = 8\n'
+    )
+    assert [text.strip() for _, text in prose(source)] == ["one  two", "three", "four {} five", "Six\nseven."]
