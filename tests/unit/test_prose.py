@@ -16,21 +16,14 @@ import threeam
 
 APP = Path(threeam.__file__).parent
 NOT_YET = (
-    "cli/capture.py",
     "cli/colour.py",
-    "cli/fixed.py",
-    "cli/observe.py",
-    "cli/run.py",
     "core",
     "demo.py",
-    "experiments",
     "host",
     "human",
     "hypotheses",
-    "process",
     "reports",
     "restore",
-    "tracing",
     "tui",
     "actions.py",
 )
