@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pilots import append, line, night
-from textual.binding import Binding
+from textual.binding import Binding, BindingsMap
 from textual.command import CommandPalette
 from textual.widget import Widget
 

@@ -53,7 +53,12 @@ class Work:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folded = self.folded_under_lock = self.formatted_under_lock = 0
         self._held = False
-        call, acquire, release, tail = Fold.__call__, SanityLock.acquire, SanityLock.release, rotation_due._format_without_stamp
+        call, acquire, release, tail = (
+            Fold.__call__,
+            SanityLock.acquire,
+            SanityLock.release,
+            rotation_due._format_without_stamp,
+        )
 
         def counted(fold: Fold, state: State, entries: Iterable[Entry]) -> State:
             entries = list(entries)
