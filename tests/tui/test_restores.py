@@ -147,7 +147,7 @@ WRONG = {
     "restore data 25:99": "is not a time",
     "restore data @now": "is not a time",
     "restore data now --engine oracle": "postgres, mariadb, mysql",
-    "restore data now --minus soon": "no length of time",
+    "restore data now --minus soon": "not a duration",
     "restore data now --minus": "says nothing",
     "restore data 'now": "quotation",
     "coffee 0": "1 to 20 cups",
