@@ -140,7 +140,7 @@ def test_what_cannot_be_is_a_sentence_and_no_line(
         (["999999999"], os.environ["PATH"], 1, b"there is no process 999999999"),
         ([str(watched.pid)], str(tmp_path / "bin"), 3, b"strace is not installed"),
         ([str(watched.pid), "--with", "gdb"], os.environ["PATH"], 2, b"invalid choice"),
-        ([str(watched.pid), "--for", "soon"], os.environ["PATH"], 2, b"no length of time"),
+        ([str(watched.pid), "--for", "soon"], os.environ["PATH"], 2, b"is not a duration"),
         ([str(watched.pid), "-H", "H9"], os.environ["PATH"], 1, b"there is no hypothesis H9"),
     ):
         done = run("observe", *argv, PATH=path)
