@@ -246,7 +246,7 @@ def test_where_the_configuration_lies_elsewhere_it_is_still_the_restored_one(nig
         shutil.move(restored.other.data / name, etc / name)
     with (etc / "postgresql.conf").open("a") as file:
         file.write(f"data_directory = '{restored.live.data}'\nexternal_pid_file = '{etc}/main.pid'\n")
-    more = re.search(r"Where the configuration lies outside.*?(?=\n\n|\n## )", restored.text, re.DOTALL)
+    more = re.search(r"If the configuration is outside.*?(?=\n\n|\n## )", restored.text, re.DOTALL)
     assert more is not None
     options = {"config_file": etc / "postgresql.conf", "hba_file": etc / "pg_hba.conf"}
     options |= {"data_directory": restored.other.data} if "data_directory" in more[0] else {}
