@@ -21,8 +21,7 @@ from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.tui.log_rows import Row
-from threeam.tui.widgets.row_renderer import RenderOptions, render_row
-from threeam.tui.widgets.row_renderer import RowFlags as RowAbout
+from threeam.tui.widgets.row_renderer import RenderOptions, RowFlags, render_row
 
 THEMES = sorted(App().available_themes)  # Textual's own
 HOSTILE = [
@@ -162,7 +161,7 @@ async def test_a_very_long_line_is_no_trouble(journal: Journal, log: Path) -> No
 def test_of_an_endless_line_no_more_is_drawn_than_3am_would_write(wrap: bool) -> None:
     raw = ("字" * 2_000_000).encode()
     row = Row(Line(None, 0, raw), None)  # type: ignore[arg-type]
-    strips = render_row(row, None, 80, RenderOptions(wrap=wrap), RowAbout(), lambda name: Style.null())
+    strips = render_row(row, None, 80, RenderOptions(wrap=wrap), RowFlags(), lambda name: Style.null())
     assert len(strips) == 1 or 600 < len(strips) < 1100
     assert all(strip.cell_length == 80 for strip in strips)
     assert r"\x" not in strips[-1].text, "and it is not cut inside a character"
@@ -191,7 +190,7 @@ def test_every_strip_of_a_row_is_as_wide_as_the_view(
     entry = Entry(Stamp(NIGHT.ns), cups, (by,), text)
     row = Row(Line(None, 0, b""), entry, held)  # type: ignore[arg-type]
     look = RenderOptions(wrap, emoji, pattern=Pattern("a|漢"))
-    strips = render_row(row, None, width, look, RowAbout(selected, is_marked=wrap), lambda name: Style())
+    strips = render_row(row, None, width, look, RowFlags(selected, is_marked=wrap), lambda name: Style())
     assert strips
     assert wrap or len(strips) == 1
     for strip in strips:
@@ -205,7 +204,7 @@ def test_every_strip_of_a_row_is_as_wide_as_the_view(
 def test_a_tag_of_another_tool_is_drawn_and_one_of_our_own_is_not(tag: str, is_own: bool) -> None:
     entry = Entry(NIGHT, 0, (("BY", "bob@db1:7"), (tag, "x")), "the words")
     row = Row(Line(None, 0, b"x", True), entry)  # type: ignore[arg-type]
-    (strip,) = render_row(row, None, 100, RenderOptions(), RowAbout(), lambda _: Style())
+    (strip,) = render_row(row, None, 100, RenderOptions(), RowFlags(), lambda _: Style())
     assert (f"[{tag}: x]" in strip.text) is not is_own
 
 
@@ -225,7 +224,7 @@ def test_a_match_is_in_view_however_far_into_the_line_it_is(width: int, emoji: b
     entry = Entry(Stamp(NIGHT.ns), 0, (("BY", "bob@db1:77%1"),), text)
     row = Row(Line(None, 0, format_entry(entry)[:-1]), entry)  # type: ignore[arg-type]
     look = RenderOptions(False, emoji, pattern=Pattern("needle", skip_stamp=True))
-    (strip,) = render_row(row, None, width, look, RowAbout(), lambda name: Style(bold=name == "match"))
+    (strip,) = render_row(row, None, width, look, RowFlags(), lambda name: Style(bold=name == "match"))
     shown = strip.text
     more = "…" if emoji else "~"
     assert cell_len(shown) == width
@@ -233,7 +232,7 @@ def test_a_match_is_in_view_however_far_into_the_line_it_is(width: int, emoji: b
     assert [segment.text for segment in strip if segment.style and segment.style.bold] == ["needle"]
     assert shown.rstrip().endswith(more) == (cut in ("right", "both"))
     assert (more in shown.partition("needle")[0]) == (cut in ("left", "both"))
-    (plain,) = render_row(row, None, width, RenderOptions(False, emoji), RowAbout(), lambda name: Style())
+    (plain,) = render_row(row, None, width, RenderOptions(False, emoji), RowFlags(), lambda name: Style())
     assert "needle" not in plain.text or cut == "right"
 
 

@@ -15,14 +15,14 @@ from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import lines_forward
 from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
-from threeam.tui import line_counter as tally
+from threeam.tui import line_counter
 from threeam.tui.line_counter import LineCounter
 
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "CHUNK_BYTES", 64)
-    monkeypatch.setattr(tally, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(line_counter, "CHUNK_BYTES", 64)
 
 
 LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"ab" * 30 + b"\n", b"\n", b"c" * 200 + b"\n"]), max_size=30)
